@@ -1,0 +1,92 @@
+"""Time as a parameter: who needs to know it is handed a Clock.
+
+An instant is `Utc`: RFC 3339 text in UTC with milliseconds and a `Z`. Written always in this one form it sorts as
+time does, so it can be compared, indexed and answered without being turned into anything else.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from time import time
+from typing import NewType, Protocol
+
+Utc = NewType("Utc", str)
+Date = NewType("Date", str)
+
+
+class Clock(Protocol):
+    """Where the present comes from."""
+
+    def now(self) -> Utc:
+        """The present instant."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> Utc:
+        return from_seconds(time())
+
+
+class FixedClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self, at: Utc) -> None:
+        self.at = at
+
+    def now(self) -> Utc:
+        return self.at
+
+    def advance(self, seconds: float) -> Utc:
+        """Move on by so many seconds and say what time it is then."""
+        self.at = later(self.at, seconds)
+        return self.at
+
+
+def utc(moment: datetime) -> Utc:
+    """The canonical text of an aware datetime, cut down to milliseconds."""
+    return Utc(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z")
+
+
+def from_seconds(seconds: float) -> Utc:
+    """The canonical text of a Unix time in seconds."""
+    return utc(datetime.fromtimestamp(seconds, UTC))
+
+
+def to_datetime(moment: Utc) -> datetime:
+    """The aware datetime an instant stands for."""
+    return datetime.fromisoformat(moment)
+
+
+def to_seconds(moment: Utc) -> float:
+    """The Unix time in seconds of an instant."""
+    return to_datetime(moment).timestamp()
+
+
+def to_millis(moment: Utc) -> int:
+    """The Unix time in whole milliseconds of an instant."""
+    return round(to_seconds(moment) * 1000)
+
+
+def later(moment: Utc, seconds: float) -> Utc:
+    """The instant so many seconds after another; negative seconds go back."""
+    return utc(to_datetime(moment) + timedelta(seconds=seconds))
+
+
+def seconds_between(start: Utc, end: Utc) -> float:
+    """Seconds from one instant to another; negative when the second is earlier."""
+    return (to_datetime(end) - to_datetime(start)).total_seconds()
+
+
+def day_of(moment: Utc) -> Date:
+    """The UTC calendar day an instant lies in."""
+    return Date(moment[:10])
+
+
+def days_after(day: Date, days: int) -> Date:
+    """The calendar day so many days after another."""
+    return Date((date.fromisoformat(day) + timedelta(days=days)).isoformat())
+
+
+def start_of(day: Date) -> Utc:
+    """The first instant of a UTC day."""
+    return Utc(f"{day}T00:00:00.000Z")

@@ -1,0 +1,168 @@
+"""Records and their declarations.
+
+An `Entity` says everything the chassis needs to know of one kind of record: where it is kept, how it is found, what it
+is tied to, what of it is secret. Indexes, the operator's graph, the vacuum and history all follow from it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar, dataclass_transform
+
+import msgspec
+from msgspec import Struct
+
+from chassis.clock import Utc
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Value(Struct, frozen=True, kw_only=True):
+    """A part of a record, or any other value a domain passes around."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Document(Struct, frozen=True, kw_only=True):
+    """What is stored as it is: append-only facts, or technical records without revision."""
+
+
+class Record(Document, frozen=True, kw_only=True):
+    """A stored object with the fields all of them share; `Change` stamps these, domain code leaves them alone."""
+
+    orgcode: str = ""
+    revision: int = 0
+    created_utc: Utc = Utc("")
+    created_by: str = ""
+    updated_utc: Utc = Utc("")
+    updated_by: str = ""
+
+
+R = TypeVar("R", bound=Document)
+
+
+class Index(Struct, frozen=True):
+    """One index: its fields in order (without the org, which comes first by itself), and what it promises."""
+
+    fields: tuple[str, ...]
+    name: str
+    unique: bool = False
+    refusal: str = ""
+    where: Mapping[str, Any] | None = None
+    expire_after_seconds: int | None = None
+
+
+class Edge(Struct, frozen=True):
+    """A tie to another kind of record: its name, the entity it leads to and the field that holds its id or key."""
+
+    name: str
+    to: str
+    by: str
+    service: str = ""
+    cardinality: Literal["one", "many"] = "one"
+
+
+def index(*fields: str, name: str = "", where: Mapping[str, Any] | None = None) -> Index:
+    """An index over these fields; `where` makes it partial."""
+    return Index(fields=fields, name=name or "_".join(fields).replace(".", "_"), where=where)
+
+
+def unique(*fields: str, refusal: str, name: str = "", where: Mapping[str, Any] | None = None) -> Index:
+    """An index that lets a combination of values exist once; `refusal` is what a second one is told."""
+    return Index(
+        fields=fields, name=name or "_".join(fields).replace(".", "_"), unique=True, refusal=refusal, where=where
+    )
+
+
+def expiring(field: str, after_seconds: int = 0) -> Index:
+    """An index that lets the database drop a record once the time in `field` (a BSON date) is so far back."""
+    return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
+
+
+def edge(
+    name: str, *, to: str, by: str, service: str = "", cardinality: Literal["one", "many"] = "one"
+) -> Edge:
+    """An edge `name` to the entity `to` (of another service, if named) by the field `by` of this record."""
+    return Edge(name=name, to=to, by=by, service=service, cardinality=cardinality)
+
+
+class Entity(Generic[R]):
+    """One kind of record, declared once.
+
+    name        word for one of them, as the graph and the events know it
+    struct      the msgspec struct that is document and answer in one
+    collection  where they lie; several entities may share one
+    id          the field kept as `_id`
+    keys        PK and SK patterns over the record's fields, for the operator's graph
+    indexes     besides `_id`; org comes first in each when `org_scoped`
+    lookups     further keys an operator can follow: GSI number -> (PK pattern, SK pattern)
+    edges       ties to other records
+    org_scoped  False for the few that belong to no org
+    sealed      fields never shown: secrets and their hashes
+    derived     stored beside the record for its indexes, never answered: field -> function of the record
+    history     whether a change without an event of its own is logged for history
+    technical   True keeps it out of the graph (leases, inbox, idempotency)
+    label       the field a person knows it by; the id where none is given
+    """
+
+    def __init__(
+        self,
+        name: str,
+        struct: type[R],
+        *,
+        collection: str,
+        id: str,  # noqa: A002  the declaration reads like the record
+        keys: tuple[str, str] = ("", ""),
+        indexes: Sequence[Index] = (),
+        lookups: Mapping[int, tuple[str, str]] | None = None,
+        edges: Sequence[Edge] = (),
+        org_scoped: bool = True,
+        sealed: Sequence[str] = (),
+        derived: Mapping[str, Callable[[R], Any]] | None = None,
+        history: bool = True,
+        technical: bool = False,
+        label: str = "",
+    ) -> None:
+        self.name = name
+        self.struct = struct
+        self.collection = collection
+        self.id = id
+        self.keys = keys
+        self.org_scoped = org_scoped
+        self.indexes = tuple(indexes)
+        self.lookups = dict(lookups or {})
+        self.edges = tuple(edges)
+        self.sealed = tuple(sealed)
+        self.derived = dict(derived or {})
+        self.history = history
+        self.technical = technical
+        self.label = label or id
+        self.versioned = issubclass(struct, Record)
+
+    def id_of(self, record: R) -> str:
+        """The id of a record."""
+        return str(getattr(record, self.id))
+
+    def index_named(self, name: str) -> Index:
+        """The index of that name; KeyError when none is declared."""
+        for candidate in self.indexes:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"{self.name} declares no index {name!r}")
+
+    def fields_of(self, which: Index) -> tuple[str, ...]:
+        """An index's fields as they are in the database: with the org in front where the entity belongs to one."""
+        return ("orgcode", *which.fields) if self.org_scoped and not which.expire_after_seconds else which.fields
+
+    def to_document(self, record: R) -> dict[str, Any]:
+        """The record as it is stored, derived fields included."""
+        document: dict[str, Any] = msgspec.to_builtins(record)
+        document["_id"] = document.pop(self.id)
+        for field, derive in self.derived.items():
+            document[field] = derive(record)
+        return document
+
+    def from_document(self, document: Mapping[str, Any]) -> R:
+        """The record that a stored document says."""
+        plain = dict(document)
+        plain[self.id] = plain.pop("_id")
+        return msgspec.convert(plain, self.struct)
+
+    def __repr__(self) -> str:
+        return f"Entity({self.name!r})"

@@ -1,0 +1,196 @@
+"""Every way a call can be refused.
+
+    Refusal
+      ├─ Invalid                 400  validation-error            the caller sent something malformed or missing
+      │    ├─ TooLarge           413
+      │    └─ UnsupportedMedia   415
+      ├─ Unauthorized            401  unauthorized
+      ├─ Forbidden               403  forbidden
+      ├─ NotFound                404  not-found
+      ├─ MethodNotAllowed        405  validation-error
+      ├─ Conflict                409  conflict                    a taken code or key
+      │    ├─ StaleRevision      409  conflict, revision_conflict
+      │    └─ StillRunning       409  conflict, retryable         the first call with this key has not ended
+      ├─ InvalidState            409  invalid-state, conflict_state
+      │    └─ InsufficientStock  409  invalid-state, insufficient_stock   (declared by the service that has stock)
+      ├─ ExpectedRevisionRequired 428 expected-revision-required
+      ├─ Throttled               429  throttled, retryable
+      ├─ UpstreamFailed          502  upstream-failed, retryable  another system failed
+      ├─ MaintenanceActive       503  maintenance-active, retryable
+      ├─ Unavailable             503  maintenance-active, retryable       a needed part is down
+      └─ InternalError           500  internal-error, retryable   a defect; nothing of it is shown
+
+A refusal carries what the caller is told: a message for a person, details for a program. Nobody catches one to
+translate it; the service's dialect (see `Dialect`) is applied where the envelope is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+
+Dialect = Literal["standard", "catalogue"]
+"""The two vocabularies of tags: `standard` (ops, ics) and `catalogue` (pmc, slc, visualgrid), which differ in 400s."""
+
+
+class FieldProblem(Struct, frozen=True):
+    """One thing wrong with one field; `path` is dotted, list places are numbers (`lines.3.quantity`)."""
+
+    path: str
+    problem: str
+
+
+class Refusal(Exception):
+    """A call refused on purpose: who catches it answers it."""
+
+    status: ClassVar[int] = 500
+    tag: ClassVar[str] = "internal-error"
+    reason: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = details
+
+    def headers(self) -> Mapping[str, str]:
+        """HTTP headers this refusal brings along."""
+        seconds = self.details.get("retry_after_seconds")
+        return {"Retry-After": str(seconds)} if seconds is not None else {}
+
+
+class Invalid(Refusal):
+    """Malformed or missing input; `fields` names each problem."""
+
+    status, tag, reason = 400, "validation-error", "validation_failed"
+
+    def __init__(self, message: str, fields: Sequence[FieldProblem] = (), **details: Any) -> None:
+        super().__init__(message, **details)
+        if fields:
+            self.details["fields"] = list(fields)
+
+
+def invalid_field(path: str, problem: str) -> Invalid:
+    """The refusal of one field."""
+    return Invalid(f"{path}: {problem}", [FieldProblem(path, problem)])
+
+
+class TooLarge(Invalid):
+    """The body is larger than this call takes."""
+
+    status = 413
+
+
+class UnsupportedMedia(Invalid):
+    """The body is not JSON, or is compressed."""
+
+    status = 415
+
+
+class MethodNotAllowed(Invalid):
+    """The path exists, but not for this method."""
+
+    status = 405
+
+    def __init__(self, message: str, allow: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allow = tuple(allow)
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Allow": ", ".join(self.allow)}
+
+
+class Unauthorized(Refusal):
+    """No credential, or one that is unknown, expired or revoked: which of them is not said."""
+
+    status, tag, reason = 401, "unauthorized", "unauthorized"
+
+
+class Forbidden(Refusal):
+    """A known caller who lacks the role."""
+
+    status, tag, reason = 403, "forbidden", "forbidden"
+
+
+class NotFound(Refusal):
+    """Absent, or none of the caller's business."""
+
+    status, tag, reason = 404, "not-found", "not_found"
+
+
+class Conflict(Refusal):
+    """A code or key that is taken, or a fact that changed meanwhile."""
+
+    status, tag, reason = 409, "conflict", "conflict"
+
+
+class StaleRevision(Conflict):
+    """The expected revision is not the current one."""
+
+    reason = "revision_conflict"
+
+    def __init__(self, current_revision: int) -> None:
+        super().__init__(f"the current revision is {current_revision}", current_revision=current_revision)
+
+
+class StillRunning(Conflict):
+    """Another call with the same idempotency key has not ended yet."""
+
+    retryable = True
+
+
+class InvalidState(Refusal):
+    """The state of the object forbids it."""
+
+    status, tag, reason = 409, "invalid-state", "conflict_state"
+
+
+class ExpectedRevisionRequired(Refusal):
+    """The call changes a stored object and must name the revision it has seen."""
+
+    status, tag, reason = 428, "expected-revision-required", "expected_revision_required"
+
+    def __init__(self, current_revision: int) -> None:
+        super().__init__("expected_revision is required", current_revision=current_revision)
+
+
+class Throttled(Refusal):
+    """Over the caller's rate."""
+
+    status, tag, reason, retryable = 429, "throttled", "throttled", True
+
+    def __init__(self, message: str, retry_after_seconds: int, **details: Any) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds, **details)
+
+
+class UpstreamFailed(Refusal):
+    """Another system failed or did not answer in time."""
+
+    status, tag, reason, retryable = 502, "upstream-failed", "upstream_failed", True
+
+
+class MaintenanceActive(Refusal):
+    """A maintenance window is active."""
+
+    status, tag, reason, retryable = 503, "maintenance-active", "maintenance_active", True
+
+    def __init__(self, message: str, retry_after_seconds: int, **details: Any) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds, **details)
+
+
+class Unavailable(MaintenanceActive):
+    """A part this call needs is down; trying again later may help."""
+
+    reason = "upstream_failed"
+
+    def __init__(self, message: str, retry_after_seconds: int = 1, **details: Any) -> None:
+        super().__init__(message, retry_after_seconds, **details)
+
+
+class InternalError(Refusal):
+    """A defect. The cause is in the log under the request id, never in the answer."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("something went wrong on our side")

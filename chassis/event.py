@@ -1,0 +1,75 @@
+"""Events: what a service tells others, and the one log they are kept in.
+
+An event document is outbox entry (while `pending`), audit record and history in one. It is written in the transaction
+of the change it tells of, never altered but for `pending`, which the relay takes away once the broker has confirmed it.
+"""
+
+from zlib import crc32
+
+from chassis.clock import Utc
+from chassis.entity import Document, Value
+
+SHARDS = 16
+"""Relay shards: subjects are spread over them by hash, and one relay at a time serves a shard."""
+
+SPEC_VERSION = "1.0"
+
+
+class Touched(Value, frozen=True, kw_only=True):
+    """A record a change wrote, and the revision it has since (0: the record has none, or was deleted)."""
+
+    entity: str
+    id: str
+    revision: int
+
+
+class EventDocument(Document, frozen=True, kw_only=True):
+    """One event. `body` is the JSON text that is published, so it is made once."""
+
+    event_id: str
+    orgcode: str
+    type: str
+    subject: str
+    source: str
+    at_utc: Utc
+    actor: str
+    revision: int
+    cccode: str | None
+    traceparent: str | None
+    reason: str | None
+    touched: list[Touched]
+    body: str
+    shard: int
+    pending: bool
+    published: bool
+    """Whether it is for subscribers at all; False marks a silent entry kept for history only."""
+
+
+class EventType(Value, frozen=True, kw_only=True):
+    """A declared event: its type (the routing key), what its subject is, and the struct of its body's own fields."""
+
+    type: str
+    subject: str
+    body: type
+    summary: str = ""
+
+
+def shard_of(subject: str) -> int:
+    """The relay shard of a subject."""
+    return crc32(subject.encode()) % SHARDS
+
+
+def headers_of(event: EventDocument) -> dict[str, str]:
+    """AMQP headers of an event: CloudEvents 1.0, binary mode (AMQP binding, section 3.1), and ours."""
+    headers = {
+        "cloudEvents:specversion": SPEC_VERSION,
+        "cloudEvents:type": event.type,
+        "cloudEvents:source": event.source,
+        "cloudEvents:subject": event.subject,
+        "cloudEvents:time": event.at_utc,
+        "cloudEvents:id": event.event_id,
+        "orgcode": event.orgcode,
+    }
+    if event.traceparent:
+        headers["traceparent"] = event.traceparent
+    return headers

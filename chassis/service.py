@@ -1,0 +1,100 @@
+"""A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` puts it to work.
+
+A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`, `store`
+declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`. Each is optional.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from msgspec import Struct
+
+from chassis.endpoint import Endpoint
+from chassis.entity import Entity
+from chassis.errors import Dialect
+from chassis.event import EventType
+
+FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc")
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """One service, as a list of its parts.
+
+    name         what it is called in paths, topics and databases
+    settings     the struct its environment fills
+    package      where its features lie, `services.ics`
+    features     the names of its feature packages
+    roles        every role word it declares -> what it lets one do
+    synonyms     role word -> declared roles it stands for
+    envelope     the answer envelope: standard, or VisualGrid's own
+    dialect      the vocabulary of error tags
+    gated        whether a maintenance window closes it (not OPS)
+    check        asked by readiness and stat beside the chassis' own checks: part -> is it up
+    """
+
+    name: str
+    settings: type
+    package: str
+    features: Sequence[str]
+    roles: Mapping[str, str]
+    title: str = ""
+    synonyms: Mapping[str, Sequence[str]] = {}
+    envelope: str = "standard"
+    dialect: Dialect = "standard"
+    gated: bool = True
+    check: Callable[..., Any] | None = None
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a service's features declare, collected."""
+
+    endpoints: list[Endpoint]
+    entities: list[Entity[Any]]
+    events: list[EventType]
+    consumers: list[Any]
+    jobs: list[Any]
+    servicers: list[Any]
+
+
+def collect(service: Service) -> Parts:
+    """Import every feature and gather what its modules declare; a declaration that contradicts another stops here."""
+    parts = Parts(endpoints=[], entities=[], events=[], consumers=[], jobs=[], servicers=[])
+    for feature in service.features:
+        for word in FEATURE_MODULES:
+            name = f"{service.package}.{feature}.{word}"
+            if find_spec(name) is None:
+                continue
+            module = import_module(name)
+            parts.entities.extend(_own_entities(module, parts.entities))
+            parts.events.extend(getattr(module, "EVENTS", ()))
+            if (endpoints := getattr(module, "endpoints", None)) is not None:
+                parts.endpoints.extend(endpoints.declared)
+            if (consumers := getattr(module, "consumers", None)) is not None:
+                parts.consumers.extend(consumers.declared)
+            if (jobs := getattr(module, "jobs", None)) is not None:
+                parts.jobs.extend(jobs.declared)
+            parts.servicers.extend(getattr(module, "servicers", ()))
+    _check(service, parts)
+    return parts
+
+
+def _own_entities(module: Any, known: Sequence[Entity[Any]]) -> list[Entity[Any]]:
+    found = [value for value in vars(module).values() if isinstance(value, Entity)]
+    return [entity for entity in found if entity not in known]
+
+
+def _check(service: Service, parts: Parts) -> None:
+    types = {event.type for event in parts.events}
+    calls: set[tuple[str, str]] = set()
+    for endpoint in parts.endpoints:
+        if (endpoint.method, endpoint.path) in calls:
+            raise TypeError(f"{endpoint.method} {endpoint.path} is declared twice")
+        calls.add((endpoint.method, endpoint.path))
+        unknown = set(endpoint.roles) - set(service.roles) - {"authenticated", "signed_in"}
+        if unknown:
+            raise TypeError(f"{endpoint.call} names roles that {service.name} does not declare: {sorted(unknown)}")
+        missing = set(endpoint.emits) - types
+        if missing:
+            raise TypeError(f"{endpoint.call} emits events that are not declared: {sorted(missing)}")

@@ -1,0 +1,173 @@
+"""What a handler may ask of data: `View` to read, `Change` to write. The port every engine implements.
+
+A handler that is given one of these is driven by the engine, together with others that arrived at the same time, and
+may be run more than once. Inside it nothing else may be awaited, and nothing outside it may be touched.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from chassis.caller import Call
+from chassis.clock import Utc
+from chassis.entity import Document, Entity, Value
+
+R = TypeVar("R", bound=Document)
+T = TypeVar("T")
+V = TypeVar("V", bound="View")
+
+
+class Range(Value, frozen=True, kw_only=True):
+    """Bounds of one field in a query; `None` leaves that side open."""
+
+    above: Any = None
+    at_least: Any = None
+    below: Any = None
+    at_most: Any = None
+
+
+class OneOf(Value, frozen=True):
+    """Any of these values."""
+
+    values: tuple[Any, ...]
+
+
+def between(
+    *, above: Any = None, at_least: Any = None, below: Any = None, at_most: Any = None
+) -> Range:
+    """A range, for a query's `where`."""
+    return Range(above=above, at_least=at_least, below=below, at_most=at_most)
+
+
+def one_of(values: Iterable[Any]) -> OneOf:
+    """A set of values, for a query's `where`."""
+    return OneOf(tuple(values))
+
+
+Where = Mapping[str, Any]
+"""Field (dotted for nested ones) -> a value to equal, a `Range` or a `OneOf`. The org is added by the engine."""
+
+
+class Want(Value, frozen=True, kw_only=True):
+    """Records asked for ahead: by id, or by the values of a unique index (a tuple each)."""
+
+    entity: Any
+    keys: tuple[Any, ...]
+    by: str | None = None
+
+
+def want(entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> Want:
+    """Ask for these ids of an entity, or for these key tuples of its unique index `by`."""
+    return Want(entity=entity, keys=tuple(keys), by=by)
+
+
+class View(Protocol):
+    """Reads within one org. What one View answers is of one moment when the declaration asks for `snapshot`."""
+
+    @property
+    def now(self) -> Utc:
+        """The moment of this call; never earlier than what it has read was written."""
+        ...
+
+    @property
+    def call(self) -> Call:
+        """The call this is for."""
+        ...
+
+    async def prefetch(self, *wants: Want) -> None:
+        """Load all of these in one round; later reads of them, present or absent, cost nothing."""
+        ...
+
+    async def get(self, entity: Entity[R], record_id: str) -> R | None:
+        """The record, or None when it is absent or of another org."""
+        ...
+
+    async def get_many(self, entity: Entity[R], record_ids: Iterable[str]) -> dict[str, R]:
+        """The records there are, by id."""
+        ...
+
+    async def lookup(self, entity: Entity[R], by: str, *values: Any) -> R | None:
+        """The record with these values in the unique index named `by` (values without the org), or None."""
+        ...
+
+    async def lookup_many(
+        self, entity: Entity[R], by: str, keys: Iterable[tuple[Any, ...]]
+    ) -> dict[tuple[Any, ...], R]:
+        """The records there are, by key tuple of the unique index named `by`."""
+        ...
+
+    async def load(self, entity: Entity[R], record_id: str) -> R:
+        """The record; `NotFound` when it is absent or of another org."""
+        ...
+
+    async def find(
+        self,
+        entity: Entity[R],
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int = 1000,
+        after: Sequence[Any] | None = None,
+    ) -> list[R]:
+        """Records by a declared index: equal fields first, then at most one range or the order's fields.
+
+        `order` names fields, `-field` downwards; ties are broken by id. `after` is the order's values (and the id) of
+        the record to go on behind. A shape that no declared index serves raises `UnservedQuery`.
+        """
+        ...
+
+    def every_org(self: V) -> V:
+        """The same over all orgs: for sweeps and operators, never for a caller's request."""
+        ...
+
+
+class Change(View, Protocol):
+    """One unit of work: all of it is committed together with its events, or none of it."""
+
+    async def load(
+        self, entity: Entity[R], record_id: str, expected_revision: int | None | UnsetType = UNSET
+    ) -> R:
+        """The record; with `expected_revision` given (None: the caller named none) 428 and 409 follow after 404."""
+        ...
+
+    def new_id(self) -> str:
+        """A new id, later than every id made before."""
+        ...
+
+    async def insert(self, entity: Entity[R], record: R) -> R:
+        """Keep a new record, stamped with org, revision 1, time and actor. A taken unique key is `Conflict`."""
+        ...
+
+    async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
+        """Keep a changed record: its revision grows by 1 (once a change, however often it is updated in it)."""
+        ...
+
+    async def delete(self, entity: Entity[R], record: R) -> None:
+        """Remove a record."""
+        ...
+
+    def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
+        """Tell others, together with the commit. `revision` is read off the body's first record when left out."""
+        ...
+
+
+class Units(Protocol):
+    """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
+
+    async def view(
+        self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False
+    ) -> T:
+        """Run a reading handler."""
+        ...
+
+    async def change(self, call: Call, handler: Callable[[Change], Awaitable[T]]) -> T:
+        """Run a writing handler, and answer once what it did is committed and journalled.
+
+        A call with an idempotency key is not special here; see `chassis/http/idempotency.py`.
+        """
+        ...
+
+
+class UnservedQuery(Exception):
+    """A query that no declared index serves: a defect of the code that asks, found by the first test that runs it."""
