@@ -1,0 +1,85 @@
+"""Bins: the places within a zone, some of which hold only so many units."""
+
+from msgspec.structs import replace
+
+from chassis.entity import Record, Value
+from chassis.errors import InvalidState
+from chassis.values import Code, Guid, Id, Name, Qty
+from services.ics.words import Openness
+from services.ics.zone.domain import Zone
+
+
+class Bin(Record, frozen=True, kw_only=True):
+    """A place in a zone. `capacity` is the most units, of all variants together, that it takes; None: any number."""
+
+    bin_id: Id
+    zone_id: Id
+    logical_guid: Guid
+    code: Code
+    name: Name | None
+    capacity: Qty | None
+    status: Openness = "active"
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """Where units lie or are to go: a bin in its zone, a zone and no bin, or neither (somewhere in the facility)."""
+
+    zone: Zone | None = None
+    bin: Bin | None = None
+
+    @property
+    def zone_id(self) -> str | None:
+        """The zone's id, if any."""
+        return self.zone.zone_id if self.zone else None
+
+    @property
+    def bin_id(self) -> str | None:
+        """The bin's id, if any."""
+        return self.bin.bin_id if self.bin else None
+
+
+NOWHERE = Place()
+"""Somewhere in the facility, not put away yet."""
+
+
+def open_bin(bin_id: str, zone: Zone, code: str, name: str | None, capacity: int | None) -> Bin:
+    """A new bin of a zone; a zone that is closed gets none."""
+    if zone.status != "active":
+        raise InvalidState("the zone is inactive", status=zone.status)
+    return Bin(
+        bin_id=bin_id,
+        zone_id=zone.zone_id,
+        logical_guid=zone.logical_guid,
+        code=code,
+        name=name,
+        capacity=capacity,
+    )
+
+
+def set_status(place: Bin, status: Openness, units_held: int) -> Bin:
+    """The bin, opened or closed. One that is seen to hold units stays open."""
+    if place.status == status:
+        raise InvalidState(f"the bin is already {status}", status=place.status)
+    if status == "inactive" and units_held > 0:
+        raise InvalidState("the bin still holds units", status=place.status, units_held=units_held)
+    return replace(place, status=status)
+
+
+def admit(place: Place) -> Place:
+    """The place, if it takes units in: neither it nor the zone it lies in is closed."""
+    if place.zone is not None and place.zone.status != "active":
+        raise InvalidState("the zone is inactive", status=place.zone.status)
+    if place.bin is not None and place.bin.status != "active":
+        raise InvalidState("the bin is inactive", status=place.bin.status)
+    return place
+
+
+def check_room(place: Bin, units_held: int, units_coming: int) -> None:
+    """Refuse units a bin has no room for."""
+    if place.capacity is not None and units_held + units_coming > place.capacity:
+        raise InvalidState(
+            f"bin {place.code} has room for {max(0, place.capacity - units_held)} of {units_coming} units",
+            status="full",
+            capacity=place.capacity,
+            units_held=units_held,
+        )

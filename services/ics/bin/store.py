@@ -1,0 +1,62 @@
+"""Where bins are kept, and how a request's zone and bin are turned into a place."""
+
+from chassis.entity import Entity, edge, index, unique
+from chassis.errors import invalid_field
+from chassis.unit import View, want
+from services.ics.bin.domain import NOWHERE, Bin, Place
+from services.ics.zone.domain import Zone
+from services.ics.zone.store import ZONES
+
+BINS = Entity(
+    "bin",
+    Bin,
+    collection="bins",
+    id="bin_id",
+    keys=("ORG#{orgcode}", "BIN#{bin_id}"),
+    label="code",
+    indexes=[
+        unique("zone_id", "code", name="code", refusal="the code is taken in this zone"),
+        index("zone_id", "status", "code"),
+        index("logical_guid", "zone_id", "code"),
+        index("logical_guid", "status", "zone_id", "code"),
+        index("logical_guid", "code", "zone_id"),
+        index("status", "zone_id", "code"),
+        index("code", "zone_id"),
+    ],
+    edges=[edge("in", to="zone", by="zone_id"), edge("of", to="facility", by="logical_guid", service="gateway")],
+)
+
+
+async def place_of(view: View, logical_guid: str, zone_id: str | None, bin_id: str | None, path: str = "") -> Place:
+    """The place a request names in a facility; `path` is what stands before the field names (`lines.2.`).
+
+    A bin alone implies its zone, and both must agree. What does not exist there is refused as 400, naming the field.
+    """
+    if zone_id is None and bin_id is None:
+        return NOWHERE
+    place = await view.get(BINS, bin_id) if bin_id is not None else None
+    if bin_id is not None and (place is None or place.logical_guid != logical_guid):
+        raise invalid_field(f"{path}bin_id", "no such bin in the facility")
+    implied = zone_id or (place.zone_id if place else None)
+    zone = await view.get(ZONES, implied) if implied is not None else None
+    if zone is None or zone.logical_guid != logical_guid:
+        raise invalid_field(f"{path}zone_id", "no such zone in the facility")
+    if place is not None and place.zone_id != zone.zone_id:
+        raise invalid_field(f"{path}bin_id", "the bin is in another zone")
+    return Place(zone=zone, bin=place)
+
+
+async def places_of(view: View, logical_guid: str, named: list[tuple[str | None, str | None, str]]) -> list[Place]:
+    """The places of many (zone_id, bin_id, path), loaded in as few rounds as there are kinds of record."""
+    bins = {bin_id for _, bin_id, _ in named if bin_id is not None}
+    zones = {zone_id for zone_id, _, _ in named if zone_id is not None}
+    await view.prefetch(want(BINS, sorted(bins)), want(ZONES, sorted(zones)))
+    found = await view.get_many(BINS, sorted(bins))
+    await view.get_many(ZONES, sorted(zones | {place.zone_id for place in found.values()}))
+    return [await place_of(view, logical_guid, zone_id, bin_id, path) for zone_id, bin_id, path in named]
+
+
+async def zone_here(view: View, logical_guid: str, zone_id: str) -> Zone | None:
+    """The zone, or None where the facility has none of that id."""
+    zone = await view.get(ZONES, zone_id)
+    return zone if zone is not None and zone.logical_guid == logical_guid else None

@@ -1,0 +1,55 @@
+"""Where single units and lots are kept."""
+
+from collections.abc import Iterable
+
+from chassis.clock import Date
+from chassis.entity import Entity, edge, index, unique
+from chassis.unit import Change, View
+from services.ics.serial.domain import SerialUnit, lot_key, new_lot, number_of
+
+SERIALS = Entity(
+    "serial",
+    SerialUnit,
+    collection="serials",
+    id="serial_id",
+    keys=("ORG#{orgcode}", "SERIAL#{serial_id}"),
+    indexes=[
+        unique("variant_id", "kind", "number", name="number", refusal="the number is known for this variant"),
+        index("serial_no", "serial_id"),
+        index("lot_code", "serial_id"),
+        index("gtin_key", "serial_id"),
+        index("variant_id", "serial_id"),
+        index("held_by_id", "serial_no"),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("lies_in", to="zone", by="zone_id"),
+        edge("lies_in_bin", to="bin", by="bin_id"),
+        edge("held_by", to="holder", by="held_by_id"),
+        edge("moved_by", to="entry", by="last_entry_id"),
+    ],
+    derived={"number": number_of, "gtin_key": lambda unit: unit.gtin.zfill(14) if unit.gtin else None},
+)
+
+
+async def lots_of(view: View, variant_id: str, lot_codes: Iterable[str]) -> dict[str, SerialUnit]:
+    """What is known of these lots of a variant, by lot code. Index: number."""
+    found = await view.lookup_many(SERIALS, "number", [lot_key(variant_id, code) for code in lot_codes])
+    return {key[2]: lot for key, lot in found.items()}
+
+
+async def units_held_by(view: View, holder_id: str, limit: int) -> list[SerialUnit]:
+    """The single units in a holder's name, by serial number. Index: held_by_id, serial_no."""
+    return await view.find(SERIALS, {"held_by_id": holder_id}, order=("serial_no",), limit=limit)
+
+
+async def know_lot(
+    change: Change, variant_id: str, lot_code: str, expiry_date: Date | None, manufacture_date: Date | None = None
+) -> tuple[SerialUnit, bool]:
+    """The lot units come in of, registered on the way where it was unknown, and whether it was: then tell of it."""
+    known = (await lots_of(change, variant_id, [lot_code])).get(lot_code)
+    if known is not None:
+        return known, False
+    lot = new_lot(change.new_id(), variant_id, lot_code, expiry_date, manufacture_date)
+    return await change.insert(SERIALS, lot), True
