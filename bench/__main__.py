@@ -1,0 +1,79 @@
+"""`make bench`: one table of rates, latencies and CPU costs, and the ratios within this run.
+
+A stack that is already running is used as it is; otherwise one is brought up and taken down again. Absolute numbers are
+this machine's; the ratios are what to read.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import uvloop
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from bench.meter import Meter
+from bench.rows import SPREAD, Bench, Row
+from bench.table import show
+from bench.world import RUN, World
+
+app = App(name="bench", help="Measure the stack against yardsticks of the same run.")
+
+
+@app.default
+def bench(
+    *,
+    seconds: Annotated[float, Parameter(help="how long each row loads")] = 8.0,
+    items: Annotated[int, Parameter(help="how many items the ledger holds meanwhile")] = SPREAD,
+    only: Annotated[str, Parameter(help="rows whose name has this in it")] = "",
+) -> None:
+    """Run the rows and print the table."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    started_here = not (RUN / "processes.json").exists()
+    if started_here:
+        console.print("no stack is running here: bringing one up")
+        subprocess.run([sys.executable, "-m", "deploy.local", "up"], check=True)
+    try:
+        world = World(items=items)
+        uvloop.run(_run(world, console, seconds, items, only))
+    finally:
+        if started_here:
+            subprocess.run([sys.executable, "-m", "deploy.local", "down"], check=True)
+
+
+async def _run(world: World, console: Console, seconds: float, items: int, only: str) -> None:
+    with console.status(f"stocking {items:,} items"):
+        await world.stock_up(items)
+    rows: list[Row] = []
+    bench = Bench(world, Meter(RUN / "processes.json"), seconds)
+    for name, work in _plan(bench):
+        if only and only not in name:
+            continue
+        with console.status(name):
+            rows.append(await work())
+            await asyncio.sleep(1)
+    show(console, rows, world.stack["ENGINE"], items, bench.meter.memory_mib())
+
+
+def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
+    """The rows in order, each with the name it is chosen by."""
+    return [
+        ("bare", bench.bare),
+        ("hop", bench.hop),
+        ("stock", bench.stock_get),
+        ("atp", bench.atp_query),
+        ("hand", lambda: bench.by_hand(SPREAD)),
+        ("reserve", lambda: bench.reserve(1)),
+        ("reserve", lambda: bench.reserve(16)),
+        ("reserve", lambda: bench.reserve(64)),
+        ("hand hot", lambda: bench.by_hand(1)),
+        ("hot", bench.reserve_hot),
+        ("line", bench.whole_line),
+        ("events", bench.events),
+    ]
+
+
+if __name__ == "__main__":
+    app()

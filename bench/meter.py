@@ -1,0 +1,62 @@
+"""CPU time of the stack's processes while a row runs: ours, the database's and the broker's apart."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from msgspec import Struct
+
+ENGINES = {"mongodb": "database", "rabbitmq": "broker"}
+
+
+class Cpu(Struct, frozen=True):
+    """CPU seconds used, by who used them."""
+
+    ours: float = 0.0
+    gateway: float = 0.0
+    database: float = 0.0
+    broker: float = 0.0
+
+    def __sub__(self, other: "Cpu") -> "Cpu":
+        return Cpu(
+            self.ours - other.ours,
+            self.gateway - other.gateway,
+            self.database - other.database,
+            self.broker - other.broker,
+        )
+
+
+class Meter:
+    """Reads the CPU times of every process that `processes.json` lists, their children included."""
+
+    def __init__(self, processes_file: Path) -> None:
+        self._processes = [
+            (entry["name"], psutil.Process(entry["pid"])) for entry in json.loads(processes_file.read_text())
+        ]
+
+    def read(self) -> Cpu:
+        """CPU seconds used so far."""
+        totals = {"ours": 0.0, "gateway": 0.0, "database": 0.0, "broker": 0.0}
+        for name, process in self._processes:
+            used = sum(_cpu(member) for member in _family(process))
+            totals[ENGINES.get(name, "ours")] += used
+            if name.startswith("gateway"):
+                totals["gateway"] += used
+        return Cpu(**totals)
+
+    def memory_mib(self) -> dict[str, float]:
+        """Resident memory of each process by name, in MiB."""
+        return {
+            name: sum(member.memory_info().rss for member in _family(process)) / 2**20
+            for name, process in self._processes
+        }
+
+
+def _family(process: psutil.Process) -> Iterable[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,167 @@
+"""The rows of the table, in order. Each loads one thing and returns what was measured."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+import psutil
+from msgspec import Struct
+
+from bench import load
+from bench.events import listen
+from bench.load import Client, Measured, single
+from bench.meter import Cpu, Meter
+from bench.world import World, variant
+from bench.yardstick import reserve_by_hand
+
+SPREAD = 1_000
+HOT = "V-HOT"
+
+
+class Row(Struct):
+    """One line of the table: what was measured, what it cost, and against which row it is held."""
+
+    measured: Measured
+    cpu: Cpu
+    against: str = ""
+
+
+class Bench:
+    """The rows, run one after the other on one stack."""
+
+    def __init__(self, world: World, meter: Meter, seconds: float) -> None:
+        self.world = world
+        self.meter = meter
+        self.seconds = seconds
+
+    async def measure(self, work: Awaitable[Measured], against: str = "") -> Row:
+        """Run one row between two readings of the CPU meter."""
+        before = self.meter.read()
+        measured = await work
+        return Row(measured=measured, cpu=self.meter.read() - before, against=against)
+
+    async def bare(self) -> Row:
+        """A bare aiohttp handler answering 1 kB of JSON: the floor of everything."""
+        with _bare_server() as (address, process):
+            request = load.post("/", {}, b"{}")
+            before = _cpu_of(process)
+            measured = await load.run("bare aiohttp handler", address, single(lambda _: request), **self._load(64))
+            return Row(measured=measured, cpu=Cpu(ours=_cpu_of(process) - before))
+
+    async def stock_get(self, clients: int = 64) -> Row:
+        """stock/get through the gateway."""
+        requests = [self.world.request("/ics/stock/get", variant_id=variant(n)) for n in range(SPREAD)]
+        return await self._ask("stock/get", requests, clients)
+
+    async def atp_query(self) -> Row:
+        """atp/query of one variant through the gateway."""
+        requests = [self.world.request("/ics/atp/query", variant_ids=[variant(n)]) for n in range(SPREAD)]
+        return await self._ask("atp/query", requests, 64)
+
+    async def hop(self) -> Row:
+        """What the gateway alone adds to stock/get: its own CPU, and the latency of one client."""
+        row = await self.stock_get(clients=64)
+        row.measured.name = "gateway hop (its own CPU, under stock/get)"
+        row.cpu = Cpu(ours=row.cpu.gateway, gateway=row.cpu.gateway)
+        return row
+
+    async def reserve(self, clients: int) -> Row:
+        """reservation/create spread over a thousand items."""
+        requests = [
+            self.world.request("/ics/reservation/create", variant_id=variant(n), quantity=1) for n in range(SPREAD)
+        ]
+        random.Random(1).shuffle(requests)
+        name = f"reservation/create, {SPREAD:,} items"
+        row = await self._ask(name, requests, clients)
+        row.against = "by hand: reservation, 1,000 items" if clients == 64 else ""
+        return row
+
+    async def reserve_hot(self) -> Row:
+        """reservation/create on one hot item; the ledger must agree with the answers to the last piece."""
+        await self._receive_hot()
+        held = (await self.world.stock(HOT))["buckets"]["reserved"]
+        request = self.world.request("/ics/reservation/create", variant_id=HOT, quantity=1)
+        row = await self._ask("reservation/create, one hot item", [request], 64)
+        sold = (await self.world.stock(HOT))["buckets"]["reserved"] - held
+        good = row.measured.requests - row.measured.errors
+        if sold != good:
+            row.measured.note = f"{good} were told yes, the ledger holds {sold}"
+            row.measured.errors += abs(sold - good)
+        row.against = "by hand: reservation, one hot item"
+        return row
+
+    async def whole_line(self) -> Row:
+        """Receive → reserve → commit → pick → pack → ship, six calls a round."""
+        work = load.run("receive → ship, 6 calls", self.world.address, self._one_piece, **self._load(64))
+        return await self.measure(work)
+
+    async def events(self) -> Row:
+        """From the change's own time to the subscriber's hands, while 16 clients reserve."""
+        async with listen(self.world.stack["AMQP_URL"], "ics.reservation.created") as heard:
+            row = await self.reserve(16)
+            await heard.settle(row.measured.requests - row.measured.errors)
+        told = Measured(name="event, commit → subscriber", clients=16, latencies=heard.latencies)
+        told.requests, told.seconds = len(heard.latencies), row.measured.seconds
+        told.errors = max(0, row.measured.requests - row.measured.errors - len(heard.latencies))
+        return Row(measured=told, cpu=Cpu())
+
+    async def by_hand(self, items: int) -> Row:
+        """The yardstick: the same writes with the raw driver. Its CPU is this process's own."""
+        before, cpu = self.meter.read(), time.process_time()
+        measured = await reserve_by_hand(self.world.stack["MONGODB_URI"], items=items, clients=64, seconds=self.seconds)
+        used = self.meter.read() - before
+        return Row(measured=measured, cpu=Cpu(ours=time.process_time() - cpu, database=used.database))
+
+    async def _ask(self, name: str, requests: list[bytes], clients: int) -> Row:
+        flow = single(lambda n: requests[n % len(requests)])
+        return await self.measure(load.run(name, self.world.address, flow, **self._load(clients)))
+
+    def _load(self, clients: int) -> dict[str, Any]:
+        return {"clients": clients, "seconds": self.seconds}
+
+    async def _receive_hot(self) -> None:
+        lines = [{"variant_id": HOT, "quantity": 10_000_000}]
+        async with aiohttp.ClientSession(headers=self.world.headers) as http:
+            url = self.world.stack["GATEWAY_URL"] + "/ics/receive/record"
+            async with http.post(url, json={"lines": lines}) as answer:
+                answer.raise_for_status()
+
+    async def _one_piece(self, client: Client, number: int) -> None:
+        """One piece of one article, from the supplier to the customer."""
+        name = variant(number % SPREAD)
+        ask: Callable[..., Any] = self.world.request
+        await client.ask(ask("/ics/receive/record", lines=[{"variant_id": name, "quantity": 1}]))
+        answer = await client.ask(ask("/ics/reservation/create", variant_id=name, quantity=1))
+        if answer.status != 200:
+            return
+        held = json.loads(answer.body)["data"]["reservation"]
+        promise = {"reservation_id": held["reservation_id"], "expected_revision": held["revision"]}
+        answer = await client.ask(ask("/ics/commit/create", **promise, order_ref=f"order {number}"))
+        for step in ("pick", "pack", "ship"):
+            if answer.status != 200:
+                return
+            commit = json.loads(answer.body)["data"]["commit"]
+            seen = {"commit_id": commit["commit_id"], "expected_revision": commit["revision"], "quantity": 1}
+            answer = await client.ask(ask(f"/ics/{step}/record", **seen))
+
+
+@contextmanager
+def _bare_server() -> Iterator[tuple[tuple[str, int], psutil.Process]]:
+    command = [sys.executable, "-m", "bench.bare"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield ("127.0.0.1", int(process.stdout.readline())), psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,107 @@
+"""The world the rows run in: an org of the benchmark's own with stock in it, and requests ready to send."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bench.load import post
+
+RUN = Path(".run")
+ORG = "BENCH001"
+FACILITY = "FAC-A"
+CHANNEL = "WEB"
+RECEIPT_LINES = 200
+STOCK_EACH = 1_000_000
+RECEIPTS_AT_ONCE = 4
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """`KEY=value` lines of a file of the running stack."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+
+
+def variant(number: int) -> str:
+    """The variant id of the n-th item."""
+    return f"V{number:06d}"
+
+
+class World:
+    """The benchmark's org on a running stack."""
+
+    def __init__(self, *, items: int) -> None:
+        self.items = items
+        self.stack = read_env(RUN / "stack.env")
+        self.demo = read_env(RUN / "demo.env")
+        parts = urlsplit(self.stack["GATEWAY_URL"])
+        self.address = (str(parts.hostname), int(parts.port or 80))
+        self.session = self._owner_session()
+        self.headers = {
+            "x-session-guid": self.session,
+            "x-orgcode": ORG,
+            "x-logical-guid": FACILITY,
+            "x-channel-code": CHANNEL,
+        }
+
+    def request(self, path: str, **body: Any) -> bytes:
+        """The bytes of a call of the benchmark's org."""
+        return post(path, self.headers, json.dumps(body).encode())
+
+    def _owner_session(self) -> str:
+        """A session of the org's owner; org and owner are made on first use."""
+        made = self._stackctl("org", "create", ORG, "--name", "Benchmark", refused_is_fine=True)
+        del made
+        user = self._stackctl("user", "create", "--name", "Benchmark")["user"]["user_id"]
+        self._stackctl("member", "set", ORG, user, "--owner")
+        return str(self._stackctl("session", "open", user)["session_guid"])
+
+    def _stackctl(self, *words: str, refused_is_fine: bool = False) -> dict[str, Any]:
+        command = [str(Path(sys.executable).with_name("stackctl")), *words, "--json"]
+        environment = {**os.environ, "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"]}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            if refused_is_fine and done.returncode == 1:
+                return {}
+            raise RuntimeError(f"stackctl {' '.join(words[:2])} failed: {done.stderr.strip()}")
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    async def stock_up(self, items: int) -> None:
+        """Make sure that the first `items` items exist and hold plenty; what is there already is left alone."""
+        async with aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"]) as http:
+            policy = await _ask(http, "/ics/stock/policy/get", logical_guid=FACILITY)
+            if policy["policy"] is None:
+                await _ask(http, "/ics/stock/policy/set", logical_guid=FACILITY, qc="skip")
+            for start in range(0, items, RECEIPT_LINES):
+                await self._receive(http, range(start, min(items, start + RECEIPT_LINES)))
+
+    async def _receive(self, http: aiohttp.ClientSession, numbers: range) -> None:
+        names = [variant(number) for number in numbers]
+        held: set[str] = set()
+        for part in (names[:100], names[100:]):
+            if part:
+                listed = await _ask(http, "/ics/stock/list", logical_guid=FACILITY, variant_ids=part, limit=256)
+                held |= {row["variant_id"] for row in listed["items"] if row["buckets"]["available"] > STOCK_EACH // 2}
+        lines = [{"variant_id": name, "quantity": STOCK_EACH} for name in names if name not in held]
+        if lines:
+            await _ask(http, "/ics/receive/record", lines=lines)
+
+    async def stock(self, variant_id: str) -> dict[str, Any]:
+        """What the ledger says of one item."""
+        async with aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"]) as http:
+            stock: dict[str, Any] = (await _ask(http, "/ics/stock/get", variant_id=variant_id))["stock"]
+            return stock
+
+
+async def _ask(http: aiohttp.ClientSession, path: str, **body: Any) -> dict[str, Any]:
+    async with http.post(path, json=body) as answer:
+        envelope = await answer.json()
+    if not envelope["success"]:
+        raise RuntimeError(f"{path}: {envelope['error']}")
+    data: dict[str, Any] = envelope["data"]
+    return data

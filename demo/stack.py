@@ -1,0 +1,75 @@
+"""The running stack as the demo meets it: addresses and credentials from `.run/`, calls through the gateway."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+RUN = Path(".run")
+
+
+class NotRunning(Exception):
+    """No stack is running in this folder."""
+
+
+class Refused(Exception):
+    """A call the stack refused, with the error object it gave."""
+
+    def __init__(self, path: str, status: int, error: Mapping[str, Any]) -> None:
+        super().__init__(f"{path} → {status} {error.get('error_code')}: {error.get('major', {}).get('message')}")
+        self.status = status
+        self.error_code = str(error.get("error_code"))
+        self.details: Mapping[str, Any] = error.get("details") or {}
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """`KEY=value` lines of a file that `make up` left behind."""
+    if not path.exists():
+        raise NotRunning(f"{path} is not there: start the stack with `make up` first")
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+class Shop:
+    """Calls of one org in one facility, made by its owner through the gateway."""
+
+    def __init__(self, http: aiohttp.ClientSession, base: str, session: str, orgcode: str, facility: str) -> None:
+        self._http = http
+        self._base = base
+        self.facility = facility
+        self._headers = {
+            "x-session-guid": session,
+            "x-orgcode": orgcode,
+            "x-logical-guid": facility,
+            "x-channel-code": "WEB",
+        }
+
+    async def call(self, path: str, **body: Any) -> dict[str, Any]:
+        """The `data` of an answer; `Refused` when the stack says no."""
+        async with self._http.post(self._base + path, json=body, headers=self._headers) as answer:
+            envelope = json.loads(await answer.read())
+        if not envelope["success"]:
+            raise Refused(path, answer.status, envelope["error"])
+        data: dict[str, Any] = envelope["data"]
+        return data
+
+    async def all_items(self, path: str, **body: Any) -> list[dict[str, Any]]:
+        """Every item of a list, page by page."""
+        items: list[dict[str, Any]] = []
+        token = None
+        while True:
+            page = await self.call(path, **body, limit=256, **({"next_token": token} if token else {}))
+            items.extend(page["items"])
+            token = page["next_token"]
+            if not token:
+                return items
+
+    async def place(self, zone_code: str) -> str:
+        """The id of the facility's zone with this code, opened if there is none yet."""
+        found = await self.call("/ics/zone/list", logical_guid=self.facility, code=zone_code)
+        if found["items"]:
+            return str(found["items"][0]["zone_id"])
+        purpose = {"RCV": "receiving", "PCK": "pick", "STG": "staging", "OVR": "overstock"}.get(zone_code, "storage")
+        return str((await self.call("/ics/zone/create", code=zone_code, purpose=purpose))["zone"]["zone_id"])
