@@ -50,6 +50,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     roles     any one is enough; AUTHENTICATED and SIGNED_IN stand for callers without an org; empty: open to all
     needs     context the call requires beside the org
     access    what the handler is given: nothing of data, a View or a Change
+    asks      further parameters of the handler -> the type it asks for (Health, Units, Clock, the settings struct …);
+              what the process does not provide stops its start
+    action    where many calls share one path: the word in the body's `action` that picks this one
     """
 
     method: Literal["GET", "POST", "PUT"]
@@ -63,6 +66,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     access: Literal["none", "view", "change"]
     snapshot: bool
     wants_call: bool
+    asks: Mapping[str, type]
     request: type[Request] | None
     answer: type[Any]
     handler: Handler
@@ -70,6 +74,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     description: str
     body_bytes_max: int
     refusals: Mapping[str, str]
+    action: str = ""
 
     @property
     def revised(self) -> bool:
@@ -80,8 +85,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 class Endpoints:
     """The endpoints of one feature, below one prefix.
 
-    `path` in `get` and `post` is appended to the prefix. The handler's parameters are recognised by type: `Call`,
-    `View` or `Change`, and one `Request` struct.
+    `path` in `get` and `post` is appended to the prefix. The handler's parameters are recognised by name and type:
+    `call`, `view` or `change`, one `Request` struct as `body`; any other is provided by the process, found by its type.
     """
 
     def __init__(self, service: str, prefix: str = "") -> None:
@@ -97,7 +102,7 @@ class Endpoints:
         """Declare a POST endpoint.
 
         Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (reads of
-        one moment), body_bytes_max, refusals (reason -> when, beyond the common ones).
+        one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`).
         """
         return self._declare("POST", path, **options)
 
@@ -118,6 +123,7 @@ class Endpoints:
         snapshot: bool = False,
         body_bytes_max: int = BODY_BYTES_MAX,
         refusals: Mapping[str, str] | None = None,
+        action: str = "",
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
             parts = _read_signature(handler)
@@ -140,6 +146,7 @@ class Endpoints:
                     description=description.strip(),
                     body_bytes_max=body_bytes_max,
                     refusals=dict(refusals or {}),
+                    action=action,
                     **parts,
                 )
             )
@@ -155,7 +162,8 @@ def _read_signature(handler: Handler) -> dict[str, Any]:
     answer = hints.pop("return", None)
     if answer is None or not (isinstance(answer, type) and issubclass(answer, Struct)):
         raise TypeError(f"{where} does not say which struct it answers")
-    found: dict[str, Any] = {"access": "none", "request": None, "wants_call": False, "answer": answer}
+    asks: dict[str, type] = {}
+    found: dict[str, Any] = {"access": "none", "request": None, "wants_call": False, "asks": asks, "answer": answer}
     for name, hint in hints.items():
         if hint is Call and name == "call":
             found["wants_call"] = True
@@ -165,6 +173,10 @@ def _read_signature(handler: Handler) -> dict[str, Any]:
             found["access"] = "change"
         elif isinstance(hint, type) and issubclass(hint, Request) and name == "body":
             found["request"] = hint
+        elif isinstance(hint, type) and name not in {"call", "view", "change", "body"}:
+            asks[name] = hint
         else:
-            raise TypeError(f"{where} asks for {name}: {hint!r}; a handler may ask for call, view or change, and body")
+            raise TypeError(f"{where} asks for {name}: {hint!r}, which is not what a parameter of that name can be")
+    if asks and found["access"] != "none":
+        raise TypeError(f"{where} is driven by the engine, so it can ask for nothing outside of data: {sorted(asks)}")
     return found

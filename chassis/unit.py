@@ -5,7 +5,7 @@ may be run more than once. Inside it nothing else may be awaited, and nothing ou
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -15,7 +15,6 @@ from chassis.entity import Document, Entity, Value
 
 R = TypeVar("R", bound=Document)
 T = TypeVar("T")
-V = TypeVar("V", bound="View")
 
 
 class Range(Value, frozen=True, kw_only=True):
@@ -27,22 +26,20 @@ class Range(Value, frozen=True, kw_only=True):
     at_most: Any = None
 
 
-class OneOf(Value, frozen=True):
+class OneOf(Value, frozen=True, kw_only=True):
     """Any of these values."""
 
     values: tuple[Any, ...]
 
 
-def between(
-    *, above: Any = None, at_least: Any = None, below: Any = None, at_most: Any = None
-) -> Range:
+def between(*, above: Any = None, at_least: Any = None, below: Any = None, at_most: Any = None) -> Range:
     """A range, for a query's `where`."""
     return Range(above=above, at_least=at_least, below=below, at_most=at_most)
 
 
 def one_of(values: Iterable[Any]) -> OneOf:
     """A set of values, for a query's `where`."""
-    return OneOf(tuple(values))
+    return OneOf(values=tuple(values))
 
 
 Where = Mapping[str, Any]
@@ -77,6 +74,10 @@ class View(Protocol):
 
     async def prefetch(self, *wants: Want) -> None:
         """Load all of these in one round; later reads of them, present or absent, cost nothing."""
+        ...
+
+    def expect(self, *wants: Want) -> None:
+        """Load these together with whatever is loaded next: unlike `prefetch` it costs no round of its own."""
         ...
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
@@ -117,7 +118,7 @@ class View(Protocol):
         """
         ...
 
-    def every_org(self: V) -> V:
+    def every_org(self) -> Self:
         """The same over all orgs: for sweeps and operators, never for a caller's request."""
         ...
 
@@ -125,9 +126,7 @@ class View(Protocol):
 class Change(View, Protocol):
     """One unit of work: all of it is committed together with its events, or none of it."""
 
-    async def load(
-        self, entity: Entity[R], record_id: str, expected_revision: int | None | UnsetType = UNSET
-    ) -> R:
+    async def load(self, entity: Entity[R], record_id: str, expected_revision: int | UnsetType | None = UNSET) -> R:
         """The record; with `expected_revision` given (None: the caller named none) 428 and 409 follow after 404."""
         ...
 
@@ -147,6 +146,10 @@ class Change(View, Protocol):
         """Remove a record."""
         ...
 
+    def discard(self) -> None:
+        """Forget everything this change was to write and tell; what was read stays read, and it may go on from here."""
+        ...
+
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
         """Tell others, together with the commit. `revision` is read off the body's first record when left out."""
         ...
@@ -155,9 +158,7 @@ class Change(View, Protocol):
 class Units(Protocol):
     """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
 
-    async def view(
-        self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False
-    ) -> T:
+    async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler."""
         ...
 

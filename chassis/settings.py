@@ -1,0 +1,155 @@
+"""Settings: one frozen struct a service, filled once from a mapping. A value that can't be used stops start-up.
+
+A field `http_port` is read from `HTTP_PORT`; any field may come from the file that `HTTP_PORT_FILE` names instead,
+which is how secrets are mounted. What stands in the mapping besides is nobody's business here.
+"""
+
+import os
+import socket
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+S = TypeVar("S", bound="BaseSettings")
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+"""A TCP port; 0 lets the system choose."""
+
+Addresses = tuple[str, ...]
+"""Where the replicas of a peer are, comma-separated in the environment."""
+
+
+class SettingsError(Exception):
+    """A setting that is missing or can't be used; its text is one line that names it."""
+
+
+class Secret(str):
+    """Text that is used like any other but never shows in `repr`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+
+def _replica() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class BaseSettings(Struct, frozen=True, kw_only=True):
+    """What every process of the stack is told.
+
+    mongodb_database    the service's name where left empty
+    mongodb_engine      `embedded` where the server behind the URI is the embedded one
+    caller_key          signs and verifies the caller header; 32 bytes or more
+    page_key            seals page tokens; derived from `caller_key` where left empty
+    *_grpc              the peers, each a tuple of `host:port`, one a replica
+    replica             what this process is called among its like: holder of leases, name in log lines
+    shutdown_seconds    how long work in flight may take once the process was told to stop
+    """
+
+    mongodb_uri: Secret
+    mongodb_database: str = ""
+    mongodb_driver: Literal["motor", "pymongo"] = "motor"
+    mongodb_engine: Literal["", "embedded"] = ""
+    amqp_url: Secret
+    http_host: str = "127.0.0.1"
+    http_port: Port = 0
+    grpc_host: str = "127.0.0.1"
+    grpc_port: Port = 0
+    private_host: str = "127.0.0.1"
+    private_port: Port = 0
+    caller_key: Annotated[Secret, Meta(min_length=32)]
+    page_key: Secret = Secret("")
+    ops_grpc: Addresses = ()
+    gateway_grpc: Addresses = ()
+    ics_grpc: Addresses = ()
+    pmc_grpc: Addresses = ()
+    slc_grpc: Addresses = ()
+    visualgrid_grpc: Addresses = ()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    build_id: str = "dev"
+    build_major: Annotated[int, Meta(ge=0)] = 0
+    build_minor: Annotated[int, Meta(ge=0)] = 1
+    replica: str = msgspec.field(default_factory=_replica)
+    shutdown_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
+    otel_exporter_otlp_endpoint: str = ""
+
+
+def load(struct: type[S], environ: Mapping[str, str]) -> S:
+    """The settings that a mapping says; SettingsError names the first one that is missing or can't be used."""
+    hints = typing.get_type_hints(struct, include_extras=True)
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(struct):
+        name = field.name.upper()
+        text = _text_of(name, environ)
+        if text is not None:
+            values[field.name] = _value(name, text, hints[field.name])
+        elif field.required:
+            raise SettingsError(f"{name} is not set (nor is {name}_FILE)")
+    return struct(**values)
+
+
+def _text_of(name: str, environ: Mapping[str, str]) -> str | None:
+    """The text of a setting, from the mapping or from the file it names; an empty one counts as left out."""
+    text = environ.get(name, "").strip()
+    path = environ.get(f"{name}_FILE", "").strip()
+    if text and path:
+        raise SettingsError(f"{name} and {name}_FILE are both set; one of them has to go")
+    if path:
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as failure:
+            reason = getattr(failure, "strerror", None) or "not UTF-8 text"
+            raise SettingsError(f"{name}_FILE: can't read {path}: {reason}") from None
+        if not text:
+            raise SettingsError(f"{name}_FILE: {path} is empty")
+    return text or None
+
+
+def _value(name: str, text: str, hint: Any) -> Any:
+    """The typed value of a setting's text."""
+    plain = _plain(hint)
+    if plain is Secret:
+        _check_length(name, text, hint)
+        return Secret(text)
+    if get_origin(plain) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if plain is bool:
+        text = text.lower()
+    try:
+        return msgspec.convert(text, hint, strict=False)
+    except msgspec.ValidationError as failure:
+        raise SettingsError(f'{name}: "{text}" {_complaint(plain, failure)}') from None
+
+
+def _plain(hint: Any) -> Any:
+    """A field's type without its marks, and without `None` where it is optional."""
+    if get_origin(hint) is Annotated:
+        return _plain(get_args(hint)[0])
+    if get_origin(hint) in {Union, UnionType}:
+        return _plain(next(part for part in get_args(hint) if part is not type(None)))
+    return hint
+
+
+def _check_length(name: str, text: str, hint: Any) -> None:
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Meta) and mark.min_length is not None and len(text.encode()) < mark.min_length:
+            raise SettingsError(f"{name} is too short: {mark.min_length} bytes or more are needed")
+
+
+def _complaint(plain: Any, failure: msgspec.ValidationError) -> str:
+    """What is wrong with a value, in words that follow it."""
+    said = str(failure)
+    if get_origin(plain) is Literal:
+        return "is none of " + ", ".join(str(word) for word in get_args(plain) if word != "")
+    if said.startswith("Expected `") and any(sign in said for sign in ("<", ">", "length", "matching")):
+        return "is out of range: " + said[0].lower() + said[1:]
+    words = {int: "is not a whole number", float: "is not a number", bool: "is neither true nor false"}
+    return words.get(plain, said[0].lower() + said[1:])
