@@ -1,0 +1,100 @@
+"""House rules, each a small program: it looks at the tracked files and says, line by line, what breaks it."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LINES_MAX = 400
+CODE = ("chassis", "gateway", "services", "deploy", "bench", "demo", "tests")
+HANDLED = {"change", "view"}
+PACKAGE_HOSTS = re.compile(
+    r"(pypi\.|pythonhosted|npmjs|registry\.|--index-url|--find-links|--extra-index)", re.IGNORECASE
+)
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/[\w.-]+")
+LEFT_OVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """The project's files with these endings: tracked, or new and not ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return [ROOT / name for name in listed if name.endswith(suffixes) and (ROOT / name).is_file()]
+
+
+def python_files() -> list[Path]:
+    """Our Python files."""
+    return [path for path in tracked(".py") if path.relative_to(ROOT).parts[0] in CODE]
+
+
+def long_files() -> Iterator[str]:
+    """No file is longer than a reader's patience."""
+    for path in python_files():
+        if (lines := len(path.read_text().splitlines())) > LINES_MAX:
+            yield f"{path.relative_to(ROOT)}: {lines} lines; more than {LINES_MAX}. Look for the second noun inside"
+
+
+def full_inits() -> Iterator[str]:
+    """`__init__.py` is empty: a name is imported from where it lives."""
+    for path in python_files():
+        if path.name == "__init__.py" and path.read_text().strip():
+            yield f"{path.relative_to(ROOT)}: is not empty; import from where things live"
+
+
+def foreign_addresses() -> Iterator[str]:
+    """No committed file names a package index or a path of somebody's machine."""
+    for path in tracked(".py", ".toml", ".txt", ".md", ".yaml", ".yml", ".sh", ".proto", "Makefile", "run"):
+        if path.parent == Path(__file__).parent:
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if PACKAGE_HOSTS.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: names a package index"
+            if MACHINE_PATHS.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: names a path of a machine"
+
+
+def left_overs() -> Iterator[str]:
+    """Nothing is left for later in a comment."""
+    for path in python_files():
+        if path.parent == Path(__file__).parent:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if LEFT_OVERS.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: leaves something for later; do it, or write an issue"
+
+
+def foreign_awaits() -> Iterator[str]:
+    """What takes a Change or a View waits for nothing else: it may run twice, and others share its transaction."""
+    for path in python_files():
+        if path.relative_to(ROOT).parts[0] != "services":
+            continue
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.AsyncFunctionDef) and HANDLED & _parameters(function):
+                yield from _foreign_awaits_of(path, function)
+
+
+def _parameters(function: ast.AsyncFunctionDef) -> set[str]:
+    arguments = function.args
+    return {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+
+
+def _foreign_awaits_of(path: Path, function: ast.AsyncFunctionDef) -> Iterator[str]:
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Await):
+            continue
+        names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+        if not names & HANDLED:
+            yield (
+                f"{path.relative_to(ROOT)}:{node.lineno}: {function.name} awaits something that is neither the change "
+                "nor given it; it would run again after a conflict. Emit an event and act in consumers.py"
+            )
+
+
+RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits]
