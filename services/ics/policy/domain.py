@@ -7,7 +7,7 @@ a whole: nothing is inherited from a wider scope.
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 from msgspec.structs import replace
 
 from chassis.entity import Record, Value
@@ -48,17 +48,6 @@ class StockPolicy(Record, frozen=True, kw_only=True):
     values: PolicyValues
 
 
-class PolicyChanges(Value, frozen=True, kw_only=True):
-    """The values a caller names; what is unset stays as it is."""
-
-    tracking: Tracking | UnsetType = UNSET
-    qc: Qc | UnsetType = UNSET
-    safety_stock: Qty0 | UnsetType = UNSET
-    backorder_limit: Qty0 | UnsetType = UNSET
-    reservation_ttl_seconds: PromiseSeconds | UnsetType = UNSET
-    allocation_ttl_seconds: PromiseSeconds | UnsetType = UNSET
-
-
 def scope_key(variant_id: str | None, logical_guid: str | None) -> ScopeKey:
     """The key under which the policy of a scope is stored."""
     return (variant_id or "", logical_guid or "")
@@ -94,7 +83,6 @@ def scope_word(key: ScopeKey) -> Scope:
             return "org"
 
 
-def with_changes(values: PolicyValues, changes: PolicyChanges) -> PolicyValues:
-    """The values after a change."""
-    named = {field: getattr(changes, field) for field in changes.__struct_fields__}
-    return replace(values, **{field: value for field, value in named.items() if value is not UNSET})
+def with_changes(values: PolicyValues, changes: Mapping[str, object]) -> PolicyValues:
+    """The values after a change; a value that is None stays as it was."""
+    return replace(values, **{field: value for field, value in changes.items() if value is not None})
