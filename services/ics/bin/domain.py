@@ -42,18 +42,10 @@ NOWHERE = Place()
 """Somewhere in the facility, not put away yet."""
 
 
-def open_bin(bin_id: str, zone: Zone, code: str, name: str | None, capacity: int | None) -> Bin:
-    """A new bin of a zone; a zone that is closed gets none."""
+def check_open(zone: Zone) -> None:
+    """Refuse a zone that takes nothing in, no new bin either."""
     if zone.status != "active":
         raise InvalidState("the zone is inactive", status=zone.status)
-    return Bin(
-        bin_id=bin_id,
-        zone_id=zone.zone_id,
-        logical_guid=zone.logical_guid,
-        code=code,
-        name=name,
-        capacity=capacity,
-    )
 
 
 def set_status(place: Bin, status: Openness, units_held: int) -> Bin:
@@ -67,8 +59,8 @@ def set_status(place: Bin, status: Openness, units_held: int) -> Bin:
 
 def admit(place: Place) -> Place:
     """The place, if it takes units in: neither it nor the zone it lies in is closed."""
-    if place.zone is not None and place.zone.status != "active":
-        raise InvalidState("the zone is inactive", status=place.zone.status)
+    if place.zone is not None:
+        check_open(place.zone)
     if place.bin is not None and place.bin.status != "active":
         raise InvalidState("the bin is inactive", status=place.bin.status)
     return place

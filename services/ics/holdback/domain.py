@@ -25,10 +25,10 @@ class Holdback(Record, frozen=True, kw_only=True):
     logical_guid: Guid
     variant_id: Guid
     channel_code: Code | None
-    quantity: Qty0
-    reason: Reason | None
-    starts_utc: Utc | None
-    ends_utc: Utc | None
+    quantity: Qty0 = 0
+    reason: Reason | None = None
+    starts_utc: Utc | None = None
+    ends_utc: Utc | None = None
     status: HoldbackStatus = "active"
 
 

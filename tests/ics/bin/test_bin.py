@@ -1,19 +1,14 @@
 import pytest
 
 from chassis.errors import InvalidState
-from services.ics.bin.domain import Place, admit, check_room, open_bin, set_status
-from tests.ics.given import a_bin, a_zone, an_id
-
-
-def test_a_bin_lies_in_its_zone_and_facility() -> None:
-    zone = a_zone(logical_guid="FAC-B")
-    place = open_bin(an_id(), zone, "P-01", None, 10)
-    assert (place.zone_id, place.logical_guid, place.status) == (zone.zone_id, "FAC-B", "active")
+from services.ics.bin.domain import Place, admit, check_open, check_room, set_status
+from tests.ics.given import a_bin, a_zone
 
 
 def test_a_closed_zone_gets_no_new_bin() -> None:
+    check_open(a_zone())
     with pytest.raises(InvalidState):
-        open_bin(an_id(), a_zone(status="inactive"), "P-01", None, None)
+        check_open(a_zone(status="inactive"))
 
 
 def test_an_empty_bin_can_be_closed_and_opened() -> None:

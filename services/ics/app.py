@@ -1,0 +1,29 @@
+"""ICS as a list of features. What each call promises its callers is in the contract's ics.yaml."""
+
+from chassis.service import Service
+from services.ics.settings import IcsSettings
+from services.ics.words import ROLES
+
+ICS = Service(
+    name="ics",
+    title="Inventory control: what lies where, what is promised, and every movement that made it so.",
+    package="services.ics",
+    settings=IcsSettings,
+    features=[
+        "stat",
+        "ledger",
+        "zone",
+        "bin",
+        "policy",
+        "serial",
+        "holdback",
+        "stock",
+        "atp",
+        "reservation",
+        "allocation",
+        "commit",
+        "receive",
+        "putaway",
+    ],
+    roles=ROLES,
+)

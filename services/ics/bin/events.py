@@ -1,0 +1,22 @@
+"""What others hear of bins."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.bin.domain import Bin
+
+
+class BinChanged(Value, frozen=True, kw_only=True):
+    """The bin as it is since."""
+
+    bin: Bin
+
+
+EVENTS = [
+    EventType(type="ics.bin.created", subject="bin_id", body=BinChanged, summary="A bin was opened in a zone."),
+    EventType(
+        type="ics.bin.status_changed",
+        subject="bin_id",
+        body=BinChanged,
+        summary="A bin takes units in again, or takes none in any more.",
+    ),
+]

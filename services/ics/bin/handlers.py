@@ -1,0 +1,84 @@
+"""The bin endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.unit import Change, View
+from chassis.values import Code, Id, Name, Qty, Reason
+from services.ics.bin.domain import Bin, check_open, set_status
+from services.ics.bin.store import BINS
+from services.ics.ledger.store import units_in_bin
+from services.ics.words import OPERATOR, READ, Openness, load_here
+from services.ics.zone.store import ZONES
+
+endpoints = Endpoints("ics", "/bin")
+
+
+class BinEnvelope(Answer, frozen=True, kw_only=True):
+    bin: Bin
+
+
+class BinCreateRequest(Request, frozen=True, kw_only=True):
+    zone_id: Id
+    code: Code
+    name: Name | None = None
+    capacity: Qty | None = None
+
+
+@endpoints.post(
+    "/create",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    idempotent=True,
+    emits=["ics.bin.created"],
+    refusals={
+        "conflict": "the code is taken in this zone",
+        "conflict_state": "the zone is inactive",
+        "not_found": "no such zone in the facility",
+    },
+)
+async def ics_bin_create(change: Change, body: BinCreateRequest) -> BinEnvelope:
+    """Open a bin in a zone of the facility."""
+    zone = await load_here(change, ZONES, body.zone_id)
+    place = Bin(
+        bin_id=change.new_id(),
+        zone_id=zone.zone_id,
+        logical_guid=zone.logical_guid,
+        code=body.code,
+        name=body.name,
+        capacity=body.capacity,
+    )
+    place = await change.insert(BINS, place)
+    # After the insert: a taken code is told before the state of the zone.
+    check_open(zone)
+    change.emit("ics.bin.created", place.bin_id, bin=place)
+    return BinEnvelope(bin=place)
+
+
+class BinGetRequest(Request, frozen=True, kw_only=True):
+    bin_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_bin_get(view: View, body: BinGetRequest) -> BinEnvelope:
+    """Show a bin."""
+    return BinEnvelope(bin=await view.load(BINS, body.bin_id))
+
+
+class BinStatusSetRequest(Revised, frozen=True, kw_only=True):
+    bin_id: Id
+    status: Openness
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/status/set",
+    roles=OPERATOR,
+    emits=["ics.bin.status_changed"],
+    refusals={"conflict_state": "already so, or the bin still holds units in any bucket"},
+)
+async def ics_bin_status_set(change: Change, body: BinStatusSetRequest) -> BinEnvelope:
+    """Open a bin to stock, or close it once it is empty."""
+    place = await change.load(BINS, body.bin_id, body.expected_revision)
+    units_held = await units_in_bin(change, place.bin_id)
+    place = await change.update(BINS, set_status(place, body.status, units_held), body.reason)
+    change.emit("ics.bin.status_changed", place.bin_id, bin=place)
+    return BinEnvelope(bin=place)

@@ -1,0 +1,21 @@
+"""What others hear of holdbacks."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.holdback.domain import Holdback
+
+
+class HoldbackSaved(Value, frozen=True, kw_only=True):
+    """The holdback as it is since."""
+
+    holdback: Holdback
+
+
+EVENTS = [
+    EventType(
+        type="ics.holdback.saved",
+        subject="holdback_id",
+        body=HoldbackSaved,
+        summary="Units are kept from a channel, more or fewer than before, or none any more.",
+    )
+]

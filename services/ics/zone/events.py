@@ -1,0 +1,22 @@
+"""What others hear of zones."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.zone.domain import Zone
+
+
+class ZoneChanged(Value, frozen=True, kw_only=True):
+    """The zone as it is since."""
+
+    zone: Zone
+
+
+EVENTS = [
+    EventType(type="ics.zone.created", subject="zone_id", body=ZoneChanged, summary="A zone was opened."),
+    EventType(
+        type="ics.zone.status_changed",
+        subject="zone_id",
+        body=ZoneChanged,
+        summary="A zone takes units in again, or takes none in any more.",
+    ),
+]

@@ -1,0 +1,75 @@
+"""The zone endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.unit import Change, View
+from chassis.values import Code, Id, Name, Reason
+from services.ics.ledger.store import units_in_zone
+from services.ics.words import OPERATOR, READ, Openness
+from services.ics.zone.domain import Purpose, Zone, set_status
+from services.ics.zone.store import ZONES
+
+endpoints = Endpoints("ics", "/zone")
+
+
+class ZoneEnvelope(Answer, frozen=True, kw_only=True):
+    zone: Zone
+
+
+class ZoneCreateRequest(Request, frozen=True, kw_only=True):
+    code: Code
+    name: Name | None = None
+    purpose: Purpose = "storage"
+
+
+@endpoints.post(
+    "/create",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    idempotent=True,
+    emits=["ics.zone.created"],
+    refusals={"conflict": "the code is taken in this facility"},
+)
+async def ics_zone_create(call: Call, change: Change, body: ZoneCreateRequest) -> ZoneEnvelope:
+    """Open a zone in the facility."""
+    zone = Zone(
+        zone_id=change.new_id(),
+        logical_guid=call.logical_guid,
+        code=body.code,
+        name=body.name,
+        purpose=body.purpose,
+    )
+    zone = await change.insert(ZONES, zone)
+    change.emit("ics.zone.created", zone.zone_id, zone=zone)
+    return ZoneEnvelope(zone=zone)
+
+
+class ZoneGetRequest(Request, frozen=True, kw_only=True):
+    zone_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_zone_get(view: View, body: ZoneGetRequest) -> ZoneEnvelope:
+    """Show a zone."""
+    return ZoneEnvelope(zone=await view.load(ZONES, body.zone_id))
+
+
+class ZoneStatusSetRequest(Revised, frozen=True, kw_only=True):
+    zone_id: Id
+    status: Openness
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/status/set",
+    roles=OPERATOR,
+    emits=["ics.zone.status_changed"],
+    refusals={"conflict_state": "already so, or the zone or one of its bins still holds units in any bucket"},
+)
+async def ics_zone_status_set(change: Change, body: ZoneStatusSetRequest) -> ZoneEnvelope:
+    """Open a zone to stock, or close it once it is empty."""
+    zone = await change.load(ZONES, body.zone_id, body.expected_revision)
+    units_held = await units_in_zone(change, zone.zone_id)
+    zone = await change.update(ZONES, set_status(zone, body.status, units_held), body.reason)
+    change.emit("ics.zone.status_changed", zone.zone_id, zone=zone)
+    return ZoneEnvelope(zone=zone)
