@@ -1,0 +1,265 @@
+"""Channels to the other services of the stack.
+
+Every call made through one carries the caller and the ids of the call it is part of, has a deadline that never outlives
+its parent's, and fails with the refusal its server raised. Calls spread over the replicas there are; those whose proto
+marks them idempotent are tried again when a replica can't be reached.
+"""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+import retailstack
+from chassis.caller import SYSTEM, Caller
+from chassis.clock import Clock, SystemClock
+from chassis.errors import Unavailable
+from chassis.ids import new_id
+from chassis.rpc.context import acting
+from chassis.rpc.interceptors import CALLER_KEY, REQUEST_ID_KEY, SECRET_KEY, TRACE_KEY, SecretVerdict
+from chassis.rpc.status import METADATA_BYTES_MAX, refusal_of
+from chassis.rpc.tls import Tls
+from chassis.settings import BaseSettings
+from chassis.telemetry.trace import current, span
+from retailstack.ops.v1.secret_pb2 import CheckSecretRequest
+from retailstack.ops.v1.secret_pb2_grpc import SecretStub
+
+PEERS = ("ops", "gateway", "ics", "pmc", "slc", "visualgrid")
+"""Every process of the stack that answers gRPC."""
+
+CALL_SECONDS = 5.0
+"""The deadline of a unary call whose caller names none."""
+
+STREAM_SECONDS = 3600.0
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+
+Sign = Callable[[Caller, str], str]
+"""The signed token of a caller, for a request id."""
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A replica that comes back is found again within a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+    # Channels of one process share connections only by accident; ours are one per peer anyway.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class Channels:
+    """One channel per peer, opened when it is first asked for.
+
+    `addresses` maps a peer to the `host:port` of each of its replicas. A service gives its `sign`; the operator's
+    command line gives the `secret_code` instead.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[str, Sequence[str]],
+        *,
+        sign: Sign | None = None,
+        secret_code: Callable[[], str] | None = None,
+        caller: Caller = SYSTEM,
+        clock: Clock | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        self.addresses = {peer: tuple(listed) for peer, listed in addresses.items() if listed}
+        self._sign = sign
+        self._secret_code = secret_code
+        self._caller = caller
+        self._clock = clock or SystemClock()
+        self._tls = tls
+        self._open: dict[str, grpc.aio.Channel] = {}
+
+    def channel(self, peer: str) -> grpc.aio.Channel:
+        """The channel to a peer, for the generated stub; `Unavailable` when no address of it is known."""
+        if peer not in self._open:
+            if peer not in self.addresses:
+                raise Unavailable(f"no address of {peer} is known")
+            self._open[peer] = self._dial(peer, self.addresses[peer])
+        return self._open[peer]
+
+    async def check_secret(self, code: str, peer: str) -> SecretVerdict:
+        """What OPS says of a secret code that `peer` sent."""
+        stub = SecretStub(self.channel("ops"))
+        answer = await stub.Check(CheckSecretRequest(code=code, peer=peer))
+        return SecretVerdict(ok=answer.ok, locked=answer.locked, retry_after_seconds=answer.retry_after_seconds)
+
+    async def close(self) -> None:
+        """Close every channel; calls still open end as cancelled."""
+        for channel in self._open.values():
+            await channel.close()
+        self._open.clear()
+
+    def outgoing(self) -> tuple[list[tuple[str, str]], float | None]:
+        """Metadata for a call made here and now, and the seconds its parent has left (None: no parent, or no end)."""
+        on_behalf = acting()
+        scope = current()
+        caller = on_behalf.call.caller if on_behalf else self._caller
+        request_id = scope.request_id if scope else on_behalf.call.request_id if on_behalf else ""
+        request_id = request_id or new_id(self._clock.now())
+        seconds = on_behalf.ends_at - monotonic() if on_behalf and on_behalf.ends_at is not None else None
+        metadata = [(REQUEST_ID_KEY, request_id)]
+        if scope and scope.traceparent:
+            metadata.append((TRACE_KEY, scope.traceparent))
+        if self._sign is not None:
+            metadata.append((CALLER_KEY, self._sign(caller, request_id)))
+        elif self._secret_code is not None:
+            metadata.append((SECRET_KEY, self._secret_code()))
+        return metadata, seconds
+
+    def _dial(self, peer: str, addresses: Sequence[str]) -> grpc.aio.Channel:
+        target = target_of(addresses)
+        options: list[tuple[str, Any]] = [*_OPTIONS, ("grpc.service_config", json.dumps(service_config()))]
+        interceptors: Sequence[Any] = [_Unary(self, peer), _Streaming(self, peer)]
+        if self._tls is None:
+            return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
+        if target.startswith("ipv"):
+            # Certificates name the service, not the addresses it happens to have.
+            options.append(("grpc.default_authority", peer))
+        return grpc.aio.secure_channel(target, self._tls.client(), options=options, interceptors=interceptors)
+
+
+class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, channels: Channels, peer: str) -> None:
+        self.channels = channels
+        self.peer = peer
+
+    async def intercept_unary_unary(
+        self, continuation: Callable[[Any, Any], Awaitable[Any]], client_call_details: Any, request: Any
+    ) -> Any:
+        with span(_name_of(client_call_details), "client") as traceparent:
+            details = _complete(self.channels, self.peer, client_call_details, CALL_SECONDS, traceparent)
+            call = await continuation(details, request)
+            try:
+                return await call
+            except grpc.aio.AioRpcError as error:
+                raise refusal_of(error, self.peer) from None
+
+
+class _Streaming(grpc.aio.UnaryStreamClientInterceptor):
+    def __init__(self, channels: Channels, peer: str) -> None:
+        self.channels = channels
+        self.peer = peer
+
+    async def intercept_unary_stream(
+        self, continuation: Callable[[Any, Any], Awaitable[Any]], client_call_details: Any, request: Any
+    ) -> AsyncIterator[Any]:
+        details = _complete(self.channels, self.peer, client_call_details, STREAM_SECONDS)
+        return self._answers(await continuation(details, request))
+
+    async def _answers(self, call: Any) -> AsyncIterator[Any]:
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise refusal_of(error, self.peer) from None
+        finally:
+            call.cancel()
+
+
+def _name_of(details: Any) -> str:
+    method: str | bytes = details.method
+    return (method.decode() if isinstance(method, bytes) else method).lstrip("/")
+
+
+def _complete(
+    channels: Channels, peer: str, details: Any, seconds_default: float, traceparent: str | None = None
+) -> Any:
+    """The details of a call, with what every call carries."""
+    ours, seconds_left = channels.outgoing()
+    given = list(details.metadata or ())
+    if traceparent:
+        given.append((TRACE_KEY, traceparent))
+    named = {key for key, _ in given}
+    seconds = details.timeout if details.timeout is not None else seconds_default
+    if seconds_left is not None:
+        if seconds_left <= 0:
+            raise Unavailable(f"no time was left to ask {peer}")
+        seconds = min(seconds, seconds_left)
+    metadata = grpc.aio.Metadata(*given, *((key, value) for key, value in ours if key not in named))
+    return details._replace(timeout=seconds, metadata=metadata)
+
+
+def peers_of(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
+    """Where the peers are, as a process was told."""
+    return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
+
+
+def target_of(addresses: Sequence[str]) -> str:
+    """The gRPC target of one or several `host:port`.
+
+    One name is left to gRPC's resolver, which follows it as replicas come and go (a headless service). Several are a
+    fixed list of replicas: names among them are looked up once.
+    """
+    if len(addresses) == 1:
+        return f"dns:///{addresses[0]}"
+    resolved = [_numeric(address) for address in addresses]
+    kind = "ipv6" if any(address.startswith("[") for address in resolved) else "ipv4"
+    return f"{kind}:{','.join(resolved)}"
+
+
+def _numeric(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if host.startswith("["):
+        return address
+    found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    four = [info[4][0] for info in found if info[0] == socket.AF_INET]
+    return f"{four[0]}:{port}" if four else f"[{found[0][4][0]}]:{port}"
+
+
+@cache
+def service_config() -> dict[str, Any]:
+    """Round robin for all calls; another try of those that may be repeated, while no replica has seen them through."""
+    return {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": safe_methods(),
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+
+
+def safe_methods() -> list[dict[str, str]]:
+    """The methods whose proto says that a repetition does no harm (`idempotency_level`), for a service config."""
+    return [
+        {"service": service.full_name, "method": method.name}
+        for module_name in _generated_modules()
+        for service in import_module(module_name).DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    ]
+
+
+def _generated_modules() -> list[str]:
+    # A namespace package may name the same folder twice.
+    return sorted(
+        {
+            ".".join(("retailstack", *path.relative_to(root).with_suffix("").parts))
+            for root in map(Path, retailstack.__path__)
+            for path in root.rglob("*_pb2.py")
+        }
+    )

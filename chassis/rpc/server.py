@@ -1,0 +1,154 @@
+"""A service's gRPC port: its servicers, health, reflection, and a stop that lets calls in flight finish.
+
+A feature's `rpc.py` declares `servicers = [factory]`. A factory is given the `RpcContext` and answers the generated
+function that adds its servicer to a server, and the servicer. A servicer with `access = "open"` sees to its callers
+itself; all others are reached only by callers the stack has signed, or with the operator's secret code.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from chassis.clock import Clock
+from chassis.gate import Gate
+from chassis.rpc.client import Channels
+from chassis.rpc.interceptors import CheckSecret, Gatekeeper, Verify
+from chassis.rpc.status import METADATA_BYTES_MAX
+from chassis.rpc.tls import Tls
+from chassis.service import Parts, Service
+from chassis.telemetry.metrics import Metrics
+from chassis.unit import Units
+
+if TYPE_CHECKING:
+    from chassis.mongo.client import Database
+
+CONCURRENT_CALLS_MAX = 2000
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+CONNECTION_AGE_SECONDS = 600
+"""After so long a connection is asked to end, so that callers look again where the replicas are."""
+
+CONNECTION_GRACE_SECONDS = 3600
+"""Calls on a connection past its age may still take so long: a vacuum streams for a while."""
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    # Off, because with it two processes would share a port without either noticing.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_connection_age_ms", CONNECTION_AGE_SECONDS * 1000),
+    ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_SECONDS * 1000),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RpcContext:
+    """What a servicer may need of its process."""
+
+    service: Service
+    settings: Any
+    clock: Clock
+    units: Units
+    parts: Parts
+    channels: Channels
+    database: "Database"
+    gate: Gate
+    metrics: Metrics
+
+
+Factory = Callable[[RpcContext], tuple[Callable[[Any, Any], None], Any]]
+"""Answers the generated `add_…Servicer_to_server` and the servicer to add."""
+
+
+class RpcServer:
+    """One gRPC port. Make it, `start()` it, say when it is `serving`, `stop()` it."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        servicers: Sequence[Factory],
+        context: RpcContext,
+        *,
+        verify: Verify,
+        check_secret: CheckSecret | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.names: list[str] = []
+        self.metrics = context.metrics
+        self._servicers = servicers
+        self._context = context
+        self._tls = tls
+        self._open_services: set[str] = set()
+        self._health = health.aio.HealthServicer()
+        gatekeeper = Gatekeeper(
+            context.service.name,
+            context.clock,
+            verify=verify,
+            check_secret=check_secret or context.channels.check_secret,
+            open_services=self._open_services,
+            metrics=context.metrics,
+        )
+        self._server = grpc.aio.server(
+            interceptors=[gatekeeper], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX
+        )
+
+    async def start(self) -> int:
+        """Open the port and answer its number; RuntimeError when it is taken. Health says NOT_SERVING until told."""
+        for factory in self._servicers:
+            add, servicer = factory(self._context)
+            recorder = _Recorder(self._server)
+            add(servicer, recorder)
+            self.names += recorder.names
+            if getattr(servicer, "access", "caller") == "open":
+                self._open_services.update(recorder.names)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        shown = [*self.names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(shown, self._server)
+        await self.serving(False)
+        address = f"{self.host}:{self.port}"
+        if self._tls is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, self._tls.server())
+        await self._server.start()
+        return self.port
+
+    async def serving(self, up: bool) -> None:
+        """Tell health, of the whole server and of each service."""
+        state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in _with_whole(self.names):
+            await self._health.set(name, state)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more calls, let those in flight finish for so many seconds, then end them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(seconds)
+
+
+def _with_whole(names: Iterable[str]) -> list[str]:
+    return [health.OVERALL_HEALTH, *names]
+
+
+class _Recorder:
+    """Stands in for the server while a servicer is added, to learn under which names it is."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.names: list[str] = []
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None:
+        self.names += [handler.service_name() for handler in handlers]
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Any) -> None:
+        self._server.add_registered_method_handlers(service_name, method_handlers)

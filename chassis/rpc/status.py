@@ -1,0 +1,163 @@
+"""Refusals across gRPC: out as a fitting status with the standard error object beside it, back in as what they were.
+
+The object travels as JSON in the trailing metadata. Its tags are always those of the standard dialect: the service that
+answers a caller in the end puts it into its own words.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import grpc
+import msgspec
+from msgspec import Struct
+
+from chassis.errors import (
+    Conflict,
+    ExpectedRevisionRequired,
+    Forbidden,
+    InternalError,
+    Invalid,
+    InvalidState,
+    MaintenanceActive,
+    NotFound,
+    Refusal,
+    StaleRevision,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UpstreamFailed,
+)
+
+ERROR_KEY = "x-error-bin"
+"""Trailing metadata that holds the error object; `-bin`, because messages are not bound to ASCII."""
+
+NO_RETRY = ("grpc-retry-pushback-ms", "-1")
+"""Told with every refusal: what a service says on purpose, the channel must not try again by itself (gRFC A6)."""
+
+ERROR_BYTES_MAX = 16 * 1024
+METADATA_BYTES_MAX = 64 * 1024
+
+_CODES: tuple[tuple[type[Refusal], grpc.StatusCode], ...] = (
+    (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (Invalid, grpc.StatusCode.INVALID_ARGUMENT),
+    (Unauthorized, grpc.StatusCode.UNAUTHENTICATED),
+    (Forbidden, grpc.StatusCode.PERMISSION_DENIED),
+    (NotFound, grpc.StatusCode.NOT_FOUND),
+    (StaleRevision, grpc.StatusCode.ABORTED),
+    (Conflict, grpc.StatusCode.ALREADY_EXISTS),
+    (InvalidState, grpc.StatusCode.FAILED_PRECONDITION),
+    (ExpectedRevisionRequired, grpc.StatusCode.FAILED_PRECONDITION),
+    (Throttled, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (UpstreamFailed, grpc.StatusCode.UNAVAILABLE),
+    (MaintenanceActive, grpc.StatusCode.UNAVAILABLE),
+)
+
+
+class Message(Struct, frozen=True):
+    """A text in the languages there are."""
+
+    en_US: str  # noqa: N815  the contract's name
+
+
+class Major(Struct, frozen=True):
+    """The tag of an error and its message for a person."""
+
+    tag: str
+    message: Message
+
+
+class ErrorObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The standard error object of the contract."""
+
+    error_code: str
+    http_status: int
+    retryable: bool
+    major: Major
+    details: dict[str, Any] | None = None
+
+    @property
+    def reason(self) -> str:
+        """The error code without the service that gave it."""
+        return self.error_code.rpartition(".")[2]
+
+
+def code_of(refusal: Refusal) -> grpc.StatusCode:
+    """The gRPC status that fits a refusal best."""
+    for kind, code in _CODES:
+        if isinstance(refusal, kind):
+            return code
+    return grpc.StatusCode.INTERNAL
+
+
+def error_object(refusal: Refusal, service: str) -> ErrorObject:
+    """What is told of a refusal, as the service that gave it."""
+    return ErrorObject(
+        error_code=f"{service}.{refusal.reason}",
+        http_status=refusal.status,
+        retryable=refusal.retryable,
+        major=Major(refusal.tag, Message(refusal.message)),
+        details=refusal.details or None,
+    )
+
+
+def trailing_of(refusal: Refusal, service: str) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata of a refusal; details too large for metadata are left out."""
+    error = error_object(refusal, service)
+    text = msgspec.json.encode(error)
+    if len(text) > ERROR_BYTES_MAX:
+        text = msgspec.json.encode(msgspec.structs.replace(error, details=None))
+    return ((ERROR_KEY, text), NO_RETRY)
+
+
+def error_in(metadata: Any) -> ErrorObject | None:
+    """The error object in trailing metadata, or None when there is none that can be read."""
+    for key, value in metadata or ():
+        if key == ERROR_KEY:
+            try:
+                return msgspec.json.decode(value, type=ErrorObject)
+            except msgspec.DecodeError:
+                return None
+    return None
+
+
+def refusal_of(error: grpc.aio.AioRpcError, peer: str) -> Refusal:
+    """The refusal a failed call stands for: the one its server raised, or what became of the call on the way."""
+    said = error_in(error.trailing_metadata())
+    if said is not None:
+        return revive(said)
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE:
+            return Unavailable(f"{peer} can't be reached")
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Unavailable(f"{peer} did not answer in time")
+        case _:
+            return InternalError()
+
+
+def revive(said: ErrorObject) -> Refusal:
+    """The refusal an error object was made of: its class where this process knows it, else the nearest one it knows."""
+    kind = _kind_of(said.reason, said.major.tag, said.http_status, said.retryable)
+    # Each class has its own parameters; what they were turned into is already here.
+    refusal = kind.__new__(kind)
+    Refusal.__init__(refusal, said.major.message.en_US, **(said.details or {}))
+    return refusal
+
+
+@cache
+def _kind_of(reason: str, tag: str, status: int, retryable: bool) -> type[Refusal]:
+    wanted = (reason, tag, status, retryable)
+    known = list(_descendants(Refusal))
+    for kind in known:
+        if (kind.reason, kind.tag, kind.status, kind.retryable) == wanted:
+            return kind
+    near = next((kind for kind in known if (kind.tag, kind.status) == (tag, status)), Refusal)
+    named = {"reason": reason, "tag": tag, "status": status, "retryable": retryable, "__doc__": "Said by a peer."}
+    return type(near.__name__, (near,), named)
+
+
+def _descendants(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,124 @@
+"""A servicer that does as it is told, and a server to put it in."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import msgspec
+
+from chassis.caller import Caller
+from chassis.clock import SystemClock
+from chassis.errors import Unauthorized
+from chassis.gate import Gate
+from chassis.rpc.client import Channels
+from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.server import RpcContext, RpcServer
+from chassis.rpc.tls import Tls
+from chassis.service import Parts, Service
+from chassis.telemetry.metrics import Metrics
+from retailstack.chassis.v1 import vacuum_pb2, vacuum_pb2_grpc
+
+SECRET = "open sesame, please"
+
+
+class Token(msgspec.Struct):
+    """What stands in the token of these tests: who, and for which request."""
+
+    caller: Caller
+    request_id: str
+
+
+def sign(caller: Caller, request_id: str) -> str:
+    return msgspec.json.encode(Token(caller, request_id)).decode()
+
+
+def verify(token: str) -> tuple[Caller, str]:
+    try:
+        said = msgspec.json.decode(token, type=Token)
+    except msgspec.DecodeError:
+        raise Unauthorized("not a token") from None
+    return said.caller, said.request_id
+
+
+async def check_secret(code: str, peer: str) -> SecretVerdict:
+    return SecretVerdict(ok=code == SECRET)
+
+
+class Obedient(vacuum_pb2_grpc.VacuumServicer):
+    """Answers with what `count` and `delete` give."""
+
+    access = "caller"
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.count: Callable[[str], Awaitable[int]] | None = None
+
+    async def Count(self, request: vacuum_pb2.VacuumRequest, context: Any) -> vacuum_pb2.VacuumTallies:
+        self.calls += 1
+        matched = await self.count(request.orgcode) if self.count else 0
+        return vacuum_pb2.VacuumTallies(collections=[vacuum_pb2.VacuumTally(collection="zones", matched=matched)])
+
+    async def Delete(self, request: vacuum_pb2.VacuumRequest, context: Any) -> AsyncIterator[vacuum_pb2.VacuumTally]:
+        for deleted in range(3):
+            if self.count:
+                await self.count(str(deleted))
+            yield vacuum_pb2.VacuumTally(collection="zones", deleted=deleted)
+
+
+class Open(Obedient):
+    """Looks after its callers itself."""
+
+    access = "open"
+
+
+def a_service(name: str = "ics") -> Service:
+    return Service(name=name, settings=object, package=f"services.{name}", features=[], roles={})
+
+
+def a_context(channels: Channels, **parts: Any) -> RpcContext:
+    """A context whose database and units are those given, or none."""
+    clock = SystemClock()
+    given: dict[str, Any] = {
+        "service": a_service(),
+        "settings": None,
+        "clock": clock,
+        "units": cast("Any", None),
+        "parts": Parts(endpoints=[], entities=[], events=[], consumers=[], jobs=[], servicers=[]),
+        "channels": channels,
+        "database": cast("Any", None),
+        "gate": Gate(clock),
+        "metrics": Metrics(),
+    }
+    return RpcContext(**(given | parts))
+
+
+@asynccontextmanager
+async def serving(servicer: Obedient, port: int = 0, tls: Tls | None = None) -> AsyncIterator[RpcServer]:
+    """A server with this servicer, up while the block lasts."""
+    channels = Channels({})
+    server = RpcServer(
+        "127.0.0.1",
+        port,
+        [lambda _: (vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer)],
+        a_context(channels),
+        verify=verify,
+        check_secret=check_secret,
+        tls=tls,
+    )
+    await server.start()
+    await server.serving(True)
+    try:
+        yield server
+    finally:
+        await server.stop(0)
+
+
+@asynccontextmanager
+async def calling(*servers: RpcServer, **options: Any) -> AsyncIterator["vacuum_pb2_grpc.VacuumAsyncStub"]:
+    """A stub over these servers, signed unless told otherwise."""
+    options.setdefault("sign", sign)
+    channels = Channels({"ics": [f"127.0.0.1:{server.port}" for server in servers]}, **options)
+    try:
+        yield vacuum_pb2_grpc.VacuumStub(channels.channel("ics"))
+    finally:
+        await channels.close()
