@@ -1,0 +1,107 @@
+# Everything a developer does here, by name. `make` alone explains it.
+# Each target sets up what it needs, once: a fresh clone can start with any of them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMPS := $(VENV)/.stamps
+CODE := $(wildcard bench chassis demo deploy gateway services tests)
+PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
+# Two tests at a time suit two cores; `make test WORKERS=0` runs them one by one in a single process.
+WORKERS ?= 2
+ARGS ?=
+
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --no-emit-options
+RUNTIME_EXTRAS := --extra ops --extra ics --extra pmc --extra slc --extra visualgrid --extra gateway --extra cli --extra otlp
+LOCAL = $(PY) -m deploy.local
+
+.PHONY: help setup proto run up down start stop status check lint format test bench demo lock
+
+help: ## say what each target does
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make up REPLICAS=ics=2      two replicas of one service"
+	@echo "  make stop ONLY=ics          one process; make start ONLY=ics brings it back"
+	@echo "  make down CLEAN=1           forget the data too"
+	@echo "  make test ARGS='-k zone'    any arguments of pytest"
+	@echo "  make demo STORY=...         which story to tell"
+
+setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packages, generate the gRPC code
+
+proto: $(STAMPS)/proto ## generate the gRPC code from proto/ where it is older than its .proto
+
+run: setup ## bring the stack up in the foreground; ctrl-c ends all of it
+	@exec $(LOCAL) run $(if $(REPLICAS),--replicas $(REPLICAS))
+
+up: setup ## bring the stack up in the background
+	@$(LOCAL) up $(if $(REPLICAS),--replicas $(REPLICAS))
+
+down: setup ## stop the stack; CLEAN=1 forgets its data
+	@$(LOCAL) down $(if $(filter-out 0,$(CLEAN)),--clean)
+
+start: setup ## start one process of the stack again: ONLY=ics
+	@$(LOCAL) start $(ONLY)
+
+stop: setup ## stop one process of the stack: ONLY=ics
+	@$(LOCAL) stop $(ONLY)
+
+status: setup ## say what runs, where, and what died
+	@$(LOCAL) status
+
+check: setup ## format, lint, types, import rules, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(if $(wildcard tests/house),$(PY) -m pytest --quiet --no-header -p no:cacheprovider tests/house)
+
+lint: check ## the same as check
+
+format: setup ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup ## run every test; engines come by themselves
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+
+bench: setup $(STAMPS)/demo ## measure, and print one table
+	@$(PY) -m bench $(ARGS)
+
+demo: setup $(STAMPS)/demo ## tell the story of a day of orders, against the running stack
+	@STORY="$(STORY)" $(PY) -m demo $(ARGS)
+
+lock: setup ## make requirements/*.txt anew from pyproject.toml
+	$(LOCK) $(RUNTIME_EXTRAS) --output-file requirements/runtime.txt pyproject.toml
+	$(LOCK) $(RUNTIME_EXTRAS) --extra local --extra dev --constraint requirements/runtime.txt \
+		--output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt pyproject.toml
+
+$(PY):
+	@echo "making $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/install: requirements/dev.txt pyproject.toml | $(PY)
+	@mkdir -p $(STAMPS)
+	@echo "installing the locked packages (a minute or two, once)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/demo: requirements/demo.txt $(STAMPS)/install
+	@echo "installing the demo's input"
+	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(STAMPS)/proto: $(PROTOS) $(STAMPS)/install
+	@echo "generating the gRPC code"
+	@touch $(STAMPS)/proto-begun
+	@$(if $(PROTOS),PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m grpc_tools.protoc --proto_path=proto --python_out=proto \
+		--grpc_python_out=proto --mypy_out=quiet:proto --mypy_grpc_out=quiet:proto $(PROTOS))
+	@find proto -name '*_pb2*.py*' ! -newer $(STAMPS)/proto-begun -delete
+	@mv $(STAMPS)/proto-begun $@

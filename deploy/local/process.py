@@ -1,0 +1,175 @@
+"""Processes of the operating system: started apart from us, known again later, stopped for good.
+
+A process is known by its pid and the time it started at, so a pid that the system has given to somebody else since is
+never mistaken for ours.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from deploy.local import journal
+from deploy.local.running import Running
+
+STOP_SECONDS = 25.0
+KILL_SECONDS = 5.0
+POLL_SECONDS = 0.02
+LOG_TAIL_LINES = 12
+# Start times are counted from the boot, whose time the system corrects now and then.
+STARTED_TOLERANCE_SECONDS = 3.0
+
+
+class Failed(Exception):
+    """Something could not be brought up or down; the message is the one line the user reads."""
+
+
+Ended = Literal["stopped", "killed", "gone"]
+
+
+def start(
+    name: str,
+    command: Sequence[object],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    ports: Mapping[str, int] | None = None,
+) -> Running:
+    """Start the command in a session of its own, with its output in the log (appended)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        try:
+            child = subprocess.Popen(
+                [str(part) for part in command],
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as cause:
+            raise Failed(f"{name} could not be started: {cause.strerror or cause}: {command[0]}") from cause
+    # The handle is dropped on purpose: the process outlives us, and psutil reaps it where it does not.
+    child.returncode = 0
+    try:
+        started = psutil.Process(child.pid).create_time()
+    except psutil.NoSuchProcess:
+        started = time.time()
+    running = Running(name=name, pid=child.pid, started=started, log=str(log), ports=dict(ports or {}))
+    journal.note(running)
+    return running
+
+
+def find(running: Running) -> psutil.Process | None:
+    """The live process, or None where it has ended (a zombie has)."""
+    try:
+        process = psutil.Process(running.pid)
+        if abs(process.create_time() - running.started) > STARTED_TOLERANCE_SECONDS:
+            return None
+        if process.status() == psutil.STATUS_ZOMBIE and _reaped(process):
+            return None
+    except psutil.NoSuchProcess:
+        return None
+    return process
+
+
+def _reaped(zombie: psutil.Process) -> bool:
+    """Whether a zombie has ended with all its threads; until then it still holds its port and its files."""
+    try:
+        return os.waitpid(zombie.pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        # Not our child: whoever started it has yet to hear of its end.
+        return zombie.num_threads() <= 1
+
+
+def alive(running: Running) -> bool:
+    """Whether the process still runs."""
+    return find(running) is not None
+
+
+def stop(running: Running, seconds: float = STOP_SECONDS) -> Ended:
+    """Ask the process to end (SIGTERM), and end it (SIGKILL) when it has not done so within the seconds."""
+    process = find(running)
+    if process is None:
+        return "gone"
+    descendants = _descendants(process)
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+    ended: Ended = "stopped"
+    if not wait_until(lambda: not alive(running), seconds):
+        ended = "killed"
+        kill(running)
+    _kill_all(descendants)
+    return ended
+
+
+def kill(running: Running) -> None:
+    """End the process and all it started, at once, and wait until it is gone."""
+    process = find(running)
+    if process is None:
+        return
+    descendants = _descendants(process)
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+    _kill_all(descendants)
+    if not wait_until(lambda: not alive(running), KILL_SECONDS):
+        raise Failed(f"{running.name} (pid {running.pid}) cannot be ended")
+
+
+def wait_until(true: Callable[[], bool], seconds: float, *, every: float = POLL_SECONDS) -> bool:
+    """Whether the condition came true within the seconds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True
+
+
+def wait_ready(running: Running, ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until the process is ready; Failed, with the end of its log, where it ends or takes too long."""
+    ended = False
+
+    def settled() -> bool:
+        nonlocal ended
+        ended = not alive(running)
+        return ended or ready()
+
+    if not wait_until(settled, seconds, every=0.05):
+        raise Failed(f"{running.name} did not {what} within {seconds:.0f} s{tail(Path(running.log))}")
+    if ended:
+        raise Failed(f"{running.name} ended while it started{tail(Path(running.log))}")
+
+
+def tail(log: Path) -> str:
+    """The end of a log, for a message: `; its log LOG ends with:` and the lines, or nothing where the log is empty."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            lines = file.read().decode("utf-8", "replace").rstrip().splitlines()[-LOG_TAIL_LINES:]
+    except OSError:
+        lines = []
+    if not lines:
+        return f"; its log {log} is empty"
+    return f"; its log {log} ends with:\n" + "\n".join(f"    {line[:400]}" for line in lines)
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill_all(processes: Sequence[psutil.Process]) -> None:
+    """End them all. psutil checks the start time before it sends, so a pid used again is left alone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

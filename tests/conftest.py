@@ -1,0 +1,136 @@
+"""What every test may ask for: a database, a broker, names of its own in both; how tests are spread."""
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from deploy.local import journal
+from deploy.local.engines import docker, mongodb, rabbitmq
+from deploy.local.engines.engine import Engine
+from tests.engines import Place, Room, header, leave, new_room
+
+ROOM = pytest.StashKey[Room]()
+GUARD = pytest.StashKey[journal.Guard]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the run's room. The controller owns it; a worker is told where it is."""
+    told = getattr(config, "workerinput", None)
+    if told is not None:
+        room = Room(Path(told["room"]))
+    else:
+        room = new_room()
+        config.stash[GUARD] = journal.Guard([sys.executable, "-m", "deploy.local.journal", str(room.journal)])
+        signal.signal(signal.SIGTERM, _interrupt)
+    config.stash[ROOM] = room
+    os.environ[journal.VARIABLE] = str(room.journal)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End the run in order when it is asked to end."""
+    raise KeyboardInterrupt
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the room is."""
+    node.workerinput["room"] = str(node.config.stash[ROOM].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End all that the run started."""
+    guard = config.stash.get(GUARD, None)
+    if guard is not None:
+        leave(config.stash[ROOM], guard)
+
+
+def pytest_report_header() -> str:
+    """Say which engines this run uses."""
+    return header(docker.answers())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, so that what a module sets up is set up once; outages take turns."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            outage = item.get_closest_marker("outage") is not None
+            item.add_marker(pytest.mark.xdist_group("outages" if outage else item.nodeid.split("::", 1)[0]))
+
+
+@pytest.fixture(scope="session")
+def room(pytestconfig: pytest.Config) -> Room:
+    """The folder of this run."""
+    return pytestconfig.stash[ROOM]
+
+
+@pytest.fixture(scope="session")
+def mongodb_place(room: Room) -> Place:
+    """The run's database, started now if it does not run yet."""
+    return room.place("mongodb")
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(mongodb_place: Place) -> str:
+    """Where the database is."""
+    return mongodb_place.uri
+
+
+@pytest.fixture(scope="session")
+def mongodb_engine(mongodb_place: Place) -> str:
+    """Which kind it is, in the words of the setting MONGODB_ENGINE: given, docker or embedded."""
+    return mongodb_place.kind
+
+
+@pytest.fixture(scope="session")
+def amqp_url(room: Room) -> str:
+    """Where the broker is."""
+    return room.place("rabbitmq").uri
+
+
+@pytest.fixture(scope="session")
+def mongodb_client(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A plain client, for arranging and looking, never for what is tested."""
+    with MongoClient[dict[str, Any]](mongodb_uri) as client:
+        yield client
+
+
+@pytest.fixture
+def database_name(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """A database name of the test's own. It, and all whose names begin with it, are dropped afterwards."""
+    name = f"t{uuid.uuid4().hex}"
+    yield name
+    for existing in mongodb_client.list_database_names():
+        if existing.startswith(name):
+            mongodb_client.drop_database(existing)
+
+
+@pytest.fixture
+def bus_prefix() -> str:
+    """A prefix of the test's own for exchanges and queues."""
+    return f"t{uuid.uuid4().hex}."
+
+
+@pytest.fixture
+def private_mongodb(tmp_path: Path) -> Iterator[Engine]:
+    """A database of the test's own, to be killed and brought back at will."""
+    yield from _private(mongodb.start(tmp_path / "mongodb", kind="embedded"))
+
+
+@pytest.fixture
+def private_rabbitmq(tmp_path: Path) -> Iterator[Engine]:
+    """A broker of the test's own, to be killed and brought back at will."""
+    yield from _private(rabbitmq.start(tmp_path / "rabbitmq", kind="embedded"))
+
+
+def _private(engine: Engine) -> Iterator[Engine]:
+    yield engine
+    engine.stop()
