@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty
+from services.ics.ledger.balance import Place as Landing
 from services.ics.words import Openness
 from services.ics.zone.domain import Zone
 
@@ -36,6 +37,17 @@ class Place(Value, frozen=True, kw_only=True):
     def bin_id(self) -> str | None:
         """The bin's id, if any."""
         return self.bin.bin_id if self.bin else None
+
+    def landing(self) -> Landing:
+        """What the ledger keeps of the place beside the units that land there."""
+        return Landing(
+            zone_id=self.zone_id,
+            bin_id=self.bin_id,
+            zone_code=self.zone.code if self.zone else None,
+            bin_code=self.bin.code if self.bin else None,
+            purpose=self.zone.purpose if self.zone else None,
+            capacity=self.bin.capacity if self.bin else None,
+        )
 
 
 NOWHERE = Place()

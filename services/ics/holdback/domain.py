@@ -5,9 +5,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.clock import Utc
 from chassis.entity import Record
-from chassis.values import Code, Guid, Id, Qty0, Reason
+from chassis.values import Code, Guid, Id, Qty0, Reason, Utc
 
 HoldbackStatus = Literal["scheduled", "active", "ended", "cleared"]
 

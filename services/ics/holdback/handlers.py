@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from chassis.caller import Call
-from chassis.clock import Utc
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import NotFound
 from chassis.unit import Change, View
-from chassis.values import Code, Guid, Id, Qty0, Reason
+from chassis.values import Code, Guid, Id, Qty0, Reason, Utc
 from services.ics.holdback.domain import Holdback, replaced, seen
 from services.ics.holdback.store import HOLDBACKS
 from services.ics.words import PLANNER, READ

@@ -10,10 +10,12 @@ from typing import Literal
 from msgspec import field
 from msgspec.structs import replace
 
-from chassis.clock import Date, Utc, day_of
+from chassis.clock import day_of
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
-from chassis.values import Barcode, Guid, Id, Lot, Map, Qty0, Reason, SerialNo
+from chassis.values import Barcode, Date, Guid, Id, Map, Qty0, Reason, SerialNo, Utc
+from chassis.values import Lot as LotCode
+from services.ics.ledger.lot import Lot
 from services.ics.words import Bucket, External, HolderType, Stage
 
 SerialKind = Literal["serial", "batch"]
@@ -46,7 +48,7 @@ class SerialUnit(Record, frozen=True, kw_only=True):
     kind: SerialKind
     variant_id: Guid
     serial_no: SerialNo | None = None
-    lot_code: Lot | None = None
+    lot_code: LotCode | None = None
     gtin: Barcode | None = None
     expiry_date: Date | None = None
     manufacture_date: Date | None = None
@@ -94,14 +96,15 @@ def lot_key(variant_id: str, lot_code: str) -> SerialKey:
     return (variant_id, "batch", lot_code)
 
 
-def is_sellable(unit: SerialUnit | None, now: Utc) -> bool:
-    """Whether a lot's units may be promised: unless it is blocked, until its expiry date (UTC) has passed.
+def as_lot(batch: SerialUnit) -> Lot:
+    """What the ledger needs to know of a lot."""
+    assert batch.lot_code is not None, batch.serial_id
+    return Lot(lot_code=batch.lot_code, expiry_date=batch.expiry_date, blocked=batch.blocked)
 
-    Units of no lot, and of a lot nothing is known of, may.
-    """
-    if unit is None:
-        return True
-    return not unit.blocked and (unit.expiry_date is None or day_of(now) <= unit.expiry_date)
+
+def is_sellable(unit: SerialUnit | None, now: Utc) -> bool:
+    """Whether a lot's units may be promised; units of no lot, and of a lot nothing is known of, may."""
+    return unit is None or as_lot(unit).sellable(day_of(now))
 
 
 def status_at(where: Whereabouts) -> SerialStatus:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from chassis.clock import Date
 from chassis.entity import Entity, edge, index, unique
 from chassis.unit import Change, View
-from services.ics.serial.domain import SerialUnit, lot_key, new_lot, number_of
+from chassis.values import Date
+from services.ics.ledger.lot import Lot
+from services.ics.serial.domain import SerialUnit, as_lot, lot_key, new_lot, number_of
 
 SERIALS = Entity(
     "serial",
@@ -37,6 +38,16 @@ async def lots_of(view: View, variant_id: str, lot_codes: Iterable[str]) -> dict
     """What is known of these lots of a variant, by lot code. Index: number."""
     found = await view.lookup_many(SERIALS, "number", [lot_key(variant_id, code) for code in lot_codes])
     return {key[2]: lot for key, lot in found.items()}
+
+
+async def ledger_lots(view: View, items: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Lot]]:
+    """What the ledger needs to know of the lots of several (variant, lot codes), in one round. Index: number."""
+    asked = [lot_key(variant_id, code) for variant_id, codes in items for code in codes]
+    found = await view.lookup_many(SERIALS, "number", asked) if asked else {}
+    lots: dict[str, dict[str, Lot]] = {}
+    for (variant_id, _, code), batch in found.items():
+        lots.setdefault(variant_id, {})[code] = as_lot(batch)
+    return lots
 
 
 async def units_held_by(view: View, holder_id: str, limit: int) -> list[SerialUnit]:

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chassis.clock import Date
 from chassis.entity import Value
 from chassis.errors import Invalid, invalid_field
-from chassis.values import Barcode, Lot, SerialNo
+from chassis.values import Barcode, Date, Lot, SerialNo
 from services.ics.serial.domain import check_digit
 
 FNC1 = "\x1d"

@@ -1,0 +1,117 @@
+"""The contract files as data: every endpoint's row, its fields and types, and the objects and events they name."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+FILES = Path(__file__).parent / "files"
+SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
+
+CONTEXT_FIELDS = frozenset(
+    {"orgcode", "logical_guid", "channel_code", "cccode", "session_guid", "api_key", "idempotency_key"}
+)
+"""What every body may carry beside its own fields; headers of the same meaning are the usual way."""
+
+
+class Field(NamedTuple):
+    """One field as the contract writes it: what it holds, and whether it may be left out (or be null)."""
+
+    type: Any
+    optional: bool
+
+
+class Row(NamedTuple):
+    """One endpoint as the contract writes it."""
+
+    service: str
+    method: str
+    path: str
+    call: str | None
+    said: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        return f"{self.service} {self.method} {self.path}"
+
+    @property
+    def request(self) -> dict[str, Field]:
+        return fields_of(self.said.get("request"))
+
+    @property
+    def response(self) -> dict[str, Field]:
+        return fields_of(self.said.get("response"))
+
+    @property
+    def needs_revision(self) -> bool:
+        return self.said.get("revision") == "required"
+
+
+class Contract(NamedTuple):
+    """One contract file."""
+
+    service: str
+    rows: dict[tuple[str, str], Row]
+    objects: dict[str, dict[str, Field]]
+    events: dict[str, Mapping[str, Any]]
+
+
+def fields_of(said: object) -> dict[str, Field]:
+    """The fields a mapping of the contract names; a name that ends in `?` is optional."""
+    if not isinstance(said, Mapping):
+        return {}
+    return {str(name).rstrip("?"): Field(kind, str(name).endswith("?")) for name, kind in said.items()}
+
+
+@cache
+def contract(service: str) -> Contract:
+    """The contract of a service."""
+    raw = yaml.safe_load((FILES / f"{service}.yaml").read_text(encoding="utf-8"))
+    spelled = {(row["method"], row["path"]): row for row in raw["endpoints"]}
+    rows = {}
+    for key, row in spelled.items():
+        twin = _twin(row.get("same_as"), spelled)
+        said = {**twin, **row}
+        rows[key] = Row(service, key[0], key[1], said.get("call"), said)
+    objects = {name: fields_of(fields) for name, fields in raw.get("objects", {}).items()}
+    events = raw.get("events")
+    return Contract(service, rows, objects, events if isinstance(events, dict) else {})
+
+
+def _twin(label: str | None, rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Mapping[str, Any]:
+    if label is None:
+        return {}
+    method, _, path = label.partition(" ")
+    return rows[method, path]
+
+
+def words_of(kind: str) -> tuple[str, ...] | None:
+    """The words of `enum(a, b)`; None for another type."""
+    inside = re.fullmatch(r"enum\((.*)\)", kind)
+    return tuple(word.strip() for word in inside[1].split(",")) if inside else None
+
+
+class Bounds(NamedTuple):
+    """`list(T, a..b)` or `int(a..b)`, taken apart."""
+
+    inner: str
+    least: int | None
+    most: int | None
+
+
+def list_of(kind: str) -> Bounds | None:
+    """What `list(T, a..b)` holds and how many; None for another type."""
+    inside = re.fullmatch(r"list\((.*)\)", kind)
+    if inside is None:
+        return None
+    sized = re.fullmatch(r"(.*), *(\d+)\.\.(\d+)", inside[1])
+    return Bounds(sized[1], int(sized[2]), int(sized[3])) if sized else Bounds(inside[1], None, None)
+
+
+def int_of(kind: str) -> Bounds | None:
+    """The bounds of `int(a..b)`; None for another type."""
+    inside = re.fullmatch(r"int\((-?\d+)\.\.(-?\d+)\)", kind)
+    return Bounds("int", int(inside[1]), int(inside[2])) if inside else None
