@@ -1,9 +1,11 @@
 """What can be promised of a variant in a facility, from terms read at one moment. Pure arithmetic; see `promisable`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chassis.entity import Value
-from chassis.values import Count, Guid
+from chassis.values import Count, Date, Guid
+from services.ics.ledger.balance import Item
+from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.policy.domain import PolicyValues
 
 
@@ -43,6 +45,24 @@ class Terms(Value, frozen=True, kw_only=True):
     unsellable: int = 0
     inbound: int = 0
     seq: int = 0
+
+
+def unsellable_units(item: Item, lots: Mapping[str, Lot], today: Date) -> int:
+    """Available units of an item that lie there in lots which may not be sold."""
+    return sum(cell.available for cell in item.cells if not is_sellable(lots, cell.lot_code, today))
+
+
+def terms_of(item: Item | None, lots: Mapping[str, Lot], today: Date, overdue: int = 0, inbound: int = 0) -> Terms:
+    """What the ledger says of an item; all zeros where the facility never saw the variant."""
+    if item is None:
+        return Terms()
+    return Terms(
+        available=item.available,
+        overdue=overdue,
+        unsellable=unsellable_units(item, lots, today),
+        inbound=inbound,
+        seq=item.seq,
+    )
 
 
 def base(terms: Terms, safety_stock: int, held_back: int) -> int:

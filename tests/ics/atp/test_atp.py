@@ -1,9 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from services.ics.atp.domain import Terms, atp, base, facility_atp, item_atp, promisable
+from chassis.clock import Date
+from services.ics.atp.domain import Terms, atp, base, facility_atp, item_atp, promisable, terms_of
+from services.ics.ledger.balance import Cell, new_item
+from services.ics.ledger.lot import Lot
 from services.ics.policy.domain import PolicyValues
 
+TODAY, YESTERDAY = Date("2026-03-02"), Date("2026-03-01")
 UNITS = st.integers(0, 1000)
 
 
@@ -50,3 +55,26 @@ def test_the_numbers_recompute_from_the_terms_shown(terms: Terms, withheld: int,
     assert free == base(terms, policy.safety_stock, withheld)
     assert shown.atp == max(0, free + shown.inbound)
     assert shown.promisable == max(0, free + shown.backorder_limit)
+
+
+def test_units_in_lots_that_may_not_be_sold_are_told_apart() -> None:
+    item = replace(
+        new_item("ACME", "FAC-A", "VAR-1"),
+        available=17,
+        seq=9,
+        cells=[
+            Cell(lot_code="L-A", available=8),
+            Cell(lot_code="L-B", available=4),
+            Cell(lot_code="L-C", available=2),
+            Cell(lot_code="L-D", available=1, reserved=30),
+            Cell(available=2),
+        ],
+    )
+    lots = {
+        "L-A": Lot(lot_code="L-A", expiry_date=TODAY),
+        "L-B": Lot(lot_code="L-B", expiry_date=YESTERDAY),
+        "L-C": Lot(lot_code="L-C", blocked=True),
+    }
+    terms = terms_of(item, lots, TODAY, overdue=3)
+    assert (terms.available, terms.unsellable, terms.overdue, terms.seq) == (17, 6, 3, 9)
+    assert terms_of(None, lots, TODAY) == Terms()
