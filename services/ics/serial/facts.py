@@ -1,0 +1,95 @@
+"""What a caller says of a unit or lot: read off a UDI, checked, and made into its record. Pure."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from chassis.entity import Value
+from chassis.errors import FieldProblem, Invalid, invalid_field
+from chassis.values import Date
+from services.ics.serial.domain import SerialKind, SerialUnit, check_gtin, gtin14
+from services.ics.serial.udi import read_udi
+
+
+class Facts(Value, frozen=True, kw_only=True):
+    """What is said of a unit or lot; None where nothing is."""
+
+    serial_no: str | None = None
+    lot_code: str | None = None
+    gtin: str | None = None
+    expiry_date: Date | None = None
+    manufacture_date: Date | None = None
+
+
+def with_udi(facts: Facts, udi: str | None, year: int) -> Facts:
+    """The facts, filled from a UDI; one given beside it must agree with it."""
+    if udi is None:
+        return facts
+    read = read_udi(udi, year)
+    said = Facts(
+        serial_no=read.serial_no,
+        lot_code=read.lot_code,
+        gtin=read.di,
+        expiry_date=read.expiry_date,
+        manufacture_date=read.manufacture_date,
+    )
+    filled = {}
+    for field in Facts.__struct_fields__:
+        given, told = getattr(facts, field), getattr(said, field)
+        if given is not None and told is not None and not _agree(field, given, told):
+            raise invalid_field(field, "differs from the udi")
+        filled[field] = given if told is None else told
+    return Facts(**filled)
+
+
+def _agree(field: str, given: str, told: str) -> bool:
+    return gtin14(given) == told if field == "gtin" else given == told
+
+
+def check_kind(kind: SerialKind, facts: Facts) -> None:
+    """Refuse a single unit without its number, and a lot without its code or with a number."""
+    problems: list[tuple[str, str]] = []
+    if kind == "serial" and facts.serial_no is None:
+        problems.append(("serial_no", "is required for a single unit"))
+    if kind == "batch" and facts.lot_code is None:
+        problems.append(("lot_code", "is required for a batch"))
+    if kind == "batch" and facts.serial_no is not None:
+        problems.append(("serial_no", "goes with single units only"))
+    _refuse(problems)
+    if facts.gtin is not None:
+        check_gtin(facts.gtin)
+
+
+def registered(
+    serial_id: str, variant_id: str, kind: SerialKind, facts: Facts, attributes: dict[str, object]
+) -> SerialUnit:
+    """A unit or lot that has not moved yet."""
+    check_kind(kind, facts)
+    return SerialUnit(
+        serial_id=serial_id,
+        kind=kind,
+        variant_id=variant_id,
+        serial_no=facts.serial_no,
+        lot_code=facts.lot_code,
+        gtin=facts.gtin,
+        expiry_date=facts.expiry_date,
+        manufacture_date=facts.manufacture_date,
+        attributes=attributes,
+    )
+
+
+def blocked(unit: SerialUnit, is_blocked: bool | None, block_reason: str | None) -> SerialUnit:
+    """The unit, blocked for a reason or free again; None leaves the block, and may give it another reason."""
+    if is_blocked is None:
+        if block_reason is None:
+            return unit
+        if not unit.blocked:
+            raise invalid_field("block_reason", "goes with a blocked unit")
+        return replace(unit, block_reason=block_reason)
+    return replace(unit, blocked=is_blocked, block_reason=block_reason if is_blocked else None)
+
+
+def _refuse(problems: Sequence[tuple[str, str]]) -> None:
+    if problems:
+        path, problem = problems[0]
+        raise Invalid(f"{path}: {problem}", [FieldProblem(*each) for each in problems])
