@@ -2,10 +2,11 @@
 
 A feature's `rpc.py` declares `servicers = [factory]`. A factory is given the `RpcContext` and answers the generated
 function that adds its servicer to a server, and the servicer. A servicer with `access = "open"` sees to its callers
-itself; all others are reached only by callers the stack has signed, or with the operator's secret code.
+itself; all others are reached only by callers the stack has signed, or with the operator's secret code. Codes are
+checked by asking OPS, unless one of the servicers has a `check_secret` of its own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from chassis.clock import Clock
 from chassis.gate import Gate
+from chassis.health import Health
 from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import CheckSecret, Gatekeeper, Verify
 from chassis.rpc.status import METADATA_BYTES_MAX
@@ -61,6 +63,7 @@ class RpcContext:
     database: "Database"
     gate: Gate
     metrics: Metrics
+    health: Health
 
 
 Factory = Callable[[RpcContext], tuple[Callable[[Any, Any], None], Any]]
@@ -78,7 +81,6 @@ class RpcServer:
         context: RpcContext,
         *,
         verify: Verify,
-        check_secret: CheckSecret | None = None,
         tls: Tls | None = None,
     ) -> None:
         self.host = host
@@ -90,27 +92,22 @@ class RpcServer:
         self._tls = tls
         self._open_services: set[str] = set()
         self._health = health.aio.HealthServicer()
-        gatekeeper = Gatekeeper(
+        self._gatekeeper = Gatekeeper(
             context.service.name,
             context.clock,
             verify=verify,
-            check_secret=check_secret or context.channels.check_secret,
+            check_secret=context.channels.check_secret,
             open_services=self._open_services,
             metrics=context.metrics,
         )
         self._server = grpc.aio.server(
-            interceptors=[gatekeeper], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX
+            interceptors=[self._gatekeeper], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX
         )
 
     async def start(self) -> int:
         """Open the port and answer its number; RuntimeError when it is taken. Health says NOT_SERVING until told."""
         for factory in self._servicers:
-            add, servicer = factory(self._context)
-            recorder = _Recorder(self._server)
-            add(servicer, recorder)
-            self.names += recorder.names
-            if getattr(servicer, "access", "caller") == "open":
-                self._open_services.update(recorder.names)
+            self._add(*factory(self._context))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         shown = [*self.names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(shown, self._server)
@@ -123,20 +120,26 @@ class RpcServer:
         await self._server.start()
         return self.port
 
+    def _add(self, add: Callable[[Any, Any], None], servicer: Any) -> None:
+        recorder = _Recorder(self._server)
+        add(servicer, recorder)
+        self.names += recorder.names
+        if getattr(servicer, "access", "caller") == "open":
+            self._open_services.update(recorder.names)
+        own_check: CheckSecret | None = getattr(servicer, "check_secret", None)
+        if own_check is not None:
+            self._gatekeeper.check_secret = own_check
+
     async def serving(self, up: bool) -> None:
         """Tell health, of the whole server and of each service."""
         state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in _with_whole(self.names):
+        for name in (health.OVERALL_HEALTH, *self.names):
             await self._health.set(name, state)
 
     async def stop(self, seconds: float) -> None:
         """Take no more calls, let those in flight finish for so many seconds, then end them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(seconds)
-
-
-def _with_whole(names: Iterable[str]) -> list[str]:
-    return [health.OVERALL_HEALTH, *names]
 
 
 class _Recorder:

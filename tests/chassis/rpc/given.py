@@ -10,6 +10,7 @@ from chassis.caller import Caller
 from chassis.clock import SystemClock
 from chassis.errors import Unauthorized
 from chassis.gate import Gate
+from chassis.health import PartHealth
 from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import SecretVerdict
 from chassis.rpc.server import RpcContext, RpcServer
@@ -40,8 +41,11 @@ def verify(token: str) -> tuple[Caller, str]:
     return said.caller, said.request_id
 
 
-async def check_secret(code: str, peer: str) -> SecretVerdict:
-    return SecretVerdict(ok=code == SECRET)
+class AllUp:
+    """Every part answers."""
+
+    async def parts(self) -> list[PartHealth]:
+        return [PartHealth(name="database", ok=True, latency_ms=1.0), PartHealth(name="bus", ok=False, latency_ms=0.0)]
 
 
 class Obedient(vacuum_pb2_grpc.VacuumServicer):
@@ -52,6 +56,9 @@ class Obedient(vacuum_pb2_grpc.VacuumServicer):
     def __init__(self) -> None:
         self.calls = 0
         self.count: Callable[[str], Awaitable[int]] | None = None
+
+    async def check_secret(self, code: str, peer: str) -> SecretVerdict:
+        return SecretVerdict(ok=code == SECRET)
 
     async def Count(self, request: vacuum_pb2.VacuumRequest, context: Any) -> vacuum_pb2.VacuumTallies:
         self.calls += 1
@@ -88,6 +95,7 @@ def a_context(channels: Channels, **parts: Any) -> RpcContext:
         "database": cast("Any", None),
         "gate": Gate(clock),
         "metrics": Metrics(),
+        "health": AllUp(),
     }
     return RpcContext(**(given | parts))
 
@@ -95,14 +103,12 @@ def a_context(channels: Channels, **parts: Any) -> RpcContext:
 @asynccontextmanager
 async def serving(servicer: Obedient, port: int = 0, tls: Tls | None = None) -> AsyncIterator[RpcServer]:
     """A server with this servicer, up while the block lasts."""
-    channels = Channels({})
     server = RpcServer(
         "127.0.0.1",
         port,
         [lambda _: (vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer)],
-        a_context(channels),
+        a_context(Channels({})),
         verify=verify,
-        check_secret=check_secret,
         tls=tls,
     )
     await server.start()

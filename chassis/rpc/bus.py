@@ -1,0 +1,109 @@
+"""The servicer behind `events dead`, `events replay` and `events tail`."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
+
+from retailstack.chassis.v1 import bus_pb2 as pb
+from retailstack.chassis.v1 import bus_pb2_grpc as pb_grpc
+
+from chassis.rpc.context import require_stack
+
+LISTEN_SECONDS = 10.0
+"""How long the broker may take until a tail hears everything."""
+
+
+class Hearing(Protocol):
+    """Events as they pass, from start to stop."""
+
+    dropped: int
+
+    async def start(self, seconds: float | None = None) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[Any]: ...
+
+
+class Desk(Protocol):
+    """What the bus answers about a service's queues: `chassis.bus.desk.BusDesk`."""
+
+    async def queues(self) -> Sequence[Any]: ...
+
+    async def dead_letters(self, queue: str = "", limit: int = 0) -> Sequence[Any]: ...
+
+    async def replay(self, queue: str, limit: int = 0) -> int: ...
+
+    def listen(self, keys: Sequence[str], name: str = "tail") -> Hearing: ...
+
+
+class BusServicer(pb_grpc.BusServicer):
+    """Answers the operator, and other services of the stack."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def Queues(self, request: pb.QueuesRequest, context: Any) -> pb.QueuesResponse:
+        """Every queue of the service."""
+        require_stack()
+        return pb.QueuesResponse(queues=[_queue_to_proto(queue) for queue in await self._desk.queues()])
+
+    async def DeadLetters(self, request: pb.DeadLettersRequest, context: Any) -> pb.DeadLettersResponse:
+        """A look at dead letters."""
+        require_stack()
+        letters = await self._desk.dead_letters(request.queue, max(0, request.limit))
+        return pb.DeadLettersResponse(dead_letters=[_letter_to_proto(letter) for letter in letters])
+
+    async def Replay(self, request: pb.ReplayRequest, context: Any) -> pb.ReplayResponse:
+        """Dead letters back into their queue."""
+        require_stack()
+        return pb.ReplayResponse(replayed=await self._desk.replay(request.queue, max(0, request.limit)))
+
+    async def Tail(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.TailEvent]:
+        """Events as they pass, until the caller has had enough."""
+        require_stack()
+        hearing = self._desk.listen(list(request.keys))
+        await hearing.start(LISTEN_SECONDS)
+        try:
+            told = 0
+            async for event in hearing:
+                yield _event_to_proto(event, hearing.dropped - told)
+                told = hearing.dropped
+        finally:
+            await hearing.stop()
+
+
+def bus_servicer(desk: Desk) -> Callable[[Any], tuple[Callable[[Any, Any], None], BusServicer]]:
+    """The factory of a servicer over this desk, as `RpcServer` takes it."""
+
+    def factory(_context: Any) -> tuple[Callable[[Any, Any], None], BusServicer]:
+        return pb_grpc.add_BusServicer_to_server, BusServicer(desk)
+
+    return factory
+
+
+def _queue_to_proto(queue: Any) -> pb.QueueState:
+    return pb.QueueState(
+        queue=queue.queue,
+        state=queue.state,
+        ready=queue.depth.ready,
+        waiting=queue.depth.waiting,
+        dead=queue.depth.dead,
+        consumers=queue.depth.consumers,
+    )
+
+
+def _letter_to_proto(letter: Any) -> pb.DeadLetter:
+    return pb.DeadLetter(**{field.name: getattr(letter, field.name) for field in pb.DeadLetter.DESCRIPTOR.fields})
+
+
+def _event_to_proto(event: Any, dropped: int) -> pb.TailEvent:
+    return pb.TailEvent(
+        event_id=event.event_id,
+        type=event.type,
+        source=event.source,
+        subject=event.subject,
+        orgcode=event.orgcode,
+        at_utc=event.at_utc,
+        body=event.raw.decode("utf-8", "replace"),
+        dropped=dropped,
+    )

@@ -1,0 +1,62 @@
+"""The servicer behind `job list` and `job run`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from retailstack.chassis.v1 import jobs_pb2 as pb
+from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
+
+from chassis.caller import Call
+from chassis.rpc.context import require_stack
+
+
+class Runner(Protocol):
+    """What runs a service's jobs: `chassis.jobs.JobRunner`."""
+
+    async def status(self) -> Sequence[Any]: ...
+
+    async def run(self, name: str, params: Mapping[str, Any], *, dry_run: bool, call: Call | None = None) -> Any: ...
+
+
+class JobsServicer(pb_grpc.JobsServicer):
+    """Answers the operator, and other services of the stack."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def List(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsResponse:
+        """Every job and how its last run went."""
+        require_stack()
+        return pb.ListJobsResponse(jobs=[_job_to_proto(job) for job in await self._runner.status()])
+
+    async def Run(self, request: pb.RunJobRequest, context: Any) -> pb.RunJobResponse:
+        """Run a job now, on behalf of who asks."""
+        call = require_stack()
+        answer = await self._runner.run(request.job, dict(request.params), dry_run=request.dry_run, call=call)
+        return pb.RunJobResponse(answer=msgspec.json.encode(answer).decode())
+
+
+def jobs_servicer(runner: Runner) -> Callable[[Any], tuple[Callable[[Any, Any], None], JobsServicer]]:
+    """The factory of a servicer over this runner, as `RpcServer` takes it."""
+
+    def factory(_context: Any) -> tuple[Callable[[Any, Any], None], JobsServicer]:
+        return pb_grpc.add_JobsServicer_to_server, JobsServicer(runner)
+
+    return factory
+
+
+def _job_to_proto(job: Any) -> pb.JobStatus:
+    return pb.JobStatus(
+        name=job.name,
+        summary=job.summary,
+        params=job.params,
+        every_seconds=job.every_seconds or 0.0,
+        running=job.running,
+        replica=job.replica,
+        last_started_utc=job.last_started_utc or "",
+        last_ended_utc=job.last_ended_utc or "",
+        next_utc=job.next_utc or "",
+        last_answer=job.last_answer or "",
+        last_error=job.last_error or "",
+    )

@@ -1,0 +1,55 @@
+"""How the other services of the stack are, asked all at once: none of them can make the answer late or fail."""
+
+import asyncio
+from time import monotonic
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+
+from chassis.entity import Value
+from chassis.errors import Refusal
+from chassis.rpc.client import PEERS, Channels
+from retailstack.chassis.v1.status_pb2 import GetStatusRequest
+from retailstack.chassis.v1.status_pb2_grpc import StatusStub
+
+ASK_SECONDS = 1.0
+
+
+class PeerHealth(Value, frozen=True, kw_only=True):
+    """One service: whether its gRPC health says it serves, how long that took, what it is, or what went wrong."""
+
+    service: str
+    ok: bool
+    build_id: str | None = None
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+async def ask_all(channels: Channels, peers: tuple[str, ...] = PEERS, seconds: float = ASK_SECONDS) -> list[PeerHealth]:
+    """The health of each peer, in the order they are named, within so many seconds."""
+    return list(await asyncio.gather(*(ask(channels, peer, seconds) for peer in peers)))
+
+
+async def ask(channels: Channels, peer: str, seconds: float = ASK_SECONDS) -> PeerHealth:
+    """The health of one peer; a problem is part of the answer."""
+    started = monotonic()
+    try:
+        async with asyncio.timeout(seconds):
+            serving, build_id = await asyncio.gather(_serves(channels, peer, seconds), _build(channels, peer, seconds))
+    except Refusal as refused:
+        return PeerHealth(service=peer, ok=False, error=refused.message)
+    except TimeoutError:
+        return PeerHealth(service=peer, ok=False, error=f"{peer} did not answer in time")
+    latency_ms = round((monotonic() - started) * 1000, 3)
+    error = None if serving else f"{peer} is not serving"
+    return PeerHealth(service=peer, ok=serving, build_id=build_id, latency_ms=latency_ms, error=error)
+
+
+async def _serves(channels: Channels, peer: str, seconds: float) -> bool:
+    stub = health_pb2_grpc.HealthStub(channels.channel(peer))
+    answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+    return bool(answer.status == answer.SERVING)
+
+
+async def _build(channels: Channels, peer: str, seconds: float) -> str | None:
+    answer = await StatusStub(channels.channel(peer)).Get(GetStatusRequest(), timeout=seconds)
+    return answer.build_id or None

@@ -1,0 +1,14 @@
+"""OPS: the operator's side of the stack. Never closed by a maintenance window, for it is where windows end."""
+
+from chassis.service import Service
+from services.ops.settings import OpsSettings
+
+OPS = Service(
+    name="ops",
+    title="Operations",
+    settings=OpsSettings,
+    package="services.ops",
+    features=["secret", "maintenance", "vacuum", "stat"],
+    roles={},
+    gated=False,
+)

@@ -1,0 +1,65 @@
+"""scrypt, off the event loop: at most two at a time, since each takes up to 128 MiB, and few in line behind them."""
+
+import asyncio
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hmac import compare_digest
+
+from chassis.errors import Throttled
+from services.ops.secret.domain import Cost, SecretHash
+
+THREADS = 2
+WAITING_MAX = 32
+SALT_BYTES = 16
+HASH_BYTES = 32
+
+_NO_SALT = bytes(SALT_BYTES)
+
+
+class Hasher:
+    """Makes and compares hashes. Where no code is set, a hash is made all the same, so that time tells nothing."""
+
+    def __init__(self, exponent: int) -> None:
+        self.cost = Cost(exponent=exponent)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="scrypt")
+        self._waiting = 0
+
+    async def hash(self, code: str) -> tuple[str, str]:
+        """Salt and hash of a new code, in hex."""
+        salt = os.urandom(SALT_BYTES)
+        return salt.hex(), (await self._scrypt(code, salt, self.cost)).hex()
+
+    async def matches(self, code: str, secret: SecretHash | None) -> bool:
+        """Whether it is the code of this hash; never, but no sooner, where there is none."""
+        if secret is None:
+            await self._scrypt(code, _NO_SALT, self.cost)
+            return False
+        made = await self._scrypt(code, bytes.fromhex(secret.salt), secret.cost)
+        return compare_digest(made, bytes.fromhex(secret.hashed))
+
+    def is_outgrown(self, secret: SecretHash) -> bool:
+        """Whether a hash was made at less cost than is asked for today."""
+        return secret.cost.memory_bytes < self.cost.memory_bytes
+
+    async def _scrypt(self, code: str, salt: bytes, cost: Cost) -> bytes:
+        if self._waiting >= WAITING_MAX:
+            raise Throttled("too many codes are being checked", 1)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads,
+                partial(
+                    hashlib.scrypt,
+                    code.encode(errors="surrogatepass"),
+                    salt=salt,
+                    n=1 << cost.exponent,
+                    r=cost.block,
+                    p=cost.lanes,
+                    maxmem=cost.memory_bytes + (1 << 20),
+                    dklen=HASH_BYTES,
+                ),
+            )
+        finally:
+            self._waiting -= 1

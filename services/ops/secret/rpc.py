@@ -1,0 +1,43 @@
+"""The secret over gRPC: set by the operator, checked for the services that are sent it."""
+
+from typing import Any
+
+from chassis.rpc.context import current_call, require_stack
+from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.server import RpcContext
+from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
+from services.ops.secret.keeper import SecretKeeper, keeper_of
+
+
+class SecretServicer(secret_pb2_grpc.SecretServicer):
+    """Open to strangers, since the first setting comes from one; `Check` is for the stack alone."""
+
+    access = "open"
+
+    def __init__(self, keeper: SecretKeeper) -> None:
+        self._keeper = keeper
+
+    async def Set(self, request: secret_pb2.SetSecretRequest, context: Any) -> secret_pb2.SetSecretResponse:
+        current = request.current_code if request.HasField("current_code") else None
+        await self._keeper.set(request.new_code, current, current_call().peer or "")
+        return secret_pb2.SetSecretResponse(ok=True)
+
+    async def Check(self, request: secret_pb2.CheckSecretRequest, context: Any) -> secret_pb2.CheckSecretResponse:
+        require_stack()
+        verdict = await self._keeper.check(request.code, request.peer)
+        return secret_pb2.CheckSecretResponse(
+            ok=verdict.ok, locked=verdict.locked, retry_after_seconds=verdict.retry_after_seconds
+        )
+
+    async def check_secret(self, code: str, peer: str) -> SecretVerdict:
+        """How this process checks a code in the metadata: by itself, not by asking OPS."""
+        return await self._keeper.check(code, peer)
+
+
+def secret(context: RpcContext) -> tuple[Any, SecretServicer]:
+    """The servicer of this process."""
+    keeper = keeper_of(context.units, context.clock, context.settings.secret_cost)
+    return secret_pb2_grpc.add_SecretServicer_to_server, SecretServicer(keeper)
+
+
+servicers = [secret]

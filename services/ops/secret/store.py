@@ -1,0 +1,47 @@
+"""Where the secret's hash and the peers' attempts are kept. Neither belongs to an org."""
+
+from datetime import datetime
+
+from chassis.clock import later, to_datetime
+from chassis.entity import Entity, expiring
+from chassis.unit import Change, View
+from services.ops.secret.domain import FAILURE_SECONDS, LOCKOUT_SECONDS, SECRET_ID, Attempts, SecretHash
+
+SECRETS = Entity(
+    "secret",
+    SecretHash,
+    collection="secret",
+    id="secret_id",
+    keys=("STACK", "SECRET#{secret_id}"),
+    org_scoped=False,
+    sealed=("salt", "hashed"),
+)
+
+
+def _forgotten_at(attempts: Attempts) -> datetime:
+    last = attempts.tried_utc[-1] if attempts.tried_utc else attempts.updated_utc
+    return to_datetime(later(last, FAILURE_SECONDS + LOCKOUT_SECONDS))
+
+
+ATTEMPTS = Entity(
+    "secret_attempts",
+    Attempts,
+    collection="secret_attempts",
+    id="peer",
+    org_scoped=False,
+    indexes=[expiring("forgotten_at")],
+    derived={"forgotten_at": _forgotten_at},
+    history=False,
+    technical=True,
+)
+
+
+async def the_secret(view: View) -> SecretHash | None:
+    """The hash of the code, or None while none is set. By id."""
+    return await view.get(SECRETS, SECRET_ID)
+
+
+async def attempts_of(change: Change, peer: str) -> tuple[Attempts, bool]:
+    """What a peer has tried lately, and whether that is stored yet. By id."""
+    found = await change.get(ATTEMPTS, peer)
+    return found or Attempts(peer=peer), found is not None

@@ -1,0 +1,88 @@
+"""Ping and stat: whether the stack is open and how each of its services is, for who knows the secret code."""
+
+import asyncio
+
+import psutil
+
+from chassis.caller import Call
+from chassis.clock import Clock, Utc, from_seconds, seconds_between
+from chassis.endpoint import Answer, Endpoints, Request
+from chassis.rpc.client import PEERS, Channels
+from chassis.rpc.peers import PeerHealth, ask_all
+from chassis.unit import Units, View
+from services.ops.maintenance.domain import Maintenance, MaintenanceState
+from services.ops.maintenance.store import state_of
+from services.ops.secret.keeper import keeper_of
+from services.ops.settings import OpsSettings
+from services.ops.vacuum.domain import Vacuum
+from services.ops.vacuum.store import newest
+
+endpoints = Endpoints("ops")
+
+OTHERS = tuple(peer for peer in PEERS if peer != "ops")
+REFUSALS = {
+    "unauthorized": "the code is wrong or missing (one answer for both)",
+    "throttled": "5 wrong codes from one address within 15 minutes",
+}
+
+
+class SecretRequest(Request):
+    secret_code: str = ""
+
+
+class PingSuccess(Answer):
+    ok: bool
+    maintenance_active: bool
+
+
+@endpoints.get("/ping", tenant=False, refusals=REFUSALS)
+async def ops_ping(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> PingSuccess:
+    """Whether OPS answers, and whether a maintenance window is active."""
+    await _insist(call, units, clock, settings, body)
+    state = await units.view(call, state_of)
+    return PingSuccess(ok=True, maintenance_active=state.active is not None)
+
+
+class StatSuccess(Answer):
+    ok: bool
+    maintenance_active: bool
+    maintenance: Maintenance | None
+    next_maintenance: Maintenance | None
+    vacuum: Vacuum | None
+    services: list[PeerHealth]
+    uptime_seconds: float
+    started_utc: Utc
+
+
+@endpoints.get("/stat", tenant=False, refusals=REFUSALS)
+async def ops_stat(
+    *, call: Call, units: Units, clock: Clock, settings: OpsSettings, channels: Channels, body: SecretRequest
+) -> StatSuccess:
+    """How the stack is: windows, the newest vacuum, and each service's health.
+
+    Every service is asked at once, a second each at most; one that does not answer is `ok: false`, never a failed call.
+    """
+    await _insist(call, units, clock, settings, body)
+
+    async def look(view: View) -> tuple[MaintenanceState, Vacuum | None]:
+        return await state_of(view), await newest(view)
+
+    (state, vacuum), others = await asyncio.gather(units.view(call, look), ask_all(channels, OTHERS))
+    own = PeerHealth(service="ops", ok=True, build_id=settings.build_id, latency_ms=0.0)
+    services = [own, *others]
+    started_utc = from_seconds(psutil.Process().create_time())
+    return StatSuccess(
+        ok=all(service.ok for service in services),
+        maintenance_active=state.active is not None,
+        maintenance=state.active,
+        next_maintenance=state.next,
+        vacuum=vacuum,
+        services=services,
+        uptime_seconds=max(0.0, seconds_between(started_utc, clock.now())),
+        started_utc=started_utc,
+    )
+
+
+async def _insist(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> None:
+    keeper = keeper_of(units, clock, settings.secret_cost)
+    (await keeper.check(body.secret_code, call.peer or "")).insist()
