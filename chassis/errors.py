@@ -33,6 +33,9 @@ Dialect = Literal["standard", "catalogue"]
 """The two vocabularies of tags: `standard` (ops, ics) and `catalogue` (pmc, slc, visualgrid), which differ in 400s."""
 
 
+_CATALOGUE_TAGS = {"validation-error": "invalid-input"}
+
+
 class FieldProblem(Struct, frozen=True):
     """One thing wrong with one field; `path` is dotted, list places are numbers (`lines.3.quantity`)."""
 
@@ -194,3 +197,42 @@ class InternalError(Refusal):
 
     def __init__(self) -> None:
         super().__init__("something went wrong on our side")
+
+
+class Message(Struct, frozen=True):
+    """A text in the languages there are."""
+
+    en_US: str  # noqa: N815  the contract's name
+
+
+class Major(Struct, frozen=True):
+    """The tag of an error and its message for a person."""
+
+    tag: str
+    message: Message
+
+
+class ErrorObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The standard error object of the contract."""
+
+    error_code: str
+    http_status: int
+    retryable: bool
+    major: Major
+    details: dict[str, Any] | None = None
+
+
+def tag_of(refusal: Refusal, dialect: Dialect) -> str:
+    """The tag of a refusal in a service's vocabulary."""
+    return refusal.tag if dialect == "standard" else _CATALOGUE_TAGS.get(refusal.tag, refusal.tag)
+
+
+def error_object(refusal: Refusal, service: str, dialect: Dialect = "standard") -> ErrorObject:
+    """What is told of a refusal, as the service that gives it."""
+    return ErrorObject(
+        error_code=f"{service}.{refusal.reason}",
+        http_status=refusal.status,
+        retryable=refusal.retryable,
+        major=Major(tag_of(refusal, dialect), Message(refusal.message)),
+        details=refusal.details or None,
+    )

@@ -1,7 +1,8 @@
 """A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` puts it to work.
 
-A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`, `store`
-declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`. Each is optional.
+A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`,
+`store` declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`.
+Each is optional.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -87,11 +88,12 @@ def _own_entities(module: Any, known: Sequence[Entity[Any]]) -> list[Entity[Any]
 
 def _check(service: Service, parts: Parts) -> None:
     types = {event.type for event in parts.events}
-    calls: set[tuple[str, str]] = set()
+    calls: set[tuple[str, str, str]] = set()
     for endpoint in parts.endpoints:
-        if (endpoint.method, endpoint.path) in calls:
-            raise TypeError(f"{endpoint.method} {endpoint.path} is declared twice")
-        calls.add((endpoint.method, endpoint.path))
+        place = (endpoint.method, endpoint.path, endpoint.action)
+        if place in calls:
+            raise TypeError(f"{' '.join(place).strip()} is declared twice")
+        calls.add(place)
         unknown = set(endpoint.roles) - set(service.roles) - {"authenticated", "signed_in"}
         if unknown:
             raise TypeError(f"{endpoint.call} names roles that {service.name} does not declare: {sorted(unknown)}")

@@ -1,0 +1,52 @@
+"""Reading a request's body: no more of it than its endpoint takes, and only JSON as it is."""
+
+from aiohttp import web
+from aiohttp.web import BaseRequest
+
+from chassis.errors import Invalid, TooLarge, UnsupportedMedia
+
+_JSON = "application/json"
+
+
+async def read_body(request: BaseRequest, bytes_max: int) -> bytes:
+    """The body, empty where there is none. TooLarge comes before UnsupportedMedia, and before anything is read."""
+    headers = request.headers
+    length = headers.get("Content-Length")
+    if length is not None and int(length) > bytes_max:
+        raise _too_large(bytes_max)
+    if not request.body_exists:
+        return b""
+    if headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("the body must not be compressed")
+    content_type = headers.get("Content-Type", "")
+    if content_type != _JSON and length != "0" and not _is_json(content_type):
+        raise UnsupportedMedia(f"the body must be {_JSON}")
+    try:
+        return await _read(request, bytes_max)
+    except (web.RequestPayloadError, ConnectionError):
+        raise Invalid("the body ended before its end") from None
+
+
+async def _read(request: BaseRequest, bytes_max: int) -> bytes:
+    content = request.content
+    body = await content.readany()
+    if content.is_eof() and len(body) <= bytes_max:
+        return body
+    parts, size = [body], len(body)
+    while size <= bytes_max and not content.at_eof():
+        part = await content.readany()
+        parts.append(part)
+        size += len(part)
+    if size > bytes_max:
+        raise _too_large(bytes_max)
+    return b"".join(parts)
+
+
+def _is_json(content_type: str) -> bool:
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    return kind.strip().lower() == _JSON and charset in {"", "utf-8", "utf8"}
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"the body must have at most {bytes_max} bytes")

@@ -1,0 +1,287 @@
+"""From body or query to the request struct, in one pass.
+
+The quick way is one msgspec decode and a look at what it lets pass. Only where that fails, or is not sure, is the text
+read again with care (`problems.py`), which folds values into their canonical form and names every problem there is.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import NODEFAULT, Struct, inspect
+
+from chassis.endpoint import Endpoint, Request
+from chassis.errors import FieldProblem, Invalid
+from chassis.http import forms
+from chassis.http.problems import Reading, from_decoder
+from chassis.http.scan import Malformed, is_plain, read
+from chassis.values import Cccode, Code, Guid, IdempotencyKey, Orgcode, Text, Token
+
+COMMON: Mapping[str, Any] = {
+    "orgcode": Orgcode,
+    "logical_guid": Guid,
+    "channel_code": Code,
+    "cccode": Cccode,
+    "session_guid": Text,
+    "api_key": Text,
+}
+"""What every body may carry beside its own fields."""
+
+FROM_HEADER: Mapping[str, str] = {
+    "orgcode": "x-orgcode",
+    "logical_guid": "x-logical-guid",
+    "channel_code": "x-channel-code",
+    "cccode": "x-cccode",
+    "idempotency_key": "idempotency-key",
+    "secret_code": "x-secret-code",
+    "vg_token": "x-vg-token",
+}
+"""Fields a header may give instead; a request that names one as its own field is filled from it, too."""
+
+_HEADER_KINDS: Mapping[str, Any] = {
+    **COMMON,
+    "idempotency_key": IdempotencyKey,
+    "secret_code": Token,
+    "vg_token": Token,
+}
+QUERY_FIELDS_MAX = 100
+
+
+class Decoded(Struct, frozen=True):
+    """A request as its handler gets it, and the values of the common fields, headers counted in."""
+
+    body: Request | None
+    context: dict[str, str | None]
+
+
+class Decoder:
+    """Decodes the requests of one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        own = endpoint.request or Request
+        self._request = own
+        self._has_request = endpoint.request is not None
+        self._wire = wire_struct(own, keyed=endpoint.access == "change" or endpoint.idempotent)
+        self._type = inspect.type_info(self._wire)
+        self._quick = msgspec.json.Decoder(self._wire).decode
+        self._is_canonical = canonical_check(self._type)
+        self._own_names = own.__struct_fields__
+        self._own_values = _getter(self._own_names)
+        self._required = tuple(field.name for field in msgspec.structs.fields(own) if field.required)
+        self._context_names = tuple(name for name in self._wire.__struct_fields__ if name in _CONTEXT)
+        self._headers = tuple(
+            (name, FROM_HEADER[name], _Header(_HEADER_KINDS[name], keep=name in COMMON))
+            for name in self._wire.__struct_fields__
+            if name in FROM_HEADER
+        )
+        self._needs = endpoint.needs
+        self._has_rules = own.problems is not Request.problems
+
+    def from_body(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
+        """The request of a JSON body; Invalid names every problem. No body at all is an empty object."""
+        body = body or b"{}"
+        try:
+            wire = self._quick(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._with_care(body, headers)
+        if not is_plain(body) or (self._is_canonical is not None and not self._is_canonical(wire)):
+            return self._with_care(body, headers)
+        return self._complete(wire, headers, [])
+
+    def from_query(self, query: str, headers: Mapping[str, str]) -> Decoded:
+        """The request of a query string; a field that takes a list is repeated."""
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
+        except (ValueError, UnicodeDecodeError):
+            raise _invalid([FieldProblem("query", "can't be read")]) from None
+        values: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in values:
+                known = values[name]
+                values[name] = [*known, value] if isinstance(known, list) else [known, value]
+            else:
+                values[name] = value
+        reading = Reading(lax=True)
+        return self._convert(reading, values, headers)
+
+    def _with_care(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
+        try:
+            value = read(body)
+        except Malformed as failure:
+            raise Invalid(f"the body {failure}", [FieldProblem("body", str(failure))]) from None
+        return self._convert(Reading(), value, headers)
+
+    def _convert(self, reading: Reading, value: Any, headers: Mapping[str, str]) -> Decoded:
+        canonical = reading.read(self._type, value)
+        if reading.problems:
+            given = canonical if isinstance(canonical, dict) else {}
+            missing = [name for name in self._needs if name not in given and FROM_HEADER[name] not in headers]
+            raise _invalid([*reading.problems, *self._header_problems(headers), *map(_required, missing)])
+        try:
+            wire = msgspec.convert(canonical, self._wire)
+        except msgspec.ValidationError as failure:
+            raise _invalid([from_decoder(failure)]) from None
+        return self._complete(wire, headers, [])
+
+    def _header_problems(self, headers: Mapping[str, str]) -> list[FieldProblem]:
+        problems: list[FieldProblem] = []
+        for name, header, kind in self._headers:
+            if (text := headers.get(header)) is not None:
+                kind.read(text, name, problems)
+        return problems
+
+    def _complete(self, wire: Any, headers: Mapping[str, str], problems: list[FieldProblem]) -> Decoded:
+        """The request struct and the context, once headers are held against fields."""
+        context: dict[str, str | None] = {name: getattr(wire, name) for name in self._context_names}
+        filled: dict[str, str] = {}
+        for name, header, kind in self._headers:
+            if (text := headers.get(header)) is None:
+                continue
+            told = kind.read(text, name, problems)
+            said = getattr(wire, name)
+            if said is None:
+                context[name] = filled[name] = told
+            elif said != told:
+                problems.append(FieldProblem(name, f"differs from the header {header}"))
+        values = dict(zip(self._own_names, self._own_values(wire), strict=True))
+        for name in filled.keys() & values.keys():
+            values[name] = filled[name]
+        problems += [_required(name) for name in self._required if values[name] is None]
+        problems += [_required(name) for name in self._needs if context[name] is None]
+        if problems:
+            raise _invalid(problems)
+        body = self._request(**values)
+        if self._has_rules and (broken := body.problems()):
+            raise _invalid([FieldProblem(path, problem) for path, problem in broken])
+        return Decoded(body if self._has_request else None, context)
+
+
+class _Header:
+    """Reads one header as the type of its field. `keep` remembers what it has read: not for secrets."""
+
+    def __init__(self, kind: Any, *, keep: bool) -> None:
+        self._keep = keep
+        self._kind = inspect.type_info(kind)
+        self._known: dict[str, str] = {}
+
+    def read(self, text: str, name: str, problems: list[FieldProblem]) -> str:
+        """The canonical value; a problem is added to `problems`."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        reading = Reading()
+        value = reading.read(self._kind, text, name)
+        if reading.problems:
+            problems += reading.problems
+            return text
+        if self._keep and len(self._known) < _HEADERS_KNOWN_MAX:
+            self._known[text] = value
+        return str(value)
+
+
+_HEADERS_KNOWN_MAX = 1024
+_CONTEXT = {*COMMON, "idempotency_key"} - {"session_guid", "api_key"}
+
+
+def wire_struct(own: type[Request], *, keyed: bool) -> type[Request]:
+    """The request struct with the common fields beside its own; what a header may give is never required in it."""
+    common = {**COMMON, "idempotency_key": IdempotencyKey} if keyed else dict(COMMON)
+    fields: list[tuple[str, Any, Any]] = [
+        (name, kind | None, None) for name, kind in common.items() if name not in own.__struct_fields__
+    ]
+    fields += [
+        (field.name, field.type | None, None)
+        for field in msgspec.structs.fields(own)
+        if field.name in FROM_HEADER and field.required
+    ]
+    wire: Any = msgspec.defstruct(
+        own.__name__, fields, bases=(own,), frozen=True, kw_only=True, forbid_unknown_fields=True
+    )
+    return cast("type[Request]", wire)
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """All values of these attributes, as a tuple also where there is one or none."""
+    if not names:
+        return lambda _: ()
+    if len(names) == 1:
+        return lambda each, name=names[0]: (getattr(each, name),)  # type: ignore[misc]
+    return attrgetter(*names)
+
+
+def _required(name: str) -> FieldProblem:
+    return FieldProblem(name, "is required")
+
+
+def _invalid(problems: list[FieldProblem]) -> Invalid:
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Invalid(f"{first.path}: {first.problem}{more}", problems)
+
+
+Check = Callable[[Any], bool]
+
+
+def canonical_check(kind: inspect.Type) -> Check | None:
+    """Whether a decoded value is surely canonical, as far as its type's marks go; None where it has none.
+
+    What the quick decoder can't tell: a day that does not exist, a free map's size and names, a number that must not be
+    0, and a null that stands for a default.
+    """
+    if isinstance(kind, inspect.Metadata):
+        return _marked(kind)
+    if isinstance(kind, inspect.UnionType):
+        return _union_check(kind)
+    if isinstance(kind, (inspect.ListType, inspect.VarTupleType)):
+        inner = canonical_check(kind.item_type)
+        return None if inner is None else lambda items: all(map(inner, items))
+    if isinstance(kind, inspect.StructType):
+        return _struct_check(kind)
+    if isinstance(kind, (inspect.AnyType, inspect.DictType)):
+        return lambda value: not forms.any_problem(value)
+    return None
+
+
+def _marked(kind: inspect.Metadata) -> Check | None:
+    extra = kind.extra or {}
+    if form := extra.get("form"):
+        canonical = forms.FORMS[form]
+        return lambda value: not canonical(value)[1]
+    if "not" in extra:
+        unwanted = extra["not"]
+        return lambda value: bool(value != unwanted)
+    return canonical_check(kind.type)
+
+
+def _union_check(kind: inspect.UnionType) -> Check | None:
+    inner = [check for each in kind.types if (check := canonical_check(each)) is not None]
+    if not inner:
+        return None
+    if len(kind.types) == 2 and kind.includes_none:
+        only = inner[0]
+        return lambda value: value is None or only(value)
+    # Of which kind the value is, only the careful reading says.
+    return lambda value: value is None
+
+
+def _struct_check(kind: inspect.StructType) -> Check | None:
+    checks: list[tuple[str, Check]] = []
+    for field in kind.fields:
+        inner = canonical_check(field.type)
+        nullable = isinstance(field.type, inspect.UnionType) and field.type.includes_none
+        has_default = (field.default is not NODEFAULT and field.default is not None) or (
+            field.default_factory is not NODEFAULT
+        )
+        if nullable and has_default:
+            checks.append((field.name, _not_none))
+        if inner is not None:
+            checks.append((field.name, inner))
+    if not checks:
+        return None
+    return lambda value: all(check(getattr(value, name)) for name, check in checks)
+
+
+def _not_none(value: Any) -> bool:
+    return value is not None

@@ -1,0 +1,166 @@
+"""Idempotency: the first answer to a key is kept, and the same key is answered with it.
+
+The record is looked up and inserted inside the very change that does the work, so that either both are committed or
+neither is: a retry after a crash finds the answer, or finds that nothing was done. Only outcomes that passed validation
+are kept: data, and refusals of 404 and 409.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from hashlib import blake2b
+
+from chassis.caller import Call
+from chassis.clock import Utc, later, to_datetime
+from chassis.entity import Document, Entity, expiring
+from chassis.errors import Conflict, Refusal, StillRunning
+from chassis.unit import Change, Units, want
+
+KEPT_SECONDS = 15 * 60
+KEPT_SECONDS_FOR_SERVICES = 90 * 24 * 3600
+KEPT_STATUSES = frozenset({404, 409, 422})
+"""Refusals worth keeping: a 400, 428 or 5xx may well end otherwise next time."""
+
+
+class Outcome(Document, frozen=True, kw_only=True):
+    """What a key was answered with. `body` is JSON text: the data, or the error object of a refusal."""
+
+    outcome_id: str
+    orgcode: str = ""
+    endpoint: str
+    key: str
+    request_hash: str
+    status: int
+    body: str
+    expires_utc: Utc
+
+
+def _expires_at(outcome: Outcome) -> datetime:
+    """The database drops by its own date type."""
+    return to_datetime(outcome.expires_utc)
+
+
+IDEMPOTENCY = Entity(
+    "idempotency",
+    Outcome,
+    collection="idempotency",
+    id="outcome_id",
+    indexes=[expiring("expires_at")],
+    derived={"expires_at": _expires_at},
+    history=False,
+    technical=True,
+)
+
+
+class Reply(Document, frozen=True, kw_only=True):
+    """An answer as it goes out: status 200 with data, else with an error; `replayed` when it was kept."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+    refusal: Refusal | None = None
+
+
+class Asked(Document, frozen=True, kw_only=True):
+    """A key as it was used: the id of its record, and what tells its request from another."""
+
+    outcome_id: str
+    request_hash: str
+
+
+Work = Callable[[Change], Awaitable[bytes]]
+"""A handler, wrapped so that it answers its data encoded."""
+
+Explain = Callable[[Refusal], bytes]
+"""The error object of a refusal, encoded."""
+
+
+class Keeper:
+    """Runs work under the caller's key, once. Keys are scoped to org and endpoint."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._running: set[str] = set()
+
+    async def run(self, call: Call, request: bytes, work: Work, explain: Explain) -> Reply:
+        """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
+
+        Conflict where the key was used with another body, StillRunning while its first call has not ended in this
+        process. (In another replica the two meet at the record: the later one waits and is answered the same.)
+        """
+        asked = Asked(outcome_id=id_of(call), request_hash=blake2b(request, digest_size=16).hexdigest())
+        if asked.outcome_id in self._running:
+            raise StillRunning("a call with this idempotency key is still running")
+        self._running.add(asked.outcome_id)
+        try:
+            return await self._run(call, asked, work, explain)
+        finally:
+            self._running.discard(asked.outcome_id)
+
+    async def _run(self, call: Call, asked: Asked, work: Work, explain: Explain) -> Reply:
+        async def once(change: Change) -> Reply:
+            # Known together with what the handler reads: no round trip of its own.
+            change.expect(want(IDEMPOTENCY, [asked.outcome_id]))
+            refusal: Refusal | None = None
+            try:
+                status, answer = 200, await work(change)
+            except Refusal as refused:
+                status, answer, refusal = refused.status, b"", refused
+            kept = await change.get(IDEMPOTENCY, asked.outcome_id)
+            if kept is not None and kept.expires_utc > change.now:
+                change.discard()
+                return _replay(kept, asked)
+            if refusal is not None:
+                if status not in KEPT_STATUSES or getattr(refusal, "retryable", False):
+                    raise refusal
+                change.discard()
+                answer = explain(refusal)
+            outcome = _outcome(call, asked, status, answer, change.now)
+            await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
+            return Reply(status=status, body=answer, refusal=refusal)
+
+        async def keep_late(change: Change) -> Reply:
+            kept = await change.get(IDEMPOTENCY, asked.outcome_id)
+            if kept is not None and kept.expires_utc > change.now:
+                return _replay(kept, asked)
+            outcome = _outcome(call, asked, late.status, explain(late), change.now)
+            await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
+            return Reply(status=late.status, body=explain(late), refusal=late)
+
+        try:
+            return await self._units.change(call, once)
+        except Refusal as refused:
+            if refused.status not in KEPT_STATUSES or refused.retryable or isinstance(refused, _OtherBody):
+                raise
+            # Decided by the commit itself: a unique key that another replica took at the same moment.
+            late = refused
+        return await self._units.change(call, keep_late)
+
+
+class _OtherBody(Conflict):
+    """The key belongs to another request; that is no outcome of this one."""
+
+
+def _replay(kept: Outcome, asked: Asked) -> Reply:
+    if kept.request_hash != asked.request_hash:
+        raise _OtherBody("the idempotency key was used with another body")
+    return Reply(status=kept.status, body=kept.body.encode(), replayed=True)
+
+
+def _outcome(call: Call, asked: Asked, status: int, answer: bytes, now: Utc) -> Outcome:
+    seconds = KEPT_SECONDS_FOR_SERVICES if call.caller.kind in {"key", "service"} else KEPT_SECONDS
+    return Outcome(
+        outcome_id=asked.outcome_id,
+        orgcode=call.orgcode,
+        endpoint=call.name,
+        key=call.idempotency_key or "",
+        request_hash=asked.request_hash,
+        status=status,
+        body=answer.decode(),
+        expires_utc=later(now, seconds),
+    )
+
+
+def id_of(call: Call) -> str:
+    """The id of the record of a call's key: the org, so that ids of one org lie together, and a digest."""
+    scope = f"{call.orgcode}\n{call.name}\n{call.idempotency_key}".encode()
+    return f"{call.orgcode}/{blake2b(scope, digest_size=16).hexdigest()}"

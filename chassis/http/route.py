@@ -1,0 +1,156 @@
+"""An endpoint made ready to answer: who may, what is decoded, how its handler is run.
+
+Everything that can be known before the first request is worked out here, once.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
+from chassis.clock import Clock
+from chassis.endpoint import Endpoint, Request
+from chassis.errors import Forbidden, Unauthorized
+from chassis.gate import Gate
+from chassis.http.decode import Decoder
+from chassis.http.envelope import Build, Envelope, encode
+from chassis.http.idempotency import Keeper, Reply
+from chassis.telemetry.metrics import Metrics
+from chassis.unit import Change, Units, View
+
+Run = Callable[[Call, Request | None], Awaitable[Reply]]
+OnBehalf = Callable[[Call], AbstractContextManager[None]]
+"""Lets calls that a handler makes to other services inherit the caller and the ids of its own."""
+
+
+class Page(Struct, frozen=True):
+    """Something fixed that is served to everybody: a contract document."""
+
+    content_type: str
+    body: bytes
+
+
+class Pages(Protocol):
+    """The documents of a service."""
+
+    def find(self, path: str) -> Page | None:
+        """The page at a path, if there is one."""
+        ...
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What the HTTP side needs of the process around it.
+
+    provided    what handlers may ask for, by type
+    gate        None where maintenance never closes the service
+    """
+
+    service: str
+    envelope: Envelope
+    build: Build
+    caller_key: str
+    units: Units
+    gate: Gate | None
+    clock: Clock
+    metrics: Metrics
+    provided: Mapping[type, Any]
+    on_behalf: OnBehalf
+    pages: Pages
+
+
+_NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
+
+
+class Route:
+    """One endpoint of one running service."""
+
+    def __init__(self, endpoint: Endpoint, run: Run) -> None:
+        self.endpoint = endpoint
+        self.call = endpoint.call
+        self.method = endpoint.method
+        self.body_bytes_max = endpoint.body_bytes_max
+        self.tenant = endpoint.tenant
+        self.decoder = Decoder(endpoint)
+        self.run = run
+        self._roles = frozenset(endpoint.roles)
+        self._words = self._roles - _NO_ORG_ROLES
+
+    def admit(self, caller: Caller) -> None:
+        """Let the caller pass, or raise Unauthorized or Forbidden."""
+        if not self._roles:
+            return
+        if caller.kind == "anonymous":
+            raise Unauthorized("a credential is required")
+        if SIGNED_IN in self._roles:
+            return
+        if AUTHENTICATED in self._roles and not self._words:
+            if caller.kind == "key":
+                raise Unauthorized("a user session is required")
+            return
+        if not caller.has_any(self._words):
+            raise Forbidden("the caller holds none of the roles this call asks for")
+
+
+def runner(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
+    """How an endpoint's handler is run; TypeError where it asks for something the process does not provide."""
+    provided = around.provided
+    missing = [f"{name}: {kind.__name__}" for name, kind in endpoint.asks.items() if kind not in provided]
+    if missing:
+        raise TypeError(f"{endpoint.call} asks for what this process does not provide: {', '.join(missing)}")
+    if endpoint.access == "view":
+        return _viewing(endpoint, around.units)
+    if endpoint.access == "change":
+        return _changing(endpoint, around.units, keeper, around.envelope)
+    asks = {name: provided[kind] for name, kind in endpoint.asks.items()}
+    return _plain(endpoint, asks, around.on_behalf)
+
+
+def _arguments(endpoint: Endpoint, call: Call, body: Request | None) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if endpoint.wants_call:
+        arguments["call"] = call
+    if endpoint.request is not None:
+        arguments["body"] = body
+    return arguments
+
+
+def _plain(endpoint: Endpoint, asks: Mapping[str, Any], on_behalf: OnBehalf) -> Run:
+    async def run(call: Call, body: Request | None) -> Reply:
+        with on_behalf(call):
+            answer = await endpoint.handler(**asks, **_arguments(endpoint, call, body))
+        return Reply(status=200, body=encode(answer))
+
+    return run
+
+
+def _viewing(endpoint: Endpoint, units: Units) -> Run:
+    async def run(call: Call, body: Request | None) -> Reply:
+        arguments = _arguments(endpoint, call, body)
+
+        async def look(view: View) -> Any:
+            return await endpoint.handler(view=view, **arguments)
+
+        return Reply(status=200, body=encode(await units.view(call, look, snapshot=endpoint.snapshot)))
+
+    return run
+
+
+def _changing(endpoint: Endpoint, units: Units, keeper: Keeper, envelope: Envelope) -> Run:
+    async def run(call: Call, body: Request | None) -> Reply:
+        arguments = _arguments(endpoint, call, body)
+        if call.idempotency_key is None or call.caller.orgcode is None:
+
+            async def work(change: Change) -> Any:
+                return await endpoint.handler(change=change, **arguments)
+
+            return Reply(status=200, body=encode(await units.change(call, work)))
+
+        async def encoded(change: Change) -> bytes:
+            return encode(await endpoint.handler(change=change, **arguments))
+
+        request = encode((body, call.facility, call.channel, call.cccode))
+        return await keeper.run(call, request, encoded, envelope.error)
+
+    return run

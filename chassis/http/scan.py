@@ -1,0 +1,101 @@
+"""JSON text, looked at closely: what a decoder lets pass although the contract does not.
+
+`is_plain` is the quick look at every body; whatever it is not sure of is read again, slowly, by `read`.
+"""
+
+import json
+import math
+from collections import Counter
+from typing import Any, Final
+
+DEPTH_MAX = 32
+"""Levels of objects and lists within each other."""
+
+_DIGITS_MAX = 20
+
+
+class Malformed(Exception):
+    """Not JSON, or not JSON we take; the text says what is wrong, without quoting it."""
+
+
+class Doubled(dict[str, Any]):
+    """An object in which names stand more than once."""
+
+    names: frozenset[str] = frozenset()
+
+
+class _OutOfRange:
+    """A number no field can hold."""
+
+
+OUT_OF_RANGE: Final = _OutOfRange()
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether the body surely has no escapes, no name twice in it and no deep nesting.
+
+    Without a backslash every quote begins or ends a string, so the odd parts between quotes are the strings, and one
+    followed by a colon is a name. Names that stand in several objects of a list make it unsure, too.
+    """
+    if b"\\" in body or body.count(b"{") + body.count(b"[") > DEPTH_MAX:
+        return False
+    parts = body.split(b'"')
+    names = [parts[place] for place in range(1, len(parts) - 1, 2) if parts[place + 1].lstrip()[:1] == b":"]
+    return len(names) == len(set(names))
+
+
+def read(body: bytes) -> Any:
+    """The value of a JSON text; objects with a name twice in them as `Doubled`, giant numbers as `OUT_OF_RANGE`."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as failure:
+        raise Malformed(f"is not UTF-8 at byte {failure.start}") from None
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as failure:
+        raise Malformed(f"is not JSON at character {failure.pos}") from None
+    except RecursionError:
+        raise Malformed(f"is nested deeper than {DEPTH_MAX} levels") from None
+    if depth_of(value) > DEPTH_MAX:
+        raise Malformed(f"is nested deeper than {DEPTH_MAX} levels")
+    return value
+
+
+def depth_of(value: Any) -> int:
+    """Levels of objects and lists within a value; 0 for a plain one."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            child
+            for each in level
+            if isinstance(each, (dict, list))
+            for child in ((each.values() if isinstance(each, dict) else each) or (None,))
+        ]
+        depth += bool(level)
+    return depth
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    if len(plain) == len(pairs):
+        return plain
+    doubled = Doubled(plain)
+    times = Counter(name for name, _ in pairs)
+    doubled.names = frozenset(name for name in times if times[name] > 1)
+    return doubled
+
+
+def _constant(word: str) -> Any:
+    raise Malformed(f"holds {word.lstrip('-')}, which is no JSON")
+
+
+def _whole(digits: str) -> Any:
+    return int(digits) if len(digits) <= _DIGITS_MAX else OUT_OF_RANGE
+
+
+def _real(digits: str) -> Any:
+    number = float(digits)
+    return number if math.isfinite(number) else OUT_OF_RANGE
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_real)

@@ -1,0 +1,155 @@
+"""The one list of metrics: what each means and what to do when it looks wrong. Dashboards and alerts depend on it.
+
+Labels are bounded: call names, statuses, queues and jobs as declared; never an org, an id or a path.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """One metric.
+
+    meaning    what is counted or measured, and its unit
+    action     what to do when it looks wrong
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = SECONDS
+    meaning: str
+    action: str
+
+
+HTTP_REQUESTS = Metric(
+    name="retailstack_http_requests_total",
+    kind="counter",
+    labels=("call", "status"),
+    meaning="Answered HTTP requests, by call name and status.",
+    action="5xx: look for the request id in the log; 409 and 428 are the callers' business unless their share jumps.",
+)
+HTTP_SECONDS = Metric(
+    name="retailstack_http_request_seconds",
+    kind="histogram",
+    labels=("call",),
+    meaning="Seconds from the head of a request to its answer.",
+    action="Compare with retailstack_commit_seconds: what is slow in both waits for the database.",
+)
+HTTP_IN_FLIGHT = Metric(
+    name="retailstack_http_in_flight",
+    kind="gauge",
+    meaning="Requests that wait for their answer now.",
+    action="Near the limit calls are answered 503: add replicas, or find out what they wait for.",
+)
+UNEXPECTED_ERRORS = Metric(
+    name="retailstack_unexpected_errors_total",
+    kind="counter",
+    labels=("where",),
+    meaning="Exceptions nobody raised on purpose, by the part they ended in.",
+    action="Each is a defect: the log line of the same moment has its traceback.",
+)
+COMMITS = Metric(
+    name="retailstack_commits_total",
+    kind="counter",
+    labels=("outcome",),
+    meaning="Transactions of the committer: done, conflict (repeated), failed.",
+    action="Many conflicts: several replicas write the same records; fewer replicas or sharding by subject helps.",
+)
+COMMIT_CHANGES = Metric(
+    name="retailstack_commit_changes",
+    kind="histogram",
+    buckets=SIZES,
+    meaning="Changes that shared one transaction.",
+    action="Growing batches with growing latency: the database is the bottleneck.",
+)
+COMMIT_SECONDS = Metric(
+    name="retailstack_commit_seconds",
+    kind="histogram",
+    meaning="Seconds a transaction of the committer took, repetitions included.",
+    action="Look at the database: its journal, its disk, its replication.",
+)
+POOL_IN_USE = Metric(
+    name="retailstack_mongo_connections_in_use",
+    kind="gauge",
+    meaning="Connections to the database that are checked out now.",
+    action="Always at the limit: raise the pool, or find the slow query.",
+)
+RELAY_PENDING = Metric(
+    name="retailstack_relay_pending",
+    kind="gauge",
+    meaning="Committed events that are not confirmed by the broker yet, as seen at the last look.",
+    action="Growing: is the broker up, does a queue refuse (reject-publish), does a relay hold each shard?",
+)
+RELAY_LAG_SECONDS = Metric(
+    name="retailstack_relay_lag_seconds",
+    kind="gauge",
+    meaning="Age in seconds of the oldest event that is not confirmed yet; 0 when there is none.",
+    action="Above a few seconds subscribers act late: see retailstack_relay_pending.",
+)
+RELAY_PUBLISHED = Metric(
+    name="retailstack_relay_published_total",
+    kind="counter",
+    meaning="Events confirmed by the broker.",
+    action="Flat while retailstack_relay_pending grows: the broker does not take them.",
+)
+CONSUMED = Metric(
+    name="retailstack_consumed_total",
+    kind="counter",
+    labels=("queue", "outcome"),
+    meaning="Messages handled, by queue and outcome: done, repeated, later, never, failed.",
+    action="later and failed are retried; never lies in the dead-letter queue: `stackctl events dead`.",
+)
+QUEUE_DEPTH = Metric(
+    name="retailstack_queue_depth",
+    kind="gauge",
+    labels=("queue",),
+    meaning="Messages that wait in a queue of this service.",
+    action="Growing: the consumer is down, paused by maintenance, or too slow.",
+)
+JOB_RUNS = Metric(
+    name="retailstack_job_runs_total",
+    kind="counter",
+    labels=("job", "outcome"),
+    meaning="Runs of scheduled jobs, by outcome: done, failed.",
+    action="failed: the log has the cause; run it by hand with `stackctl job run` once it is mended.",
+)
+RPC_REQUESTS = Metric(
+    name="retailstack_rpc_requests_total",
+    kind="counter",
+    labels=("method", "code"),
+    meaning="Answered gRPC calls, by method and status code.",
+    action="unavailable and internal: look at the service that answers.",
+)
+RPC_SECONDS = Metric(
+    name="retailstack_rpc_seconds",
+    kind="histogram",
+    labels=("method",),
+    meaning="Seconds a gRPC call took in the service that answers.",
+    action="Callers have deadlines: above them they see 503.",
+)
+RETRIES = Metric(
+    name="retailstack_retries_total",
+    kind="counter",
+    labels=("what",),
+    meaning="Repetitions invisible to callers: conflict, rpc, publish.",
+    action="A steady rate is normal under load; a jump points at the part in the label.",
+)
+GATE_CLOSED = Metric(
+    name="retailstack_gate_closed",
+    kind="gauge",
+    meaning="1 while a maintenance window closes this process, else 0.",
+    action="Closed without a window: `stackctl maintenance list`.",
+)
+RESIDENT_BYTES = Metric(
+    name="retailstack_resident_bytes",
+    kind="gauge",
+    meaning="Resident memory of the process.",
+    action="Growing without end is a leak: compare two heap dumps.",
+)
+
+METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -1,0 +1,115 @@
+"""Traces: which request we are in, and spans around what takes time.
+
+Without an exporter nothing of OpenTelemetry is imported and a span costs one function call; the caller's `traceparent`
+is passed on all the same, so that traces of the systems around us stay whole. `enable` turns real spans on.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar, Token
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Kind = Literal["server", "client", "producer", "consumer", "internal"]
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Scope(Struct, frozen=True):
+    """The request, message or job that is being worked on."""
+
+    request_id: str
+    call: str
+    traceparent: str | None = None
+
+
+_scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
+
+
+def current() -> Scope | None:
+    """What this task is working on, if anything."""
+    return _scope.get()
+
+
+def enter(scope: Scope) -> Token[Scope | None]:
+    """Say what this task works on from here; give the token to `leave`."""
+    return _scope.set(scope)
+
+
+def leave(token: Token[Scope | None]) -> None:
+    """Back to what the task worked on before."""
+    _scope.reset(token)
+
+
+def traceparent_of(headers: Mapping[str, str]) -> str | None:
+    """The caller's W3C `traceparent`, or None where it is absent or malformed."""
+    text = headers.get("traceparent")
+    return text if text and _TRACEPARENT.fullmatch(text) else None
+
+
+class _Tracing:
+    """The tracer of this process, once there is one."""
+
+    tracer: Any = None
+    provider: Any = None
+
+
+_NOTHING: AbstractContextManager[str | None] = nullcontext()
+
+
+def enabled() -> bool:
+    """Whether spans are recorded."""
+    return _Tracing.tracer is not None
+
+
+def enable(endpoint: str, service: str, build: str) -> None:
+    """Record spans and send them to an OTLP endpoint over gRPC."""
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  costs 20 MB
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    enable_with(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)), service, build)
+
+
+def enable_with(processor: Any, service: str, build: str) -> None:
+    """Record spans and hand them to a span processor."""
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+
+    named = {"service.name": service, "service.namespace": "retailstack", "service.version": build}
+    _Tracing.provider = TracerProvider(resource=Resource.create(named))
+    _Tracing.provider.add_span_processor(processor)
+    _Tracing.tracer = _Tracing.provider.get_tracer("retailstack")
+
+
+def disable() -> None:
+    """Send what is recorded, then record no more."""
+    if _Tracing.provider is not None:
+        _Tracing.provider.shutdown()
+    _Tracing.tracer = _Tracing.provider = None
+
+
+def span(
+    name: str, kind: Kind = "internal", traceparent: str | None = None, **attributes: Any
+) -> AbstractContextManager[str | None]:
+    """A span around a block, below `traceparent` or the one we are in; gives the traceparent to hand on.
+
+    While nothing is recorded it gives None: hand on what came in. An exception that leaves the block marks the span.
+    """
+    return _NOTHING if _Tracing.tracer is None else _recorded(name, kind, traceparent, attributes)
+
+
+@contextmanager
+def _recorded(name: str, kind: Kind, traceparent: str | None, attributes: dict[str, Any]) -> Iterator[str | None]:
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+    words = TraceContextTextMapPropagator()
+    parent = words.extract({"traceparent": traceparent}) if traceparent else None
+    with _Tracing.tracer.start_as_current_span(
+        name, context=parent, kind=SpanKind[kind.upper()], attributes=attributes
+    ):
+        carrier: dict[str, str] = {}
+        words.inject(carrier)
+        yield carrier.get("traceparent")
