@@ -1,0 +1,126 @@
+"""Request bodies: how large, of what kind, and read into memory without ever holding too much of them.
+
+Size and kind are judged by the head alone where it says them, before a byte is read.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from aiohttp import StreamReader
+from aiohttp.web_request import BaseRequest
+
+from chassis.errors import Invalid, TooLarge, Unavailable, UnsupportedMedia
+
+SMALL_BYTES = 64 * 1024
+"""Bodies up to this size are not counted against the budget."""
+
+BODY_SECONDS = 30.0
+"""How long a caller may take to send a body that is taken in whole; also how long one waits for its turn."""
+
+
+class Budget:
+    """How many bytes of larger bodies may be in memory at once; who finds it spent waits in turn, unread."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._free = total
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> int:
+        """Reserve room for a body; answers how much to give back."""
+        size = min(size, self._total)
+        if not self._waiting and size <= self._free:
+            self._free -= size
+            return size
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, waiter))
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                await waiter
+        except BaseException as left:
+            if waiter.done() and not waiter.cancelled():
+                self.give_back(size)
+            self._grant()
+            if isinstance(left, TimeoutError):
+                raise Unavailable("too many large bodies at once", 1) from None
+            raise
+        return size
+
+    def give_back(self, size: int) -> None:
+        """The body is gone from memory."""
+        self._free += size
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiting:
+            size, waiter = self._waiting[0]
+            if not waiter.done():
+                if size > self._free:
+                    return
+                self._free -= size
+                waiter.set_result(None)
+            self._waiting.popleft()
+
+
+class Limited:
+    """A body read bit by bit, up to its route's limit."""
+
+    __slots__ = ("_bytes_max", "_content", "_size")
+
+    def __init__(self, content: StreamReader, bytes_max: int) -> None:
+        self._content = content
+        self._bytes_max = bytes_max
+        self._size = 0
+
+    async def readany(self) -> bytes:
+        """The next bytes, empty at the end; `TooLarge` once there are more than the route takes."""
+        part = await self._content.readany()
+        self._size += len(part)
+        if self._size > self._bytes_max:
+            raise too_large(self._bytes_max)
+        return part
+
+
+def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *, raw: bool) -> int | None:
+    """The announced size of the body, None where it is not announced; 413 and 415 by the head alone."""
+    length = request.headers.get("Content-Length")
+    announced = int(length) if length is not None and length.isdigit() else None
+    has_body = request.body_exists and announced != 0
+    if announced is not None and announced > bytes_max:
+        raise too_large(bytes_max)
+    if not has_body or raw:
+        return announced
+    if taken.get("content-encoding", "identity").lower() not in {"identity", ""}:
+        raise UnsupportedMedia("compressed bodies are not taken")
+    kind = taken.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMedia("the body must be application/json")
+    return announced
+
+
+async def read(request: BaseRequest, bytes_max: int) -> bytes:
+    """The whole body; `TooLarge` as soon as it is."""
+    content = request.content
+    if content.is_eof():
+        body = content.read_nowait()
+        if len(body) > bytes_max:
+            raise too_large(bytes_max)
+        return body
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while part := await content.readany():
+                size += len(part)
+                if size > bytes_max:
+                    raise too_large(bytes_max)
+                parts.append(part)
+    except TimeoutError:
+        raise Invalid("the body did not arrive in time") from None
+    return b"".join(parts)
+
+
+def too_large(bytes_max: int) -> TooLarge:
+    """The refusal of a body that is larger than its route takes."""
+    return TooLarge(f"the body may have at most {bytes_max} bytes", bytes_max=bytes_max)

@@ -1,0 +1,82 @@
+"""One request on its way through the gateway: what is known of it so far."""
+
+from time import perf_counter
+
+from aiohttp.web_request import BaseRequest
+
+from chassis.caller import Caller
+
+
+class Exchange:
+    """A request, and what the stages of the pipeline found out about it.
+
+    service      whom an answer of the gateway speaks for: the service that was asked, or the gateway itself
+    own          the gateway's own headers of the answer
+    marks        stages that have ended, and when
+    """
+
+    __slots__ = (
+        "accept_encoding",
+        "answer_bytes",
+        "body_bytes",
+        "caller",
+        "cccode",
+        "marks",
+        "method",
+        "orgcode",
+        "own",
+        "path",
+        "peer",
+        "replica",
+        "request",
+        "request_id",
+        "service",
+        "started",
+        "status",
+        "target",
+        "timing",
+        "traceparent",
+    )
+
+    def __init__(self, request: BaseRequest, request_id: str, *, timing: bool) -> None:
+        self.request = request
+        self.method = request.method
+        self.target = request._message.path
+        self.path = self.target.partition("?")[0]
+        self.request_id = request_id
+        self.started = perf_counter()
+        self.service = "gateway"
+        self.caller: Caller | None = None
+        self.orgcode: str | None = None
+        self.cccode: str | None = None
+        self.traceparent: str | None = None
+        self.accept_encoding = ""
+        self.peer = ""
+        self.replica = ""
+        self.status = 0
+        self.body_bytes = 0
+        self.answer_bytes = 0
+        self.own: dict[str, str] = {"X-Request-Id": request_id, "Server": "retailstack"}
+        self.timing = timing
+        self.marks: list[tuple[str, float]] = []
+
+    def mark(self, stage: str) -> None:
+        """A stage of the pipeline has ended now."""
+        if self.timing:
+            self.marks.append((stage, perf_counter()))
+
+    def own_headers(self) -> dict[str, str]:
+        """The gateway's own headers of the answer, with the time each stage took (`Server-Timing`, milliseconds)."""
+        if self.timing:
+            before, parts = self.started, []
+            for stage, at in self.marks:
+                parts.append(f"{stage};dur={(at - before) * 1000:.2f}")
+                before = at
+            parts.append(f"total;dur={(perf_counter() - self.started) * 1000:.2f}")
+            self.own["Server-Timing"] = ", ".join(parts)
+        return self.own
+
+    def cut(self) -> None:
+        """End the connection in the middle of an answer, so that nobody takes what came for the whole."""
+        if (transport := self.request.transport) is not None:
+            transport.abort()

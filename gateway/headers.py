@@ -1,0 +1,85 @@
+"""Which headers pass: a list of those let in, and a list of those kept back on the way out.
+
+Inward only what is listed goes on to a service; what the gateway itself says to it (caller, ids, context) is written
+anew for each call, so nothing a caller sends can pose as it. Outward everything passes but what belongs to one
+connection or to the inside.
+"""
+
+from collections.abc import Iterable
+
+from multidict import CIMultiDict
+
+from chassis.errors import Invalid, invalid_field
+
+PASSED_IN = frozenset({
+    b"accept", b"accept-language", b"content-type", b"content-language", b"idempotency-key", b"if-match",
+    b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"range", b"tracestate", b"user-agent",
+    b"x-channel-code", b"x-logical-guid",
+})  # fmt: skip
+
+TAKEN = frozenset({
+    b"x-session-guid", b"x-api-key", b"x-orgcode", b"x-cccode", b"x-request-id", b"traceparent", b"content-encoding",
+    b"content-type", b"x-forwarded-for", b"origin", b"accept-encoding", b"expect",
+})  # fmt: skip
+"""What the gateway reads itself. Of these only `content-type` goes on as it came."""
+
+HOP_BY_HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
+    b"transfer-encoding", b"upgrade",
+})  # fmt: skip
+
+KEPT_BACK = HOP_BY_HOP | frozenset({
+    b"content-length", b"date", b"server", b"server-timing", b"x-request-id", b"x-caller", b"x-powered-by", b"via",
+    b"x-orgcode", b"x-cccode", b"x-session-guid", b"x-api-key", b"x-secret-code",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
+})  # fmt: skip
+
+_LISTS = frozenset({"accept-encoding", "x-forwarded-for", "content-encoding"})
+"""Headers that may stand in several lines, which then count as one list (RFC 9110, 5.3)."""
+
+Pair = tuple[bytes, bytes]
+
+
+class Inbound:
+    """A request's headers: those to pass on, those the gateway reads, and what is wrong with them."""
+
+    __slots__ = ("passed", "problem", "taken")
+
+    def __init__(self, raw: Iterable[Pair], also: frozenset[bytes] = frozenset()) -> None:
+        self.passed: list[Pair] = []
+        self.taken: dict[str, str] = {}
+        self.problem: Invalid | None = None
+        for name, value in raw:
+            lower = name.lower()
+            if lower in PASSED_IN or lower in also:
+                self.passed.append((lower, value))
+            if lower in TAKEN:
+                self._take(lower.decode(), value.decode("utf-8", "surrogateescape").strip())
+
+    def _take(self, name: str, text: str) -> None:
+        """Keep a value; a second one that differs leaves it open which is meant, unless the header is a list."""
+        before = self.taken.get(name)
+        if before is None or before == text:
+            self.taken[name] = text
+        elif name in _LISTS:
+            self.taken[name] = f"{before}, {text}"
+        else:
+            self.problem = invalid_field(name, "is given twice with different values")
+
+
+def pass_out(raw: Iterable[Pair]) -> CIMultiDict[str]:
+    """A service's headers for the caller."""
+    kept: CIMultiDict[str] = CIMultiDict()
+    named: set[bytes] = set()
+    for name, value in raw:
+        lower = name.lower()
+        if lower in KEPT_BACK:
+            if lower == b"connection" and value.lower() not in {b"keep-alive", b"close"}:
+                named |= {word.strip().lower() for word in value.split(b",")}
+            continue
+        if lower.startswith(b"x-internal-"):
+            continue
+        kept.add(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+    for word in named - HOP_BY_HOP:
+        kept.popall(word.decode("utf-8", "surrogateescape"), None)
+    return kept

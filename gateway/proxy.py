@@ -1,0 +1,136 @@
+"""Passing a call on: a signed request to the best replica, its answer back to the caller, both ways streamed if large.
+
+A call is given to a second replica only where nothing can have happened at the first: no connection came about, or the
+method changes nothing and not a byte of an answer was seen. A mutation that broke off is told to the caller as it is.
+"""
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+
+from chassis.errors import Invalid, Refusal, Unavailable
+from gateway.balance import Replica, Upstream, unreachable
+from gateway.exchange import Exchange
+from gateway.headers import pass_out
+from gateway.hop import Answer, Ask, Hop, HopFailed, TimedOut
+from gateway.squeeze import Squeeze
+
+ATTEMPTS_MAX = 2
+
+
+class Proxy:
+    """Asks a service on behalf of a caller."""
+
+    def __init__(self, upstreams: dict[str, Upstream], hop: Hop, squeeze: Squeeze) -> None:
+        self.upstreams = upstreams
+        self.hop = hop
+        self._squeeze = squeeze
+
+    async def ask(self, service: str, ask: Ask, exchange: Exchange | None = None) -> Answer:
+        """The answer of a replica of the service, or `Unavailable`."""
+        upstream = self.upstreams.get(service)
+        if upstream is None or not upstream.replicas:
+            raise unreachable(service)
+        tried: list[Replica] = []
+        while True:
+            replica = upstream.pick(tried if len(upstream.replicas) > 1 else ())
+            if exchange is not None:
+                exchange.replica = replica.authority
+            replica.begin()
+            try:
+                answer = await self.hop.ask(replica, ask)
+            except HopFailed as failure:
+                replica.failed()
+                tried.append(replica)
+                if len(tried) < ATTEMPTS_MAX and _may_repeat(failure, ask) and _another(upstream, tried):
+                    continue
+                raise _told(service, failure) from None
+            except BaseException:
+                replica.abandoned()
+                raise
+            replica.succeeded()
+            return answer
+
+    async def forward(self, exchange: Exchange, service: str, ask: Ask) -> web.StreamResponse:
+        """The service's answer as the caller gets it, with the gateway's own headers."""
+        try:
+            answer = await self.ask(service, ask, exchange)
+        except (HttpProcessingError, web.RequestPayloadError):
+            raise Invalid("the body can't be read") from None
+        exchange.mark(service)
+        headers = pass_out(answer.headers)
+        headers.update(exchange.own_headers())
+        if answer.body is not None:
+            return await self._whole(exchange, answer, headers)
+        return await self._streamed(exchange, answer, headers)
+
+    async def _whole(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.Response:
+        body = answer.body or b""
+        if self._squeeze.worth(exchange.accept_encoding, headers, len(body)):
+            body = await self._squeeze.whole(body, headers)
+        exchange.answer_bytes = len(body)
+        response = web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body or None)
+        if exchange.method == "HEAD" and answer.length is not None:
+            response.content_length = answer.length
+        return response
+
+    async def _streamed(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
+        """Hand the body on bit by bit, no faster than the caller takes it."""
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+        if self._squeeze.worth(exchange.accept_encoding, headers, answer.length or self._squeeze.bytes_min):
+            self._squeeze.stream(response)
+        elif answer.length is not None:
+            response.content_length = answer.length
+        try:
+            await response.prepare(exchange.request)
+            while chunk := await answer.chunk():
+                exchange.answer_bytes += len(chunk)
+                await response.write(chunk)
+            await response.write_eof()
+        except HopFailed:
+            # The head is out: the only honest end is one the caller sees as broken.
+            exchange.cut()
+            raise
+        finally:
+            answer.close()
+        return response
+
+
+def _may_repeat(failure: HopFailed, ask: Ask) -> bool:
+    """Whether the call can be given to another replica without the risk of doing something twice."""
+    if not failure.sent:
+        return True
+    return ask.safe and not isinstance(failure, TimedOut)
+
+
+def _another(upstream: Upstream, tried: list[Replica]) -> bool:
+    if len(upstream.replicas) == 1:
+        return upstream.replicas[0].takes()
+    return any(replica.takes() for replica in upstream.replicas if replica not in tried)
+
+
+def _told(service: str, failure: HopFailed) -> Refusal:
+    """What the caller hears: 503 and when to come back, never why."""
+    if isinstance(failure, TimedOut):
+        return Unavailable(f"{service} did not answer in time", 1)
+    if failure.sent:
+        return Unavailable(f"{service} broke off before its answer", 1)
+    return unreachable(service)
+
+
+async def read_all(answer: Answer, bytes_max: int) -> bytes:
+    """The whole body of an answer to a call of the gateway's own; `Unavailable` where it is larger than expected."""
+    try:
+        if answer.body is not None:
+            return answer.body
+        parts: list[bytes] = []
+        size = 0
+        while part := await answer.chunk():
+            size += len(part)
+            if size > bytes_max:
+                raise Unavailable("an answer is larger than it may be", 1)
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        if answer.body is None:
+            answer.close()

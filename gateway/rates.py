@@ -1,0 +1,96 @@
+"""How often a credential and an org may call: a leaky bucket each (GCRA), kept in memory, one number a bucket.
+
+A bucket remembers only the moment at which it would be empty again. Limits hold for one gateway process; with several
+replicas behind a fair balancer each gives its share, so the settings are per replica.
+"""
+
+from collections.abc import Callable
+from math import ceil
+from time import monotonic
+from typing import Literal
+
+from chassis.errors import Throttled
+
+BUCKETS_MAX = 100_000
+"""Buckets remembered; beyond that the ones touched longest ago are dropped, which only ever lets more through."""
+
+
+class Limit:
+    """So many calls a second, and so many at once, for each of many keys. A rate of 0 is no limit."""
+
+    __slots__ = ("_burst_seconds", "_empty_at", "_interval", "burst", "name", "window")
+
+    def __init__(self, name: str, per_second: float, burst: int) -> None:
+        self.name = name
+        self.burst = burst
+        self._interval = 1 / per_second if per_second else 0.0
+        self._burst_seconds = burst * self._interval
+        self.window = max(1, ceil(self._burst_seconds))
+        self._empty_at: dict[object, float] = {}
+
+    @property
+    def on(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._interval > 0
+
+    def take(self, key: object, now: float) -> tuple[int, float]:
+        """One call of a key: how many more it has now (-1: this one is too many) and seconds until that changes.
+
+        Below zero: the seconds until the next call is let through. Else: until the bucket is full again.
+        """
+        empty_at = self._empty_at.get(key, now)
+        empty_at = max(empty_at, now) + self._interval
+        ahead = empty_at - now
+        if ahead > self._burst_seconds + 1e-9:
+            return -1, ahead - self._burst_seconds
+        # Taken out and put back, so that the order of the dict is the order of use.
+        self._empty_at.pop(key, None)
+        self._empty_at[key] = empty_at
+        if len(self._empty_at) > BUCKETS_MAX:
+            del self._empty_at[next(iter(self._empty_at))]
+        return int((self._burst_seconds - ahead) / self._interval + 1e-6), ahead
+
+
+class Rates:
+    """The limits of a gateway, and the headers that tell of them."""
+
+    def __init__(
+        self,
+        limits: tuple[Limit, ...],
+        style: Literal["structured", "triple", "both", "none"],
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._limits = {limit.name: limit for limit in limits if limit.on}
+        self._style = style
+        self._now = now
+        self._policies = {
+            limit.name: f'"{limit.name}";q={limit.burst};w={limit.window}' for limit in self._limits.values()
+        }
+
+    def take(self, name: str, key: object, headers: dict[str, str]) -> None:
+        """Count a call against one limit and say so in the headers; `Throttled` when it is one too many."""
+        limit = self._limits.get(name)
+        if limit is None:
+            return
+        left, seconds = limit.take(key, self._now())
+        wait = ceil(seconds)
+        if self._style != "none":
+            self._tell(limit, max(left, 0), wait, headers)
+        if left < 0:
+            raise Throttled(f"over the rate of this {name}", max(1, wait), limit=name)
+
+    def _tell(self, limit: Limit, left: int, seconds: int, headers: dict[str, str]) -> None:
+        """Two lists with an item a limit (draft-ietf-httpapi-ratelimit-headers-11), or three numbers (its early drafts)."""
+        if self._style != "triple":
+            state = f'"{limit.name}";r={left};t={seconds}'
+            if "RateLimit" in headers:
+                headers["RateLimit-Policy"] += f", {self._policies[limit.name]}"
+                headers["RateLimit"] += f", {state}"
+            else:
+                headers["RateLimit-Policy"] = self._policies[limit.name]
+                headers["RateLimit"] = state
+        if self._style in {"triple", "both"} and left <= int(headers.get("RateLimit-Remaining", left)):
+            # Whoever reads three numbers is told those of the limit that is nearest.
+            headers["RateLimit-Limit"] = str(limit.burst)
+            headers["RateLimit-Remaining"] = str(left)
+            headers["RateLimit-Reset"] = str(seconds)

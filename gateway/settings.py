@@ -1,0 +1,103 @@
+"""What the gateway is told by its environment, beside what every process of the stack is told."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from chassis.settings import Addresses, BaseSettings, Secret
+
+MIB = 1024 * 1024
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Number = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(ge=0)]
+
+# The words of the services' contracts. What a service declares besides is learnt from its documents (`x-roles`).
+ROLES = (
+    "ics_view",
+    "ics_operator",
+    "ics_planner",
+    "ics_adjust",
+    "ics_count",
+    "ics_transfer_approve",
+    "ics_cost_admin",
+    "pmc_view",
+    "pmc_publish",
+    "pvv",
+    "pma",
+    "slc_view",
+    "slc_manage",
+)
+
+
+class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
+    """The gateway's settings.
+
+    gateway_key             makes session fingerprints out of credentials (HMAC-SHA-256); 32 bytes or more
+    directory_grpc          another directory to ask who a credential belongs to; empty: this gateway's own
+    *_http                  where the services' replicas are, `http://host:port` each
+    proxy                   how a call is passed on: `lean` (own connections) or `session` (aiohttp's client)
+    roles                   role words known before any service has said its own
+    caller_cache_entries    callers kept in memory
+    in_flight_max           requests worked on at once; of these `in_flight_reserve` are for operators and health only
+    body_buffer_bytes       memory for request bodies of more than 64 KiB; further ones wait unread
+    object_bytes_max        largest body of an object upload
+    pack_bytes_max          largest body of a pack that is sent inline
+    upstream_seconds        how long a service may take to begin its answer; `route_seconds` has other ones (`/ics/search=5`)
+    connect_seconds         how long a connection to a service may take to open
+    idle_seconds            how long an unused connection to a service is kept; shorter than the services keep theirs
+    stream_seconds          how long a streamed body may stand still
+    upstream_connections    connections to one replica
+    breaker_failures        failures in a row that take a replica out
+    breaker_seconds         how long it stays out before it is tried again
+    rate_*                  calls a second and at once, for each credential and each org; 0 is no limit
+    rate_headers            `structured` (RateLimit-Policy, RateLimit), `triple` (the older three), `both` or `none`
+    cors_origins            origins that may call from a browser; `*` is any; empty: none
+    gzip_bytes_min          answers from this size on are compressed for callers who accept it; 0: never
+    server_timing           whether answers say where the time went
+    forwarded_hops          proxies in front whose `X-Forwarded-For` is believed; 0: the peer is the caller
+    """
+
+    gateway_key: Annotated[Secret, Meta(min_length=32)]
+    directory_grpc: Addresses = ()
+    ops_http: Addresses = ()
+    ics_http: Addresses = ()
+    pmc_http: Addresses = ()
+    slc_http: Addresses = ()
+    visualgrid_http: Addresses = ()
+    proxy: Literal["lean", "session"] = "lean"
+    roles: tuple[str, ...] = ROLES
+    caller_cache_entries: Number = 20_000
+    in_flight_max: Number = 1024
+    in_flight_reserve: Number = 64
+    body_buffer_bytes: Number = 64 * MIB
+    object_bytes_max: Number = 1024 * MIB
+    pack_bytes_max: Number = 8 * MIB
+    upstream_seconds: Seconds = 30.0
+    route_seconds: tuple[str, ...] = ()
+    connect_seconds: Seconds = 1.0
+    idle_seconds: Seconds = 30.0
+    stream_seconds: Seconds = 60.0
+    keepalive_seconds: Seconds = 75.0
+    upstream_connections: Number = 512
+    breaker_failures: Number = 5
+    breaker_seconds: Seconds = 0.5
+    rate_credential_per_second: Rate = 20_000.0
+    rate_credential_burst: Number = 40_000
+    rate_org_per_second: Rate = 50_000.0
+    rate_org_burst: Number = 100_000
+    rate_headers: Literal["structured", "triple", "both", "none"] = "structured"
+    cors_origins: tuple[str, ...] = ()
+    gzip_bytes_min: Annotated[int, Meta(ge=0)] = 8 * 1024
+    server_timing: bool = True
+    access_log: bool = True
+    forwarded_hops: Annotated[int, Meta(ge=0, le=16)] = 0
+    session_seconds: Annotated[int, Meta(ge=60, le=7 * 86400)] = 12 * 3600
+    session_seconds_max: Annotated[int, Meta(ge=60)] = 7 * 86400
+    used_seconds: Seconds = 30.0
+    documents_seconds: Seconds = 60.0
+
+    def addresses(self, service: str) -> Addresses:
+        """Where the replicas of a service are."""
+        found: Addresses = getattr(self, f"{service}_http")
+        return found
