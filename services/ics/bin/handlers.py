@@ -1,10 +1,11 @@
 """The bin endpoints. What each promises its callers is in the contract's ics.yaml."""
 
 from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Id, Name, Qty, Reason
+from chassis.values import Code, Count, Guid, Id, Name, Qty, Reason, Token
 from services.ics.bin.domain import Bin, check_open, set_status
-from services.ics.bin.store import BINS
+from services.ics.bin.store import BINS, list_bins
 from services.ics.ledger.store import units_in_bin
 from services.ics.words import OPERATOR, READ, Openness, load_here
 from services.ics.zone.store import ZONES
@@ -61,6 +62,32 @@ class BinGetRequest(Request, frozen=True, kw_only=True):
 async def ics_bin_get(view: View, body: BinGetRequest) -> BinEnvelope:
     """Show a bin."""
     return BinEnvelope(bin=await view.load(BINS, body.bin_id))
+
+
+class BinListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    zone_id: Id | None = None
+    code: Code | None = None
+    status: Openness | None = None
+
+
+class BinListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Bin]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_bin_list(view: View, body: BinListRequest) -> BinListEnvelope:
+    """List bins by zone and code."""
+    wanted = {
+        "logical_guid": body.logical_guid,
+        "zone_id": body.zone_id,
+        "code": body.code,
+        "status": body.status,
+    }
+    page = await list_bins(view, wanted, body)
+    return BinListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
 class BinStatusSetRequest(Revised, frozen=True, kw_only=True):

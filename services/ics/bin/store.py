@@ -1,10 +1,13 @@
 """Where bins are kept, and how a request's zone and bin are turned into a place."""
 
+from collections.abc import Mapping
+
 from chassis.entity import Entity, edge, index, unique
 from chassis.errors import invalid_field
+from chassis.page import Page, Paged
 from chassis.unit import View, want
 from services.ics.bin.domain import NOWHERE, Bin, Place
-from services.ics.zone.domain import Zone
+from services.ics.filters import split
 from services.ics.zone.store import ZONES
 
 BINS = Entity(
@@ -16,10 +19,8 @@ BINS = Entity(
     label="code",
     indexes=[
         unique("zone_id", "code", name="code", refusal="the code is taken in this zone"),
-        index("zone_id", "status", "code"),
         index("logical_guid", "zone_id", "code"),
         index("logical_guid", "status", "zone_id", "code"),
-        index("logical_guid", "code", "zone_id"),
         index("status", "zone_id", "code"),
         index("code", "zone_id"),
     ],
@@ -56,7 +57,10 @@ async def places_of(view: View, logical_guid: str, named: list[tuple[str | None,
     return [await place_of(view, logical_guid, zone_id, bin_id, path) for zone_id, bin_id, path in named]
 
 
-async def zone_here(view: View, logical_guid: str, zone_id: str) -> Zone | None:
-    """The zone, or None where the facility has none of that id."""
-    zone = await view.get(ZONES, zone_id)
-    return zone if zone is not None and zone.logical_guid == logical_guid else None
+_LEADS = (("zone_id", "code"), ("zone_id",), ("code",), ("logical_guid", "status"), ("logical_guid",), ("status",), ())
+
+
+async def list_bins(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Bin]:
+    """Bins by zone and code. Index: one of those that begin with what is asked for."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(BINS, where, page=page, order=("zone_id", "code"), rest=rest)

@@ -1,14 +1,16 @@
 """The holdback endpoints. What each promises its callers is in the contract's ics.yaml."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import NotFound
+from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Guid, Id, Qty0, Reason, Utc
-from services.ics.holdback.domain import Holdback, replaced, seen
-from services.ics.holdback.store import HOLDBACKS
+from chassis.values import Code, Count, Guid, Id, Qty0, Reason, Token, Utc
+from services.ics.holdback.domain import Holdback, HoldbackStatus, replaced, seen
+from services.ics.holdback.store import HOLDBACKS, list_holdbacks
 from services.ics.words import PLANNER, READ
 
 endpoints = Endpoints("ics", "/holdback")
@@ -80,3 +82,28 @@ async def ics_holdback_get(view: View, body: HoldbackGetRequest) -> HoldbackEnve
             raise NotFound("no such holdback")
         holdback = found
     return HoldbackEnvelope(holdback=seen(holdback, view.now))
+
+
+class HoldbackListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    variant_id: Guid | None = None
+    channel_code: Code | None = None
+    status: HoldbackStatus | Literal["all"] = "active"
+
+
+class HoldbackListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Holdback]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_holdback_list(view: View, body: HoldbackListRequest) -> HoldbackListEnvelope:
+    """List holdbacks as they are now, newest first."""
+    wanted = {
+        "logical_guid": body.logical_guid,
+        "variant_id": body.variant_id,
+        "channel_key": body.channel_code,
+    }
+    page = await list_holdbacks(view, wanted, None if body.status == "all" else body.status, body)
+    return HoldbackListEnvelope(items=page.items, count=page.count, next_token=page.next_token)

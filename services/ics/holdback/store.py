@@ -1,10 +1,12 @@
 """Where holdbacks are kept, one for each facility, variant and channel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chassis.entity import Entity, edge, index, unique
-from chassis.unit import View
-from services.ics.holdback.domain import Holdback, channel_keys, held_back
+from chassis.page import Page, Paged, PageRequest, items_of
+from chassis.unit import View, between
+from services.ics.filters import split
+from services.ics.holdback.domain import Holdback, HoldbackStatus, channel_keys, held_back, seen
 
 HOLDBACKS = Entity(
     "holdback",
@@ -15,9 +17,9 @@ HOLDBACKS = Entity(
     indexes=[
         unique("logical_guid", "variant_id", "channel_key", name="item", refusal="the item has such a holdback"),
         index("holdback_id"),
-        index("logical_guid", "holdback_id"),
-        index("variant_id", "holdback_id"),
-        index("channel_key", "holdback_id"),
+        index("logical_guid"),
+        index("variant_id"),
+        index("channel_key"),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
@@ -43,3 +45,28 @@ async def held_back_from(
         item: held_back((each for key, each in found.items() if key[:2] == item), channel_code, view.now)
         for item in asked
     }
+
+
+_LEADS = (("variant_id",), ("channel_key",), ("logical_guid",), ())
+
+
+async def list_holdbacks(
+    view: View, wanted: Mapping[str, str | None], status: HoldbackStatus | None, page: Paged
+) -> Page[Holdback]:
+    """Holdbacks as they are now, newest first; `status` None: whatever they are.
+
+    Whether one is cleared is stored; the rest is a matter of time, so pages are read on until one is full.
+    """
+    where, rest = split(wanted, _LEADS)
+    if status is not None:
+        rest["quantity"] = 0 if status == "cleared" else between(at_least=1)
+    size, token = items_of(page), page.next_token
+    items: list[Holdback] = []
+    while True:
+        request = PageRequest(limit=size - len(items), next_token=token)
+        part = await view.page(HOLDBACKS, where, page=request, rest=rest)
+        now_seen = [seen(holdback, view.now) for holdback in part.items]
+        items += [holdback for holdback in now_seen if status in {None, holdback.status}]
+        token = part.next_token
+        if token is None or len(items) >= size:
+            return Page(items=items, count=len(items), next_token=token)

@@ -2,12 +2,13 @@
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Id, Name, Reason
+from chassis.values import Code, Count, Guid, Id, Name, Reason, Token
 from services.ics.ledger.store import units_in_zone
 from services.ics.words import OPERATOR, READ, Openness
 from services.ics.zone.domain import Purpose, Zone, set_status
-from services.ics.zone.store import ZONES
+from services.ics.zone.store import ZONES, list_zones
 
 endpoints = Endpoints("ics", "/zone")
 
@@ -52,6 +53,32 @@ class ZoneGetRequest(Request, frozen=True, kw_only=True):
 async def ics_zone_get(view: View, body: ZoneGetRequest) -> ZoneEnvelope:
     """Show a zone."""
     return ZoneEnvelope(zone=await view.load(ZONES, body.zone_id))
+
+
+class ZoneListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    code: Code | None = None
+    purpose: Purpose | None = None
+    status: Openness | None = None
+
+
+class ZoneListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Zone]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_zone_list(view: View, body: ZoneListRequest) -> ZoneListEnvelope:
+    """List zones by facility and code."""
+    wanted = {
+        "logical_guid": body.logical_guid,
+        "code": body.code,
+        "purpose": body.purpose,
+        "status": body.status,
+    }
+    page = await list_zones(view, wanted, body)
+    return ZoneListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
 class ZoneStatusSetRequest(Revised, frozen=True, kw_only=True):
