@@ -9,7 +9,7 @@ from chassis.errors import NotFound
 from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Code, Count, Guid, Id, Qty0, Reason, Token, Utc
-from services.ics.holdback.domain import Holdback, HoldbackStatus, replaced, seen
+from services.ics.holdback.domain import Holdback, replaced, seen
 from services.ics.holdback.store import HOLDBACKS, list_holdbacks
 from services.ics.words import PLANNER, READ
 
@@ -88,7 +88,7 @@ class HoldbackListRequest(Request, PageRequest, frozen=True, kw_only=True):
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
     channel_code: Code | None = None
-    status: HoldbackStatus | Literal["all"] = "active"
+    status: Literal["scheduled", "active", "ended", "cleared", "all"] = "active"
 
 
 class HoldbackListEnvelope(Answer, frozen=True, kw_only=True):

@@ -1,0 +1,45 @@
+"""The availability endpoint. What it promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from chassis.endpoint import Answer, Endpoints, Request
+from chassis.unit import View
+from chassis.values import Code, Date, Guid, Utc
+from services.ics.atp.domain import AtpItem
+from services.ics.atp.reading import FACILITIES_MAX, atp_of, facilities_of
+from services.ics.words import READ
+
+endpoints = Endpoints("ics", "/atp")
+
+VARIANTS_MAX = 100
+
+
+class AtpQueryRequest(Request, frozen=True, kw_only=True):
+    variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)]
+    logical_guids: Annotated[list[Guid], Meta(min_length=1, max_length=FACILITIES_MAX)] | None = None
+    channel_code: Code | None = None
+    by_date: Date | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        lists = {"variant_ids": self.variant_ids, "logical_guids": self.logical_guids or []}
+        return [(name, "names one more than once") for name, each in lists.items() if len(set(each)) < len(each)]
+
+
+class AtpQueryEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[AtpItem]
+    channel_code: Code | None
+    by_date: Date | None
+    as_of_utc: Utc
+
+
+@endpoints.post("/query", roles=READ, snapshot=True)
+async def ics_atp_query(view: View, body: AtpQueryRequest) -> AtpQueryEnvelope:
+    """Say what can be promised, and why, as of one moment."""
+    here = view.call.facility
+    named = body.logical_guids or ([here] if here is not None else None)
+    asked = await facilities_of(view, body.variant_ids, named)
+    items = await atp_of(view, asked, body.channel_code)
+    return AtpQueryEnvelope(items=items, channel_code=body.channel_code, by_date=body.by_date, as_of_utc=view.now)

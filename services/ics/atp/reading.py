@@ -1,0 +1,81 @@
+"""What availability rests on, read at one moment: items and their lots, overdue promises, policies, holdbacks.
+
+Only shipments between facilities are ever inbound. While ICS keeps none, nothing is, whatever day is asked for.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from chassis.clock import day_of
+from chassis.unit import View, want
+from chassis.values import Date
+from services.ics.atp.domain import AtpItem, Terms, facility_atp, item_atp, terms_of
+from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
+from services.ics.ledger.balance import Item, item_id_of
+from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.ledger.store import ITEMS, facilities_with, items_of_many, overdue_promises
+from services.ics.policy.domain import scope_keys
+from services.ics.policy.store import POLICIES, ruling_many
+from services.ics.serial.store import ledger_lots
+
+FACILITIES_MAX = 50
+"""Where no facility is named, the first so many that keep the variant, by name."""
+
+ItemKey = tuple[str, str]
+"""Facility and variant."""
+
+
+async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str] | None) -> dict[str, list[str]]:
+    """The facilities each variant is looked at in: those named, or else all that keep it."""
+    if named is not None:
+        return {variant: list(named) for variant in variants}
+    return {variant: await facilities_with(view, variant, FACILITIES_MAX) for variant in variants}
+
+
+async def atp_of(view: View, asked: dict[str, list[str]], channel: str | None) -> list[AtpItem]:
+    """What can be promised of each variant in its facilities, on a channel or on none in particular."""
+    keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
+    orgcode = view.call.orgcode
+    scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
+    await view.prefetch(
+        want(ITEMS, [item_id_of(orgcode, *key) for key in keys]),
+        want(POLICIES, scopes, by="scope"),
+        want(HOLDBACKS, item_keys(keys, channel), by="item"),
+    )
+    terms = await _terms(view, keys)
+    policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
+    withheld = await held_back_from(view, keys, channel)
+    return [
+        item_atp(
+            variant,
+            [
+                facility_atp(
+                    facility,
+                    terms[facility, variant],
+                    policies[variant, facility],
+                    withheld[facility, variant],
+                )
+                for facility in facilities
+            ],
+        )
+        for variant, facilities in asked.items()
+    ]
+
+
+async def _terms(view: View, keys: Iterable[ItemKey]) -> dict[ItemKey, Terms]:
+    items = await items_of_many(view, keys)
+    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
+    today = day_of(view.now)
+    found = {}
+    for key, item in items.items():
+        known = lots.get(item.variant_id, {})
+        found[key] = terms_of(item, known, today, await _overdue_units(view, item, known, today))
+    return found
+
+
+async def _overdue_units(view: View, item: Item, lots: dict[str, Lot], today: Date) -> int:
+    """Units of sellable lots that overdue promises hold. Few items have any, and those know it."""
+    if item.lapse_utc is None or item.lapse_utc > view.now:
+        return 0
+    overdue = await overdue_promises(view, item.logical_guid, item.variant_id, view.now)
+    held = [each for promise in overdue for each in promise.positions]
+    return sum(each.quantity for each in held if is_sellable(lots, each.lot_code, today))
