@@ -17,7 +17,10 @@ from rich.console import Console
 from bench.meter import Meter
 from bench.rows import SPREAD, Bench, Row
 from bench.table import show
-from bench.world import RUN, World
+from bench.world import World
+from deploy.local.state import Home
+
+PROCESSES = Home().directory / "processes.json"
 
 app = App(name="bench", help="Measure the stack against yardsticks of the same run.")
 
@@ -31,7 +34,7 @@ def bench(
 ) -> None:
     """Run the rows and print the table."""
     console = Console(width=None if sys.stdout.isatty() else 160)
-    started_here = not (RUN / "processes.json").exists()
+    started_here = not (PROCESSES).exists()
     if started_here:
         console.print("no stack is running here: bringing one up")
         subprocess.run([sys.executable, "-m", "deploy.local", "up"], check=True)
@@ -47,7 +50,7 @@ async def _run(world: World, console: Console, seconds: float, items: int, only:
     with console.status(f"stocking {items:,} items"):
         await world.stock_up(items)
     rows: list[Row] = []
-    bench = Bench(world, Meter(RUN / "processes.json"), seconds)
+    bench = Bench(world, Meter(PROCESSES), seconds)
     for name, work in _plan(bench):
         if only and only not in name:
             continue

@@ -11,19 +11,14 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bench.load import post
+from deploy.local.state import Home, read_env
 
-RUN = Path(".run")
 ORG = "BENCH001"
 FACILITY = "FAC-A"
 CHANNEL = "WEB"
 RECEIPT_LINES = 200
 STOCK_EACH = 1_000_000
 RECEIPTS_AT_ONCE = 4
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """`KEY=value` lines of a file of the running stack."""
-    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
 
 def variant(number: int) -> str:
@@ -36,8 +31,8 @@ class World:
 
     def __init__(self, *, items: int) -> None:
         self.items = items
-        self.stack = read_env(RUN / "stack.env")
-        self.demo = read_env(RUN / "demo.env")
+        home = Home()
+        self.stack, self.demo = read_env(home.stack_env), read_env(home.demo_env)
         parts = urlsplit(self.stack["GATEWAY_URL"])
         self.address = (str(parts.hostname), int(parts.port or 80))
         self.session = self._owner_session()

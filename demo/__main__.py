@@ -12,7 +12,7 @@ from rich.table import Table
 
 from demo.catalogue import load_day
 from demo.scene import Scene
-from demo.stack import RUN, NotRunning, Refused, Shop, read_env
+from demo.stack import NotRunning, Refused, Shop, running
 from demo.story import Story
 from demo.subscriber import Subscriber
 
@@ -21,7 +21,7 @@ FACILITIES = ("FAC-A", "FAC-B")
 
 async def main(console: Console) -> int:
     """Tell the story, then let the auditor have the last word."""
-    stack, demo = read_env(RUN / "stack.env"), read_env(RUN / "demo.env")
+    stack, demo = running()
     org, session = demo["DEMO_ORGCODE"], demo["DEMO_OWNER_SESSION"]
     day = load_day()
     subscriber = Subscriber(stack["AMQP_URL"], org)

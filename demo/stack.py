@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-RUN = Path(".run")
+from deploy.local.state import Home, read_env
 
 
 class NotRunning(Exception):
@@ -24,12 +23,13 @@ class Refused(Exception):
         self.details: Mapping[str, Any] = error.get("details") or {}
 
 
-def read_env(path: Path) -> dict[str, str]:
-    """`KEY=value` lines of a file that `make up` left behind."""
-    if not path.exists():
-        raise NotRunning(f"{path} is not there: start the stack with `make up` first")
-    lines = (line.strip() for line in path.read_text().splitlines())
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+def running() -> tuple[dict[str, str], dict[str, str]]:
+    """The addresses of the stack that runs here, and its demo's credentials."""
+    home = Home()
+    stack, demo = read_env(home.stack_env), read_env(home.demo_env)
+    if not stack or not demo:
+        raise NotRunning("no stack is running here: start one with `make up` first")
+    return stack, demo
 
 
 class Shop:

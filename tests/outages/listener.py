@@ -1,0 +1,90 @@
+"""A subscriber outside the stack that survives the broker's restart and keeps what it heard, in order."""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any, Self
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from msgspec import Struct
+
+HEARD_SECONDS = 60.0
+
+
+class Heard(Struct, frozen=True):
+    """One event as it came in."""
+
+    event_id: str
+    type: str
+    subject: str
+    body: dict[str, Any]
+
+
+class Listener:
+    """Hears the ICS events of one org."""
+
+    def __init__(self, url: str, orgcode: str, name: str) -> None:
+        self._url = url
+        self._orgcode = orgcode
+        self._queue = f"outage.{name}"
+        self._connection: AbstractRobustConnection | None = None
+        self.heard: list[Heard] = []
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=0.2)
+        channel = await self._connection.channel()
+        await channel.set_qos(prefetch_count=200)
+        exchange = await channel.get_exchange("retailstack.events")
+        # It outlives a connection, so that nothing is missed while the broker is away.
+        queue = await channel.declare_queue(
+            self._queue, durable=True, arguments={"x-queue-type": "quorum", "x-expires": 300_000}
+        )
+        await queue.bind(exchange, "ics.#")
+        await queue.consume(self._hear)
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        assert self._connection is not None
+        channel = await self._connection.channel()
+        await channel.queue_delete(self._queue)
+        await self._connection.close()
+
+    async def _hear(self, message: AbstractIncomingMessage) -> None:
+        async with message.process():
+            headers = message.headers
+            if headers.get("orgcode") != self._orgcode:
+                return
+            self.heard.append(
+                Heard(
+                    event_id=str(message.message_id),
+                    type=str(headers["cloudEvents:type"]),
+                    subject=str(headers["cloudEvents:subject"]),
+                    body=json.loads(message.body),
+                )
+            )
+            self._news.set()
+
+    async def until_told_of(self, event_type: str, subjects: set[str]) -> set[str]:
+        """Wait until every one of these subjects has been heard of; what is still missing when patience ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_SECONDS):
+                while subjects - self.subjects(event_type):
+                    self._news.clear()
+                    await self._news.wait()
+        return subjects - self.subjects(event_type)
+
+    def subjects(self, event_type: str) -> set[str]:
+        """The subjects heard of under this type."""
+        return {event.subject for event in self.heard if event.type == event_type}
+
+    def first_hearings(self, event_type: str) -> dict[str, list[Heard]]:
+        """Per subject the events of this type in the order they were first heard."""
+        told: dict[str, list[Heard]] = {}
+        seen: set[str] = set()
+        for event in self.heard:
+            if event.type == event_type and event.event_id not in seen:
+                seen.add(event.event_id)
+                told.setdefault(event.subject, []).append(event)
+        return told

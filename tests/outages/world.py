@@ -1,0 +1,118 @@
+"""A whole stack of the tests' own, brought up by the launcher, whose processes can be killed and started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+from deploy.local.state import ROOT, read_env
+
+LAUNCH_SECONDS = 180
+END_SECONDS = 30
+
+
+class World:
+    """The stack in one folder, with its demo org."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if key not in {"MONGODB_URI", "AMQP_URL"}},
+            "RETAILSTACK_RUN": str(home),
+        }
+
+    def up(self) -> None:
+        """Bring it up and read where it is."""
+        self._launch("up")
+        self.stack = read_env(self.home / "stack.env")
+        self.demo = read_env(self.home / "demo.env")
+
+    def down(self) -> None:
+        """Take it down and forget it."""
+        self._launch("down", "--clean")
+
+    def start(self, name: str) -> None:
+        """Start one process again and wait until it is ready."""
+        self._launch("start", name)
+
+    def stop(self, name: str) -> None:
+        """Stop one process in order (SIGTERM)."""
+        self._launch("stop", name)
+
+    def kill(self, name: str) -> None:
+        """End one process and all it started, at once, and wait until it is gone."""
+        process = psutil.Process(self.pid(name))
+        family = [process, *process.children(recursive=True)]
+        for member in family:
+            if name == "rabbitmq" and member.name().startswith("epmd"):
+                continue
+            member.send_signal(signal.SIGKILL)
+        deadline = time.monotonic() + END_SECONDS
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, f"{name} does not end"
+            time.sleep(0.02)
+
+    def pid(self, name: str) -> int:
+        """The process id of one part of the stack."""
+        rows = json.loads((self.home / "processes.json").read_text())
+        return int(next(row["pid"] for row in rows if row["name"] == name))
+
+    def log(self, name: str) -> Path:
+        """The log of one part of the stack."""
+        return self.home / "logs" / f"{name}.log"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """A caller who may do everything in the demo org's first facility."""
+        return {
+            "x-session-guid": self.demo["DEMO_OWNER_SESSION"],
+            "x-orgcode": self.demo["DEMO_ORGCODE"],
+            "x-logical-guid": "FAC-A",
+            "x-channel-code": "WEB",
+        }
+
+    async def call(self, path: str, **body: Any) -> dict[str, Any]:
+        """The data of an answer that must be a good one."""
+        async with (
+            aiohttp.ClientSession(headers=self.headers) as http,
+            http.post(self.stack["GATEWAY_URL"] + path, json=body) as answer,
+        ):
+            envelope: dict[str, Any] = await answer.json()
+        assert envelope["success"], (path, envelope)
+        data: dict[str, Any] = envelope["data"]
+        return data
+
+    def audit(self) -> dict[str, Any]:
+        """What the auditor says of the demo org's books."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("stackctl")), "audit", "ledger", "--json"],
+            env={**self._environment, **{f"STACK_{key}": value for key, value in self.stack.items()}},
+            capture_output=True,
+            text=True,
+            timeout=LAUNCH_SECONDS,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def _launch(self, *words: str) -> None:
+        command: Sequence[str] = [sys.executable, "-m", "deploy.local", *words]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=LAUNCH_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
