@@ -6,6 +6,7 @@ never mistaken for ours.
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,9 @@ POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 12
 # Start times are counted from the boot, whose time the system corrects now and then.
 STARTED_TOLERANCE_SECONDS = 3.0
+
+GIVEN_UP = threading.Event()
+"""Set when the user interrupts the launcher: threads that wait for a process to get ready stop doing so."""
 
 
 class Failed(Exception):
@@ -139,6 +143,8 @@ def wait_ready(running: Running, ready: Callable[[], bool], seconds: float, what
 
     def settled() -> bool:
         nonlocal ended
+        if GIVEN_UP.is_set():
+            raise Failed(f"{running.name} is not waited for any more")
         ended = not alive(running)
         return ended or ready()
 

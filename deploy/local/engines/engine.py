@@ -4,8 +4,9 @@ The kinds, in the order they are tried: `given` by address, `path` (a program fo
 `embedded` (installed for the purpose). One that cannot be had here raises Unavailable, and the next is tried.
 """
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,10 @@ class Engine(ABC):
         """Start it again after `stop` or `kill`: same port, same data."""
         self.start()
 
+    def forget(self) -> None:
+        """Remove its data, where they are ours."""
+        return
+
     def forget_sessions(self) -> None:
         """Free what a killed client's open transactions hold, where the engine would keep it for a while."""
         return
@@ -101,21 +106,25 @@ class Given(Engine):
         raise Failed(f"{self.name} is not ours to kill")
 
 
-def first_available(candidates: Sequence[Callable[[], Engine]], say: Say, what: str) -> Engine:
-    """The first candidate that can be had here, installed and started."""
+def first_available(
+    makers: Mapping[Kind, Callable[[], Engine]], kind: Kind | None, variable: str, say: Say, what: str
+) -> Engine:
+    """The engine of that kind; or what the variable names; or the first that can be had here. Installed and started."""
+    if kind is None and os.environ.get(variable):
+        kind = "given"
     reasons = []
-    for candidate in candidates:
+    for candidate in [kind] if kind else [other for other in makers if other != "given"]:
         engine: Engine | None = None
         try:
-            engine = candidate()
+            engine = makers[candidate]()
             engine.install(say)
             engine.start()
         except Unavailable as reason:
             reasons.append(str(reason))
-            say(str(reason))
         except BaseException:
-            if engine is not None and engine.processes:
-                engine.kill()
+            if engine is not None:
+                for running in engine.processes:
+                    process.kill(running)
             raise
         else:
             return engine

@@ -1,6 +1,7 @@
 """The database: what MONGODB_URI names, a mongod on PATH, a container, or the embedded server, in this order."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import ports
@@ -8,6 +9,18 @@ from deploy.local.engines.docker import DockerMongo
 from deploy.local.engines.engine import Engine, Given, Kind, Say, first_available, quiet
 from deploy.local.engines.mongod import Mongod
 from deploy.local.engines.secantus import Secantus
+
+VARIABLE = "MONGODB_URI"
+
+
+def makers(directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
+    """The kinds there are, in the order they are tried, each as a way to make the engine without starting it."""
+    return {
+        "given": lambda: Given(os.environ.get(VARIABLE, ""), VARIABLE),
+        "path": lambda: Mongod(directory, port, log),
+        "docker": lambda: DockerMongo(directory, port),
+        "embedded": lambda: Secantus(directory, port, log),
+    }
 
 
 def start(
@@ -19,13 +32,5 @@ def start(
     say: Say = quiet,
 ) -> Engine:
     """Start a database with its data in the directory, of the kind asked for or of the first that can be had here."""
-    given = os.environ.get("MONGODB_URI")
-    if kind == "given" or (kind is None and given):
-        return Given(given or "", "MONGODB_URI")
-    place = ports.any_free() if port is None else port
-    makers = {
-        "path": lambda: Mongod(directory, place, log),
-        "docker": lambda: DockerMongo(directory, place),
-        "embedded": lambda: Secantus(directory, place, log),
-    }
-    return first_available([makers[kind]] if kind else list(makers.values()), say, "MongoDB server")
+    found = makers(directory, ports.any_free() if port is None else port, log)
+    return first_available(found, kind, VARIABLE, say, "MongoDB server")

@@ -6,6 +6,7 @@ everything on loopback. An instance that the system runs is never spoken to.
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import ports, process
@@ -15,6 +16,7 @@ from deploy.local.engines.engine import STOP_SECONDS, Engine, Given, Kind, Say, 
 from deploy.local.process import Failed
 from deploy.local.running import Running
 
+VARIABLE = "AMQP_URL"
 NODE = "retailstack@localhost"
 START_SECONDS = 90.0
 EPMD_SECONDS = 10.0
@@ -164,6 +166,16 @@ def script() -> Path | None:
     return Path(found) if found else None
 
 
+def makers(directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
+    """The kinds there are, in the order they are tried, each as a way to make the engine without starting it."""
+    return {
+        "given": lambda: Given(os.environ.get(VARIABLE, ""), VARIABLE),
+        "path": lambda: Rabbit(directory, port, log),
+        "docker": lambda: DockerRabbit(directory, port),
+        "embedded": lambda: PackagedRabbit(directory, port, log),
+    }
+
+
 def start(
     directory: Path,
     *,
@@ -173,13 +185,5 @@ def start(
     say: Say = quiet,
 ) -> Engine:
     """Start a broker with its data in the directory, of the kind asked for or of the first that can be had here."""
-    given = os.environ.get("AMQP_URL")
-    if kind == "given" or (kind is None and given):
-        return Given(given or "", "AMQP_URL")
-    place = ports.any_free() if port is None else port
-    makers = {
-        "path": lambda: Rabbit(directory, place, log),
-        "docker": lambda: DockerRabbit(directory, place),
-        "embedded": lambda: PackagedRabbit(directory, place, log),
-    }
-    return first_available([makers[kind]] if kind else list(makers.values()), say, "RabbitMQ")
+    found = makers(directory, ports.any_free() if port is None else port, log)
+    return first_available(found, kind, VARIABLE, say, "RabbitMQ")

@@ -1,0 +1,209 @@
+"""The launcher: `python -m deploy.local up|down|run|start|stop|status`. `make` has a target for each."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from rich.table import Table
+
+from deploy.local import demo, plan, process, readiness
+from deploy.local.journal import Guard
+from deploy.local.plan import GATEWAY
+from deploy.local.ports import NoPort
+from deploy.local.process import Failed
+from deploy.local.report import Report, complain
+from deploy.local.stack import Stack
+from deploy.local.state import Home, read_env
+
+WATCH_SECONDS = 0.5
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what was asked; 0 when it is done, 1 with one line on standard error when it could not be."""
+    asked = parse(arguments)
+    for number in STOPPING_SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        return VERBS[asked.verb](asked)
+    except (Failed, NoPort) as failure:
+        complain(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        complain("interrupted; what was started is stopped")
+        return 130
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, understood."""
+    parser = argparse.ArgumentParser(prog="deploy.local", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name in ("run", "up"):
+        verbs.add_parser(name).add_argument("--replicas", default=None, help="ics=2, or ics=2,pmc=2")
+    verbs.add_parser("down").add_argument("--clean", action="store_true", help="forget the data too")
+    for name in ("start", "stop"):
+        verbs.add_parser(name).add_argument("name", nargs="?", default="", help="one process, such as ics")
+    verbs.add_parser("status")
+    return parser.parse_args(arguments)
+
+
+def up(asked: argparse.Namespace) -> int:
+    """Bring the stack up in the background."""
+    home, report = Home(), Report()
+    with home.locked():
+        bring_up(Stack(home, report), asked.replicas)
+    return 0
+
+
+def bring_up(stack: Stack, replicas: str | None) -> None:
+    """Bring up what does not run, make the demo, and say where to go. Where that fails, nothing new is left running."""
+    wanted = None if replicas is None else plan.parse_replicas(replicas)
+    was_up = stack.is_up()
+    try:
+        parts = stack.up(wanted)
+        demo.make(stack.home, parts, stack.report)
+        show(stack)
+        first_call(stack)
+    except BaseException:
+        if not was_up:
+            stack.down()
+        raise
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Bring the stack up in the foreground, and take it down at the end, whatever the end is."""
+    home, report = Home(), Report()
+    stack = Stack(home, report)
+    if stack.is_up():
+        raise Failed("the stack is up already; `make down` stops it")
+    guard = Guard([sys.executable, "-m", "deploy.local", "down"])
+    try:
+        with home.locked():
+            bring_up(stack, asked.replicas)
+        report.text("ctrl-c ends all of it")
+        watch(home, report)
+    except KeyboardInterrupt:
+        report.text()
+    finally:
+        _deaf()
+        with home.locked():
+            Stack(home, report).down()
+        guard.dismiss()
+    return 0
+
+
+def watch(home: Home, report: Report) -> None:
+    """Say which process ended, until the stack is gone. None is started again behind the user's back."""
+    said: set[tuple[str, int]] = set()
+    while True:
+        stack = Stack(home, report)
+        if not stack.state.members:
+            return
+        for name, log in stack.ended():
+            member = stack.state.members.get(name)
+            key = (name, member.running.pid if member else stack.state.engines[name].processes[0].pid)
+            if key not in said:
+                said.add(key)
+                report.say(name, f"ended by itself; its log is {log}; `make start ONLY={name}` brings it back", "red")
+        time.sleep(WATCH_SECONDS)
+
+
+def down(asked: argparse.Namespace) -> int:
+    """Stop the stack."""
+    home, report = Home(), Report()
+    with home.locked():
+        ran = Stack(home, report).down(clean=asked.clean)
+    report.text("the stack is down" + ("; its data are forgotten" if asked.clean else "") if ran else "nothing was up")
+    return 0
+
+
+def start(asked: argparse.Namespace) -> int:
+    """Start one process again."""
+    home = Home()
+    with home.locked():
+        Stack(home, Report()).start(_one(asked.name, "start"))
+    return 0
+
+
+def stop(asked: argparse.Namespace) -> int:
+    """Stop one process."""
+    home = Home()
+    with home.locked():
+        Stack(home, Report()).stop(_one(asked.name, "stop"))
+    return 0
+
+
+def status(_asked: argparse.Namespace) -> int:
+    """Say what runs; 1 where something that should run does not, or nothing is up."""
+    stack = Stack(Home(), Report())
+    if not stack.state.members:
+        stack.report.text("the stack is not up")
+        return 1
+    return 0 if show(stack) else 1
+
+
+def show(stack: Stack) -> bool:
+    """A table of what runs, and whether all of it is well."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("process", "state", "pid", "ports", "log"):
+        table.add_column(heading, style="bold" if heading == "process" else "", overflow="fold")
+    well = True
+    for role, engine in stack.state.engines.items():
+        alive = all(process.alive(running) for running in engine.processes)
+        state = (
+            "not ours" if engine.kind == "given" else "stopped" if not engine.processes else "up" if alive else "died"
+        )
+        pid = str(engine.processes[0].pid) if engine.processes else ""
+        well &= state in {"not ours", "up"}
+        table.add_row(role, state, pid, str(engine.port or ""), engine.name)
+    for name, member in stack.state.members.items():
+        alive = process.alive(member.running)
+        state = ("up" if readiness.is_ready(member.running) else "not ready") if alive else "died"
+        if not alive and member.wanted == "stopped":
+            state = "stopped"
+        well &= state == "up"
+        ports = " ".join(f"{purpose} {port}" for purpose, port in member.running.ports.items())
+        table.add_row(name, state, str(member.running.pid) if alive else "", ports, member.running.log)
+    stack.report.text()
+    stack.report.table(table)
+    return well
+
+
+def first_call(stack: Stack) -> None:
+    """A first call to try, as it would be typed."""
+    address = read_env(stack.home.stack_env)["GATEWAY_URL"]
+    report = stack.report
+    report.text(
+        f"\nThe {GATEWAY} is at {address}; addresses and demo credentials are in {stack.home.directory}/*.env. Try:\n"
+    )
+    report.text(f"  set -a; . {stack.home.stack_env}; . {stack.home.demo_env}; set +a")
+    report.text('  curl -s "$GATEWAY_URL/ics/zone/list" -H "x-session-guid: $DEMO_OWNER_SESSION" \\')
+    report.text('    -H "x-orgcode: $DEMO_ORGCODE" -H "content-type: application/json" -d \'{}\'\n')
+
+
+def _one(name: str, verb: str) -> str:
+    if not name:
+        raise Failed(f"which process? make {verb} ONLY=ics")
+    return name
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Give up what is being started. Stopping it is not interrupted by a second signal."""
+    _deaf()
+    process.GIVEN_UP.set()
+    raise KeyboardInterrupt
+
+
+def _deaf() -> None:
+    for number in STOPPING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+VERBS = {"run": run, "up": up, "down": down, "start": start, "stop": stop, "status": status}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The demo that every `make up` leaves ready: two orgs with people in them, an API key, and two facilities.
+
+Made as an operator and a user would make it: identities over gRPC with the secret code, facilities through the gateway.
+What is there already is kept; sessions and the key are new each time and end after a week.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import grpc
+
+from deploy.local.facilities import make_facilities
+from deploy.local.plan import GATEWAY, Part, addresses
+from deploy.local.process import Failed
+from deploy.local.report import Report
+from deploy.local.state import Home, write_env
+from gateway.settings import ROLES
+from retailstack.identity.v1 import administration_pb2 as pb
+from retailstack.identity.v1.administration_pb2_grpc import AdministrationStub
+from retailstack.ops.v1.secret_pb2 import SetSecretRequest
+from retailstack.ops.v1.secret_pb2_grpc import SecretStub
+
+CALL_SECONDS = 15.0
+WEEK_SECONDS = 7 * 86_400
+PAGE_ITEMS = 256
+ORGS = {"DEMO0001": "Demo One", "DEMO0002": "Demo Two"}
+VIEWER_ROLES = ("ics_view", "pmc_view", "slc_view")
+
+
+def make(home: Home, parts: Sequence[Part], report: Report) -> None:
+    """Make what is missing, open new sessions, and write demo.env."""
+    gateway = addresses(parts, GATEWAY, "http").split(",")[0]
+    try:
+        with ExitStack() as open_channels:
+            ops = open_channels.enter_context(_channel(addresses(parts, "ops", "grpc")))
+            identity = open_channels.enter_context(_channel(addresses(parts, GATEWAY, "grpc")))
+            code = home.operator_code.read_text()
+            SecretStub(ops).Set(SetSecretRequest(new_code=code, current_code=code), timeout=CALL_SECONDS)
+            values = _Identities(AdministrationStub(identity), code).make()
+    except grpc.RpcError as refusal:
+        raise Failed(f"the demo could not be made: {_said(refusal)}") from refusal
+    report.say("demo", "orgs DEMO0001 and DEMO0002, sessions, an API key")
+    make_facilities(gateway, values["DEMO_OWNER_SESSION"], values["DEMO_ORGCODE"])
+    report.say("demo", "facilities FAC-A and FAC-B")
+    write_env(home.demo_env, values | {"DEMO_SECRET_FILE": str(home.operator_code)})
+
+
+class _Identities:
+    """The operator, at work on the directory."""
+
+    def __init__(self, stub: AdministrationStub, code: str) -> None:
+        self._stub = stub
+        self._code = code
+        self._users = self._all_users()
+
+    def make(self) -> dict[str, str]:
+        """All identities; what the demo's file says of them."""
+        first, second = ORGS
+        for orgcode, name in ORGS.items():
+            self._org(orgcode, name)
+        owner = self._user("Olive Owner", "owner@demo0001.example")
+        viewer = self._user("Vic Viewer", "viewer@demo0001.example")
+        outsider = self._user("Otto Outsider", "outsider@nowhere.example")
+        other = self._user("Pat Owner", "owner@demo0002.example")
+        self._associate(first, owner, owner=True)
+        self._associate(first, viewer, roles=VIEWER_ROLES)
+        self._associate(second, other, owner=True)
+        return {
+            "DEMO_ORGCODE": first,
+            "DEMO_OWNER_SESSION": self._session(owner),
+            "DEMO_VIEWER_SESSION": self._session(viewer),
+            "DEMO_API_KEY": self._key(first),
+            "DEMO_OUTSIDER_SESSION": self._session(outsider),
+            "DEMO2_ORGCODE": second,
+            "DEMO2_OWNER_SESSION": self._session(other),
+        }
+
+    def _all_users(self) -> dict[str, str]:
+        """User ids by address."""
+        found: dict[str, str] = {}
+        token: str | None = None
+        while True:
+            request = pb.ListUsersRequest(secret_code=self._code, limit=PAGE_ITEMS, next_token=token)
+            page = self._stub.ListUsers(request, timeout=CALL_SECONDS)
+            found |= {user.email: user.user_id for user in page.items}
+            token = page.next_token
+            if not token:
+                return found
+
+    def _org(self, orgcode: str, name: str) -> None:
+        try:
+            self._stub.CreateOrg(
+                pb.CreateOrgRequest(secret_code=self._code, orgcode=orgcode, name=name), timeout=CALL_SECONDS
+            )
+        except grpc.RpcError as refusal:
+            if _status(refusal) != grpc.StatusCode.ALREADY_EXISTS:
+                raise
+
+    def _user(self, name: str, email: str) -> str:
+        if email in self._users:
+            return self._users[email]
+        request = pb.CreateUserRequest(secret_code=self._code, name=name, email=email)
+        return self._stub.CreateUser(request, timeout=CALL_SECONDS).user.user_id
+
+    def _associate(self, orgcode: str, user_id: str, owner: bool = False, roles: Sequence[str] = ()) -> None:
+        request = pb.SetAssociationRequest(
+            secret_code=self._code, orgcode=orgcode, user_id=user_id, owner=owner, roles=roles
+        )
+        self._stub.SetAssociation(request, timeout=CALL_SECONDS)
+
+    def _session(self, user_id: str) -> str:
+        request = pb.OpenSessionRequest(secret_code=self._code, user_id=user_id, ttl_seconds=WEEK_SECONDS)
+        return self._stub.OpenSession(request, timeout=CALL_SECONDS).session_guid
+
+    def _key(self, orgcode: str) -> str:
+        request = pb.CreateKeyRequest(
+            secret_code=self._code, orgcode=orgcode, name="demo", roles=ROLES, ttl_seconds=WEEK_SECONDS
+        )
+        return self._stub.CreateKey(request, timeout=CALL_SECONDS).api_key
+
+
+def _channel(address: str) -> grpc.Channel:
+    return grpc.insecure_channel(address.split(",", maxsplit=1)[0])
+
+
+def _status(refusal: Any) -> grpc.StatusCode | None:
+    """The status of a refused call. The types do not say that what is raised is a call as well."""
+    code: grpc.StatusCode | None = refusal.code() if hasattr(refusal, "code") else None
+    return code
+
+
+def _said(refusal: Any) -> str:
+    code = _status(refusal)
+    if code is None:
+        return str(refusal)
+    if code == grpc.StatusCode.UNAUTHENTICATED:
+        return "the data there are were made with another secret code; `make down CLEAN=1` starts over"
+    return f"{code.name.lower()}: {refusal.details()}"

@@ -1,0 +1,84 @@
+"""The stack's two engines by role, brought up, and found again after the launcher that started them has ended."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from deploy.local.engines import mongodb, rabbitmq
+from deploy.local.engines.engine import Engine, Given, Kind, Say, first_available
+from deploy.local.running import Running
+
+
+class Makers(Protocol):
+    """Ways to make an engine, by kind."""
+
+    def __call__(self, directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
+        """All kinds for this place."""
+        ...
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What an engine is for. `first_port` is where looking for a free port begins."""
+
+    name: str
+    what: str
+    variable: str
+    first_port: int
+    makers: Makers
+
+
+ROLES = {
+    "mongodb": Role("mongodb", "MongoDB server", mongodb.VARIABLE, 18600, mongodb.makers),
+    "rabbitmq": Role("rabbitmq", "RabbitMQ", rabbitmq.VARIABLE, 18620, rabbitmq.makers),
+}
+
+
+class EngineState(msgspec.Struct, kw_only=True):
+    """An engine as it was started: enough to find it again, stop it, and start it on the same data."""
+
+    kind: Kind
+    name: str
+    uri: str
+    port: int | None
+    embedded: bool
+    processes: list[Running]
+
+
+def remember(engine: Engine) -> EngineState:
+    """What has to be known to find the engine again."""
+    return EngineState(
+        kind=engine.kind,
+        name=engine.name,
+        uri=engine.uri,
+        port=engine.port,
+        embedded=engine.embedded,
+        processes=list(engine.processes),
+    )
+
+
+def find(role: Role, state: EngineState, directory: Path, log: Path) -> Engine:
+    """The engine as it was started, whether it still runs or not."""
+    if state.kind == "given":
+        return Given(state.uri, state.name)
+    engine = role.makers(directory, state.port or 0, log)[state.kind]()
+    engine.processes = list(state.processes)
+    return engine
+
+
+def still_meant(role: Role, state: EngineState | None) -> EngineState | None:
+    """What is remembered, unless the environment names another engine now, or no longer names the one it did."""
+    named = os.environ.get(role.variable)
+    if state is None or (state.kind == "given") != bool(named) or (named and named != state.uri):
+        return None
+    return state
+
+
+def bring_up(role: Role, state: EngineState | None, directory: Path, port: int, log: Path, say: Say) -> Engine:
+    """An engine that runs: on the data there are, by the kind that made them, else the first kind that can be had."""
+    kind = None if state is None else state.kind
+    engine = first_available(role.makers(directory, port, log), kind, role.variable, say, role.what)
+    say(f"{engine.name} answers" + (f" on port {engine.port}" if engine.port else ""))
+    return engine

@@ -1,0 +1,135 @@
+"""What a stack consists of: which processes, on which ports, told what by their environment."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.local.engines.roles import EngineState
+from deploy.local.ports import LOOPBACK, Ports
+from deploy.local.process import Failed
+from deploy.local.state import ROOT, Home
+
+SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
+GATEWAY = "gateway"
+MODULES = {GATEWAY: "gateway"} | {service: f"services.{service}" for service in SERVICES}
+REPLICAS_MAX = 8
+# Where looking for a free port begins: one block a purpose, so that numbers are easy to tell apart.
+FIRST_PORTS = {"http": 18000, "grpc": 18200, "private": 18400}
+GATEWAY_PORT = 8080
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process to run: `ics`, or `ics-2` where there are more of it."""
+
+    name: str
+    service: str
+    ports: dict[str, int]
+
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        return [sys.executable, "-m", MODULES[self.service]]
+
+
+def names_of(replicas: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Name and service of every process, in the order they are shown."""
+    found = []
+    for service in (*SERVICES, GATEWAY):
+        count = replicas.get(service, 1)
+        found += [(service if number == 1 else f"{service}-{number}", service) for number in range(1, count + 1)]
+    return found
+
+
+def parse_replicas(text: str) -> dict[str, int]:
+    """`ics=2,pmc=3` as a mapping; Failed where it names no service or no sensible number."""
+    found = {}
+    for word in text.replace(",", " ").split():
+        service, _, number = word.partition("=")
+        if service not in SERVICES:
+            raise Failed(f"REPLICAS: there is no service {service!r}; the services are {', '.join(SERVICES)}")
+        if not number.isdigit() or not 1 <= int(number) <= REPLICAS_MAX:
+            raise Failed(f"REPLICAS: {word!r} is not of the form {service}=2 (1 to {REPLICAS_MAX})")
+        found[service] = int(number)
+    return found
+
+
+def give_ports(name: str, service: str, ports: Ports) -> Part:
+    """The process with its ports: those it had before where they are still free."""
+    wished = {
+        purpose: GATEWAY_PORT if (service, purpose) == (GATEWAY, "http") else first
+        for purpose, first in FIRST_PORTS.items()
+    }
+    return Part(name, service, {purpose: ports.give(f"{name}.{purpose}", port) for purpose, port in wished.items()})
+
+
+def addresses(parts: Sequence[Part], service: str, purpose: str) -> str:
+    """Where all replicas of a service are, comma-separated."""
+    form = "http://{}:{}" if purpose == "http" else "{}:{}"
+    return ",".join(form.format(LOOPBACK, part.ports[purpose]) for part in parts if part.service == service)
+
+
+def told(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineState], home: Home) -> dict[str, str]:
+    """What the process is told by its environment. Keys come from files, so that no process list shows them."""
+    words = {
+        "MONGODB_URI": engines["mongodb"].uri,
+        "MONGODB_DATABASE": part.service,
+        "AMQP_URL": engines["rabbitmq"].uri,
+        "HTTP_HOST": LOOPBACK,
+        "HTTP_PORT": str(part.ports["http"]),
+        "GRPC_HOST": LOOPBACK,
+        "GRPC_PORT": str(part.ports["grpc"]),
+        "PRIVATE_HOST": LOOPBACK,
+        "PRIVATE_PORT": str(part.ports["private"]),
+        "CALLER_KEY_FILE": str(home.secret("caller.key")),
+        "REPLICA": part.name,
+        "BUILD_ID": build_id(),
+    }
+    if engines["mongodb"].embedded:
+        words["MONGODB_ENGINE"] = "embedded"
+    for service in (*SERVICES, GATEWAY):
+        words[f"{service.upper()}_GRPC"] = addresses(parts, service, "grpc")
+    if part.service == GATEWAY:
+        words["GATEWAY_KEY_FILE"] = str(home.secret("gateway.key"))
+        for service in SERVICES:
+            words[f"{service.upper()}_HTTP"] = addresses(parts, service, "http")
+    return words
+
+
+def environment(words: Mapping[str, str]) -> dict[str, str]:
+    """The user's own environment with the process's words over it, so that any other setting can be given by hand."""
+    ours = {key.removesuffix("_FILE") for key in words}
+    inherited = {key: value for key, value in os.environ.items() if key.removesuffix("_FILE") not in ours}
+    return inherited | {"PYTHONUNBUFFERED": "1"} | dict(words)
+
+
+def recipe(words: Mapping[str, str]) -> str:
+    """A short fingerprint of what a process is told; it changes when the process has to be started anew."""
+    text = "\n".join(f"{key}={value}" for key, value in sorted(words.items()) if key != "BUILD_ID")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict[str, str]:
+    """The addresses for people and scripts."""
+    found = {"GATEWAY_URL": addresses(parts, GATEWAY, "http")}
+    for service in (*SERVICES, GATEWAY):
+        found[f"{service.upper()}_GRPC"] = addresses(parts, service, "grpc")
+    return found | {
+        "AMQP_URL": engines["rabbitmq"].uri,
+        "MONGODB_URI": engines["mongodb"].uri,
+        "ENGINE": engines["mongodb"].name,
+    }
+
+
+def build_id() -> str:
+    """The commit that is checked out, or `local` where that cannot be told."""
+    try:
+        said = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "local"
+    return said.stdout.strip() or "local"

@@ -1,0 +1,26 @@
+"""Whether a service is ready, asked on its private port."""
+
+import http.client
+from contextlib import closing
+
+from deploy.local import process
+from deploy.local.ports import LOOPBACK
+from deploy.local.running import Running
+
+READY_SECONDS = 60.0
+ASK_SECONDS = 2.0
+
+
+def is_ready(running: Running) -> bool:
+    """Whether the process says it is ready."""
+    with closing(http.client.HTTPConnection(LOOPBACK, running.ports["private"], timeout=ASK_SECONDS)) as asking:
+        try:
+            asking.request("GET", "/readyz")
+            return asking.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def wait(running: Running) -> None:
+    """Wait until the process is ready; Failed, with the end of its log, where it ends or takes too long."""
+    process.wait_ready(running, lambda: is_ready(running), READY_SECONDS, "become ready")

@@ -1,0 +1,156 @@
+"""What the launcher remembers between two calls, in `.run/`, and the files it leaves there for people and scripts.
+
+state.json       all of it, for ourselves          stack.env        addresses
+processes.json   what runs                         demo.env         the demo's credentials
+secrets/         keys, made once                   logs/ data/      of services and engines
+engines/         fetched programs; the only thing a clean `down` leaves
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from deploy.local.engines.roles import EngineState
+from deploy.local.process import Failed
+from deploy.local.running import Running
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK_SECONDS = 180.0
+SECRET_BYTES = 32
+
+
+class Member(msgspec.Struct, kw_only=True):
+    """A process of the stack: one service, or one replica of it. `recipe` says what it was started with."""
+
+    service: str
+    recipe: str
+    running: Running
+    wanted: Literal["running", "stopped"] = "running"
+
+
+class State(msgspec.Struct, kw_only=True):
+    """All that is remembered."""
+
+    engines: dict[str, EngineState] = {}
+    members: dict[str, Member] = {}
+    ports: dict[str, int] = {}
+    replicas: dict[str, int] = {}
+
+
+class Home:
+    """The `.run` folder of one stack."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = (directory or Path(os.environ.get("RETAILSTACK_RUN") or ROOT / ".run")).absolute()
+
+    @property
+    def demo_env(self) -> Path:
+        """The demo's credentials."""
+        return self.directory / "demo.env"
+
+    @property
+    def stack_env(self) -> Path:
+        """The stack's addresses."""
+        return self.directory / "stack.env"
+
+    @property
+    def operator_code(self) -> Path:
+        """The file that holds the operator's secret code."""
+        return self.secret("operator.code")
+
+    def log(self, name: str) -> Path:
+        """The log of a process."""
+        return self.directory / "logs" / f"{name}.log"
+
+    def data(self, name: str) -> Path:
+        """The data folder of an engine."""
+        return self.directory / "data" / name
+
+    def secret(self, name: str) -> Path:
+        """The file of a secret, made on first use, readable by its owner alone."""
+        file = self.directory / "secrets" / name
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(file, secrets.token_urlsafe(SECRET_BYTES))
+        return file
+
+    def load(self) -> State:
+        """What is remembered; nothing where there is no stack yet."""
+        file = self.directory / "state.json"
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=State)
+        except FileNotFoundError:
+            return State()
+        except msgspec.MsgspecError as cause:
+            raise Failed(f"{file} cannot be read ({cause}); `make down CLEAN=1` starts over") from cause
+
+    def save(self, state: State) -> None:
+        """Remember, and say in processes.json what runs."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        write_private(self.directory / "state.json", msgspec.json.encode(state).decode())
+        listed = [engine.processes[0] for engine in state.engines.values() if engine.processes]
+        listed += [member.running for member in state.members.values() if member.wanted == "running"]
+        rows = [{"name": run.name, "pid": run.pid, "log": run.log, "ports": run.ports} for run in listed]
+        write_private(self.directory / "processes.json", msgspec.json.format(msgspec.json.encode(rows)).decode())
+
+    def forget(self) -> None:
+        """Remove everything but the fetched engine programs."""
+        if not self.directory.exists():
+            return
+        for entry in self.directory.iterdir():
+            if entry.name in {"engines", "lock"}:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone with the stack: two launchers never change it at once."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + LOCK_SECONDS
+        with (self.directory / "lock").open("a") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise Failed("another launcher is still at work on this stack") from None
+                    time.sleep(0.1)
+            yield
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as output:
+        output.write(text)
+    fresh.replace(file)
+
+
+def write_env(file: Path, values: Mapping[str, str]) -> None:
+    """Write KEY=value lines that a shell can source."""
+    write_private(file, "".join(f"{key}={_quoted(value)}\n" for key, value in values.items()))
+
+
+def read_env(file: Path) -> dict[str, str]:
+    """The KEY=value lines of a file; nothing where there is none."""
+    if not file.exists():
+        return {}
+    pairs = (line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+    return {key: value.strip("'") for key, value in pairs}
+
+
+def _quoted(value: str) -> str:
+    return value if all(mark not in value for mark in " &;$'\"\\`") else f"'{value}'"
