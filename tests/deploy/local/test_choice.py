@@ -1,0 +1,134 @@
+"""Which engine is taken where several could be had, and what installing one does to the machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.local.engines import debian, docker, mongodb, rabbitmq
+from deploy.local.engines.engine import Unavailable, quiet
+from deploy.local.engines.mongod import version_of
+from deploy.local.process import Failed
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def program(folder: Path, name: str, *lines: str) -> None:
+    file = folder / name
+    file.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    file.chmod(0o755)
+
+
+def test_a_named_database_is_taken_and_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://db.example/")
+
+    engine = mongodb.start(tmp_path)
+
+    assert (engine.uri, engine.kind, engine.processes) == ("mongodb://db.example/", "given", [])
+    with pytest.raises(Failed, match="not ours"):
+        engine.kill()
+
+
+def test_a_named_broker_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMQP_URL", "amqp://broker.example/")
+
+    assert rabbitmq.start(tmp_path).uri == "amqp://broker.example/"
+
+
+def test_where_an_image_cannot_be_pulled_the_embedded_database_serves(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    asked = tmp_path / "asked"
+    program(
+        programs,
+        "docker",
+        f'echo "$1" >> {asked}',
+        'case "$1" in version) exit 0;; esac',
+        "echo no network >&2; exit 1",
+    )
+    program(programs, "mongod", "echo db version v6.0.1")
+
+    engine = mongodb.start(tmp_path / "data")
+    try:
+        assert engine.kind == "embedded"
+        assert "pull" in asked.read_text().split()
+    finally:
+        engine.stop()
+
+
+def test_an_engine_that_cannot_be_had_says_all_reasons(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AMQP_URL", raising=False)
+    monkeypatch.setattr(rabbitmq, "script", lambda: None)
+    monkeypatch.setattr(docker, "answers", lambda: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    program(programs, "apt-get", "exit 1")
+    program(programs, "sudo", "exit 1")
+
+    with pytest.raises(Failed, match=r"no rabbitmq-server.*no Docker engine answers.*needs root"):
+        rabbitmq.start(tmp_path)
+
+
+@pytest.mark.parametrize(("said", "version"), [("db version v7.0.12", (7, 0)), ("nonsense", (0, 0))])
+def test_a_mongod_says_its_version(programs: Path, said: str, version: tuple[int, int]) -> None:
+    program(programs, "mongod", f"echo {said}")
+
+    assert version_of(str(programs / "mongod")) == version
+
+
+class TestInstalling:
+    """The distribution's package, by an apt-get that only pretends."""
+
+    @pytest.fixture(autouse=True)
+    def machine(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(debian, "POLICY", tmp_path / "policy-rc.d")
+        monkeypatch.setattr(debian, "WANTS", tmp_path / "system")
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        (tmp_path / "system" / "multi-user.target.wants").mkdir(parents=True)
+
+    def test_nothing_is_started_or_enabled(self, tmp_path: Path, programs: Path) -> None:
+        wants = tmp_path / "system" / "multi-user.target.wants"
+        (wants / "epmd.service").touch()
+        program(
+            programs,
+            "apt-get",
+            f"{tmp_path}/policy-rc.d; echo $? > {tmp_path}/policy-said",
+            f"touch {wants}/rabbitmq-server.service",
+        )
+
+        debian.install("rabbitmq-server", quiet)
+
+        assert (tmp_path / "policy-said").read_text().strip() == "101"
+        assert not (tmp_path / "policy-rc.d").exists()
+        assert [entry.name for entry in wants.iterdir()] == ["epmd.service"]
+
+    def test_a_policy_of_the_administrator_is_kept(self, tmp_path: Path, programs: Path) -> None:
+        (tmp_path / "policy-rc.d").write_text("theirs")
+        program(programs, "apt-get", "exit 0")
+
+        debian.install("rabbitmq-server", quiet)
+
+        assert (tmp_path / "policy-rc.d").read_text() == "theirs"
+
+    def test_old_package_lists_are_brought_up_to_date(self, tmp_path: Path, programs: Path) -> None:
+        asked = tmp_path / "asked"
+        program(programs, "apt-get", f'echo "$2" >> {asked}', f'grep -q update {asked} || [ "$2" = update ]')
+
+        debian.install("rabbitmq-server", quiet)
+
+        assert asked.read_text().split() == ["install", "update", "install"]
+
+    def test_what_apt_says_is_the_reason(self, programs: Path) -> None:
+        program(programs, "apt-get", "echo E: no such package >&2", "exit 100")
+
+        with pytest.raises(Unavailable, match="E: no such package"):
+            debian.install("rabbitmq-server", quiet)
