@@ -149,7 +149,7 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
             try:
                 return await call
             except grpc.aio.AioRpcError as error:
-                raise refusal_of(error, self.peer) from None
+                raise refusal_of(error, self.peer)  # noqa: B904  it has a cause: what the peer said
 
 
 class _Streaming(grpc.aio.UnaryStreamClientInterceptor):
@@ -168,7 +168,7 @@ class _Streaming(grpc.aio.UnaryStreamClientInterceptor):
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise refusal_of(error, self.peer) from None
+            raise refusal_of(error, self.peer)  # noqa: B904  it has a cause: what the peer said
         finally:
             call.cancel()
 

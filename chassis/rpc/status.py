@@ -10,10 +10,10 @@ from typing import Any
 
 import grpc
 import msgspec
-from msgspec import Struct
 
 from chassis.errors import (
     Conflict,
+    ErrorObject,
     ExpectedRevisionRequired,
     Forbidden,
     InternalError,
@@ -28,6 +28,7 @@ from chassis.errors import (
     Unauthorized,
     Unavailable,
     UpstreamFailed,
+    error_object,
 )
 
 ERROR_KEY = "x-error-bin"
@@ -55,32 +56,8 @@ _CODES: tuple[tuple[type[Refusal], grpc.StatusCode], ...] = (
 )
 
 
-class Message(Struct, frozen=True):
-    """A text in the languages there are."""
-
-    en_US: str  # noqa: N815  the contract's name
-
-
-class Major(Struct, frozen=True):
-    """The tag of an error and its message for a person."""
-
-    tag: str
-    message: Message
-
-
-class ErrorObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The standard error object of the contract."""
-
-    error_code: str
-    http_status: int
-    retryable: bool
-    major: Major
-    details: dict[str, Any] | None = None
-
-    @property
-    def reason(self) -> str:
-        """The error code without the service that gave it."""
-        return self.error_code.rpartition(".")[2]
+class Unreachable(Unavailable):
+    """A peer that gave no answer at all."""
 
 
 def code_of(refusal: Refusal) -> grpc.StatusCode:
@@ -89,17 +66,6 @@ def code_of(refusal: Refusal) -> grpc.StatusCode:
         if isinstance(refusal, kind):
             return code
     return grpc.StatusCode.INTERNAL
-
-
-def error_object(refusal: Refusal, service: str) -> ErrorObject:
-    """What is told of a refusal, as the service that gave it."""
-    return ErrorObject(
-        error_code=f"{service}.{refusal.reason}",
-        http_status=refusal.status,
-        retryable=refusal.retryable,
-        major=Major(refusal.tag, Message(refusal.message)),
-        details=refusal.details or None,
-    )
 
 
 def trailing_of(refusal: Refusal, service: str) -> tuple[tuple[str, str | bytes], ...]:
@@ -129,20 +95,35 @@ def refusal_of(error: grpc.aio.AioRpcError, peer: str) -> Refusal:
         return revive(said)
     match error.code():
         case grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(f"{peer} can't be reached")
+            return Unreachable(f"{peer} can't be reached")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Unavailable(f"{peer} did not answer in time")
+            return Unreachable(f"{peer} did not answer in time")
         case _:
             return InternalError()
 
 
 def revive(said: ErrorObject) -> Refusal:
     """The refusal an error object was made of: its class where this process knows it, else the nearest one it knows."""
-    kind = _kind_of(said.reason, said.major.tag, said.http_status, said.retryable)
+    reason = said.error_code.rpartition(".")[2]
+    kind = _kind_of(reason, said.major.tag, said.http_status, said.retryable)
     # Each class has its own parameters; what they were turned into is already here.
     refusal = kind.__new__(kind)
     Refusal.__init__(refusal, said.major.message.en_US, **(said.details or {}))
+    refusal.__cause__ = Said(said)
     return refusal
+
+
+def error_of(refusal: Refusal, service: str) -> ErrorObject:
+    """The error object of a refusal: as the peer gave it, or as `service` would."""
+    return refusal.__cause__.error if isinstance(refusal.__cause__, Said) else error_object(refusal, service)
+
+
+class Said(Exception):
+    """Why a refusal was raised here: a peer said so, in these words."""
+
+    def __init__(self, error: ErrorObject) -> None:
+        super().__init__(error.error_code)
+        self.error = error
 
 
 @cache

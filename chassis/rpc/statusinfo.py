@@ -12,7 +12,12 @@ from retailstack.chassis.v1 import status_pb2, status_pb2_grpc
 
 
 class StatusServicer(status_pb2_grpc.StatusServicer):
-    """Reads what the process knows of itself; asks nobody but its own parts."""
+    """Reads what the process knows of itself; asks nobody but its own parts.
+
+    Open, for it is asked most when things are down, OPS and with it the check of the secret among them.
+    """
+
+    access = "open"
 
     def __init__(self, context: RpcContext, started_utc: Utc) -> None:
         self._context = context

@@ -3,6 +3,7 @@ import pytest
 
 from chassis.errors import (
     Conflict,
+    ErrorObject,
     ExpectedRevisionRequired,
     FieldProblem,
     Forbidden,
@@ -10,6 +11,8 @@ from chassis.errors import (
     Invalid,
     InvalidState,
     MaintenanceActive,
+    Major,
+    Message,
     NotFound,
     Refusal,
     StaleRevision,
@@ -20,7 +23,7 @@ from chassis.errors import (
     Unavailable,
     UpstreamFailed,
 )
-from chassis.rpc.status import ERROR_BYTES_MAX, ErrorObject, Major, Message, code_of, error_in, revive, trailing_of
+from chassis.rpc.status import ERROR_BYTES_MAX, code_of, error_in, revive, trailing_of
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from tests.chassis.rpc.given import Obedient, calling, serving
 

@@ -1,0 +1,116 @@
+"""`stackctl`: the operator's command line. Verbs lie in the modules named for their nouns and are loaded when used.
+
+Exit status: 0 done, 1 refused, 2 usage, 3 unreachable.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from inspect import iscoroutine
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from services.ops.cli.options import Options, UsageError, read_addresses
+
+DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+NOUNS = {
+    "secret": "The operator's secret code.",
+    "org": "The directory of orgs.",
+    "user": "The people in it.",
+    "member": "Who belongs to which org, with which roles.",
+    "session": "Sessions of users.",
+    "key": "API keys of orgs.",
+    "job": "Scheduled jobs, and running them by hand.",
+    "events": "Live events, dead letters, replay.",
+    "audit": "Whether the books are right.",
+}
+_MODULES = {"org": "identity", "user": "identity", "member": "identity", "session": "identity", "key": "identity"}
+
+app = App(name="stackctl", help="Operate the retail stack.", version_flags=[])
+for noun, said in NOUNS.items():
+    app.command(f"services.ops.cli.{_MODULES.get(noun, noun)}:{noun}", name=noun, help=said)
+app.command("services.ops.cli.status:status", name="status", help="How every service of the stack is.")
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    json: Annotated[bool, Parameter(negative="", help="Print one JSON document, and nothing else.")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask before destructive steps.")] = False,
+    secret_fd: Annotated[int | None, Parameter(help="Read the secret code from this file descriptor.")] = None,
+    ops_grpc: Annotated[str, Parameter(help="Where OPS answers, host:port.")] = "",
+    gateway_grpc: Annotated[str, Parameter(help="Where the gateway answers gRPC.")] = "",
+    ics_grpc: Annotated[str, Parameter(help="Where ICS answers.")] = "",
+    pmc_grpc: Annotated[str, Parameter(help="Where PMC answers.")] = "",
+    slc_grpc: Annotated[str, Parameter(help="Where SLC answers.")] = "",
+    visualgrid_grpc: Annotated[str, Parameter(help="Where VisualGrid answers.")] = "",
+) -> int:
+    """Operate the retail stack.
+
+    Addresses come from the flags, then from STACK_OPS_GRPC and its like, then from .run/stack.env of this folder.
+    The secret code comes from --secret-fd, then from the file STACK_SECRET_FILE names, then from a prompt.
+    """
+    flags = {
+        "ops": ops_grpc,
+        "gateway": gateway_grpc,
+        "ics": ics_grpc,
+        "pmc": pmc_grpc,
+        "slc": slc_grpc,
+        "visualgrid": visualgrid_grpc,
+    }
+    command, bound, asked = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    if not asked:
+        # Help, which cyclopts prints by itself.
+        command(*bound.args, **bound.kwargs)
+        return DONE if tokens else USAGE
+    options = Options(json=json, yes=yes, secret_fd=secret_fd, addresses=read_addresses(flags, os.environ))
+    return run(command, bound.args, bound.kwargs, options)
+
+
+def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options) -> int:
+    """Run a verb with a stack to talk to, show what it gives, and answer the exit status."""
+    from chassis.errors import Refusal  # noqa: PLC0415  `--help` needs none of this
+    from chassis.rpc.status import Unreachable  # noqa: PLC0415
+    from services.ops.cli.output import Output  # noqa: PLC0415
+    from services.ops.cli.stack import Stack  # noqa: PLC0415
+
+    output = Output(options.json)
+
+    async def work() -> int:
+        async with Stack(options, output) as stack:
+            outcome = verb(*args, **kwargs, stack=stack)
+            return output.show(await outcome if iscoroutine(outcome) else outcome)
+
+    try:
+        return asyncio.run(work())
+    except Unreachable as refusal:
+        output.refuse(refusal)
+        return UNREACHABLE
+    except Refusal as refusal:
+        output.refuse(refusal)
+        return REFUSED
+    except KeyboardInterrupt:
+        return DONE
+
+
+def main() -> None:
+    """The entry point of `stackctl`."""
+    # gRPC's core talks to stderr by itself, which is where our errors belong.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(tokens: Sequence[str]) -> int:
+    """Run one command line, and answer the exit status."""
+    try:
+        return int(app.meta(list(tokens), exit_on_error=False, print_error=False, result_action="return_value") or DONE)
+    except (CycloptsError, UsageError) as wrong:
+        print(f"stackctl: {' '.join(str(wrong).split())}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        # Whoever read our output has had enough of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE

@@ -1,0 +1,28 @@
+"""`stackctl audit`: whether the books are right."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from services.ops.cli.job import run_job
+from services.ops.cli.output import Outcome
+from services.ops.cli.stack import Stack
+
+LEDGER_SERVICE = "ics"
+LEDGER_JOB = "audit-ledger"
+
+audit = App(name="audit", help="Whether the books are right.")
+
+
+@audit.command(name="ledger")
+async def audit_ledger(
+    *,
+    org: Annotated[str | None, Parameter(help="Only this org.")] = None,
+    stack: Annotated[Stack, Parameter(parse=False)],
+) -> Outcome:
+    """Replay stock cards against balances, and show every difference; exit status 1 if there is any."""
+    answer = await run_job(stack, LEDGER_SERVICE, LEDGER_JOB, {"orgcode": org} if org else {})
+    document = {name: answer[name] for name in ("items_checked", "entries_checked", "differences")}
+    differences = document["differences"]
+    counts = {**document, "differences": len(differences)}
+    return Outcome(document=document, rows=differences or [counts], status=1 if differences else 0)

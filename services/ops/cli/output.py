@@ -1,0 +1,129 @@
+"""What an operator sees: a table, or one JSON document; errors on stderr."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from google.protobuf.message import Message
+from msgspec import Struct
+
+from chassis.errors import Refusal
+from chassis.rpc.status import error_of
+
+WIDTH = 240
+"""Columns of a table that goes into a file or a pipe."""
+
+Row = Mapping[str, Any]
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a verb gives: the document, the rows a person sees instead of it, and the exit status."""
+
+    document: Mapping[str, Any]
+    rows: Sequence[Row] | None = None
+    status: int = 0
+
+
+class Output:
+    """Where a command's answer goes."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def show(self, outcome: Outcome | Mapping[str, Any] | None) -> int:
+        """Print what a verb gave, and answer its exit status."""
+        if outcome is None:
+            return 0
+        if not isinstance(outcome, Outcome):
+            outcome = Outcome(document=outcome)
+        if self.as_json:
+            self.line(outcome.document)
+        else:
+            _print_table(outcome.rows if outcome.rows is not None else _rows_of(outcome.document))
+        return outcome.status
+
+    def line(self, document: Mapping[str, Any]) -> None:
+        """One JSON document on a line of its own, at once."""
+        print(msgspec.json.encode(document).decode(), flush=True)
+
+    def text(self, text: str) -> None:
+        """A line for a person."""
+        print(text, flush=True)
+
+    def note(self, text: str) -> None:
+        """A remark beside the answer: on stderr, so that the answer stays what it is."""
+        print(text, file=sys.stderr)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say on stderr why it was not done."""
+        error = error_of(refusal, "stackctl")
+        if self.as_json:
+            print(msgspec.json.encode(error).decode(), file=sys.stderr)
+            return
+        print(f"stackctl: {error.major.message.en_US} ({error.error_code})", file=sys.stderr)
+        if error.details:
+            print(f"  {msgspec.json.encode(error.details).decode()}", file=sys.stderr)
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as the contract's object: every field there is, `null` where one that may be absent is."""
+    return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def _value(message: Message, field: Any) -> Any:
+    value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(value)
+    if field.is_repeated:
+        return [plain(each) if isinstance(each, Message) else each for each in value]
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return plain(value) if isinstance(value, Message) else value
+
+
+def _rows_of(document: Mapping[str, Any]) -> list[Row]:
+    """The rows that say the same as a document: its list, or its one object."""
+    if len(document) == 1:
+        (inner,) = document.values()
+        if isinstance(inner, list):
+            return [each if isinstance(each, Mapping) else {"": each} for each in inner]
+        if isinstance(inner, Mapping):
+            return [inner]
+    return [document]
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    from rich.console import Console  # noqa: PLC0415  JSON needs no table
+    from rich.table import Table  # noqa: PLC0415
+
+    # Where nobody watches there is no edge to wrap at.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+    columns = list(dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, [])))
+    if not columns:
+        console.print("nothing" if not rows else "done", style="dim")
+        return
+    if len(rows) == 1:
+        width = max(len(name) for name in columns)
+        for name in columns:
+            console.print(f"[dim]{name:<{width}}[/]  ", end="")
+            console.print(_text(rows[0].get(name)), markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=False)
+    for row in rows:
+        table.add_row(*(_text(row.get(name)) for name in columns))
+    console.print(table, soft_wrap=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return " ".join(value)
+    return msgspec.json.encode(value).decode()

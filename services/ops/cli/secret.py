@@ -1,0 +1,56 @@
+"""`stackctl secret`: set the operator's secret code, or rotate it."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from retailstack.ops.v1.secret_pb2 import SetSecretRequest
+from retailstack.ops.v1.secret_pb2_grpc import SecretStub
+from services.ops.cli.options import UsageError
+from services.ops.cli.stack import SECRET_FILE, Stack, ask_secret, read_fd, read_file
+
+secret = App(name="secret", help="The operator's secret code.")
+
+
+@secret.command(name="set")
+async def set_(
+    *,
+    current_fd: Annotated[int | None, Parameter(help="Read the current code from this file descriptor.")] = None,
+    stack: Annotated[Stack, Parameter(parse=False)],
+) -> dict[str, Any]:
+    """Set the secret code, or rotate it.
+
+    The new code comes from --secret-fd, or twice from a prompt. Rotation needs the current one too: from --current-fd,
+    from the file STACK_SECRET_FILE names, or from a prompt.
+    """
+    current_code = _current(current_fd)
+    stub = SecretStub(stack.open_channels.channel("ops"))
+    answer = await stub.Set(SetSecretRequest(new_code=_new(stack), current_code=current_code), timeout=15)
+    return {"ok": answer.ok}
+
+
+def _current(current_fd: int | None) -> str | None:
+    if current_fd is not None:
+        return read_fd(current_fd)
+    path = os.environ.get(SECRET_FILE)
+    if path:
+        return read_file(path)
+    if sys.stdin.isatty() and _is_to_be_rotated():
+        return ask_secret("current secret code: ")
+    return None
+
+
+def _is_to_be_rotated() -> bool:
+    print("Is there a code already? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _new(stack: Stack) -> str:
+    if stack.options.secret_fd is not None:
+        return read_fd(stack.options.secret_fd)
+    first = ask_secret("new secret code: ")
+    if ask_secret("and once more: ") != first:
+        raise UsageError("the two are not the same")
+    return first

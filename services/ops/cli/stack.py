@@ -1,0 +1,90 @@
+"""The stack as a verb sees it: channels to its services, the operator's secret, and a way to ask before it acts."""
+
+import getpass
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chassis.rpc.client import Channels
+from services.ops.cli.options import Options, UsageError
+from services.ops.cli.output import Output
+
+SECRET_FILE = "STACK_SECRET_FILE"  # noqa: S105  the variable's name
+YES = {"y", "yes"}
+
+
+class Stack:
+    """Made for one command, and closed with it."""
+
+    def __init__(self, options: Options, output: Output) -> None:
+        self.options = options
+        self.output = output
+        # With the code in the metadata of every call, and without: for what checks a code of its own, or none.
+        self.channels = Channels(options.addresses, secret_code=lambda: self.secret)
+        self.open_channels = Channels(options.addresses)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.channels.close()
+        await self.open_channels.close()
+
+    @property
+    def peers(self) -> list[str]:
+        """The services that have an address."""
+        return [peer for peer, addresses in self.options.addresses.items() if addresses]
+
+    @cached_property
+    def secret(self) -> str:
+        """The operator's secret code; asked for once."""
+        if self.options.secret_fd is not None:
+            return read_fd(self.options.secret_fd)
+        path = os.environ.get(SECRET_FILE)
+        if path:
+            return read_file(path)
+        return ask_secret("secret code: ")
+
+    def confirm(self, what: str) -> None:
+        """Ask before a step that can't be taken back, unless told not to; UsageError when the answer is not yes."""
+        if self.options.yes:
+            return
+        print(f"{what} Sure? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in YES:
+            raise UsageError("not done; say yes, or --yes beforehand")
+
+
+def read_fd(number: int) -> str:
+    """The text a file descriptor holds, without its end of line."""
+    try:
+        with os.fdopen(os.dup(number), encoding="utf-8") as file:
+            return _checked(file.read())
+    except OSError as problem:
+        raise UsageError(f"file descriptor {number} can't be read: {problem.strerror}") from None
+
+
+def read_file(path: str) -> str:
+    """The text of a file, without its end of line."""
+    try:
+        return _checked(Path(path).read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UsageError(f"{SECRET_FILE}: {path} can't be read: {problem.strerror}") from None
+
+
+def ask_secret(prompt: str) -> str:
+    """What a person types, unseen; UsageError where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"no secret code: use --secret-fd, or set {SECRET_FILE}")
+    return _checked(getpass.getpass(prompt, stream=sys.stderr))
+
+
+def _checked(text: str) -> str:
+    text = text.rstrip("\r\n")
+    if not text:
+        raise UsageError("the secret code is empty")
+    return text

@@ -1,0 +1,57 @@
+"""`stackctl status`: how every replica of every service is, without any secret."""
+
+import asyncio
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from chassis.errors import Refusal
+from chassis.rpc.client import Channels
+from retailstack.chassis.v1.status_pb2 import GetStatusRequest
+from retailstack.chassis.v1.status_pb2_grpc import StatusStub
+from services.ops.cli.output import Outcome, plain
+from services.ops.cli.stack import Stack
+
+ASK_SECONDS = 3.0
+UNREACHABLE = 3
+
+
+async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
+    """Show build, health, gate, relay lag and queue depth of every service."""
+    asked = [(peer, address) for peer in stack.peers for address in stack.options.addresses[peer]]
+    services = await asyncio.gather(*(_ask(peer, address) for peer, address in asked))
+    silent = not services or any("error" in service for service in services)
+    return Outcome(
+        document={"services": services},
+        rows=[_row(service) for service in services],
+        status=UNREACHABLE if silent else 0,
+    )
+
+
+async def _ask(peer: str, address: str) -> dict[str, Any]:
+    """One replica, asked by its own address."""
+    channels = Channels({peer: (address,)})
+    try:
+        answer = await StatusStub(channels.channel(peer)).Get(GetStatusRequest(), timeout=ASK_SECONDS)
+    except Refusal as refused:
+        return {"service": peer, "address": address, "ok": False, "error": refused.message}
+    finally:
+        await channels.close()
+    said = plain(answer)
+    return {**said, "service": peer, "address": address, "ok": all(part["ok"] for part in said["parts"])}
+
+
+def _row(service: dict[str, Any]) -> dict[str, Any]:
+    if "error" in service:
+        return {"service": service["service"], "address": service["address"], "ok": False, "note": service["error"]}
+    down = [part["part"] for part in service["parts"] if not part["ok"]]
+    return {
+        "service": service["service"],
+        "address": service["address"],
+        "ok": service["ok"],
+        "build": service["build_id"],
+        "gate": service["gate"],
+        "relay": f"{service['relay_pending']} waiting, {service['relay_lag_seconds']:.1f} s",
+        "queues": " ".join(f"{each['queue']}={each['messages']}" for each in service["queues"]) or None,
+        "note": f"down: {' '.join(down)}" if down else None,
+    }

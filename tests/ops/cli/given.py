@@ -1,0 +1,212 @@
+"""A stack to operate: servicers that answer as told, behind a real port."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.errors import Conflict, Invalid, Unauthorized
+from chassis.rpc.client import Channels
+from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.server import RpcServer
+from chassis.rpc.statusinfo import status
+from retailstack.chassis.v1 import bus_pb2, bus_pb2_grpc, jobs_pb2, jobs_pb2_grpc
+from retailstack.identity.v1 import administration_pb2 as pb
+from retailstack.identity.v1 import administration_pb2_grpc
+from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
+from services.ops.cli.app import call
+from tests.chassis.rpc.given import a_context, verify
+
+SECRET = "open sesame, please"
+NOW = "2026-03-01T12:00:00.000Z"
+
+
+class Directory(administration_pb2_grpc.AdministrationServicer):
+    """Remembers what it was asked."""
+
+    access = "open"
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def _take(self, request: Any) -> None:
+        self.asked.append(request)
+        if request.secret_code != SECRET:
+            raise Unauthorized("the secret code is wrong or missing")
+
+    async def CreateOrg(self, request: pb.CreateOrgRequest, context: Any) -> pb.OrgAnswer:
+        self._take(request)
+        if request.orgcode == "TAKEN":
+            raise Conflict("the orgcode is taken", orgcode="TAKEN")
+        return pb.OrgAnswer(org=pb.Org(orgcode=request.orgcode, name=request.name, state="active", revision=1))
+
+    async def ListOrgs(self, request: pb.ListOrgsRequest, context: Any) -> pb.ListOrgsResponse:
+        self._take(request)
+        page = int(request.next_token or 0)
+        orgs = [pb.Org(orgcode=f"ORG{page}", name="n", state="active")]
+        return pb.ListOrgsResponse(items=orgs, count=1, next_token=str(page + 1) if page < 2 else None)
+
+    async def CloseOrg(self, request: pb.CloseOrgRequest, context: Any) -> pb.OrgAnswer:
+        self._take(request)
+        return pb.OrgAnswer(org=pb.Org(orgcode=request.orgcode, state="closed"))
+
+    async def CreateUser(self, request: pb.CreateUserRequest, context: Any) -> pb.UserAnswer:
+        self._take(request)
+        return pb.UserAnswer(user=pb.User(user_id="u-1", name=request.name, email=request.email or None))
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
+        self._take(request)
+        return pb.ListUsersResponse()
+
+    async def SetAssociation(self, request: pb.SetAssociationRequest, context: Any) -> pb.AssociationAnswer:
+        self._take(request)
+        association = pb.Association(
+            orgcode=request.orgcode, user_id=request.user_id, owner=request.owner, roles=request.roles
+        )
+        return pb.AssociationAnswer(association=association)
+
+    async def RemoveAssociation(self, request: pb.RemoveAssociationRequest, context: Any) -> pb.AssociationAnswer:
+        self._take(request)
+        return pb.AssociationAnswer(association=pb.Association(orgcode=request.orgcode, user_id=request.user_id))
+
+    async def OpenSession(self, request: pb.OpenSessionRequest, context: Any) -> pb.OpenSessionResponse:
+        self._take(request)
+        return pb.OpenSessionResponse(session_guid="g-1", user_id=request.user_id, expires_utc=NOW)
+
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.SessionAnswer:
+        self._take(request)
+        return pb.SessionAnswer(session=pb.Session(session_id="s-1", revoked_utc=NOW))
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
+        self._take(request)
+        return pb.ListSessionsResponse(items=[pb.Session(session_id="s-1", user_id=request.user_id)], count=1)
+
+    async def CreateKey(self, request: pb.CreateKeyRequest, context: Any) -> pb.CreateKeyResponse:
+        self._take(request)
+        return pb.CreateKeyResponse(api_key="rsk_k1_x", key_id="k1", orgcode=request.orgcode, expires_utc=NOW)
+
+    async def RevokeKey(self, request: pb.RevokeKeyRequest, context: Any) -> pb.KeyAnswer:
+        self._take(request)
+        return pb.KeyAnswer(key=pb.ApiKey(key_id=request.key_id, revoked_utc=NOW))
+
+    async def ListKeys(self, request: pb.ListKeysRequest, context: Any) -> pb.ListKeysResponse:
+        self._take(request)
+        return pb.ListKeysResponse(items=[pb.ApiKey(key_id="k1", orgcode=request.orgcode, roles=["ics_view"])])
+
+
+class Jobs(jobs_pb2_grpc.JobsServicer):
+    """Runs nothing, but says what it was to run."""
+
+    def __init__(self) -> None:
+        self.asked: list[jobs_pb2.RunJobRequest] = []
+        self.answer = "{}"
+
+    async def List(self, request: jobs_pb2.ListJobsRequest, context: Any) -> jobs_pb2.ListJobsResponse:
+        return jobs_pb2.ListJobsResponse(jobs=[jobs_pb2.JobStatus(name="sweep", summary="Sweeps.", every_seconds=15)])
+
+    async def Run(self, request: jobs_pb2.RunJobRequest, context: Any) -> jobs_pb2.RunJobResponse:
+        self.asked.append(request)
+        if request.job == "unfit":
+            raise Invalid("no such parameter")
+        return jobs_pb2.RunJobResponse(answer=self.answer)
+
+
+class Bus(bus_pb2_grpc.BusServicer):
+    """Three events, one dead letter."""
+
+    async def Queues(self, request: bus_pb2.QueuesRequest, context: Any) -> bus_pb2.QueuesResponse:
+        return bus_pb2.QueuesResponse()
+
+    async def DeadLetters(self, request: bus_pb2.DeadLettersRequest, context: Any) -> bus_pb2.DeadLettersResponse:
+        letter = bus_pb2.DeadLetter(queue="slc.sync", event_id="e-1", tries=5, reason="never", body='{"a": 1}')
+        broken = bus_pb2.DeadLetter(queue="slc.sync", event_id="e-2", body="{")
+        return bus_pb2.DeadLettersResponse(dead_letters=[letter, broken])
+
+    async def Replay(self, request: bus_pb2.ReplayRequest, context: Any) -> bus_pb2.ReplayResponse:
+        return bus_pb2.ReplayResponse(replayed=request.limit or 9)
+
+    async def Tail(self, request: bus_pb2.TailRequest, context: Any) -> AsyncIterator[bus_pb2.TailEvent]:
+        for number in range(3):
+            yield bus_pb2.TailEvent(event_id=f"e-{number}", type="ics.zone.created", body=f'{{"n": {number}}}')
+
+
+class Secret(secret_pb2_grpc.SecretServicer):
+    """Knows one code."""
+
+    access = "open"
+
+    def __init__(self) -> None:
+        self.asked: list[secret_pb2.SetSecretRequest] = []
+
+    async def Set(self, request: secret_pb2.SetSecretRequest, context: Any) -> secret_pb2.SetSecretResponse:
+        self.asked.append(request)
+        return secret_pb2.SetSecretResponse(ok=True)
+
+    async def Check(self, request: secret_pb2.CheckSecretRequest, context: Any) -> secret_pb2.CheckSecretResponse:
+        return secret_pb2.CheckSecretResponse(ok=request.code == SECRET)
+
+    async def check_secret(self, code: str, peer: str) -> SecretVerdict:
+        return SecretVerdict(ok=code == SECRET)
+
+
+class Operator:
+    """Runs command lines against one server that plays every service."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+        self.directory = Directory()
+        self.jobs = Jobs()
+        self.secret = Secret()
+        self._folder = folder
+        self._monkeypatch = monkeypatch
+        self._capture = capture
+        self.out = ""
+        self.err = ""
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator["Operator"]:
+        factories: list[Callable[[Any], tuple[Any, Any]]] = [
+            lambda _: (administration_pb2_grpc.add_AdministrationServicer_to_server, self.directory),
+            lambda _: (jobs_pb2_grpc.add_JobsServicer_to_server, self.jobs),
+            lambda _: (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
+            lambda _: (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
+            status,
+        ]
+        context = a_context(Channels({}), settings=a_settings())
+        server = RpcServer("127.0.0.1", 0, factories, context, verify=verify)
+        await server.start()
+        self._arrange(server.port)
+        try:
+            yield self
+        finally:
+            await server.stop(0)
+
+    def _arrange(self, port: int) -> None:
+        for peer in ("OPS", "GATEWAY", "ICS", "SLC"):
+            self._monkeypatch.setenv(f"STACK_{peer}_GRPC", f"127.0.0.1:{port}")
+        code = self._folder / "code"
+        code.write_text(SECRET + "\n")
+        self._monkeypatch.setenv("STACK_SECRET_FILE", str(code))
+        self._monkeypatch.chdir(self._folder)
+
+    async def run(self, *words: str) -> int:
+        """Run a command line; `out` and `err` hold what it printed."""
+        self._capture.readouterr()
+        status = await asyncio.to_thread(call, words)
+        self.out, self.err = self._capture.readouterr()
+        return status
+
+
+class Settings:
+    """What status reads of the settings."""
+
+    replica = "here-1"
+    build_id = "b42"
+    build_major = 1
+    build_minor = 2
+
+
+def a_settings() -> Settings:
+    return Settings()
