@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import ports, process
-from deploy.local.engines import debian
+from deploy.local.engines import debian, homebrew
 from deploy.local.engines.docker import DockerRabbit
 from deploy.local.engines.engine import STOP_SECONDS, Engine, Given, Kind, Say, Unavailable, first_available, quiet
 from deploy.local.process import Failed
@@ -22,6 +22,15 @@ START_SECONDS = 90.0
 EPMD_SECONDS = 10.0
 # The script in /usr/sbin changes user and folder; the one behind it does as it is told.
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+SYSTEM_FOLDERS = (
+    "/opt/homebrew/sbin",
+    "/opt/homebrew/bin",
+    "/usr/local/sbin",
+    "/usr/sbin",
+    "/sbin",
+    "/usr/bin",
+    "/bin",
+)
 # Schedulers that spin for work would take the CPU from the services on a small machine.
 ERLANG_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 CONFIG = """\
@@ -145,17 +154,23 @@ class Rabbit(Engine):
 
 
 class PackagedRabbit(Rabbit):
-    """The distribution's package, installed for the purpose and then run as any other on this machine."""
+    """The package of Debian, Ubuntu or Homebrew, installed for the purpose and then run as any other on this machine."""
 
     def install(self, say: Say) -> None:
         """Install the package where it is missing; nothing of it is started or enabled by that."""
-        if script() is None:
+        if script() is not None:
+            return
+        if shutil.which("apt-get"):
             debian.install("rabbitmq-server", say)
+        elif shutil.which("brew"):
+            homebrew.install("rabbitmq", say)
+        else:
+            raise Unavailable("no apt-get and no brew to install rabbitmq-server (or set AMQP_URL)")
 
 
 def search_path() -> str:
     """The search path, with the folders in which system programs lie."""
-    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
+    return os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
 
 
 def script() -> Path | None:

@@ -1,0 +1,25 @@
+"""A package of Homebrew. Installing one starts nothing: services of Homebrew run only when they are told to."""
+
+import subprocess
+
+from deploy.local.engines.engine import Say, Unavailable
+
+INSTALL_SECONDS = 900
+
+
+def install(package: str, say: Say) -> None:
+    """Install the package, or Unavailable where that cannot be done."""
+    say(f"installing {package} with Homebrew (once; its service is not started)")
+    try:
+        done = subprocess.run(
+            ["brew", "install", "--quiet", package],
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as cause:
+        raise Unavailable(f"brew install {package} took longer than {INSTALL_SECONDS} s") from cause
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["brew did not say why"])[-1]
+        raise Unavailable(f"{package} could not be installed: {reason}")
