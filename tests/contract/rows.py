@@ -45,10 +45,6 @@ class Row(NamedTuple):
     def response(self) -> dict[str, Field]:
         return fields_of(self.said.get("response"))
 
-    @property
-    def needs_revision(self) -> bool:
-        return self.said.get("revision") == "required"
-
 
 class Contract(NamedTuple):
     """One contract file."""

@@ -64,14 +64,18 @@ class Document:
 
 
 class Comparison:
-    """One service's document and its contract, held against each other."""
+    """One service's document and its contract, held against each other.
 
-    def __init__(self, document: Document, contract: Contract) -> None:
+    Of a request every limit is compared, for it is checked; of an answer the JSON types, and which fields may be null.
+    """
+
+    def __init__(self, document: Document, contract: Contract, *, answer: bool) -> None:
         self.document = document
         self.contract = contract
+        self.answer = answer
 
-    def of_object(self, where: str, schema: Any, wanted: Mapping[str, Field], *, nullable: bool) -> Iterator[str]:
-        """What an object lacks, has too much of, or says differently; `nullable`: optional fields may be null."""
+    def of_object(self, where: str, schema: Any, wanted: Mapping[str, Field]) -> Iterator[str]:
+        """What an object lacks, has too much of, or says differently."""
         properties = self.document.resolve(schema).get("properties", {})
         for name in sorted(set(wanted) - set(properties)):
             yield f"{where}: lacks {name}"
@@ -79,7 +83,7 @@ class Comparison:
             yield f"{where}: has {name}, which the contract lacks"
         for name in [name for name in wanted if name in properties]:
             inner, may_be_null = self.document.without_null(properties[name])
-            if nullable and may_be_null != wanted[name].optional:
+            if self.answer and may_be_null != wanted[name].optional:
                 yield f"{where}.{name}: {'may be' if may_be_null else 'is never'} null, unlike in the contract"
             yield from self.of_type(f"{where}.{name}", inner, wanted[name].type)
 
@@ -87,7 +91,7 @@ class Comparison:
         """Where a schema says something else than a contract type."""
         said = self.document.resolve(schema)
         if not isinstance(kind, str):
-            yield from self.of_object(where, schema, fields_of(kind), nullable=True)
+            yield from self.of_object(where, schema, fields_of(kind))
         elif kind in self.contract.objects:
             yield from self._of_named(where, schema, kind)
         elif (bounds := list_of(kind)) is not None:
@@ -97,44 +101,42 @@ class Comparison:
             if set(found) != set(words):
                 yield f"{where}: is one of {sorted(found)}, not of {sorted(words)}"
         else:
-            yield from _plain_differences(where, said, kind)
+            yield from self._of_plain(where, said, kind)
 
     def _of_named(self, where: str, schema: Any, kind: str) -> Iterator[str]:
         name = str(schema.get("$ref", "")).rpartition("/")[2] if isinstance(schema, Mapping) else ""
         if name != kind:
             yield f"{where}: is {name or 'nameless'}, not {kind}"
         wanted = self.contract.objects[kind]
-        yield from self.of_object(f"{where}({kind})", schema, wanted, nullable=not kind.endswith("Input"))
+        yield from self.of_object(f"{where}({kind})", schema, wanted)
 
     def _of_list(self, where: str, said: Mapping[str, Any], bounds: Bounds) -> Iterator[str]:
-        answered = bounds.inner in self.contract.objects and not bounds.inner.endswith("Input")
-        # How many an answer holds is a promise of ours; how many a request may, is checked.
-        limits = () if answered else (("minItems", bounds.least or None), ("maxItems", bounds.most))
-        yield from _limit_differences(where, said, "array", *limits)
+        limits = (("minItems", bounds.least or None), ("maxItems", bounds.most))
+        yield from self._of_json(where, said, "array", *limits)
         yield from self.of_type(f"{where}[]", said.get("items", {}), bounds.inner)
 
+    def _of_plain(self, where: str, said: Mapping[str, Any], kind: str) -> Iterator[str]:
+        if (bounds := int_of(kind)) is not None or kind in NUMBERS:
+            least, most = (bounds.least, bounds.most) if bounds else NUMBERS[kind]
+            # More than a page can hold counts as what it can.
+            most = None if where.endswith(".limit") else most
+            yield from self._of_json(where, said, "integer", ("minimum", least), ("maximum", most))
+        elif kind in TEXT_LIMITS:
+            least, most = TEXT_LIMITS[kind]
+            yield from self._of_json(where, said, "string", ("minLength", least), ("maxLength", most))
+        elif kind in PATTERNED:
+            yield from self._of_json(where, said, "string")
+            if not self.answer and "pattern" not in said:
+                yield f"{where}: has no pattern"
+        elif kind in JSON_TYPES:
+            yield from self._of_json(where, said, JSON_TYPES[kind])
 
-def _plain_differences(where: str, said: Mapping[str, Any], kind: str) -> Iterator[str]:
-    if (bounds := int_of(kind)) is not None or kind in NUMBERS:
-        least, most = (bounds.least, bounds.most) if bounds else NUMBERS[kind]
-        yield from _limit_differences(where, said, "integer", ("minimum", least), ("maximum", most))
-    elif kind in TEXT_LIMITS:
-        least, most = TEXT_LIMITS[kind]
-        yield from _limit_differences(where, said, "string", ("minLength", least), ("maxLength", most))
-    elif kind in PATTERNED:
-        yield from _limit_differences(where, said, "string")
-        if "pattern" not in said:
-            yield f"{where}: has no pattern"
-    elif kind in JSON_TYPES and said.get("type") != JSON_TYPES[kind]:
-        yield f"{where}: is {said.get('type')}, not {JSON_TYPES[kind]}"
-
-
-def _limit_differences(
-    where: str, said: Mapping[str, Any], kind: str, *limits: tuple[str, int | None]
-) -> Iterator[str]:
-    if said.get("type") != kind:
-        yield f"{where}: is {said.get('type')}, not {kind}"
-        return
-    for name, limit in limits:
-        if limit is not None and said.get(name) != limit:
-            yield f"{where}: {name} is {said.get(name)}, not {limit}"
+    def _of_json(
+        self, where: str, said: Mapping[str, Any], kind: str, *limits: tuple[str, int | None]
+    ) -> Iterator[str]:
+        if said.get("type") != kind:
+            yield f"{where}: is {said.get('type')}, not {kind}"
+            return
+        for name, limit in () if self.answer else limits:
+            if limit is not None and said.get(name) != limit:
+                yield f"{where}: {name} is {said.get(name)}, not {limit}"
