@@ -15,10 +15,12 @@ ORG_RETRY_SECONDS = 60
 
 
 class Window(Value, frozen=True, kw_only=True):
-    """A maintenance window that is active."""
+    """A maintenance window, active or to come."""
 
     maintenance_id: str
     expected_end_utc: Utc
+    start_utc: Utc = Utc("")
+    minutes: int = 0
 
 
 class Gate:
@@ -27,7 +29,13 @@ class Gate:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._window: Window | None = None
+        self._next: Window | None = None
         self._closed_orgs: frozenset[str] = frozenset()
+
+    @property
+    def next(self) -> Window | None:
+        """The window that is scheduled to start within a day, as far as it is known."""
+        return self._next
 
     @property
     def window(self) -> Window | None:
@@ -47,6 +55,10 @@ class Gate:
         """The window has ended; naming it keeps late news of an older one from opening a newer."""
         if maintenance_id is None or (self._window and self._window.maintenance_id == maintenance_id):
             self._window = None
+
+    def announce(self, window: Window | None) -> None:
+        """A window is scheduled next, or none is any more."""
+        self._next = window
 
     def close_orgs(self, orgcodes: frozenset[str]) -> None:
         """These orgs, and no others, are being emptied."""

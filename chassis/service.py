@@ -5,7 +5,7 @@ A feature is a package below the service's, whose modules have fixed names: `han
 Each is optional.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -32,7 +32,7 @@ class Service(Struct, frozen=True, kw_only=True):
     envelope     the answer envelope: standard, or VisualGrid's own
     dialect      the vocabulary of error tags
     gated        whether a maintenance window closes it (not OPS)
-    check        asked by readiness and stat beside the chassis' own checks: part -> is it up
+    check        asked by readiness and stat beside the chassis' own checks, with the settings: part -> is it up
     """
 
     name: str
@@ -45,7 +45,7 @@ class Service(Struct, frozen=True, kw_only=True):
     envelope: str = "standard"
     dialect: Dialect = "standard"
     gated: bool = True
-    check: Callable[..., Any] | None = None
+    check: Callable[[Any], Awaitable[Mapping[str, bool]]] | None = None
 
 
 class Parts(Struct, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ class BaseSettings(Struct, frozen=True, kw_only=True):
     page_key            seals page tokens; derived from `caller_key` where left empty
     *_grpc              the peers, each a tuple of `host:port`, one a replica
     replica             what this process is called among its like: holder of leases, name in log lines
+    grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     shutdown_seconds    how long work in flight may take once the process was told to stop
     """
 
@@ -73,6 +74,9 @@ class BaseSettings(Struct, frozen=True, kw_only=True):
     pmc_grpc: Addresses = ()
     slc_grpc: Addresses = ()
     visualgrid_grpc: Addresses = ()
+    grpc_tls_certificate: str = ""
+    grpc_tls_key: Secret = Secret("")
+    grpc_tls_authority: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     build_id: str = "dev"
     build_major: Annotated[int, Meta(ge=0)] = 0

@@ -5,8 +5,9 @@ read again with care (`problems.py`), which folds values into their canonical fo
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -46,6 +47,7 @@ _HEADER_KINDS: Mapping[str, Any] = {
     "secret_code": Token,
     "vg_token": Token,
 }
+_NEVER_IN_QUERY = {"secret_code", "vg_token"}
 QUERY_FIELDS_MAX = 100
 
 
@@ -63,7 +65,7 @@ class Decoder:
         own = endpoint.request or Request
         self._request = own
         self._has_request = endpoint.request is not None
-        self._wire = wire_struct(own, keyed=endpoint.access == "change" or endpoint.idempotent)
+        self._wire = wire_struct(own, with_key=keyed(endpoint), action=endpoint.action)
         self._type = inspect.type_info(self._wire)
         self._quick = msgspec.json.Decoder(self._wire).decode
         self._is_canonical = canonical_check(self._type)
@@ -97,6 +99,8 @@ class Decoder:
         except (ValueError, UnicodeDecodeError):
             raise _invalid([FieldProblem("query", "can't be read")]) from None
         values: dict[str, Any] = {}
+        for name in {name for name, _ in pairs} & _NEVER_IN_QUERY:
+            raise _invalid([FieldProblem(name, "is not taken from the query: addresses are logged on their way")])
         for name, value in pairs:
             if name in values:
                 known = values[name]
@@ -185,19 +189,27 @@ _HEADERS_KNOWN_MAX = 1024
 _CONTEXT = {*COMMON, "idempotency_key"} - {"session_guid", "api_key"}
 
 
-def wire_struct(own: type[Request], *, keyed: bool) -> type[Request]:
+def keyed(endpoint: Endpoint) -> bool:
+    """Whether the endpoint takes an idempotency key: whatever changes something does."""
+    return endpoint.access == "change" or endpoint.idempotent
+
+
+@cache
+def wire_struct(own: type[Request], *, with_key: bool, action: str = "", name: str = "") -> type[Request]:
     """The request struct with the common fields beside its own; what a header may give is never required in it."""
-    common = {**COMMON, "idempotency_key": IdempotencyKey} if keyed else dict(COMMON)
-    fields: list[tuple[str, Any, Any]] = [
-        (name, kind | None, None) for name, kind in common.items() if name not in own.__struct_fields__
+    common = {**COMMON, "idempotency_key": IdempotencyKey} if with_key else dict(COMMON)
+    fields: list[Any] = [
+        (each, kind | None, None) for each, kind in common.items() if each not in own.__struct_fields__
     ]
     fields += [
         (field.name, field.type | None, None)
         for field in msgspec.structs.fields(own)
         if field.name in FROM_HEADER and field.required
     ]
+    if action:
+        fields.append(("action", Literal[action]))
     wire: Any = msgspec.defstruct(
-        own.__name__, fields, bases=(own,), frozen=True, kw_only=True, forbid_unknown_fields=True
+        name or own.__name__, fields, bases=(own,), frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     return cast("type[Request]", wire)
 

@@ -58,13 +58,25 @@ log = get_logger("chassis.http")
 class _Visit:
     """One request on its way through; what is known of it so far goes into its stats, whatever becomes of it."""
 
-    __slots__ = ("call", "caller", "headers", "path", "query", "request_id", "started", "started_utc", "traceparent")
+    __slots__ = (
+        "call",
+        "caller",
+        "headers",
+        "path",
+        "peer",
+        "query",
+        "request_id",
+        "started",
+        "started_utc",
+        "traceparent",
+    )
 
     def __init__(self, headers: Mapping[str, str], target: str, clock: Clock) -> None:
         self.started = perf_counter()
         self.started_utc = clock.now()
         self.headers = headers
         self.path, _, self.query = target.partition("?")
+        self.peer = headers.get("x-forwarded-for")
         self.caller: Caller = ANONYMOUS
         self.call = "unknown"
         self.request_id = ""
@@ -91,7 +103,7 @@ class Dispatcher:
         self._methods: dict[str, list[str]] = {}
         keeper = Keeper(around.units)
         for endpoint in endpoints:
-            self._add(Route(endpoint, runner(endpoint, around, keeper)))
+            self._add(Route(endpoint, runner(endpoint, around, keeper), around.synonyms))
 
     @property
     def in_flight(self) -> int:
@@ -265,5 +277,5 @@ def _call_of(route: Route, visit: _Visit, decoded: Decoded) -> Call:
         cccode=cccode or caller.cccode,
         idempotency_key=key,
         traceparent=visit.traceparent,
-        peer=visit.headers.get("x-forwarded-for"),
+        peer=visit.peer,
     )

@@ -8,6 +8,7 @@ are kept: data, and refusals of 404 and 409.
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from hashlib import blake2b
+from typing import NamedTuple
 
 from chassis.caller import Call
 from chassis.clock import Utc, later, to_datetime
@@ -67,11 +68,12 @@ class Asked(Document, frozen=True, kw_only=True):
     request_hash: str
 
 
-Work = Callable[[Change], Awaitable[bytes]]
-"""A handler, wrapped so that it answers its data encoded."""
+class Work(NamedTuple):
+    """What is to be done once: the handler, the events it may emit, and how a refusal of it is encoded."""
 
-Explain = Callable[[Refusal], bytes]
-"""The error object of a refusal, encoded."""
+    do: Callable[[Change], Awaitable[bytes]]
+    emits: frozenset[str]
+    explain: Callable[[Refusal], bytes]
 
 
 class Keeper:
@@ -81,7 +83,7 @@ class Keeper:
         self._units = units
         self._running: set[str] = set()
 
-    async def run(self, call: Call, request: bytes, work: Work, explain: Explain) -> Reply:
+    async def run(self, call: Call, request: bytes, work: Work) -> Reply:
         """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
 
         Conflict where the key was used with another body, StillRunning while its first call has not ended in this
@@ -92,17 +94,17 @@ class Keeper:
             raise StillRunning("a call with this idempotency key is still running")
         self._running.add(asked.outcome_id)
         try:
-            return await self._run(call, asked, work, explain)
+            return await self._run(call, asked, work)
         finally:
             self._running.discard(asked.outcome_id)
 
-    async def _run(self, call: Call, asked: Asked, work: Work, explain: Explain) -> Reply:
+    async def _run(self, call: Call, asked: Asked, work: Work) -> Reply:
         async def once(change: Change) -> Reply:
             # Known together with what the handler reads: no round trip of its own.
             change.expect(want(IDEMPOTENCY, [asked.outcome_id]))
             refusal: Refusal | None = None
             try:
-                status, answer = 200, await work(change)
+                status, answer = 200, await work.do(change)
             except Refusal as refused:
                 status, answer, refusal = refused.status, b"", refused
             kept = await change.get(IDEMPOTENCY, asked.outcome_id)
@@ -113,7 +115,7 @@ class Keeper:
                 if status not in KEPT_STATUSES or getattr(refusal, "retryable", False):
                     raise refusal
                 change.discard()
-                answer = explain(refusal)
+                answer = work.explain(refusal)
             outcome = _outcome(call, asked, status, answer, change.now)
             await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
             return Reply(status=status, body=answer, refusal=refusal)
@@ -122,12 +124,12 @@ class Keeper:
             kept = await change.get(IDEMPOTENCY, asked.outcome_id)
             if kept is not None and kept.expires_utc > change.now:
                 return _replay(kept, asked)
-            outcome = _outcome(call, asked, late.status, explain(late), change.now)
+            outcome = _outcome(call, asked, late.status, work.explain(late), change.now)
             await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
-            return Reply(status=late.status, body=explain(late), refusal=late)
+            return Reply(status=late.status, body=work.explain(late), refusal=late)
 
         try:
-            return await self._units.change(call, once)
+            return await self._units.change(call, once, emits=work.emits)
         except Refusal as refused:
             if refused.status not in KEPT_STATUSES or refused.retryable or isinstance(refused, _OtherBody):
                 raise

@@ -3,7 +3,7 @@
 Everything that can be known before the first request is worked out here, once.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from chassis.errors import Forbidden, Unauthorized
 from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
-from chassis.http.idempotency import Keeper, Reply
+from chassis.http.idempotency import Keeper, Reply, Work
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Change, Units, View
 
@@ -43,11 +43,13 @@ class Pages(Protocol):
 class Around(Struct, frozen=True, kw_only=True):
     """What the HTTP side needs of the process around it.
 
+    synonyms    role word -> declared roles it stands for
     provided    what handlers may ask for, by type
     gate        None where maintenance never closes the service
     """
 
     service: str
+    synonyms: Mapping[str, Sequence[str]]
     envelope: Envelope
     build: Build
     caller_key: str
@@ -66,7 +68,7 @@ _NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
 class Route:
     """One endpoint of one running service."""
 
-    def __init__(self, endpoint: Endpoint, run: Run) -> None:
+    def __init__(self, endpoint: Endpoint, run: Run, synonyms: Mapping[str, Sequence[str]]) -> None:
         self.endpoint = endpoint
         self.call = endpoint.call
         self.method = endpoint.method
@@ -75,7 +77,8 @@ class Route:
         self.decoder = Decoder(endpoint)
         self.run = run
         self._roles = frozenset(endpoint.roles)
-        self._words = self._roles - _NO_ORG_ROLES
+        words = self._roles - _NO_ORG_ROLES
+        self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
 
     def admit(self, caller: Caller) -> None:
         """Let the caller pass, or raise Unauthorized or Forbidden."""
@@ -138,6 +141,8 @@ def _viewing(endpoint: Endpoint, units: Units) -> Run:
 
 
 def _changing(endpoint: Endpoint, units: Units, keeper: Keeper, envelope: Envelope) -> Run:
+    emits = frozenset(endpoint.emits)
+
     async def run(call: Call, body: Request | None) -> Reply:
         arguments = _arguments(endpoint, call, body)
         if call.idempotency_key is None or call.caller.orgcode is None:
@@ -145,12 +150,12 @@ def _changing(endpoint: Endpoint, units: Units, keeper: Keeper, envelope: Envelo
             async def work(change: Change) -> Any:
                 return await endpoint.handler(change=change, **arguments)
 
-            return Reply(status=200, body=encode(await units.change(call, work)))
+            return Reply(status=200, body=encode(await units.change(call, work, emits=emits)))
 
         async def encoded(change: Change) -> bytes:
             return encode(await endpoint.handler(change=change, **arguments))
 
         request = encode((body, call.facility, call.channel, call.cccode))
-        return await keeper.run(call, request, encoded, envelope.error)
+        return await keeper.run(call, request, Work(encoded, emits, envelope.error))
 
     return run

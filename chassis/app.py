@@ -1,0 +1,158 @@
+"""Puts a service to work: `run(ICS)` is the whole of a process.
+
+Start: settings, log, runtime (database, bus, gRPC, private port …), HTTP port, ready. Stop, on SIGTERM or SIGINT: not
+ready any more, no new calls, those in flight finished, jobs and consumers drained, relay flushed, everything closed.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from time import monotonic
+from typing import Any, Protocol
+
+import uvloop
+
+from chassis.caller import Call
+from chassis.clock import Clock
+from chassis.http.dispatch import Dispatcher
+from chassis.http.documents import Documents
+from chassis.http.envelope import build_of, envelope_of
+from chassis.http.route import Around
+from chassis.http.server import HttpServer
+from chassis.mongo.errors import UnfitServer, Unreachable
+from chassis.rpc.context import acting_for
+from chassis.runtime import Runtime
+from chassis.service import Service
+from chassis.settings import BaseSettings, SettingsError, load
+from chassis.telemetry import log as logs
+from chassis.telemetry.log import get_logger
+
+EXIT_SETTINGS = 2
+EXIT_START = 1
+CALL_SECONDS = 30.0
+"""What calls to other services on behalf of one request may take together."""
+
+log = get_logger("chassis.app")
+
+
+class Runnable(Protocol):
+    """What `main` runs: a service's application, or the gateway's."""
+
+    async def start(self) -> None:
+        """Come up; raise what stands in the way."""
+        ...
+
+    async def stop(self) -> None:
+        """Go down gracefully."""
+        ...
+
+
+class Application:
+    """A running service. In tests: `await application.start()`, ask its `http_port`, `await application.stop()`."""
+
+    def __init__(self, service: Service, settings: BaseSettings, clock: Clock | None = None) -> None:
+        self.service = service
+        self.settings = settings
+        self.runtime = Runtime(service, settings, clock)
+        self.http_port = 0
+        self._http: HttpServer | None = None
+
+    async def start(self) -> None:
+        """Bring every part up; from its return on, the service is ready."""
+        await self.runtime.start()
+        try:
+            dispatcher = self._dispatcher()
+            self._http = HttpServer(
+                self.settings.http_host, self.settings.http_port, dispatcher.handle, dispatcher.explain
+            )
+            self.http_port = await self._http.start()
+        except BaseException:
+            await self.runtime.stop()
+            raise
+        await self.runtime.serving(True)
+        log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
+
+    async def stop(self) -> None:
+        """Finish what is in flight and close, within the settings' `shutdown_seconds`."""
+        stop_by = monotonic() + self.settings.shutdown_seconds
+        await self.runtime.serving(False)
+        if self._http is not None:
+            await self._http.stop(self.settings.shutdown_seconds)
+        await self.runtime.stop(stop_by - monotonic())
+        log.info("stopped")
+
+    def _dispatcher(self) -> Dispatcher:
+        runtime, service = self.runtime, self.service
+        around = Around(
+            service=service.name,
+            synonyms=service.synonyms,
+            envelope=envelope_of(service, self.settings),
+            build=build_of(self.settings),
+            caller_key=self.settings.caller_key,
+            units=runtime.units,
+            gate=runtime.gate if service.gated else None,
+            clock=runtime.clock,
+            metrics=runtime.metrics,
+            provided=runtime.provided,
+            on_behalf=_on_behalf,
+            pages=Documents(service, runtime.parts, self.settings.build_id),
+        )
+        return Dispatcher(runtime.parts.endpoints, around)
+
+
+def _on_behalf(call: Call) -> AbstractContextManager[None]:
+    return acting_for(call, CALL_SECONDS)
+
+
+def run(service: Service) -> None:
+    """Be this service until told to stop; exits with 0, 2 for a setting that can't be used, 1 for a failed start."""
+    main(service, Application)
+
+
+def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
+    """Be what `make` makes of a service and its settings, until told to stop; see `run`."""
+    try:
+        settings = load(service.settings, os.environ)
+        logs.configure(settings.log_level, service=service.name, replica=settings.replica, build=settings.build_id)
+        uvloop.run(_live(make(service, settings)))
+    except SettingsError as failure:
+        _give_up(service, failure, EXIT_SETTINGS)
+    except (Unreachable, UnfitServer, OSError, RuntimeError, TypeError) as failure:
+        if logs.is_debugging():
+            raise
+        _give_up(service, failure, EXIT_START)
+
+
+async def _live(application: Runnable) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await _unless(told, application.start())
+    # What was made until now stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    await told.wait()
+    await application.stop()
+
+
+async def _unless(told: asyncio.Event, starting: Coroutine[Any, Any, None]) -> None:
+    """Start, unless told to stop before that is done."""
+    start, stop = asyncio.create_task(starting), asyncio.create_task(told.wait())
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if start.done():
+        start.result()
+    else:
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        sys.exit(0)
+
+
+def _give_up(service: Service, failure: Exception, code: int) -> None:
+    sys.stderr.write(f"{service.name}: {' '.join(str(failure).split())}\n")
+    sys.exit(code)

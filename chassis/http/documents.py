@@ -1,0 +1,95 @@
+"""A service's contract documents, made from its declarations when they are first asked for.
+
+    python -m chassis.http.documents services.ics.app:ICS openapi.yaml
+
+prints one without starting anything: `openapi`, `asyncapi` and `tools` as `.json` or `.yaml`, and `PROTOCOL.md`.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from chassis.http.route import Page
+from chassis.service import Parts, Service, collect
+
+_TYPES = {"json": "application/json", "yaml": "application/yaml", "md": "text/markdown; charset=utf-8"}
+
+
+class Documents:
+    """The documents of one service, by path: with and without its base path in front."""
+
+    def __init__(self, service: Service, parts: Parts, build_id: str) -> None:
+        self._service = service
+        self._parts = parts
+        self._build_id = build_id
+        self._made: dict[str, Page] = {}
+        self._names = self._paths()
+
+    def find(self, path: str) -> Page | None:
+        """The document at a path, if there is one."""
+        name = self._names.get(path)
+        if name is None:
+            return None
+        if name not in self._made:
+            self._made[name] = Page(_TYPES[name.rpartition(".")[2]], self.text(name))
+        return self._made[name]
+
+    def text(self, name: str) -> bytes:
+        """A document by name, `openapi.yaml`; KeyError where there is no such one."""
+        kind, _, form = name.partition(".")
+        if form == "md":
+            return self._protocol().encode()
+        return _written(self._makers()[kind](), form)
+
+    def _paths(self) -> dict[str, str]:
+        base = f"/{self._service.name}"
+        found: dict[str, str] = {}
+        for name in ("openapi.json", "openapi.yaml", "asyncapi.json", "asyncapi.yaml"):
+            found[f"/{name}"] = found[f"{base}/{name}"] = name
+        found[f"/mcp{base}/PROTOCOL.md"] = "PROTOCOL.md"
+        found[f"/mcp{base}/tools.json"] = "tools.json"
+        return found
+
+    def _makers(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        # Looked up late: a process that is never asked for its documents need not know how they are made.
+        from chassis.http.asyncapi import asyncapi  # noqa: PLC0415
+        from chassis.http.openapi import openapi  # noqa: PLC0415
+        from chassis.http.protocol import tools  # noqa: PLC0415
+
+        return {
+            "openapi": lambda: openapi(self._service, self._parts, self._build_id),
+            "asyncapi": lambda: asyncapi(self._service, self._parts, self._build_id),
+            "tools": lambda: tools(self._service, self._parts),
+        }
+
+    def _protocol(self) -> str:
+        from chassis.http.protocol import protocol  # noqa: PLC0415
+
+        return protocol(self._service, self._parts)
+
+
+def _written(document: dict[str, Any], form: str) -> bytes:
+    plain = msgspec.to_builtins(document)
+    if form == "json":
+        return msgspec.json.format(msgspec.json.encode(plain), indent=2)
+    import yaml  # noqa: PLC0415  10 MB that only this needs
+
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)).encode()
+
+
+def main(arguments: list[str]) -> int:
+    """Print a document of a service that is named `package.module:NAME`."""
+    if len(arguments) != 2 or ":" not in arguments[0]:
+        sys.stderr.write(__doc__ or "")
+        return 2
+    where, _, name = arguments[0].partition(":")
+    service: Service = getattr(import_module(where), name)
+    sys.stdout.buffer.write(Documents(service, collect(service), "dev").text(arguments[1]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The inventory agents read: what a service can be asked, as a page and as MCP tool descriptions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chassis.caller import AUTHENTICATED, SIGNED_IN
+from chassis.endpoint import Endpoint
+from chassis.http.openapi import full_path, request_struct
+from chassis.http.schemas import Schema, components, resolve
+from chassis.service import Parts, Service
+
+TOOLS_VERSION = "2025-06-18"
+"""The revision of the Model Context Protocol whose `tools/list` the descriptions follow."""
+
+
+def protocol(service: Service, parts: Parts) -> str:
+    """The PROTOCOL.md of a service."""
+    return "\n".join(_lines(service, parts)) + "\n"
+
+
+def _lines(service: Service, parts: Parts) -> Iterator[str]:
+    yield f"# {service.title or service.name.upper()}: what it can be asked"
+    yield ""
+    yield "Every call is JSON over HTTP with a session (`x-session-guid`) or an API key (`x-api-key`), within the"
+    yield "organisation of `x-orgcode`. What changes something takes an `idempotency_key`, and may then be repeated."
+    yield ""
+    yield "| call | request | roles | needs | revision | events |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for endpoint in parts.endpoints:
+        yield _row(service, endpoint)
+    yield ""
+    for endpoint in parts.endpoints:
+        yield f"## {endpoint.call}"
+        yield ""
+        yield f"`{endpoint.method} {full_path(service, endpoint)}`{_of_action(endpoint)}"
+        yield ""
+        yield endpoint.summary
+        if endpoint.description:
+            yield ""
+            yield endpoint.description
+        yield ""
+        yield from _fields(endpoint)
+        for reason, when in endpoint.refusals.items():
+            yield f"- refused with `{service.name}.{reason}`: {when}"
+        yield ""
+
+
+def _row(service: Service, endpoint: Endpoint) -> str:
+    cells = (
+        f"[{endpoint.call}](#{endpoint.call})",
+        f"`{endpoint.method} {full_path(service, endpoint)}`{_of_action(endpoint)}",
+        _roles(endpoint),
+        ", ".join(endpoint.needs) or "–",
+        "expected" if endpoint.revised else "–",
+        ", ".join(endpoint.emits) or "–",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _of_action(endpoint: Endpoint) -> str:
+    return f' with `"action": "{endpoint.action}"`' if endpoint.action else ""
+
+
+def _roles(endpoint: Endpoint) -> str:
+    words = {AUTHENTICATED: "any user session", SIGNED_IN: "any session or key"}
+    return ", ".join(words.get(role, role) for role in endpoint.roles) or "open"
+
+
+def _fields(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.request is None:
+        return
+    (shown,), named = components([endpoint.request])
+    schema = resolve(shown, named)
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        yield f"- `{name}`{'' if name in required else ' (optional)'}: {_kind(field)}"
+
+
+def _kind(schema: Schema) -> str:
+    """What a field holds, in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return " or ".join(f"`{word}`" for word in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_kind(each) for each in schema["anyOf"] if each.get("type") != "null")
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type") or "any")
+
+
+def tools(service: Service, parts: Parts) -> dict[str, Any]:
+    """What `tools/list` answers for a service: one tool a call, with the schemas of its input and output."""
+    return {
+        "protocolVersion": TOOLS_VERSION,
+        "tools": [_tool(service, endpoint) for endpoint in parts.endpoints],
+    }
+
+
+def _tool(service: Service, endpoint: Endpoint) -> dict[str, Any]:
+    reads = endpoint.access != "change"
+    return {
+        "name": endpoint.call,
+        "title": endpoint.summary.rstrip("."),
+        "description": "\n\n".join(filter(None, (endpoint.summary, endpoint.description))),
+        "inputSchema": _whole(request_struct(endpoint)),
+        "outputSchema": _whole(endpoint.answer),
+        "annotations": {"readOnlyHint": reads, "idempotentHint": reads, "openWorldHint": False},
+        "_meta": {"method": endpoint.method, "path": full_path(service, endpoint), "roles": list(endpoint.roles)},
+    }
+
+
+def _whole(struct: type[Any]) -> Schema:
+    """A struct's schema with all it refers to inside it."""
+    (shown,), named = components([struct])
+    own = dict(resolve(shown, named))
+    beside = {name: schema for name, schema in named.items() if name != shown.get("$ref", "").rpartition("/")[2]}
+    whole: Schema = _inner({**own, **({"$defs": beside} if beside else {})})
+    return whole
+
+
+def _inner(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: each.replace("#/components/schemas/", "#/$defs/") if name == "$ref" else _inner(each)
+            for name, each in value.items()
+        }
+    return [_inner(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,108 @@
+"""What is not counted where it happens: looked at every few seconds, and whenever the metrics are read."""
+
+import asyncio
+from collections.abc import Iterator
+from time import monotonic
+
+from prometheus_client import Counter
+
+from chassis.bus.desk import BusDesk
+from chassis.bus.link import BusDown
+from chassis.bus.relay import Relay
+from chassis.gate import Gate
+from chassis.jobs import JobRunner
+from chassis.mongo.client import Database
+from chassis.mongo.errors import DatabaseError
+from chassis.mongo.unit import MongoUnits
+from chassis.telemetry.log import get_logger
+from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.names import (
+    CONSUMED,
+    GATE_CLOSED,
+    JOB_RUNS,
+    POOL_IN_USE,
+    QUEUE_DEPTH,
+    RELAY_LAG_SECONDS,
+    RELAY_PENDING,
+    RELAY_PUBLISHED,
+)
+
+LOOK_EVERY_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 1.0
+"""Two looks closer together than this are one."""
+
+log = get_logger("chassis.observe")
+
+
+class Observer:
+    """Keeps the gauges of the engines' states, and the counters the engines count themselves."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        gate: Gate,
+        database: Database,
+        units: MongoUnits,
+        relay: Relay,
+        desk: BusDesk,
+        jobs: JobRunner,
+    ) -> None:
+        self._metrics = metrics
+        self._units = units
+        self._relay = relay
+        self._desk = desk
+        self._jobs = jobs
+        self._counted: dict[tuple[str, ...], int] = {}
+        self._looked = -LOOK_EVERY_SECONDS
+        self._runner: asyncio.Task[None] | None = None
+        metrics.gauge(GATE_CLOSED).set_function(lambda: not gate.open)
+        metrics.gauge(POOL_IN_USE).set_function(lambda: database.in_use)
+        metrics.before_each_look(self._count_all)
+
+    async def start(self) -> None:
+        """Begin to look."""
+        self._runner = asyncio.create_task(self._look_on(), name="observer")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Bring the gauges up to date; what can't be asked keeps its last value."""
+        if monotonic() - self._looked < LOOK_AGAIN_SECONDS:
+            return
+        self._looked = monotonic()
+        try:
+            backlog = await self._relay.backlog()
+            self._metrics.gauge(RELAY_PENDING).set(backlog.pending)
+            self._metrics.gauge(RELAY_LAG_SECONDS).set(backlog.lag_seconds)
+            for queue in await self._desk.queues():
+                self._metrics.gauge(QUEUE_DEPTH).labels(queue.queue).set(queue.depth.ready + queue.depth.waiting)
+        except (DatabaseError, BusDown) as failure:
+            log.debug("a look at the queues failed", problem=repr(failure))
+
+    async def _look_on(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _count_all(self) -> None:
+        """Take over what the engines have counted since the last time."""
+        for counter, labels, total in self._totals():
+            key = (str(counter), *labels)
+            grown = total - self._counted.get(key, 0)
+            self._counted[key] = total
+            if grown > 0:
+                (counter.labels(*labels) if labels else counter).inc(grown)
+
+    def _totals(self) -> Iterator[tuple[Counter, tuple[str, ...], int]]:
+        metrics = self._metrics
+        yield metrics.counter(RELAY_PUBLISHED), (), self._relay.stats.published
+        for consumer in self._desk.stats:
+            for outcome in ("handled", "repeated", "later", "never"):
+                yield metrics.counter(CONSUMED), (consumer.consumer, outcome), getattr(consumer, outcome)
+        for job in self._jobs.stats:
+            yield metrics.counter(JOB_RUNS), (job.name, "done"), job.runs - job.failures
+            yield metrics.counter(JOB_RUNS), (job.name, "failed"), job.failures

@@ -1,0 +1,143 @@
+"""Keeps the maintenance gate told: by events as they happen, and by asking OPS every few seconds.
+
+Whatever can't be reached, the gate is open: OPS, its database or the broker being down must not stop the others.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.bus.link import Bus
+from chassis.bus.listener import Listener
+from chassis.clock import Clock, Utc
+from chassis.errors import Refusal
+from chassis.gate import Gate, Window
+from chassis.rpc.client import Channels
+from chassis.telemetry.log import get_logger
+from retailstack.ops.v1.maintenance_pb2 import GetMaintenanceStateRequest, MaintenanceWindow
+from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
+
+EVENTS = ("ops.maintenance.*",)
+ASK_EVERY_SECONDS = 2.0
+ASK_SECONDS = 1.0
+FAILURES_UNTIL_OPEN = 2
+"""So many questions in a row without an answer open a closed gate."""
+
+log = get_logger("chassis.watch")
+
+
+class _Told(Struct, frozen=True):
+    """What of a maintenance record the gate needs."""
+
+    maintenance_id: str
+    state: str
+    scheduled_start_utc: Utc
+    duration_minutes: int
+    expected_end_utc: Utc
+
+
+class GateWatch:
+    """Keeps one process's gate told."""
+
+    def __init__(self, gate: Gate, bus: Bus, channels: Channels, clock: Clock) -> None:
+        self._gate = gate
+        self._channels = channels
+        self._listener = Listener(bus, EVENTS, clock, name="gate")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failures = 0
+        self._heard = 0
+
+    async def start(self) -> None:
+        """Begin to listen and to ask."""
+        await self._listener.start()
+        self._tasks = [
+            asyncio.create_task(self._hear(), name="gate events"),
+            asyncio.create_task(self._ask_on(), name="gate questions"),
+        ]
+
+    async def stop(self) -> None:
+        """Listen and ask no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.stop()
+
+    async def ask(self) -> None:
+        """Ask OPS once, and set the gate accordingly."""
+        if "ops" not in self._channels.addresses:
+            return
+        heard = self._heard
+        try:
+            stub = MaintenanceStub(self._channels.channel("ops"))
+            state = await stub.GetState(GetMaintenanceStateRequest(), timeout=ASK_SECONDS)
+        except Refusal as refusal:
+            self._failures += 1
+            if self._failures >= FAILURES_UNTIL_OPEN and not self._gate.open:
+                log.warning("the gate opens: OPS can't be asked", problem=refusal.message)
+                self._gate.reopen()
+            return
+        self._failures = 0
+        if heard != self._heard:
+            return  # An event overtook the answer, and is newer.
+        self._gate.announce(_window(state.next) if state.HasField("next") else None)
+        if state.active and state.HasField("window"):
+            self._close(_window(state.window))
+        else:
+            self._reopen(None)
+
+    async def _ask_on(self) -> None:
+        while True:
+            try:
+                await self.ask()
+            except Exception:
+                log.exception("asking OPS for the gate's state failed")
+            await asyncio.sleep(ASK_EVERY_SECONDS)
+
+    async def _hear(self) -> None:
+        async for event in self._listener:
+            self._heard += 1
+            try:
+                self._take(event.type.rpartition(".")[2], event.data)
+            except Exception:
+                log.exception("a maintenance event can't be understood", event_id=event.event_id)
+
+    def _take(self, what: str, data: dict[str, Any]) -> None:
+        told = msgspec.convert(data["maintenance"], _Told)
+        window = Window(
+            maintenance_id=told.maintenance_id,
+            expected_end_utc=told.expected_end_utc,
+            start_utc=told.scheduled_start_utc,
+            minutes=told.duration_minutes,
+        )
+        if what == "started" or (what == "updated" and told.state == "active"):
+            self._close(window)
+        elif what == "ended":
+            self._reopen(told.maintenance_id)
+        elif (
+            what == "cancelled"
+            and self._gate.next is not None
+            and self._gate.next.maintenance_id == told.maintenance_id
+        ):
+            self._gate.announce(None)
+
+    def _close(self, window: Window) -> None:
+        if self._gate.open:
+            log.info("the gate closes: a maintenance window began", maintenance_id=window.maintenance_id)
+        self._gate.close(window)
+
+    def _reopen(self, maintenance_id: str | None) -> None:
+        was_open = self._gate.open
+        self._gate.reopen(maintenance_id)
+        if self._gate.open and not was_open:
+            log.info("the gate opens: the maintenance window ended")
+
+
+def _window(said: MaintenanceWindow) -> Window:
+    return Window(
+        maintenance_id=said.maintenance_id,
+        expected_end_utc=Utc(said.expected_end_utc),
+        start_utc=Utc(said.scheduled_start_utc),
+        minutes=said.duration_minutes,
+    )

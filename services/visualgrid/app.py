@@ -1,0 +1,15 @@
+"""VisualGrid: every record of the stack as a graph, for its operators' eyes. It reads, and never writes."""
+
+from chassis.service import Service
+from services.visualgrid.settings import VisualGridSettings
+
+VISUALGRID = Service(
+    name="visualgrid",
+    title="VisualGrid",
+    settings=VisualGridSettings,
+    package="services.visualgrid",
+    features=["ping"],
+    roles={},
+    envelope="visualgrid",
+    dialect="catalogue",
+)
