@@ -38,7 +38,10 @@ R = TypeVar("R", bound=Document)
 
 
 class Index(Struct, frozen=True):
-    """One index: its fields in order (without the org, which comes first by itself), and what it promises."""
+    """One index: its fields in order (without the org, which comes first by itself), and what it promises.
+
+    `every_org` leaves the org out: for what a sweep over all orgs asks, or for a key that is unique among all of them.
+    """
 
     fields: tuple[str, ...]
     name: str
@@ -46,6 +49,7 @@ class Index(Struct, frozen=True):
     refusal: str = ""
     where: Mapping[str, Any] | None = None
     expire_after_seconds: int | None = None
+    every_org: bool = False
 
 
 class Edge(Struct, frozen=True):
@@ -58,15 +62,22 @@ class Edge(Struct, frozen=True):
     cardinality: Literal["one", "many"] = "one"
 
 
-def index(*fields: str, name: str = "", where: Mapping[str, Any] | None = None) -> Index:
-    """An index over these fields; `where` makes it partial."""
-    return Index(fields=fields, name=name or "_".join(fields).replace(".", "_"), where=where)
+def index(*fields: str, name: str = "", where: Mapping[str, Any] | None = None, every_org: bool = False) -> Index:
+    """An index over these fields; `where` (field -> value) makes it partial. The id follows as its last field."""
+    return Index(fields=fields, name=name or "_".join(fields).replace(".", "_"), where=where, every_org=every_org)
 
 
-def unique(*fields: str, refusal: str, name: str = "", where: Mapping[str, Any] | None = None) -> Index:
+def unique(
+    *fields: str, refusal: str, name: str = "", where: Mapping[str, Any] | None = None, every_org: bool = False
+) -> Index:
     """An index that lets a combination of values exist once; `refusal` is what a second one is told."""
     return Index(
-        fields=fields, name=name or "_".join(fields).replace(".", "_"), unique=True, refusal=refusal, where=where
+        fields=fields,
+        name=name or "_".join(fields).replace(".", "_"),
+        unique=True,
+        refusal=refusal,
+        where=where,
+        every_org=every_org,
     )
 
 
@@ -75,9 +86,7 @@ def expiring(field: str, after_seconds: int = 0) -> Index:
     return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
 
 
-def edge(
-    name: str, *, to: str, by: str, service: str = "", cardinality: Literal["one", "many"] = "one"
-) -> Edge:
+def edge(name: str, *, to: str, by: str, service: str = "", cardinality: Literal["one", "many"] = "one") -> Edge:
     """An edge `name` to the entity `to` (of another service, if named) by the field `by` of this record."""
     return Edge(name=name, to=to, by=by, service=service, cardinality=cardinality)
 
@@ -99,6 +108,7 @@ class Entity(Generic[R]):
     history     whether a change without an event of its own is logged for history
     technical   True keeps it out of the graph (leases, inbox, idempotency)
     label       the field a person knows it by; the id where none is given
+    kind        tells entities that share a collection apart: stored in the field `kind`; one without reads them all
     """
 
     def __init__(
@@ -118,6 +128,7 @@ class Entity(Generic[R]):
         history: bool = True,
         technical: bool = False,
         label: str = "",
+        kind: str = "",
     ) -> None:
         self.name = name
         self.struct = struct
@@ -133,6 +144,7 @@ class Entity(Generic[R]):
         self.history = history
         self.technical = technical
         self.label = label or id
+        self.kind = kind
         self.versioned = issubclass(struct, Record)
 
     def id_of(self, record: R) -> str:
@@ -147,13 +159,21 @@ class Entity(Generic[R]):
         raise KeyError(f"{self.name} declares no index {name!r}")
 
     def fields_of(self, which: Index) -> tuple[str, ...]:
-        """An index's fields as they are in the database: with the org in front where the entity belongs to one."""
-        return ("orgcode", *which.fields) if self.org_scoped and not which.expire_after_seconds else which.fields
+        """An index's fields as they are in the database: the org in front where the entity belongs to one, and the id
+        at the end of those that are not unique, so that every order they give is a whole one."""
+        fields = tuple("_id" if field == self.id else field for field in which.fields)
+        if which.expire_after_seconds is not None:
+            return fields
+        if self.org_scoped and not which.every_org and "orgcode" not in fields:
+            fields = ("orgcode", *fields)
+        return fields if which.unique or "_id" in fields else (*fields, "_id")
 
     def to_document(self, record: R) -> dict[str, Any]:
         """The record as it is stored, derived fields included."""
         document: dict[str, Any] = msgspec.to_builtins(record)
         document["_id"] = document.pop(self.id)
+        if self.kind:
+            document["kind"] = self.kind
         for field, derive in self.derived.items():
             document[field] = derive(record)
         return document

@@ -4,7 +4,7 @@ A handler that is given one of these is driven by the engine, together with othe
 may be run more than once. Inside it nothing else may be awaited, and nothing outside it may be touched.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.entity import Document, Entity, Value
+from chassis.page import Page, Paged
 
 R = TypeVar("R", bound=Document)
 T = TypeVar("T")
@@ -110,11 +111,30 @@ class View(Protocol):
         order: Sequence[str] = (),
         limit: int = 1000,
         after: Sequence[Any] | None = None,
+        rest: Where | None = None,
     ) -> list[R]:
-        """Records by a declared index: equal fields first, then at most one range or the order's fields.
+        """Records by a declared index: equal fields first, then the order's fields, then at most one range.
 
-        `order` names fields, `-field` downwards; ties are broken by id. `after` is the order's values (and the id) of
-        the record to go on behind. A shape that no declared index serves raises `UnservedQuery`.
+        `order` names fields, all upwards or all downwards (`-field`); ties are broken by id; without it they come in
+        the index's own order. `after` is the order's values and the id of the record to go on behind. `rest` asks for
+        more than the index knows: everything that `where` names is read then, so `where` must be selective. A shape
+        that no declared index serves raises `UnservedQuery`.
+        """
+        ...
+
+    async def page(
+        self,
+        entity: Entity[R],
+        where: Where,
+        *,
+        page: Paged,
+        order: Sequence[str] = (),
+        rest: Where | None = None,
+    ) -> Page[R]:
+        """One page of what `find` would give, newest id first unless `order` says otherwise.
+
+        `page` is whatever has `limit` and `next_token`: a request body will do. The order's fields are never null. A
+        token that was altered, or made with other filters, is `Invalid`.
         """
         ...
 
@@ -162,8 +182,12 @@ class Units(Protocol):
         """Run a reading handler."""
         ...
 
-    async def change(self, call: Call, handler: Callable[[Change], Awaitable[T]]) -> T:
+    async def change(
+        self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None
+    ) -> T:
         """Run a writing handler, and answer once what it did is committed and journalled.
+
+        `emits` names the event types it may emit; any other is a defect. None lets it emit all.
 
         A call with an idempotency key is not special here; see `chassis/http/idempotency.py`.
         """
@@ -172,3 +196,11 @@ class Units(Protocol):
 
 class UnservedQuery(Exception):
     """A query that no declared index serves: a defect of the code that asks, found by the first test that runs it."""
+
+
+class HeldUp(Exception):
+    """A handler awaited something other than data inside a View or Change: a defect, because others wait behind it."""
+
+
+class Undeclared(Exception):
+    """An event that the endpoint's declaration does not name: a defect of one of the two."""

@@ -1,0 +1,213 @@
+"""The way to the database: Motor, or PyMongo's own asyncio API, behind one face.
+
+This file, `collection.py`, `transaction.py` and `errors.py` are all that knows the driver. Every operation waits for
+admission, first come, first served, because the driver's own queue for connections is unfair.
+"""
+
+import asyncio
+import inspect
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from bson.int64 import Int64
+from pymongo import AsyncMongoClient
+from pymongo.errors import InvalidOperation, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.uri_parser import parse_uri
+
+from chassis.mongo.collection import MAJORITY, Collection, Document
+from chassis.mongo.errors import UnfitServer, Unreachable, translated
+from chassis.mongo.transaction import Transaction
+
+Driver = Literal["motor", "pymongo"]
+VERSION_MIN = (7, 0)
+EMBEDDED_SET_NAME = "secantus"
+ADMITTED = 24
+"""Operations on their way at a time; the pool is larger, so that none of them ever waits for a connection."""
+
+POOL_MAX = 64
+WAIT_SECONDS = 3.0
+"""How long the driver looks for a server before the call is refused."""
+
+COMMIT_SECONDS = 10.0
+SOCKET_SECONDS = 30.0
+SESSION_IDLE_SECONDS = 60.0
+_SNAPSHOT = ReadConcern("snapshot")
+
+
+class Database:
+    """One database of one server, by whichever driver."""
+
+    def __init__(self, client: Any, name: str, driver: Driver, embedded: bool, admitted: int) -> None:
+        self.name = name
+        self.driver = driver
+        self.embedded = embedded
+        self.admitted = admitted
+        self.in_use = 0
+        self._client = client
+        self.raw = client[name]
+        self._gate = asyncio.Semaphore(admitted)
+        self._sessions: deque[tuple[Any, float]] = deque()
+        self._collections: dict[str, Collection] = {}
+
+    @classmethod
+    async def connect(
+        cls,
+        uri: str,
+        name: str,
+        driver: Driver = "motor",
+        embedded: bool | None = None,
+        *,
+        admitted: int = ADMITTED,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> "Database":
+        """Connect, and make sure of the server: Unreachable when none answers, UnfitServer when it is too old.
+
+        `embedded` says whether it is the embedded engine, whose planner needs its queries put differently; None looks.
+        """
+        client = _client(uri, driver, wait_seconds)
+        try:
+            hello = await client.admin.command("hello")
+            version = (await client.admin.command("buildInfo"))["versionArray"]
+        except PyMongoError as cause:
+            await _settled(client.close())
+            raise Unreachable(f"no MongoDB answers: {cause}") from cause
+        if tuple(version[:2]) < VERSION_MIN:
+            await _settled(client.close())
+            found, wanted = ".".join(map(str, version[:3])), ".".join(map(str, VERSION_MIN))
+            raise UnfitServer(f"the database is MongoDB {found}; {wanted} or newer is needed")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            await _settled(client.close())
+            raise UnfitServer("the database is a lone server; transactions need a replica set")
+        if embedded is None:
+            embedded = hello.get("setName") == EMBEDDED_SET_NAME
+        return cls(client, name, driver, embedded, admitted)
+
+    @property
+    def waiting(self) -> int:
+        """Operations that wait for admission."""
+        return len(self._gate._waiters or ())  # asyncio tells it no other way
+
+    def collection(self, name: str) -> "Collection":
+        """A collection by name."""
+        found = self._collections.get(name)
+        if found is None:
+            found = self._collections[name] = Collection(self, name)
+        return found
+
+    async def command(self, command: Mapping[str, Any]) -> Document:
+        """Run a database command outside a transaction."""
+        async with self.admission(), self.session() as session:
+            try:
+                reply: Document = await self.raw.command(dict(command), session=session)
+            except PyMongoError as cause:
+                raise translated(cause) from cause
+            return reply
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction: snapshot reads, majority and journalled writes, on the primary; void unless committed."""
+        async with self.admission(), self.session() as session:
+            started = session.start_transaction(
+                read_concern=_SNAPSHOT,
+                write_concern=MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+                max_commit_time_ms=int(COMMIT_SECONDS * 1000),
+            )
+            if inspect.isawaitable(started):
+                await started
+            transaction = Transaction(session)
+            try:
+                yield transaction
+            finally:
+                await transaction.abort()
+
+    async def ping(self) -> None:
+        """Ask whether the server answers; Unreachable when it does not."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError as cause:
+            raise Unreachable(str(cause)) from cause
+
+    async def drop(self) -> None:
+        """Drop the whole database."""
+        await self._client.drop_database(self.name)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        while self._sessions:
+            session, _ = self._sessions.pop()
+            await _ended(session)
+        await _settled(self._client.close())
+
+    @asynccontextmanager
+    async def admission(self) -> AsyncIterator[None]:
+        async with self._gate:
+            self.in_use += 1
+            try:
+                yield
+            finally:
+                self.in_use -= 1
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """A server session of our own pool: one that has lain idle, or met an error, is not used again."""
+        session = None
+        while self._sessions and session is None:
+            candidate, used = self._sessions.pop()
+            if time.monotonic() - used < SESSION_IDLE_SECONDS:
+                session = candidate
+            else:
+                await _ended(candidate)
+        if session is None:
+            started = self._client.start_session(causal_consistency=False)
+            session = await started if inspect.isawaitable(started) else started
+        try:
+            yield session
+        except BaseException:
+            await _ended(session)
+            raise
+        self._sessions.append((session, time.monotonic()))
+
+
+def _client(uri: str, driver: Driver, wait_seconds: float) -> Any:
+    options: dict[str, Any] = {
+        "serverSelectionTimeoutMS": int(wait_seconds * 1000),
+        "connectTimeoutMS": int(wait_seconds * 1000),
+        "socketTimeoutMS": int(SOCKET_SECONDS * 1000),
+        "maxPoolSize": POOL_MAX,
+        "w": "majority",
+        "journal": True,
+    }
+    given = {name.lower() for name in parse_uri(uri)["options"]}
+    options = {name: value for name, value in options.items() if name.lower() not in given}
+    if driver == "motor":
+        from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415  only who asks for it pays for it
+
+        return AsyncIOMotorClient(uri, io_loop=asyncio.get_running_loop(), **options)
+    return AsyncMongoClient[Document](uri, **options)
+
+
+async def _settled(value: Any) -> Any:
+    """The value, awaited where the driver at hand wants that."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _ended(session: Any) -> None:
+    try:
+        await session.end_session()
+    except (PyMongoError, InvalidOperation):
+        return
+
+
+def unwrapped(value: Any) -> Any:
+    """A value without the driver's own number type, which nobody else can encode; needed where any JSON may be held."""
+    if isinstance(value, dict):
+        return {name: unwrapped(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [unwrapped(part) for part in value]
+    return int(value) if isinstance(value, Int64) else value

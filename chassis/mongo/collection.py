@@ -1,0 +1,242 @@
+"""A collection, as thin as can be over the driver.
+
+Reads and the writes of transactions go as plain database commands: one round trip, and no work per document on our
+side, which is what makes a batch cheap.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from chassis.mongo.errors import Transient, judge, translated
+from chassis.mongo.shapes import RECORDER
+from chassis.mongo.transaction import Transaction
+
+Document = dict[str, Any]
+Sort = Sequence[tuple[str, int]]
+
+MAJORITY = WriteConcern("majority", j=True)
+BATCH_DOCUMENTS = 10_000
+EXISTS_CODE = 48
+ABSENT_CODE = 26
+
+
+class Link(Protocol):
+    """What a collection needs of its database."""
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own database."""
+        ...
+
+    def admission(self) -> AbstractAsyncContextManager[None]:
+        """Wait for one's turn."""
+        ...
+
+    def session(self) -> AbstractAsyncContextManager[Any]:
+        """A session nobody else uses meanwhile."""
+        ...
+
+    async def command(self, command: Mapping[str, Any]) -> Document:
+        """Run a command outside a transaction."""
+        ...
+
+
+class Collection:
+    """A collection. Its operations may be part of a transaction; alone they are majority and journalled."""
+
+    def __init__(self, link: Link, name: str) -> None:
+        self.name = name
+        self._link = link
+        self._raw = link.raw.get_collection(name, write_concern=MAJORITY)
+
+    async def find(
+        self,
+        where: Mapping[str, Any],
+        *,
+        projection: Mapping[str, Any] | None = None,
+        sort: Sort = (),
+        limit: int = 0,
+        session: Transaction | None = None,
+    ) -> list[Document]:
+        """Documents that match; all of them unless `limit` says how many."""
+        if RECORDER.on:
+            RECORDER.note(self.name, where, sort)
+        command: Document = {"find": self.name, "filter": where}
+        if projection is not None:
+            command["projection"] = projection
+        if sort:
+            command["sort"] = dict(sort)
+        if limit:
+            command["limit"] = limit
+        command["batchSize"] = min(limit, BATCH_DOCUMENTS) if limit else BATCH_DOCUMENTS
+        return await self._read(command, session)
+
+    async def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, session: Transaction | None = None
+    ) -> list[Document]:
+        """What a pipeline gives."""
+        if RECORDER.on:
+            matched: Mapping[str, Any] = next((stage["$match"] for stage in pipeline[:1] if "$match" in stage), {})
+            sort: Mapping[str, int] = next((stage["$sort"] for stage in pipeline if "$sort" in stage), {})
+            RECORDER.note(self.name, matched, tuple(sort.items()))
+        command = {"aggregate": self.name, "pipeline": list(pipeline), "cursor": {"batchSize": BATCH_DOCUMENTS}}
+        return await self._read(command, session)
+
+    async def count(self, where: Mapping[str, Any]) -> int:
+        """How many match; costs as much as reading their index entries."""
+        found = await self.aggregate([{"$match": where}, {"$count": "n"}])
+        return int(found[0]["n"]) if found else 0
+
+    async def insert_many(
+        self, documents: Sequence[Document], *, ordered: bool = False, session: Transaction | None = None
+    ) -> None:
+        """Insert these; Duplicate when a unique index has one of them already."""
+        await self._write("insert", "documents", documents, session, ordered=ordered)
+
+    async def replace_many(self, documents: Sequence[Document], *, session: Transaction | None = None) -> None:
+        """Put each of these in the place of the one with its id."""
+        updates = [{"q": {"_id": document["_id"]}, "u": document} for document in documents]
+        await self._write("update", "updates", updates, session, ordered=False)
+
+    async def remove_many(self, ids: Sequence[Any], *, session: Transaction | None = None) -> None:
+        """Delete those with these ids."""
+        deletes = [{"q": {"_id": key}, "limit": 1} for key in ids]
+        await self._write("delete", "deletes", deletes, session, ordered=False)
+
+    async def update_one(
+        self, where: Mapping[str, Any], update: Any, *, upsert: bool = False, session: Transaction | None = None
+    ) -> tuple[int, int]:
+        """Change one that matches: how many matched, how many were changed (or inserted)."""
+        self._noted(where)
+        async with self._alone(session) as raw:
+            done = await self._raw.update_one(where, update, upsert=upsert, session=raw)
+            return done.matched_count, done.modified_count + (done.upserted_id is not None)
+
+    async def update_many(
+        self, where: Mapping[str, Any], update: Any, *, session: Transaction | None = None
+    ) -> tuple[int, int]:
+        """Change all that match: how many matched, how many were changed."""
+        self._noted(where)
+        async with self._alone(session) as raw:
+            done = await self._raw.update_many(where, update, session=raw)
+            return done.matched_count, done.modified_count
+
+    async def delete_many(self, where: Mapping[str, Any], *, session: Transaction | None = None) -> int:
+        """Delete all that match, and say how many there were."""
+        self._noted(where)
+        async with self._alone(session) as raw:
+            return int((await self._raw.delete_many(where, session=raw)).deleted_count)
+
+    async def bulk_write(self, requests: Sequence[Any], *, session: Transaction | None = None) -> None:
+        """The driver's own mixed bulk, unordered."""
+        async with self._alone(session) as raw:
+            await self._raw.bulk_write(requests, ordered=False, session=raw)
+
+    async def create(self) -> None:
+        """Make the collection, if there is none yet."""
+        try:
+            await self._link.raw.command({"create": self.name})
+        except OperationFailure as cause:
+            if cause.code != EXISTS_CODE:
+                raise
+
+    async def create_indexes(self, indexes: Sequence[Mapping[str, Any]]) -> None:
+        """Make these indexes, given as the server's `createIndexes` takes them; those there already stay."""
+        if indexes:
+            await self._link.raw.command({"createIndexes": self.name, "indexes": list(indexes)})
+
+    async def indexes(self) -> list[Document]:
+        """The indexes there are; none where there is no collection."""
+        try:
+            reply = await self._link.raw.command({"listIndexes": self.name, "cursor": {"batchSize": 1000}})
+        except OperationFailure as cause:
+            if cause.code == ABSENT_CODE:
+                return []
+            raise
+        return list(reply["cursor"]["firstBatch"])
+
+    async def drop_index(self, name: str) -> None:
+        """Drop an index by name."""
+        await self._link.raw.command({"dropIndexes": self.name, "index": name})
+
+    async def drop(self) -> None:
+        """Drop the collection."""
+        async with self._alone(None):
+            await self._raw.drop()
+
+    async def explain(self, command: Mapping[str, Any]) -> Document:
+        """The server's plan for a find or aggregate command on this collection."""
+        plan: Document = await self._link.raw.command({"explain": dict(command), "verbosity": "queryPlanner"})
+        return plan
+
+    def _noted(self, where: Mapping[str, Any]) -> None:
+        if RECORDER.on:
+            RECORDER.note(self.name, where)
+
+    async def _read(self, command: Document, within: Transaction | None) -> list[Document]:
+        if within is not None:
+            return await _drained(self._link, command, within.session)
+        command["readConcern"] = {"level": "majority"}
+        async with self._link.admission():
+            try:
+                async with self._link.session() as session:
+                    return await _drained(self._link, dict(command), session)
+            except Transient:
+                # A connection that broke: reading again is harmless.
+                async with self._link.session() as session:
+                    return await _drained(self._link, command, session)
+
+    async def _write(
+        self, verb: str, field: str, items: Sequence[Any], within: Transaction | None, *, ordered: bool
+    ) -> None:
+        if not items:
+            return
+        command: Document = {verb: self.name, "ordered": ordered, field: items}
+        try:
+            if within is not None:
+                reply = await self._link.raw.command(command, session=within.session)
+            else:
+                command["writeConcern"] = {"w": "majority", "j": True}
+                reply = await self._link.command(command)
+        except DocumentTooLarge:
+            if len(items) == 1:
+                raise
+            middle = len(items) // 2
+            await self._write(verb, field, items[:middle], within, ordered=ordered)
+            await self._write(verb, field, items[middle:], within, ordered=ordered)
+            return
+        except PyMongoError as cause:
+            raise translated(cause) from cause
+        judge(reply)
+
+    @asynccontextmanager
+    async def _alone(self, within: Transaction | None) -> AsyncIterator[Any]:
+        """Admission for an operation of its own; one within a transaction has been admitted with it."""
+        try:
+            if within is not None:
+                yield within.session
+            else:
+                async with self._link.admission():
+                    yield None
+        except PyMongoError as cause:
+            raise translated(cause) from cause
+
+
+async def _drained(link: Link, command: Document, session: Any) -> list[Document]:
+    """All documents of a cursor; nearly always the first reply has them."""
+    run = link.raw.command
+    collection = command.get("find") or command["aggregate"]
+    try:
+        cursor = (await run(command, session=session))["cursor"]
+        documents: list[Document] = cursor["firstBatch"]
+        while cursor["id"]:
+            more = {"getMore": cursor["id"], "collection": collection, "batchSize": BATCH_DOCUMENTS}
+            cursor = (await run(more, session=session))["cursor"]
+            documents.extend(cursor["nextBatch"])
+    except PyMongoError as cause:
+        raise translated(cause) from cause
+    return documents

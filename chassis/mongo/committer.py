@@ -1,0 +1,374 @@
+"""Group commit: operations that arrive while one is being written share the next transaction.
+
+One loop takes all that waits, runs the handlers one after the other over one working set, loads what they miss in
+rounds, writes what they leave behind and commits once. A handler never waits for the database; it is dropped and run
+again. Answers and refusals alike are given after the commit, because either may rest on what a neighbour wrote.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from chassis.clock import Clock, Utc
+from chassis.errors import Conflict, Refusal, Unavailable
+from chassis.ids import IdSource
+from chassis.mongo.client import Database
+from chassis.mongo.errors import Duplicate, Transient, UnknownCommit, Unreachable
+from chassis.mongo.flush import Writes, collect, write
+from chassis.mongo.loading import load
+from chassis.mongo.operation import Operation, drive
+from chassis.mongo.paging import Paging
+from chassis.mongo.run import Run, Tables
+from chassis.mongo.stats import UnitStats
+from chassis.mongo.telling import Teller
+from chassis.mongo.transaction import Transaction
+from chassis.mongo.view import WorkingChange
+from chassis.mongo.working_set import Deferred, Missing, Wants, WorkingSet, taken
+
+BATCH_OPERATIONS_MAX = 256
+BATCH_DOCUMENTS_MAX = 1_000
+"""Documents a transaction may write before it takes in no more operations."""
+
+RUNS_BETWEEN_YIELDS = 16
+PASSES_MAX = 8
+"""Rounds of loading after which an operation that still misses something leaves the batch to its neighbours."""
+
+PASSES_ALONE_MAX = 200
+DEFERRALS_BEFORE_ALONE = 3
+TRIES_BEFORE_SPLIT = 4
+RETRY_SECONDS_MAX = 10.0
+RESOLVE_SECONDS_MAX = 15.0
+JITTER_SECONDS = 0.002
+
+log = structlog.get_logger("chassis.mongo")
+
+
+class Committer:
+    """The loop, and the queue before it."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        clock: Clock,
+        teller: Teller,
+        paging: Paging,
+        ids: IdSource,
+        stats: UnitStats,
+        on_commit: Callable[[], None],
+        loops: int = 1,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._clock = clock
+        self._teller = teller
+        self._paging = paging
+        self._ids = ids
+        self._stats = stats
+        self._on_commit = on_commit
+        self._loops = loops
+        self._queue: deque[Operation] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Operations that wait for a batch."""
+        return len(self._queue)
+
+    def start(self) -> None:
+        """Begin to take operations."""
+        self._stopping = False
+        self._tasks = [asyncio.create_task(self._serve(), name=f"committer {n}") for n in range(self._loops)]
+
+    async def stop(self) -> None:
+        """Finish what waits; take nothing new."""
+        self._stopping = True
+        self._arrived.set()
+        await asyncio.gather(*self._tasks)
+        self._tasks = []
+
+    async def submit(self, operation: Operation) -> Any:
+        """Wait for what comes of an operation."""
+        if self._stopping or not self._tasks:
+            raise Unavailable("shutting down")
+        self._queue.append(operation)
+        self._arrived.set()
+        return await operation.future
+
+    async def _serve(self) -> None:
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            batch = self._take()
+            try:
+                await self._complete(batch)
+            except BaseException as cause:
+                for operation in batch:
+                    operation.fail(cause if isinstance(cause, Exception) else Unavailable("shutting down"))
+                if not isinstance(cause, Exception):
+                    raise
+                log.exception("committer_failed")
+            # Those just answered may have more to do: let them ask before the next batch is closed.
+            await asyncio.sleep(0)
+
+    def _take(self) -> list[Operation]:
+        """The next batch. One that was put off too often goes alone."""
+        batch: list[Operation] = []
+        while self._queue and len(batch) < BATCH_OPERATIONS_MAX:
+            alone = self._queue[0].deferrals >= DEFERRALS_BEFORE_ALONE
+            if alone and batch:
+                break
+            operation = self._queue.popleft()
+            if not operation.future.cancelled():
+                batch.append(operation)
+            if alone and batch:
+                break
+        return batch
+
+    async def _complete(self, batch: Sequence[Operation]) -> None:
+        """Bring a batch to its end: repeat it after conflicts, split it where one of it spoils the others."""
+        pieces: deque[tuple[list[Operation], int]] = deque([(list(batch), 0)])
+        until = monotonic() + RETRY_SECONDS_MAX
+        while pieces:
+            piece, tries = pieces.popleft()
+            cause = await self._tried(piece)
+            if cause is None:
+                continue
+            if isinstance(cause, Unreachable):
+                # Whoever waits as well would only wait as long again.
+                others = [operation for rest, _ in pieces for operation in rest]
+                _fail([*piece, *others, *self._drained()], _unavailable(cause))
+                return
+            verdict = self._verdict(piece, tries, cause, until)
+            if verdict is not None:
+                _fail(piece, verdict)
+                continue
+            may_repeat = isinstance(cause, Transient | Duplicate) and tries < TRIES_BEFORE_SPLIT
+            if may_repeat or len(piece) == 1:
+                pieces.appendleft((piece, tries + 1))
+            else:
+                self._stats.splits += 1
+                middle = len(piece) // 2
+                pieces.extendleft([(piece[middle:], 0), (piece[:middle], 0)])
+            await asyncio.sleep(random.random() * JITTER_SECONDS * 2 ** min(tries, 6))
+
+    async def _tried(self, piece: list[Operation]) -> Exception | None:
+        """What stopped a transaction; None when it went through."""
+        try:
+            await self._attempt(piece)
+        except Transient as cause:
+            self._stats.conflicts += 1
+            return cause
+        except Duplicate as cause:
+            self._stats.duplicates += 1
+            return cause
+        except Exception as cause:  # noqa: BLE001  judged by the caller
+            return cause
+        return None
+
+    def _verdict(self, piece: list[Operation], tries: int, cause: Exception, until: float) -> Exception | None:
+        """What the operations are told for good; None when there is something left to try."""
+        if isinstance(cause, Unavailable):
+            return cause
+        if isinstance(cause, Transient):
+            late = monotonic() > until
+            return Unavailable("others keep changing what this call changes") if late else None
+        if isinstance(cause, Duplicate):
+            if len(piece) == 1 and tries > TRIES_BEFORE_SPLIT:
+                return self._refusal(cause)
+            # Next time everyone looks up the keys it takes, so that whoever collides is refused by itself.
+            for operation in piece:
+                operation.careful = True
+            return None
+        # Whatever else it is, it is one operation's; if there are several, find out whose.
+        return cause if len(piece) == 1 else None
+
+    async def _attempt(self, batch: list[Operation]) -> None:
+        """One transaction. What it could not take in goes back to the front of the queue."""
+        held = WorkingSet()
+        moment = self._clock.now()
+        async with self._database.transaction() as transaction:
+            done, left = await self._run_all(batch, held, moment, transaction)
+            told = [document for operation in done for document in operation.told]
+            writes = collect(held, told, self._ids, moment)
+            if writes:
+                await write(self._database, transaction, writes)
+                await self._commit(transaction, writes)
+        self._stats.batches += 1
+        self._stats.operations += len(done)
+        self._stats.largest = max(self._stats.largest, len(done))
+        self._queue.extendleft(reversed(left))
+        for operation in done:
+            operation.settle()
+        if writes.events:
+            self._on_commit()
+
+    async def _run_all(
+        self, batch: list[Operation], held: WorkingSet, moment: Utc, transaction: Transaction
+    ) -> tuple[list[Operation], list[Operation]]:
+        """Run every operation until it is complete: those that are, and those left for the next batch."""
+        wants = Wants()
+        for operation in batch:
+            operation.passes = 0
+            if operation.wants:
+                wants.add(operation.wants)
+        if wants:
+            await load(self._database, held, wants, transaction)
+        done: list[Operation] = []
+        left: list[Operation] = []
+        todo = batch
+        runs = 0
+        while todo:
+            wants = Wants()
+            again: list[Operation] = []
+            for place, operation in enumerate(todo):
+                if runs and not runs % RUNS_BETWEEN_YIELDS:
+                    await asyncio.sleep(0)
+                runs += 1
+                try:
+                    self._run(operation, held, moment, wants)
+                    done.append(operation)
+                except Missing:
+                    again.append(operation)
+                except Deferred:
+                    operation.deferrals += 1
+                    self._stats.deferrals += 1
+                    left.append(operation)
+                if held.weight >= BATCH_DOCUMENTS_MAX:
+                    left += [*again, *todo[place + 1 :]]
+                    return done, _in_order(batch, left)
+            again = self._patient(again, done, left)
+            if again and wants:
+                await load(self._database, held, wants, transaction)
+            todo = again
+        return done, _in_order(batch, left)
+
+    def _patient(self, again: list[Operation], done: list[Operation], left: list[Operation]) -> list[Operation]:
+        """Those to run again now. One that asks and asks lets its neighbours go ahead, or is found out."""
+        stay = []
+        for operation in again:
+            operation.passes += 1
+            if operation.passes >= PASSES_ALONE_MAX:
+                operation.failure = RuntimeError(f"{operation.call.name} asks for something new at every run")
+                done.append(operation)
+            elif operation.passes >= PASSES_MAX and done:
+                left.append(operation)
+            else:
+                stay.append(operation)
+        return stay
+
+    def _run(self, operation: Operation, held: WorkingSet, moment: Utc, wants: Wants) -> None:
+        """Run a handler once, and merge what it leaves behind. Missing and Deferred pass through."""
+        asked = Wants()
+        run = Run(
+            operation.call,
+            held,
+            self._tables,
+            max(moment, operation.moment),
+            asked,
+            emits=operation.emits,
+            careful=operation.careful,
+        )
+        operation.result, operation.failure, operation.told = None, None, []
+        try:
+            change = WorkingChange(run, self._paging, self._ids)
+            operation.result = drive(operation, change)
+            operation.told = self._teller.documents(run)
+        except (Missing, Deferred):
+            operation.moment = run.moment
+            operation.wants.add(asked)
+            wants.add(asked)
+            raise
+        except Refusal as refusal:
+            self._stats.refusals += 1
+            operation.failure = refusal
+            return
+        except Exception as defect:  # noqa: BLE001  it is the caller's to hear of
+            self._stats.defects += 1
+            operation.failure = defect
+            return
+        held.merge(run.written, run.keys)
+        held.weight += len(operation.told)
+
+    async def _commit(self, transaction: Transaction, writes: Writes) -> None:
+        """Commit, and make sure of it: an answer that was lost is looked for by what only this batch has written."""
+        until = monotonic() + RESOLVE_SECONDS_MAX
+        pause = 0.02
+        while True:
+            try:
+                await transaction.commit()
+                return
+            except UnknownCommit:
+                pass
+            except Exception:
+                # The server knows of no such transaction: it is void, or was committed before it forgot.
+                if await self._is_there(writes, until):
+                    return
+                raise
+            if monotonic() > until:
+                raise _lost()
+            self._stats.unknown_commits += 1
+            await asyncio.sleep(pause * (0.5 + random.random()))
+            pause = min(pause * 2, 1.0)
+
+    async def _is_there(self, writes: Writes, until: float) -> bool:
+        """Whether the batch's own mark is in the database."""
+        collection, marker = writes.marker
+        pause = 0.02
+        while True:
+            try:
+                found = await self._database.collection(collection).find({"_id": marker}, projection={"_id": 1})
+                return bool(found)
+            except (Unreachable, Transient):
+                if monotonic() > until:
+                    raise _lost() from None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    def _refusal(self, cause: Duplicate) -> Exception:
+        """The refusal that belongs to a key the database found taken."""
+        fields = tuple(cause.pattern)
+        for table in self._tables.all():
+            for unique in table.uniques.values():
+                if unique.fields == fields:
+                    return taken(unique, table)
+        return Conflict("this exists already") if fields == ("_id",) else cause
+
+    def _drained(self) -> list[Operation]:
+        waiting = list(self._queue)
+        self._queue.clear()
+        return waiting
+
+
+def _fail(operations: Sequence[Operation], cause: Exception) -> None:
+    for operation in operations:
+        operation.fail(cause)
+
+
+def _in_order(batch: Sequence[Operation], left: list[Operation]) -> list[Operation]:
+    """Those left, in the order they came in."""
+    if len(left) < 2:
+        return left
+    places = {id(operation): place for place, operation in enumerate(batch)}
+    return sorted(left, key=lambda operation: places[id(operation)])
+
+
+def _unavailable(cause: Unreachable) -> Unavailable:
+    refusal = Unavailable("the database cannot be reached")
+    refusal.__cause__ = cause
+    return refusal
+
+
+def _lost() -> Unavailable:
+    return Unavailable("the database went away while this was being kept; whether it was is not known yet")

@@ -1,0 +1,89 @@
+"""What can go wrong between us and the database, in our own words.
+
+DatabaseError
+  ├─ Unreachable    nobody answers; nothing was done
+  ├─ Transient      a write conflict or the like: the transaction is void and may be run again
+  ├─ Duplicate      a unique index has this key already; the transaction is void
+  └─ UnknownCommit  the answer to a commit was lost: it may have happened or not
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+
+_DUPLICATE_CODES = frozenset({11000, 11001})
+_CONFLICT_CODE = 112
+
+
+class DatabaseError(Exception):
+    """Base of what the seam to the driver raises; anything else the driver raises is passed on as it is."""
+
+
+class Unreachable(DatabaseError):
+    """No server answered in time."""
+
+
+class Transient(DatabaseError):
+    """The transaction is void, and another try may succeed."""
+
+
+class UnknownCommit(DatabaseError):
+    """Whether the transaction was committed is not known."""
+
+
+class Duplicate(DatabaseError):
+    """A unique index holds this key already. `pattern` and `key` are the index's fields and the values at fault."""
+
+    def __init__(self, message: str, pattern: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.pattern = dict(pattern)
+        self.key = dict(key)
+
+
+class UnfitServer(Exception):
+    """The server is too old for what we ask of it; start-up ends here."""
+
+
+def translated(cause: PyMongoError) -> Exception:
+    """The driver's error in our words; itself where we have none for it."""
+    if isinstance(cause, ServerSelectionTimeoutError):
+        return Unreachable(str(cause))
+    if isinstance(cause, BulkWriteError):
+        failed = (cause.details or {}).get("writeErrors") or []
+        return _write_error(failed[0]) if failed else Transient(str(cause))
+    if isinstance(cause, DuplicateKeyError) or getattr(cause, "code", None) in _DUPLICATE_CODES:
+        return _write_error({"code": 11000, "errmsg": str(cause), **(getattr(cause, "details", None) or {})})
+    if cause.has_error_label("TransientTransactionError") or getattr(cause, "code", None) == _CONFLICT_CODE:
+        return Transient(str(cause))
+    if isinstance(cause, ConnectionFailure):
+        return Transient(str(cause))
+    if isinstance(cause, ExecutionTimeout | WTimeoutError):
+        return Unreachable(str(cause))
+    return cause
+
+
+def judge(reply: Mapping[str, Any]) -> None:
+    """Raise what the reply to a write says went wrong."""
+    if errors := reply.get("writeErrors"):
+        raise _write_error(errors[0])
+    if trouble := reply.get("writeConcernError"):
+        raise Unreachable(str(trouble.get("errmsg")))
+
+
+def _write_error(error: Mapping[str, Any]) -> Exception:
+    message = str(error.get("errmsg", "write refused"))
+    if error.get("code") in _DUPLICATE_CODES:
+        return Duplicate(message, error.get("keyPattern") or {}, error.get("keyValue") or {})
+    if error.get("code") == _CONFLICT_CODE:
+        return Transient(message)
+    return OperationFailure(message, error.get("code"), dict(error))

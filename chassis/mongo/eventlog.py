@@ -1,0 +1,66 @@
+"""The event log: written in the change it tells of, read by the relay (what is pending) and by history (by subject)."""
+
+from collections.abc import Collection, Sequence
+
+from chassis.entity import Entity, index
+from chassis.event import EventDocument
+from chassis.mongo.client import Database
+from chassis.mongo.table import Table
+from chassis.page import Page, Paged
+from chassis.unit import View
+
+EVENTS: Entity[EventDocument] = Entity(
+    "event",
+    EventDocument,
+    collection="events",
+    id="event_id",
+    indexes=[
+        index("pending", "shard", where={"pending": True}),
+        index("orgcode", "subject"),
+    ],
+    org_scoped=False,
+    history=False,
+    technical=True,
+)
+_TABLE = Table(EVENTS)
+
+
+async def pending(database: Database, shards: Collection[int], limit: int) -> list[EventDocument]:
+    """The oldest events of these shards that are still to be published, in the order to publish them in.
+
+    Ids sort by time. A subject's own events are put in the order of its revisions where they tell them, since two
+    processes may have changed it within one tick of their clocks.
+    """
+    if not shards:
+        return []
+    found = await database.collection(EVENTS.collection).find(
+        {"pending": True, "shard": {"$in": list(shards)}}, sort=[("_id", 1)], limit=limit
+    )
+    return in_publishing_order([_TABLE.decode(document) for document in found])
+
+
+async def mark_relayed(database: Database, event_ids: Sequence[str]) -> None:
+    """Note that the broker has confirmed these."""
+    if event_ids:
+        where = {"_id": {"$in": list(event_ids)}}
+        await database.collection(EVENTS.collection).update_many(where, {"$set": {"pending": False}})
+
+
+async def history(view: View, subject: str, page: Paged) -> Page[EventDocument]:
+    """What happened to a record, newest first, within the caller's org."""
+    return await view.page(EVENTS, {"orgcode": view.call.orgcode, "subject": subject}, page=page)
+
+
+def in_publishing_order(events: Sequence[EventDocument]) -> list[EventDocument]:
+    """Events by id, and those of one subject by its revision where all of them tell one."""
+    ordered = sorted(events, key=lambda event: event.event_id)
+    places: dict[str, list[int]] = {}
+    for place, event in enumerate(ordered):
+        places.setdefault(event.subject, []).append(place)
+    for mine in places.values():
+        told = [ordered[place] for place in mine]
+        if len(told) > 1 and all(event.revision for event in told):
+            told.sort(key=lambda event: (event.revision, event.event_id))
+            for place, event in zip(mine, told, strict=True):
+                ordered[place] = event
+    return ordered

@@ -1,0 +1,94 @@
+"""Writing what a batch leaves behind: per collection one insert, one bulk of replacements, one of deletions."""
+
+from typing import Any
+
+from chassis.clock import Utc, to_datetime
+from chassis.entity import Document, Entity, expiring
+from chassis.ids import IdSource
+from chassis.mongo.client import Database
+from chassis.mongo.eventlog import EVENTS
+from chassis.mongo.transaction import Transaction
+from chassis.mongo.working_set import WorkingSet
+
+MARK_SECONDS = 24 * 3600
+
+
+class Mark(Document, frozen=True, kw_only=True):
+    """Proof that a batch was committed which wrote nothing else that proves it."""
+
+    mark_id: str
+    at_utc: Utc
+
+
+MARKS: Entity[Mark] = Entity(
+    "mark",
+    Mark,
+    collection="marks",
+    id="mark_id",
+    indexes=[expiring("expires", MARK_SECONDS)],
+    derived={"expires": lambda mark: to_datetime(mark.at_utc)},
+    org_scoped=False,
+    history=False,
+    technical=True,
+)
+
+
+class Writes:
+    """The writes of a batch, by collection, and the document that only this batch can have written."""
+
+    __slots__ = ("deletes", "events", "inserts", "marker", "replaces")
+
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        self.inserts: dict[str, list[dict[str, Any]]] = {}
+        self.replaces: dict[str, list[dict[str, Any]]] = {}
+        self.deletes: dict[str, list[str]] = {}
+        self.events = events
+        self.marker: tuple[str, str] = ("", "")
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.inserts or self.replaces or self.deletes)
+
+
+def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc) -> Writes:
+    """What is to be written, each record once, as it is at the end."""
+    writes = Writes(events)
+    for collection, kept in held.collections.items():
+        if not kept.written:
+            continue
+        seen: set[str] = set()
+        for each in kept.written:
+            if each.id in seen:
+                continue
+            seen.add(each.id)
+            slot = kept.slots[each.id]
+            if slot.record is None:
+                if slot.stored:
+                    writes.deletes.setdefault(collection, []).append(each.id)
+                continue
+            assert slot.table is not None
+            document = slot.table.entity.to_document(slot.record)
+            (writes.replaces if slot.stored else writes.inserts).setdefault(collection, []).append(document)
+    _mark(writes, ids, moment)
+    return writes
+
+
+async def write(database: Database, transaction: Transaction, writes: Writes) -> None:
+    """Put it into the transaction. Unique keys are given up before they are taken anew."""
+    for collection, ids in writes.deletes.items():
+        await database.collection(collection).remove_many(ids, session=transaction)
+    for collection, documents in writes.replaces.items():
+        await database.collection(collection).replace_many(documents, session=transaction)
+    for collection, documents in writes.inserts.items():
+        await database.collection(collection).insert_many(documents, session=transaction)
+    if writes.events:
+        await database.collection(EVENTS.collection).insert_many(writes.events, session=transaction)
+
+
+def _mark(writes: Writes, ids: IdSource, moment: Utc) -> None:
+    """See to it that there is a document which only this batch can have written."""
+    if writes.events:
+        writes.marker = (EVENTS.collection, writes.events[0]["_id"])
+    elif writes:
+        mark = Mark(mark_id=ids.new(moment), at_utc=moment)
+        writes.inserts[MARKS.collection] = [MARKS.to_document(mark)]
+        writes.marker = (MARKS.collection, mark.mark_id)

@@ -1,0 +1,92 @@
+"""Declared indexes, made; and whether a server's plan uses one."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chassis.entity import Entity, Index
+from chassis.mongo.client import Database
+from chassis.mongo.shapes import RECORDER
+from chassis.mongo.table import keys_of
+
+SERVED = frozenset(
+    {
+        "IDHACK",
+        "EXPRESS_IXSCAN",
+        "EXPRESS_CLUSTERED_IXSCAN",
+        "CLUSTERED_IXSCAN",
+        "IXSCAN",
+        "COUNT_SCAN",
+        "DISTINCT_SCAN",
+        "EOF",
+    }
+)
+"""Stages that reach records by an index, or know that there are none."""
+
+
+async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
+    """Make the collections and indexes of these entities. One declared anew under its old name replaces it."""
+    wanted: dict[str, dict[str, dict[str, Any]]] = {}
+    for entity in entities:
+        named = wanted.setdefault(entity.collection, {})
+        for index in entity.indexes:
+            specification = specify(entity, index)
+            if named.setdefault(index.name, specification) != specification:
+                raise TypeError(f"{entity.collection} has two different indexes named {index.name}")
+        RECORDER.declare(entity.collection, (keys_of(entity, index) for index in entity.indexes))
+    for collection, named in wanted.items():
+        await _make(database, collection, named)
+
+
+async def _make(database: Database, name: str, named: Mapping[str, Mapping[str, Any]]) -> None:
+    collection = database.collection(name)
+    await collection.create()
+    there = {found["name"]: found for found in await collection.indexes()}
+    missing = []
+    for index, specification in named.items():
+        found = there.get(index)
+        if found is not None and _same(found, specification):
+            continue
+        if found is not None:
+            await collection.drop_index(index)
+        missing.append(specification)
+    await collection.create_indexes(missing)
+
+
+def specify(entity: Entity[Any], index: Index) -> dict[str, Any]:
+    """An index as `createIndexes` takes it."""
+    specification: dict[str, Any] = {"name": index.name, "key": dict.fromkeys(entity.fields_of(index), 1)}
+    if index.unique:
+        specification["unique"] = True
+    if index.where:
+        specification["partialFilterExpression"] = {
+            ("_id" if field == entity.id else field): value for field, value in index.where.items()
+        }
+    if index.expire_after_seconds is not None:
+        specification["expireAfterSeconds"] = index.expire_after_seconds
+    return specification
+
+
+def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if list(found["key"]) != list(wanted["key"]):
+        return False
+    told = ("unique", "partialFilterExpression", "expireAfterSeconds")
+    return all((found.get(name) or None) == (wanted.get(name) or None) for name in told)
+
+
+def stages_of(plan: Any) -> set[str]:
+    """The names of all stages of an explained plan, the ones it was chosen over left out."""
+    if isinstance(plan, Mapping):
+        found = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
+        for name, part in plan.items():
+            if name not in {"rejectedPlans", "command", "parsedQuery"}:
+                found |= stages_of(part)
+        return found
+    if isinstance(plan, list):
+        return set().union(*(stages_of(part) for part in plan)) if plan else set()
+    return set()
+
+
+def is_served(plan: Any) -> bool:
+    """Whether an explained plan reaches its records by an index, without a scan of the collection."""
+    stages = stages_of(plan)
+    return bool(stages & SERVED) and "COLLSCAN" not in stages

@@ -1,0 +1,89 @@
+"""Leases: who does what only one replica may do, until when. Taken and renewed by the same question.
+
+The clocks of the replicas decide, so a lease is a courtesy, not a lock: what is done under one must bear being done
+twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chassis.clock import Clock, Utc, later
+from chassis.entity import Document, Entity
+from chassis.mongo.client import Database
+from chassis.mongo.errors import Duplicate
+
+
+class Lease(Document, frozen=True, kw_only=True):
+    """Who holds a name until when; an empty holder or a time gone by leaves it free."""
+
+    name: str
+    holder: str
+    until_utc: Utc
+
+
+LEASES: Entity[Lease] = Entity(
+    "lease", Lease, collection="leases", id="name", org_scoped=False, history=False, technical=True
+)
+
+
+class Leases:
+    """The leases of one holder."""
+
+    def __init__(self, database: Database, clock: Clock, holder: str) -> None:
+        self._collection = database.collection(LEASES.collection)
+        self._clock = clock
+        self._holder = holder
+
+    async def take(self, names: Iterable[str], seconds: float) -> set[str]:
+        """Take those that are free and renew those that are ours; says which of the names we hold now."""
+        wanted = list(dict.fromkeys(names))
+        if not wanted:
+            return set()
+        now = self._clock.now()
+        known = {each["_id"]: each for each in await self._collection.find({"_id": {"$in": wanted}})}
+        await self._make([name for name in wanted if name not in known])
+        takeable = [name for name in wanted if self._is_takeable(known.get(name), now)]
+        if not takeable:
+            return set()
+        await self._collection.update_many({"_id": {"$in": takeable}}, self._grab(now, later(now, seconds)))
+        found = await self._collection.find({"_id": {"$in": takeable}})
+        return {each["_id"] for each in found if each["holder"] == self._holder and each["until_utc"] > now}
+
+    async def give_back(self, names: Iterable[str]) -> None:
+        """Let go of those of the names that are ours."""
+        wanted = list(names)
+        if wanted:
+            free = {"$set": {"until_utc": {"$cond": [self._ours(), "", "$until_utc"]}}}
+            await self._collection.update_many({"_id": {"$in": wanted}}, [free])
+
+    async def holders(self, names: Iterable[str]) -> dict[str, str]:
+        """Who holds which of these names now."""
+        now = self._clock.now()
+        found = await self._collection.find({"_id": {"$in": list(names)}})
+        return {each["_id"]: each["holder"] for each in found if each["until_utc"] > now}
+
+    async def _make(self, names: Sequence[str]) -> None:
+        """Make names known; one that another replica makes at the same time is as good."""
+        for name in names:
+            try:
+                await self._collection.insert_many([{"_id": name, "holder": "", "until_utc": ""}])
+            except Duplicate:
+                continue
+
+    def _is_takeable(self, known: dict[str, Any] | None, now: Utc) -> bool:
+        return known is None or known["holder"] == self._holder or known["until_utc"] <= now
+
+    def _ours(self) -> dict[str, Any]:
+        return {"$eq": ["$holder", self._holder]}
+
+    def _grab(self, now: Utc, until: Utc) -> list[dict[str, Any]]:
+        """The update that takes what is free or ours, and leaves the rest: decided in the database, per document."""
+        free = {"$or": [self._ours(), {"$lte": ["$until_utc", now]}]}
+        return [
+            {
+                "$set": {
+                    "until_utc": {"$cond": [free, until, "$until_utc"]},
+                    "holder": {"$cond": [free, self._holder, "$holder"]},
+                }
+            }
+        ]

@@ -1,0 +1,149 @@
+"""Loading what operations miss: one find per collection, and as few as possible for keys and queries."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from chassis.mongo.client import Database
+from chassis.mongo.collection import Document
+from chassis.mongo.query import Query
+from chassis.mongo.table import Key, Table, UniqueKey
+from chassis.mongo.transaction import Transaction
+from chassis.mongo.working_set import Answer, Wants, WorkingSet
+
+IDS_MAX = 5_000
+"""Ids asked for in one find."""
+
+
+async def load(database: Database, held: WorkingSet, wants: Wants, within: Transaction | None) -> None:
+    """Load all that is wanted: one after the other within a transaction, side by side without."""
+    jobs: list[Awaitable[None]] = []
+    jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in wants.ids.items()]
+    jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in wants.keys.values()]
+    jobs += [_load_finds(database, held, group, within) for group in _alike(list(wants.finds.values()))]
+    if within is None and len(jobs) > 1:
+        await asyncio.gather(*jobs)
+        return
+    while jobs:
+        await jobs.pop(0)
+
+
+async def _load_ids(
+    database: Database, held: WorkingSet, collection: str, ids: set[str], within: Transaction | None
+) -> None:
+    slots = held.kept(collection).slots
+    wanted = [one for one in ids if one not in slots]
+    for start in range(0, len(wanted), IDS_MAX):
+        part = wanted[start : start + IDS_MAX]
+        for document in await database.collection(collection).find({"_id": {"$in": part}}, session=within):
+            held.keep(collection, document)
+        held.note_absent(collection, part)
+
+
+async def _load_keys(
+    database: Database,
+    held: WorkingSet,
+    table: Table[Any],
+    unique: UniqueKey,
+    keys: set[Key],
+    within: Transaction | None,
+) -> None:
+    known = held.kept(table.collection).keys.setdefault(unique.name, {})
+    wanted = {key for key in keys if key not in known}
+    for first, second in _lookups(unique, wanted):
+        for document in await _matching(database, table.collection, first, second, within):
+            slot = held.kept(table.collection).slots[held.keep(table.collection, document)]
+            # A neighbour may have taken the key away or changed it since: what is known already was noted then.
+            record = slot.record_of(table)
+            for key in unique.keys_of(record) if record is not None else ():
+                known.setdefault(key, table.entity.id_of(record))
+    for key in wanted:
+        known.setdefault(key, None)
+
+
+def _lookups(unique: UniqueKey, keys: set[Key]) -> list[tuple[Document, Document]]:
+    """Filters that together find all keys: all fields but one equal, that one any of several."""
+    if not keys:
+        return []
+    best: tuple[int, int] | None = None
+    for place in reversed(range(len(unique.fields))):
+        groups = len({key[:place] for key in keys})
+        # A field further front makes fewer finds, but reads more than was asked for: it must be worth it.
+        if best is None or (best[1] > 4 and groups * 4 <= best[1]):
+            best = (place, groups)
+    assert best is not None
+    place = best[0]
+    grouped: dict[Key, set[Key]] = {}
+    for key in keys:
+        grouped.setdefault(key[:place], set()).add(key)
+    filters = []
+    for head, members in grouped.items():
+        first: Document = {**unique.conditions, **dict(zip(unique.fields, head, strict=False))}
+        first[unique.fields[place]] = _any_of({key[place] for key in members})
+        behind = range(place + 1, len(unique.fields))
+        second = {unique.fields[at]: _any_of({key[at] for key in members}) for at in behind}
+        filters.append((first, second))
+    return filters
+
+
+def _any_of(values: set[Any]) -> Any:
+    return {"$in": list(values)} if len(values) > 1 else next(iter(values))
+
+
+async def _matching(
+    database: Database, collection: str, first: Document, second: Document, within: Transaction | None
+) -> list[Document]:
+    source = database.collection(collection)
+    if not second:
+        return await source.find(first, session=within)
+    return await source.aggregate([{"$match": first}, {"$match": second}], session=within)
+
+
+Asked = tuple[Query, int]
+
+
+def _alike(asked: Sequence[Asked]) -> list[list[Asked]]:
+    """Queries that differ only in the last field the index covers, put together: one find answers them all."""
+    if len(asked) < 2:
+        return [[one] for one in asked]
+    groups: dict[Any, list[Asked]] = {}
+    for query, limit in asked:
+        groups.setdefault(query.sibling_key() or query.key, []).append((query, limit))
+    return list(groups.values())
+
+
+async def _load_finds(database: Database, held: WorkingSet, group: list[Asked], within: Transaction | None) -> None:
+    if len(group) > 1:
+        limit = sum(limit for _, limit in group) + 1
+        query = group[0][0]
+        documents = await _found(database, query, query.together([each for each, _ in group]), limit, within)
+        if len(documents) < limit:
+            _share_out(held, group, documents)
+            return
+    for query, limit in group:
+        documents = await _found(database, query, query.first, limit, within)
+        ids = [held.keep(query.collection, document) for document in documents]
+        held.answers[query.key] = Answer(ids, limit)
+
+
+async def _found(
+    database: Database, query: Query, first: Document, limit: int, within: Transaction | None
+) -> list[Document]:
+    source = database.collection(query.collection)
+    if not query.second:
+        return await source.find(first, sort=query.sort, limit=limit, session=within)
+    return await source.aggregate([{"$match": first}, *query.pipeline(limit)[1:]], session=within)
+
+
+def _share_out(held: WorkingSet, group: list[Asked], documents: list[Document]) -> None:
+    """Give each of several queries its part of what they found together; the order is kept."""
+    lead = group[0][0]
+    parts: dict[Any, list[str]] = {query.first[lead.last_field]: [] for query, _ in group}
+    for document in documents:
+        value = document.get(lead.last_field)
+        record_id = held.keep(lead.collection, document)
+        for one in value if isinstance(value, list) else (value,):
+            if one in parts:
+                parts[one].append(record_id)
+    for query, limit in group:
+        held.answers[query.key] = Answer(parts[query.first[lead.last_field]], limit)

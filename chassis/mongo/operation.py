@@ -1,0 +1,77 @@
+"""One operation on its way: who asked, with which handler, and how it is driven."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any
+
+from chassis.caller import Call
+from chassis.clock import Utc
+from chassis.mongo.working_set import Wants
+from chassis.unit import HeldUp
+
+
+class Operation:
+    """One change that waits to be made."""
+
+    __slots__ = (
+        "call",
+        "careful",
+        "context",
+        "deferrals",
+        "emits",
+        "failure",
+        "future",
+        "handler",
+        "moment",
+        "passes",
+        "result",
+        "told",
+        "wants",
+    )
+
+    def __init__(self, call: Call, handler: Callable[[Any], Any], emits: frozenset[str] | None) -> None:
+        self.call = call
+        self.handler = handler
+        self.emits = emits
+        self.context: Context = copy_context()
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.wants = Wants()
+        self.moment = Utc("")
+        self.careful = False
+        self.deferrals = 0
+        self.passes = 0
+        self.result: Any = None
+        self.failure: BaseException | None = None
+        self.told: list[dict[str, Any]] = []
+
+    def settle(self) -> None:
+        """Give the caller what came of it."""
+        if self.future.done():
+            return
+        if self.failure is not None:
+            self.future.set_exception(self.failure)
+            # Its traceback leads back here; nobody should have to collect that circle.
+            self.failure = None
+        else:
+            self.future.set_result(self.result)
+
+    def fail(self, cause: BaseException) -> None:
+        """Tell the caller that it failed."""
+        self.failure = cause
+        self.settle()
+
+
+def drive(operation: Operation, data: Any) -> Any:
+    """Run the handler to its end, in its caller's context, without ever waiting; give what it returns."""
+    coroutine = operation.handler(data)
+    try:
+        operation.context.run(coroutine.send, None)
+    except StopIteration as done:
+        return done.value
+    except asyncio.CancelledError as cause:
+        raise HeldUp(f"{operation.call.name} cancelled itself") from cause
+    coroutine.close()
+    raise HeldUp(
+        f"{operation.call.name} awaits something other than data inside a View or Change; others wait behind it"
+    )

@@ -1,0 +1,198 @@
+"""Shared reading: views that wait together are run together, over what one round of finds has loaded.
+
+Snapshot views share a transaction, so that all one of them reads is of one moment; the others read what is committed
+by a majority, side by side. A view is answered as soon as it is complete; a snapshot view once its transaction is.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from chassis.clock import Clock, Utc
+from chassis.errors import Refusal, Unavailable
+from chassis.mongo.client import Database
+from chassis.mongo.errors import DatabaseError, Transient, Unreachable
+from chassis.mongo.loading import load
+from chassis.mongo.operation import Operation, drive
+from chassis.mongo.paging import Paging
+from chassis.mongo.run import Run, Tables
+from chassis.mongo.stats import UnitStats
+from chassis.mongo.transaction import Transaction
+from chassis.mongo.view import WorkingView
+from chassis.mongo.working_set import Missing, Wants, WorkingSet
+
+BATCH_VIEWS_MAX = 64
+RUNS_BETWEEN_YIELDS = 16
+PASSES_MAX = 200
+TRIES_MAX = 5
+
+log = structlog.get_logger("chassis.mongo")
+
+
+class Reader:
+    """A queue of views, and the loops that serve it."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        clock: Clock,
+        paging: Paging,
+        stats: UnitStats,
+        *,
+        snapshot: bool,
+        loops: int,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._clock = clock
+        self._paging = paging
+        self._stats = stats
+        self._snapshot = snapshot
+        self._loops = loops
+        self._queue: deque[Operation] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to take views."""
+        self._stopping = False
+        self._tasks = [asyncio.create_task(self._serve(), name=f"reader {n}") for n in range(self._loops)]
+
+    async def stop(self) -> None:
+        """Answer those that wait; take no more."""
+        self._stopping = True
+        self._arrived.set()
+        await asyncio.gather(*self._tasks)
+        self._tasks = []
+
+    async def submit(self, operation: Operation) -> Any:
+        """Wait for a view's answer."""
+        if self._stopping or not self._tasks:
+            raise Unavailable("shutting down")
+        self._queue.append(operation)
+        self._arrived.set()
+        return await operation.future
+
+    async def _serve(self) -> None:
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                # Whoever asks in this very turn of the loop comes along.
+                await asyncio.sleep(0)
+                continue
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_VIEWS_MAX))]
+            batch = [operation for operation in batch if not operation.future.done()]
+            try:
+                await self._complete(batch)
+            except BaseException as cause:
+                for operation in batch:
+                    operation.fail(cause if isinstance(cause, Exception) else Unavailable("shutting down"))
+                if not isinstance(cause, Exception):
+                    raise
+                log.exception("reader_failed")
+            await asyncio.sleep(0)
+
+    async def _complete(self, batch: Sequence[Operation]) -> None:
+        """Answer them all. A failure that may be one's own is tried again with each alone."""
+        todo = list(batch)
+        for tries in range(TRIES_MAX):
+            if not todo:
+                return
+            try:
+                await self._attempt(todo)
+                return
+            except Unreachable:
+                _fail(todo, Unavailable("the database cannot be reached"))
+                return
+            except Transient:
+                await asyncio.sleep(0.002 * 2**tries)
+            except Exception as cause:  # noqa: BLE001  whatever it is, it is one view's; find out which
+                if len(todo) == 1:
+                    todo[0].fail(cause)
+                    return
+                for operation in todo:
+                    if not operation.future.done():
+                        await self._complete([operation])
+                return
+            todo = [operation for operation in todo if not operation.future.done()]
+        _fail(todo, Unavailable("the database does not answer"))
+
+    async def _attempt(self, batch: list[Operation]) -> None:
+        self._stats.view_batches += 1
+        if not self._snapshot:
+            await self._run_all(batch, None, lambda operation: operation.settle())
+            return
+        done: list[Operation] = []
+        async with self._database.transaction() as transaction:
+            read = await self._run_all(batch, transaction, done.append)
+            if read:
+                # What was read is of a majority only once this has gone through.
+                await _closed(transaction)
+        for operation in done:
+            operation.settle()
+
+    async def _run_all(
+        self, batch: list[Operation], transaction: Transaction | None, complete: Callable[[Operation], None]
+    ) -> bool:
+        """Run every view until it is complete; whether anything had to be read."""
+        held = WorkingSet()
+        moment = self._clock.now()
+        todo, runs, passes = batch, 0, 0
+        while todo:
+            wants = Wants()
+            again = []
+            for operation in todo:
+                runs += 1
+                if not runs % RUNS_BETWEEN_YIELDS:
+                    await asyncio.sleep(0)
+                if operation.future.done():
+                    continue
+                if self._run(operation, held, moment, wants):
+                    self._stats.views += 1
+                    complete(operation)
+                else:
+                    again.append(operation)
+            passes += 1
+            if passes > PASSES_MAX:
+                _fail(again, RuntimeError("a view asks for something new at every run"))
+                return True
+            if again and wants:
+                await load(self._database, held, wants, transaction)
+            todo = again
+        return passes > 1
+
+    def _run(self, operation: Operation, held: WorkingSet, moment: Utc, wants: Wants) -> bool:
+        """Run a handler once; whether it came to an end."""
+        run = Run(operation.call, held, self._tables, max(moment, operation.moment), wants)
+        operation.result, operation.failure = None, None
+        try:
+            operation.result = drive(operation, WorkingView(run, self._paging))
+        except Missing:
+            operation.moment = run.moment
+            return False
+        except Refusal as refusal:
+            operation.failure = refusal
+        except Exception as defect:  # noqa: BLE001  it is the caller's to hear of
+            operation.failure = defect
+        return True
+
+
+async def _closed(transaction: Transaction) -> None:
+    """End a transaction that only read; an answer that was lost is as bad as a read that was."""
+    try:
+        await transaction.commit()
+    except DatabaseError as cause:
+        raise Transient(str(cause)) from cause
+
+
+def _fail(operations: Sequence[Operation], cause: Exception) -> None:
+    for operation in operations:
+        operation.fail(cause)

@@ -1,0 +1,131 @@
+"""Query shapes: what is asked of the database, as fields without values, and whether an index serves it.
+
+The rule is MongoDB's own: equal fields are a prefix of the index, then the fields sorted by, then at most one range.
+The recorder notes every shape the driver is given while it is on, so that a test can hold all of them against the
+indexes that were declared.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Shape(NamedTuple):
+    """One kind of query: a collection, the fields it wants equal, the fields it wants in a range, and its sort."""
+
+    collection: str
+    equal: frozenset[str]
+    ranges: frozenset[str]
+    order: tuple[tuple[str, int], ...]
+    odd: frozenset[str] = frozenset()
+    """Operators that no index bounds (`$or`, `$regex` …)."""
+
+
+class Keys(NamedTuple):
+    """An index as it lies in the database: its fields, whether unique, and the condition of a partial one."""
+
+    fields: tuple[str, ...]
+    unique: bool = False
+    where: tuple[tuple[str, Any], ...] = ()
+
+
+ID_KEYS = Keys(("_id",), unique=True)
+_EQUAL = frozenset({"$eq", "$in"})
+_RANGE = frozenset({"$gt", "$gte", "$lt", "$lte"})
+
+
+def serves(keys: Keys, shape: Shape) -> bool:
+    """Whether an index serves a shape: no scan of the collection, no sort in memory, no two open ranges."""
+    if not _met(keys, shape):
+        return False
+    fields = keys.fields
+    rest = list(shape.equal & set(fields))
+    if not shape.order and shape.equal and not shape.ranges:
+        # A prefix of equal fields is enough where nothing is sorted.
+        return set(fields[: len(shape.equal - _conditions(keys, fields))]) == shape.equal - _conditions(keys, fields)
+    taken = 0
+    while taken < len(fields) and fields[taken] in rest:
+        taken += 1
+    if taken != len(shape.equal - _conditions(keys, fields)):
+        return False
+    order = [field for field, _ in shape.order if field not in shape.equal]
+    if not _ordered(keys, taken, order, shape.order):
+        return False
+    if not shape.ranges:
+        return bool(shape.equal or order)
+    if len(shape.ranges) > 1:
+        return False
+    (ranged,) = shape.ranges
+    following = fields[taken : taken + max(1, len(order)) + 1] if order else fields[taken : taken + 1]
+    return ranged in following
+
+
+def _conditions(keys: Keys, fields: Sequence[str]) -> frozenset[str]:
+    """Fields that only the partial index's condition speaks of."""
+    return frozenset(field for field, _ in keys.where) - set(fields)
+
+
+def _met(keys: Keys, shape: Shape) -> bool:
+    """Whether the query asks for the condition of a partial index at all."""
+    asked = shape.equal | shape.ranges
+    return all(field in asked for field, _ in keys.where)
+
+
+def _ordered(keys: Keys, taken: int, order: Sequence[str], sort: Sequence[tuple[str, int]]) -> bool:
+    """Whether the index gives the records in this order."""
+    if len({direction for _, direction in sort}) > 1:
+        return False
+    fields = keys.fields[taken:]
+    if list(fields[: len(order)]) == list(order):
+        return True
+    # A unique index has no ties for the id to break.
+    return keys.unique and list(order[:-1]) == list(fields) and order[-1] == "_id"
+
+
+class Recorder:
+    """Notes shapes while it is on."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.seen: set[Shape] = set()
+        self.declared: dict[str, set[Keys]] = {}
+
+    def start(self) -> None:
+        """Note from now on."""
+        self.on = True
+
+    def declare(self, collection: str, keys: Iterable[Keys]) -> None:
+        """Note which indexes a collection has."""
+        self.declared.setdefault(collection, {ID_KEYS}).update(keys)
+
+    def note(self, collection: str, where: Mapping[str, Any], order: Sequence[tuple[str, int]] = ()) -> None:
+        """Note one query."""
+        self.seen.add(shape_of(collection, where, order))
+
+    def unserved(self) -> list[Shape]:
+        """The shapes seen that no index of their collection serves. Reading a whole collection is said by `{}`."""
+        return sorted(
+            shape
+            for shape in self.seen
+            if (shape.equal or shape.ranges or shape.order or shape.odd)
+            and not any(serves(keys, shape) for keys in self.declared.get(shape.collection, {ID_KEYS}))
+        )
+
+
+def shape_of(collection: str, where: Mapping[str, Any], order: Sequence[tuple[str, int]] = ()) -> Shape:
+    """The shape of a filter (the part that an index must serve) and its sort."""
+    equal, ranges, odd = set(), set(), set()
+    for field, asked in where.items():
+        if field.startswith("$"):
+            odd.add(field)
+            continue
+        operators = set(asked) if isinstance(asked, Mapping) and any(key.startswith("$") for key in asked) else None
+        if operators is None or operators <= _EQUAL:
+            equal.add(field)
+        elif operators <= _RANGE:
+            ranges.add(field)
+        else:
+            odd.update(operators)
+    return Shape(collection, frozenset(equal), frozenset(ranges), tuple(order), frozenset(odd))
+
+
+RECORDER = Recorder()

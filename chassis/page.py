@@ -1,0 +1,96 @@
+"""Pages: how many, where to go on, and the sealed token that says so.
+
+A token holds the order's values of the last record of a page. It is sealed with a key of ours and bound to the query it
+was made for, so that it can neither be altered nor used with other filters.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chassis.errors import Invalid, invalid_field
+from chassis.values import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Token
+
+T = TypeVar("T")
+
+PageLimit = Annotated[int, Meta(ge=1)]
+"""Items a page shall have; more than the most there can be is taken as the most."""
+
+_SEAL_BYTES = 16
+
+
+class Paged(Protocol):
+    """What asks for a page."""
+
+    @property
+    def limit(self) -> int | None:
+        """How many items, at least 1; None for the default."""
+        ...
+
+    @property
+    def next_token(self) -> str | None:
+        """Where to go on; None for the first page."""
+        ...
+
+
+class PageRequest(Struct, frozen=True, kw_only=True):
+    """Which page is asked for."""
+
+    limit: PageLimit | None = None
+    next_token: Token | None = None
+
+
+class Page(Struct, Generic[T], frozen=True, kw_only=True):
+    """One page: its items, how many they are, and the token of the next one (None on the last)."""
+
+    items: list[T]
+    count: int
+    next_token: str | None
+
+
+def items_of(page: Paged) -> int:
+    """How many items a page shall have."""
+    if page.limit is None:
+        return PAGE_ITEMS_DEFAULT
+    if page.limit < 1:
+        raise invalid_field("limit", "must be at least 1")
+    return min(page.limit, PAGE_ITEMS_MAX)
+
+
+class Seal:
+    """Seals page tokens with a key all replicas of a service share."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hashlib.sha256(b"page tokens\0" + key).digest()
+
+    def seal(self, query: Any, position: Sequence[Any]) -> str:
+        """The token to go on behind `position` in this query (any JSON value that says which query it is)."""
+        body = msgspec.json.encode(list(position))
+        return urlsafe_b64encode(self._mark(query, body) + body).decode().rstrip("=")
+
+    def open(self, query: Any, token: str) -> list[Any]:
+        """The position a token holds; Invalid when it is not of this query, or not of ours at all."""
+        try:
+            raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (NotBase64, ValueError) as cause:
+            raise _unfit() from cause
+        mark, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
+        # The decoder overlooks stray bits at the end; only the text we wrote is ours.
+        ours = urlsafe_b64encode(raw).decode().rstrip("=") == token
+        if not ours or not hmac.compare_digest(mark, self._mark(query, body)):
+            raise _unfit()
+        return msgspec.json.decode(body, type=list[Any])
+
+    def _mark(self, query: Any, body: bytes) -> bytes:
+        bound = hashlib.sha256(msgspec.json.encode(query, order="deterministic")).digest()
+        return hmac.new(self._key, bound + body, hashlib.sha256).digest()[:_SEAL_BYTES]
+
+
+def _unfit() -> Invalid:
+    return invalid_field("next_token", "was not made for this query")
