@@ -5,6 +5,7 @@ from time import perf_counter
 from aiohttp.web_request import BaseRequest
 
 from chassis.caller import Caller
+from gateway.headers import Inbound
 
 
 class Exchange:
@@ -21,6 +22,7 @@ class Exchange:
         "body_bytes",
         "caller",
         "cccode",
+        "inbound",
         "marks",
         "method",
         "orgcode",
@@ -50,6 +52,7 @@ class Exchange:
         self.orgcode: str | None = None
         self.cccode: str | None = None
         self.traceparent: str | None = None
+        self.inbound = Inbound(())
         self.accept_encoding = ""
         self.peer = ""
         self.replica = ""

@@ -49,7 +49,7 @@ GONE = 499
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _CALLER = CALLER_HEADER.encode()
 
-Page = Callable[[Exchange, Inbound], Awaitable[web.StreamResponse]]
+Page = Callable[[Exchange], Awaitable[web.StreamResponse]]
 """A page of the gateway's own: documents and MCP."""
 
 log = structlog.get_logger(part="pipeline")
@@ -161,19 +161,20 @@ class Pipeline:
         if exchange.method == "OPTIONS":
             return self._preflight(exchange, page)
         inbound = Inbound(request.raw_headers, route.headers if route is not None else frozenset())
+        exchange.inbound = inbound
         self._forget_credentials(exchange, inbound)
         if route is not None:
             return await self._passed_on(exchange, route, inbound)
         assert page is not None
-        return await self._own_page(exchange, inbound, page)
+        return await self._own_page(exchange, page)
 
-    async def _own_page(self, exchange: Exchange, inbound: Inbound, page: Mapping[str, Page]) -> web.StreamResponse:
+    async def _own_page(self, exchange: Exchange, page: Mapping[str, Page]) -> web.StreamResponse:
         show = page.get("GET" if exchange.method == "HEAD" else exchange.method)
         if show is None:
             raise MethodNotAllowed("the method is not known here", tuple(page))
         self.admission.check(reserved=exchange.method != "POST")
-        bodies.check_head(exchange.request, inbound.taken, self._settings.pack_bytes_max, raw=False)
-        return await show(exchange, inbound)
+        bodies.check_head(exchange.request, exchange.inbound.taken, self._settings.pack_bytes_max, raw=False)
+        return await show(exchange)
 
     async def _passed_on(self, exchange: Exchange, route: Route, inbound: Inbound) -> web.StreamResponse:
         """From here on it is a service's: who calls, may he now, and on it goes."""

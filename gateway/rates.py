@@ -80,7 +80,7 @@ class Rates:
             raise Throttled(f"over the rate of this {name}", max(1, wait), limit=name)
 
     def _tell(self, limit: Limit, left: int, seconds: int, headers: dict[str, str]) -> None:
-        """Two lists with an item a limit (draft-ietf-httpapi-ratelimit-headers-11), or three numbers (its early drafts)."""
+        """Lists with an item a limit (draft-ietf-httpapi-ratelimit-headers-11), or the early drafts' three numbers."""
         if self._style != "triple":
             state = f'"{limit.name}";r={left};t={seconds}'
             if "RateLimit" in headers:

@@ -18,6 +18,8 @@ from chassis.errors import InternalError, Invalid, Refusal, TooLarge
 HEAD_BYTES_MAX = 16 * 1024
 """Longest request line, and longest header."""
 
+DRAIN_LOOK_SECONDS = 0.01
+
 Refuse = Callable[[BaseRequest, Refusal], web.Response]
 Handle = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -66,19 +68,22 @@ class Server(web.Server):
     def __call__(self) -> RequestHandler:
         return _Protocol(self, loop=self._loop, **self._options)  # type: ignore[arg-type]
 
-    @property
-    def busy(self) -> bool:
-        """Whether any connection has a request that is not answered yet."""
-        return any(connection._request_in_progress or connection._messages for connection in self.connections)
+    def close_idle(self) -> None:
+        """Close the connections that have no request; those that have one close with its answer."""
+        for connection in self.connections:
+            if not _is_busy(connection):
+                connection.close()
 
-    async def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no request is being worked on; answers whether that came about in time."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self.busy:
-            if asyncio.get_running_loop().time() >= deadline:
-                return False
-            await asyncio.sleep(0.01)
-        return True
+    async def drain(self, seconds: float) -> None:
+        """Wait until every request has its answer, for so many seconds at most."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while any(map(_is_busy, self.connections)) and loop.time() < deadline:  # noqa: ASYNC110  aiohttp tells it no other way
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+
+def _is_busy(connection: RequestHandler) -> bool:
+    return bool(connection._request_in_progress or connection._messages)
 
 
 def _refusal(status: int, exc: BaseException | None) -> Refusal:

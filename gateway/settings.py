@@ -43,7 +43,8 @@ class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
     body_buffer_bytes       memory for request bodies of more than 64 KiB; further ones wait unread
     object_bytes_max        largest body of an object upload
     pack_bytes_max          largest body of a pack that is sent inline
-    upstream_seconds        how long a service may take to begin its answer; `route_seconds` has other ones (`/ics/search=5`)
+    upstream_seconds        how long a service may take to begin its answer
+    route_seconds           the same for paths below a prefix: `/ics/search=5,/pmc/publish=60`
     connect_seconds         how long a connection to a service may take to open
     idle_seconds            how long an unused connection to a service is kept; shorter than the services keep theirs
     stream_seconds          how long a streamed body may stand still

@@ -1,0 +1,79 @@
+"""The gateway as a list of its parts: what every process of the stack runs on, its directory, and the HTTP entrance."""
+
+from time import monotonic
+
+from chassis.clock import Clock
+from chassis.rpc.client import Channels
+from chassis.runtime import Runtime
+from chassis.service import Service
+from chassis.telemetry.log import get_logger
+from gateway.counts import Counts
+from gateway.directory.desk import desk_of
+from gateway.directory.remote import PEER, RemoteDirectory
+from gateway.entrance import Entrance
+from gateway.resolve import Directory
+from gateway.settings import GatewaySettings
+
+GATEWAY = Service(
+    name="gateway",
+    title="Gateway: who calls, for which org, and on to the service.",
+    settings=GatewaySettings,
+    package="gateway",
+    features=["directory"],
+    roles={},
+)
+
+log = get_logger("gateway.app")
+
+
+class Gateway:
+    """A running gateway. In tests: `await gateway.start()`, ask its `http_port`, `await gateway.stop()`."""
+
+    def __init__(self, service: Service, settings: GatewaySettings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.runtime = Runtime(service, settings, clock)
+        self.http_port = 0
+        self.entrance: Entrance
+        self._others: Channels | None = None
+
+    async def start(self) -> None:
+        """Bring every part up; from its return on, the gateway is ready."""
+        await self.runtime.start()
+        try:
+            await self._open()
+        except BaseException:
+            await self.runtime.stop()
+            raise
+        await self.runtime.serving(True)
+        log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
+
+    async def stop(self) -> None:
+        """Answer what is on its way and close, within the settings' `shutdown_seconds`."""
+        stop_by = monotonic() + self.settings.shutdown_seconds
+        await self.runtime.serving(False)
+        await self.entrance.stop(self.settings.shutdown_seconds)
+        await self._desk.directory.stop()
+        if self._others is not None:
+            await self._others.close()
+        await self.runtime.stop(max(0.1, stop_by - monotonic()))
+        log.info("stopped")
+
+    async def _open(self) -> None:
+        runtime = self.runtime
+        self._desk = desk_of(runtime.units, runtime.clock, self.settings)
+        counts = Counts()
+        counts.register(runtime.metrics.registry)
+        self.entrance = Entrance(
+            self.settings, runtime.clock, directory=self._directory(), gate=runtime.gate, counts=counts
+        )
+        self._desk.listen(self.entrance.resolver.forget)
+        self._desk.learn_from(self.entrance.documents.roles)
+        await self._desk.directory.start()
+        self.http_port = await self.entrance.start()
+
+    def _directory(self) -> Directory:
+        """Who is asked whose a credential is: this gateway's own database, unless the settings name another."""
+        if not self.settings.directory_grpc:
+            return self._desk.directory
+        self._others = Channels({PEER: self.settings.directory_grpc}, sign=self.runtime._sign)
+        return RemoteDirectory(self._others)

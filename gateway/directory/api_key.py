@@ -1,0 +1,76 @@
+"""API keys: service accounts of one org. The key is told once, `rsk_<key id>_<secret>`; what is kept is its SHA-256."""
+
+import secrets
+from hmac import compare_digest
+
+from msgspec.structs import replace
+
+from chassis.clock import Utc
+from chassis.entity import Document, Entity, Record, edge, index
+from chassis.values import Id, Name
+from gateway.directory.session import hash_of
+
+SECRET_BYTES = 32
+
+
+class ApiKey(Record, frozen=True, kw_only=True):
+    """A key of an org, and the roles it holds there. When it was used last is kept apart, see `KeyUse`."""
+
+    key_id: Id
+    secret_hash: str
+    name: Name
+    roles: list[str]
+    expires_utc: Utc | None
+    revoked_utc: Utc | None = None
+
+
+class KeyUse(Document, frozen=True, kw_only=True):
+    """When a key was used last, to the minute: written in batches, and no change of the key itself."""
+
+    key_id: Id
+    orgcode: str
+    last_used_utc: Utc
+
+
+API_KEYS = Entity(
+    "api_key",
+    ApiKey,
+    collection="api_keys",
+    id="key_id",
+    keys=("ORG#{orgcode}", "KEY#{key_id}"),
+    indexes=[index("key_id")],
+    edges=[edge("in", to="org", by="orgcode")],
+    sealed=("secret_hash",),
+    label="name",
+)
+
+KEY_USES = Entity(
+    "api_key_use",
+    KeyUse,
+    collection="api_key_uses",
+    id="key_id",
+    indexes=[index("key_id")],
+    history=False,
+    technical=True,
+)
+
+
+def made(key_id: str) -> str:
+    """A new key's text."""
+    return f"rsk_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
+
+
+def id_in(text: str) -> str:
+    """The key id that a key's text names."""
+    return text.split("_", 2)[1]
+
+
+def opens(key: ApiKey, text: str, now: Utc) -> bool:
+    """Whether the text is this key, and the key still good."""
+    right = compare_digest(key.secret_hash, hash_of(text))
+    return right and key.revoked_utc is None and (key.expires_utc is None or now < key.expires_utc)
+
+
+def revoked(key: ApiKey, now: Utc) -> ApiKey:
+    """The key, ended. One that was revoked before stays as it was."""
+    return key if key.revoked_utc is not None else replace(key, revoked_utc=now)

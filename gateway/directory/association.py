@@ -1,0 +1,41 @@
+"""Associations: what a user is in an org."""
+
+from collections.abc import Collection, Sequence
+
+from chassis.entity import Entity, Record, edge, unique
+from chassis.errors import invalid_field
+from chassis.values import Id
+
+ROLES_MAX = 64
+
+
+class Association(Record, frozen=True, kw_only=True):
+    """A user's part in an org: owner, or the roles he holds there."""
+
+    association_id: Id
+    user_id: Id
+    owner: bool
+    roles: list[str]
+
+
+ASSOCIATIONS = Entity(
+    "association",
+    Association,
+    collection="associations",
+    id="association_id",
+    keys=("ORG#{orgcode}", "ASSOCIATION#{association_id}"),
+    indexes=[unique("user_id", refusal="the user is associated with the organisation already")],
+    lookups={1: ("USER#{user_id}", "ASSOCIATION#{association_id}")},
+    edges=[edge("of", to="user", by="user_id"), edge("in", to="org", by="orgcode")],
+)
+
+
+def declared(roles: Sequence[str], known: Collection[str]) -> list[str]:
+    """The roles, sorted, each once; refused where no service declares one of them."""
+    wanted = sorted(set(roles))
+    if len(wanted) > ROLES_MAX:
+        raise invalid_field("roles", f"has more than {ROLES_MAX} entries")
+    unknown = [role for role in wanted if role not in known]
+    if unknown:
+        raise invalid_field("roles", f"no service declares {', '.join(repr(role[:64]) for role in unknown)}")
+    return wanted

@@ -1,0 +1,54 @@
+"""What the gRPC and the HTTP side of one gateway share of the directory: who resolves, and which roles there are.
+
+A change that was made here is told to whoever remembers answers, so that it holds at once.
+"""
+
+from collections.abc import Awaitable, Callable
+from weakref import WeakKeyDictionary
+
+from chassis.clock import Clock
+from chassis.unit import Units
+from gateway.directory.local import LocalDirectory
+from gateway.directory.store import SYNONYMS
+from gateway.settings import GatewaySettings
+
+LearnRoles = Callable[[], Awaitable[frozenset[str]]]
+
+
+class Desk:
+    """The directory of one gateway."""
+
+    def __init__(self, units: Units, clock: Clock, settings: GatewaySettings) -> None:
+        self.directory = LocalDirectory(units, clock, settings.used_seconds)
+        self._roles = frozenset(settings.roles) | frozenset(SYNONYMS)
+        self._learn: LearnRoles | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Be told whenever something in the directory was changed here."""
+        self._listeners.append(listener)
+
+    def learn_from(self, learn: LearnRoles) -> None:
+        """Where the roles that the services declare are learnt."""
+        self._learn = learn
+
+    def changed(self) -> None:
+        """Something was changed here."""
+        for listener in self._listeners:
+            listener()
+
+    async def roles(self, wanted: list[str]) -> frozenset[str]:
+        """Every role word there is; the services are asked only where one is wanted that is not known yet."""
+        if self._learn is not None and not self._roles.issuperset(wanted):
+            self._roles |= await self._learn()
+        return self._roles
+
+
+_DESKS: WeakKeyDictionary[Units, Desk] = WeakKeyDictionary()
+
+
+def desk_of(units: Units, clock: Clock, settings: GatewaySettings) -> Desk:
+    """The desk of a process, told apart by the units it works with."""
+    if units not in _DESKS:
+        _DESKS[units] = Desk(units, clock, settings)
+    return _DESKS[units]

@@ -1,0 +1,123 @@
+"""This gateway's own directory: its database asked who a credential belongs to, and told what was used."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+from msgspec.structs import replace
+
+from chassis.caller import SYSTEM, Call
+from chassis.clock import Clock, Utc
+from chassis.ids import new_id
+from chassis.unit import Change, Units, View, want
+from gateway.credential import Credential
+from gateway.directory.api_key import KEY_USES, KeyUse
+from gateway.directory.session import SESSIONS, used
+from gateway.directory.store import resolve
+from gateway.resolve import Resolution
+
+T = TypeVar("T")
+
+BATCH_MAX = 500
+"""Records written in one go when uses are kept."""
+
+log = structlog.get_logger(part="directory")
+
+
+class LocalDirectory:
+    """Resolves from the gateway's own database, and keeps in batches what was used when."""
+
+    def __init__(self, units: Units, clock: Clock, used_seconds: float) -> None:
+        self._units = units
+        self._clock = clock
+        self._used_seconds = used_seconds
+        self._sessions: dict[str, Utc] = {}
+        self._keys: dict[str, tuple[str, Utc]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
+        """Whose credential it is, and what that identity is in the org."""
+
+        async def look(view: View) -> tuple[Resolution, str | None]:
+            return await resolve(view, credential, orgcode)
+
+        resolution, record_id = await self._units.view(self._call("gateway_resolve", orgcode), look)
+        identity = resolution.identity
+        if identity is not None and record_id is not None:
+            now = self._clock.now()
+            if identity.orgcode is not None:
+                self._keys[record_id] = (identity.orgcode, now)
+            else:
+                self._sessions[record_id] = now
+        return resolution
+
+    async def start(self) -> None:
+        """Begin to keep uses every now and then."""
+        self._task = asyncio.create_task(self._keep_on())
+
+    async def stop(self) -> None:
+        """Keep what was used until now, and no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Write what was used since the last time. What can't be written is let go: it costs a session some minutes."""
+        sessions, self._sessions = self._sessions, {}
+        keys, self._keys = self._keys, {}
+        try:
+            for part in _parts(sessions):
+                await self._units.change(self._call("gateway_sessions_used", None), _slide(part))
+            for key_part in _parts(keys):
+                await self._units.change(self._call("gateway_keys_used", None), _note(key_part))
+        except Exception as failure:  # noqa: BLE001  the next batch may fare better
+            log.warning("what was used could not be kept", problem=type(failure).__name__)
+
+    async def _keep_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._used_seconds)
+            await self.keep()
+
+    def _call(self, name: str, orgcode: str | None) -> Call:
+        now = self._clock.now()
+        return Call(caller=replace(SYSTEM, orgcode=orgcode), name=name, request_id=new_id(now), started_utc=now)
+
+
+def _slide(uses: dict[str, Utc]) -> Callable[[Change], Awaitable[None]]:
+    """Let these sessions last longer."""
+
+    async def write(change: Change) -> None:
+        await change.prefetch(want(SESSIONS, uses))
+        for session_id, at in uses.items():
+            session = await change.get(SESSIONS, session_id)
+            if session is not None and (after := used(session, at)) is not session:
+                await change.update(SESSIONS, after)
+
+    return write
+
+
+def _note(uses: dict[str, tuple[str, Utc]]) -> Callable[[Change], Awaitable[None]]:
+    """Remember to the minute when these keys were used."""
+
+    async def write(change: Change) -> None:
+        everywhere = change.every_org()
+        await everywhere.prefetch(want(KEY_USES, uses))
+        for key_id, (orgcode, at) in uses.items():
+            minute = Utc(f"{at[:16]}:00.000Z")
+            before = await everywhere.get(KEY_USES, key_id)
+            after = KeyUse(key_id=key_id, orgcode=orgcode, last_used_utc=minute)
+            if before is None:
+                await everywhere.insert(KEY_USES, after)
+            elif before != after:
+                await everywhere.update(KEY_USES, after)
+
+    return write
+
+
+def _parts(uses: dict[str, T]) -> list[dict[str, T]]:
+    items = list(uses.items())
+    return [dict(items[start : start + BATCH_MAX]) for start in range(0, len(items), BATCH_MAX)]

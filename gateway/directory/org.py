@@ -1,0 +1,46 @@
+"""Orgs: who the stack works for. A closed one stays, so that its code is never given to another."""
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from chassis.entity import Entity, Record, edge
+from chassis.errors import InvalidState
+from chassis.values import Name, Orgcode
+
+State = Literal["active", "closed"]
+
+
+class Org(Record, frozen=True, kw_only=True):
+    """An org. Its id is its code; the owner is the user whose association says so."""
+
+    orgcode: Orgcode
+    name: Name
+    state: State = "active"
+    owner_user_id: str | None = None
+
+
+ORGS = Entity(
+    "org",
+    Org,
+    collection="orgs",
+    id="orgcode",
+    keys=("STACK", "ORG#{orgcode}"),
+    edges=[edge("owned-by", to="user", by="owner_user_id")],
+    org_scoped=False,
+    label="name",
+)
+
+
+def close(org: Org) -> Org:
+    """The org, closed: from now on its callers are strangers."""
+    if org.state == "closed":
+        raise InvalidState("the organisation is closed already", state=org.state)
+    return replace(org, state="closed")
+
+
+def owned_by(org: Org, user_id: str, *, owner: bool) -> Org:
+    """The org after an association of the user was set: it has at most one owner it names."""
+    if owner:
+        return replace(org, owner_user_id=user_id)
+    return replace(org, owner_user_id=None) if org.owner_user_id == user_id else org

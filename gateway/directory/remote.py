@@ -1,0 +1,75 @@
+"""Another directory, asked over gRPC: the same question, the same answer."""
+
+from chassis.clock import Utc
+from chassis.errors import Unauthorized
+from chassis.rpc.client import Channels
+from gateway.credential import Credential
+from gateway.resolve import UNKNOWN, Identity, Membership, Resolution
+from retailstack.identity.v1 import directory_pb2 as pb
+from retailstack.identity.v1.directory_pb2_grpc import DirectoryStub
+
+PEER = "directory"
+
+
+class RemoteDirectory:
+    """Asks `Directory/Resolve` of another process."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+
+    async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
+        """Whose credential it is, and what that identity is in the org."""
+        given = pb.Credential()
+        if credential.kind == "key":
+            given.api_key = credential.text
+        else:
+            given.session_guid = credential.text
+        stub = DirectoryStub(self._channels.channel(PEER))
+        try:
+            answer = await stub.Resolve(pb.ResolveRequest(credential=given, orgcode=orgcode))
+        except Unauthorized:
+            return UNKNOWN
+        return from_proto(answer)
+
+    async def start(self) -> None:
+        """Nothing to begin."""
+
+    async def stop(self) -> None:
+        """Nothing to end: the channels are the process's."""
+
+
+def from_proto(answer: pb.ResolveResponse) -> Resolution:
+    """The answer in our words."""
+    identity = Identity(
+        kind="key" if answer.identity.kind == "key" else "user",
+        actor=answer.identity.actor,
+        orgcode=answer.identity.orgcode or None,
+        expires_utc=Utc(answer.identity.expires_utc) if answer.identity.expires_utc else None,
+    )
+    membership = None
+    if answer.HasField("membership"):
+        membership = Membership(
+            orgcode=answer.membership.orgcode,
+            owner=answer.membership.owner,
+            roles=frozenset(answer.membership.roles),
+        )
+    return Resolution(identity=identity, membership=membership)
+
+
+def to_proto(resolution: Resolution) -> pb.ResolveResponse:
+    """Our answer as it is sent; the identity must be known."""
+    identity = resolution.identity
+    assert identity is not None
+    answer = pb.ResolveResponse(
+        identity=pb.Identity(
+            kind=identity.kind,
+            actor=identity.actor,
+            orgcode=identity.orgcode or "",
+            expires_utc=identity.expires_utc or "",
+        )
+    )
+    if (member := resolution.membership) is not None:
+        answer.membership.CopyFrom(
+            pb.Membership(orgcode=member.orgcode, owner=member.owner, roles=sorted(member.roles))
+        )
+    return answer

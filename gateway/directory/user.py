@@ -1,0 +1,26 @@
+"""Users: people who may have sessions."""
+
+from typing import Literal
+
+from chassis.entity import Entity, Record
+from chassis.values import Id, Name, Text
+
+
+class User(Record, frozen=True, kw_only=True):
+    """A person. What he may do is said per org, by his associations."""
+
+    user_id: Id
+    name: Name
+    email: Text | None
+    state: Literal["active", "closed"] = "active"
+
+
+USERS = Entity(
+    "user",
+    User,
+    collection="users",
+    id="user_id",
+    keys=("STACK", "USER#{user_id}"),
+    org_scoped=False,
+    label="name",
+)

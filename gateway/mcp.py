@@ -1,0 +1,169 @@
+"""MCP for agents: the services' calls as tools, over JSON-RPC at `POST /mcp` (streamable HTTP, stateless, no streams).
+
+The inventory is open, like all contract documents. A call goes through the gateway's own front door with the headers
+of who made it, so that an agent may exactly what its credential may.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct, UnsetType
+
+from chassis.endpoint import BODY_BYTES_MAX
+from gateway import body as bodies
+from gateway.balance import Replica
+from gateway.documents import Documents
+from gateway.exchange import Exchange
+from gateway.headers import Inbound
+from gateway.hop import Ask, Hop, HopFailed
+from gateway.proxy import read_all
+
+VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
+"""Protocol versions spoken, newest first."""
+
+RESULT_BYTES_MAX = 16 * 1024 * 1024
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
+
+_OWN_HEADERS = (
+    "x-session-guid",
+    "x-api-key",
+    "x-orgcode",
+    "x-cccode",
+    "traceparent",
+)
+
+
+class Message(Struct, frozen=True):
+    """A JSON-RPC request, or a notification, which has no id."""
+
+    jsonrpc: str
+    method: str
+    id: int | str | UnsetType | None = UNSET
+    params: dict[str, Any] | None = None
+
+
+class Fault(Exception):
+    """A JSON-RPC error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Mcp:
+    """The endpoint."""
+
+    def __init__(self, hop: Hop, documents: Documents, front_door: Callable[[], str], seconds: float) -> None:
+        self._hop = hop
+        self._documents = documents
+        self._front_door = front_door
+        self._seconds = seconds
+        self._door: Replica | None = None
+
+    async def serve(self, exchange: Exchange) -> web.Response:
+        """The answer to one message."""
+        raw = await bodies.read(exchange.request, BODY_BYTES_MAX)
+        exchange.body_bytes = len(raw)
+        try:
+            message = msgspec.json.decode(raw, type=Message)
+        except (msgspec.DecodeError, RecursionError):
+            return self._answer(
+                exchange, {"id": None, "error": {"code": PARSE_ERROR, "message": "no JSON-RPC message"}}
+            )
+        if message.id is UNSET:
+            return web.Response(status=202, headers=exchange.own_headers())
+        try:
+            answer = {"id": message.id, "result": await self._do(message, exchange.inbound)}
+        except Fault as fault:
+            answer = {"id": message.id, "error": {"code": fault.code, "message": str(fault)}}
+        return self._answer(exchange, answer)
+
+    async def _do(self, message: Message, inbound: Inbound) -> dict[str, Any]:
+        params = message.params or {}
+        if message.jsonrpc != "2.0":
+            raise Fault(INVALID_REQUEST, "jsonrpc must be 2.0")
+        match message.method:
+            case "initialize":
+                return _introduction(params)
+            case "ping":
+                return {}
+            case "tools/list":
+                return {"tools": await self._documents.tools()}
+            case "tools/call":
+                return await self._call(params, inbound)
+        raise Fault(METHOD_NOT_FOUND, "there is no such method")
+
+    async def _tool(self, name: Any) -> dict[str, Any]:
+        for tool in await self._documents.tools():
+            if tool["name"] == name:
+                return tool
+        raise Fault(INVALID_PARAMS, "there is no such tool")
+
+    async def _call(self, params: dict[str, Any], inbound: Inbound) -> dict[str, Any]:
+        """Call a service as the caller; what it refuses is a result too, marked as an error."""
+        tool = await self._tool(params.get("name"))
+        arguments = params.get("arguments") or {}
+        if not isinstance(arguments, dict):
+            raise Fault(INVALID_PARAMS, "arguments must be an object")
+        try:
+            answer = await self._hop.ask(self._replica(), self._ask(tool, arguments, inbound))
+            text = (await read_all(answer, RESULT_BYTES_MAX)).decode("utf-8", "replace")
+        except HopFailed:
+            raise Fault(INTERNAL_ERROR, "the call broke off") from None
+        result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": answer.status >= 400}
+        if text.startswith("{") and not result["isError"]:
+            whole = msgspec.json.decode(text)
+            result["structuredContent"] = whole.get("data", whole)
+        return result
+
+    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], inbound: Inbound) -> Ask:
+        headers = [pair for pair in inbound.passed if pair[0] in {b"x-logical-guid", b"x-channel-code"}]
+        headers += [pair for pair in inbound.passed if pair[0] == b"idempotency-key"]
+        headers += [(name.encode(), inbound.taken[name].encode()) for name in _OWN_HEADERS if name in inbound.taken]
+        method, target, body = tool["_meta"]["method"], tool["_meta"]["path"], b""
+        if method == "GET":
+            given = {name: _plain(value) for name, value in arguments.items() if value is not None}
+            target = f"{target}?{urlencode(given)}" if given else target
+        else:
+            body = msgspec.json.encode({**arguments, **_fixed(tool)})
+            headers.append((b"content-type", b"application/json"))
+        return Ask(method, target, headers, body, seconds=self._seconds)
+
+    def _replica(self) -> Replica:
+        if self._door is None:
+            self._door = Replica("gateway", self._front_door())
+        return self._door
+
+    def _answer(self, exchange: Exchange, answer: dict[str, Any]) -> web.Response:
+        body = msgspec.json.encode({"jsonrpc": "2.0", **answer})
+        exchange.answer_bytes = len(body)
+        return web.Response(body=body, headers={"Content-Type": "application/json", **exchange.own_headers()})
+
+
+def _introduction(params: dict[str, Any]) -> dict[str, Any]:
+    asked = params.get("protocolVersion")
+    return {
+        "protocolVersion": asked if asked in VERSIONS else VERSIONS[0],
+        "capabilities": {"tools": {"listChanged": False}},
+        "serverInfo": {"name": "retailstack", "version": "1"},
+        "instructions": (
+            "Each tool is one call of the stack. Send x-session-guid or x-api-key, and x-orgcode, as headers of this "
+            "connection; x-logical-guid and x-channel-code as headers or as arguments."
+        ),
+    }
+
+
+def _fixed(tool: dict[str, Any]) -> dict[str, Any]:
+    """What the tool's input always says: the `action` of a service that has one path for all its calls."""
+    fields = tool["inputSchema"].get("properties", {})
+    action = fields.get("action", {})
+    words = [action["const"]] if "const" in action else action.get("enum", [])
+    return {"action": words[0]} if len(words) == 1 else {}
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
