@@ -23,7 +23,7 @@ from chassis.http.documents import Documents
 from chassis.http.envelope import build_of, envelope_of
 from chassis.http.route import Around
 from chassis.http.server import HttpServer
-from chassis.mongo.errors import UnfitServer, Unreachable
+from chassis.mongo.errors import DatabaseError, UnfitServer
 from chassis.rpc.context import acting_for
 from chassis.runtime import Runtime
 from chassis.service import Service
@@ -113,17 +113,19 @@ def run(service: Service) -> None:
     main(service, Application)
 
 
+class NotStarted(Exception):
+    """Why a process did not come up, in one line."""
+
+
 def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
     """Be what `make` makes of a service and its settings, until told to stop; see `run`."""
     try:
-        settings = load(service.settings, os.environ)
+        settings: BaseSettings = load(service.settings, os.environ)
         logs.configure(settings.log_level, service=service.name, replica=settings.replica, build=settings.build_id)
         uvloop.run(_live(make(service, settings)))
     except SettingsError as failure:
         _give_up(service, failure, EXIT_SETTINGS)
-    except (Unreachable, UnfitServer, OSError, RuntimeError, TypeError) as failure:
-        if logs.is_debugging():
-            raise
+    except NotStarted as failure:
         _give_up(service, failure, EXIT_START)
 
 
@@ -132,7 +134,10 @@ async def _live(application: Runnable) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    await _unless(told, application.start())
+    try:
+        await _unless(told, application.start())
+    except (DatabaseError, UnfitServer, OSError, RuntimeError) as failure:
+        raise NotStarted(f"can't start: {failure}") from failure
     # What was made until now stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()

@@ -7,6 +7,7 @@ An `HTTP` side comes on top: `app.py` brings the services' own, the gateway its 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from hashlib import blake2b
 from math import inf
 from time import monotonic, time
 from typing import Any
@@ -25,7 +26,7 @@ from chassis.http.private import PrivatePort
 from chassis.http.token import sign, verify
 from chassis.jobs import JOB_STATES, JobRunner
 from chassis.mongo.client import Database
-from chassis.mongo.leases import Leases
+from chassis.mongo.leases import LEASES, Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.observe import Observer
 from chassis.rpc.bus import bus_servicer
@@ -42,7 +43,7 @@ from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
 from chassis.watch import GateWatch
 
-CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES)
+CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
 Check = Callable[[], Awaitable[bool]]
 
 STOP_SECONDS_MIN = 0.5
@@ -58,6 +59,7 @@ class Runtime:
     """One process's parts. `start()`, put an HTTP side on top, `serving(True)`; then `serving(False)`, `stop()`."""
 
     database: Database
+    desk: BusDesk
     units: MongoUnits
     private: PrivatePort
 
@@ -69,7 +71,7 @@ class Runtime:
         self.metrics = Metrics()
         self.gate = Gate(self.clock)
         self.health = PartsHealth(service, settings)
-        self.bus = Bus(settings.amqp_url, service.name)
+        self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
         self.channels = Channels(addresses(settings), sign=self._sign, clock=self.clock, tls=_tls(settings))
         self.rpc: RpcServer | None = None
         self.grpc_port = self.private_port = 0
@@ -118,7 +120,8 @@ class Runtime:
         )
         stack.push_async_callback(self.database.close)
         self.health.add("database", _answers(self.database.ping))
-        self.units = MongoUnits(self.database, [*self.parts.entities, *CHASSIS_ENTITIES], self.clock, name)
+        entities = [*self.parts.entities, *CHASSIS_ENTITIES]
+        self.units = MongoUnits(self.database, entities, self.clock, name, page_key=_page_key(settings))
         await self.units.start()
         stack.push_async_callback(self.units.stop)
 
@@ -130,7 +133,7 @@ class Runtime:
         self.health.add("bus", _is_up(lambda: self.bus.up))
         relay = Relay(self.database, self.bus, leases, self.units, clock=self.clock)
         await self._run_part(stack, relay, in_time=True)
-        desk = BusDesk(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
+        self.desk = desk = BusDesk(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
         jobs = JobRunner(
             self.parts.jobs,
             units=self.units,
@@ -265,6 +268,13 @@ def _millis_since(started: float) -> float:
 def addresses(settings: BaseSettings) -> dict[str, str]:
     """Where each peer of the stack answers gRPC, as `Channels` takes it."""
     return {peer: ",".join(getattr(settings, f"{peer}_grpc")) for peer in PEERS}
+
+
+def _page_key(settings: BaseSettings) -> bytes:
+    """Seals page tokens, the same in all replicas; derived where none was given."""
+    if settings.page_key:
+        return settings.page_key.encode()
+    return blake2b(b"page tokens", key=settings.caller_key.encode()[:64]).digest()
 
 
 def _tls(settings: BaseSettings) -> Tls | None:

@@ -47,6 +47,7 @@ class BaseSettings(Struct, frozen=True, kw_only=True):
 
     mongodb_database    the service's name where left empty
     mongodb_engine      `embedded` where the server behind the URI is the embedded one
+    amqp_prefix         put before the names of exchange and queues, so that several stacks can share a broker
     caller_key          signs and verifies the caller header; 32 bytes or more
     page_key            seals page tokens; derived from `caller_key` where left empty
     *_grpc              the peers, each a tuple of `host:port`, one a replica
@@ -60,6 +61,7 @@ class BaseSettings(Struct, frozen=True, kw_only=True):
     mongodb_driver: Literal["motor", "pymongo"] = "motor"
     mongodb_engine: Literal["", "embedded"] = ""
     amqp_url: Secret
+    amqp_prefix: str = ""
     http_host: str = "127.0.0.1"
     http_port: Port = 0
     grpc_host: str = "127.0.0.1"

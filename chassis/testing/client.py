@@ -1,0 +1,226 @@
+"""A service in the test's own process, over real engines, asked over a real socket.
+
+    async with serve(ICS, mongodb_uri=…, database=…, amqp_url=…, prefix=…) as ics:
+        answer = await ics.post("/zone/create", code="A-01")
+
+`post` and `get` sign the caller header as the gateway does. The client acts in one facility unless told otherwise.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from time import time
+from typing import Any
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.app import Application
+from chassis.bus.link import BusDown
+from chassis.caller import Caller
+from chassis.clock import Clock, SystemClock
+from chassis.http.token import HEADER, sign
+from chassis.ids import new_id
+from chassis.mongo.eventlog import EVENTS
+from chassis.service import Service
+from chassis.settings import Secret
+
+TEST_KEY = Secret("a key that only tests use, 32 bytes or more")
+ORGCODE = "DEMO0001"
+FACILITY = "FAC-A"
+STRANGER = "OTHR0001"
+
+
+class TestAnswer(Struct, frozen=True, kw_only=True):
+    """An answer: `data` or `error` as they came, and what tests mostly ask of an error."""
+
+    __test__ = False  # no test, whatever its name says
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        """The whole envelope."""
+        return msgspec.json.decode(self.raw)
+
+    @property
+    def data(self) -> Any:
+        """What stands in `data`; KeyError where the call was refused."""
+        return self.body["data"]
+
+    @property
+    def error(self) -> Any:
+        """What stands in `error`; KeyError where the call succeeded."""
+        return self.body["error"]
+
+    @property
+    def error_code(self) -> str:
+        """`<service>.<reason>`."""
+        return str(self.error["error_code"])
+
+    @property
+    def tag(self) -> str:
+        """The error's tag."""
+        return str(self.error["major"]["tag"])
+
+    @property
+    def details(self) -> Any:
+        """What a program is told of the error."""
+        return self.error.get("details", {})
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Path of each wrong field -> what is wrong with it."""
+        return {field["path"]: field["problem"] for field in self.details.get("fields", ())}
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.raw[:2000].decode(errors='replace')}"
+
+
+class _Heard:
+    """How far the event log was read, by all clients of one service together."""
+
+    newest = ""
+
+
+class ServiceClient:
+    """Asks one running service as one caller. `as_caller`, `in_facility` and `plain` give others for the same one."""
+
+    def __init__(self, application: Application, session: aiohttp.ClientSession, caller: Caller) -> None:
+        self.application = application
+        self.caller: Caller | None = caller
+        self.facility: str | None = FACILITY
+        self.events: list[str] = []
+        self._session = session
+        self._heard = _Heard()
+
+    async def post(self, path: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> TestAnswer:
+        """POST these fields as JSON; `path` is below the service's base path."""
+        sent = {"Content-Type": "application/json", **self._context(fields), **(headers or {})}
+        return await self.send("POST", path, msgspec.json.encode(fields), sent)
+
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, **query: Any) -> TestAnswer:
+        """GET with these query parameters."""
+        return await self.send("GET", path, None, {**self._context(query), **(headers or {})}, query)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> TestAnswer:
+        """Send just this, signed unless the client has no caller or the headers hold a signature already."""
+        sent = dict(headers or {})
+        if self.caller is not None and HEADER not in sent:
+            sent[HEADER] = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
+        base = f"http://127.0.0.1:{self.application.http_port}/{self.application.service.name}"
+        async with self._session.request(
+            method, base + path, data=body, headers=sent, params=query, allow_redirects=False
+        ) as response:
+            answer = TestAnswer(status=response.status, headers=response.headers.copy(), raw=await response.read())
+        await self.hear()
+        return answer
+
+    async def hear(self) -> list[str]:
+        """Bring `events` up to date: the types of all events committed so far, in order, and answer them."""
+        found = await self.application.runtime.database.collection(EVENTS.collection).find(
+            {"_id": {"$gt": self._heard.newest}}, sort=[("_id", 1)]
+        )
+        for event in found:
+            self._heard.newest = event["_id"]
+            if event["published"]:
+                self.events.append(event["type"])
+        return self.events
+
+    @property
+    def plain(self) -> "ServiceClient":
+        """The same caller, naming no facility."""
+        return self._other(self.caller, None)
+
+    @property
+    def nobody(self) -> "ServiceClient":
+        """No caller header at all."""
+        return self._other(None, self.facility)
+
+    def as_caller(self, **changes: Any) -> "ServiceClient":
+        """The same service, asked by a caller who differs in these fields of `Caller`."""
+        assert self.caller is not None, "nobody can't be changed"
+        return self._other(replace(self.caller, **changes), self.facility)
+
+    def with_roles(self, *roles: str) -> "ServiceClient":
+        """A user of the org who holds just these roles."""
+        return self.as_caller(kind="user", owner=False, roles=frozenset(roles))
+
+    def in_facility(self, logical_guid: str) -> "ServiceClient":
+        """The same caller in another facility."""
+        return self._other(self.caller, logical_guid)
+
+    def _other(self, caller: Caller | None, facility: str | None) -> "ServiceClient":
+        other = ServiceClient.__new__(ServiceClient)
+        other.__dict__.update(self.__dict__)
+        other.caller, other.facility = caller, facility
+        return other
+
+    def _context(self, fields: Collection[str]) -> dict[str, str]:
+        if self.facility is None or "logical_guid" in fields:
+            return {}
+        return {"x-logical-guid": self.facility}
+
+
+@asynccontextmanager
+async def serve(
+    service: Service,
+    *,
+    mongodb_uri: str,
+    database: str,
+    amqp_url: str,
+    prefix: str,
+    clock: Clock | None = None,
+    roles: Collection[str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[ServiceClient]:
+    """A running service and a client of it, who holds all of its roles unless told which.
+
+    Afterwards it is gone, with its queues. `settings` are fields of the service's own settings.
+    """
+    filled = service.settings(
+        mongodb_uri=Secret(mongodb_uri),
+        mongodb_database=database,
+        amqp_url=Secret(amqp_url),
+        amqp_prefix=prefix,
+        caller_key=TEST_KEY,
+        **settings,
+    )
+    application = Application(service, filled, clock)
+    await application.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            caller = Caller(
+                kind="user",
+                actor="tester",
+                orgcode=ORGCODE,
+                roles=frozenset(service.roles if roles is None else roles),
+                fingerprint="0123456789abcdef",
+            )
+            yield ServiceClient(application, session, caller)
+    finally:
+        await _forget_queues(application)
+        await application.stop()
+
+
+async def _forget_queues(application: Application) -> None:
+    """Remove what the service has made at the broker."""
+    runtime = application.runtime
+    await runtime.desk.stop()
+    with suppress(BusDown):
+        async with runtime.bus.hearing.channel(seconds=5.0) as channel:
+            for consumer in runtime.parts.consumers:
+                names = (consumer.service, consumer.name, consumer.delays)
+                for queue in runtime.bus.topology.consumer(*names, ordered=consumer.ordered).all:
+                    await channel.queue_delete(queue.name)
+            await channel.exchange_delete(runtime.bus.topology.exchange)
