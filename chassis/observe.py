@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 from prometheus_client import Counter
 
@@ -17,6 +18,10 @@ from chassis.mongo.unit import MongoUnits
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import (
+    BATCH_LARGEST,
+    CHANGES,
+    CHANGES_WAITING,
+    COMMITS,
     CONSUMED,
     GATE_CLOSED,
     JOB_RUNS,
@@ -25,6 +30,7 @@ from chassis.telemetry.names import (
     RELAY_LAG_SECONDS,
     RELAY_PENDING,
     RELAY_PUBLISHED,
+    VIEWS,
 )
 
 LOOK_EVERY_SECONDS = 10.0
@@ -52,11 +58,13 @@ class Observer:
         self._relay = relay
         self._desk = desk
         self._jobs = jobs
-        self._counted: dict[tuple[str, ...], int] = {}
+        self._counted: dict[tuple[Any, ...], int] = {}
         self._looked = -LOOK_EVERY_SECONDS
         self._runner: asyncio.Task[None] | None = None
         metrics.gauge(GATE_CLOSED).set_function(lambda: not gate.open)
         metrics.gauge(POOL_IN_USE).set_function(lambda: database.in_use)
+        metrics.gauge(CHANGES_WAITING).set_function(lambda: units.waiting)
+        metrics.gauge(BATCH_LARGEST).set_function(lambda: units.stats.largest)
         metrics.before_each_look(self._count_all)
 
     async def start(self) -> None:
@@ -91,7 +99,7 @@ class Observer:
     def _count_all(self) -> None:
         """Take over what the engines have counted since the last time."""
         for counter, labels, total in self._totals():
-            key = (str(counter), *labels)
+            key = (id(counter), *labels)
             grown = total - self._counted.get(key, 0)
             self._counted[key] = total
             if grown > 0:
@@ -99,6 +107,13 @@ class Observer:
 
     def _totals(self) -> Iterator[tuple[Counter, tuple[str, ...], int]]:
         metrics = self._metrics
+        done = self._units.stats
+        yield metrics.counter(COMMITS), ("done",), done.batches
+        yield metrics.counter(COMMITS), ("conflict",), done.conflicts
+        yield metrics.counter(COMMITS), ("duplicate",), done.duplicates
+        yield metrics.counter(COMMITS), ("split",), done.splits
+        yield metrics.counter(CHANGES), (), done.operations
+        yield metrics.counter(VIEWS), (), done.views
         yield metrics.counter(RELAY_PUBLISHED), (), self._relay.stats.published
         for consumer in self._desk.stats:
             for outcome in ("handled", "repeated", "later", "never"):

@@ -8,7 +8,6 @@ from typing import Literal
 from msgspec import Struct
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -57,21 +56,32 @@ COMMITS = Metric(
     name="retailstack_commits_total",
     kind="counter",
     labels=("outcome",),
-    meaning="Transactions of the committer: done, conflict (repeated), failed.",
-    action="Many conflicts: several replicas write the same records; fewer replicas or sharding by subject helps.",
+    meaning="Transactions of the committer: done, and those repeated because of conflict, duplicate or split.",
+    action="Many conflicts: several replicas write the same records. Splits: a defect, the log has its traceback.",
 )
-COMMIT_CHANGES = Metric(
-    name="retailstack_commit_changes",
-    kind="histogram",
-    buckets=SIZES,
-    meaning="Changes that shared one transaction.",
+CHANGES = Metric(
+    name="retailstack_changes_total",
+    kind="counter",
+    meaning="Changes the committer has answered; over retailstack_commits_total{outcome=done} it is the mean batch.",
     action="Growing batches with growing latency: the database is the bottleneck.",
 )
-COMMIT_SECONDS = Metric(
-    name="retailstack_commit_seconds",
-    kind="histogram",
-    meaning="Seconds a transaction of the committer took, repetitions included.",
-    action="Look at the database: its journal, its disk, its replication.",
+CHANGES_WAITING = Metric(
+    name="retailstack_changes_waiting",
+    kind="gauge",
+    meaning="Changes that wait for a transaction now.",
+    action="Hundreds for more than a moment: look at the database, its journal and its disk.",
+)
+BATCH_LARGEST = Metric(
+    name="retailstack_commit_changes_largest",
+    kind="gauge",
+    meaning="Most changes that ever shared one transaction of this process.",
+    action="At the limit (256): callers wait for each other; add replicas.",
+)
+VIEWS = Metric(
+    name="retailstack_views_total",
+    kind="counter",
+    meaning="Views answered.",
+    action="Compare with the requests of reading calls: more means handlers were run again.",
 )
 POOL_IN_USE = Metric(
     name="retailstack_mongo_connections_in_use",
@@ -131,13 +141,6 @@ RPC_SECONDS = Metric(
     labels=("method",),
     meaning="Seconds a gRPC call took in the service that answers.",
     action="Callers have deadlines: above them they see 503.",
-)
-RETRIES = Metric(
-    name="retailstack_retries_total",
-    kind="counter",
-    labels=("what",),
-    meaning="Repetitions invisible to callers: conflict, rpc, publish.",
-    action="A steady rate is normal under load; a jump points at the part in the label.",
 )
 GATE_CLOSED = Metric(
     name="retailstack_gate_closed",
