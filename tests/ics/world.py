@@ -1,0 +1,140 @@
+"""A facility in the middle of its day, made through the endpoints: one of everything, and a body for every call."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from tests.ics.given import VARIANT
+
+STOCK = 60
+
+
+class Told(Protocol):
+    """What an answer has."""
+
+    status: int
+    data: dict[str, Any]
+
+
+Ask = Callable[..., Awaitable[Told]]
+"""`await ask("/zone/create", code="A-01")`: a POST as an operator in the facility and on the channel."""
+
+
+class World(NamedTuple):
+    """Ids of what there is, and the revisions the bodies of `BODIES` rest on."""
+
+    zone_id: str
+    bin_id: str
+    empty_zone_id: str
+    empty_bin_id: str
+    receive_id: str
+    waiting_id: str
+    holdback_id: str
+    reservation_id: str
+    allocation_id: str
+    commit_id: str
+
+
+async def make_world(ask: Ask) -> World:
+    """Make one of everything."""
+
+    async def made(path: str, name: str, **body: Any) -> dict[str, Any]:
+        answer = await ask(path, **body)
+        assert answer.status == 200, (path, answer)
+        record: dict[str, Any] = answer.data[name]
+        return record
+
+    zone = await made("/zone/create", "zone", code="A-01", purpose="pick")
+    empty_zone = await made("/zone/create", "zone", code="A-02")
+    place = await made("/bin/create", "bin", zone_id=zone["zone_id"], code="P-01")
+    empty_bin = await made("/bin/create", "bin", zone_id=zone["zone_id"], code="P-02", capacity=10)
+    line = {"variant_id": VARIANT, "quantity": STOCK, "bin_id": place["bin_id"]}
+    receipt = await made("/receive/record", "receive", lines=[line])
+    await made("/qc/complete", "receive", receive_id=receipt["receive_id"], expected_revision=1)
+    waiting = await made("/receive/record", "receive", lines=[{"variant_id": VARIANT, "quantity": 3}])
+    await made("/stock/policy/set", "policy", variant_id=VARIANT, safety_stock=2)
+    holdback = await made("/holdback/set", "holdback", variant_id=VARIANT, quantity=2)
+    promised = {"variant_id": VARIANT, "order_ref": "O-1"}
+    reservation = await made("/reservation/create", "reservation", variant_id=VARIANT, quantity=5)
+    allocation = await made("/allocation/create", "allocation", **promised, quantity=5)
+    commit = await made("/commit/create-direct", "commit", **promised, quantity=6)
+    named = {"commit_id": commit["commit_id"]}
+    await made("/pick/record", "commit", **named, quantity=4, expected_revision=1)
+    await made("/pack/record", "commit", **named, quantity=2, expected_revision=2)
+    return World(
+        zone_id=zone["zone_id"],
+        bin_id=place["bin_id"],
+        empty_zone_id=empty_zone["zone_id"],
+        empty_bin_id=empty_bin["bin_id"],
+        receive_id=receipt["receive_id"],
+        waiting_id=waiting["receive_id"],
+        holdback_id=holdback["holdback_id"],
+        reservation_id=reservation["reservation_id"],
+        allocation_id=allocation["allocation_id"],
+        commit_id=commit["commit_id"],
+    )
+
+
+Body = dict[str, Any]
+
+BODIES: Mapping[str, Callable[[World], Body]] = {
+    "ics_stat": lambda _: {},
+    "ics_zone_create": lambda _: {"code": "A-03"},
+    "ics_zone_get": lambda world: {"zone_id": world.zone_id},
+    "ics_zone_list": lambda _: {},
+    "ics_zone_status_set": lambda world: {"zone_id": world.empty_zone_id, "status": "inactive"},
+    "ics_bin_create": lambda world: {"zone_id": world.zone_id, "code": "P-03"},
+    "ics_bin_get": lambda world: {"bin_id": world.bin_id},
+    "ics_bin_list": lambda _: {},
+    "ics_bin_status_set": lambda world: {"bin_id": world.empty_bin_id, "status": "inactive"},
+    "ics_stock_policy_get": lambda _: {"variant_id": VARIANT},
+    "ics_stock_policy_set": lambda _: {"variant_id": VARIANT, "safety_stock": 1},
+    "ics_holdback_set": lambda _: {"variant_id": VARIANT, "quantity": 1},
+    "ics_holdback_get": lambda world: {"holdback_id": world.holdback_id},
+    "ics_holdback_list": lambda _: {},
+    "ics_atp_query": lambda _: {"variant_ids": [VARIANT]},
+    "ics_stock_get": lambda _: {"variant_id": VARIANT},
+    "ics_stock_list": lambda _: {},
+    "ics_stock_card_list": lambda _: {},
+    "ics_stock_transition": lambda _: {
+        "variant_id": VARIANT,
+        "from_bucket": "available",
+        "to_bucket": "damaged",
+        "quantity": 1,
+    },
+    "ics_adjustment_create": lambda _: {"variant_id": VARIANT, "delta": 1, "reason_code": "found"},
+    "ics_receive_record": lambda _: {"lines": [{"variant_id": VARIANT, "quantity": 1}]},
+    "ics_receive_get": lambda world: {"receive_id": world.receive_id},
+    "ics_receive_list": lambda _: {},
+    "ics_qc_complete": lambda world: {"receive_id": world.waiting_id},
+    "ics_putaway_record": lambda world: {
+        "variant_id": VARIANT,
+        "quantity": 1,
+        "from_zone_id": world.zone_id,
+        "to_zone_id": world.empty_zone_id,
+    },
+    "ics_reservation_create": lambda _: {"variant_id": VARIANT, "quantity": 1},
+    "ics_reservation_release": lambda world: {"reservation_id": world.reservation_id, "quantity": 1},
+    "ics_reservation_expire": lambda world: {"reservation_id": world.reservation_id},
+    "ics_allocation_create": lambda world: {
+        "reservation_id": world.reservation_id,
+        "quantity": 1,
+        "order_ref": "O-2",
+    },
+    "ics_allocation_release": lambda world: {"allocation_id": world.allocation_id, "quantity": 1},
+    "ics_allocation_expire": lambda world: {"allocation_id": world.allocation_id},
+    "ics_commit_create": lambda world: {"allocation_id": world.allocation_id, "quantity": 1},
+    "ics_commit_create_direct": lambda _: {"variant_id": VARIANT, "quantity": 1, "order_ref": "O-2"},
+    "ics_commit_release": lambda world: {"commit_id": world.commit_id, "quantity": 1},
+    "ics_pick_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
+    "ics_pack_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
+    "ics_ship_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
+}
+"""A body for every call that the world answers with 200, but for `expected_revision`."""
+
+REVISIONS: Mapping[str, int] = {
+    "ics_pick_record": 3,
+    "ics_pack_record": 3,
+    "ics_ship_record": 3,
+    "ics_commit_release": 3,
+}
+"""The current revision of what a body changes, where it is not 1."""
