@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict
     return found | {
         "AMQP_URL": engines["rabbitmq"].uri,
         "MONGODB_URI": engines["mongodb"].uri,
-        "ENGINE": engines["mongodb"].name,
+        "ENGINE": re.sub(r"[^\w.:]+", "-", engines["mongodb"].name).strip("-"),
     }
 
 

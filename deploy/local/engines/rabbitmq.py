@@ -154,7 +154,7 @@ class Rabbit(Engine):
 
 
 class PackagedRabbit(Rabbit):
-    """The package of Debian, Ubuntu or Homebrew, installed for the purpose and then run as any other on this machine."""
+    """The package of Debian, Ubuntu or Homebrew, installed for the purpose and then run as any other here."""
 
     def install(self, say: Say) -> None:
         """Install the package where it is missing; nothing of it is started or enabled by that."""

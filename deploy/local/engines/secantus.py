@@ -40,8 +40,9 @@ class Secantus(Engine):
         self.log = log or directory / "log"
         self.home = (home or engines_home(ROOT)) / f"secantusdb-{RELEASE}"
         self._port = port
-        # Its memory of retryable writes is sorted at every write past 10 000 of them; ours retry as transactions.
-        self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?replicaSet=secantus&retryWrites=false"
+        # Its memory of retryable writes is sorted at every write past 10 000 of them; ours retry as transactions. The
+        # set's name is left out, clients learn it: an address without an ampersand needs no quotes in a shell.
+        self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?retryWrites=false"
 
     @property
     def port(self) -> int:
