@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
+from chassis.rpc.context import require_stack
 from retailstack.chassis.v1 import bus_pb2 as pb
 from retailstack.chassis.v1 import bus_pb2_grpc as pb_grpc
-
-from chassis.rpc.context import require_stack
 
 LISTEN_SECONDS = 10.0
 """How long the broker may take until a tail hears everything."""

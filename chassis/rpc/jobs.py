@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from retailstack.chassis.v1 import jobs_pb2 as pb
-from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
 
 from chassis.caller import Call
 from chassis.rpc.context import require_stack
+from retailstack.chassis.v1 import jobs_pb2 as pb
+from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
 
 
 class Runner(Protocol):

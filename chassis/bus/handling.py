@@ -1,0 +1,108 @@
+"""One event and one handler: what came of it."""
+
+from typing import Literal
+
+import structlog
+
+from chassis.bus.consumer import Consumer, Event, Later, Never, event_of
+from chassis.bus.inbox import is_handled, note_handled
+from chassis.bus.message import Heard
+from chassis.clock import Clock
+from chassis.entity import Value
+from chassis.errors import Refusal
+from chassis.gate import Gate
+from chassis.unit import Change, Units, View
+
+Word = Literal["handled", "repeated", "skipped", "later", "never"]
+
+log = structlog.get_logger("chassis.bus")
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    """How it ended. `later` is for another try after `delay_seconds`; `never` is a dead letter; the others are done."""
+
+    word: Word
+    reason: str = ""
+    delay_seconds: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether the message has served its purpose."""
+        return self.word in {"handled", "repeated", "skipped"}
+
+
+class Handling:
+    """Hands events to a consumer's handler, once each."""
+
+    def __init__(self, consumer: Consumer, units: Units, clock: Clock, gate: Gate) -> None:
+        self._consumer = consumer
+        self._units = units
+        self._clock = clock
+        self._gate = gate
+
+    async def outcome(self, message: Heard) -> Outcome:
+        """Let the message be handled, and say what came of it. Never raises, but for being cancelled."""
+        try:
+            event = event_of(message, self._consumer.call_name, self._clock.now())
+            # An org that is being emptied is to stay empty: nothing is written behind the broom.
+            if self._gate.open and self._gate.is_closed_for(event.orgcode):
+                return Outcome(word="skipped")
+            fresh = await (self._as_change(event) if self._consumer.access == "change" else self._with_units(event))
+            return Outcome(word="handled" if fresh else "repeated")
+        except Never as never:
+            return self._never(message, never.message)
+        except Later as later:
+            return self._later(message, later.message, later.after)
+        except Refusal as refusal:
+            return self._later(message, f"{refusal.tag}: {refusal.message}", None)
+        except Exception as defect:
+            log.exception("consumer_failed", consumer=self._consumer.call_name, event_id=message.message_id)
+            return self._later(message, f"{type(defect).__name__}: {defect}", None)
+
+    async def _as_change(self, event: Event) -> bool:
+        """Handle the event and note it, in one change; False where it was handled before."""
+
+        async def once(change: Change) -> bool:
+            if await is_handled(change, self._consumer, event):
+                return False
+            await self._consumer.handler(change, event)
+            await note_handled(change, self._consumer, event)
+            return True
+
+        return await self._units.change(event.call, once)
+
+    async def _with_units(self, event: Event) -> bool:
+        """Handle the event, then note it; False where it was handled before."""
+
+        async def look(view: View) -> bool:
+            return await is_handled(view, self._consumer, event)
+
+        async def note(change: Change) -> None:
+            if not await is_handled(change, self._consumer, event):
+                await note_handled(change, self._consumer, event)
+
+        if await self._units.view(event.call, look):
+            return False
+        await self._consumer.handler(self._units, event)
+        await self._units.change(event.call, note)
+        return True
+
+    def _later(self, message: Heard, reason: str, after: float | None) -> Outcome:
+        tried = message.tries + 1
+        log.info("consumer_later", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
+        if tried >= self._consumer.tries_max:
+            return self._never(message, f"{reason} (tried {tried} times)")
+        delay = delay_for(self._consumer.delays, message.tries, after)
+        return Outcome(word="later", reason=reason, delay_seconds=delay)
+
+    def _never(self, message: Heard, reason: str) -> Outcome:
+        log.warning("consumer_never", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
+        return Outcome(word="never", reason=reason)
+
+
+def delay_for(delays: tuple[float, ...], tries: int, after: float | None) -> float:
+    """Which of the delays follows so many earlier tries: the next longer one, or the first that is as long as asked."""
+    steps = sorted(delays)
+    if after is None:
+        return steps[min(tries, len(steps) - 1)]
+    return next((step for step in steps if step >= after), steps[-1])

@@ -1,0 +1,51 @@
+"""The inbox: which events each consumer has handled, noted in the same transaction as what the handling wrote."""
+
+from chassis.bus.consumer import Consumer, Event
+from chassis.clock import Utc, to_datetime
+from chassis.entity import Document, Entity, expiring
+from chassis.unit import Change, View
+
+KEPT_SECONDS = 30 * 24 * 3600
+"""How long a handled event is remembered: longer than any dead letter should wait for its replay."""
+
+
+class Handled(Document, frozen=True, kw_only=True):
+    """An event a consumer has handled."""
+
+    handled_id: str
+    consumer: str
+    event_id: str
+    handled_utc: Utc
+
+
+INBOX: Entity[Handled] = Entity(
+    "handled_event",
+    Handled,
+    collection="inbox",
+    id="handled_id",
+    indexes=[expiring("expires", KEPT_SECONDS)],
+    derived={"expires": lambda handled: to_datetime(handled.handled_utc)},
+    org_scoped=False,
+    history=False,
+    technical=True,
+)
+
+
+async def is_handled(view: View, consumer: Consumer, event: Event) -> bool:
+    """Whether the consumer has handled the event before."""
+    return await view.get(INBOX, _key(consumer, event)) is not None
+
+
+async def note_handled(change: Change, consumer: Consumer, event: Event) -> None:
+    """Note that the consumer handles the event in this change."""
+    handled = Handled(
+        handled_id=_key(consumer, event),
+        consumer=consumer.call_name,
+        event_id=event.event_id,
+        handled_utc=change.now,
+    )
+    await change.insert(INBOX, handled)
+
+
+def _key(consumer: Consumer, event: Event) -> str:
+    return f"{consumer.call_name}/{event.event_id}"

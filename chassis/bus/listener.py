@@ -1,0 +1,97 @@
+"""Hearing events live, as they pass: for people who watch, and for what every replica must learn (the gate).
+
+Nothing is acknowledged or kept for long: the listener's queue is its own, disappears soon after it has stopped, and who
+does not keep up misses the oldest. What must be heard for sure is for a consumer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+
+from chassis.bus.consumer import Event, Never, event_of
+from chassis.bus.link import Bus, BusDown
+from chassis.bus.message import heard
+from chassis.bus.topology import declare_exchange, declare_queue
+from chassis.clock import Clock
+
+BUFFER_EVENTS_MAX = 1000
+RETRY_SECONDS = 0.5
+
+
+class Listener:
+    """Hears the events whose type matches a key, from its start to its stop; iterate over it to have them."""
+
+    def __init__(
+        self, bus: Bus, keys: Sequence[str], clock: Clock, *, name: str = "tail", buffer: int = BUFFER_EVENTS_MAX
+    ) -> None:
+        self._bus = bus
+        self._keys = tuple(keys) or ("#",)
+        self._clock = clock
+        self._name = f"{bus.service_name}.{name}"
+        self._queue = bus.topology.listener(f"{self._name}.{uuid4().hex}")
+        self._heard: deque[Event] = deque(maxlen=buffer)
+        self._arrived = asyncio.Event()
+        self._listening = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    async def start(self, seconds: float | None = None) -> None:
+        """Begin to listen; with `seconds`, return once nothing is missed any more, or raise BusDown after them."""
+        self._runner = asyncio.create_task(self._run(), name=f"listener {self._name}")
+        if seconds is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._listening.wait()
+        except TimeoutError as cause:
+            await self.stop()
+            raise BusDown from cause
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._runner is None:
+            return
+        self._runner.cancel()
+        await asyncio.gather(self._runner, return_exceptions=True)
+        self._runner = None
+        if self._bus.hearing.up:
+            with suppress(BusDown):
+                async with self._bus.hearing.channel(seconds=1.0) as channel:
+                    await channel.queue_delete(self._queue.name)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            while self._heard:
+                yield self._heard.popleft()
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(BusDown):
+                async with self._bus.hearing.channel() as channel:
+                    await self._listen(channel)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self, channel: AbstractChannel) -> None:
+        topology = self._bus.topology
+        await declare_exchange(channel, topology)
+        await declare_queue(channel, self._queue, self._keys, topology.exchange)
+        await channel.basic_consume(self._queue.name, self._arrive, no_ack=True)
+        self._listening.set()
+        gone = channel.closing
+        try:
+            await asyncio.wait({gone})
+        finally:
+            gone.cancel()
+
+    async def _arrive(self, message: DeliveredMessage) -> None:
+        with suppress(Never):  # What is no event is nothing to show.
+            event = event_of(heard(message), self._name, self._clock.now())
+            self.dropped += len(self._heard) == self._heard.maxlen
+            self._heard.append(event)
+            self._arrived.set()

@@ -1,0 +1,79 @@
+"""Messages as they are heard, and copies of them for another queue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp.commands import Basic
+
+from chassis.bus.link import BusDown
+from chassis.clock import Utc
+from chassis.entity import Value
+
+TRIES = "x-tries"
+REASON = "x-reason"
+FAILED_UTC = "x-failed-utc"
+REASON_CHARS_MAX = 500
+
+
+class Heard(Value, frozen=True, kw_only=True):
+    """A message out of a queue. `headers` are those of who published it first; the broker's own are left out."""
+
+    message_id: str
+    routing_key: str
+    headers: dict[str, Any]
+    body: bytes
+    tag: int
+    tries: int
+    reason: str
+    failed_utc: Utc | None
+    properties: Any
+
+
+def heard(message: DeliveredMessage) -> Heard:
+    """What a delivery holds."""
+    properties = message.header.properties
+    headers: Mapping[str, Any] = properties.headers or {}
+    tries, failed = headers.get(TRIES), headers.get(FAILED_UTC)
+    return Heard(
+        message_id=properties.message_id or "",
+        routing_key=message.routing_key or "",
+        headers={name: value for name, value in headers.items() if not name.startswith("x-")},
+        body=message.body,
+        tag=message.delivery_tag or 0,
+        tries=tries if isinstance(tries, int) else 0,
+        reason=str(headers.get(REASON) or _broker_reason(headers)),
+        failed_utc=Utc(failed) if isinstance(failed, str) else None,
+        properties=properties,
+    )
+
+
+async def pass_on(channel: AbstractChannel, message: Heard, queue: str, marks: Mapping[str, Any]) -> None:
+    """Put a copy with these further headers into the queue, and return once it is there for good; else BusDown."""
+    properties = message.properties
+    copy = Basic.Properties(
+        content_type=properties.content_type,
+        content_encoding=properties.content_encoding,
+        delivery_mode=2,
+        message_id=properties.message_id,
+        timestamp=properties.timestamp,
+        headers={**message.headers, **marks},
+    )
+    answer = await channel.basic_publish(message.body, routing_key=queue, properties=copy, mandatory=True)
+    if not isinstance(answer, Basic.Ack):
+        raise BusDown(f"{queue} did not take a message")
+
+
+def failure_marks(tries: int, reason: str, now: Utc) -> dict[str, Any]:
+    """Headers of a copy that say how often its handling failed, why and when."""
+    return {TRIES: tries, REASON: reason[:REASON_CHARS_MAX], FAILED_UTC: now}
+
+
+def _broker_reason(headers: Mapping[str, Any]) -> str:
+    """Why the broker itself set a message aside, if it did."""
+    deaths = headers.get("x-death")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return ""
+    words = {"delivery_limit": "handed out too often without an answer", "rejected": "refused", "expired": "expired"}
+    reason = str(deaths[0].get("reason", ""))
+    return words.get(reason, reason)

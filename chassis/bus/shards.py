@@ -1,0 +1,88 @@
+"""Which relay shards this replica serves: leased, and shared out evenly among the replicas there are.
+
+Each replica says in the collection `relays` that it is there. One that holds more than its share gives the surplus
+back, and the others take what is free; a replica that dies is missed as soon as its leases lapse.
+"""
+
+from collections.abc import Iterable
+from math import ceil
+from time import monotonic
+from uuid import uuid4
+
+from chassis.clock import Clock, Utc, later
+from chassis.event import SHARDS
+from chassis.mongo.client import Database
+from chassis.mongo.leases import Leases
+
+RELAYS = "relays"
+
+
+class ShardLeases:
+    """The shards this replica holds, and until when. Renew often: it asks the database only when that is due."""
+
+    def __init__(self, database: Database, leases: Leases, clock: Clock, seconds: float) -> None:
+        self._relays = database.collection(RELAYS)
+        self._leases = leases
+        self._clock = clock
+        self._seconds = seconds
+        self._me = uuid4().hex
+        self._held: dict[int, float] = {}
+        self._renew_at = 0.0
+        self._replicas = 1
+
+    @property
+    def shared(self) -> bool:
+        """Whether other replicas may leave events in this one's shards."""
+        return self._replicas > 1
+
+    def held(self, seconds: float) -> list[int]:
+        """The shards that are held for at least so many seconds more."""
+        enough = monotonic() + seconds
+        return sorted(shard for shard, until in self._held.items() if until > enough)
+
+    async def renew(self) -> None:
+        """Renew what is held and take what is free, up to this replica's share."""
+        began = monotonic()
+        if began < self._renew_at:
+            return
+        self._replicas = await self._count_replicas()
+        share = ceil(SHARDS / self._replicas)
+        kept = self.held(0)[:share]
+        wanted = range(SHARDS) if len(kept) < share else kept
+        taken = await self._leases.take(_names(wanted), self._seconds)
+        mine = [shard for shard in _kept_first(kept) if _name(shard) in taken]
+        surplus = taken - set(_names(mine[:share])) | set(_names(set(self._held) - set(kept)))
+        self._held = dict.fromkeys(mine[:share], began + self._seconds)
+        if surplus:
+            await self._leases.give_back(sorted(surplus))
+        self._renew_at = began + self._seconds / 3
+
+    async def give_back(self) -> None:
+        """Leave all shards to others, and be no more."""
+        held, self._held, self._renew_at = sorted(self._held), {}, 0.0
+        await self._leases.give_back(_names(held))
+        await self._relays.remove_many([self._me])
+
+    async def _count_replicas(self) -> int:
+        """Say that this one is there, and count how many are."""
+        now = self._clock.now()
+        until = later(now, self._seconds)
+        await self._relays.update_one({"_id": self._me}, {"$set": {"until_utc": until}}, upsert=True)
+        relays = await self._relays.find({})
+        lapsed = [relay["_id"] for relay in relays if Utc(relay["until_utc"]) <= now]
+        if lapsed:
+            await self._relays.remove_many(lapsed)
+        return max(1, len(relays) - len(lapsed))
+
+
+def _kept_first(kept: Iterable[int]) -> list[int]:
+    """All shards, those held already in front: a shard should change hands only where it must."""
+    return [*kept, *(shard for shard in range(SHARDS) if shard not in set(kept))]
+
+
+def _names(shards: Iterable[int]) -> list[str]:
+    return [_name(shard) for shard in shards]
+
+
+def _name(shard: int) -> str:
+    return f"relay/{shard}"

@@ -1,0 +1,214 @@
+"""A declared consumer at work: from its queue through lanes and handler to one of the outcomes.
+
+A message is acknowledged only when its outcome is safe: handled and committed, or copied with a confirm into a wait
+queue or the dead-letter queue. Whatever breaks before that brings the message back, and the inbox keeps a repetition
+from doing anything twice.
+"""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import Literal
+
+import structlog
+from aiormq.abc import AbstractChannel, DeliveredMessage
+
+from chassis.bus.breaker import Breaker
+from chassis.bus.consumer import Consumer
+from chassis.bus.handling import Handling, Outcome
+from chassis.bus.lanes import Lanes
+from chassis.bus.link import Bus, BusDown, translated
+from chassis.bus.message import Heard, failure_marks, heard, pass_on
+from chassis.bus.order import lane_of
+from chassis.bus.topology import declare_consumer, wait_name
+from chassis.clock import Clock
+from chassis.entity import Value
+from chassis.gate import Gate
+from chassis.unit import Units
+
+PROBE_SECONDS = 30.0
+"""How long a consumer that has stopped waits before it tries one message."""
+
+GATE_SECONDS = 0.2
+RETRY_SECONDS = 0.5
+
+State = Literal["running", "stopped", "paused"]
+
+log = structlog.get_logger("chassis.bus")
+
+
+class SubscriptionStats(Value, frozen=True, kw_only=True):
+    """What a consumer has done since it started. `stopped`: most messages failed; `paused`: the gate is closed."""
+
+    consumer: str
+    state: State
+    handled: int
+    repeated: int
+    skipped: int
+    later: int
+    never: int
+    busy: int
+
+
+class Subscription:
+    """One consumer of this replica."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        bus: Bus,
+        units: Units,
+        clock: Clock,
+        gate: Gate,
+        *,
+        breaker: Breaker | None = None,
+        probe_seconds: float = PROBE_SECONDS,
+    ) -> None:
+        self.consumer = consumer
+        self.queues = bus.topology.consumer(consumer.service, consumer.name, consumer.delays, ordered=consumer.ordered)
+        self._bus = bus
+        self._clock = clock
+        self._gate = gate
+        self._handling = Handling(consumer, units, clock, gate)
+        self._breaker = breaker or Breaker()
+        self._probe_seconds = probe_seconds
+        self._state: State = "running"
+        self._counts: Counter[str] = Counter()
+        self._stopping = asyncio.Event()
+        self._over = asyncio.Event()
+        self._lanes: Lanes[Heard] | None = None
+        self._drain_seconds = 5.0
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def stats(self) -> SubscriptionStats:
+        """Counts since the start, and the state it is in."""
+        words = ("handled", "repeated", "skipped", "later", "never")
+        return SubscriptionStats(
+            consumer=self.consumer.call_name,
+            state=self._state,
+            busy=self._lanes.busy if self._lanes else 0,
+            **{word: self._counts[word] for word in words},
+        )
+
+    async def start(self) -> None:
+        """Begin to hear; goes on by itself whenever the broker is back."""
+        self._stopping.clear()
+        self._runner = asyncio.create_task(self._run(), name=f"consumer {self.consumer.call_name}")
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Take no more messages, let handlers at work end within the seconds, leave the rest in the queue."""
+        if self._runner is None:
+            return
+        self._drain_seconds = seconds
+        self._stopping.set()
+        self._over.set()
+        if self._lanes is None:
+            self._runner.cancel()
+        await asyncio.wait({self._runner}, timeout=seconds + 2.0)
+        self._runner.cancel()
+        await asyncio.gather(self._runner, return_exceptions=True)
+        self._runner = None
+
+    async def _run(self) -> None:
+        """Hear, and begin again after whatever ended it."""
+        while not self._stopping.is_set():
+            if not self._gate.open:
+                await self._wait_for_gate()
+                continue
+            if self._state == "stopped":
+                await self._sleep(self._probe_seconds)
+            try:
+                await self._hear(probing=self._state == "stopped")
+            except BusDown:
+                await self._sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("consumer_interrupted", consumer=self.consumer.call_name)
+                await self._sleep(RETRY_SECONDS)
+
+    async def _hear(self, *, probing: bool) -> None:
+        """Hear on one channel until stopped, tripped, paused or cut off; when probing, until one message is judged."""
+        self._over.clear()
+        async with self._bus.hearing.channel(confirms=True) as channel:
+            await declare_consumer(channel, self._bus.topology, self.queues, self.consumer.keys)
+            await channel.basic_qos(prefetch_count=1 if probing else self.consumer.prefetch)
+            lanes = self._lanes = Lanes(lambda message: self._take(channel, message, probing=probing))
+
+            async def arrive(message: DeliveredMessage) -> None:
+                came = heard(message)
+                lanes.put(lane_of(str(came.headers.get("cloudEvents:subject")), self.consumer.concurrency), came)
+
+            channel.on_consumer_cancel_callbacks.add(lambda _: self._over.set())
+            try:
+                if not self._stopping.is_set():
+                    hearing = await channel.basic_consume(self.queues.work.name, arrive)
+                    await self._until_over(channel)
+                    with suppress(BusDown), translated():
+                        await channel.basic_cancel(hearing.consumer_tag or "")
+            finally:
+                self._over.set()
+                await lanes.finish(self._drain_seconds)
+                self._lanes = None
+
+    async def _until_over(self, channel: AbstractChannel) -> None:
+        """Wait for the end of this hearing, from our side or the broker's."""
+        over = asyncio.create_task(self._over.wait())
+        gone = channel.closing
+        try:
+            await asyncio.wait({over, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            gone.cancel()
+
+    async def _take(self, channel: AbstractChannel, message: Heard, *, probing: bool) -> None:
+        """Handle one message. Once the hearing is over nothing is begun: what follows must not overtake what waits."""
+        if not self._gate.open:
+            self._over.set()
+        if self._over.is_set():
+            return
+        try:
+            outcome = await self._handling.outcome(message)
+            with translated():
+                await self._settle(channel, message, outcome)
+        except BusDown:
+            self._over.set()
+            return
+        self._counts[outcome.word] += 1
+        self._judge(outcome, probing=probing)
+
+    async def _settle(self, channel: AbstractChannel, message: Heard, outcome: Outcome) -> None:
+        """Make the outcome safe, then let the broker forget the message."""
+        if not outcome.done:
+            again = outcome.word == "later"
+            queue = wait_name(self.queues, outcome.delay_seconds) if again else self.queues.dead.name
+            marks = failure_marks(message.tries + 1, outcome.reason, self._clock.now())
+            await pass_on(channel, message, queue, marks)
+        await channel.basic_ack(message.tag, wait=False)
+
+    def _judge(self, outcome: Outcome, *, probing: bool) -> None:
+        """Stop where most messages fail; go on where a probe has succeeded."""
+        if probing:
+            if outcome.done:
+                self._state = "running"
+                self._breaker.reset()
+                log.info("consumer_resumed", consumer=self.consumer.call_name)
+            self._over.set()
+            return
+        self._breaker.note(outcome.done)
+        if self._breaker.tripped and self._state == "running":
+            self._state = "stopped"
+            self._over.set()
+            log.error("consumer_stopped", consumer=self.consumer.call_name, reason=outcome.reason)
+
+    async def _wait_for_gate(self) -> None:
+        """Leave messages where they are until the maintenance window has ended."""
+        before, self._state = self._state, "paused"
+        while not self._gate.open and not self._stopping.is_set():
+            await self._sleep(GATE_SECONDS)
+        self._state = before
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until stopped."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()

@@ -1,0 +1,129 @@
+"""The bus's names and what every queue is declared with, in one place.
+
+One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>`, bound to the keys it
+hears; beside it lie its wait queues, one per delay, from which what is to be tried again falls back into the queue, and
+its dead-letter queue `<service>.<consumer>.dead`. Changing what a queue is declared with means giving it another name.
+"""
+
+from collections.abc import Sequence
+from re import compile as pattern_of
+from typing import Any
+
+from aiormq.abc import AbstractChannel
+
+from chassis.entity import Value
+
+EXCHANGE = "retailstack.events"
+DELIVERY_LIMIT = 20
+"""How often a message may be handed out and come back unanswered (its consumer crashed) before it is a dead letter."""
+
+KEPT_DELIVERY_LIMIT = 1_000_000
+"""The same where messages are kept for a person: each look at a dead letter counts as a delivery."""
+
+LISTENER_EXPIRES_SECONDS = 60
+"""How long the queue of a listener or of a tail outlives who heard it."""
+
+_WORD = pattern_of(r"[a-z0-9][a-z0-9_-]*")
+
+
+class Queue(Value, frozen=True, kw_only=True):
+    """A queue as it is declared: its name and its arguments."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class QueueSet(Value, frozen=True, kw_only=True):
+    """The queues of one consumer. `waits` are in the order of the delays, shortest first."""
+
+    work: Queue
+    dead: Queue
+    waits: tuple[Queue, ...]
+
+    @property
+    def all(self) -> tuple[Queue, ...]:
+        """Every one of them."""
+        return (self.dead, self.work, *self.waits)
+
+
+class Topology(Value, frozen=True, kw_only=True):
+    """Names behind one prefix, so that several stacks (or tests) can share a broker."""
+
+    prefix: str = ""
+
+    @property
+    def exchange(self) -> str:
+        """The exchange of all events."""
+        return self.prefix + EXCHANGE
+
+    def consumer(self, service: str, name: str, delays_seconds: Sequence[float], *, ordered: bool = True) -> QueueSet:
+        """The queues of a consumer; `ordered` has one replica at a time served, the next one taking over from it."""
+        for word in (service, name):
+            if not _WORD.fullmatch(word):
+                raise TypeError(f"{word!r} cannot name a queue: small letters, digits, - and _ can")
+        work = f"{self.prefix}{service}.{name}"
+        dead = f"{work}.dead"
+        return QueueSet(
+            work=_queue(work, falls_to=dead, **({"x-single-active-consumer": True} if ordered else {})),
+            # It falls back to itself: what a person has looked at too often goes to its end, and is never lost.
+            dead=_queue(dead, falls_to=dead, **{"x-delivery-limit": KEPT_DELIVERY_LIMIT}),
+            waits=tuple(
+                _queue(_wait(work, millis), falls_to=work, **{"x-message-ttl": millis})
+                for millis in sorted({_millis(seconds) for seconds in delays_seconds})
+            ),
+        )
+
+    def listener(self, name: str) -> Queue:
+        """A queue for one listener, gone soon after it stops listening."""
+        full = f"{self.prefix}{name}"
+        return _queue(full, falls_to=full, **{"x-expires": LISTENER_EXPIRES_SECONDS * 1000})
+
+
+def wait_name(queues: QueueSet, seconds: float) -> str:
+    """The wait queue of a consumer for one of its delays."""
+    return _wait(queues.work.name, _millis(seconds))
+
+
+def _wait(work: str, millis: int) -> str:
+    return f"{work}.wait.{millis}"
+
+
+def _millis(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _queue(name: str, *, falls_to: str, **more: Any) -> Queue:
+    """A quorum queue that loses nothing: what falls from it is confirmed by `falls_to` first."""
+    arguments: dict[str, Any] = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": falls_to,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    return Queue(name=name, arguments={**arguments, **more})
+
+
+async def declare_exchange(channel: AbstractChannel, topology: Topology) -> None:
+    """Make the exchange, where it is not there yet."""
+    await channel.exchange_declare(topology.exchange, exchange_type="topic", durable=True)
+
+
+async def declare_queue(channel: AbstractChannel, queue: Queue, keys: Sequence[str] = (), exchange: str = "") -> None:
+    """Make the queue, where it is not there yet, and bind it to these keys of the exchange."""
+    await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+    for key in keys:
+        await channel.queue_bind(queue.name, exchange, key)
+
+
+async def declare_consumer(channel: AbstractChannel, topology: Topology, queues: QueueSet, keys: Sequence[str]) -> None:
+    """Make a consumer's queues and bind the first to the keys it hears.
+
+    The dead-letter queue comes first: a queue that falls to one that is not there yet would hold back its dead.
+    """
+    await declare_exchange(channel, topology)
+    await declare_queue(channel, queues.dead)
+    await declare_queue(channel, queues.work, keys, topology.exchange)
+    for wait in queues.waits:
+        await declare_queue(channel, wait)

@@ -1,0 +1,351 @@
+"""Jobs: what a service does by the clock, or when an operator asks. Of all replicas, one at a time runs each.
+
+    jobs = Jobs("ics")
+
+    @jobs.every(seconds=15, name="replenishment-sweep", params=SweepParams)
+    async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
+
+A job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its
+process dies, its lease is lost) and run again: what it does must bear that.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from inspect import getdoc
+from time import monotonic
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chassis.caller import SYSTEM, Call
+from chassis.clock import Clock, Utc, later
+from chassis.entity import Document, Entity, Value
+from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunning, invalid_field
+from chassis.gate import Gate
+from chassis.ids import new_id
+from chassis.mongo.leases import Leases
+from chassis.unit import Change, Units, View
+
+LEASE_SECONDS = 30.0
+TICK_SECONDS_MAX = 1.0
+TICK_SECONDS_MIN = 0.05
+STATE_BYTES_MAX = 16 * 1024
+"""A longer answer is given to who asked, but not kept in the job's state."""
+
+JobHandler = Callable[[Units, Call, Any], Awaitable[Struct]]
+
+log = structlog.get_logger("chassis.jobs")
+
+
+class NoParams(Value, frozen=True, kw_only=True):
+    """Of a job that takes none."""
+
+
+class Job(Value, frozen=True, kw_only=True):
+    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand."""
+
+    service: str
+    name: str
+    seconds: float | None
+    params: type[Struct]
+    handler: JobHandler
+    summary: str
+
+
+class Jobs:
+    """The jobs of one feature."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.declared: list[Job] = []
+
+    def every(
+        self, *, seconds: float, name: str, params: type[Struct] = NoParams
+    ) -> Callable[[JobHandler], JobHandler]:
+        """Declare a job that runs every so many seconds, with default params, and by hand."""
+        if seconds <= 0:
+            raise TypeError(f"job {name} must run every so many seconds, more than none")
+        params()
+        return self._declare(seconds, name, params)
+
+    def by_hand(self, *, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
+        """Declare a job that only an operator runs."""
+        return self._declare(None, name, params)
+
+    def _declare(self, seconds: float | None, name: str, params: type[Struct]) -> Callable[[JobHandler], JobHandler]:
+        def keep(handler: JobHandler) -> JobHandler:
+            summary = (getdoc(handler) or "").partition("\n")[0]
+            if not summary:
+                raise TypeError(f"job {name} has no docstring; its first line tells operators what it does")
+            job = Job(service=self.service, name=name, seconds=seconds, params=params, handler=handler, summary=summary)
+            self.declared.append(job)
+            return handler
+
+        return keep
+
+
+class JobState(Document, frozen=True, kw_only=True):
+    """How a job's last run went, for every replica to see. `running_until_utc` moves on while it runs."""
+
+    name: str
+    started_utc: Utc
+    ended_utc: Utc | None = None
+    running_until_utc: Utc | None = None
+    replica: str = ""
+    answer: str | None = None
+    error: str | None = None
+
+
+JOB_STATES: Entity[JobState] = Entity(
+    "job_state", JobState, collection="jobs", id="name", org_scoped=False, history=False, technical=True
+)
+
+
+class JobStatus(Value, frozen=True, kw_only=True):
+    """A job as an operator sees it. `answer` is JSON."""
+
+    name: str
+    summary: str
+    params: list[str]
+    every_seconds: float | None
+    running: bool
+    replica: str
+    last_started_utc: Utc | None
+    last_ended_utc: Utc | None
+    last_answer: str | None
+    last_error: str | None
+    next_utc: Utc | None
+
+
+class JobStats(Value, frozen=True, kw_only=True):
+    """Runs of a job on this replica since it started."""
+
+    name: str
+    runs: int
+    failures: int
+
+
+class JobRunner:
+    """Runs this replica's share of the jobs."""
+
+    def __init__(
+        self, jobs: Sequence[Job], *, units: Units, leases: Leases, clock: Clock, gate: Gate, replica: str
+    ) -> None:
+        self._jobs = {job.name: job for job in jobs}
+        if len(self._jobs) < len(jobs):
+            raise TypeError("two jobs have the same name")
+        self._units = units
+        self._leases = leases
+        self._clock = clock
+        self._gate = gate
+        self._replica = replica
+        self._due: dict[str, Utc] = {}
+        self._running: dict[str, asyncio.Task[Struct]] = {}
+        self._runs: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def stats(self) -> list[JobStats]:
+        """Counts since the start."""
+        return [JobStats(name=name, runs=self._runs[name], failures=self._failures[name]) for name in self._jobs]
+
+    async def start(self) -> None:
+        """Begin to run jobs as they come due."""
+        self._ticker = asyncio.create_task(self._tick_on(), name="jobs")
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Begin no more; let those that run end within the seconds, then cut them off."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+            self._ticker = None
+        if running := list(self._running.values()):
+            _, late = await asyncio.wait(running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def run(self, name: str, params: Mapping[str, Any], *, dry_run: bool, call: Call | None = None) -> Struct:
+        """Run a job now, and its answer. `NotFound`, `Invalid` params, `StillRunning` here or elsewhere."""
+        job = self._jobs.get(name)
+        if job is None:
+            raise NotFound(f"there is no job {name}", jobs=sorted(self._jobs))
+        asked = read_params(job, params, dry_run=dry_run)
+        return await self._run_alone(job, asked, call or self._call(job))
+
+    async def status(self) -> list[JobStatus]:
+        """Every job and how its last run went, wherever that was."""
+        states = await self._states()
+        return [self._status(job, states.get(job.name)) for job in self._jobs.values()]
+
+    async def tick(self) -> None:
+        """Begin what is due, unless a maintenance window is active."""
+        now = self._clock.now()
+        due = [job for job in self._jobs.values() if job.seconds and self._due.get(job.name, now) <= now]
+        due = [job for job in due if job.name not in self._running]
+        if not due or not self._gate.open:
+            return
+        states = await self._states()
+        for job in due:
+            next_utc = _next(job, states.get(job.name))
+            if next_utc is not None and next_utc > now:
+                self._due[job.name] = next_utc
+                continue
+            self._due[job.name] = later(now, job.seconds or 0)
+            task = asyncio.create_task(self._run_alone(job, job.params(), self._call(job)), name=f"job {job.name}")
+            task.add_done_callback(_look)
+
+    async def _tick_on(self) -> None:
+        shortest = min((job.seconds for job in self._jobs.values() if job.seconds), default=TICK_SECONDS_MAX)
+        pause = min(max(shortest / 4, TICK_SECONDS_MIN), TICK_SECONDS_MAX)
+        while True:
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("jobs_interrupted")
+            await asyncio.sleep(pause)
+
+    async def _run_alone(self, job: Job, params: Struct, call: Call) -> Struct:
+        """Run the job under its lease; StillRunning where somebody else has it."""
+        if job.name in self._running:
+            raise StillRunning(f"{job.name} is running")
+        task = asyncio.current_task()
+        assert task is not None, "a job is run by a task"
+        self._running[job.name] = task
+        try:
+            lease = f"job/{job.name}"
+            if lease not in await self._leases.take([lease], LEASE_SECONDS):
+                raise StillRunning(f"{job.name} is running on another replica")
+            try:
+                return await self._run_leased(job, params, call, lease)
+            finally:
+                with suppress(Exception):  # It lapses by itself where the database cannot be told.
+                    await self._leases.give_back([lease])
+        finally:
+            del self._running[job.name]
+
+    async def _run_leased(self, job: Job, params: Struct, call: Call, lease: str) -> Struct:
+        """Run the handler, with the lease renewed beside it, and keep how it went."""
+        state = JobState(name=job.name, started_utc=self._clock.now(), replica=self._replica)
+        await self._keep(replace(state, running_until_utc=later(state.started_utc, LEASE_SECONDS)))
+        self._runs[job.name] += 1
+        work = asyncio.ensure_future(job.handler(self._units, call, params))
+        renewing = asyncio.create_task(self._renew(state, lease, work))
+        error: str | None = "cut off"
+        answer: Struct | None = None
+        try:
+            answer = await work
+            error = None
+            return answer
+        except Refusal as refusal:
+            error = f"{refusal.tag}: {refusal.message}"
+            raise
+        except Exception as defect:
+            error = f"{type(defect).__name__}: {defect}"
+            log.exception("job_failed", job=job.name)
+            raise InternalError from defect
+        finally:
+            work.cancel()
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            self._failures[job.name] += error is not None
+            ended = replace(state, ended_utc=self._clock.now(), answer=_text(answer), error=error)
+            with suppress(Exception):  # The state is for operators; the job itself has ended either way.
+                await self._keep(ended)
+
+    async def _renew(self, state: JobState, lease: str, work: "asyncio.Future[Struct]") -> None:
+        """Keep the lease while the work goes on; end the work where the lease is lost."""
+        held_until = monotonic() + LEASE_SECONDS
+        while monotonic() < held_until:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            began = monotonic()
+            try:
+                if lease not in await self._leases.take([lease], LEASE_SECONDS):
+                    break
+                held_until = began + LEASE_SECONDS
+                await self._keep(replace(state, running_until_utc=later(self._clock.now(), LEASE_SECONDS)))
+            except Exception as cause:  # noqa: BLE001 - the database may be back before the lease has lapsed
+                log.warning("job_lease_not_renewed", job=state.name, reason=str(cause))
+        log.error("job_lease_lost", job=state.name)
+        work.cancel()
+
+    async def _states(self) -> dict[str, JobState]:
+        async def read(view: View) -> dict[str, JobState]:
+            return await view.get_many(JOB_STATES, list(self._jobs))
+
+        return await self._units.view(self._system("job.states"), read)
+
+    async def _keep(self, state: JobState) -> None:
+        async def write(change: Change) -> None:
+            known = await change.get(JOB_STATES, state.name)
+            await (change.insert if known is None else change.update)(JOB_STATES, state)
+
+        await self._units.change(self._system("job.state"), write)
+
+    def _status(self, job: Job, state: JobState | None) -> JobStatus:
+        now = self._clock.now()
+        running_until = state.running_until_utc if state else None
+        return JobStatus(
+            name=job.name,
+            summary=job.summary,
+            params=[field.name for field in msgspec.structs.fields(job.params)],
+            every_seconds=job.seconds,
+            running=running_until is not None and running_until > now,
+            replica=state.replica if state else "",
+            last_started_utc=state.started_utc if state else None,
+            last_ended_utc=state.ended_utc if state else None,
+            last_answer=state.answer if state else None,
+            last_error=state.error if state else None,
+            next_utc=_next(job, state) or (now if job.seconds else None),
+        )
+
+    def _call(self, job: Job) -> Call:
+        return self._system(f"{job.service}.job.{job.name}")
+
+    def _system(self, name: str) -> Call:
+        now = self._clock.now()
+        return Call(caller=SYSTEM, name=name, request_id=new_id(now), started_utc=now)
+
+
+def within(call: Call, orgcode: str) -> Call:
+    """The same call, acting in an org: for jobs that go through the orgs one by one."""
+    return replace(call, caller=replace(call.caller, orgcode=orgcode))
+
+
+def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:
+    """The params of a run by hand, numbers and truth values also as text; `Invalid` where they do not fit the job."""
+    known = {field.name for field in msgspec.structs.fields(job.params)}
+    if unknown := sorted(set(given) - known):
+        raise invalid_field(unknown[0], f"{job.name} takes no such parameter")
+    if dry_run and "dry_run" not in known:
+        raise Invalid(f"{job.name} cannot be run dry")
+    values = {**given, "dry_run": True} if dry_run else given
+    try:
+        return msgspec.convert(values, type=job.params, strict=False)
+    except msgspec.ValidationError as cause:
+        raise Invalid(f"params of {job.name}: {cause}") from cause
+
+
+def _next(job: Job, state: JobState | None) -> Utc | None:
+    """When a job is due next; None where that is never, or at once."""
+    return later(state.started_utc, job.seconds) if job.seconds and state else None
+
+
+def _text(answer: Struct | None) -> str | None:
+    """An answer as it is kept."""
+    if answer is None:
+        return None
+    text = msgspec.json.encode(answer)
+    return text.decode() if len(text) <= STATE_BYTES_MAX else None
+
+
+def _look(task: "asyncio.Task[Struct]") -> None:
+    """Take note of how a run by the clock ended; why it failed is in the log and in its state already."""
+    if not task.cancelled():
+        task.exception()

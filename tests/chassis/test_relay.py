@@ -1,0 +1,194 @@
+"""The relay: everything that was committed is published, in order per subject, whatever happens meanwhile."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.bus import relay as relay_module
+from chassis.bus.message import Heard
+from chassis.bus.order import settled
+from chassis.event import SHARDS
+from deploy.local.engines.engine import Engine
+from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, Ear, World, a_world, eventually, firsts
+
+
+@pytest.fixture
+async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
+    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
+        yield world
+
+
+@pytest.fixture
+async def ear(amqp_url: str, bus_prefix: str) -> AsyncIterator[Ear]:
+    ear = Ear(amqp_url, f"{bus_prefix}retailstack.events", f"{bus_prefix}ear")
+    await ear.attach()
+    yield ear
+    await ear.remove()
+
+
+class Told(msgspec.Struct):
+    """What the body of a note's event says."""
+
+    revision: int
+
+
+def revisions(messages: Sequence[Heard]) -> dict[str, list[int]]:
+    """Subject -> the revisions told of it, each where it was heard first."""
+    told: dict[str, list[int]] = defaultdict(list)
+    for message in firsts(messages):
+        told[message.headers["cloudEvents:subject"]].append(msgspec.json.decode(message.body, type=Told).revision)
+    return dict(told)
+
+
+async def drained(ear: Ear, events: int) -> Sequence[Heard]:
+    """All messages, once so many different events were heard."""
+
+    async def enough() -> bool:
+        return len(firsts(await ear.drain())) >= events
+
+    await eventually(enough)
+    return ear.heard
+
+
+async def test_an_event_is_published_as_a_cloud_event(world: World, ear: Ear) -> None:
+    relay = world.relay()
+    await relay.start()
+    await world.write("a", ["hello"])
+
+    (message,) = await drained(ear, 1)
+    await relay.stop()
+
+    assert message.routing_key == "test.note.written"
+    assert message.properties.message_id == message.headers["cloudEvents:id"]
+    assert message.properties.content_type == "application/json"
+    assert message.properties.delivery_mode == 2
+    assert message.properties.timestamp is not None
+    assert message.headers["cloudEvents:specversion"] == "1.0"
+    assert message.headers["cloudEvents:type"] == "test.note.written"
+    assert message.headers["cloudEvents:subject"] == "a"
+    assert message.headers["cloudEvents:source"] == "/test"
+    assert message.headers["cloudEvents:time"].endswith("Z")
+    assert message.headers["orgcode"] == "ACME"
+    assert msgspec.json.decode(message.body)["note"]["text"] == "hello"
+
+
+async def test_a_commit_wakes_the_relay(world: World, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "POLL_SECONDS_MAX", 3600.0)
+    relay = world.relay()
+    await relay.start()
+    for number in range(3):
+        await world.write("a", [str(number)])
+        await drained(ear, number + 1)
+    await relay.stop()
+
+
+async def test_events_are_published_in_order_per_subject(world: World, ear: Ear) -> None:
+    relay = world.relay()
+    await relay.start()
+    await asyncio.gather(*(world.write(f"note-{n}", [str(turn) for turn in range(10)]) for n in range(40)))
+
+    told = revisions(await drained(ear, 400))
+    await relay.stop()
+
+    assert told == {f"note-{n}": list(range(1, 11)) for n in range(40)}
+    assert (await relay.backlog()).pending == 0
+    assert relay.stats.published == len(ear.heard) == 400
+
+
+async def test_an_event_nobody_has_subscribed_to_is_done_with(world: World) -> None:
+    relay = world.relay()
+    await relay.start()
+    await world.write("a", ["hello"])
+
+    await eventually(lambda: relay.stats.published == 1)
+    await relay.stop()
+
+
+async def test_what_waits_and_for_how_long_can_be_asked(world: World) -> None:
+    relay = world.relay()
+    await world.write("a", ["1", "2", "3"])
+
+    backlog = await relay.backlog()
+
+    assert backlog.pending == 3
+    assert backlog.lag_seconds >= 0.0
+
+
+async def test_stopping_flushes_what_is_pending(world: World, ear: Ear) -> None:
+    relay = world.relay()
+    await relay.start()
+    await eventually(lambda: relay.stats.shards == SHARDS)
+    await asyncio.gather(*(world.write(f"note-{n}", ["1", "2"]) for n in range(50)))
+    await relay.stop()
+
+    assert (await relay.backlog()).pending == 0
+    assert len(firsts(await ear.drain())) == 100
+
+
+async def test_replicas_share_the_shards_and_take_over_from_each_other(
+    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear
+) -> None:
+    async with (
+        a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as one,
+        a_world(mongodb_uri, database_name, amqp_url, bus_prefix, replica="two") as two,
+    ):
+        first, second = one.relay(lease_seconds=6.5), two.relay(lease_seconds=6.5)
+        await first.start()
+        await eventually(lambda: first.stats.shards == SHARDS)
+        await second.start()
+        await eventually(lambda: first.stats.shards == second.stats.shards == SHARDS // 2)
+
+        # Written through the first replica only: the second finds its share by looking for it.
+        await asyncio.gather(*(one.write(f"note-{n}", ["1", "2", "3"]) for n in range(30)))
+        told = revisions(await drained(ear, 90))
+        assert told == {f"note-{n}": [1, 2, 3] for n in range(30)}
+        assert first.stats.published > 0
+        assert second.stats.published > 0
+
+        await first.stop()
+        await asyncio.gather(*(one.write(f"note-{n}", ["4"]) for n in range(30)))
+        told = revisions(await drained(ear, 120))
+        assert told == {f"note-{n}": [1, 2, 3, 4] for n in range(30)}
+        await second.stop()
+
+
+@pytest.mark.outage
+async def test_a_killed_broker_costs_nothing_but_repetitions(
+    mongodb_uri: str, database_name: str, private_rabbitmq: Engine, bus_prefix: str
+) -> None:
+    url = private_rabbitmq.uri
+    ear = Ear(url, f"{bus_prefix}retailstack.events", f"{bus_prefix}ear")
+    await ear.attach()
+    async with a_world(mongodb_uri, database_name, url, bus_prefix) as world:
+        relay = world.relay()
+        await relay.start()
+        load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(60)])) for n in range(20)]
+        await eventually(lambda: relay.stats.published > 100 and ear.age > QUEUE_SAFE_SECONDS)
+        await asyncio.to_thread(private_rabbitmq.kill)
+        await asyncio.gather(*load)
+        assert not world.bus.up
+        await asyncio.to_thread(private_rabbitmq.restart)
+
+        told = revisions(await drained(ear, 1200))
+        await relay.stop()
+
+    assert told == {f"note-{n}": list(range(1, 61)) for n in range(20)}
+
+
+SUBJECTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=20)
+
+
+@given(SUBJECTS)
+def test_only_what_is_confirmed_up_to_the_first_gap_of_its_subject_is_done_with(page: list[tuple[str, bool]]) -> None:
+    subjects, confirmed = [subject for subject, _ in page], [arrived for _, arrived in page]
+
+    done = set(settled(subjects, confirmed))
+
+    for place, subject in enumerate(subjects):
+        before = [confirmed[other] for other in range(place + 1) if subjects[other] == subject]
+        assert (place in done) == all(before)
