@@ -64,13 +64,13 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 class Channels:
     """One channel per peer, opened when it is first asked for.
 
-    `addresses` maps a peer to the `host:port` of each of its replicas. A service gives its `sign`; the operator's
-    command line gives the `secret_code` instead.
+    `addresses` maps a peer to the `host:port` of each of its replicas (or to one text, with commas between). A service
+    gives its `sign`; the operator's command line gives the `secret_code` instead.
     """
 
     def __init__(
         self,
-        addresses: Mapping[str, Sequence[str]],
+        addresses: Mapping[str, str | Sequence[str]],
         *,
         sign: Sign | None = None,
         secret_code: Callable[[], str] | None = None,
@@ -78,7 +78,7 @@ class Channels:
         clock: Clock | None = None,
         tls: Tls | None = None,
     ) -> None:
-        self.addresses = {peer: tuple(listed) for peer, listed in addresses.items() if listed}
+        self.addresses = {peer: found for peer, listed in addresses.items() if (found := _listed(listed))}
         self._sign = sign
         self._secret_code = secret_code
         self._caller = caller
@@ -97,8 +97,15 @@ class Channels:
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
         """What OPS says of a secret code that `peer` sent."""
         stub = SecretStub(self.channel("ops"))
-        answer = await stub.Check(CheckSecretRequest(code=code, peer=peer))
+        answer = await stub.Check(CheckSecretRequest(code=code, peer=peer), metadata=self.own_name())
         return SecretVerdict(ok=answer.ok, locked=answer.locked, retry_after_seconds=answer.retry_after_seconds)
+
+    def own_name(self) -> tuple[tuple[str, str], ...]:
+        """Metadata for a call that this service makes in its own name, whoever it is working for.
+
+        For what only services of the stack may ask: the secret's check, the graph, a vacuum.
+        """
+        return ((CALLER_KEY, self._sign(self._caller, self._request_id())),) if self._sign is not None else ()
 
     async def close(self) -> None:
         """Close every channel; calls still open end as cancelled."""
@@ -109,10 +116,8 @@ class Channels:
     def outgoing(self) -> tuple[list[tuple[str, str]], float | None]:
         """Metadata for a call made here and now, and the seconds its parent has left (None: no parent, or no end)."""
         on_behalf = acting()
-        scope = current()
+        scope, request_id = current(), self._request_id()
         caller = on_behalf.call.caller if on_behalf else self._caller
-        request_id = scope.request_id if scope else on_behalf.call.request_id if on_behalf else ""
-        request_id = request_id or new_id(self._clock.now())
         seconds = on_behalf.ends_at - monotonic() if on_behalf and on_behalf.ends_at is not None else None
         metadata = [(REQUEST_ID_KEY, request_id)]
         if scope and scope.traceparent:
@@ -122,6 +127,11 @@ class Channels:
         elif self._secret_code is not None:
             metadata.append((SECRET_KEY, self._secret_code()))
         return metadata, seconds
+
+    def _request_id(self) -> str:
+        scope, on_behalf = current(), acting()
+        known = scope.request_id if scope else on_behalf.call.request_id if on_behalf else ""
+        return known or new_id(self._clock.now())
 
     def _dial(self, peer: str, addresses: Sequence[str]) -> grpc.aio.Channel:
         target = target_of(addresses)
@@ -194,6 +204,11 @@ def _complete(
         seconds = min(seconds, seconds_left)
     metadata = grpc.aio.Metadata(*given, *((key, value) for key, value in ours if key not in named))
     return details._replace(timeout=seconds, metadata=metadata)
+
+
+def _listed(addresses: str | Sequence[str]) -> tuple[str, ...]:
+    parts = addresses.split(",") if isinstance(addresses, str) else addresses
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def peers_of(settings: BaseSettings) -> dict[str, tuple[str, ...]]:

@@ -25,7 +25,6 @@ class StatusServicer(status_pb2_grpc.StatusServicer):
 
     async def Get(self, request: status_pb2.GetStatusRequest, context: Any) -> status_pb2.GetStatusResponse:
         ours, settings = self._context, self._context.settings
-        ours.metrics.text()  # so that the gauges are of now
         return status_pb2.GetStatusResponse(
             service=ours.service.name,
             replica=settings.replica,

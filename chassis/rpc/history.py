@@ -1,0 +1,67 @@
+"""What happened to a record, read off the event log: each event, and what it changed since the one before it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from chassis.entity import Entity
+from chassis.event import EventDocument
+from retailstack.graph.v1 import source_pb2 as pb
+
+BOOKKEEPING = frozenset({"revision", "updated_utc", "updated_by"})
+"""Fields that every change changes; the item says them itself."""
+
+State = dict[str, Any]
+
+
+def items_to_proto(
+    entity: Entity[Any], record_id: str, events: Sequence[EventDocument], older: EventDocument | None
+) -> list[pb.HistoryItem]:
+    """Events, newest first, as history. `older` is the event before the last of them, if there is one."""
+    states = [state_in(entity, record_id, event) for event in events]
+    states.append(state_in(entity, record_id, older) if older is not None else None)
+    # The first event of all starts from nothing; any other from the nearest older state that an event tells.
+    beginning: State | None = {} if older is None else None
+    items = []
+    for place, event in enumerate(events):
+        before = next((state for state in states[place + 1 :] if state is not None), beginning)
+        items.append(_item(event, before, states[place]))
+    return items
+
+
+def state_in(entity: Entity[Any], record_id: str, event: EventDocument) -> State | None:
+    """The record as an event tells it; None where it does not, {} where it says that it was deleted."""
+    body = msgspec.json.decode(event.body)
+    if body.get("deleted") is True:
+        return {}
+    for value in body.values():
+        if isinstance(value, dict) and value.get(entity.id) == record_id:
+            return value
+    return None
+
+
+def changes(before: State, after: State) -> list[pb.ChangedField]:
+    """The fields that differ, in the order of the record, then those that are gone."""
+    names = [*after, *(name for name in before if name not in after)]
+    return [
+        pb.ChangedField(field=name, before=_json(before, name), after=_json(after, name))
+        for name in names
+        if name not in BOOKKEEPING and before.get(name, msgspec.UNSET) != after.get(name, msgspec.UNSET)
+    ]
+
+
+def _item(event: EventDocument, before: State | None, after: State | None) -> pb.HistoryItem:
+    return pb.HistoryItem(
+        event_id=event.event_id,
+        at_utc=event.at_utc,
+        action=event.type,
+        actor=event.actor,
+        revision=event.revision or None,
+        reason=event.reason,
+        changed=changes(before, after) if before is not None and after is not None else [],
+    )
+
+
+def _json(state: State, name: str) -> str:
+    return msgspec.json.encode(state[name]).decode() if name in state else ""

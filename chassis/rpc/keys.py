@@ -1,0 +1,82 @@
+"""Logical keys: from a record to its PK and SK by the patterns its entity declares, and from keys to its fields."""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from string import Formatter
+from typing import Any, get_type_hints
+
+import msgspec
+
+from chassis.entity import Entity
+
+
+class KeyPattern:
+    """`ORG#{orgcode}#VARIANT#{variant_id}`, both ways."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        parts = [(literal, field) for literal, field, _, _ in Formatter().parse(text)]
+        self.fields = tuple(field for _, field in parts if field)
+        self._regex = re.compile("".join(re.escape(literal) + ("(.+?)" if field else "") for literal, field in parts))
+
+    def render(self, record: Any) -> str | None:
+        """The key of a record; None where a field it is made of is null."""
+        values = {field: getattr(record, field) for field in self.fields}
+        return None if any(value is None for value in values.values()) else self.text.format(**values)
+
+    def parse(self, key: str) -> dict[str, str] | None:
+        """The fields a key was made of, as text; None where it was not made by this pattern."""
+        found = self._regex.fullmatch(key)
+        return None if found is None else dict(zip(self.fields, found.groups(), strict=True))
+
+
+class EntityKeys:
+    """The keys of one entity. `pairs` maps GSI numbers to patterns, 0 to the record's own."""
+
+    def __init__(self, entity: Entity[Any]) -> None:
+        self.entity = entity
+        declared = {0: entity.keys, **entity.lookups}
+        self.pairs = {number: (KeyPattern(pk), KeyPattern(sk)) for number, (pk, sk) in declared.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the keys its records have."""
+        return [name for number in self.pairs for name in _names(number)]
+
+    def of(self, record: Any) -> dict[str, str]:
+        """The keys of a record by name; a lookup whose fields are null is left out."""
+        keys: dict[str, str] = {}
+        for number, patterns in self.pairs.items():
+            rendered = [pattern.render(record) for pattern in patterns]
+            if all(key is not None for key in rendered):
+                keys.update(zip(_names(number), map(str, rendered), strict=True))
+        return keys
+
+    def fields_of(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """The fields that a PK and SK of a record say, typed; None where the two are not of this entity."""
+        pk_pattern, sk_pattern = self.pairs[0]
+        first, second = pk_pattern.parse(pk), sk_pattern.parse(sk)
+        if first is None or second is None or any(first[name] != second[name] for name in first.keys() & second.keys()):
+            return None
+        return self._typed({**first, **second})
+
+    def partitions_of(self, pk: str) -> list[dict[str, Any]]:
+        """The fields a PK says, by each pattern (the record's own, the lookups') that could have made it."""
+        parsed = (pk_pattern.parse(pk) for pk_pattern, _ in self.pairs.values())
+        typed = (self._typed(fields) for fields in parsed if fields is not None)
+        return [fields for fields in typed if fields is not None]
+
+    def _typed(self, fields: Mapping[str, str]) -> dict[str, Any] | None:
+        try:
+            return {name: msgspec.convert(text, self._hints[name], strict=False) for name, text in fields.items()}
+        except msgspec.ValidationError:
+            return None
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.entity.struct, include_extras=True)
+
+
+def _names(number: int) -> tuple[str, str]:
+    return (f"GSI{number}PK", f"GSI{number}SK") if number else ("PK", "SK")

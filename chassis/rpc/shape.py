@@ -1,0 +1,93 @@
+"""A service's declared entities as the graph's schema: tables, kinds of record, their fields and edges."""
+
+import types
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from chassis import values
+from chassis.entity import Edge, Entity
+from chassis.rpc.keys import EntityKeys
+from retailstack.graph.v1 import source_pb2 as pb
+
+_WORDS = [(name.lower(), kind) for name, kind in vars(values).items() if get_origin(kind) is Annotated]
+_PLAIN = {str: "text", int: "int", float: "number", bool: "bool"}
+
+
+def table_of(service: str, entity: Entity[Any]) -> str:
+    """The name of the table an entity's records are shown in."""
+    return f"{service}_{entity.collection}"
+
+
+def tables_to_proto(service: str, entities: Iterable[Entity[Any]], counts: Mapping[str, int]) -> list[pb.Table]:
+    """One table for each collection; `counts` says roughly how many records each holds."""
+    found: dict[str, pb.Table] = {}
+    for entity in entities:
+        table = found.setdefault(
+            entity.collection,
+            pb.Table(table=table_of(service, entity), approximate_count=counts.get(entity.collection, 0)),
+        )
+        table.entities.append(entity.name)
+        table.keys.extend(name for name in EntityKeys(entity).names if name not in table.keys)
+    return list(found.values())
+
+
+def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
+    """One kind of record."""
+    hints = get_type_hints(entity.struct, include_extras=True)
+    return pb.EntityType(
+        entity=entity.name,
+        table=table_of(service, entity),
+        label_field=entity.label,
+        fields=[
+            pb.Field(name=field.name, type=word_of(hints[field.name]))
+            for field in msgspec.structs.fields(entity.struct)
+        ],
+        pk_pattern=entity.keys[0],
+        sk_pattern=entity.keys[1],
+        lookups=[pb.Lookup(number=number, pk_pattern=pk, sk_pattern=sk) for number, (pk, sk) in entity.lookups.items()],
+    )
+
+
+def edge_to_proto(service: str, entity: Entity[Any], edge: Edge) -> pb.EdgeType:
+    """One edge. Where it leads to many they are found by the same field, where it leads to one by its id."""
+    return pb.EdgeType(
+        edge=edge.name,
+        from_entity=entity.name,
+        to_entity=edge.to,
+        from_service=service,
+        to_service=edge.service or service,
+        cardinality=edge.cardinality,
+        via=edge.by,
+        to_field=edge.by if edge.cardinality == "many" else "",
+        inward=is_found_by(entity, edge.by),
+    )
+
+
+def is_found_by(entity: Entity[Any], field: str) -> bool:
+    """Whether an index finds an entity's records by a field."""
+    if field == entity.id:
+        return True
+    wanted = ("orgcode", field) if entity.org_scoped and field != "orgcode" else (field,)
+    whole = (index for index in entity.indexes if not index.where and index.expire_after_seconds is None)
+    return any(entity.fields_of(index)[: len(wanted)] == wanted for index in whole)
+
+
+def word_of(hint: Any) -> str:
+    """The contract's word for a field's type."""
+    for word, kind in _WORDS:
+        if hint == kind:
+            return word
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return word_of(get_args(hint)[0])
+    if origin in {Union, types.UnionType}:
+        return word_of(next(part for part in get_args(hint) if part is not type(None)))
+    if origin is not None and issubclass(
+        origin if isinstance(origin, type) else object, list | tuple | set | frozenset
+    ):
+        return f"list({word_of(get_args(hint)[0])})"
+    if origin is not None:
+        return "map" if origin is dict else "text"
+    return _PLAIN.get(hint, getattr(hint, "__name__", "any"))
