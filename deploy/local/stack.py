@@ -5,7 +5,7 @@ launcher was killed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -40,37 +40,57 @@ class Stack:
         if replicas is not None:
             self.state.replicas = dict(replicas)
         try:
-            self._engines_up(started)
-            parts = self._plan()
-            self._drop_surplus(parts)
-            self._members_up(parts, started)
+            parts = self._engines_and_members_up(started)
         except BaseException:
             self._end(started)
             raise
         write_env(self.home.stack_env, plan.stack_env(parts, self.state.engines))
         return parts
 
-    def _engines_up(self, started: list[str]) -> None:
-        """Both engines at once: the broker takes its time."""
-        ports = Ports(self.state.ports)
+    def _engines_and_members_up(self, started: list[str]) -> list[Part]:
+        """Database and broker at once. Where the broker's address is known, services do not wait for its boot."""
+        with ThreadPoolExecutor(len(ROLES)) as threads:
+            known = self._broker_address()
+            database, broker = (
+                threads.submit(self._engine_up, ROLES[name], started) for name in ("mongodb", "rabbitmq")
+            )
+            try:
+                database.result()
+                if known is None:
+                    broker.result()
+                parts = self._plan()
+                self._drop_surplus(parts)
+                fresh = self._start_members(parts, started)
+                broker.result()
+            finally:
+                wait([database, broker])
+                self.home.save(self.state)
+        in_parallel(self._wait_ready, fresh)
+        return parts
 
-        def one(role: roles.Role) -> None:
-            say = self.report.about(role.name)
-            state = roles.still_meant(role, self.state.engines.get(role.name))
-            if state is not None:
-                engine = self._engine(role.name)
-                if engine.running():
-                    say(f"{engine.name} runs")
-                    return
-            port = ports.give(role.name, role.first_port)
-            engine = roles.bring_up(role, state, self.home.data(role.name), port, self.home.log(role.name), say)
-            self.state.engines[role.name] = roles.remember(engine)
-            started.append(role.name)
+    def _broker_address(self) -> str | None:
+        """Where the broker will be, if it is one we had before; its port is settled by this."""
+        role = ROLES["rabbitmq"]
+        state = roles.still_meant(role, self.state.engines.get(role.name))
+        if state is None:
+            return None
+        if state.kind != "given" and not self._engine(role.name).running():
+            state.port = Ports(self.state.ports).give(role.name, role.first_port)
+            state.uri = self._engine(role.name).uri
+        return state.uri
 
-        try:
-            in_parallel(one, ROLES.values())
-        finally:
-            self.home.save(self.state)
+    def _engine_up(self, role: roles.Role, started: list[str]) -> None:
+        say = self.report.about(role.name)
+        state = roles.still_meant(role, self.state.engines.get(role.name))
+        if state is not None:
+            engine = self._engine(role.name)
+            if engine.running():
+                say(f"{engine.name} runs")
+                return
+        port = Ports(self.state.ports).give(role.name, role.first_port)
+        engine = roles.bring_up(role, state, self.home.data(role.name), port, self.home.log(role.name), say)
+        self.state.engines[role.name] = roles.remember(engine)
+        started.append(role.name)
 
     def _plan(self) -> list[Part]:
         """Every process with its ports. One that runs keeps those it has."""
@@ -90,8 +110,8 @@ class Stack:
         for name in surplus:
             del self.state.members[name]
 
-    def _members_up(self, parts: Sequence[Part], started: list[str]) -> None:
-        """Start what does not run, and anew what is now told something else; then wait until all are ready."""
+    def _start_members(self, parts: Sequence[Part], started: list[str]) -> list[Part]:
+        """Start what does not run, and anew what is now told something else; what has to get ready now."""
         fresh = []
         for part in parts:
             words = plan.told(part, parts, self.state.engines, self.home)
@@ -104,7 +124,7 @@ class Stack:
         for part, words in fresh:
             self._start_member(part, words)
             started.append(part.name)
-        in_parallel(self._wait_ready, [part for part, _ in fresh])
+        return [part for part, _ in fresh]
 
     def _start_member(self, part: Part, words: Mapping[str, str]) -> None:
         running = process.start(
