@@ -27,7 +27,7 @@ REFUSALS = {
 
 
 class SecretRequest(Request):
-    secret_code: str = ""
+    secret_code: str | None = None
 
 
 class PingSuccess(Answer):
@@ -85,4 +85,4 @@ async def ops_stat(
 
 async def _insist(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> None:
     keeper = keeper_of(units, clock, settings.secret_cost)
-    (await keeper.check(body.secret_code, call.peer or "")).insist()
+    (await keeper.check(body.secret_code or "", call.peer or "")).insist()
