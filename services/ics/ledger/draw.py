@@ -1,0 +1,179 @@
+"""Draw order: which positions units are taken from. Pure.
+
+Lots that expire first go first, then zones by purpose, then codes. What a call names narrows the positions down; what
+it leaves out may be anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from chassis.clock import Date
+from services.ics.ledger.balance import Cell, Page, Spot
+from services.ics.ledger.holder import Holding, Part
+from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.words import Stage
+
+PURPOSE_RANK: Mapping[str | None, int] = {
+    "pick": 0,
+    "storage": 1,
+    "overstock": 2,
+    "receiving": 3,
+    "returns": 4,
+    "staging": 5,
+    None: 6,
+}
+_NO_DATE = "~"  # sorts after every date
+
+
+class Pin(NamedTuple):
+    """What a call names of where units are: a zone with all its bins, a bin, a lot.
+
+    `unplaced` means in no place at all; `away` is a (zone, bin) left out, where units are to go.
+    """
+
+    zone_id: str | None = None
+    bin_id: str | None = None
+    lot_code: str | None = None
+    unplaced: bool = False
+    away: tuple[str | None, str | None] | None = None
+
+    def holds(self, spot: Spot) -> bool:
+        """Whether a position is inside the pin."""
+        if (self.unplaced and spot.zone_id is not None) or (spot.zone_id, spot.bin_id) == self.away:
+            return False
+        return (
+            (self.zone_id is None or spot.zone_id == self.zone_id)
+            and (self.bin_id is None or spot.bin_id == self.bin_id)
+            and (self.lot_code is None or spot.lot_code == self.lot_code)
+        )
+
+    @property
+    def open(self) -> bool:
+        """Whether it names nothing."""
+        return self == ANYWHERE
+
+
+ANYWHERE = Pin()
+
+
+class Take(NamedTuple):
+    """Units to be taken from one position."""
+
+    spot: Spot
+    quantity: int
+
+
+class HeldTake(NamedTuple):
+    """Units of a holder to be taken from one of its parts."""
+
+    part: Part
+    quantity: int
+
+
+def draw_key(cell: Cell, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
+    """Where a cell stands in draw order."""
+    lot = lots.get(cell.lot_code) if cell.lot_code is not None else None
+    expiry = lot.expiry_date if lot is not None and lot.expiry_date is not None else _NO_DATE
+    return (
+        expiry,
+        PURPOSE_RANK[cell.purpose],
+        cell.zone_code or "",
+        cell.bin_code or "",
+        cell.lot_code or "",
+    )
+
+
+def in_draw_order(page: Page, cells: Iterable[Cell]) -> list[Cell]:
+    """Cells of a page, the one to take from first in front."""
+    found = list(cells)
+    if len(found) > 1:
+        found.sort(key=lambda cell: draw_key(cell, page.lots))
+    return found
+
+
+def free(page: Page, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[Cell]:
+    """Cells inside the pin that have units of this count, in draw order; with `today`, sellable ones only."""
+    return in_draw_order(
+        page,
+        (
+            cell
+            for spot, cell in page.cells.items()
+            if getattr(cell, count) > 0
+            and pin.holds(spot)
+            and (today is None or is_sellable(page.lots, cell.lot_code, today))
+        ),
+    )
+
+
+def draw(
+    page: Page,
+    count: str,
+    quantity: int,
+    pin: Pin = ANYWHERE,
+    *,
+    today: Date | None = None,
+) -> tuple[list[Take], int]:
+    """Takes of units no one holds, at most `quantity` together, and how many are lacking."""
+    takes: list[Take] = []
+    for cell in free(page, count, pin, today=today):
+        if quantity == 0:
+            break
+        part = min(quantity, getattr(cell, count))
+        takes.append(Take(cell.spot, part))
+        quantity -= part
+    return takes, quantity
+
+
+def count_free(page: Page, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
+    """Units of this count inside the pin."""
+    return sum(getattr(cell, count) for cell in free(page, count, pin, today=today))
+
+
+def parts_in_draw_order(page: Page, holding: Holding) -> list[Part]:
+    """The parts of a holding, the one to take from first in front; of one position, earlier stages and lines first."""
+    parts = [part for part, quantity in holding.parts.items() if quantity > 0]
+    if len(parts) > 1:
+        parts.sort(
+            key=lambda part: (draw_key(page.cell(part.spot), page.lots), part.line or 0, _STAGE_RANK[part.stage])
+        )
+    return parts
+
+
+def draw_held(
+    page: Page,
+    holding: Holding,
+    quantity: int,
+    pin: Pin = ANYWHERE,
+    *,
+    stage: Stage | None = None,
+    line: int | None = None,
+    leaves_shelf: bool = False,
+) -> tuple[list[HeldTake], int]:
+    """Takes of a holder's own units, and how many are lacking.
+
+    `stage` and `line` narrow the parts down. With `leaves_shelf` rule G limits each position: what was promised
+    beyond stock is not there to be taken.
+    """
+    takes: list[HeldTake] = []
+    shelves: dict[Spot, int] = {}
+    for part in parts_in_draw_order(page, holding):
+        if quantity == 0:
+            break
+        if (
+            (stage is not None and part.stage != stage)
+            or (line is not None and part.line != line)
+            or not pin.holds(part.spot)
+        ):
+            continue
+        take = min(quantity, holding.parts[part])
+        if leaves_shelf:
+            left = shelves.setdefault(part.spot, page.cell(part.spot).shelf)
+            take = min(take, left)
+            shelves[part.spot] = left - take
+        if take > 0:
+            takes.append(HeldTake(part, take))
+            quantity -= take
+    return takes, quantity
+
+
+_STAGE_RANK: Mapping[Stage | None, int] = {None: 0, "open": 0, "picked": 1, "packed": 2}

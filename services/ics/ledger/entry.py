@@ -1,0 +1,143 @@
+"""Stock card entries: what each says, and which accounts each kind may move units between.
+
+An entry takes a quantity from one account and gives it to another; it is never changed or removed. `LEGAL` is the
+table of the contract's section 3 as data: an entry outside it is a defect of ours, never a caller's mistake.
+"""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Literal
+
+from chassis.clock import Utc
+from chassis.entity import Document, Value
+from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
+
+ENTRIES_MAX = 500
+"""Most entries an answer lists: a call that would need more is refused."""
+
+
+class Account(Value, frozen=True, kw_only=True):
+    """One side of an entry. `seq` is the entry's place in this side's item; None for an external account."""
+
+    kind: Literal["stock", "external"]
+    external: External | None = None
+    logical_guid: str | None = None
+    bucket: Bucket | None = None
+    zone_id: str | None = None
+    bin_id: str | None = None
+    lot_code: str | None = None
+    stage: Stage | None = None
+    held_by_type: HolderType | None = None
+    held_by_id: str | None = None
+    seq: int | None = None
+
+
+class StockCardEntry(Document, frozen=True, kw_only=True):
+    """Units of one variant that went from one account to another. Balances are the buckets' totals right after it."""
+
+    orgcode: str
+    entry_id: str
+    operation_id: str
+    kind: Kind
+    variant_id: str
+    quantity: int
+    from_account: Account
+    to_account: Account
+    from_balance: int | None
+    to_balance: int | None
+    document_type: DocumentType
+    document_id: str
+    document_line: int | None
+    channel_code: str | None
+    serials: list[str]
+    reason: str | None
+    cccode: str | None
+    recorded_utc: Utc
+    recorded_by: str
+
+
+class Operation(Value, frozen=True, kw_only=True):
+    """What the entries of one call (or of one lapsed promise) have in common."""
+
+    operation_id: str
+    document_type: DocumentType
+    document_id: str
+    actor: str
+    channel_code: str | None = None
+    reason: str | None = None
+    cccode: str | None = None
+
+
+Form = tuple[str, Stage | None, HolderType | None]
+"""An account without its place: bucket or external name, stage, and the type of its holder."""
+
+
+def form_of(account: Account) -> Form:
+    """What sort of account this is, as `LEGAL` knows it."""
+    return account.external or account.bucket or "", account.stage, account.held_by_type
+
+
+def form(name: str, stage: Stage | None = None, held_by: HolderType | None = None) -> Form:
+    """One sort of account, written out."""
+    return name, stage, held_by
+
+
+AVAILABLE, QUARANTINE, DAMAGED = form("available"), form("quarantine"), form("damaged")
+INSPECTED = form("quarantine", held_by="receive")
+RESERVED = form("reserved", held_by="reservation")
+ALLOCATED = form("reserved", held_by="allocation")
+OPEN, PICKED, PACKED = (form("committed", stage, "commit") for stage in ("open", "picked", "packed"))
+CONSIGNED = form("consignment", held_by="consignment")
+COMING = form("in_transit", held_by="shipment")
+
+SELLABLE_OR_NOT = (AVAILABLE, QUARANTINE, DAMAGED)
+PROMISED = (RESERVED, ALLOCATED, OPEN)
+ON_HAND_FORMS = (AVAILABLE, QUARANTINE, INSPECTED, DAMAGED, CONSIGNED, RESERVED, ALLOCATED, OPEN, PICKED, PACKED)
+
+Pairs = frozenset[tuple[Form, Form]]
+
+
+def _pairs(sources: Iterable[Form], targets: Iterable[Form]) -> Pairs:
+    return frozenset(product(sources, targets))
+
+
+def _same(forms: Iterable[Form]) -> Pairs:
+    return frozenset((each, each) for each in forms)
+
+
+_OUTSIDE = [form(name) for name in ("adjustment", "scrap", "supplier")]
+_BOOKED = form("adjustment")
+
+LEGAL: dict[Kind, Pairs] = {
+    "receive": _pairs([form("supplier"), form("customer")], [INSPECTED, AVAILABLE]),
+    "qc": _pairs([INSPECTED], SELLABLE_OR_NOT),
+    "putaway": _same(ON_HAND_FORMS),
+    "replenish": _same([AVAILABLE]),
+    "reserve": _pairs([AVAILABLE], [RESERVED]),
+    "allocate": _pairs([AVAILABLE, RESERVED], [ALLOCATED]),
+    "commit": _pairs([AVAILABLE, RESERVED, ALLOCATED], [OPEN]),
+    "release": _pairs([RESERVED, ALLOCATED, OPEN, PICKED, PACKED], [AVAILABLE]),
+    "expire": _pairs([RESERVED, ALLOCATED], [AVAILABLE]),
+    "repin": _pairs(PROMISED, [AVAILABLE]) | _pairs([AVAILABLE], PROMISED),
+    "pick": _pairs([OPEN], [PICKED]),
+    "pack": _pairs([PICKED], [PACKED]),
+    "ship": _pairs([OPEN, PICKED, PACKED], [form("customer")]),
+    "adjust": _pairs([*ON_HAND_FORMS, COMING], _OUTSIDE) | _pairs([_BOOKED, form("supplier")], SELLABLE_OR_NOT),
+    "transition": _pairs(SELLABLE_OR_NOT, SELLABLE_OR_NOT) - _same(SELLABLE_OR_NOT),
+    "transfer_ship": _pairs([AVAILABLE], [COMING]),
+    "transfer_receive": _pairs([COMING], [AVAILABLE, DAMAGED, _BOOKED]),
+    "consign_receive": _pairs([form("consignor")], [CONSIGNED]),
+    "consign_consume": _pairs([CONSIGNED], [AVAILABLE]),
+    "consign_return": _pairs([CONSIGNED], [form("consignor")]),
+    "count": _pairs(ON_HAND_FORMS, [_BOOKED]) | _pairs([_BOOKED], [AVAILABLE]),
+}
+"""Kind of entry -> the account pairs it may move units between."""
+
+
+def items_of(entry: StockCardEntry) -> list[tuple[str, int]]:
+    """The items an entry touches, as (facility, seq): one, or two between facilities."""
+    found: dict[str, int] = {}
+    for side in (entry.from_account, entry.to_account):
+        if side.logical_guid is not None and side.seq is not None:
+            found[side.logical_guid] = side.seq
+    return list(found.items())

@@ -1,0 +1,38 @@
+"""Lapse: promises past their time give back what they hold, before the next promise of the item is made.
+
+As if expire had been called for each: an operation of its own, by `system`. Nothing else lets them lapse; an item knows
+a moment before which nothing of it can (`lapse_utc`), so usually this costs nothing.
+"""
+
+from chassis.caller import SYSTEM_ACTOR
+from chassis.unit import Change, want
+from services.ics.ledger.balance import Page
+from services.ics.ledger.books import Books
+from services.ics.ledger.holder import HOLDER_KINDS
+from services.ics.ledger.post import operation, take_up
+from services.ics.ledger.promise import give_back
+from services.ics.ledger.store import next_lapse, overdue_promises
+
+
+async def lapse_overdue(change: Change, books: Books, page: Page) -> None:
+    """Expire every overdue promise of the item."""
+    if page.lapse_utc is None or page.lapse_utc > change.now:
+        return
+    overdue = await overdue_promises(change, page.logical_guid, page.variant_id, change.now)
+    kinds = [HOLDER_KINDS[promise.kind] for promise in overdue]
+    await change.prefetch(
+        *(want(kind.entity, [promise.promise_id]) for kind, promise in zip(kinds, overdue, strict=True))
+    )
+    holdings = [take_up(books, page, promise) for promise in overdue]
+    for kind, holding in zip(kinds, holdings, strict=True):
+        assert kind.lapse is not None, kind.type
+        assert kind.lapsed is not None, kind.type
+        holding.own = True
+        record = await change.load(kind.entity, holding.id)
+        books.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
+        units = holding.total()
+        give_back(books, "expire", units, holding)
+        record = await change.update(kind.entity, kind.lapse(record, units))
+        event, field = kind.lapsed
+        change.emit(event, holding.id, **{field: record})
+    page.lapse_utc = await next_lapse(change, page.logical_guid, page.variant_id, change.now)

@@ -1,0 +1,150 @@
+"""The ledger's way in and out of a change: items are opened, worked on in memory, and kept with their entries.
+
+books = open_books(change)                      nothing is read yet
+page = await open_page(change, books, item, lots)   an item, and whoever waits for units of it
+...                                             `books.move(...)`, by the pure rules of this package
+posted = await keep(change, books)    entries, items, bins and other people's records
+await change.update(RESERVATIONS, ...); change.emit(...)   the call's own record and event
+tell(change, books)                             ics.stock.changed, last
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from chassis.errors import InvalidState
+from chassis.unit import Change, want
+from services.ics.ledger.balance import Balance, Item, Page
+from services.ics.ledger.books import Books
+from services.ics.ledger.entry import Operation, StockCardEntry
+from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
+from services.ics.ledger.lot import Lot
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise, promises_of, waiting_promises
+from services.ics.words import Bucket, DocumentType
+
+
+class Posted(NamedTuple):
+    """What a call did to the ledger: its entries, and the balances of the items it had open."""
+
+    entries: list[StockCardEntry]
+    balances: list[Balance]
+
+
+def open_books(change: Change) -> Books:
+    """Books for one call."""
+    return Books(change.call.orgcode, change.now, change.new_id)
+
+
+def operation(
+    change: Change,
+    document_type: DocumentType,
+    document_id: str | None = None,
+    *,
+    channel_code: str | None = None,
+    reason: str | None = None,
+    actor: str | None = None,
+) -> Operation:
+    """An operation of this call; without a document of its own it is the document itself."""
+    call = change.call
+    operation_id = change.new_id()
+    return Operation(
+        operation_id=operation_id,
+        document_type=document_type,
+        document_id=document_id or operation_id,
+        actor=actor or call.caller.actor,
+        channel_code=channel_code or call.channel,
+        reason=reason,
+        cccode=call.cccode,
+    )
+
+
+async def open_page(change: Change, books: Books, item: Item, lots: Mapping[str, Lot]) -> Page:
+    """An item open for posting. Where more is promised than there is, those who wait are taken up with it, so that
+    whatever comes in goes to them first."""
+    page = books.open(Page(item, lots))
+    if page.shortfall:
+        waiting = await waiting_promises(change, item.logical_guid, item.variant_id, page.shortfall)
+        for promise in waiting:
+            take_up(books, page, promise)
+    return page
+
+
+def take_up(books: Books, page: Page, promise: Promise) -> Holding:
+    """A promise of the page's item as a holder."""
+    return books.hold(page, promise.kind, promise.promise_id, parts_of(promise.positions))
+
+
+async def take_up_holders(change: Change, books: Books, page: Page, buckets: Collection[Bucket]) -> None:
+    """Take up everyone who has units of the page's item in these buckets."""
+    facility, variant = page.logical_guid, page.variant_id
+    if {"reserved", "committed"} & set(buckets):
+        for promise in await promises_of(change, facility, variant):
+            if BUCKET_OF[promise.kind] in buckets:
+                take_up(books, page, promise)
+    for kind in HOLDER_KINDS.values():
+        if kind.find is not None and BUCKET_OF[kind.type] in buckets:
+            for record in await kind.find(change, facility, variant):
+                books.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
+
+
+async def keep(change: Change, books: Books) -> Posted:
+    """Write what the books say: entries, items, units in bins, and the records of holders other than the call's own."""
+    balances: list[Balance] = []
+    for entry in books.entries:
+        await change.insert(ENTRIES, entry)
+    for page in books.pages.values():
+        item = page.close(books.now)
+        if page.seq > page.item.seq or page.lapse_utc != page.item.lapse_utc:
+            item = await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
+        balances.append(item.balance())
+    await _keep_bins(change, books)
+    await _keep_others(change, books)
+    return Posted(books.entries, balances)
+
+
+async def _keep_bins(change: Change, books: Books) -> None:
+    moved = {bin_id: units for bin_id, units in books.bins.items() if units}
+    if not moved:
+        return
+    known = await change.get_many(BIN_UNITS, moved)
+    for bin_id, units in moved.items():
+        before = known.get(bin_id)
+        after = (before.units if before else 0) + units
+        capacity = books.capacities.get(bin_id)
+        if units > 0 and bin_id in books.bins_limited and capacity is not None and after > capacity:
+            raise InvalidState(f"the bin holds {capacity} units at most", status="full", capacity=capacity)
+        if before is None:
+            await change.insert(BIN_UNITS, BinUnits(bin_id=bin_id, units=after))
+        else:
+            await change.update(BIN_UNITS, replace(before, units=after))
+
+
+async def _keep_others(change: Change, books: Books) -> None:
+    """Objects changed in passing: a revision more, and no event of their own."""
+    touched = [each for each in books.holdings.values() if each.touched and not each.own]
+    if not touched:
+        return
+    await change.prefetch(*(want(HOLDER_KINDS[each.type].entity, [each.id]) for each in touched))
+    for holding in touched:
+        kind = HOLDER_KINDS[holding.type]
+        record = await change.load(kind.entity, holding.id)
+        await change.update(kind.entity, kind.keep(record, holding))
+
+
+def tell(change: Change, books: Books) -> None:
+    """Tell of every item whose bucket totals changed."""
+    for page in books.pages.values():
+        if page.totals_changed():
+            item = page.close(books.now)
+            change.emit(
+                "ics.stock.changed",
+                f"{page.logical_guid}/{page.variant_id}",
+                revision=item.seq,
+                logical_guid=page.logical_guid,
+                variant_id=page.variant_id,
+                buckets=item.buckets(),
+                on_hand=item.on_hand,
+                seq=item.seq,
+                operation_id=books.operation.operation_id,
+            )

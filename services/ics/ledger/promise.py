@@ -1,0 +1,99 @@
+"""How promises get their units, give them back, and exchange them for others. Pure, on the books of a call."""
+
+from services.ics.ledger.balance import SHORTFALL, Page
+from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, count_free, draw, draw_held
+from services.ics.ledger.holder import Holding
+from services.ics.words import Kind, Stage
+
+
+def promise(books: Books, kind: Kind, quantity: int, holding: Holding, pin: Pin = ANYWHERE) -> int:
+    """Draw units for a promise, and say how many of them are promised beyond stock.
+
+    The caller has made sure that so many are promisable. Sellable units go first; without a pin the rest comes from the
+    shortfall account, with one it is refused.
+    """
+    page = holding.page
+    takes, lacking = draw(page, "available", quantity, pin, today=books.today)
+    if lacking and not pin.open:
+        raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
+    if lacking:
+        page.cells.setdefault(SHORTFALL, page.cell(SHORTFALL))
+    stage = first_stage(holding)
+    for take in takes:
+        target = Leg(page, holding.bucket, take.spot, holding, stage)
+        books.move(kind, take.quantity, Leg(page, "available", take.spot), target)
+    if lacking:
+        target = Leg(page, holding.bucket, SHORTFALL, holding, stage)
+        books.move(kind, lacking, Leg(page, "available"), target)
+    return lacking
+
+
+def first_stage(holding: Holding) -> Stage | None:
+    """The stage a promise's units start at."""
+    return "open" if holding.type == "commit" else None
+
+
+def give_back(
+    books: Books, kind: Kind, quantity: int, holding: Holding, *, stage: Stage | None = None
+) -> list[HeldTake]:
+    """Return a promise's units to available where they lie, in draw order.
+
+    One part at a time: what appears in available may at once be exchanged for units promised beyond stock, the
+    holder's own included.
+    """
+    given: list[HeldTake] = []
+    while quantity:
+        takes, _ = draw_held(holding.page, holding, quantity, stage=stage)
+        part, units = takes[0]
+        source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
+        books.move(kind, units, source, Leg(holding.page, "available", part.spot))
+        given.append(takes[0])
+        quantity -= units
+    return given
+
+
+def pass_on(books: Books, kind: Kind, quantity: int, giver: Holding, taker: Holding, *, pin: Pin = ANYWHERE) -> None:
+    """Units go from one promise to the next, position and lot kept."""
+    takes, lacking = draw_held(giver.page, giver, quantity, pin)
+    assert lacking == 0, (giver.id, quantity, lacking)
+    for part, units in takes:
+        source = Leg(giver.page, giver.bucket, part.spot, giver, part.stage)
+        target = Leg(giver.page, taker.bucket, part.spot, taker, first_stage(taker))
+        books.move(kind, units, source, target)
+
+
+def repin(books: Books, quantity: int, holding: Holding, pin: Pin) -> None:
+    """Make sure that so many of the promise's units on the shelf are inside the pin: the scan wins.
+
+    Its units inside count first. The rest is exchanged: units outside go back to available in reverse draw order, and
+    as many available ones inside are taken in draw order.
+    """
+    page, stage = holding.page, first_stage(holding)
+    _, exchange = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=True)
+    if pin.open or exchange == 0:
+        return
+    there = count_free(page, "available", pin, today=books.today)
+    inside = quantity - exchange
+    if there < exchange:
+        raise insufficient(page, "available", quantity, inside + there, "the pinned place has fewer units")
+    for part, units in _outside(page, holding, exchange, pin, stage):
+        source = Leg(page, holding.bucket, part.spot, holding, part.stage)
+        books.move("repin", units, source, Leg(page, "available", part.spot))
+    takes, lacking = draw(page, "available", exchange, pin, today=books.today)
+    if lacking:
+        raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
+    for take in takes:
+        target = Leg(page, holding.bucket, take.spot, holding, stage)
+        books.move("repin", take.quantity, Leg(page, "available", take.spot), target)
+
+
+def _outside(page: Page, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
+    """Parts outside the pin, the last in draw order first."""
+    everything, _ = draw_held(page, holding, holding.total(stage=stage), stage=stage)
+    found: list[HeldTake] = []
+    for part, units in reversed(everything):
+        if quantity and not pin.holds(part.spot):
+            found.append(HeldTake(part, min(units, quantity)))
+            quantity -= min(units, quantity)
+    return found

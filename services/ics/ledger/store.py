@@ -1,0 +1,299 @@
+"""Where items, entries and promises are kept, and the questions put to them. Each says which index serves it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chassis.clock import Utc
+from chassis.entity import Document, Entity, Record, edge, index
+from chassis.unit import View, between
+from services.ics.ledger.balance import SHORTFALL, Item, item_id_of, new_item
+from services.ics.ledger.entry import StockCardEntry, items_of
+from services.ics.ledger.holder import HeldPosition
+from services.ics.words import BUCKETS, HolderType
+
+_FIND_LIMIT = 1000
+NEVER_LAPSES = "~"
+"""In `due`: holds units and never lapses. Sorts after every time."""
+
+
+def zone_key(zone_id: str) -> str:
+    """What `spots` has for a zone."""
+    return f"z:{zone_id}"
+
+
+def bin_key(bin_id: str) -> str:
+    """What `spots` has for a bin."""
+    return f"b:{bin_id}"
+
+
+def lot_key(lot_code: str) -> str:
+    """What `spots` has for a lot."""
+    return f"l:{lot_code}"
+
+
+def _spots(item: Item) -> list[str]:
+    found: set[str] = set()
+    for cell in item.cells:
+        if cell.zone_id is not None:
+            found.add(zone_key(cell.zone_id))
+        if cell.bin_id is not None:
+            found.add(bin_key(cell.bin_id))
+        if cell.lot_code is not None:
+            found.add(lot_key(cell.lot_code))
+    return sorted(found)
+
+
+def _stocked(item: Item) -> list[str]:
+    """Buckets that are not 0."""
+    return [bucket for bucket in BUCKETS if getattr(item, bucket)]
+
+
+ITEMS = Entity(
+    "balance",
+    Item,
+    collection="balances",
+    id="item_id",
+    keys=("ORG#{orgcode}", "ITEM#{logical_guid}#{variant_id}"),
+    indexes=[
+        index("logical_guid", "variant_id"),
+        index("variant_id", "logical_guid"),
+        index("spots", "logical_guid", "variant_id"),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+    ],
+    derived={"spots": _spots, "stocked": _stocked},
+    history=False,
+    label="variant_id",
+)
+
+
+def item_key(logical_guid: str, variant_id: str) -> str:
+    """What entries have for an item."""
+    return f"{logical_guid}/{variant_id}"
+
+
+def _side(place: int) -> Callable[[StockCardEntry], tuple[str, int] | tuple[None, None]]:
+    def side(entry: StockCardEntry) -> tuple[str, int] | tuple[None, None]:
+        items = items_of(entry)
+        if place >= len(items):
+            return None, None
+        facility, seq = items[place]
+        return item_key(facility, entry.variant_id), seq
+
+    return side
+
+
+_first, _second = _side(0), _side(1)
+
+
+def _refs(entry: StockCardEntry) -> list[str]:
+    """Operation, document and holders: everything an entry is looked up by, in one index."""
+    found = {entry.operation_id, entry.document_id}
+    for side in (entry.from_account, entry.to_account):
+        if side.held_by_id is not None:
+            found.add(side.held_by_id)
+    return sorted(found)
+
+
+def _facilities(entry: StockCardEntry) -> list[str]:
+    return [facility for facility, _ in items_of(entry)]
+
+
+ENTRIES = Entity(
+    "entry",
+    StockCardEntry,
+    collection="entries",
+    id="entry_id",
+    keys=("ORG#{orgcode}", "ENTRY#{entry_id}"),
+    indexes=[
+        index("item", "item_seq"),
+        # Only entries between facilities have a second item.
+        index("other_item", "other_seq", where={"crosses": True}),
+        index("refs", "entry_id"),
+        index("facilities", "entry_id"),
+        index("variant_id", "entry_id"),
+        index("serials", "entry_id"),
+        index("entry_id"),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("written_for", to="document", by="document_id"),
+        edge("from_holder", to="holder", by="from_account.held_by_id"),
+        edge("to_holder", to="holder", by="to_account.held_by_id"),
+    ],
+    derived={
+        "item": lambda entry: _first(entry)[0],
+        "item_seq": lambda entry: _first(entry)[1],
+        "other_item": lambda entry: _second(entry)[0],
+        "other_seq": lambda entry: _second(entry)[1],
+        "crosses": lambda entry: _second(entry)[1] is not None,
+        "refs": _refs,
+        "facilities": _facilities,
+    },
+    history=False,
+    label="kind",
+)
+
+
+class BinUnits(Record, frozen=True, kw_only=True):
+    """Units of all variants in a bin that has a capacity: what every movement into or out of it writes."""
+
+    bin_id: str
+    units: int = 0
+
+
+BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", history=False, technical=True)
+
+
+class Promise(Document, frozen=True, kw_only=True):
+    """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
+
+    `due` is when it lapses while it holds units (`NEVER_LAPSES` for a commit), None once it holds none.
+    """
+
+    promise_id: str
+    kind: HolderType
+    logical_guid: str
+    variant_id: str
+    positions: list[HeldPosition]
+    due: str | None = None
+
+
+PROMISES = Entity(
+    "promise",
+    Promise,
+    collection="promises",
+    id="promise_id",
+    indexes=[
+        index("logical_guid", "variant_id", "due"),
+        # Who waits at the shortfall position: rank 1 commits, 2 reservations and allocations.
+        index("logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
+    ],
+    history=False,
+    technical=True,
+)
+
+
+def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
+    """What a kind of promise stores beside its record, so that it is found together with the others."""
+
+    def due(promise: Any) -> str | None:
+        if not promise.positions:
+            return None
+        return NEVER_LAPSES if kind == "commit" else str(promise.expires_utc)
+
+    def waits(promise: Any) -> bool:
+        return any(
+            held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}
+            for held in promise.positions
+        )
+
+    return {"due": due, "waits": waits, "rank": lambda _: 1 if kind == "commit" else 2}
+
+
+async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:
+    """The item; one that nothing happened to where there is none yet. By id."""
+    orgcode = view.call.orgcode
+    item = await view.get(ITEMS, item_id_of(orgcode, logical_guid, variant_id))
+    return item if item is not None else new_item(orgcode, logical_guid, variant_id)
+
+
+async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+    """The items of these (facility, variant), in one round; those nothing happened to included. By id."""
+    orgcode = view.call.orgcode
+    asked = {item_id_of(orgcode, *each): each for each in wanted}
+    found = await view.get_many(ITEMS, asked)
+    return {each: found.get(item_id) or new_item(orgcode, *each) for item_id, each in asked.items()}
+
+
+async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:
+    """Facilities that keep the variant, by name. Index: variant_id, logical_guid."""
+    found = await view.find(ITEMS, {"variant_id": variant_id}, order=("logical_guid",), limit=limit)
+    return [item.logical_guid for item in found]
+
+
+async def units_in_zone(view: View, zone_id: str) -> int:
+    """Units seen in a zone and its bins: more than 0 exactly when there are any. A movement already under way may
+    still land. Index: spots."""
+    items = await view.find(ITEMS, {"spots": zone_key(zone_id)}, limit=_FIND_LIMIT)
+    return sum(_count(cell.on_hand) for item in items for cell in item.cells if cell.zone_id == zone_id)
+
+
+async def units_in_bin(view: View, bin_id: str) -> int:
+    """Units seen in a bin; as `units_in_zone`. Index: spots."""
+    items = await view.find(ITEMS, {"spots": bin_key(bin_id)}, limit=_FIND_LIMIT)
+    return sum(_count(cell.on_hand) for item in items for cell in item.cells if cell.bin_id == bin_id)
+
+
+async def units_of_lot(view: View, variant_id: str, lot_code: str) -> int:
+    """Units of a lot on hand, over all facilities. Index: spots."""
+    return sum((await lot_by_facility(view, variant_id, lot_code)).values())
+
+
+async def lot_by_facility(view: View, variant_id: str, lot_code: str) -> Mapping[str, int]:
+    """Units of a lot on hand, by facility. Index: spots."""
+    items = await view.find(ITEMS, {"spots": lot_key(lot_code)}, limit=_FIND_LIMIT)
+    return {
+        item.logical_guid: sum(cell.on_hand for cell in item.cells if cell.lot_code == lot_code)
+        for item in items
+        if item.variant_id == variant_id
+    }
+
+
+async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Promise]:
+    """Every promise that holds units of an item, by id: oldest first. Index: logical_guid, variant_id, due."""
+    where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
+    found: list[Promise] = []
+    after: tuple[str, str] | None = None
+    while True:
+        page = await view.find(PROMISES, where, order=("due",), limit=_FIND_LIMIT, after=after)
+        found += page
+        if len(page) < _FIND_LIMIT:
+            return sorted(found, key=lambda promise: promise.promise_id)
+        after = (page[-1].due or "", page[-1].promise_id)
+
+
+async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: Utc) -> list[Promise]:
+    """Reservations and allocations of an item whose time is up and that still hold units, the longest overdue first.
+    Index: logical_guid, variant_id, due."""
+    return await view.find(
+        PROMISES,
+        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="", at_most=now)},
+        order=("due",),
+        limit=_FIND_LIMIT,
+    )
+
+
+async def next_lapse(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:
+    """When the next promise of an item lapses that has not lapsed by `now`. Index: logical_guid, variant_id, due."""
+    found = await view.find(
+        PROMISES,
+        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above=now, below=NEVER_LAPSES)},
+        order=("due",),
+        limit=1,
+    )
+    return Utc(found[0].due) if found and found[0].due else None
+
+
+async def waiting_promises(view: View, logical_guid: str, variant_id: str, units: int) -> list[Promise]:
+    """Those who hold at the shortfall position, commits first, then oldest first; enough of them to take so many
+    units. Index: logical_guid, variant_id, rank, promise_id."""
+    found: list[Promise] = []
+    for rank in (1, 2):
+        if units > 0:
+            where = {"logical_guid": logical_guid, "variant_id": variant_id, "rank": rank, "waits": True}
+            each = await view.find(PROMISES, where, order=("promise_id",), limit=min(units, _FIND_LIMIT))
+            units -= sum(_units_waiting(promise) for promise in each)
+            found += each
+    return found
+
+
+def _units_waiting(promise: Promise) -> int:
+    return sum(held.quantity for held in promise.positions if held.spot == SHORTFALL)
+
+
+def _count(units: int) -> int:
+    """What stands at a place, of which shortfalls may hide some: any cell counts for one unit at least."""
+    return max(1, units)
