@@ -1,0 +1,40 @@
+"""What others hear of allocations."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.allocation.domain import Allocation
+
+
+class AllocationChanged(Value, frozen=True, kw_only=True):
+    """The allocation as it is since."""
+
+    allocation: Allocation
+
+
+class AllocationReleased(Value, frozen=True, kw_only=True):
+    """The allocation as it is since, and how many units went back."""
+
+    allocation: Allocation
+    quantity: int
+
+
+EVENTS = [
+    EventType(
+        type="ics.allocation.created",
+        subject="allocation_id",
+        body=AllocationChanged,
+        summary="An order line got its own units.",
+    ),
+    EventType(
+        type="ics.allocation.expired",
+        subject="allocation_id",
+        body=AllocationChanged,
+        summary="An allocation's time was up; what it still held is available again.",
+    ),
+    EventType(
+        type="ics.allocation.released",
+        subject="allocation_id",
+        body=AllocationReleased,
+        summary="Units of an allocation are available again.",
+    ),
+]

@@ -1,0 +1,156 @@
+"""The allocation endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Revised
+from chassis.errors import invalid_field
+from chassis.unit import Change
+from chassis.values import Guid, Id, Lot, Qty, Reason, Text
+from services.ics.allocation.domain import Allocation, OrderLine, allocate, allocate_from, expire, release
+from services.ics.allocation.store import ALLOCATIONS
+from services.ics.bin.store import place_of
+from services.ics.ledger.balance import Balance
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.post import keep, operation, tell
+from services.ics.policy.domain import PromiseSeconds
+from services.ics.reservation.domain import Reservation, check_usable
+from services.ics.reservation.opening import open_promise, open_to_pass_on, open_to_promise
+from services.ics.reservation.store import RESERVATIONS
+from services.ics.words import OPERATOR, load_here
+
+endpoints = Endpoints("ics", "/allocation")
+
+
+class AllocationEnvelope(Answer, frozen=True, kw_only=True):
+    allocation: Allocation
+    reservation: Reservation | None = None
+    balances: list[Balance]
+
+
+class AllocationCreateRequest(Revised, frozen=True, kw_only=True):
+    reservation_id: Id | None = None
+    variant_id: Guid | None = None
+    quantity: Qty | None = None
+    order_ref: Text
+    order_line_ref: Text | None = None
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    ttl_seconds: PromiseSeconds | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if self.reservation_id is not None:
+            return ()
+        missing = [name for name in ("variant_id", "quantity") if getattr(self, name) is None]
+        return [(name, "is required without reservation_id") for name in missing]
+
+    def line(self, pin: Pin) -> OrderLine:
+        """What the allocation is for."""
+        return OrderLine(
+            order_ref=self.order_ref, order_line_ref=self.order_line_ref, ttl_seconds=self.ttl_seconds, pin=pin
+        )
+
+
+@endpoints.post(
+    "/create",
+    roles=OPERATOR,
+    needs=["logical_guid", "channel_code"],
+    emits=["ics.allocation.created", "ics.reservation.expired", "ics.allocation.expired", "ics.stock.changed"],
+    refusals={
+        "insufficient_stock": "promisable, or available at the pin, is below quantity",
+        "conflict_state": "the reservation is not active or is overdue, or has fewer units remaining; "
+        "the pinned lot is unsellable",
+        "not_found": "no such reservation in the facility",
+    },
+)
+async def ics_allocation_create(call: Call, change: Change, body: AllocationCreateRequest) -> AllocationEnvelope:
+    """Give an order line its own units, of a reservation or of what is available."""
+    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
+    line = body.line(Pin(place.zone_id, place.bin_id, body.lot_code))
+    if body.reservation_id is not None:
+        return await _allocate_reserved(call, change, body, body.reservation_id, line)
+    assert body.variant_id is not None
+    assert body.quantity is not None
+    books, page, policy, limit = await open_to_promise(change, body.variant_id)
+    allocation_id = change.new_id()
+    books.begin(operation(change, "allocation", allocation_id))
+    holding = books.own(page, "allocation", allocation_id)
+    allocation = allocate(
+        books, holding, line, body.quantity, channel_code=call.channel_code, policy=policy, limit=limit
+    )
+    posted = await keep(change, books)
+    allocation = await change.insert(ALLOCATIONS, allocation)
+    change.emit("ics.allocation.created", allocation_id, allocation=allocation)
+    tell(change, books)
+    return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+
+
+async def _allocate_reserved(
+    call: Call, change: Change, body: AllocationCreateRequest, reservation_id: str, line: OrderLine
+) -> AllocationEnvelope:
+    reservation = await load_here(change, RESERVATIONS, reservation_id, body.expected_revision)
+    if body.variant_id not in {None, reservation.variant_id}:
+        raise invalid_field("variant_id", "is not the reservation's")
+    if call.channel_code != reservation.channel_code:
+        raise invalid_field("channel_code", "is not the reservation's")
+    quantity = check_usable(reservation, body.quantity, change.now)
+    books, page, policy = await open_to_pass_on(change, reservation.variant_id)
+    allocation_id = change.new_id()
+    books.begin(operation(change, "allocation", allocation_id, channel_code=reservation.channel_code))
+    holding = books.own(page, "allocation", allocation_id)
+    allocation, reservation = allocate_from(books, reservation, holding, line, quantity, policy=policy)
+    posted = await keep(change, books)
+    allocation = await change.insert(ALLOCATIONS, allocation)
+    reservation = await change.update(RESERVATIONS, reservation)
+    change.emit("ics.allocation.created", allocation_id, allocation=allocation)
+    tell(change, books)
+    return AllocationEnvelope(allocation=allocation, reservation=reservation, balances=posted.balances)
+
+
+class AllocationReleaseRequest(Revised, frozen=True, kw_only=True):
+    allocation_id: Id
+    quantity: Qty | None = None
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/release",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.allocation.released", "ics.stock.changed"],
+    refusals={"conflict_state": "not active, or fewer units remain"},
+)
+async def ics_allocation_release(change: Change, body: AllocationReleaseRequest) -> AllocationEnvelope:
+    """Give units of an allocation back to available where they are; allowed when overdue."""
+    allocation = await load_here(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
+    books, page = await open_promise(change, "allocation", body.allocation_id, allocation, body.reason)
+    allocation, quantity = release(books, page, allocation, body.quantity)
+    posted = await keep(change, books)
+    allocation = await change.update(ALLOCATIONS, allocation, body.reason)
+    change.emit("ics.allocation.released", allocation.allocation_id, allocation=allocation, quantity=quantity)
+    tell(change, books)
+    return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+
+
+class AllocationExpireRequest(Revised, frozen=True, kw_only=True):
+    allocation_id: Id
+
+
+@endpoints.post(
+    "/expire",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.allocation.expired", "ics.stock.changed"],
+    refusals={"conflict_state": "not active, or expires_utc is still ahead"},
+)
+async def ics_allocation_expire(change: Change, body: AllocationExpireRequest) -> AllocationEnvelope:
+    """Give all remaining units of an overdue allocation back to available where they are."""
+    allocation = await load_here(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
+    books, page = await open_promise(change, "allocation", body.allocation_id, allocation)
+    allocation = expire(books, page, allocation)
+    posted = await keep(change, books)
+    allocation = await change.update(ALLOCATIONS, allocation)
+    change.emit("ics.allocation.expired", allocation.allocation_id, allocation=allocation)
+    tell(change, books)
+    return AllocationEnvelope(allocation=allocation, balances=posted.balances)

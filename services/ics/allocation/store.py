@@ -1,0 +1,34 @@
+"""Where allocations are kept: in the collection of all promises, so that an item's holders are found together."""
+
+from chassis.entity import Entity, edge
+from services.ics.allocation.domain import Allocation, changed_in_passing, expired
+from services.ics.ledger.holder import HolderKind, parts_of, register
+from services.ics.ledger.store import promise_fields
+
+ALLOCATIONS = Entity(
+    "allocation",
+    Allocation,
+    collection="promises",
+    id="allocation_id",
+    keys=("ORG#{orgcode}", "ALLOCATION#{allocation_id}"),
+    edges=[
+        edge("from", to="reservation", by="reservation_id"),
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("for", to="channel", by="channel_code", service="slc"),
+    ],
+    derived=promise_fields("allocation"),
+    kind="allocation",
+    label="order_ref",
+)
+
+register(
+    HolderKind(
+        type="allocation",
+        entity=ALLOCATIONS,
+        parts=lambda record, _: parts_of(record.positions),
+        keep=changed_in_passing,
+        lapse=expired,
+        lapsed=("ics.allocation.expired", "allocation"),
+    )
+)

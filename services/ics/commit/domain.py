@@ -1,0 +1,261 @@
+"""Commits: units promised for good, on their way out of the house. Pure.
+
+Picking and packing are stages within the commit; only shipping takes units out of it. Its counters are read off what
+it holds, so they cannot drift apart from the ledger.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from chassis.entity import Record, Value
+from chassis.errors import InvalidState
+from chassis.values import Code, Guid, Id, Name, Qty, Qty0, Text, Utc
+from services.ics.allocation.domain import Allocation
+from services.ics.allocation.domain import held_by as held_by_allocation
+from services.ics.allocation.domain import restated as restated_allocation
+from services.ics.ledger.balance import Page, Place
+from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
+from services.ics.ledger.holder import Holding, parts_of
+from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.naming import Named
+from services.ics.ledger.promise import pass_on, repin
+from services.ics.reservation.domain import Positions, Reservation, draw_promise, spread
+from services.ics.reservation.domain import held_by as held_by_reservation
+from services.ics.reservation.domain import restated as restated_reservation
+from services.ics.words import STAGES, Stage
+
+Source = Literal["reservation", "allocation", "direct"]
+Status = Literal["open", "picked", "packed", "shipped", "released", "lost"]
+
+SHIPS_MAX = 500
+"""Most shipping notes a commit keeps."""
+
+
+class ShipNote(Value, frozen=True, kw_only=True):
+    """One time units of a commit left the house."""
+
+    operation_id: Id
+    quantity: Qty
+    carrier: Name | None
+    tracking_ref: Text | None
+    shipped_utc: Utc
+
+
+class Commit(Record, frozen=True, kw_only=True):
+    """What is being fulfilled. quantity = open + picked + packed + shipped + released + lost."""
+
+    commit_id: Id
+    source: Source
+    reservation_id: Id | None = None
+    allocation_id: Id | None = None
+    logical_guid: Guid
+    channel_code: Code
+    variant_id: Guid
+    order_ref: Text
+    order_line_ref: Text | None
+    due_utc: Utc | None
+    quantity: Qty
+    open: Qty0
+    picked: Qty0 = 0
+    packed: Qty0 = 0
+    shipped: Qty0 = 0
+    released: Qty0 = 0
+    lost: Qty0 = 0
+    status: Status = "open"
+    positions: Positions
+    ships: Annotated[list[ShipNote], Meta(max_length=SHIPS_MAX)] = field(default_factory=list)
+
+
+class Order(Value, frozen=True, kw_only=True):
+    """What a commit is for."""
+
+    order_ref: str
+    order_line_ref: str | None
+    due_utc: Utc | None
+
+
+def status_of(commit: Commit) -> Status:
+    """The first counter above 0 says what a commit is."""
+    counters: tuple[tuple[Status, int], ...] = (
+        ("open", commit.open),
+        ("picked", commit.picked),
+        ("packed", commit.packed),
+        ("shipped", commit.shipped),
+        ("released", commit.released),
+    )
+    return next((status for status, units in counters if units > 0), "lost")
+
+
+def restated(commit: Commit, holding: Holding) -> Commit:
+    """The commit with what it holds now: positions, stages, and the status that follows."""
+    held = replace(
+        commit,
+        open=holding.total(stage="open"),
+        picked=holding.total(stage="picked"),
+        packed=holding.total(stage="packed"),
+        positions=spread(holding),
+    )
+    return replace(held, status=status_of(held))
+
+
+def commit_direct(
+    books: Books, holding: Holding, order: Order, quantity: int, *, channel_code: str, limit: int
+) -> Commit:
+    """A commit with no promise before it, within the limit of any promise."""
+    draw_promise(books, "commit", quantity, holding, limit=limit)
+    return _commit(holding, "direct", order, quantity, channel_code)
+
+
+def commit_reserved(
+    books: Books, reservation: Reservation, holding: Holding, order: Order, quantity: int
+) -> tuple[Commit, Reservation]:
+    """A commit of a reservation's units, position and lot kept."""
+    giver = held_by_reservation(books, holding.page, reservation)
+    pass_on(books, "commit", quantity, giver, holding)
+    left = replace(reservation, remaining=reservation.remaining - quantity, committed=reservation.committed + quantity)
+    commit = _commit(holding, "reservation", order, quantity, reservation.channel_code)
+    return replace(commit, reservation_id=reservation.reservation_id), restated_reservation(left, giver)
+
+
+def commit_allocated(
+    books: Books, allocation: Allocation, holding: Holding, order: Order, quantity: int
+) -> tuple[Commit, Allocation]:
+    """A commit of an allocation's units, position and lot kept."""
+    giver = held_by_allocation(books, holding.page, allocation)
+    pass_on(books, "commit", quantity, giver, holding)
+    left = replace(allocation, remaining=allocation.remaining - quantity, committed=allocation.committed + quantity)
+    commit = _commit(holding, "allocation", order, quantity, allocation.channel_code)
+    return replace(commit, allocation_id=allocation.allocation_id), restated_allocation(left, giver)
+
+
+def _commit(holding: Holding, source: Source, order: Order, quantity: int, channel_code: str) -> Commit:
+    return Commit(
+        commit_id=holding.id,
+        source=source,
+        logical_guid=holding.page.logical_guid,
+        channel_code=channel_code,
+        variant_id=holding.page.variant_id,
+        order_ref=order.order_ref,
+        order_line_ref=order.order_line_ref,
+        due_utc=order.due_utc,
+        quantity=quantity,
+        open=quantity,
+        positions=spread(holding),
+    )
+
+
+def held_by(books: Books, page: Page, commit: Commit) -> Holding:
+    """The commit as a holder, kept by the call itself."""
+    return books.own(page, "commit", commit.commit_id, parts_of(commit.positions))
+
+
+def units_at(commit: Commit, stage: Stage) -> int:
+    """Units of a commit at one stage."""
+    return {"open": commit.open, "picked": commit.picked, "packed": commit.packed}[stage]
+
+
+def check_stage(commit: Commit, stage: Stage, quantity: int) -> None:
+    """Refuse more units than a stage has."""
+    there = units_at(commit, stage)
+    if quantity > there:
+        raise InvalidState(f"{there} units are {stage}", status=commit.status)
+
+
+def pick(
+    books: Books, holding: Holding, commit: Commit, quantity: int, *, pin: Pin, target: Place, named: Named
+) -> Commit:
+    """The commit after units left their shelf; where a pin says they really were, the scan wins."""
+    page = holding.page
+    check_stage(commit, "open", quantity)
+    _check_lots(books, page, [pin.lot_code])
+    repin(books, quantity, holding, pin)
+    takes = _takes(page, holding, quantity, stage="open", pin=pin)
+    _check_lots(books, page, [take.part.spot.lot_code for take in takes])
+    for part, units in takes:
+        spot = books.land(page, target, part.spot.lot_code)
+        source = Leg(page, "committed", part.spot, holding, "open")
+        books.move(
+            "pick", units, source, Leg(page, "committed", spot, holding, "picked"), serials=named.hand(part.spot, units)
+        )
+    return restated(commit, holding)
+
+
+def pack(
+    books: Books, holding: Holding, commit: Commit, quantity: int, *, target: Place | None, named: Named
+) -> Commit:
+    """The commit after picked units were packed, where they lie or at the place named."""
+    page = holding.page
+    check_stage(commit, "picked", quantity)
+    for part, units in _takes(page, holding, quantity, stage="picked"):
+        spot = books.land(page, target, part.spot.lot_code) if target is not None else part.spot
+        serials = named.hand(part.spot, units, "picked")
+        source = Leg(page, "committed", part.spot, holding, "picked")
+        books.move("pack", units, source, Leg(page, "committed", spot, holding, "packed"), serials=serials)
+    return restated(commit, holding)
+
+
+def ship(books: Books, holding: Holding, commit: Commit, note: ShipNote, *, stage: Stage, named: Named) -> Commit:
+    """The commit after units left the house. From the shelf (open) they must really be there, as for a pick."""
+    page = holding.page
+    check_stage(commit, stage, note.quantity)
+    if len(commit.ships) >= SHIPS_MAX:
+        raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
+    takes = _takes(page, holding, note.quantity, stage=stage)
+    _check_lots(books, page, [take.part.spot.lot_code for take in takes])
+    for part, units in takes:
+        serials = named.hand(part.spot, units, None if stage == "open" else stage)
+        books.move("ship", units, Leg(page, "committed", part.spot, holding, stage), "customer", serials=serials)
+    left = replace(commit, shipped=commit.shipped + note.quantity, ships=[*commit.ships, note])
+    return restated(left, holding)
+
+
+def release(
+    books: Books, holding: Holding, commit: Commit, quantity: int | None, *, stage: Stage | None, named: Named
+) -> tuple[Commit, int]:
+    """The commit after units went back to available where they lie, and how many did.
+
+    Without a stage open units go first, then picked ones, then packed ones.
+    """
+    stages = STAGES if stage is None else (stage,)
+    there = sum(units_at(commit, each) for each in stages)
+    if there == 0 or (quantity is not None and quantity > there):
+        raise InvalidState(f"{there} units can be released", status=commit.status)
+    units = left = quantity or there
+    for each in stages:
+        part = min(left, holding.total(stage=each))
+        _release_stage(books, holding, part, each, named)
+        left -= part
+    changed = replace(commit, released=commit.released + units)
+    return restated(changed, holding), units
+
+
+def _release_stage(books: Books, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
+    page = holding.page
+    while quantity:
+        # One at a time: what becomes available may at once be exchanged for what was promised beyond stock.
+        (part, units), *_ = draw_held(page, holding, quantity, stage=stage)[0]
+        serials = named.hand(part.spot, units, None if stage == "open" else stage)
+        source = Leg(page, "committed", part.spot, holding, stage)
+        books.move("release", units, source, Leg(page, "available", part.spot), serials=serials)
+        quantity -= units
+
+
+def _takes(page: Page, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
+    takes, lacking = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open")
+    if lacking:
+        raise insufficient(page, "committed", quantity, quantity - lacking, "the shelf has fewer units")
+    return takes
+
+
+def _check_lots(books: Books, page: Page, lot_codes: list[str | None]) -> None:
+    for lot_code in lot_codes:
+        if not is_sellable(page.lots, lot_code, books.today):
+            raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable")
+
+
+def changed_in_passing(commit: Commit, holding: Holding) -> Commit:
+    """The commit after others moved its units about, or lost some of them."""
+    return restated(replace(commit, lost=commit.lost + holding.lost), holding)

@@ -1,0 +1,33 @@
+"""What others hear of commits."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.commit.domain import Commit
+
+
+class CommitCreated(Value, frozen=True, kw_only=True):
+    """The commit as it begins."""
+
+    commit: Commit
+
+
+class CommitMoved(Value, frozen=True, kw_only=True):
+    """The commit as it is since, and how many units this was about."""
+
+    commit: Commit
+    quantity: int
+
+
+def _moved(word: str, summary: str) -> EventType:
+    return EventType(type=f"ics.commit.{word}", subject="commit_id", body=CommitMoved, summary=summary)
+
+
+EVENTS = [
+    EventType(
+        type="ics.commit.created", subject="commit_id", body=CommitCreated, summary="Units were promised for good."
+    ),
+    _moved("released", "Units of a commit are available again."),
+    _moved("picked", "Units of a commit left their shelf."),
+    _moved("packed", "Picked units of a commit were packed."),
+    _moved("shipped", "Units of a commit left the house."),
+]

@@ -1,0 +1,337 @@
+"""The commit endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Revised
+from chassis.errors import FieldProblem, Invalid, invalid_field
+from chassis.unit import Change
+from chassis.values import Guid, Id, Lot, Name, Qty, Reason, Text, Utc
+from services.ics.allocation.domain import Allocation
+from services.ics.allocation.domain import check_usable as check_allocation
+from services.ics.allocation.store import ALLOCATIONS
+from services.ics.bin.domain import admit
+from services.ics.bin.store import place_of, places_of
+from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.commit.domain import (
+    Commit,
+    Order,
+    ShipNote,
+    check_stage,
+    commit_allocated,
+    commit_direct,
+    commit_reserved,
+    held_by,
+    pack,
+    pick,
+    release,
+    ship,
+)
+from services.ics.commit.store import COMMITS
+from services.ics.ledger.balance import Balance
+from services.ics.ledger.books import Books
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.post import keep, operation, tell
+from services.ics.policy.store import ruling
+from services.ics.reservation.domain import Reservation
+from services.ics.reservation.domain import check_usable as check_reservation
+from services.ics.reservation.opening import open_promise, open_to_promise
+from services.ics.reservation.store import RESERVATIONS
+from services.ics.stock.fields import SerialList
+from services.ics.stock.serials import ON_SHELF, Serials, check_tracked, serial_problems
+from services.ics.words import OPERATOR, Stage, load_here
+
+endpoints = Endpoints("ics")
+
+
+class CommitEnvelope(Answer, frozen=True, kw_only=True):
+    commit: Commit
+    reservation: Reservation | None = None
+    allocation: Allocation | None = None
+    balances: list[Balance]
+
+
+class CommitCreateRequest(Revised, frozen=True, kw_only=True):
+    reservation_id: Id | None = None
+    allocation_id: Id | None = None
+    variant_id: Guid | None = None
+    quantity: Qty | None = None
+    order_ref: Text | None = None
+    order_line_ref: Text | None = None
+    due_utc: Utc | None = None
+
+    def order(self, default: Allocation | None = None) -> Order:
+        """What the commit is for; what is left out is the allocation's."""
+        order_ref = self.order_ref or (default.order_ref if default else None)
+        assert order_ref is not None
+        return Order(
+            order_ref=order_ref,
+            order_line_ref=self.order_line_ref or (default.order_line_ref if default else None),
+            due_utc=self.due_utc,
+        )
+
+
+@endpoints.post(
+    "/commit/create",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.commit.created", "ics.stock.changed"],
+    refusals={"conflict_state": "the promise is not active, is overdue, or has fewer units remaining"},
+)
+async def ics_commit_create(change: Change, body: CommitCreateRequest) -> CommitEnvelope:
+    """Pass units from a reservation or an allocation to a commit, position and lot kept."""
+    if body.allocation_id is not None and body.reservation_id is None:
+        return await _commit_allocated(change, body, body.allocation_id)
+    if body.reservation_id is None or body.allocation_id is not None:
+        raise _invalid("reservation_id", "exactly one of reservation_id and allocation_id is required")
+    if body.order_ref is None:
+        raise _invalid("order_ref", "is required with reservation_id")
+    return await _commit_reserved(change, body, body.reservation_id)
+
+
+async def _commit_reserved(change: Change, body: CommitCreateRequest, reservation_id: str) -> CommitEnvelope:
+    reservation = await load_here(change, RESERVATIONS, reservation_id, body.expected_revision)
+    if body.variant_id not in {None, reservation.variant_id}:
+        raise invalid_field("variant_id", "is not the reservation's")
+    quantity = check_reservation(reservation, body.quantity, change.now)
+    commit_id = change.new_id()
+    books, page = await open_promise(change, "commit", commit_id, reservation)
+    holding = books.own(page, "commit", commit_id)
+    commit, reservation = commit_reserved(books, reservation, holding, body.order(), quantity)
+    posted = await keep(change, books)
+    reservation = await change.update(RESERVATIONS, reservation)
+    commit = await change.insert(COMMITS, commit)
+    change.emit("ics.commit.created", commit_id, commit=commit)
+    tell(change, books)
+    return CommitEnvelope(commit=commit, reservation=reservation, balances=posted.balances)
+
+
+async def _commit_allocated(change: Change, body: CommitCreateRequest, allocation_id: str) -> CommitEnvelope:
+    allocation = await load_here(change, ALLOCATIONS, allocation_id, body.expected_revision)
+    if body.variant_id not in {None, allocation.variant_id}:
+        raise invalid_field("variant_id", "is not the allocation's")
+    quantity = check_allocation(allocation, body.quantity, change.now)
+    commit_id = change.new_id()
+    books, page = await open_promise(change, "commit", commit_id, allocation)
+    holding = books.own(page, "commit", commit_id)
+    commit, allocation = commit_allocated(books, allocation, holding, body.order(allocation), quantity)
+    posted = await keep(change, books)
+    allocation = await change.update(ALLOCATIONS, allocation)
+    commit = await change.insert(COMMITS, commit)
+    change.emit("ics.commit.created", commit_id, commit=commit)
+    tell(change, books)
+    return CommitEnvelope(commit=commit, allocation=allocation, balances=posted.balances)
+
+
+@endpoints.post(
+    "/commit/create-direct",
+    roles=OPERATOR,
+    needs=["logical_guid", "channel_code"],
+    emits=["ics.commit.created", "ics.reservation.expired", "ics.allocation.expired", "ics.stock.changed"],
+    refusals={"insufficient_stock": "promisable is below quantity"},
+)
+async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreateRequest) -> CommitEnvelope:
+    """Commit units with no promise before it, under the same limit as a reservation."""
+    variant_id, quantity = _direct(body)
+    books, page, _, limit = await open_to_promise(change, variant_id)
+    commit_id = change.new_id()
+    books.begin(operation(change, "commit", commit_id))
+    holding = books.own(page, "commit", commit_id)
+    commit = commit_direct(books, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
+    posted = await keep(change, books)
+    commit = await change.insert(COMMITS, commit)
+    change.emit("ics.commit.created", commit_id, commit=commit)
+    tell(change, books)
+    return CommitEnvelope(commit=commit, balances=posted.balances)
+
+
+def _direct(body: CommitCreateRequest) -> tuple[str, int]:
+    """Variant and quantity of a direct commit; what it needs and what it must not name is checked together."""
+    fields = [
+        FieldProblem(name, "is required") for name in ("variant_id", "quantity", "order_ref") if not getattr(body, name)
+    ]
+    fields += [
+        FieldProblem(name, "must be left out")
+        for name in ("reservation_id", "allocation_id", "expected_revision")
+        if getattr(body, name) is not None
+    ]
+    if fields or body.variant_id is None or body.quantity is None:
+        raise Invalid("a direct commit names its variant, quantity and order, and no promise", fields)
+    return body.variant_id, body.quantity
+
+
+def _invalid(path: str, problem: str) -> Invalid:
+    return Invalid(problem, [FieldProblem(path, problem)])
+
+
+class CommitReleaseRequest(Revised, frozen=True, kw_only=True):
+    commit_id: Id
+    quantity: Qty | None = None
+    stage: Stage | None = None
+    serials: SerialList | None = None
+    reason: Reason | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/commit/release",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.commit.released", "ics.stock.changed"],
+    refusals={"conflict_state": "nothing left to release, or fewer units at that stage"},
+)
+async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> CommitEnvelope:
+    """Give units of a commit back to available where they lie; staged goods stay in their staging zone."""
+    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
+    books, page = await open_promise(change, "commit", body.commit_id, commit, body.reason)
+    serials = Serials(change)
+    named = await serials.take_staged(page, body.commit_id, body.serials, open_too=True)
+    holding = held_by(books, page, commit)
+    commit, quantity = release(books, holding, commit, body.quantity, stage=body.stage, named=named)
+    named.check_all_handed()
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    commit = await change.update(COMMITS, commit, body.reason)
+    change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)
+    tell(change, books)
+    return CommitEnvelope(commit=commit, balances=posted.balances)
+
+
+class PickRecordRequest(Revised, frozen=True, kw_only=True):
+    commit_id: Id
+    quantity: Qty
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    to_zone_id: Id | None = None
+    to_bin_id: Id | None = None
+    serials: SerialList | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/pick/record",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.commit.picked"],
+    refusals={
+        "conflict_state": "fewer units open; a lot or serial is unsellable, or a serial is not in stock there; "
+        "a place is inactive or full",
+        "insufficient_stock": "not that many units on that shelf",
+    },
+)
+async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -> StockCardEntryEnvelope:
+    """Take open units off their shelf. A pin says where they really were, and wins over where they were promised."""
+    place, target = await places_of(
+        change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
+    )
+    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
+    books, page = await open_promise(change, "commit", body.commit_id, commit)
+    policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
+    check_tracked(policy, serials=body.serials)
+    check_stage(commit, "open", body.quantity)
+    serials = Serials(change)
+    named = await serials.take(page, body.serials, ON_SHELF, sellable=True)
+    pin = Pin(place.zone_id, place.bin_id, body.lot_code)
+    holding = held_by(books, page, commit)
+    commit = pick(books, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
+    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.picked")
+
+
+class PackRecordRequest(Revised, frozen=True, kw_only=True):
+    commit_id: Id
+    quantity: Qty
+    package_ref: Text | None = None
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    serials: SerialList | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/pack/record",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.commit.packed"],
+    refusals={"conflict_state": "fewer units picked; a place is inactive or full"},
+)
+async def ics_pack_record(call: Call, change: Change, body: PackRecordRequest) -> StockCardEntryEnvelope:
+    """Pack picked units, where they lie or at the place the parcel is put."""
+    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
+    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
+    books, page = await open_promise(change, "commit", body.commit_id, commit)
+    check_stage(commit, "picked", body.quantity)
+    serials = Serials(change)
+    named = await serials.take_staged(page, body.commit_id, body.serials)
+    target = admit(place).landing() if place.zone is not None else None
+    holding = held_by(books, page, commit)
+    commit = pack(books, holding, commit, body.quantity, target=target, named=named)
+    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.packed", body.package_ref)
+
+
+class ShipRecordRequest(Revised, frozen=True, kw_only=True):
+    commit_id: Id
+    quantity: Qty
+    from_stage: Stage = "packed"
+    carrier: Name | None = None
+    tracking_ref: Text | None = None
+    serials: SerialList | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/ship/record",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.commit.shipped", "ics.stock.changed"],
+    refusals={
+        "conflict_state": "fewer units at that stage; a lot or serial is unsellable, or a serial is not the commit's",
+        "insufficient_stock": "from_stage open and not that many units on that shelf",
+    },
+)
+async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -> StockCardEntryEnvelope:
+    """Let units leave for the customer: packed ones, or picked or open ones where those steps are skipped."""
+    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
+    books, page = await open_promise(change, "commit", body.commit_id, commit)
+    serials = Serials(change)
+    if body.from_stage == "open":
+        policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
+        check_tracked(policy, serials=body.serials)
+        check_stage(commit, "open", body.quantity)
+        named = await serials.take(page, body.serials, ON_SHELF, sellable=True)
+    else:
+        check_stage(commit, body.from_stage, body.quantity)
+        named = await serials.take_staged(page, body.commit_id, body.serials, sellable=True)
+    note = ShipNote(
+        operation_id=books.operation.operation_id,
+        quantity=body.quantity,
+        carrier=body.carrier,
+        tracking_ref=body.tracking_ref,
+        shipped_utc=change.now,
+    )
+    commit = ship(books, held_by(books, page, commit), commit, note, stage=body.from_stage, named=named)
+    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.shipped")
+
+
+async def _moved(
+    change: Change,
+    books: Books,
+    serials: Serials,
+    commit: Commit,
+    quantity: int,
+    event: str,
+    reference: str | None = None,
+) -> StockCardEntryEnvelope:
+    """Keep what was done to a commit (a `reference` in its history only), tell of it, and answer."""
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    commit = await change.update(COMMITS, commit, reference)
+    change.emit(event, commit.commit_id, commit=commit, quantity=quantity)
+    tell(change, books)
+    return moved(books.operation.operation_id, posted, commit)

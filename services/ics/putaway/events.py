@@ -1,0 +1,19 @@
+"""What others hear of goods put away."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.ledger.entry import StockCardEntry
+
+
+class PutawayRecorded(Value, frozen=True, kw_only=True):
+    """The entries that moved the goods."""
+
+    operation_id: str
+    entries: list[StockCardEntry]
+
+
+EVENTS = [
+    EventType(
+        type="ics.putaway.recorded", subject="operation_id", body=PutawayRecorded, summary="Goods changed their place."
+    )
+]

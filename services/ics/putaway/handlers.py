@@ -1,0 +1,72 @@
+"""The putaway endpoint. What it promises its callers is in the contract's ics.yaml."""
+
+from chassis.caller import Call
+from chassis.endpoint import Endpoints, Request
+from chassis.errors import FieldProblem, Invalid
+from chassis.unit import Change
+from chassis.values import Guid, Id, Lot, Qty, Reason
+from services.ics.bin.domain import admit
+from services.ics.bin.store import places_of
+from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
+from services.ics.putaway.domain import OnHand, put_away, source_pin, unheld, wanted
+from services.ics.stock.fields import SerialList
+from services.ics.stock.floor import open_item
+from services.ics.stock.serials import ANYONE, STATUSES, Serials, serial_problems
+from services.ics.words import OPERATOR
+
+endpoints = Endpoints("ics", "/putaway")
+
+
+class PutawayRecordRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    quantity: Qty
+    bucket: OnHand | None = None
+    from_zone_id: Id | None = None
+    from_bin_id: Id | None = None
+    to_zone_id: Id
+    to_bin_id: Id | None = None
+    lot_code: Lot | None = None
+    serials: SerialList | None = None
+    reason: Reason | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/record",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.putaway.recorded"],
+    refusals={
+        "insufficient_stock": "fewer such units there",
+        "conflict_state": "the zone or bin is inactive, or the bin's capacity is exceeded",
+    },
+)
+async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequest) -> StockCardEntryEnvelope:
+    """Move units to a zone or bin; their bucket, lot, stage and holder stay."""
+    source, target = await places_of(
+        change,
+        call.logical_guid,
+        [(body.from_zone_id, body.from_bin_id, "from_"), (body.to_zone_id, body.to_bin_id, "to_")],
+    )
+    if (source.zone_id, source.bin_id) == (target.zone_id, target.bin_id):
+        raise Invalid("from and to are the same place", [FieldProblem("to_zone_id", "is where the units are")])
+    books = open_books(change)
+    page = await open_item(change, books, body.variant_id)
+    operation_id = books.begin(operation(change, "putaway", reason=body.reason)).operation_id
+    serials = Serials(change)
+    named = await serials.take(page, body.serials, STATUSES[body.bucket], held_by=ANYONE)
+    landing = admit(target).landing()
+    pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
+    wants = wanted(body.bucket)
+    if not unheld(page, body.bucket, pin, body.quantity):
+        await take_up_holders(change, books, page, {bucket for bucket, _ in wants})
+    put_away(books, page, body.quantity, wants, pin, target=landing, named=named)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    answer = moved(operation_id, posted)
+    change.emit("ics.putaway.recorded", operation_id, operation_id=operation_id, entries=answer.entries)
+    tell(change, books)
+    return answer

@@ -1,0 +1,203 @@
+"""Receipts: goods that came in, held in the receipt's name until they are inspected. Pure.
+
+What a receipt keeps of a line is more than its answer shows: where the units still under inspection lie, since putaway
+may move them meanwhile. `shown` leaves that out.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from chassis.entity import Record, Value
+from chassis.errors import InvalidState
+from chassis.values import Code, Date, Guid, Id, Lot, Qty, Qty0, SerialNo, Text
+from services.ics.ledger.balance import Page, Place
+from services.ics.ledger.books import Books, Leg
+from services.ics.ledger.draw import draw_held
+from services.ics.ledger.holder import HeldPosition, Holding, Part, Parts
+from services.ics.ledger.naming import Named
+from services.ics.words import Bucket
+
+RECEIVE_LINES_MAX = 200
+RESULTS_MAX = 500
+
+Source = Literal["supplier", "customer"]
+Status = Literal["received", "inspecting", "completed"]
+Outcome = Literal["accepted", "rejected", "damaged"]
+LineNo = Annotated[int, Meta(ge=1, le=RECEIVE_LINES_MAX)]
+
+
+class ReceiveLine(Value, frozen=True, kw_only=True):
+    """One line of a receipt. quantity = pending + accepted + rejected + damaged + lost."""
+
+    line_no: LineNo
+    variant_id: Guid
+    quantity: Qty
+    expected_quantity: Qty0 | None
+    pending: Qty0
+    accepted: Qty0
+    rejected: Qty0
+    damaged: Qty0
+    lost: Qty0
+    zone_id: Id | None
+    bin_id: Id | None
+    lot_code: Lot | None
+    expiry_date: Date | None
+    serials: list[SerialNo]
+
+
+class ReceiptLine(ReceiveLine, frozen=True, kw_only=True):
+    """A line as it is kept: with where its pending units lie."""
+
+    positions: list[HeldPosition] = field(default_factory=list)
+
+
+class Receive(Record, frozen=True, kw_only=True):
+    """A receipt as answers and events show it."""
+
+    receive_id: Id
+    logical_guid: Guid
+    code: Code | None
+    source: Source
+    source_ref: Text | None
+    status: Status
+    lines: list[ReceiveLine]
+    note: Text | None
+    operation_id: Id
+
+
+class Receipt(Record, frozen=True, kw_only=True):
+    """A receipt as it is kept."""
+
+    receive_id: Id
+    logical_guid: Guid
+    code: Code | None
+    source: Source
+    source_ref: Text | None
+    status: Status
+    lines: list[ReceiptLine]
+    note: Text | None
+    operation_id: Id
+
+
+def shown(receipt: Receipt) -> Receive:
+    """The receipt as answers and events show it."""
+    fields = {name: getattr(receipt, name) for name in Receive.__struct_fields__ if name != "lines"}
+    return Receive(lines=[_shown_line(line) for line in receipt.lines], **fields)
+
+
+def _shown_line(line: ReceiptLine) -> ReceiveLine:
+    return ReceiveLine(**{name: getattr(line, name) for name in ReceiveLine.__struct_fields__})
+
+
+def status_of(lines: Sequence[ReceiptLine], inspected: bool) -> Status:
+    """Completed once nothing is pending; inspecting once a result has been recorded."""
+    if not any(line.pending for line in lines):
+        return "completed"
+    return "inspecting" if inspected else "received"
+
+
+def bring_in(
+    books: Books, page: Page, line: ReceiptLine, *, holder: str, source: Source, place: Place, named: Named
+) -> ReceiptLine:
+    """A line whose goods came in: pending ones in the receipt's name, the others available at once."""
+    spot = books.land(page, place, line.lot_code)
+    serials = named.hand(spot, line.quantity)
+    if not line.pending:
+        books.move("receive", line.quantity, source, Leg(page, "available", spot), serials=serials, line=line.line_no)
+        return line
+    holding = books.own(page, "receive", holder)
+    target = Leg(page, "quarantine", spot, holding, line=line.line_no)
+    books.move("receive", line.quantity, source, target, serials=serials, line=line.line_no)
+    return replace(line, positions=holding.positions(line.line_no))
+
+
+class Finding(Value, frozen=True, kw_only=True):
+    """What inspection found of some units of a line, and where they are put (None: they stay)."""
+
+    line_no: int
+    outcome: Outcome
+    quantity: int
+    place: Place | None
+
+
+TARGETS: dict[Outcome, Bucket] = {"accepted": "available", "damaged": "damaged", "rejected": "quarantine"}
+
+
+def check_pending(receipt: Receipt, findings: Sequence[Finding]) -> None:
+    """Refuse results on a completed receipt, and more of them than a line has pending."""
+    if receipt.status == "completed":
+        raise InvalidState("the receipt is completed", status=receipt.status)
+    for line in receipt.lines:
+        found = sum(finding.quantity for finding in findings if finding.line_no == line.line_no)
+        if found > line.pending:
+            raise InvalidState(f"line {line.line_no} has {line.pending} units pending", status=receipt.status)
+
+
+def inspect(books: Books, page: Page, holding: Holding, finding: Finding, named: Named) -> None:
+    """Move inspected units out of the receipt's name."""
+    takes, lacking = draw_held(page, holding, finding.quantity, line=finding.line_no)
+    assert lacking == 0, (holding.id, finding)
+    bucket = TARGETS[finding.outcome]
+    for part, units in takes:
+        spot = part.spot if finding.place is None else books.land(page, finding.place, part.spot.lot_code)
+        source = Leg(page, "quarantine", part.spot, holding, line=part.line)
+        serials = named.hand(part.spot, units)
+        books.move("qc", units, source, Leg(page, bucket, spot), serials=serials, line=finding.line_no)
+
+
+def inspected(receipt: Receipt, findings: Sequence[Finding], holdings: Sequence[Holding]) -> Receipt:
+    """The receipt after results were recorded."""
+    lines = []
+    for line in receipt.lines:
+        found = {outcome: _sum(findings, line.line_no, outcome) for outcome in TARGETS}
+        counted = replace(
+            line,
+            accepted=line.accepted + found["accepted"],
+            damaged=line.damaged + found["damaged"],
+            rejected=line.rejected + found["rejected"],
+        )
+        lines.append(_held(counted, holdings))
+    return replace(receipt, lines=lines, status=status_of(lines, inspected=True))
+
+
+def _sum(findings: Sequence[Finding], line_no: int, outcome: Outcome) -> int:
+    return sum(each.quantity for each in findings if each.line_no == line_no and each.outcome == outcome)
+
+
+def _held(line: ReceiptLine, holdings: Sequence[Holding]) -> ReceiptLine:
+    """The line with what is still pending of it, and where."""
+    for holding in holdings:
+        if holding.page.variant_id == line.variant_id:
+            return replace(line, pending=holding.total(line=line.line_no), positions=holding.positions(line.line_no))
+    return line
+
+
+def everything_accepted(receipt: Receipt) -> list[Finding]:
+    """Results that accept all that is pending where it is."""
+    return [
+        Finding(line_no=line.line_no, outcome="accepted", quantity=line.pending, place=None)
+        for line in receipt.lines
+        if line.pending
+    ]
+
+
+def parts_of_receipt(receipt: Receipt, variant_id: str) -> Parts:
+    """What a receipt holds of a variant."""
+    return {
+        Part(held.spot, None, line.line_no): held.quantity
+        for line in receipt.lines
+        if line.variant_id == variant_id
+        for held in line.positions
+    }
+
+
+def changed_in_passing(receipt: Receipt, holding: Holding) -> Receipt:
+    """The receipt after others moved its pending units about, or lost some of them."""
+    lost = {line.line_no: 0 for line in receipt.lines}
+    for loss in holding.losses:
+        lost[loss.part.line or 0] += loss.quantity
+    lines = [_held(replace(line, lost=line.lost + lost[line.line_no]), [holding]) for line in receipt.lines]
+    return replace(receipt, lines=lines, status=status_of(lines, inspected=receipt.status != "received"))

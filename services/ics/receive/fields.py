@@ -1,0 +1,32 @@
+"""Request fields of receipts that handlers and events share."""
+
+from chassis.endpoint import Request
+from chassis.values import Date, Guid, Id, Lot, Qty, Qty0, Text
+from services.ics.receive.domain import LineNo, Outcome
+from services.ics.stock.fields import SerialList
+
+
+class ReceiveLineInput(Request, frozen=True, kw_only=True):
+    """One line of goods coming in."""
+
+    variant_id: Guid
+    quantity: Qty
+    expected_quantity: Qty0 | None = None
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    expiry_date: Date | None = None
+    manufacture_date: Date | None = None
+    serials: SerialList | None = None
+
+
+class QcResultInput(Request, frozen=True, kw_only=True):
+    """What inspection found of some units of a line, and where they are put."""
+
+    line_no: LineNo
+    outcome: Outcome
+    quantity: Qty
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    serials: SerialList | None = None
+    note: Text | None = None

@@ -1,0 +1,302 @@
+"""The endpoints of receipts and their inspection. What each promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.errors import Conflict, invalid_field
+from chassis.page import PageLimit
+from chassis.unit import Change, View, between, want
+from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
+from services.ics.bin.domain import Place, admit
+from services.ics.bin.store import places_of
+from services.ics.ledger.balance import item_id_of
+from services.ics.ledger.books import Books
+from services.ics.ledger.naming import Named
+from services.ics.ledger.post import keep, open_books, operation, tell
+from services.ics.ledger.store import ITEMS
+from services.ics.policy.domain import PolicyValues, scope_keys
+from services.ics.policy.store import POLICIES, ruling_many
+from services.ics.receive.domain import (
+    RECEIVE_LINES_MAX,
+    RESULTS_MAX,
+    Finding,
+    Receipt,
+    ReceiptLine,
+    Receive,
+    Source,
+    Status,
+    bring_in,
+    check_pending,
+    everything_accepted,
+    inspect,
+    inspected,
+    parts_of_receipt,
+    shown,
+    status_of,
+)
+from services.ics.receive.fields import QcResultInput, ReceiveLineInput
+from services.ics.receive.store import RECEIPTS, list_receipts
+from services.ics.stock.floor import open_items
+from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems
+from services.ics.words import OPERATOR, READ, load_here
+
+endpoints = Endpoints("ics")
+
+
+class ReceiveEnvelope(Answer, frozen=True, kw_only=True):
+    receive: Receive
+
+
+class ReceiveRecordRequest(Request, frozen=True, kw_only=True):
+    source: Source = "supplier"
+    source_ref: Text | None = None
+    code: Code | None = None
+    note: Text | None = None
+    lines: Annotated[list[ReceiveLineInput], Meta(min_length=1, max_length=RECEIVE_LINES_MAX)]
+
+    def problems(self) -> list[tuple[str, str]]:
+        found = []
+        seen: set[tuple[str, str]] = set()
+        for number, line in enumerate(self.lines):
+            found += serial_problems(line.serials, line.quantity, f"lines.{number}.serials")
+            named = {(line.variant_id, serial_no) for serial_no in line.serials or ()}
+            if named & seen:
+                found.append((f"lines.{number}.serials", "names a serial of another line"))
+            seen |= named
+        return found
+
+
+@endpoints.post(
+    "/receive/record",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.receive.recorded", "ics.serial.registered", "ics.stock.changed"],
+    refusals={
+        "conflict": "the code is taken in this facility",
+        "conflict_state": "a serial is already in stock; a place is inactive or full",
+    },
+)
+async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequest) -> ReceiveEnvelope:
+    """Take goods in: held by the receipt until inspected, or available at once where the policy skips inspection."""
+    places = await _places(change, call.logical_guid, body.lines, "lines")
+    policies = await _open(change, body.lines)
+    for number, line in enumerate(body.lines):
+        check_tracked(
+            policies[line.variant_id],
+            serials=line.serials,
+            lot_code=line.lot_code,
+            comes_in=True,
+            path=f"lines.{number}.",
+        )
+    if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
+        raise Conflict("the code is taken in this facility")
+    books, serials, receive_id = open_books(change), Serials(change), change.new_id()
+    operation_id = books.begin(operation(change, "receive", receive_id)).operation_id
+    await open_items(change, books, [line.variant_id for line in body.lines], _lots(body.lines))
+    lines = []
+    for number, line in enumerate(body.lines):
+        place = admit(places[number])
+        kept = _line(number + 1, line, place, policies[line.variant_id])
+        page = books.pages[call.logical_guid, line.variant_id]
+        named = await _named_in(serials, books, kept, line, f"lines.{number}.")
+        lines.append(
+            bring_in(books, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
+        )
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    receipt = Receipt(
+        receive_id=receive_id,
+        logical_guid=call.logical_guid,
+        code=body.code,
+        source=body.source,
+        source_ref=body.source_ref,
+        status=status_of(lines, inspected=False),
+        lines=lines,
+        note=body.note,
+        operation_id=operation_id,
+    )
+    receive = shown(await change.insert(RECEIPTS, receipt))
+    change.emit("ics.receive.recorded", receive_id, receive=receive)
+    serials.tell()
+    tell(change, books)
+    return ReceiveEnvelope(receive=receive)
+
+
+async def _open(change: Change, lines: list[ReceiveLineInput]) -> dict[str, PolicyValues]:
+    """The policies that rule the lines' variants; the items are loaded in the same round."""
+    facility = change.call.logical_guid
+    variants = list(dict.fromkeys(line.variant_id for line in lines))
+    await change.prefetch(
+        want(ITEMS, [item_id_of(change.call.orgcode, facility, variant) for variant in variants]),
+        want(POLICIES, dict.fromkeys(key for one in variants for key in scope_keys(one, facility)), by="scope"),
+    )
+    ruling = await ruling_many(change, [(variant, facility) for variant in variants])
+    return {variant: ruling[variant, facility] for variant in variants}
+
+
+def _lots(lines: list[ReceiveLineInput]) -> list[str]:
+    return sorted({line.lot_code for line in lines if line.lot_code is not None})
+
+
+async def _places(
+    view: View, facility: str, lines: Sequence[ReceiveLineInput | QcResultInput], path: str
+) -> list[Place]:
+    named = [(line.zone_id, line.bin_id, f"{path}.{number}.") for number, line in enumerate(lines)]
+    return await places_of(view, facility, named)
+
+
+async def _named_in(serials: Serials, books: Books, kept: ReceiptLine, line: ReceiveLineInput, path: str) -> Named:
+    """The line's lot and serials, known or registered on the way."""
+    page = next(page for page in books.pages.values() if page.variant_id == line.variant_id)
+    if line.lot_code is not None:
+        check_dates(page, line.lot_code, line.expiry_date, path)
+        await serials.lot(page, line.lot_code, line.expiry_date, line.manufacture_date)
+    return await serials.bring_in(page, line.serials, kept.lot_code, line.expiry_date, line.manufacture_date)
+
+
+def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValues) -> ReceiptLine:
+    """The line as it is kept before its goods are anywhere."""
+    pending = line.quantity if policy.qc == "required" else 0
+    return ReceiptLine(
+        line_no=line_no,
+        variant_id=line.variant_id,
+        quantity=line.quantity,
+        expected_quantity=line.expected_quantity,
+        pending=pending,
+        accepted=line.quantity - pending,
+        rejected=0,
+        damaged=0,
+        lost=0,
+        zone_id=place.zone_id,
+        bin_id=place.bin_id,
+        lot_code=line.lot_code,
+        expiry_date=line.expiry_date,
+        serials=line.serials or [],
+    )
+
+
+class QcCompleteRequest(Revised, frozen=True, kw_only=True):
+    receive_id: Id
+    results: Annotated[list[QcResultInput], Meta(min_length=1, max_length=RESULTS_MAX)] | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        found = []
+        seen: set[str] = set()
+        for number, result in enumerate(self.results or ()):
+            path = f"results.{number}.serials"
+            found += serial_problems(result.serials, result.quantity, path)
+            if seen & set(result.serials or ()):
+                found.append((path, "names a serial of another result"))
+            seen.update(result.serials or ())
+        return found
+
+
+@endpoints.post(
+    "/qc/complete",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.receive.inspected", "ics.stock.changed"],
+    refusals={"conflict_state": "completed, or more than is pending on a line; a place is inactive or full"},
+)
+async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -> ReceiveEnvelope:
+    """Record what inspection found; left out, everything pending is accepted where it is."""
+    places = await _places(change, call.logical_guid, body.results or [], "results")
+    receipt = await load_here(change, RECEIPTS, body.receive_id, body.expected_revision)
+    findings = _findings(receipt, body.results, places)
+    check_pending(receipt, findings)
+    books, serials = open_books(change), Serials(change)
+    books.begin(operation(change, "receive", receipt.receive_id))
+    lines = {line.line_no: line for line in receipt.lines}
+    await open_items(change, books, [lines[finding.line_no].variant_id for finding in findings])
+    holdings = [
+        books.own(page, "receive", receipt.receive_id, parts_of_receipt(receipt, page.variant_id))
+        for page in books.pages.values()
+    ]
+    for place in places:
+        admit(place)
+    for number, finding in enumerate(findings):
+        line = lines[finding.line_no]
+        page = books.pages[call.logical_guid, line.variant_id]
+        asked = body.results[number].serials if body.results else None
+        named = await serials.take_held(page, receipt.receive_id, asked, line.serials)
+        inspect(books, page, books.own(page, "receive", receipt.receive_id), finding, named)
+        serials.spent(page, books.entries)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    receive = shown(await change.update(RECEIPTS, inspected(receipt, findings, holdings)))
+    results = body.results or [_as_result(finding) for finding in findings]
+    change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)
+    tell(change, books)
+    return ReceiveEnvelope(receive=receive)
+
+
+def _findings(receipt: Receipt, results: list[QcResultInput] | None, places: list[Place]) -> list[Finding]:
+    if results is None:
+        return everything_accepted(receipt)
+    known = {line.line_no for line in receipt.lines}
+    for number, result in enumerate(results):
+        if result.line_no not in known:
+            raise invalid_field(f"results.{number}.line_no", "the receipt has no such line")
+    return [
+        Finding(
+            line_no=result.line_no,
+            outcome=result.outcome,
+            quantity=result.quantity,
+            place=place.landing() if place.zone is not None else None,
+        )
+        for result, place in zip(results, places, strict=True)
+    ]
+
+
+def _as_result(finding: Finding) -> QcResultInput:
+    return QcResultInput(line_no=finding.line_no, outcome=finding.outcome, quantity=finding.quantity)
+
+
+class ReceiveGetRequest(Request, frozen=True, kw_only=True):
+    receive_id: Id
+
+
+@endpoints.post("/receive/get", roles=READ)
+async def ics_receive_get(view: View, body: ReceiveGetRequest) -> ReceiveEnvelope:
+    """Show a receipt."""
+    return ReceiveEnvelope(receive=shown(await view.load(RECEIPTS, body.receive_id)))
+
+
+class ReceiveListRequest(Request, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    status: Status | None = None
+    source: Source | None = None
+    source_ref: Text | None = None
+    variant_id: Guid | None = None
+    from_utc: Utc | None = None
+    to_utc: Utc | None = None
+    limit: PageLimit | None = None
+    next_token: Token | None = None
+
+
+class ReceiveListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Receive]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/receive/list", roles=READ)
+async def ics_receive_list(view: View, body: ReceiveListRequest) -> ReceiveListEnvelope:
+    """List receipts, newest first."""
+    since = between(at_least=body.from_utc, below=body.to_utc) if body.from_utc or body.to_utc else None
+    wanted = {
+        "logical_guid": body.logical_guid,
+        "variants": body.variant_id,
+        "status": body.status,
+        "source": body.source,
+        "source_ref": body.source_ref,
+        "created_utc": since,
+    }
+    page = await list_receipts(view, wanted, body)
+    return ReceiveListEnvelope(
+        items=[shown(receipt) for receipt in page.items], count=page.count, next_token=page.next_token
+    )

@@ -1,0 +1,78 @@
+"""Where receipts are kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.entity import Entity, edge, index, unique
+from chassis.page import Page, Paged
+from chassis.unit import View
+from services.ics.filters import split
+from services.ics.ledger.holder import HolderKind, register
+from services.ics.receive.domain import Receipt, changed_in_passing, parts_of_receipt
+
+_FIND_LIMIT = 1000
+
+
+def _variants(receipt: Receipt) -> list[str]:
+    return sorted({line.variant_id for line in receipt.lines})
+
+
+def _pending(receipt: Receipt) -> list[str]:
+    return sorted({line.variant_id for line in receipt.lines if line.pending})
+
+
+RECEIPTS = Entity(
+    "receive",
+    Receipt,
+    collection="receipts",
+    id="receive_id",
+    keys=("ORG#{orgcode}", "RECEIVE#{receive_id}"),
+    indexes=[
+        unique(
+            "logical_guid",
+            "code",
+            name="code",
+            refusal="the code is taken in this facility",
+            where={"coded": True},
+        ),
+        index("receive_id"),
+        index("logical_guid", "receive_id"),
+        index("variants", "receive_id"),
+        index("logical_guid", "variants", "receive_id"),
+        index("source_ref", "receive_id"),
+        index("logical_guid", "pending_variants", "receive_id"),
+    ],
+    edges=[edge("in", to="facility", by="logical_guid", service="gateway")],
+    derived={
+        "variants": _variants,
+        "pending_variants": _pending,
+        "coded": lambda receipt: receipt.code is not None,
+    },
+    label="code",
+)
+
+
+_LEADS = (("source_ref",), ("logical_guid", "variants"), ("variants",), ("logical_guid",), ())
+
+
+async def list_receipts(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[Receipt]:
+    """Receipts, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(RECEIPTS, where, page=page, rest=rest)
+
+
+async def receipts_pending(view: View, logical_guid: str, variant_id: str) -> list[Receipt]:
+    """Receipts that hold units of an item for inspection, oldest first. Index: logical_guid, pending_variants."""
+    where = {"logical_guid": logical_guid, "pending_variants": variant_id}
+    return await view.find(RECEIPTS, where, order=("receive_id",), limit=_FIND_LIMIT)
+
+
+register(
+    HolderKind(
+        type="receive",
+        entity=RECEIPTS,
+        parts=parts_of_receipt,
+        keep=changed_in_passing,
+        find=receipts_pending,
+    )
+)

@@ -1,0 +1,40 @@
+"""What others hear of reservations."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.reservation.domain import Reservation
+
+
+class ReservationChanged(Value, frozen=True, kw_only=True):
+    """The reservation as it is since."""
+
+    reservation: Reservation
+
+
+class ReservationReleased(Value, frozen=True, kw_only=True):
+    """The reservation as it is since, and how many units went back."""
+
+    reservation: Reservation
+    quantity: int
+
+
+EVENTS = [
+    EventType(
+        type="ics.reservation.created",
+        subject="reservation_id",
+        body=ReservationChanged,
+        summary="Units were promised for a while.",
+    ),
+    EventType(
+        type="ics.reservation.expired",
+        subject="reservation_id",
+        body=ReservationChanged,
+        summary="A reservation's time was up; what it still held is available again.",
+    ),
+    EventType(
+        type="ics.reservation.released",
+        subject="reservation_id",
+        body=ReservationReleased,
+        summary="Units of a reservation are available again.",
+    ),
+]

@@ -1,0 +1,104 @@
+"""The reservation endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.unit import Change
+from chassis.values import Guid, Id, Qty, Reason, Text
+from services.ics.ledger.balance import Balance
+from services.ics.ledger.post import keep, operation, tell
+from services.ics.policy.domain import PromiseSeconds
+from services.ics.reservation.domain import Demand, DemandType, Reservation, expire, release, reserve
+from services.ics.reservation.opening import open_promise, open_to_promise
+from services.ics.reservation.store import RESERVATIONS
+from services.ics.words import OPERATOR, load_here
+
+endpoints = Endpoints("ics", "/reservation")
+
+
+class ReservationEnvelope(Answer, frozen=True, kw_only=True):
+    reservation: Reservation
+    balances: list[Balance]
+
+
+class ReservationCreateRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    quantity: Qty
+    demand_type: DemandType = "cart"
+    demand_ref: Text | None = None
+    ttl_seconds: PromiseSeconds | None = None
+
+
+@endpoints.post(
+    "/create",
+    roles=OPERATOR,
+    needs=["logical_guid", "channel_code"],
+    idempotent=True,
+    emits=["ics.reservation.created", "ics.reservation.expired", "ics.allocation.expired", "ics.stock.changed"],
+    refusals={"insufficient_stock": "promisable is below quantity"},
+)
+async def ics_reservation_create(call: Call, change: Change, body: ReservationCreateRequest) -> ReservationEnvelope:
+    """Promise units for a while: drawn in draw order, position and lot kept, all or nothing."""
+    books, page, policy, limit = await open_to_promise(change, body.variant_id)
+    demand = Demand(
+        channel_code=call.channel_code,
+        quantity=body.quantity,
+        demand_type=body.demand_type,
+        demand_ref=body.demand_ref,
+        ttl_seconds=body.ttl_seconds,
+    )
+    reservation_id = change.new_id()
+    books.begin(operation(change, "reservation", reservation_id))
+    reservation = reserve(books, page, reservation_id, demand, policy=policy, limit=limit)
+    posted = await keep(change, books)
+    reservation = await change.insert(RESERVATIONS, reservation)
+    change.emit("ics.reservation.created", reservation_id, reservation=reservation)
+    tell(change, books)
+    return ReservationEnvelope(reservation=reservation, balances=posted.balances)
+
+
+class ReservationReleaseRequest(Revised, frozen=True, kw_only=True):
+    reservation_id: Id
+    quantity: Qty | None = None
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/release",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.reservation.released", "ics.stock.changed"],
+    refusals={"conflict_state": "not active, or fewer units remain"},
+)
+async def ics_reservation_release(change: Change, body: ReservationReleaseRequest) -> ReservationEnvelope:
+    """Give units of a reservation back to available where they are; allowed when overdue."""
+    reservation = await load_here(change, RESERVATIONS, body.reservation_id, body.expected_revision)
+    books, page = await open_promise(change, "reservation", body.reservation_id, reservation, body.reason)
+    reservation, quantity = release(books, page, reservation, body.quantity)
+    posted = await keep(change, books)
+    reservation = await change.update(RESERVATIONS, reservation, body.reason)
+    change.emit("ics.reservation.released", reservation.reservation_id, reservation=reservation, quantity=quantity)
+    tell(change, books)
+    return ReservationEnvelope(reservation=reservation, balances=posted.balances)
+
+
+class ReservationExpireRequest(Revised, frozen=True, kw_only=True):
+    reservation_id: Id
+
+
+@endpoints.post(
+    "/expire",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.reservation.expired", "ics.stock.changed"],
+    refusals={"conflict_state": "not active, or expires_utc is still ahead"},
+)
+async def ics_reservation_expire(change: Change, body: ReservationExpireRequest) -> ReservationEnvelope:
+    """Give all remaining units of an overdue reservation back to available where they are."""
+    reservation = await load_here(change, RESERVATIONS, body.reservation_id, body.expected_revision)
+    books, page = await open_promise(change, "reservation", body.reservation_id, reservation)
+    reservation = expire(books, page, reservation)
+    posted = await keep(change, books)
+    reservation = await change.update(RESERVATIONS, reservation)
+    change.emit("ics.reservation.expired", reservation.reservation_id, reservation=reservation)
+    tell(change, books)
+    return ReservationEnvelope(reservation=reservation, balances=posted.balances)

@@ -1,0 +1,162 @@
+"""Adjustments and transitions: stock put right by hand. Pure."""
+
+from typing import Annotated, Literal, Protocol, assert_never
+
+from msgspec import Meta
+
+from chassis.entity import Record
+from chassis.errors import Conflict, InvalidState
+from chassis.values import Delta, Guid, Id, Qty, Reason
+from services.ics.ledger.balance import Page, Place
+from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.draw import Pin, draw, draw_held
+from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
+from services.ics.ledger.holder import Holding, Loss
+from services.ics.ledger.naming import Named
+from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
+
+Counter = Literal["adjustment", "scrap", "supplier"]
+Unheld = Literal["available", "quarantine", "damaged"]
+ReasonCode = Literal[
+    "correction",
+    "damage",
+    "expiry",
+    "found",
+    "loss",
+    "return_to_supplier",
+    "restock",
+    "sample",
+    "theft",
+    "write_off",
+    "other",
+]
+Entries = Annotated[list[StockCardEntry], Meta(min_length=1, max_length=ENTRIES_MAX)]
+
+
+class Adjustment(Record, frozen=True, kw_only=True):
+    """A bucket put right by `delta` units, against an account outside."""
+
+    adjustment_id: Id
+    logical_guid: Guid
+    variant_id: Guid
+    delta: Delta
+    bucket: Bucket
+    counter_account: Counter
+    reason_code: ReasonCode
+    reason: Reason | None
+    operation_id: Id
+    entries: Entries
+
+
+class StockTransition(Record, frozen=True, kw_only=True):
+    """Units no one holds that changed their bucket."""
+
+    transition_id: Id
+    logical_guid: Guid
+    variant_id: Guid
+    from_bucket: Unheld
+    to_bucket: Unheld
+    quantity: Qty
+    reason: Reason | None
+    operation_id: Id
+    entries: Entries
+
+
+def check_balance(page: Page, bucket: Bucket, expected: int | None) -> None:
+    """Refuse where the bucket's total is not what the caller takes it to be."""
+    total = page.total(bucket)
+    if expected is not None and expected != total:
+        raise Conflict(f"the balance is {total}", current_balance=total)
+
+
+def check_entries(entries: list[StockCardEntry]) -> list[StockCardEntry]:
+    """The entries of an operation; more than an answer lists are refused."""
+    if len(entries) > ENTRIES_MAX:
+        raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
+    return entries
+
+
+class Correction(Protocol):
+    """What an adjustment is asked to do."""
+
+    @property
+    def delta(self) -> int: ...
+    @property
+    def from_bucket(self) -> Bucket: ...
+    @property
+    def counter_account(self) -> Counter: ...
+    @property
+    def lot_code(self) -> str | None: ...
+    @property
+    def held_by_id(self) -> str | None: ...
+
+
+def adjust_in(books: Books, page: Page, asked: Correction, place: Place, named: Named) -> None:
+    """Units come in from outside, at the place named or at none."""
+    spot = books.land(page, place, asked.lot_code)
+    target = Leg(page, asked.from_bucket, spot)
+    books.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(spot, asked.delta))
+
+
+def adjust_out(books: Books, page: Page, asked: Correction, pin: Pin, named: Named) -> None:
+    """Units leave to the outside: those no one holds first, then the oldest holder's, whose promise shrinks.
+
+    Of committed units open ones go first, then picked, then packed ones.
+    """
+    bucket, quantity = asked.from_bucket, -asked.delta
+    left = quantity
+    if bucket in UNHELD_BUCKETS and asked.held_by_id is None:
+        takes, left = draw(page, bucket, quantity, pin)
+        for spot, units in takes:
+            source = Leg(page, bucket, spot)
+            books.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units))
+    holders = [each for each in books.holders_in(page, bucket) if asked.held_by_id in {None, each.id}]
+    for stage in STAGES if bucket == "committed" else (None,):
+        for holding in holders:
+            left -= _lose(books, holding, left, stage, asked.counter_account, pin=pin, named=named)
+    if left:
+        raise insufficient(page, bucket, quantity, quantity - left, "the bucket holds fewer units there")
+
+
+def _lose(
+    books: Books, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
+) -> int:
+    on_shelf = holding.bucket == "reserved" or stage == "open"
+    takes, lacking = draw_held(holding.page, holding, quantity, pin, stage=stage, leaves_shelf=on_shelf)
+    for part, units in takes:
+        source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
+        holding.losses.append(Loss(part, units))
+        books.move("adjust", units, source, counter, serials=named.hand(part.spot, units))
+    return quantity - lacking
+
+
+def unheld(bucket: Bucket) -> Unheld:
+    """The bucket, if it is one whose units change it by hand; the others change through calls of their own."""
+    match bucket:
+        case "available" | "quarantine" | "damaged":
+            return bucket
+        case "consignment" | "reserved" | "committed" | "in_transit":
+            raise InvalidState(f"{bucket} changes through its own calls", status=bucket)
+        case never:
+            assert_never(never)
+
+
+def transit(
+    books: Books,
+    page: Page,
+    source: Unheld,
+    target: Unheld,
+    quantity: int,
+    *,
+    pin: Pin,
+    place: Place | None,
+    named: Named,
+) -> None:
+    """Units no one holds change their bucket, where they lie or at the place they are put."""
+    takes, lacking = draw(page, source, quantity, pin)
+    if lacking:
+        raise insufficient(page, source, quantity, quantity - lacking, "fewer units are there")
+    for spot, units in takes:
+        landing = spot if place is None else books.land(page, place, spot.lot_code)
+        serials = named.hand(spot, units)
+        books.move("transition", units, Leg(page, source, spot), Leg(page, target, landing), serials=serials)

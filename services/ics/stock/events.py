@@ -1,0 +1,33 @@
+"""What others hear of stock put right by hand."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.stock.domain import Adjustment, StockTransition
+
+
+class AdjustmentCreated(Value, frozen=True, kw_only=True):
+    """The adjustment and its entries."""
+
+    adjustment: Adjustment
+
+
+class StockTransitioned(Value, frozen=True, kw_only=True):
+    """The transition and its entries."""
+
+    transition: StockTransition
+
+
+EVENTS = [
+    EventType(
+        type="ics.adjustment.created",
+        subject="adjustment_id",
+        body=AdjustmentCreated,
+        summary="A bucket was put right by hand.",
+    ),
+    EventType(
+        type="ics.stock.transitioned",
+        subject="transition_id",
+        body=StockTransitioned,
+        summary="Units no one holds changed their bucket.",
+    ),
+]

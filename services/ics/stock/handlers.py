@@ -1,0 +1,280 @@
+"""The endpoints of stock: what lies where, its cards, and putting it right by hand. See the contract's ics.yaml."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request
+from chassis.errors import invalid_field
+from chassis.page import PageLimit
+from chassis.unit import Change, View
+from chassis.values import Count, Date, Delta, Guid, Id, Lot, Qty, Reason, Token
+from services.ics.bin.domain import Place, admit
+from services.ics.bin.store import place_of, places_of
+from services.ics.ledger.balance import Balance, Page
+from services.ics.ledger.books import Books
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.entry import StockCardEntry
+from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
+from services.ics.ledger.store import item_of
+from services.ics.policy.store import ruling
+from services.ics.stock.cards import StockCardListRequest, cards
+from services.ics.stock.domain import (
+    Adjustment,
+    Counter,
+    ReasonCode,
+    StockTransition,
+    adjust_in,
+    adjust_out,
+    check_balance,
+    check_entries,
+    transit,
+    unheld,
+)
+from services.ics.stock.fields import AnyBalance, SerialList
+from services.ics.stock.floor import open_item
+from services.ics.stock.reading import Stock, Wanted, stock_list, stock_of
+from services.ics.stock.serials import ANYONE, STATUSES, Serials, check_tracked, serial_problems
+from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
+from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
+
+endpoints = Endpoints("ics")
+
+VARIANTS_MAX = 100
+
+
+class StockEnvelope(Answer, frozen=True, kw_only=True):
+    stock: Stock
+
+
+class StockGetRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+
+
+@endpoints.post("/stock/get", roles=READ, needs=["logical_guid"], snapshot=True)
+async def ics_stock_get(call: Call, view: View, body: StockGetRequest) -> StockEnvelope:
+    """Show one variant in the facility with all its positions; zeros where the facility never saw it."""
+    item = await item_of(view, call.logical_guid, body.variant_id)
+    return StockEnvelope(stock=await stock_of(view, item))
+
+
+class StockListRequest(Request, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)] | None = None
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    bucket: Bucket | None = None
+    include_zero: bool = False
+    limit: PageLimit | None = None
+    next_token: Token | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        if self.include_zero and (self.zone_id or self.bin_id or self.lot_code):
+            return [("include_zero", "does not go with zone_id, bin_id or lot_code")]
+        return []
+
+
+class StockListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Balance]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/stock/list", roles=READ, snapshot=True)
+async def ics_stock_list(view: View, body: StockListRequest) -> StockListEnvelope:
+    """List balances by facility and variant; at a place or of a lot, of the units there alone."""
+    wanted = Wanted(
+        logical_guid=body.logical_guid,
+        variant_ids=body.variant_ids,
+        bucket=body.bucket,
+        include_zero=body.include_zero,
+        pin=Pin(body.zone_id, body.bin_id, body.lot_code),
+    )
+    page = await stock_list(view, wanted, body)
+    return StockListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class StockCardEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[StockCardEntry]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/stock/card/list", roles=READ)
+async def ics_stock_card_list(view: View, body: StockCardListRequest) -> StockCardEnvelope:
+    """List stock card entries: an item's by its numbers, others by time."""
+    page = await cards(view, body)
+    return StockCardEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class AdjustmentEnvelope(Answer, frozen=True, kw_only=True):
+    adjustment: Adjustment
+    balances: list[Balance]
+
+
+class AdjustmentCreateRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    delta: Delta
+    from_bucket: Bucket = "available"
+    counter_account: Counter = "adjustment"
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    expiry_date: Date | None = None
+    serials: SerialList | None = None
+    held_by_id: Id | None = None
+    reason_code: ReasonCode
+    reason: Reason | None = None
+    expected_balance: AnyBalance | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        found = serial_problems(self.serials, abs(self.delta))
+        if self.held_by_id is not None and self.from_bucket in {"available", "damaged"}:
+            found.append(("held_by_id", f"does not go with {self.from_bucket}: no one holds it"))
+        if self.delta < 0:
+            return found + ([("expiry_date", "goes with units coming in")] if self.expiry_date else [])
+        if self.from_bucket not in UNHELD_BUCKETS:
+            found.append(("from_bucket", "units come into available, quarantine or damaged only"))
+        if self.counter_account == "scrap":
+            found.append(("counter_account", "units come from adjustment or supplier only"))
+        if self.held_by_id is not None:
+            found.append(("held_by_id", "goes with units leaving"))
+        if self.expiry_date is not None and self.lot_code is None:
+            found.append(("expiry_date", "goes with a lot_code"))
+        return found
+
+
+@endpoints.post(
+    "/adjustment/create",
+    roles=ADJUST,
+    needs=["logical_guid"],
+    emits=["ics.adjustment.created", "ics.serial.registered", "ics.stock.changed"],
+    refusals={
+        "insufficient_stock": "the bucket holds fewer units there than the delta takes",
+        "conflict": "the bucket's total is not expected_balance",
+        "conflict_state": "a serial is not in that bucket, or is already in stock",
+    },
+)
+async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCreateRequest) -> AdjustmentEnvelope:
+    """Put a bucket right: units leave it to the outside, or come in from there."""
+    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
+    books, serials, adjustment_id = open_books(change), Serials(change), change.new_id()
+    page = await open_item(change, books, body.variant_id, [body.lot_code] if body.lot_code else [])
+    policy, _ = await ruling(change, body.variant_id, call.logical_guid)
+    check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=body.delta > 0)
+    if body.expiry_date is not None and body.lot_code in page.lots:
+        raise invalid_field("expiry_date", "goes with a lot not yet known")
+    check_balance(page, body.from_bucket, body.expected_balance)
+    books.begin(operation(change, "adjustment", adjustment_id, reason=body.reason))
+    if body.delta > 0:
+        await _adjust_in(books, page, serials, body, place)
+    else:
+        await _adjust_out(change, books, page, serials, body, place)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    adjustment = Adjustment(
+        adjustment_id=adjustment_id,
+        logical_guid=call.logical_guid,
+        variant_id=body.variant_id,
+        delta=body.delta,
+        bucket=body.from_bucket,
+        counter_account=body.counter_account,
+        reason_code=body.reason_code,
+        reason=body.reason,
+        operation_id=books.operation.operation_id,
+        entries=check_entries(posted.entries),
+    )
+    adjustment = await change.insert(ADJUSTMENTS, adjustment)
+    change.emit("ics.adjustment.created", adjustment_id, adjustment=adjustment)
+    serials.tell()
+    tell(change, books)
+    return AdjustmentEnvelope(adjustment=adjustment, balances=posted.balances)
+
+
+async def _adjust_in(books: Books, page: Page, serials: Serials, body: AdjustmentCreateRequest, place: Place) -> None:
+    landing = admit(place).landing()
+    if body.lot_code is not None:
+        await serials.lot(page, body.lot_code, body.expiry_date, None)
+    named = await serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
+    adjust_in(books, page, body, landing, named)
+
+
+async def _adjust_out(
+    change: Change, books: Books, page: Page, serials: Serials, body: AdjustmentCreateRequest, place: Place
+) -> None:
+    named = await serials.take(page, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
+    if body.from_bucket not in {"available", "damaged"}:
+        await take_up_holders(change, books, page, {body.from_bucket})
+    adjust_out(books, page, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
+
+
+class StockTransitionEnvelope(Answer, frozen=True, kw_only=True):
+    transition: StockTransition
+    balances: list[Balance]
+
+
+class StockTransitionRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    from_bucket: Bucket
+    to_bucket: Bucket
+    quantity: Qty
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    to_zone_id: Id | None = None
+    to_bin_id: Id | None = None
+    serials: SerialList | None = None
+    reason: Reason | None = None
+    expected_balance: AnyBalance | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        found = serial_problems(self.serials, self.quantity)
+        return (
+            [*found, ("to_bucket", "is the bucket the units are in")] if self.from_bucket == self.to_bucket else found
+        )
+
+
+@endpoints.post(
+    "/stock/transition",
+    roles=ADJUST,
+    needs=["logical_guid"],
+    emits=["ics.stock.transitioned", "ics.stock.changed"],
+    refusals={
+        "insufficient_stock": "fewer units in from_bucket there",
+        "conflict_state": "a bucket that has its own calls",
+        "conflict": "from_bucket's total is not expected_balance",
+    },
+)
+async def ics_stock_transition(call: Call, change: Change, body: StockTransitionRequest) -> StockTransitionEnvelope:
+    """Change the bucket of units no one holds; those under inspection belong to their receipt and are not touched."""
+    place, target = await places_of(
+        change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
+    )
+    books, serials, transition_id = open_books(change), Serials(change), change.new_id()
+    page = await open_item(change, books, body.variant_id)
+    check_balance(page, body.from_bucket, body.expected_balance)
+    source, into = unheld(body.from_bucket), unheld(body.to_bucket)
+    books.begin(operation(change, "transition", transition_id, reason=body.reason))
+    named = await serials.take(page, body.serials, STATUSES[source])
+    landing = admit(target).landing() if target.zone is not None else None
+    pin = Pin(place.zone_id, place.bin_id, body.lot_code)
+    transit(books, page, source, into, body.quantity, pin=pin, place=landing, named=named)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    transition = StockTransition(
+        transition_id=transition_id,
+        logical_guid=call.logical_guid,
+        variant_id=body.variant_id,
+        from_bucket=source,
+        to_bucket=into,
+        quantity=body.quantity,
+        reason=body.reason,
+        operation_id=books.operation.operation_id,
+        entries=check_entries(posted.entries),
+    )
+    transition = await change.insert(TRANSITIONS, transition)
+    change.emit("ics.stock.transitioned", transition_id, transition=transition)
+    tell(change, books)
+    return StockTransitionEnvelope(transition=transition, balances=posted.balances)

@@ -1,0 +1,183 @@
+"""What lies where: an item with everything booked on it, and lists of items as a whole or at one place."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
+
+from chassis.entity import Value
+from chassis.page import Paged
+from chassis.unit import View, one_of
+from chassis.values import Guid, Id, Lot
+from services.ics.ledger.balance import Balance, Buckets, Cell, Item, Spot, Stages, account_order
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
+from services.ics.ledger.store import ITEMS, bin_key, lot_key, promises_of, zone_key
+from services.ics.stock.walk import Stream, Walked, walk
+from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
+
+POSITIONS_MAX = 1000
+
+
+class Position(Value, frozen=True, kw_only=True):
+    """Units of one bucket at one place, of one lot, at one stage, in one name."""
+
+    bucket: Bucket
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    stage: Stage | None = None
+    held_by_type: HolderType | None = None
+    held_by_id: Id | None = None
+    quantity: int
+
+
+class Stock(Value, frozen=True, kw_only=True):
+    """One variant in one facility, with all its positions in account order."""
+
+    logical_guid: Guid
+    variant_id: Guid
+    buckets: Buckets
+    on_hand: int
+    committed_stages: Stages
+    positions: Annotated[list[Position], Meta(max_length=POSITIONS_MAX)]
+    more_positions: bool
+    seq: int
+
+
+class Held(NamedTuple):
+    """What makes a position one: bucket, place and lot, stage, and holder."""
+
+    bucket: Bucket
+    spot: Spot
+    stage: Stage | None = None
+    type: HolderType | None = None
+    id: str | None = None
+
+
+async def stock_of(view: View, item: Item) -> Stock:
+    """The item with all that is booked on it."""
+    cells = {cell.spot: cell for cell in item.cells}
+    found = _unheld(item.cells)
+    for held, quantity in await _held(view, item):
+        found[held] = found.get(held, 0) + quantity
+    ordered = sorted(found.items(), key=lambda each: _account_order(each[0], cells))
+    return Stock(
+        logical_guid=item.logical_guid,
+        variant_id=item.variant_id,
+        buckets=item.buckets(),
+        on_hand=item.on_hand,
+        committed_stages=item.stages(),
+        positions=[_position(held, quantity) for held, quantity in ordered[:POSITIONS_MAX]],
+        more_positions=len(ordered) > POSITIONS_MAX,
+        seq=item.seq,
+    )
+
+
+def _unheld(cells: Iterable[Cell]) -> dict[Held, int]:
+    return {
+        Held(bucket, cell.spot): getattr(cell, bucket)
+        for cell in cells
+        for bucket in UNHELD_BUCKETS
+        if getattr(cell, bucket)
+    }
+
+
+async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
+    """Everybody's units of the item; nobody is asked who cannot have any."""
+    found: list[tuple[Held, int]] = []
+    facility, variant = item.logical_guid, item.variant_id
+    if item.reserved or item.committed:
+        for promise in await promises_of(view, facility, variant):
+            bucket = BUCKET_OF[promise.kind]
+            found.extend(
+                (Held(bucket, each.spot, each.stage, promise.kind, promise.promise_id), each.quantity)
+                for each in promise.positions
+            )
+    some = {
+        "quarantine": any(cell.inspection for cell in item.cells),
+        "consignment": item.consignment > 0,
+        "in_transit": item.in_transit > 0,
+    }
+    for kind in HOLDER_KINDS.values():
+        bucket = BUCKET_OF[kind.type]
+        if kind.find is not None and some.get(bucket):
+            for record in await kind.find(view, facility, variant):
+                holder = kind.entity.id_of(record)
+                for part, quantity in kind.parts(record, variant).items():
+                    found.append((Held(bucket, part.spot, part.stage, kind.type, holder), quantity))
+    return found
+
+
+def _account_order(held: Held, cells: dict[Spot, Cell]) -> tuple[Any, ...]:
+    cell = cells.get(held.spot, Cell())
+    stage = STAGES.index(held.stage) + 1 if held.stage else 0
+    return BUCKETS.index(held.bucket), *account_order(cell), stage, held.id or ""
+
+
+def _position(held: Held, quantity: int) -> Position:
+    return Position(
+        bucket=held.bucket,
+        zone_id=held.spot.zone_id,
+        bin_id=held.spot.bin_id,
+        lot_code=held.spot.lot_code,
+        stage=held.stage,
+        held_by_type=held.type,
+        held_by_id=held.id,
+        quantity=quantity,
+    )
+
+
+class Wanted(Value, frozen=True, kw_only=True):
+    """What a list of stock is narrowed down to."""
+
+    logical_guid: str | None
+    variant_ids: list[str] | None
+    bucket: Bucket | None
+    include_zero: bool
+    pin: Pin
+
+
+async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]:
+    """Balances by facility and variant; where a place or lot is named, of the units there alone."""
+    pin = wanted.pin
+    lead: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    keys = [*([bin_key(pin.bin_id)] if pin.bin_id else []), *([zone_key(pin.zone_id)] if pin.zone_id else [])]
+    keys += [lot_key(pin.lot_code)] if pin.lot_code else []
+    if keys:
+        lead["spots"] = keys[0]
+    if wanted.logical_guid is not None:
+        lead["logical_guid"] = wanted.logical_guid
+    if wanted.variant_ids is not None:
+        rest["variant_id"] = one_of(sorted(set(wanted.variant_ids)))
+    if wanted.bucket is not None:
+        rest["stocked"] = wanted.bucket
+    elif not wanted.include_zero:
+        rest["stocked"] = one_of(BUCKETS)
+    stream = Stream(ITEMS, lead, ("logical_guid", "variant_id"), rest)
+
+    def show(item: Item) -> Balance | None:
+        balance = _balance_at(item, pin) if keys else item.balance()
+        empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not _any(balance.buckets)
+        return None if keys and empty else balance
+
+    return await walk(view, [stream], page, show, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None))
+
+
+def _balance_at(item: Item, pin: Pin) -> Balance:
+    """The item's balance, counting only what lies inside the pin."""
+    cells = [cell for cell in item.cells if pin.holds(cell.spot)]
+    counts: dict[str, int] = {bucket: sum(cell.bucket(bucket) for cell in cells) for bucket in BUCKETS}
+    buckets = Buckets(**counts)
+    return Balance(
+        logical_guid=item.logical_guid,
+        variant_id=item.variant_id,
+        buckets=buckets,
+        on_hand=buckets.on_hand,
+        seq=item.seq,
+    )
+
+
+def _any(buckets: Buckets) -> bool:
+    return any(getattr(buckets, bucket) for bucket in BUCKETS)

@@ -1,0 +1,240 @@
+"""Serials a call names: found and checked before units move, brought to where the entries put them afterwards."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from chassis.clock import Date, day_of
+from chassis.errors import InvalidState, invalid_field
+from chassis.unit import Change
+from services.ics.ledger.balance import Page
+from services.ics.ledger.entry import Account, StockCardEntry
+from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.naming import Named, NamedUnit
+from services.ics.ledger.store import ENTRIES
+from services.ics.policy.domain import PolicyValues
+from services.ics.serial.domain import (
+    SerialStatus,
+    SerialUnit,
+    Whereabouts,
+    as_lot,
+    check_takes,
+    coming_in,
+    moved,
+    serial_key,
+)
+from services.ics.serial.store import SERIALS, know_lot, units_held_by
+from services.ics.words import Bucket, Stage
+
+ANYONE = "*"
+STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
+    None: ("in_stock",),
+    "available": ("in_stock",),
+    "reserved": ("in_stock",),
+    "committed": ("in_stock", "picked"),
+    "quarantine": ("quarantined",),
+    "damaged": ("damaged",),
+    "consignment": ("consigned",),
+    "in_transit": ("in_transit",),
+}
+"""What a unit taken from a bucket may be; None is good stock, promised or not."""
+ON_SHELF = STATUSES[None]
+
+_HELD_MAX = 1000
+
+
+def serial_problems(
+    serials: Sequence[str] | None, quantity: int | None, path: str = "serials"
+) -> list[tuple[str, str]]:
+    """What is wrong with the serials of a request by itself: as many as the quantity, each once."""
+    if serials is None:
+        return []
+    problems = []
+    if quantity is not None and len(serials) != quantity:
+        problems.append((path, f"names {len(serials)} serials for {quantity} units"))
+    if len(set(serials)) != len(serials):
+        problems.append((path, "names a serial twice"))
+    return problems
+
+
+def check_tracked(
+    policy: PolicyValues,
+    *,
+    serials: Sequence[str] | None,
+    lot_code: str | None = None,
+    comes_in: bool = False,
+    path: str = "",
+) -> None:
+    """Refuse a movement that does not name what the policy tracks: serials either way, lots where goods come in."""
+    if policy.tracking == "serial" and not serials:
+        raise invalid_field(f"{path}serials", "is required: the policy tracks serials")
+    if policy.tracking == "lot" and comes_in and lot_code is None:
+        raise invalid_field(f"{path}lot_code", "is required: the policy tracks lots")
+
+
+def check_dates(page: Page, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
+    """Refuse an expiry date that is not the known lot's: goods coming in do not alter what is known."""
+    known = page.lots.get(lot_code)
+    if known is not None and expiry_date is not None and expiry_date != known.expiry_date:
+        raise invalid_field(f"{path}expiry_date", f"lot {lot_code} has another, {known.expiry_date or 'none'}")
+
+
+class Serials:
+    """The single units (and new lots) of one call."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._units: dict[tuple[str, str], SerialUnit] = {}
+        self._lots: list[SerialUnit] = []
+        self._new: list[tuple[str, str]] = []
+        self._spent: set[tuple[str, str]] = set()
+
+    async def take(
+        self,
+        page: Page,
+        serials: Sequence[str] | None,
+        statuses: Collection[SerialStatus],
+        *,
+        held_by: str | None = None,
+        sellable: bool = False,
+    ) -> Named:
+        """Units named that are in one of these statuses, held by no one, or by the holder named (or by `ANYONE`)."""
+        if not serials:
+            return Named()
+        units = await self._known(page.variant_id, serials)
+        check_takes(units, serials, page.logical_guid, statuses)
+        for unit in filter(None, units):
+            _check_holder(unit, held_by)
+            if sellable:
+                self._check_sellable(page, unit)
+        return Named([_named(unit) for unit in units if unit is not None], explicit=True)
+
+    async def take_staged(
+        self,
+        page: Page,
+        commit_id: str,
+        serials: Sequence[str] | None,
+        *,
+        sellable: bool = False,
+        open_too: bool = False,
+    ) -> Named:
+        """A commit's picked and packed units: those named, or all of them, by serial number.
+
+        With `open_too` units named may also be on the shelf still, in no one's name.
+        """
+        if not page.item.serialised:
+            if serials:
+                raise InvalidState(f"serial {serials[0]} is not the commit's", status="unknown")
+            return Named()
+        if serials:
+            units = [unit for unit in await self._known(page.variant_id, serials) if unit is not None]
+            known = {unit.serial_no for unit in units if _is_of(unit, commit_id, page, open_too)}
+            if lacking := set(serials) - known:
+                raise InvalidState(f"serial {min(lacking)} is not the commit's", status="unknown")
+        else:
+            units = await units_held_by(self._change, commit_id, _HELD_MAX)
+            self._units.update({(page.variant_id, unit.serial_no or ""): unit for unit in units})
+        if sellable:
+            for unit in units:
+                self._check_sellable(page, unit)
+        stages = await self._stages(units)
+        return Named(
+            [_named(unit)._replace(stage=stages.get(unit.serial_id)) for unit in units], explicit=bool(serials)
+        )
+
+    async def take_held(self, page: Page, holder_id: str, serials: Sequence[str] | None, among: Sequence[str]) -> Named:
+        """A receipt's units under inspection: those named, or those of `among` it still holds, by serial number."""
+        if serials:
+            return await self.take(page, serials, ["quarantined"], held_by=holder_id)
+        units = [unit for unit in await self._known(page.variant_id, sorted(among)) if unit is not None]
+        left = [unit for unit in units if (page.variant_id, unit.serial_no or "") not in self._spent]
+        return Named([_named(unit) for unit in left if unit.held_by_id == holder_id])
+
+    def spent(self, page: Page, entries: Sequence[StockCardEntry]) -> None:
+        """Do not hand out again, in this call, what these entries named."""
+        self._spent.update((page.variant_id, serial_no) for entry in entries for serial_no in entry.serials)
+
+    async def bring_in(
+        self, page: Page, serials: Sequence[str] | None, lot_code: str | None, expiry: Date | None, made: Date | None
+    ) -> Named:
+        """Units that come in: registered on the way where they are new, with the dates given."""
+        if not serials:
+            return Named()
+        for serial_no, known in zip(serials, await self._known(page.variant_id, serials), strict=True):
+            unit = coming_in(known, self._change.new_id(), page.variant_id, serial_no, lot_code)
+            if known is None:
+                unit = replace(unit, expiry_date=expiry, manufacture_date=made)
+                self._new.append((page.variant_id, serial_no))
+            self._units[page.variant_id, serial_no] = unit
+        return Named([NamedUnit(serial_no) for serial_no in serials], explicit=True)
+
+    async def lot(self, page: Page, lot_code: str, expiry: Date | None, made: Date | None) -> None:
+        """A lot that comes in: registered on the way where it is new, with the dates given."""
+        batch, new = await know_lot(self._change, page.variant_id, lot_code, expiry, made)
+        page.lots[lot_code] = as_lot(batch)
+        if new:
+            self._lots.append(batch)
+
+    async def keep(self, entries: Sequence[StockCardEntry]) -> None:
+        """Every unit the entries named, where the last of them put it."""
+        touched: dict[tuple[str, str], SerialUnit] = {}
+        for entry in entries:
+            for serial_no in entry.serials:
+                key = (entry.variant_id, serial_no)
+                unit = touched.get(key) or self._units[key]
+                touched[key] = moved(unit, _whereabouts(entry.to_account), entry.entry_id, entry.recorded_utc)
+        for key, unit in touched.items():
+            kept = self._change.update(SERIALS, unit) if unit.revision else self._change.insert(SERIALS, unit)
+            self._units[key] = await kept
+
+    def tell(self) -> None:
+        """Tell of every lot and unit that became known on the way."""
+        for unit in [*self._lots, *(self._units[key] for key in self._new)]:
+            self._change.emit("ics.serial.registered", unit.serial_id, serial=unit)
+
+    async def _known(self, variant_id: str, serials: Sequence[str]) -> list[SerialUnit | None]:
+        keys = [serial_key(variant_id, serial_no) for serial_no in serials]
+        found = await self._change.lookup_many(SERIALS, "number", keys)
+        units = [self._units.get((variant_id, key[2])) or found.get(key) for key in keys]
+        self._units.update({(variant_id, unit.serial_no or ""): unit for unit in units if unit is not None})
+        return units
+
+    async def _stages(self, units: Sequence[SerialUnit]) -> dict[str, Stage | None]:
+        """At which stage each unit is: what the entry that last moved it says."""
+        last = await self._change.get_many(ENTRIES, [unit.last_entry_id for unit in units if unit.last_entry_id])
+        return {
+            unit.serial_id: last[unit.last_entry_id].to_account.stage for unit in units if unit.last_entry_id in last
+        }
+
+    def _check_sellable(self, page: Page, unit: SerialUnit) -> None:
+        today = day_of(self._change.now)
+        expired = unit.expiry_date is not None and unit.expiry_date < today
+        if unit.blocked or expired or not is_sellable(page.lots, unit.lot_code, today):
+            raise InvalidState(f"serial {unit.serial_no} is unsellable", status="unsellable")
+
+
+def _check_holder(unit: SerialUnit, held_by: str | None) -> None:
+    if held_by not in {ANYONE, unit.held_by_id}:
+        raise InvalidState(f"serial {unit.serial_no} is held by another", status=unit.status)
+
+
+def _is_of(unit: SerialUnit, commit_id: str, page: Page, open_too: bool) -> bool:
+    on_shelf = unit.status == "in_stock" and unit.held_by_id is None and unit.logical_guid == page.logical_guid
+    return unit.held_by_id == commit_id or (open_too and on_shelf)
+
+
+def _named(unit: SerialUnit) -> NamedUnit:
+    return NamedUnit(unit.serial_no or "", unit.zone_id, unit.bin_id)
+
+
+def _whereabouts(account: Account) -> Whereabouts:
+    return Whereabouts(
+        bucket=account.bucket,
+        external=account.external,
+        stage=account.stage,
+        logical_guid=account.logical_guid,
+        zone_id=account.zone_id,
+        bin_id=account.bin_id,
+        held_by_type=account.held_by_type,
+        held_by_id=account.held_by_id,
+    )
