@@ -152,6 +152,9 @@ class Pipeline:
         if exchange.method not in METHODS:
             raise MethodNotAllowed("the method is not known", METHODS)
         exchange.accept_encoding = request.headers.get("Accept-Encoding", "")
+        if _shows(request, exchange.path):
+            exchange.path = "/"
+            raise NotFound("there is nothing at this path")
         page = self._pages.get(exchange.path)
         route = None if page is not None else self._routes.find(exchange.method, exchange.path)
         if page is None and route is None:
@@ -162,7 +165,6 @@ class Pipeline:
             return self._preflight(exchange, page)
         inbound = Inbound(request.raw_headers, route.headers if route is not None else frozenset())
         exchange.inbound = inbound
-        self._forget_credentials(exchange, inbound)
         if route is not None:
             return await self._passed_on(exchange, route, inbound)
         assert page is not None
@@ -337,21 +339,11 @@ class Pipeline:
         return self._cors.preflight(exchange.own_headers())
 
     def _request_id(self, request: BaseRequest) -> str:
-        """The caller's own id for the request where it is one, else a new one."""
+        """The caller's own id for the request where it is one, and no secret of his; else a new one."""
         given = request.headers.get("X-Request-Id")
-        if given is not None and _REQUEST_ID.fullmatch(given) and not given.startswith("rsk_"):
+        if given is not None and _REQUEST_ID.fullmatch(given) and not _shows(request, given):
             return given
         return new_id(self._clock.now())
-
-    def _forget_credentials(self, exchange: Exchange, inbound: Inbound) -> None:
-        """A credential that is also sent where it would be shown (as request id, in the path) is not shown."""
-        for name in ("x-session-guid", "x-api-key"):
-            secret = inbound.taken.get(name)
-            if secret and exchange.request_id == secret:
-                exchange.request_id = exchange.own["X-Request-Id"] = new_id(self._clock.now())
-            if secret and secret in exchange.path:
-                exchange.path = "/" + exchange.service
-                raise NotFound("there is nothing at this path")
 
     def _peer(self, request: BaseRequest) -> str:
         """The caller's address: our peer's, or the one that so many trusted proxies in front of us have seen."""
@@ -361,6 +353,12 @@ class Pipeline:
             if len(listed) >= hops and (address := listed[-hops].strip()):
                 return address[:64]
         return request.remote or ""
+
+
+def _shows(request: BaseRequest, text: str) -> bool:
+    """Whether a credential is also sent where it would be shown: as request id, in the path."""
+    session, key = request.headers.get("X-Session-Guid"), request.headers.get("X-Api-Key")
+    return bool((session and session in text) or (key and key in text) or "rsk_" in text)
 
 
 def _both(body: Fields, query: Fields) -> Fields:

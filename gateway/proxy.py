@@ -64,15 +64,17 @@ class Proxy:
             return await self._whole(exchange, answer, headers)
         return await self._streamed(exchange, answer, headers)
 
-    async def _whole(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.Response:
+    async def _whole(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
         body = answer.body or b""
         if self._squeeze.worth(exchange.accept_encoding, headers, len(body)):
             body = await self._squeeze.whole(body, headers)
+        if exchange.method == "HEAD":
+            # The length is that of the body a GET would have brought.
+            bare = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+            bare.content_length = answer.length
+            return bare
         exchange.answer_bytes = len(body)
-        response = web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body or None)
-        if exchange.method == "HEAD" and answer.length is not None:
-            response.content_length = answer.length
-        return response
+        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body or None)
 
     async def _streamed(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
         """Hand the body on bit by bit, no faster than the caller takes it."""

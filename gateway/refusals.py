@@ -36,7 +36,7 @@ class Refusals:
             call=call_of(exchange),
             timestamp_utc=self._clock.now(),
             request_id=exchange.request_id,
-            duration_ms=round(duration_ms, 3),
+            duration_ms=steady(duration_ms),
             build=self._build,
         )
         body = envelope.failure(envelope.error(refusal), stats)
@@ -50,6 +50,17 @@ class Refusals:
             # What is left of the body is read no further than the server's patience goes.
             response.force_close()
         return response
+
+
+def steady(duration_ms: float) -> float:
+    """A duration to four digits, the last of them never 0, so that it always takes up as many bytes in the answer.
+
+    The length of an answer must not tell an org that does not exist from one that is none of the caller's.
+    """
+    decimals = 3 if duration_ms < 9.999 else 2 if duration_ms < 99.99 else 1
+    rounded = round(duration_ms, decimals)
+    last = round(rounded * 10**decimals) % 10
+    return rounded if last else round(rounded + 10**-decimals, decimals)
 
 
 def call_of(exchange: Exchange) -> str:
