@@ -6,6 +6,7 @@ import threading
 from chassis.clock import Utc, to_millis
 
 _COUNTER_MAX = (1 << 42) - 1
+_NOISE_BYTES = 576
 
 
 class IdSource:
@@ -19,6 +20,7 @@ class IdSource:
         self._lock = threading.Lock()
         self._millis = 0
         self._counter = 0
+        self._noise = b""
 
     def new(self, at: Utc) -> str:
         """A new id, whose time is `at` or that of the newest id made before, whichever is later."""
@@ -26,8 +28,8 @@ class IdSource:
 
     def new_at(self, millis: int) -> str:
         """A new id for a Unix time in milliseconds; see `new`."""
-        noise = int.from_bytes(os.urandom(9), "big")
         with self._lock:
+            noise = int.from_bytes(self._random(9), "big")
             if millis > self._millis:
                 self._millis, self._counter = millis, (noise >> 32) & (_COUNTER_MAX >> 2)
             else:
@@ -36,6 +38,13 @@ class IdSource:
         high, low = counter >> 30, counter & 0x3FFFFFFF
         text = f"{millis:012x}7{high:03x}{(0b10 << 62) | (low << 32) | (noise & 0xFFFFFFFF):016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _random(self, count: int) -> bytes:
+        """Random bytes of the system's, fetched for many ids at a time: asking costs more than an id does."""
+        if len(self._noise) < count:
+            self._noise = os.urandom(_NOISE_BYTES)
+        taken, self._noise = self._noise[:count], self._noise[count:]
+        return taken
 
 
 IDS = IdSource()

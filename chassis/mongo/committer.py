@@ -201,7 +201,7 @@ class Committer:
         async with self._database.transaction() as transaction:
             done, left = await self._run_all(batch, held, moment, transaction)
             told = [document for operation in done for document in operation.told]
-            writes = collect(held, told, self._ids, moment)
+            writes = collect(held, told, self._ids, moment, embedded=self._database.embedded)
             if writes:
                 await write(self._database, transaction, writes)
                 await self._commit(transaction, writes)
@@ -218,26 +218,21 @@ class Committer:
         self, batch: list[Operation], held: WorkingSet, moment: Utc, transaction: Transaction
     ) -> tuple[list[Operation], list[Operation]]:
         """Run every operation until it is complete: those that are, and those left for the next batch."""
-        wants = Wants()
         for operation in batch:
             operation.passes = 0
-            if operation.wants:
-                wants.add(operation.wants)
-        if wants:
-            await load(self._database, held, wants, transaction)
+        await self._load(batch, held, transaction)
         done: list[Operation] = []
         left: list[Operation] = []
         todo = batch
         runs = 0
         while todo:
-            wants = Wants()
             again: list[Operation] = []
             for place, operation in enumerate(todo):
                 if runs and not runs % RUNS_BETWEEN_YIELDS:
                     await asyncio.sleep(0)
                 runs += 1
                 try:
-                    self._run(operation, held, moment, wants)
+                    self._run(operation, held, moment)
                     done.append(operation)
                 except Missing:
                     again.append(operation)
@@ -249,10 +244,17 @@ class Committer:
                     left += [*again, *todo[place + 1 :]]
                     return done, _in_order(batch, left)
             again = self._patient(again, done, left)
-            if again and wants:
-                await load(self._database, held, wants, transaction)
+            await self._load(again, held, transaction)
             todo = again
         return done, _in_order(batch, left)
+
+    async def _load(self, operations: Sequence[Operation], held: WorkingSet, transaction: Transaction) -> None:
+        """Load all that these have asked for so far and that is not there yet."""
+        wants = Wants()
+        for operation in operations:
+            wants.add(operation.wants)
+        if wants:
+            await load(self._database, held, wants, transaction)
 
     def _patient(self, again: list[Operation], done: list[Operation], left: list[Operation]) -> list[Operation]:
         """Those to run again now. One that asks and asks lets its neighbours go ahead, or is found out."""
@@ -268,15 +270,14 @@ class Committer:
                 stay.append(operation)
         return stay
 
-    def _run(self, operation: Operation, held: WorkingSet, moment: Utc, wants: Wants) -> None:
+    def _run(self, operation: Operation, held: WorkingSet, moment: Utc) -> None:
         """Run a handler once, and merge what it leaves behind. Missing and Deferred pass through."""
-        asked = Wants()
         run = Run(
             operation.call,
             held,
             self._tables,
             max(moment, operation.moment),
-            asked,
+            operation.wants,
             emits=operation.emits,
             careful=operation.careful,
         )
@@ -287,8 +288,6 @@ class Committer:
             operation.told = self._teller.documents(run)
         except (Missing, Deferred):
             operation.moment = run.moment
-            operation.wants.add(asked)
-            wants.add(asked)
             raise
         except Refusal as refusal:
             self._stats.refusals += 1

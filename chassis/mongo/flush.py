@@ -7,6 +7,7 @@ from chassis.entity import Document, Entity, expiring
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
+from chassis.mongo.table import Table
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.working_set import WorkingSet
 
@@ -49,7 +50,7 @@ class Writes:
         return bool(self.events or self.inserts or self.replaces or self.deletes)
 
 
-def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc) -> Writes:
+def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc, *, embedded: bool) -> Writes:
     """What is to be written, each record once, as it is at the end."""
     writes = Writes(events)
     for collection, kept in held.collections.items():
@@ -67,6 +68,11 @@ def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, momen
                 continue
             assert slot.table is not None
             document = slot.table.entity.to_document(slot.record)
+            if embedded and slot.stored and _moves_key(each.table, each.before, slot.record):
+                # The embedded engine keeps a unique key taken when an update moves off it; a deletion frees it.
+                writes.deletes.setdefault(collection, []).append(each.id)
+                writes.inserts.setdefault(collection, []).append(document)
+                continue
             (writes.replaces if slot.stored else writes.inserts).setdefault(collection, []).append(document)
     _mark(writes, ids, moment)
     return writes
@@ -82,6 +88,11 @@ async def write(database: Database, transaction: Transaction, writes: Writes) ->
         await database.collection(collection).insert_many(documents, session=transaction)
     if writes.events:
         await database.collection(EVENTS.collection).insert_many(writes.events, session=transaction)
+
+
+def _moves_key(table: Table[Any], before: Any, after: Any) -> bool:
+    """Whether a record gives up a unique key it has in the database."""
+    return any(set(unique.keys_of(before)) - set(unique.keys_of(after)) for unique in table.uniques.values())
 
 
 def _mark(writes: Writes, ids: IdSource, moment: Utc) -> None:

@@ -20,7 +20,8 @@ async def load(database: Database, held: WorkingSet, wants: Wants, within: Trans
     jobs: list[Awaitable[None]] = []
     jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in wants.ids.items()]
     jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in wants.keys.values()]
-    jobs += [_load_finds(database, held, group, within) for group in _alike(list(wants.finds.values()))]
+    unanswered = [asked for asked in wants.finds.values() if not held.has_answer(*asked)]
+    jobs += [_load_finds(database, held, group, within) for group in _alike(unanswered)]
     if within is None and len(jobs) > 1:
         await asyncio.gather(*jobs)
         return

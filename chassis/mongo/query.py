@@ -13,7 +13,6 @@ from chassis.mongo.table import Table
 from chassis.unit import OneOf, Range, UnservedQuery, Where
 
 Filter = dict[str, Any]
-_BOUNDS = (("above", "$gt"), ("at_least", "$gte"), ("below", "$lt"), ("at_most", "$lte"))
 
 
 class Plan(NamedTuple):
@@ -230,22 +229,46 @@ def _asked(wanted: Any) -> Any:
     if isinstance(wanted, OneOf):
         return wanted.values[0] if len(wanted.values) == 1 else {"$in": list(wanted.values)}
     if isinstance(wanted, Range):
-        return {operator: bound for name, operator in _BOUNDS if (bound := getattr(wanted, name)) is not None}
+        return _bounds(wanted)
     return {"$eq": wanted} if isinstance(wanted, Mapping) else wanted
 
 
-def _go_on(asked: Any, mark: Any, down: bool, *, strictly: bool) -> Filter:
-    """A range narrowed to what lies behind a mark; each side keeps its tighter bound."""
-    bounds: Filter = dict(asked) if isinstance(asked, dict) else {}
-    sides: tuple[str, str] = ("$lt", "$lte") if down else ("$gt", "$gte")
-    for operator in sides:
-        if operator in bounds:
-            tighter = bounds[operator] < mark if down else bounds[operator] > mark
-            if tighter or (bounds[operator] == mark and operator == sides[0]):
-                return bounds
-            del bounds[operator]
-    bounds[sides[0] if strictly else sides[1]] = mark
+def _bounds(wanted: Range) -> Filter:
+    """A range in the server's words, each side by its tighter bound."""
+    bounds: Filter = {}
+    if wanted.above is not None and (wanted.at_least is None or wanted.above >= wanted.at_least):
+        bounds["$gt"] = wanted.above
+    elif wanted.at_least is not None:
+        bounds["$gte"] = wanted.at_least
+    ends = [] if wanted.below is None else [wanted.below]
+    if wanted.at_most is not None:
+        ends.append(_next(wanted.at_most))
+    if ends:
+        bounds["$lt"] = min(ends)
     return bounds
+
+
+def _next(value: Any) -> Any:
+    """The least value above this one.
+
+    "At most" is asked as "below the next": the embedded engine leaves the equal ones out of an `$lte` when the index
+    goes on behind the field. Numbers that are compared are whole here.
+    """
+    return value + "\0" if isinstance(value, str) else value + 1
+
+
+def _go_on(asked: Any, mark: Any, down: bool, *, strictly: bool) -> Filter:
+    """A range narrowed to what lies behind a mark, the mark's equals included unless `strictly`."""
+    bounds: Filter = dict(asked) if isinstance(asked, dict) else {}
+    if down:
+        end = mark if strictly else _next(mark)
+        bounds["$lt"] = min(bounds.get("$lt", end), end)
+        return bounds
+    start = bounds.get("$gt", bounds.get("$gte"))
+    if start is not None and (start > mark or (start == mark and "$gt" in bounds)):
+        return bounds
+    upper = {operator: bound for operator, bound in bounds.items() if operator == "$lt"}
+    return {"$gt" if strictly else "$gte": mark, **upper}
 
 
 def _behind(plan: Plan, after: tuple[Any, ...]) -> Filter:

@@ -1,6 +1,5 @@
 """One run of one operation over a batch's working set: what it has read, written and told."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from chassis.caller import Call
@@ -12,25 +11,27 @@ from chassis.mongo.working_set import ABSENT, Deferred, Kept, Missing, Slot, Wan
 
 
 class Tables:
-    """The tables of a service's entities; one that nobody announced is added when it is first used."""
+    """The tables of a service's entities; one that nobody announced is added when it is first used.
+
+    `sealed` says which structs have sealed fields, and which.
+    """
 
     def __init__(self) -> None:
         self._tables: dict[Entity[Any], Table[Any]] = {}
+        self.sealed: dict[type, tuple[str, ...]] = {}
 
     def of(self, entity: Entity[Any]) -> Table[Any]:
         """The table of an entity."""
         table = self._tables.get(entity)
         if table is None:
             table = self._tables[entity] = Table(entity)
+            if table.sealed:
+                self.sealed[table.struct] = table.sealed
         return table
 
     def all(self) -> list[Table[Any]]:
         """All of them."""
         return list(self._tables.values())
-
-    def with_sealed(self) -> Mapping[type, tuple[str, ...]]:
-        """Structs that have sealed fields, and which."""
-        return {table.struct: table.sealed for table in self._tables.values() if table.sealed}
 
 
 class Emitted:

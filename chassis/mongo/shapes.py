@@ -34,40 +34,21 @@ _RANGE = frozenset({"$gt", "$gte", "$lt", "$lte"})
 
 
 def serves(keys: Keys, shape: Shape) -> bool:
-    """Whether an index serves a shape: no scan of the collection, no sort in memory, no two open ranges."""
-    if not _met(keys, shape):
+    """Whether an index serves a shape: no scan of the collection, no sort in memory, at most one range."""
+    asked = shape.equal | shape.ranges
+    if shape.odd or len(shape.ranges) > 1 or any(field not in asked for field, _ in keys.where):
         return False
     fields = keys.fields
-    rest = list(shape.equal & set(fields))
-    if not shape.order and shape.equal and not shape.ranges:
-        # A prefix of equal fields is enough where nothing is sorted.
-        return set(fields[: len(shape.equal - _conditions(keys, fields))]) == shape.equal - _conditions(keys, fields)
-    taken = 0
-    while taken < len(fields) and fields[taken] in rest:
-        taken += 1
-    if taken != len(shape.equal - _conditions(keys, fields)):
+    # What only the partial index's condition speaks of is met by being in the index.
+    equal = shape.equal - (frozenset(field for field, _ in keys.where) - set(fields))
+    count = len(equal)
+    if set(fields[:count]) != equal:
         return False
     order = [field for field, _ in shape.order if field not in shape.equal]
-    if not _ordered(keys, taken, order, shape.order):
+    if not _ordered(keys, count, order, shape.order):
         return False
-    if not shape.ranges:
-        return bool(shape.equal or order)
-    if len(shape.ranges) > 1:
-        return False
-    (ranged,) = shape.ranges
-    following = fields[taken : taken + max(1, len(order)) + 1] if order else fields[taken : taken + 1]
-    return ranged in following
-
-
-def _conditions(keys: Keys, fields: Sequence[str]) -> frozenset[str]:
-    """Fields that only the partial index's condition speaks of."""
-    return frozenset(field for field, _ in keys.where) - set(fields)
-
-
-def _met(keys: Keys, shape: Shape) -> bool:
-    """Whether the query asks for the condition of a partial index at all."""
-    asked = shape.equal | shape.ranges
-    return all(field in asked for field, _ in keys.where)
+    reach = len(order) + 1 if order else 1
+    return shape.ranges <= set(fields[count : count + reach]) and bool(asked or order)
 
 
 def _ordered(keys: Keys, taken: int, order: Sequence[str], sort: Sequence[tuple[str, int]]) -> bool:

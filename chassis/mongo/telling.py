@@ -35,7 +35,7 @@ class Teller:
         written = {each.id: each for each in run.written.values() if not each.table.technical}
         touched = [_touched(each) for each in written.values()]
         subjects = {event.subject for event in run.events}
-        sealed = run.tables.with_sealed()
+        sealed = run.tables.sealed
         told: list[Told] = []
         for event in run.events:
             told.append(

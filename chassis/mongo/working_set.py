@@ -185,6 +185,11 @@ class WorkingSet:
             if one not in slots:
                 slots[one] = Slot(None)
 
+    def has_answer(self, query: Query, limit: int) -> bool:
+        """Whether a query has been answered, for so many records at least."""
+        answer = self.answers.get(query.key)
+        return answer is not None and answer.suffices(limit)
+
     def is_held_up(self, query: Query) -> bool:
         """Whether a neighbour has written what this query may give."""
         kept = self.collections.get(query.collection)

@@ -1,0 +1,521 @@
+"""What a Change promises, with either driver."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import pytest
+from msgspec.structs import replace
+
+from chassis.clock import Utc, later
+from chassis.errors import (
+    Conflict,
+    ExpectedRevisionRequired,
+    Invalid,
+    InvalidState,
+    NotFound,
+    StaleRevision,
+    Unavailable,
+)
+from chassis.mongo.unit import MongoUnits
+from chassis.unit import Change, HeldUp, Undeclared, between, want
+from tests.chassis.data_given import (
+    FACTS,
+    LEFTS,
+    NOON,
+    RIGHTS,
+    SEEN,
+    THINGS,
+    Fact,
+    Left,
+    Right,
+    Seen,
+    Thing,
+    a_call,
+    a_thing,
+    add,
+    events_of,
+    keep,
+    opened,
+    standing,
+    thing_of,
+)
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def driver(request: pytest.FixtureRequest) -> Literal["motor", "pymongo"]:
+    """Every promise holds with both."""
+    return "motor" if request.param == "motor" else "pymongo"
+
+
+@pytest.fixture
+async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]) -> AsyncIterator[MongoUnits]:
+    """Units of the test's own database."""
+    async with opened(mongodb_uri, database_name, driver) as opening:
+        yield opening
+
+
+async def test_a_record_is_stamped_when_it_is_kept(units: MongoUnits) -> None:
+    async def make(change: Change) -> Thing:
+        thing = await change.insert(THINGS, a_thing())
+        assert await change.get(THINGS, "t1") == thing
+        return thing
+
+    thing = await units.change(a_call(), make)
+
+    assert (thing.orgcode, thing.revision, thing.created_by, thing.updated_by) == ("ACME", 1, "ann", "ann")
+    assert thing.created_utc == thing.updated_utc != ""
+    assert await thing_of(units, "t1") == thing
+
+
+async def test_an_update_raises_the_revision_once_a_change(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+
+    async def twice(change: Change) -> Thing:
+        await add(change, "t1")
+        return await add(change, "t1")
+
+    thing = await units.change(a_call(actor="bob"), twice)
+
+    assert (thing.revision, thing.amount, thing.created_by, thing.updated_by) == (2, 2, "ann", "bob")
+    assert await thing_of(units, "t1") == thing
+
+
+async def test_what_one_change_inserts_and_updates_is_of_revision_one(units: MongoUnits) -> None:
+    async def make(change: Change) -> Thing:
+        await change.insert(THINGS, a_thing())
+        return await add(change, "t1")
+
+    assert (await units.change(a_call(), make)).revision == 1
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert kept.amount == 1
+
+
+async def test_a_refused_change_leaves_nothing_and_its_neighbours_go_on(units: MongoUnits) -> None:
+    await keep(units, a_thing(amount=5))
+
+    async def take(change: Change) -> int:
+        thing = await add(change, "t1", -2)
+        change.emit("thing.taken", "t1", thing=thing)
+        if thing.amount < 0:
+            raise InvalidState("not enough")
+        return thing.amount
+
+    answers = await asyncio.gather(*(units.change(a_call(), take) for _ in range(4)), return_exceptions=True)
+
+    assert [answer for answer in answers if isinstance(answer, int)] == [3, 1]
+    assert [type(answer) for answer in answers[2:]] == [InvalidState, InvalidState]
+    assert units.stats.batches == 2
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert (kept.amount, kept.revision) == (1, 3)
+    assert [event.type for event in await events_of(units.database)] == [
+        "things.thing.recorded",
+        "thing.taken",
+        "thing.taken",
+    ]
+
+
+async def test_what_arrives_together_shares_a_few_transactions(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+    before = units.stats.batches
+
+    answers = await asyncio.gather(*(units.change(a_call(), lambda change: add(change, "t1")) for _ in range(300)))
+
+    assert sorted(thing.amount for thing in answers) == list(range(1, 301))
+    assert sorted(thing.revision for thing in answers) == list(range(2, 302))
+    assert units.stats.batches - before <= 5
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert (kept.amount, kept.revision) == (300, 301)
+
+
+async def test_operations_are_served_in_the_order_they_came(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+    answers = await asyncio.gather(*(units.change(a_call(), lambda change: add(change, "t1")) for _ in range(40)))
+    assert [thing.amount for thing in answers] == list(range(1, 41))
+
+
+async def test_a_query_waits_for_what_a_neighbour_has_just_written(units: MongoUnits) -> None:
+    await keep(units, a_thing(amount=1))
+
+    async def write(change: Change) -> None:
+        await change.insert(THINGS, a_thing("t2", amount=2))
+
+    async def count(change: Change) -> int:
+        found = await change.find(THINGS, {"place": "here", "status": "on", "amount": between(at_least=0)})
+        await change.insert(THINGS, a_thing(f"c{len(found)}", place="elsewhere"))
+        return len(found)
+
+    _, seen, unaffected = await asyncio.gather(
+        units.change(a_call(), write),
+        units.change(a_call(), count),
+        units.change(a_call("OTHER"), count),
+    )
+
+    assert (seen, unaffected) == (2, 0)
+    assert units.stats.deferrals == 1
+
+
+async def test_queries_that_keep_standing_in_each_others_way_all_end(units: MongoUnits) -> None:
+    async def number(change: Change) -> int:
+        found = await change.find(THINGS, {"place": "here", "status": "on"}, order=["-amount"], limit=1)
+        amount = found[0].amount + 1 if found else 1
+        await change.insert(THINGS, a_thing(f"n{amount}", amount=amount))
+        return amount
+
+    numbers = await asyncio.gather(*(units.change(a_call(), number) for _ in range(12)))
+
+    assert sorted(numbers) == list(range(1, 13))
+
+
+async def test_a_query_sees_its_own_changes_writes(units: MongoUnits) -> None:
+    await keep(units, *(a_thing(f"t{n}", amount=n) for n in range(1, 6)))
+
+    async def look(change: Change) -> list[tuple[str, int]]:
+        await add(change, "t1", 10)
+        await change.insert(THINGS, a_thing("t9", amount=4))
+        await change.delete(THINGS, await change.load(THINGS, "t2"))
+        away = await change.load(THINGS, "t3")
+        await change.update(THINGS, replace(away, status="off"))
+        found = await change.find(THINGS, {"place": "here", "status": "on"}, order=["amount"], limit=3)
+        return [(thing.thing_id, thing.amount) for thing in found]
+
+    assert await units.change(a_call(), look) == [("t4", 4), ("t9", 4), ("t5", 5)]
+
+
+async def test_two_processes_on_one_record_lose_nothing(
+    units: MongoUnits, mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]
+) -> None:
+    await keep(units, a_thing(), a_thing("t2"))
+    async with opened(mongodb_uri, database_name, driver) as other:
+
+        async def some(mine: MongoUnits) -> None:
+            for _ in range(20):
+                changes = (mine.change(a_call(), lambda change: add(change, "t1")) for _ in range(5))
+                await asyncio.gather(*changes)
+
+        await asyncio.gather(some(units), some(other))
+
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert (kept.amount, kept.revision) == (200, 201)
+
+
+async def test_a_key_taken_in_the_database_is_a_conflict_for_that_operation_alone(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1", code="A"))
+
+    async def make(change: Change, thing_id: str, code: str) -> str:
+        await change.insert(THINGS, a_thing(thing_id, code=code))
+        return thing_id
+
+    wanted = [("t2", "B"), ("t3", "A"), ("t4", "C")]
+    answers = await asyncio.gather(
+        *(units.change(a_call(), lambda change, one=one: make(change, *one)) for one in wanted),
+        return_exceptions=True,
+    )
+
+    assert [str(answer) for answer in answers] == ["t2", "the code is taken in this place", "t4"]
+    assert isinstance(answers[1], Conflict)
+    assert await thing_of(units, "t3") is None
+
+
+async def test_a_key_taken_by_a_neighbour_is_a_conflict(units: MongoUnits) -> None:
+    async def make(change: Change, thing_id: str) -> str:
+        await change.insert(THINGS, a_thing(thing_id, code="A"))
+        return thing_id
+
+    answers = await asyncio.gather(
+        *(units.change(a_call(), lambda change, n=n: make(change, f"t{n}")) for n in range(3)), return_exceptions=True
+    )
+
+    assert answers[0] == "t0"
+    assert [type(answer) for answer in answers[1:]] == [Conflict, Conflict]
+    assert (units.stats.batches, units.stats.duplicates) == (1, 0)
+
+
+async def test_a_partial_key_binds_only_those_it_covers(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1", code="A", status="off"), a_thing("t2", code="a"))
+
+    async def turn_on(change: Change) -> None:
+        thing = await change.load(THINGS, "t1")
+        await change.update(THINGS, replace(thing, status="on"))
+
+    with pytest.raises(Conflict, match="the name is taken"):
+        await units.change(a_call(), turn_on)
+
+
+async def test_a_key_given_up_can_be_taken_in_the_same_batch(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1", code="A"), a_thing("t2", code="B"))
+
+    async def rename(change: Change) -> None:
+        thing = await change.load(THINGS, "t1")
+        await change.update(THINGS, replace(thing, code="Z"))
+
+    async def remove(change: Change) -> None:
+        await change.delete(THINGS, await change.load(THINGS, "t2"))
+
+    async def retake(change: Change) -> list[Thing | None]:
+        await change.prefetch(want(THINGS, [("here", "A"), ("here", "Z")], by="place_code"))
+        found = [await change.lookup(THINGS, "place_code", "here", code) for code in ("A", "B", "Z")]
+        await change.insert(THINGS, a_thing("t3", code="A"))
+        await change.insert(THINGS, a_thing("t4", code="B"))
+        return found
+
+    _, _, found = await asyncio.gather(
+        units.change(a_call(), rename), units.change(a_call(), remove), units.change(a_call(), retake)
+    )
+
+    assert [thing and thing.thing_id for thing in found] == [None, None, "t1"]
+    assert units.stats.duplicates == 0
+
+
+async def test_an_id_that_exists_is_a_conflict(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+    with pytest.raises(Conflict, match="exists already"):
+        await keep(units, a_thing(code="OTHER"))
+
+
+async def test_an_unexpected_error_is_its_own_operations_alone(units: MongoUnits) -> None:
+    async def stumble(change: Change) -> None:
+        await change.insert(THINGS, a_thing("bad"))
+        raise ZeroDivisionError
+
+    async def unkeepable(change: Change) -> None:
+        await change.insert(THINGS, a_thing("worse", extra={"huge": 2**70}))
+
+    async def good(change: Change, name: str) -> str:
+        return (await change.insert(THINGS, a_thing(name))).thing_id
+
+    names = [f"t{n}" for n in range(9)]
+    answers = await asyncio.gather(
+        units.change(a_call(), stumble),
+        units.change(a_call(), unkeepable),
+        *(units.change(a_call(), lambda change, name=name: good(change, name)) for name in names),
+        return_exceptions=True,
+    )
+
+    assert [type(answer) for answer in answers[:2]] == [ZeroDivisionError, OverflowError]
+    assert answers[2:] == names
+    assert units.stats.splits > 0
+    assert [await thing_of(units, name) is not None for name in ("bad", "worse", *names)] == [False] * 2 + [True] * 9
+
+
+async def test_a_handler_that_waits_for_something_else_is_stopped(units: MongoUnits) -> None:
+    async def wait(change: Change) -> None:
+        await change.insert(THINGS, a_thing())
+        await asyncio.sleep(0)
+
+    with pytest.raises(HeldUp, match="thing_change awaits something other than data"):
+        await units.change(a_call(), wait)
+    assert await thing_of(units, "t1") is None
+
+
+async def test_a_handler_that_asks_for_something_new_at_every_run_is_found_out(units: MongoUnits) -> None:
+    async def ask(change: Change) -> None:
+        await change.get(THINGS, change.new_id())
+
+    with pytest.raises(RuntimeError, match="something new at every run"):
+        await units.change(a_call(), ask)
+
+
+async def test_orgs_do_not_see_or_touch_each_other(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1", code="A"))
+    await keep(units, a_thing("t2", code="A"), org="OTHER")
+
+    async def look(change: Change) -> None:
+        assert await change.get(THINGS, "t1") is None
+        assert await change.get_many(THINGS, ["t1", "t2"]) == {"t2": await change.get(THINGS, "t2")}
+        found = await change.lookup(THINGS, "place_code", "here", "A")
+        assert found is not None
+        assert found.thing_id == "t2"
+        assert [thing.thing_id for thing in await change.find(THINGS, {"place": "here", "status": "on"})] == ["t2"]
+        with pytest.raises(NotFound):
+            await change.load(THINGS, "t1")
+
+    await units.change(a_call("OTHER"), look)
+    with pytest.raises(AssertionError):
+        await keep(units, a_thing("t3", orgcode="ACME"), org="OTHER")
+    with pytest.raises(Invalid, match="orgcode is required"):
+        await units.change(a_call(None), lambda change: change.get(THINGS, "t1"))
+
+
+async def test_an_operator_acts_for_an_org_by_saying_so(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1"))
+
+    async def act(change: Change) -> list[str]:
+        every = change.every_org()
+        thing = await every.load(THINGS, "t1")
+        thing = await every.update(THINGS, replace(thing, amount=7))
+        await every.insert(THINGS, a_thing("t2", orgcode="OTHER"))
+        change.emit("thing.adjusted", "t1", thing=thing)
+        return [one.orgcode for one in await every.find(THINGS, {"status": "on"}, order=["amount"])]
+
+    assert await units.change(a_call(None, actor="operator"), act) == ["OTHER", "ACME"]
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert (kept.orgcode, kept.amount, kept.updated_by) == ("ACME", 7, "operator")
+    told = {event.subject: event.orgcode for event in await events_of(units.database)}
+    assert told == {"t1": "ACME", "t2": "OTHER"}
+
+
+async def test_absence_comes_before_a_missing_revision_and_that_before_a_stale_one(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+    with pytest.raises(NotFound):
+        await units.change(a_call(), lambda change: change.load(THINGS, "none", None))
+    with pytest.raises(ExpectedRevisionRequired) as required:
+        await units.change(a_call(), lambda change: change.load(THINGS, "t1", None))
+    with pytest.raises(StaleRevision) as stale:
+        await units.change(a_call(), lambda change: change.load(THINGS, "t1", 7))
+    assert required.value.details == stale.value.details == {"current_revision": 1}
+    assert (await units.change(a_call(), lambda change: change.load(THINGS, "t1", 1))).revision == 1
+
+
+async def test_only_what_was_read_last_can_be_updated(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+    old = await thing_of(units, "t1")
+    assert old is not None
+    await units.change(a_call(), lambda change: add(change, "t1"))
+
+    with pytest.raises(AssertionError, match="is at revision 2, not 1"):
+        await units.change(a_call(), lambda change: change.update(THINGS, old))
+
+
+async def test_a_change_is_never_earlier_than_what_it_has_read(mongodb_uri: str, database_name: str) -> None:
+    clock = standing()
+    async with opened(mongodb_uri, database_name, clock=clock) as units:
+        clock.advance(60)
+        await keep(units, a_thing())
+        clock.advance(-30)
+
+        async def look(change: Change) -> tuple[Utc, Utc, Thing]:
+            early = change.now
+            thing = await add(change, "t1")
+            return early, change.now, thing
+
+        early, late, thing = await units.change(a_call(), look)
+
+    assert early == late == thing.updated_utc == later(NOON, 60)
+
+
+async def test_a_record_told_of_by_no_event_is_logged_in_silence(units: MongoUnits) -> None:
+    await keep(units, a_thing("t1", secret="hush"), a_thing("t2"))
+
+    async def act(change: Change) -> None:
+        thing = await change.update(THINGS, replace(await change.load(THINGS, "t1"), amount=3), "because")
+        await change.delete(THINGS, await change.load(THINGS, "t2"))
+        await change.insert(FACTS, Fact(fact_id="f1", about="t1", number=1, recorded_utc=change.now))
+        await change.insert(SEEN, Seen(seen_id="s1", at_utc=change.now))
+        change.emit("thing.counted", "t1", thing=thing, note="n")
+
+    await units.change(a_call(cccode="AAAA-BBBB-CCCC", traceparent="00-1-2-01"), act)
+
+    events = await events_of(units.database)
+    assert [(event.type, event.subject, event.published, event.pending) for event in events] == [
+        ("things.thing.recorded", "t1", False, False),
+        ("things.thing.recorded", "t2", False, False),
+        ("thing.counted", "t1", True, True),
+        ("things.thing.recorded", "t2", False, False),
+    ]
+    counted, removed = events[2:]
+    assert (counted.revision, counted.reason, counted.cccode, counted.traceparent) == (
+        2,
+        "because",
+        "AAAA-BBBB-CCCC",
+        "00-1-2-01",
+    )
+    assert [(one.entity, one.id, one.revision) for one in counted.touched] == [
+        ("thing", "t1", 2),
+        ("thing", "t2", 0),
+        ("fact", "f1", 0),
+    ]
+    assert counted.body.startswith('{"orgcode":"ACME","actor":"ann","revision":2,"cccode":"AAAA-BBBB-CCCC","thing":{')
+    assert counted.body.endswith(',"note":"n"}')
+    assert '"deleted":true' in removed.body
+    assert not any("hush" in event.body for event in events)
+
+
+async def test_events_are_in_the_order_they_were_told_in(units: MongoUnits) -> None:
+    await keep(units, a_thing())
+
+    async def tell(change: Change, n: int) -> None:
+        thing = await add(change, "t1")
+        change.emit("thing.a", "t1", thing=thing, n=n)
+        change.emit("thing.b", "t1", thing=thing, n=n)
+
+    await asyncio.gather(*(units.change(a_call(), lambda change, n=n: tell(change, n)) for n in range(50)))
+
+    told = [(event.type, event.revision) for event in (await events_of(units.database))[1:]]
+    assert told == [(kind, revision) for revision in range(2, 52) for kind in ("thing.a", "thing.b")]
+
+
+async def test_an_event_that_is_not_declared_is_a_defect(units: MongoUnits) -> None:
+    async def tell(change: Change) -> None:
+        change.emit("thing.other", "t1")
+
+    with pytest.raises(Undeclared, match=r"thing_change emits thing\.other"):
+        await units.change(a_call(), tell, emits=["thing.made"])
+
+
+async def test_commits_with_events_are_told_to_whoever_listens(units: MongoUnits) -> None:
+    heard: list[int] = []
+    units.on_commit(lambda: heard.append(1))
+    await keep(units, a_thing())
+    with pytest.raises(NotFound):
+        await units.change(a_call(), lambda change: change.load(THINGS, "none"))
+    assert heard == [1]
+
+
+async def test_entities_of_one_collection_are_told_apart_by_kind(units: MongoUnits) -> None:
+    async def make(change: Change) -> None:
+        await change.insert(LEFTS, Left(left_id="a", group="g"))
+        await change.insert(RIGHTS, Right(right_id="b", group="g"))
+        assert await change.get(RIGHTS, "a") is None
+
+    async def look(change: Change) -> tuple[object, ...]:
+        left = await change.get(LEFTS, "a")
+        rights = await change.find(RIGHTS, {"group": "g"})
+        return await change.get(LEFTS, "b"), left and left.left_id, [right.right_id for right in rights]
+
+    await units.change(a_call(), make)
+    assert await units.change(a_call(), look) == (None, "a", ["b"])
+
+
+async def test_a_large_number_in_a_map_comes_back_as_it_was(units: MongoUnits) -> None:
+    await keep(units, a_thing(extra={"big": 2**40, "list": [{"n": 2**41}]}))
+
+    async def tell(change: Change) -> Thing:
+        thing = await add(change, "t1")
+        change.emit("thing.told", "t1", thing=thing)
+        return thing
+
+    assert (await units.change(a_call(), tell)).extra == {"big": 2**40, "list": [{"n": 2**41}]}
+
+
+async def test_many_writes_are_spread_over_several_transactions(units: MongoUnits) -> None:
+    async def many(change: Change, n: int) -> None:
+        for place in range(150):
+            await change.insert(
+                FACTS, Fact(fact_id=f"{n}-{place}", about=f"a{n}", number=place, recorded_utc=change.now)
+            )
+
+    await asyncio.gather(*(units.change(a_call(), lambda change, n=n: many(change, n)) for n in range(16)))
+
+    assert units.stats.batches >= 2
+    assert await units.database.collection("facts").count({}) == 2400
+
+
+async def test_a_stopped_engine_has_finished_what_waited_and_takes_nothing_more(
+    mongodb_uri: str, database_name: str
+) -> None:
+    async with opened(mongodb_uri, database_name) as units:
+        await keep(units, a_thing())
+        waiting = [asyncio.ensure_future(units.change(a_call(), lambda change: add(change, "t1"))) for _ in range(20)]
+        await asyncio.sleep(0)
+        await units.stop()
+        assert [thing.amount for thing in await asyncio.gather(*waiting)] == list(range(1, 21))
+        with pytest.raises(Unavailable):
+            await thing_of(units, "t1")
+        with pytest.raises(Unavailable):
+            await keep(units, a_thing("t2"))
