@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from tests.ics.given import NOON
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of a module share an event loop, and so a service."""
+    """Let the tests of a module share an event loop, and so a service. Items of other folders come here, too."""
     for item in items:
-        if is_async_test(item):
+        if is_async_test(item) and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 

@@ -5,7 +5,7 @@ from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Code, Count, Guid, Id, Name, Qty, Reason, Token
 from services.ics.bin.domain import Bin, check_open, set_status
-from services.ics.bin.store import BINS, list_bins
+from services.ics.bin.store import BINS, check_code_free, list_bins
 from services.ics.ledger.store import units_in_bin
 from services.ics.words import OPERATOR, READ, Openness, load_here
 from services.ics.zone.store import ZONES
@@ -39,6 +39,8 @@ class BinCreateRequest(Request, frozen=True, kw_only=True):
 async def ics_bin_create(change: Change, body: BinCreateRequest) -> BinEnvelope:
     """Open a bin in a zone of the facility."""
     zone = await load_here(change, ZONES, body.zone_id)
+    await check_code_free(change, zone.zone_id, body.code)
+    check_open(zone)
     place = Bin(
         bin_id=change.new_id(),
         zone_id=zone.zone_id,
@@ -48,8 +50,6 @@ async def ics_bin_create(change: Change, body: BinCreateRequest) -> BinEnvelope:
         capacity=body.capacity,
     )
     place = await change.insert(BINS, place)
-    # After the insert: a taken code is told before the state of the zone.
-    check_open(zone)
     change.emit("ics.bin.created", place.bin_id, bin=place)
     return BinEnvelope(bin=place)
 

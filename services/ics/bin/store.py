@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chassis.entity import Entity, edge, index, unique
-from chassis.errors import invalid_field
+from chassis.errors import Conflict, invalid_field
 from chassis.page import Page, Paged
 from chassis.unit import View, want
 from services.ics.bin.domain import NOWHERE, Bin, Place
@@ -55,6 +55,13 @@ async def places_of(view: View, logical_guid: str, named: list[tuple[str | None,
     found = await view.get_many(BINS, sorted(bins))
     await view.get_many(ZONES, sorted(zones | {place.zone_id for place in found.values()}))
     return [await place_of(view, logical_guid, zone_id, bin_id, path) for zone_id, bin_id, path in named]
+
+
+async def check_code_free(view: View, zone_id: str, code: str) -> None:
+    """Refuse a code that another bin of the zone has: what the index would do, but before the zone's state is told.
+    Index: code."""
+    if await view.lookup(BINS, "code", zone_id, code) is not None:
+        raise Conflict(BINS.index_named("code").refusal)
 
 
 _LEADS = (("zone_id", "code"), ("zone_id",), ("code",), ("logical_guid", "status"), ("logical_guid",), ("status",), ())

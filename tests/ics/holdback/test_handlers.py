@@ -23,7 +23,7 @@ async def test_what_names_no_one_holdback_is_refused(ics: ServiceClient) -> None
         {"logical_guid": FACILITY},
         {"holdback_id": an_id(), "variant_id": VARIANT},
     ):
-        answer = await ics.plain.post("/holdback/get", **body)
+        answer = await ics.plain.post("/holdback/get", headers={}, **body)
         assert (answer.status, answer.error_code) == (400, "ics.validation_failed")
 
 
