@@ -201,6 +201,12 @@ class Run:
         known.table = table
         known.reason = reason or known.reason
 
+    def forget(self) -> None:
+        """Drop every write and every event of this run; what it has read stays read."""
+        self.written.clear()
+        self.keys.clear()
+        self.events.clear()
+
     def claim_keys(self, table: Table[Any], record_id: str, before: Any, record: Any) -> None:
         """Take the record's unique keys and give up those it had; Conflict when one is taken."""
         if not table.uniques:

@@ -47,6 +47,14 @@ class WorkingView:
         return view
 
     async def prefetch(self, *wants: Want) -> None:
+        if not self._has_all(wants):
+            raise Missing
+
+    def expect(self, *wants: Want) -> None:
+        # What is missing is noted, and loaded with whatever this run misses first.
+        self._has_all(wants)
+
+    def _has_all(self, wants: Iterable[Want]) -> bool:
         complete = True
         for each in wants:
             table = self._run.tables.of(each.entity)
@@ -57,8 +65,7 @@ class WorkingView:
             unique = _unique(table, each.by)
             for values in each.keys:
                 complete = self._run.has_key(table, unique, self._key(unique, values)) and complete
-        if not complete:
-            raise Missing
+        return complete
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
         run = self._run
@@ -173,6 +180,9 @@ class WorkingChange(WorkingView):
 
     def new_id(self) -> str:
         return self._ids.new_at(to_millis(self._run.now))
+
+    def discard(self) -> None:
+        self._run.forget()
 
     async def insert(self, entity: Entity[R], record: R) -> R:
         run = self._run
