@@ -106,15 +106,15 @@ async def test_a_caller_who_reads_slowly_slows_the_service_down(proxy: str) -> N
             written += 1
         return response
 
-    async with a_house(PROXY=proxy, upstreams={"ics": Upstream(answer)}) as house:
-        async with connected(house.port) as (reader, writer):
-            writer.write(request("GET", "/ics/x", SIGNED_IN))
-            await reader.readuntil(b"\r\n\r\n")
-            await until(lambda: written > 0)
-            await _settled(lambda: written)
-            held_back = written
-            async with asyncio.timeout(30):
-                await reader.readexactly(64 * MEGABYTE)
+    house_of = a_house(PROXY=proxy, upstreams={"ics": Upstream(answer)})
+    async with house_of as house, connected(house.port) as (reader, writer):
+        writer.write(request("GET", "/ics/x", SIGNED_IN))
+        await reader.readuntil(b"\r\n\r\n")
+        await until(lambda: written > 0)
+        await _settled(lambda: written)
+        held_back = written
+        async with asyncio.timeout(30):
+            await reader.readexactly(64 * MEGABYTE)
 
     assert held_back < 48
     assert written == 64
