@@ -25,13 +25,14 @@ from msgspec.structs import replace
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc, later
 from chassis.entity import Document, Entity, Value
-from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunning, invalid_field
+from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunning, Unavailable, invalid_field
 from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.mongo.leases import Leases
 from chassis.unit import Change, Units, View
 
 LEASE_SECONDS = 30.0
+RENEW_SECONDS = LEASE_SECONDS / 3
 TICK_SECONDS_MAX = 1.0
 TICK_SECONDS_MIN = 0.05
 STATE_BYTES_MAX = 16 * 1024
@@ -235,6 +236,7 @@ class JobRunner:
         state = JobState(name=job.name, started_utc=self._clock.now(), replica=self._replica)
         await self._keep(replace(state, running_until_utc=later(state.started_utc, LEASE_SECONDS)))
         self._runs[job.name] += 1
+        task = asyncio.current_task()
         work = asyncio.ensure_future(job.handler(self._units, call, params))
         renewing = asyncio.create_task(self._renew(state, lease, work))
         error: str | None = "cut off"
@@ -243,6 +245,11 @@ class JobRunner:
             answer = await work
             error = None
             return answer
+        except asyncio.CancelledError as cause:
+            if task is not None and task.cancelling():
+                raise
+            error = "cut off: the lease was lost"
+            raise Unavailable(f"{job.name} was cut off: its lease was lost") from cause
         except Refusal as refusal:
             error = f"{refusal.tag}: {refusal.message}"
             raise
@@ -263,7 +270,7 @@ class JobRunner:
         """Keep the lease while the work goes on; end the work where the lease is lost."""
         held_until = monotonic() + LEASE_SECONDS
         while monotonic() < held_until:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(RENEW_SECONDS)
             began = monotonic()
             try:
                 if lease not in await self._leases.take([lease], LEASE_SECONDS):

@@ -1,5 +1,8 @@
 """Dead letters: looked at without being touched, and sent back to the queue they died in. Also how full queues are."""
 
+import asyncio
+from time import monotonic
+
 from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
@@ -12,6 +15,7 @@ from chassis.entity import Value
 
 LETTERS_DEFAULT = 100
 LETTERS_MAX = 1000
+PUT_BACK_SECONDS = 1.0
 
 
 class DeadLetter(Value, frozen=True, kw_only=True):
@@ -39,7 +43,7 @@ class Depth(Value, frozen=True, kw_only=True):
 
 
 async def look(bus: Bus, queues: QueueSet, limit: int) -> list[DeadLetter]:
-    """The oldest dead letters of a consumer. They fall back into their place when the channel closes."""
+    """The oldest dead letters of a consumer, which are put back into their place."""
     letters: list[DeadLetter] = []
     async with bus.hearing.channel(seconds=ANSWER_SECONDS) as channel:
         await declare_queue(channel, queues.dead)
@@ -48,6 +52,7 @@ async def look(bus: Bus, queues: QueueSet, limit: int) -> list[DeadLetter]:
             if message is None:
                 break
             letters.append(_letter(queues, message))
+        await _put_back(channel, queues.dead, len(letters))
     return letters
 
 
@@ -88,6 +93,16 @@ async def purge(bus: Bus, queues: QueueSet) -> int:
     return purged
 
 
+async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> None:
+    """Put back all that was taken on this channel, and wait a little until the queue counts it again."""
+    if not messages:
+        return
+    await channel.basic_nack(0, multiple=True, requeue=True)
+    until = monotonic() + PUT_BACK_SECONDS
+    while await _count(channel, queue) < messages and monotonic() < until:
+        await asyncio.sleep(PUT_BACK_SECONDS / 50)
+
+
 async def _count(channel: AbstractChannel, queue: Queue) -> int:
     """Messages ready in a queue, which is made where it is not there yet."""
     answer = await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
@@ -102,7 +117,7 @@ async def _get(channel: AbstractChannel, queue: Queue) -> Heard | None:
 def _letter(queues: QueueSet, message: Heard) -> DeadLetter:
     event = _event(message)
     return DeadLetter(
-        queue=queues.work.name,
+        queue=queues.name,
         event_id=message.message_id,
         type=event.type if event else message.routing_key,
         subject=event.subject if event else "",

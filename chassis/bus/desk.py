@@ -30,7 +30,7 @@ class BusDesk:
         self.bus = bus
         self._clock = clock
         self._subscriptions = {
-            subscription.queues.work.name: subscription
+            subscription.queues.name: subscription
             for subscription in (Subscription(consumer, bus, units, clock, gate) for consumer in consumers)
         }
         if len(self._subscriptions) < len(consumers):

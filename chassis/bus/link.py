@@ -114,10 +114,12 @@ class Link:
         pause = RETRY_SECONDS_MIN
         down = False
         while True:
+            connection = aio_pika.Connection(self._url)
             try:
                 with translated():
-                    connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS)
+                    await connection.connect(timeout=CONNECT_SECONDS)
             except BusDown as cause:
+                await _close(connection)
                 if not down:
                     log.warning("bus_down", link=self._name, reason=cause.message)
                 down = True
@@ -130,12 +132,11 @@ class Link:
                 await self._hold(connection)
             finally:
                 self._connection = None
-                with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
-                    await asyncio.wait_for(connection.close(), ANSWER_SECONDS)
+                await _close(connection)
             log.warning("bus_down", link=self._name, reason="the connection was lost")
             down = True
 
-    async def _hold(self, connection: aio_pika.abc.AbstractConnection) -> None:
+    async def _hold(self, connection: aio_pika.Connection) -> None:
         """Offer the connection until it ends."""
         transport = connection.transport
         assert transport is not None, "a connection that has just been made has a transport"
@@ -178,6 +179,12 @@ class Bus:
         """Close both links; stop what uses them first."""
         await self.publishing.stop()
         await self.hearing.stop()
+
+
+async def _close(connection: aio_pika.Connection) -> None:
+    """Close a connection, whatever state it is in."""
+    with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
+        await asyncio.wait_for(connection.close(), ANSWER_SECONDS)
 
 
 def _with_defaults(url: str, name: str) -> URL:

@@ -13,6 +13,9 @@ from chassis.entity import Value
 TRIES = "x-tries"
 REASON = "x-reason"
 FAILED_UTC = "x-failed-utc"
+KEY = "x-key"
+"""The key it was first published with: a copy travels under its queue's name."""
+
 REASON_CHARS_MAX = 500
 
 
@@ -37,7 +40,7 @@ def heard(message: DeliveredMessage) -> Heard:
     tries, failed = headers.get(TRIES), headers.get(FAILED_UTC)
     return Heard(
         message_id=properties.message_id or "",
-        routing_key=message.routing_key or "",
+        routing_key=str(headers.get(KEY) or message.routing_key or ""),
         headers={name: value for name, value in headers.items() if not name.startswith("x-")},
         body=message.body,
         tag=message.delivery_tag or 0,
@@ -57,7 +60,7 @@ async def pass_on(channel: AbstractChannel, message: Heard, queue: str, marks: M
         delivery_mode=2,
         message_id=properties.message_id,
         timestamp=properties.timestamp,
-        headers={**message.headers, **marks},
+        headers={**message.headers, KEY: message.routing_key, **marks},
     )
     answer = await channel.basic_publish(message.body, routing_key=queue, properties=copy, mandatory=True)
     if not isinstance(answer, Basic.Ack):

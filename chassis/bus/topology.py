@@ -34,8 +34,9 @@ class Queue(Value, frozen=True, kw_only=True):
 
 
 class QueueSet(Value, frozen=True, kw_only=True):
-    """The queues of one consumer. `waits` are in the order of the delays, shortest first."""
+    """The queues of one consumer, `name` as people know it. `waits` are in the order of the delays, shortest first."""
 
+    name: str
     work: Queue
     dead: Queue
     waits: tuple[Queue, ...]
@@ -64,6 +65,7 @@ class Topology(Value, frozen=True, kw_only=True):
         work = f"{self.prefix}{service}.{name}"
         dead = f"{work}.dead"
         return QueueSet(
+            name=f"{service}.{name}",
             work=_queue(work, falls_to=dead, **({"x-single-active-consumer": True} if ordered else {})),
             # It falls back to itself: what a person has looked at too often goes to its end, and is never lost.
             dead=_queue(dead, falls_to=dead, **{"x-delivery-limit": KEPT_DELIVERY_LIMIT}),

@@ -49,12 +49,11 @@ class Noted(Value, frozen=True, kw_only=True):
 NOTES: Entity[Note] = Entity("note", Note, collection="notes", id="note_id")
 
 
-def a_call(orgcode: str | None = "ACME") -> Call:
-    """A call of somebody in an org."""
+def a_call(orgcode: str | None = "ACME", caller: Caller | None = None) -> Call:
+    """A call of somebody, in an org unless the caller says otherwise."""
     now = SystemClock().now()
-    return Call(
-        caller=Caller(kind="user", actor="ann", orgcode=orgcode), name="test", request_id=new_id(now), started_utc=now
-    )
+    somebody = caller or Caller(kind="user", actor="ann", orgcode=orgcode)
+    return Call(caller=somebody, name="test", request_id=new_id(now), started_utc=now)
 
 
 class World:

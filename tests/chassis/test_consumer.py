@@ -1,0 +1,400 @@
+"""Consumers: each event has its effect once, in order per subject; failures are tried again, poison has a limit."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.bus.breaker import Breaker
+from chassis.bus.consumer import Consumer, Consumers, Event, Later, Never
+from chassis.bus.desk import BusDesk
+from chassis.bus.handling import delay_for
+from chassis.bus.lanes import Lanes
+from chassis.bus.order import lane_of
+from chassis.bus.subscription import Subscription
+from chassis.clock import later
+from chassis.errors import NotFound
+from chassis.gate import Window
+from chassis.unit import Change, Units
+from deploy.local.engines.engine import Engine
+from tests.chassis.bus_given import NOTES, QUEUE_SAFE_SECONDS, Note, Noted, World, a_world, eventually, forget
+
+Handle = Callable[[Change, Event], Awaitable[None]]
+
+
+@pytest.fixture
+async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
+    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
+        yield world
+
+
+def a_consumer(handle: Handle, **options: Any) -> Consumer:
+    """A consumer of notes that are written, named sync, whose delays are short."""
+    consumers = Consumers("test")
+
+    @consumers.on("test.note.*", **{"name": "sync", "delays": (0.05, 0.1), **options})
+    async def sync(change: Change, event: Event) -> None:
+        await handle(change, event)
+
+    return consumers.declared[0]
+
+
+@asynccontextmanager
+async def hearing(world: World, *consumers: Consumer) -> AsyncIterator[BusDesk]:
+    """A relay and these consumers at work; their queues are gone afterwards."""
+    desk, relay = world.desk(consumers), world.relay()
+    await desk.queues()  # Makes the queues.
+    await desk.start()
+    await relay.start()
+    await eventually(lambda: all_attached(desk))
+    try:
+        yield desk
+    finally:
+        await relay.stop()
+        await desk.stop()
+        for subscription in desk._subscriptions.values():
+            await forget(world.bus, *(queue.name for queue in subscription.queues.all))
+
+
+async def all_attached(desk: BusDesk) -> bool:
+    """Whether every queue has its consumer."""
+    return all(queue.depth.consumers == 1 for queue in await desk.queues())
+
+
+async def copy(change: Change, event: Event) -> None:
+    """Write a note of the note."""
+    heard = event.body(Noted).note
+    await change.insert(NOTES, Note(note_id=f"copy of {heard.note_id} {heard.revision}", text=heard.text))
+
+
+async def test_a_handlers_writes_are_committed_in_the_org_of_the_event(world: World) -> None:
+    async with hearing(world, a_consumer(copy)):
+        await world.write("a", ["hello"], orgcode="ACME")
+        await eventually(world.handled)
+
+    copies = [note for note in await world.notes() if note["_id"] == "copy of a 1"]
+    assert [(note["text"], note["orgcode"], note["updated_by"]) for note in copies] == [("hello", "ACME", "system")]
+
+
+async def test_an_event_that_comes_twice_has_its_effect_once(world: World) -> None:
+    async with hearing(world, a_consumer(copy)) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].handled == 1)
+        await world.database.collection("events").update_many({"published": True}, {"$set": {"pending": True}})
+        await world.write("b", ["wake the relay"])
+        await eventually(lambda: desk.stats[0].handled == 2)
+        await eventually(lambda: desk.stats[0].repeated >= 1)
+
+    assert await world.handled() == 2
+    assert len(await world.notes()) == 4
+
+
+async def test_later_is_tried_again_and_leaves_nothing_of_the_first_try(world: World) -> None:
+    tries = []
+
+    async def not_at_first(change: Change, event: Event) -> None:
+        tries.append(event.tries)
+        await copy(change, event)
+        if event.tries < 2:
+            raise Later("not yet")
+
+    async with hearing(world, a_consumer(not_at_first)) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].handled == 1)
+        assert desk.stats[0].later == 2
+
+    assert sorted(set(tries)) == [0, 1, 2]
+    assert len(await world.notes()) == 2
+
+
+async def test_never_makes_a_dead_letter_at_once(world: World) -> None:
+    async def refuse(change: Change, event: Event) -> None:
+        raise Never(f"no such note: {event.subject}")
+
+    async with hearing(world, a_consumer(refuse)) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].never == 1)
+        (letter,) = await desk.dead_letters()
+
+    assert (letter.reason, letter.tries, letter.type, letter.subject) == (
+        "no such note: a",
+        1,
+        "test.note.written",
+        "a",
+    )
+
+
+@pytest.mark.parametrize("failure", [Later("not yet"), RuntimeError("a defect"), NotFound("no such thing")])
+async def test_what_fails_too_often_becomes_a_dead_letter(world: World, failure: Exception) -> None:
+    async def fail(change: Change, event: Event) -> None:
+        raise failure
+
+    async with hearing(world, a_consumer(fail, tries_max=3)) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].never == 1)
+        (letter,) = await desk.dead_letters("test.sync")
+
+    assert desk.stats[0].later == 2
+    assert letter.tries == 3
+    assert str(failure) in letter.reason
+    assert await world.handled() == 0
+
+
+async def test_a_message_that_is_no_event_becomes_a_dead_letter(world: World) -> None:
+    async with hearing(world, a_consumer(copy)) as desk:
+        async with world.bus.publishing.channel(confirms=True, seconds=10.0) as channel:
+            await channel.basic_publish(b"no json", exchange=world.bus.topology.exchange, routing_key="test.note.odd")
+        await eventually(lambda: desk.stats[0].never == 1)
+        (letter,) = await desk.dead_letters()
+
+    assert letter.body == "no json"
+    assert letter.type == "test.note.odd"
+
+
+async def test_a_body_without_the_fields_asked_for_is_a_dead_letter(world: World) -> None:
+    async def ask(change: Change, event: Event) -> None:
+        event.body(Asked)
+
+    async with hearing(world, a_consumer(ask)) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].never == 1)
+
+
+class Asked(Note, frozen=True, kw_only=True):
+    """Fields the event has not got."""
+
+
+async def test_events_of_a_subject_are_handled_in_order_and_others_beside_them(world: World) -> None:
+    order: dict[str, list[int]] = defaultdict(list)
+    at_once = []
+    working: set[str] = set()
+    consumers = Consumers("test")
+
+    @consumers.on("test.note.written", name="slow", concurrency=8)
+    async def slow(units: Units, event: Event) -> None:
+        assert event.subject not in working
+        working.add(event.subject)
+        at_once.append(len(working))
+        await asyncio.sleep(0)
+        order[event.subject].append(event.revision)
+        working.remove(event.subject)
+
+    async with hearing(world, *consumers.declared) as desk:
+        await asyncio.gather(*(world.write(f"note-{n}", [str(turn) for turn in range(10)]) for n in range(12)))
+        await eventually(lambda: desk.stats[0].handled == 120)
+
+    assert order == {f"note-{n}": list(range(1, 11)) for n in range(12)}
+    assert max(at_once) > 1
+
+
+async def test_a_handler_with_units_makes_changes_of_its_own_and_is_not_run_again(world: World) -> None:
+    consumers = Consumers("test")
+    calls = []
+
+    @consumers.on("test.note.written", name="caller")
+    async def call_out(units: Units, event: Event) -> None:
+        calls.append(event.event_id)
+
+        async def write(change: Change) -> None:
+            await copy(change, event)
+
+        await units.change(event.call, write)
+
+    async with hearing(world, *consumers.declared) as desk:
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].handled == 1)
+        await world.database.collection("events").update_many({"published": True}, {"$set": {"pending": True}})
+        await world.write("b", ["wake the relay"])
+        await eventually(lambda: desk.stats[0].handled == 2)
+
+    assert len(calls) == 2
+    assert {note["_id"] for note in await world.notes()} >= {"copy of a 1", "copy of b 1"}
+
+
+async def test_a_consumer_that_mostly_fails_stops_and_goes_on_once_a_probe_succeeds(world: World) -> None:
+    broken = True
+
+    async def work(change: Change, event: Event) -> None:
+        if broken:
+            raise Later("the other side is down")
+
+    subscription = Subscription(
+        a_consumer(work, tries_max=10_000, delays=(0.05,)),
+        world.bus,
+        world.units,
+        world.clock,
+        world.gate,
+        breaker=Breaker(10, 5),
+        probe_seconds=0.2,
+    )
+    relay = world.relay()
+    await subscription.start()
+    await relay.start()
+    await eventually(lambda: subscription._lanes is not None)
+    try:
+        await asyncio.gather(*(world.write(f"note-{n}", ["1"]) for n in range(10)))
+        await eventually(lambda: subscription.stats.state == "stopped")
+        failures = subscription.stats.later
+        await eventually(lambda: subscription.stats.later > failures)
+        assert a_state(subscription) == "stopped"
+        broken = False
+        await eventually(lambda: subscription.stats.handled == 10)
+        assert a_state(subscription) == "running"
+    finally:
+        await relay.stop()
+        await subscription.stop()
+        await forget(world.bus, *(queue.name for queue in subscription.queues.all))
+
+
+def a_state(subscription: Subscription) -> str:
+    """The state of a consumer now."""
+    return subscription.stats.state
+
+
+async def test_during_a_maintenance_window_messages_stay_in_the_queue(world: World) -> None:
+    async with hearing(world, a_consumer(copy)) as desk:
+        world.gate.close(Window(maintenance_id="m", expected_end_utc=later(world.clock.now(), 600)))
+        await world.write("a", ["hello"])
+        await eventually(lambda: desk.stats[0].state == "paused")
+        await eventually(lambda: ready(desk, 1))
+        assert desk.stats[0].handled == 0
+        world.gate.reopen()
+        await eventually(lambda: desk.stats[0].handled == 1)
+        assert desk.stats[0].state == "running"
+
+
+async def ready(desk: BusDesk, messages: int) -> bool:
+    """Whether so many messages are ready in the only queue."""
+    return (await desk.queues())[0].depth.ready == messages
+
+
+async def test_events_of_an_org_that_is_being_emptied_are_let_go(world: World) -> None:
+    async with hearing(world, a_consumer(copy)) as desk:
+        world.gate.close_orgs(frozenset({"GONE"}))
+        await world.write("a", ["hello"], orgcode="GONE")
+        await world.write("b", ["hello"], orgcode="ACME")
+        await eventually(lambda: desk.stats[0].skipped == 1 and desk.stats[0].handled == 1)
+
+    assert await world.handled() == 1
+
+
+async def test_stopping_lets_the_handler_at_work_finish_and_leaves_the_rest(world: World) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    consumers = Consumers("test")
+
+    @consumers.on("test.note.written", name="slow", concurrency=1)
+    async def slow(units: Units, event: Event) -> None:
+        began.set()
+        await go_on.wait()
+
+    async with hearing(world, *consumers.declared) as desk:
+        await world.write("a", ["1", "2", "3"])
+        await began.wait()
+        stopping = asyncio.create_task(desk.stop(10.0))
+        await eventually(next(iter(desk._subscriptions.values()))._over.is_set)
+        go_on.set()
+        await stopping
+        assert desk.stats[0].handled == 1
+        await desk.start()
+        await eventually(lambda: desk.stats[0].handled == 3)
+
+    assert await world.handled() == 3
+
+
+@pytest.mark.outage
+async def test_a_killed_broker_makes_no_event_unheard_and_none_effective_twice(
+    mongodb_uri: str, database_name: str, private_rabbitmq: Engine, bus_prefix: str
+) -> None:
+    order: dict[str, list[int]] = defaultdict(list)
+
+    async def note(change: Change, event: Event) -> None:
+        await copy(change, event)
+        heard = event.body(Noted).note
+        if heard.revision not in order[event.subject]:
+            order[event.subject].append(heard.revision)
+
+    async with a_world(mongodb_uri, database_name, private_rabbitmq.uri, bus_prefix) as world:
+        async with hearing(world, a_consumer(note)) as desk:
+            made = time.monotonic()
+            load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(40)])) for n in range(20)]
+            await eventually(lambda: desk.stats[0].handled > 100 and time.monotonic() - made > QUEUE_SAFE_SECONDS)
+            await asyncio.to_thread(private_rabbitmq.kill)
+            await asyncio.gather(*load)
+            await asyncio.to_thread(private_rabbitmq.restart)
+            await eventually(lambda: all_handled(world, 800), seconds=60.0)
+        assert len(await world.notes()) == 20 + 800
+
+    assert order == {f"note-{n}": list(range(1, 41)) for n in range(20)}
+
+
+async def all_handled(world: World, events: int) -> bool:
+    """Whether so many events have been handled."""
+    return await world.handled() == events
+
+
+def test_a_handler_that_asks_for_something_else_stops_the_import() -> None:
+    consumers = Consumers("test")
+    with pytest.raises(TypeError, match="must take"):
+
+        @consumers.on("a.b", name="odd")  # type: ignore[arg-type]
+        async def odd(event: Event) -> None:
+            """Ask for too little."""
+
+
+def test_delays_grow_and_the_last_one_repeats() -> None:
+    assert [delay_for((1, 5, 30), tries, None) for tries in range(5)] == [1, 5, 30, 30, 30]
+
+
+def test_a_wish_for_a_delay_is_met_by_the_next_longer_one() -> None:
+    assert [delay_for((1, 5, 30), 0, after) for after in (0.5, 2, 5, 1000)] == [1, 5, 5, 30]
+
+
+@given(st.lists(st.booleans(), max_size=120))
+def test_the_breaker_trips_where_most_of_the_last_outcomes_are_failures(outcomes: list[bool]) -> None:
+    breaker = Breaker(50, 20)
+    for done in outcomes:
+        breaker.note(done)
+
+    last = outcomes[-50:]
+    assert breaker.tripped == (len(last) >= 20 and last.count(False) * 2 > len(last))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=40))
+async def test_within_a_lane_everything_is_in_order(items: list[tuple[int, int]]) -> None:
+    done: dict[int, list[int]] = defaultdict(list)
+
+    async def work(item: tuple[int, int, int]) -> None:
+        subject, pauses, number = item
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        done[subject].append(number)
+
+    lanes = Lanes(work)
+    for number, (subject, pauses) in enumerate(items):
+        lanes.put(lane_of(str(subject), 3), (subject, pauses, number))
+    await eventually(lambda: not lanes.busy)
+
+    assert sum(map(len, done.values())) == len(items)
+    assert all(numbers == sorted(numbers) for numbers in done.values())
+
+
+async def test_a_finished_lane_begins_nothing_more() -> None:
+    begun = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        await asyncio.sleep(0)
+
+    lanes = Lanes(work)
+    for item in range(3):
+        lanes.put(0, item)
+    await asyncio.sleep(0)
+    await lanes.finish(5.0)
+
+    assert begun == [0]
