@@ -30,12 +30,13 @@ class Row(NamedTuple):
     service: str
     method: str
     path: str
-    call: str | None
+    action: str
     said: Mapping[str, Any]
 
     @property
-    def label(self) -> str:
-        return f"{self.service} {self.method} {self.path}"
+    def tenant(self) -> bool:
+        """Whether the call is made in an org."""
+        return bool(self.said.get("tenant", bool(self.said.get("roles"))))
 
     @property
     def request(self) -> dict[str, Field]:
@@ -46,11 +47,15 @@ class Row(NamedTuple):
         return fields_of(self.said.get("response"))
 
 
+Key = tuple[str, str, str]
+"""Method, path, and the action where many calls share one path."""
+
+
 class Contract(NamedTuple):
     """One contract file."""
 
     service: str
-    rows: dict[tuple[str, str], Row]
+    rows: dict[Key, Row]
     objects: dict[str, dict[str, Field]]
     events: dict[str, Mapping[str, Any]]
 
@@ -66,22 +71,20 @@ def fields_of(said: object) -> dict[str, Field]:
 def contract(service: str) -> Contract:
     """The contract of a service."""
     raw = yaml.safe_load((FILES / f"{service}.yaml").read_text(encoding="utf-8"))
-    spelled = {(row["method"], row["path"]): row for row in raw["endpoints"]}
-    rows = {}
-    for key, row in spelled.items():
-        twin = _twin(row.get("same_as"), spelled)
-        said = {**twin, **row}
-        rows[key] = Row(service, key[0], key[1], said.get("call"), said)
+    spelled = {(row["method"], row["path"], ""): row for row in raw["endpoints"]}
+    spelled |= {("POST", f"/{service}", row["action"]): row for row in raw.get("actions", ())}
+    rows = {key: Row(service, *key, {**_twin(row.get("same_as"), spelled), **row}) for key, row in spelled.items()}
     objects = {name: fields_of(fields) for name, fields in raw.get("objects", {}).items()}
     events = raw.get("events")
     return Contract(service, rows, objects, events if isinstance(events, dict) else {})
 
 
-def _twin(label: str | None, rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _twin(label: str | None, rows: Mapping[Key, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What the row says that another refers to as `GET /ping`."""
     if label is None:
         return {}
     method, _, path = label.partition(" ")
-    return rows[method, path]
+    return rows[method, path, ""]
 
 
 def words_of(kind: str) -> tuple[str, ...] | None:
