@@ -14,7 +14,7 @@ from retailstack.chassis.v1.status_pb2_grpc import StatusStub
 ASK_SECONDS = 1.0
 
 
-class PeerHealth(Value, frozen=True, kw_only=True):
+class ServiceHealth(Value, frozen=True, kw_only=True):
     """One service: whether its gRPC health says it serves, how long that took, what it is, or what went wrong."""
 
     service: str
@@ -24,24 +24,26 @@ class PeerHealth(Value, frozen=True, kw_only=True):
     error: str | None = None
 
 
-async def ask_all(channels: Channels, peers: tuple[str, ...] = PEERS, seconds: float = ASK_SECONDS) -> list[PeerHealth]:
+async def ask_all(
+    channels: Channels, peers: tuple[str, ...] = PEERS, seconds: float = ASK_SECONDS
+) -> list[ServiceHealth]:
     """The health of each peer, in the order they are named, within so many seconds."""
     return list(await asyncio.gather(*(ask(channels, peer, seconds) for peer in peers)))
 
 
-async def ask(channels: Channels, peer: str, seconds: float = ASK_SECONDS) -> PeerHealth:
+async def ask(channels: Channels, peer: str, seconds: float = ASK_SECONDS) -> ServiceHealth:
     """The health of one peer; a problem is part of the answer."""
     started = monotonic()
     try:
         async with asyncio.timeout(seconds):
             serving, build_id = await asyncio.gather(_serves(channels, peer, seconds), _build(channels, peer, seconds))
     except Refusal as refused:
-        return PeerHealth(service=peer, ok=False, error=refused.message)
+        return ServiceHealth(service=peer, ok=False, error=refused.message)
     except TimeoutError:
-        return PeerHealth(service=peer, ok=False, error=f"{peer} did not answer in time")
+        return ServiceHealth(service=peer, ok=False, error=f"{peer} did not answer in time")
     latency_ms = round((monotonic() - started) * 1000, 3)
     error = None if serving else f"{peer} is not serving"
-    return PeerHealth(service=peer, ok=serving, build_id=build_id, latency_ms=latency_ms, error=error)
+    return ServiceHealth(service=peer, ok=serving, build_id=build_id, latency_ms=latency_ms, error=error)
 
 
 async def _serves(channels: Channels, peer: str, seconds: float) -> bool:

@@ -6,7 +6,7 @@ from chassis.rpc.context import current_call
 from chassis.rpc.server import RpcContext
 from chassis.unit import Units
 from retailstack.ops.v1 import maintenance_pb2, maintenance_pb2_grpc
-from services.ops.maintenance.domain import Maintenance
+from services.ops.maintenance.domain import Window
 from services.ops.maintenance.store import state_of
 
 
@@ -27,7 +27,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         )
 
 
-def window_to_proto(window: Maintenance) -> maintenance_pb2.MaintenanceWindow:
+def window_to_proto(window: Window) -> maintenance_pb2.MaintenanceWindow:
     """A window as a message."""
     return maintenance_pb2.MaintenanceWindow(
         maintenance_id=window.maintenance_id,

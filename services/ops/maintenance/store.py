@@ -3,11 +3,11 @@
 from chassis.clock import later
 from chassis.entity import Entity, index
 from chassis.unit import View, between
-from services.ops.maintenance.domain import ANNOUNCED_SECONDS, Maintenance, MaintenanceState
+from services.ops.maintenance.domain import ANNOUNCED_SECONDS, MaintenanceState, Window
 
 MAINTENANCE = Entity(
     "maintenance",
-    Maintenance,
+    Window,
     collection="maintenance",
     id="maintenance_id",
     keys=("STACK", "MAINTENANCE#{maintenance_id}"),

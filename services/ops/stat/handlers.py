@@ -8,13 +8,15 @@ from chassis.caller import Call
 from chassis.clock import Clock, Utc, from_seconds, seconds_between
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.rpc.client import PEERS, Channels
-from chassis.rpc.peers import PeerHealth, ask_all
+from chassis.rpc.peers import ServiceHealth, ask_all
 from chassis.unit import Units, View
 from services.ops.maintenance.domain import Maintenance, MaintenanceState
+from services.ops.maintenance.domain import shown as window_shown
 from services.ops.maintenance.store import state_of
 from services.ops.secret.keeper import keeper_of
 from services.ops.settings import OpsSettings
-from services.ops.vacuum.domain import Vacuum
+from services.ops.vacuum.domain import Vacuum, VacuumRun
+from services.ops.vacuum.domain import shown as vacuum_shown
 from services.ops.vacuum.store import newest
 
 endpoints = Endpoints("ops")
@@ -49,12 +51,12 @@ class StatSuccess(Answer):
     maintenance: Maintenance | None
     next_maintenance: Maintenance | None
     vacuum: Vacuum | None
-    services: list[PeerHealth]
+    services: list[ServiceHealth]
     uptime_seconds: float
     started_utc: Utc
 
 
-@endpoints.get("/stat", tenant=False, refusals=REFUSALS)
+@endpoints.get("/stat", tenant=False)
 async def ops_stat(
     *, call: Call, units: Units, clock: Clock, settings: OpsSettings, channels: Channels, body: SecretRequest
 ) -> StatSuccess:
@@ -64,19 +66,19 @@ async def ops_stat(
     """
     await _insist(call, units, clock, settings, body)
 
-    async def look(view: View) -> tuple[MaintenanceState, Vacuum | None]:
+    async def look(view: View) -> tuple[MaintenanceState, VacuumRun | None]:
         return await state_of(view), await newest(view)
 
     (state, vacuum), others = await asyncio.gather(units.view(call, look), ask_all(channels, OTHERS))
-    own = PeerHealth(service="ops", ok=True, build_id=settings.build_id, latency_ms=0.0)
+    own = ServiceHealth(service="ops", ok=True, build_id=settings.build_id, latency_ms=0.0)
     services = [own, *others]
     started_utc = from_seconds(psutil.Process().create_time())
     return StatSuccess(
         ok=all(service.ok for service in services),
         maintenance_active=state.active is not None,
-        maintenance=state.active,
-        next_maintenance=state.next,
-        vacuum=vacuum,
+        maintenance=window_shown(state.active) if state.active else None,
+        next_maintenance=window_shown(state.next) if state.next else None,
+        vacuum=vacuum_shown(vacuum) if vacuum else None,
         services=services,
         uptime_seconds=max(0.0, seconds_between(started_utc, clock.now())),
         started_utc=started_utc,

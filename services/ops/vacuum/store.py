@@ -2,11 +2,11 @@
 
 from chassis.entity import Entity, index
 from chassis.unit import View
-from services.ops.vacuum.domain import Vacuum
+from services.ops.vacuum.domain import VacuumRun
 
 VACUUMS = Entity(
     "vacuum",
-    Vacuum,
+    VacuumRun,
     collection="vacuum_audit",
     id="vacuum_id",
     keys=("STACK", "VACUUM#{vacuum_id}"),
@@ -15,7 +15,7 @@ VACUUMS = Entity(
 )
 
 
-async def newest(view: View) -> Vacuum | None:
+async def newest(view: View) -> VacuumRun | None:
     """The vacuum that was asked for last. Index: requested_utc."""
     found = await view.find(VACUUMS, {}, order=["-requested_utc"], limit=1)
     return found[0] if found else None
