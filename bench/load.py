@@ -7,6 +7,7 @@ generator itself needed more than most of a core, the measurement says so instea
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
+from typing import cast
 
 import psutil
 from msgspec import Struct
@@ -33,8 +34,8 @@ class Connection(asyncio.Protocol):
         self._length = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ async def main(console: Console) -> int:
     if not arrived:
         console.print("[red]the subscriber heard of no shipment[/]")
         return 1
-    return _audit(console, org)
+    return _audit(console, org, demo["DEMO_SECRET_FILE"])
 
 
 def _show_events(console: Console, subscriber: Subscriber) -> None:
@@ -50,11 +51,12 @@ def _show_events(console: Console, subscriber: Subscriber) -> None:
     console.print(table)
 
 
-def _audit(console: Console, org: str) -> int:
+def _audit(console: Console, org: str, secret_file: str) -> int:
     """Replay every stock card against the balances, as an operator would."""
     stackctl = Path(sys.executable).with_name("stackctl")
     command = [str(stackctl), "audit", "ledger", "--org", org, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, "STACK_SECRET_FILE": secret_file}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode not in (0, 1) or not done.stdout:
         console.print(f"[red]the audit did not run: {done.stderr.strip()}[/]")
         return 1

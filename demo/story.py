@@ -46,7 +46,7 @@ class Story:
                 receipt = (await shop.call("/ics/receive/record", lines=lines))["receive"]
                 pieces += sum(line["quantity"] for line in receipt["lines"])
                 self._receipts.append((shop, receipt))
-        return f"{len(self.day.articles)} articles, {pieces} pieces in {len(self.shops)} facilities"
+        return f"{len(self.day.articles)} articles, {pieces:,} pieces in {len(self.shops)} facilities"
 
     async def inspect(self) -> str:
         """Two pieces of each receipt are damaged, one is rejected; the rest is good."""

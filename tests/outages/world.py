@@ -94,7 +94,11 @@ class World:
         """What the auditor says of the demo org's books."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("stackctl")), "audit", "ledger", "--json"],
-            env={**self._environment, **{f"STACK_{key}": value for key, value in self.stack.items()}},
+            env={
+                **self._environment,
+                **{f"STACK_{key}": value for key, value in self.stack.items()},
+                "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"],
+            },
             capture_output=True,
             text=True,
             timeout=LAUNCH_SECONDS,
