@@ -4,15 +4,13 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from rich.table import Table
-
 from deploy.local import demo, plan, process, readiness
 from deploy.local.journal import Guard
-from deploy.local.plan import GATEWAY
 from deploy.local.ports import NoPort
 from deploy.local.process import Failed
 from deploy.local.report import Report, complain
@@ -66,12 +64,12 @@ def bring_up(stack: Stack, replicas: str | None) -> None:
     try:
         parts = stack.up(wanted)
         demo.make(stack.home, parts, stack.report)
-        show(stack)
-        first_call(stack)
     except BaseException:
         if not was_up:
             stack.down()
         raise
+    show(stack)
+    first_call(stack)
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -148,41 +146,47 @@ def status(_asked: argparse.Namespace) -> int:
 
 def show(stack: Stack) -> bool:
     """A table of what runs, and whether all of it is well."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for heading in ("process", "state", "pid", "ports", "log"):
-        table.add_column(heading, style="bold" if heading == "process" else "", overflow="fold")
-    well = True
+    rows = [*_engine_rows(stack), *_member_rows(stack)]
+    stack.report.text()
+    stack.report.columns([("process", "state", "pid", "ports", "log"), *rows])
+    return all(row[1] in {"up", "given"} for row in rows)
+
+
+def _engine_rows(stack: Stack) -> Iterator[tuple[str, ...]]:
     for role, engine in stack.state.engines.items():
-        alive = all(process.alive(running) for running in engine.processes)
-        state = (
-            "not ours" if engine.kind == "given" else "stopped" if not engine.processes else "up" if alive else "died"
-        )
+        alive = stack.runs(role)
+        state = "given" if engine.kind == "given" else "up" if alive else "died" if engine.processes else "stopped"
         pid = str(engine.processes[0].pid) if engine.processes else ""
-        well &= state in {"not ours", "up"}
-        table.add_row(role, state, pid, str(engine.port or ""), engine.name)
+        yield role, state, pid, f"{engine.port or ''}  {engine.name}".strip(), _short(stack.home.log(role))
+
+
+def _member_rows(stack: Stack) -> Iterator[tuple[str, ...]]:
     for name, member in stack.state.members.items():
         alive = process.alive(member.running)
-        state = ("up" if readiness.is_ready(member.running) else "not ready") if alive else "died"
-        if not alive and member.wanted == "stopped":
-            state = "stopped"
-        well &= state == "up"
-        ports = " ".join(f"{purpose} {port}" for purpose, port in member.running.ports.items())
-        table.add_row(name, state, str(member.running.pid) if alive else "", ports, member.running.log)
-    stack.report.text()
-    stack.report.table(table)
-    return well
+        if alive:
+            state = "up" if readiness.is_ready(member.running) else "not ready"
+        else:
+            state = "died" if member.wanted == "running" else "stopped"
+        ports = "  ".join(f"{purpose} {port}" for purpose, port in member.running.ports.items())
+        yield name, state, str(member.running.pid) if alive else "", ports, _short(Path(member.running.log))
+
+
+def _short(log: Path) -> str:
+    """The log's path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(log.relative_to(here)) if log.is_relative_to(here) else str(log)
 
 
 def first_call(stack: Stack) -> None:
     """A first call to try, as it would be typed."""
-    address = read_env(stack.home.stack_env)["GATEWAY_URL"]
-    report = stack.report
-    report.text(
-        f"\nThe {GATEWAY} is at {address}; addresses and demo credentials are in {stack.home.directory}/*.env. Try:\n"
-    )
-    report.text(f"  set -a; . {stack.home.stack_env}; . {stack.home.demo_env}; set +a")
-    report.text('  curl -s "$GATEWAY_URL/ics/zone/list" -H "x-session-guid: $DEMO_OWNER_SESSION" \\')
-    report.text('    -H "x-orgcode: $DEMO_ORGCODE" -H "content-type: application/json" -d \'{}\'\n')
+    home, address = stack.home, read_env(stack.home.stack_env)["GATEWAY_URL"]
+    for line in (
+        f"\nThe gateway is at {address}; addresses and credentials are in {_short(home.directory)}/*.env. Try:\n",
+        f"  set -a; . {_short(home.stack_env)}; . {_short(home.demo_env)}; set +a",
+        '  curl -s "$GATEWAY_URL/ics/zone/list" -H "x-session-guid: $DEMO_OWNER_SESSION" \\',
+        '    -H "x-orgcode: $DEMO_ORGCODE" -H "content-type: application/json" -d \'{"logical_guid": "FAC-A"}\'\n',
+    ):
+        stack.report.text(line)
 
 
 def _one(name: str, verb: str) -> str:

@@ -3,10 +3,10 @@
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 
 class Report:
@@ -30,13 +30,16 @@ class Report:
         """A voice that speaks about one thing."""
         return Voice(self, name)
 
-    def table(self, table: Table) -> None:
-        """A table, as it is."""
-        self.console.print(table)
+    def columns(self, rows: Sequence[Sequence[str]]) -> None:
+        """Rows as columns as wide as they need to be; the first row is their heading."""
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for number, row in enumerate(rows):
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            self.console.print(line, markup=False, style="" if number else "bold")
 
     def text(self, text: str = "") -> None:
         """Text, as it is."""
-        self.console.print(escape(text))
+        self.console.print(text, markup=False)
 
 
 class Voice:

@@ -261,6 +261,10 @@ class Stack:
         """Whether any service runs."""
         return any(process.alive(member.running) for member in self.state.members.values())
 
+    def runs(self, role: str) -> bool:
+        """Whether the engine runs."""
+        return self._engine(role).running()
+
     def ended(self) -> list[tuple[str, Path]]:
         """Processes that should run and do not, with their logs: they died by themselves."""
         if not self.state.members:

@@ -46,7 +46,7 @@ class Rabbit(Engine):
     """A rabbitmq-server of our own on one port of loopback, with all it has in one directory."""
 
     kind = "path"
-    name = "RabbitMQ (rabbitmq-server of this machine)"
+    name = "RabbitMQ (this machine's)"
 
     def __init__(self, directory: Path, port: int, log: Path | None = None) -> None:
         super().__init__()
