@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from deploy.local import journal
 from deploy.local.engines import docker, mongodb, rabbitmq
 from deploy.local.engines.engine import Engine
-from tests.engines import Place, Room, header, leave, new_room
+from tests.engines import Place, Room, header, new_room
 
 ROOM = pytest.StashKey[Room]()
 GUARD = pytest.StashKey[journal.Guard]()
@@ -46,10 +46,10 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End all that the run started."""
+    """End all that the run started, and remove its folder."""
     guard = config.stash.get(GUARD, None)
     if guard is not None:
-        leave(config.stash[ROOM], guard)
+        guard.close()
 
 
 def pytest_report_header() -> str:

@@ -5,7 +5,6 @@ this machine's RabbitMQ. Workers of one run share them: the first to ask starts 
 """
 
 import os
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -84,12 +83,6 @@ class Room:
 def new_room() -> Room:
     """A folder for this run; short-named, because brokers put socket and node names below it."""
     return Room(Path(tempfile.mkdtemp(prefix="retailstack-tests-")))
-
-
-def leave(room: Room, guard: journal.Guard) -> None:
-    """End what runs in the room, and remove it."""
-    guard.close()
-    shutil.rmtree(room.folder, ignore_errors=True)
 
 
 def mongodb_container() -> str:

@@ -1,11 +1,12 @@
 """A list of all processes started for somebody, kept so that they end with him, however he ends.
 
 Where RETAILSTACK_JOURNAL names a file, each process that is started is written there. `python -m deploy.local.journal
-FILE` ends all of them. A guard waits for its owner's end (a pipe that breaks, even when the owner is killed) and then
-runs such a command.
+FILE` ends all of them and removes the folder the file lies in. A guard waits for its owner's end (a pipe that breaks,
+even when the owner is killed) and then runs such a command.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -71,4 +72,6 @@ class Guard:
 
 
 if __name__ == "__main__":
-    end_all(Path(sys.argv[1]))
+    listed = Path(sys.argv[1]).absolute()
+    end_all(listed)
+    shutil.rmtree(listed.parent, ignore_errors=True)
