@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any
 
 import msgspec
-import structlog
 import yaml
 from aiohttp import web
 
 from chassis.clock import Clock
 from chassis.errors import NotFound, Refusal
+from chassis.telemetry.log import get_logger
 from gateway.exchange import Exchange
 from gateway.hop import Ask, HopFailed
 from gateway.page import CONTENT_SECURITY_POLICY, render
@@ -26,7 +26,7 @@ from gateway.settings import GatewaySettings
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FETCH_SECONDS = 5.0
 
-log = structlog.get_logger(part="documents")
+log = get_logger("gateway.documents")
 
 
 class Documents:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter, time
 
-import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
@@ -23,6 +22,7 @@ from chassis.gate import Gate
 from chassis.http.token import HEADER as CALLER_HEADER
 from chassis.http.token import sign
 from chassis.ids import new_id
+from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import span, traceparent_of
 from gateway import body as bodies
 from gateway import context, credential, fields
@@ -52,7 +52,7 @@ _CALLER = CALLER_HEADER.encode()
 Page = Callable[[Exchange], Awaitable[web.StreamResponse]]
 """A page of the gateway's own: documents and MCP."""
 
-log = structlog.get_logger(part="pipeline")
+log = get_logger("gateway.pipeline")
 
 
 class Pipeline:

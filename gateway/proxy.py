@@ -78,8 +78,10 @@ class Proxy:
 
     async def _streamed(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
         """Hand the body on bit by bit, no faster than the caller takes it."""
+        size = answer.length if answer.length is not None else self._squeeze.bytes_min
+        squeezed = self._squeeze.worth(exchange.accept_encoding, headers, size)
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
-        if self._squeeze.worth(exchange.accept_encoding, headers, answer.length or self._squeeze.bytes_min):
+        if squeezed:
             self._squeeze.stream(response)
         elif answer.length is not None:
             response.content_length = answer.length

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from chassis.errors import InternalError, Invalid, Refusal, TooLarge
+from chassis.telemetry.log import get_logger
 
 HEAD_BYTES_MAX = 16 * 1024
 """Longest request line, and longest header."""
@@ -23,7 +23,7 @@ DRAIN_LOOK_SECONDS = 0.01
 Refuse = Callable[[BaseRequest, Refusal], web.Response]
 Handle = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
-log = structlog.get_logger(part="server")
+log = get_logger("gateway.server")
 
 
 class _Protocol(RequestHandler):

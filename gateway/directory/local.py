@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-import structlog
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc
 from chassis.ids import new_id
+from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, want
 from gateway.credential import Credential
 from gateway.directory.api_key import KEY_USES, KeyUse
@@ -23,7 +23,7 @@ T = TypeVar("T")
 BATCH_MAX = 500
 """Records written in one go when uses are kept."""
 
-log = structlog.get_logger(part="directory")
+log = get_logger("gateway.directory")
 
 
 class LocalDirectory:

@@ -1,0 +1,184 @@
+import asyncio
+import json
+
+import pytest
+
+from chassis.errors import Unavailable
+from gateway.body import Budget
+from tests.gateway.given import (
+    ORG,
+    SESSION,
+    SIGNED_IN,
+    Upstream,
+    a_house,
+    connected,
+    read_reply,
+    request,
+    send,
+    until,
+)
+
+MEGABYTE = 1024 * 1024
+HEAD = f"POST /ics/x HTTP/1.1\r\nHost: g\r\nx-session-guid: {SESSION}\r\nx-orgcode: {ORG}\r\n"
+
+
+async def test_a_body_as_large_as_the_limit_is_taken_and_one_byte_more_is_not() -> None:
+    async with a_house() as house:
+        fits = await house.post("/ics/x", json.dumps("a" * (MEGABYTE - 2)).encode())
+        over = await house.post("/ics/x", b" " * (MEGABYTE + 1))
+
+    assert (fits.status, over.status) == (200, 413)
+    assert over.error_code == "ics.validation_failed"
+    assert len(house.ics.seen[0].body) == MEGABYTE
+
+
+async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        writer.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 2000000\r\n\r\n".encode())
+        reply = await read_reply(reader)
+
+    assert reply.status == 413
+    assert house.ics.seen == []
+
+
+async def test_a_body_of_unannounced_size_is_refused_once_it_is_too_large() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        writer.write(f"{HEAD}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        for _ in range(20):
+            writer.write(b"10000\r\n" + b"a" * 0x10000 + b"\r\n")
+        writer.write(b"0\r\n\r\n")
+        reply = await read_reply(reader)
+
+    assert reply.status == 413
+    assert house.ics.seen == []
+
+
+async def test_a_chunked_body_arrives_with_its_length() -> None:
+    async with a_house() as house:
+        head = f"{HEAD}Content-Type: application/json; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+        reply = await send(house.port, head.encode() + b'4\r\n{"a"\r\n3\r\n:1}\r\n0\r\n\r\n')
+        [seen] = house.ics.seen
+
+    assert reply.status == 200
+    assert (seen.body, seen.headers["content-length"]) == (b'{"a":1}', "7")
+
+
+async def test_packs_may_be_larger() -> None:
+    catalogue = Upstream()
+    async with a_house(upstreams={"pmc": catalogue}) as house:
+        fits = await house.post("/pmc/pack/create", json.dumps("a" * 3 * MEGABYTE).encode())
+        over = await house.post("/pmc/pack/create", b" " * (8 * MEGABYTE + 1))
+        other = await house.post("/pmc/run/start", b" " * (2 * MEGABYTE))
+
+    assert (fits.status, over.status, other.status) == (200, 413, 413)
+    assert over.json["error"]["major"]["tag"] == "invalid-input"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", "a/b/c"])
+async def test_what_is_not_json_is_refused(kind: str) -> None:
+    async with a_house() as house:
+        reply = await house.post("/ics/x", b"{}", {**SIGNED_IN, "Content-Type": kind})
+
+    assert (reply.status, reply.error_code) == (415, "ics.validation_failed")
+    assert house.ics.seen == []
+
+
+async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        writer.write(
+            f"{HEAD}Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 9000\r\n\r\n".encode()
+        )
+        reply = await read_reply(reader)
+
+    assert reply.status == 415
+
+
+async def test_size_and_kind_are_judged_before_the_credential() -> None:
+    async with a_house() as house:
+        large = await house.post("/ics/x", b" " * (MEGABYTE + 1), {})
+        strange = await house.post("/ics/x", b"{}", {"Content-Type": "text/plain"})
+
+    assert (large.status, strange.status) == (413, 415)
+
+
+async def test_a_stranger_is_refused_before_his_body_arrives() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        head = HEAD.replace(SESSION, "unknown-session")
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 500000\r\n\r\n".encode())
+        reply = await read_reply(reader)
+
+    assert reply.status == 401
+
+
+async def test_who_asks_before_he_sends_is_told_to_go_on() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        head = f"{HEAD}Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        writer.write(head.encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(b"{}")
+        reply = await read_reply(reader)
+
+    assert reply.status == 200
+    assert "expect" not in house.ics.seen[0].names
+
+
+async def test_a_caller_who_stops_within_his_body_leaves_nothing_behind() -> None:
+    async with a_house() as house:
+        async with connected(house.port) as (_, writer):
+            writer.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n".encode() + b"[1,")
+            await until(lambda: house.entrance.pipeline.admission.in_flight == 1)
+        await until(lambda: house.entrance.pipeline.admission.in_flight == 0)
+        assert house.entrance.pipeline._budget._free == house.entrance.pipeline._budget._total
+
+    assert house.ics.seen == []
+
+
+async def test_large_bodies_wait_for_room_and_small_ones_do_not() -> None:
+    async with a_house(BODY_BUFFER_BYTES="450000") as house:
+        async with connected(house.port) as (slow_reader, slow):
+            slow.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 300000\r\n\r\n".encode() + b"[")
+            await until(lambda: house.entrance.pipeline._budget._free == 150_000)
+            waiting = asyncio.create_task(house.post("/ics/large", b'"' + b"b" * 299_998 + b'"'))
+            await until(lambda: len(house.entrance.pipeline._budget._waiting) == 1)
+            small = await house.post("/ics/small", {})
+            assert not waiting.done()
+            slow.write(b" " * 299_998 + b"]")
+            first = await read_reply(slow_reader)
+        second = await waiting
+
+    assert (small.status, first.status, second.status) == (200, 200, 200)
+
+
+async def test_room_that_is_given_back_goes_to_who_waits_longest() -> None:
+    budget = Budget(100)
+    assert await budget.take(80) == 80
+    first, second = (asyncio.create_task(budget.take(60)) for _ in range(2))
+    await asyncio.sleep(0)
+    budget.give_back(80)
+    assert await first == 60
+    assert not second.done()
+    first_gone = asyncio.create_task(budget.take(10))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert await first_gone == 10
+    budget.give_back(70)
+    assert await budget.take(500) == 100
+
+
+async def test_who_waits_too_long_for_room_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.body.BODY_SECONDS", 0.01)
+    budget = Budget(10)
+    await budget.take(10)
+    with pytest.raises(Unavailable):
+        await budget.take(5)
+    budget.give_back(10)
+
+    assert await budget.take(10) == 10
+
+
+async def test_pipelined_requests_are_answered_in_their_order() -> None:
+    async with a_house() as house, connected(house.port) as (reader, writer):
+        writer.write(b"".join(request("GET", f"/ics/{n}", {**SIGNED_IN, "x-request-id": f"r{n}"}) for n in range(5)))
+        ids = [(await read_reply(reader)).headers["x-request-id"] for _ in range(5)]
+
+    assert ids == [f"r{n}" for n in range(5)]

@@ -1,0 +1,203 @@
+"""Contract documents and MCP, over what ICS really says of itself."""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from chassis.http.documents import Documents
+from chassis.service import collect
+from gateway.documents import merged
+from services.ics.app import ICS
+from services.ops.app import OPS
+from tests.gateway.given import ORG, SESSION, SIGNED_IN, House, Upstream, a_house, request, send
+
+
+@cache
+def documents_of(name: str) -> Documents:
+    service = {"ics": ICS, "ops": OPS}[name]
+    return Documents(service, collect(service), "b1")
+
+
+def a_service(name: str) -> Upstream:
+    """A service that shows its documents and agrees to everything else."""
+
+    async def answer(asked: BaseRequest, body: bytes) -> web.StreamResponse:
+        page = documents_of(name).find(asked.path)
+        if page is not None:
+            return web.Response(body=page.body, headers={"Content-Type": page.content_type})
+        if asked.path.endswith("/refused"):
+            return web.json_response({"success": False, "error": {"error_code": "ics.conflict"}}, status=409)
+        said = {"path": asked.path_qs, "body": body.decode()}
+        return web.json_response({"success": True, "data": said, "stats": {}})
+
+    return Upstream(answer)
+
+
+def both() -> dict[str, Upstream]:
+    return {"ics": a_service("ics"), "ops": a_service("ops")}
+
+
+async def test_a_services_documents_are_passed_on_as_they_are_to_anybody() -> None:
+    async with a_house(upstreams=both()) as house:
+        as_yaml = await house.get("/ics/openapi.yaml", {})
+        as_json = await house.get("/ics/openapi.json", {})
+        page = await house.get("/mcp/ics/PROTOCOL.md", {})
+        tools = await house.get("/mcp/ics/tools.json", {})
+
+    assert as_yaml.body == documents_of("ics").text("openapi.yaml")
+    assert as_yaml.headers["content-type"] == "application/yaml"
+    assert as_json.json["openapi"] == "3.1.0"
+    assert page.body == documents_of("ics").text("PROTOCOL.md")
+    assert page.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert tools.json["tools"]
+
+
+async def test_a_document_of_a_service_that_never_answered_is_absent() -> None:
+    async with a_house(upstreams=both()) as house:
+        page = await house.get("/mcp/pmc/PROTOCOL.md", {})
+        unknown = await house.get("/mcp/nobody/PROTOCOL.md", {})
+
+    assert (page.status, unknown.status) == (404, 404)
+
+
+async def test_all_services_events_stand_in_one_document() -> None:
+    async with a_house(upstreams=both()) as house:
+        as_yaml = await house.get("/asyncapi.yaml", {})
+        as_json = await house.get("/asyncapi.json", {})
+
+    whole = yaml.safe_load(as_yaml.body)
+    assert whole == as_json.json
+    assert {event.type for part in (ICS, OPS) for event in collect(part).events} == set(whole["channels"])
+    assert not list(dangling(whole, whole))
+
+
+def dangling(node: Any, whole: Any) -> Any:
+    """References that lead nowhere."""
+    if isinstance(node, list):
+        for each in node:
+            yield from dangling(each, whole)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                found = whole
+                for part in value.removeprefix("#/").split("/"):
+                    found = found.get(part, {}) if isinstance(found, dict) else {}
+                if not found:
+                    yield value
+            else:
+                yield from dangling(value, whole)
+
+
+def test_a_schema_that_two_services_mean_differently_is_kept_twice() -> None:
+    def document(kind: str) -> dict[str, Any]:
+        message = {"payload": {"$ref": "#/components/schemas/Money"}}
+        return {
+            "channels": {f"{kind}.x": {}},
+            "components": {"schemas": {"Money": {"type": kind}}, "messages": {f"{kind}.x": message}},
+        }
+
+    whole = merged({"ics": document("string"), "slc": document("object")})
+
+    assert whole["components"]["schemas"] == {"Money": {"type": "string"}, "SlcMoney": {"type": "object"}}
+    assert whole["components"]["messages"]["object.x"]["payload"] == {"$ref": "#/components/schemas/SlcMoney"}
+
+
+async def test_the_page_shows_every_call_and_asks_no_other_host() -> None:
+    async with a_house(upstreams=both()) as house:
+        reply = await house.get("/docs", {"Accept": "text/html"})
+    text = reply.body.decode()
+
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert reply.headers["content-security-policy"].startswith("default-src 'none'")
+    for endpoint in [*collect(ICS).endpoints, *collect(OPS).endpoints]:
+        assert f"{endpoint.path}</code>" in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "<script" not in text
+
+
+async def test_what_a_service_said_last_stays_while_it_is_down() -> None:
+    async with a_house(upstreams=both(), DOCUMENTS_SECONDS="0.001") as house:
+        first = await house.get("/asyncapi.json", {})
+        await house.ics.stop()
+        second = await house.get("/asyncapi.json", {})
+
+    assert second.json == first.json
+
+
+async def speak(house: House, method: str, params: Any = None, headers: Any = None) -> Any:
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+    reply = await house.post("/mcp", message, SIGNED_IN if headers is None else headers)
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "application/json"
+    return reply.json
+
+
+async def test_an_agent_is_introduced_and_shown_every_call() -> None:
+    async with a_house(upstreams=both()) as house:
+        hello = await speak(house, "initialize", {"protocolVersion": "2025-03-26", "capabilities": {}}, {})
+        begun = await house.post("/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, {})
+        pong = await speak(house, "ping", headers={})
+        tools = (await speak(house, "tools/list", headers={}))["result"]["tools"]
+
+    assert hello["result"]["protocolVersion"] == "2025-03-26"
+    assert hello["result"]["capabilities"] == {"tools": {"listChanged": False}}
+    assert (begun.status, begun.body, pong["result"]) == (202, b"", {})
+    assert {endpoint.call for endpoint in collect(ICS).endpoints} <= {tool["name"] for tool in tools}
+    assert all(tool["inputSchema"]["type"] == "object" for tool in tools)
+
+
+async def test_a_tool_is_called_as_who_calls_and_nobody_else() -> None:
+    async with a_house(upstreams=both()) as house:
+        arguments = {"code": "A-01", "logical_guid": "fac-1"}
+        call = {"name": "ics_zone_create", "arguments": arguments}
+        answer = await speak(house, "tools/call", call)
+        stranger = await speak(house, "tools/call", call, {})
+        [seen] = [seen for seen in house.ics.seen if seen.target == "/ics/zone/create"]
+
+    assert answer["result"]["isError"] is False
+    assert answer["result"]["structuredContent"]["path"] == "/ics/zone/create"
+    assert msgspec.json.decode(seen.body) == arguments
+    assert seen.caller.orgcode == ORG
+    assert stranger["result"]["isError"] is True
+    assert "ics.unauthorized" in stranger["result"]["content"][0]["text"]
+    assert SESSION not in repr(answer)
+
+
+async def test_a_tool_that_reads_puts_its_arguments_into_the_query() -> None:
+    async with a_house(upstreams=both()) as house:
+        answer = await speak(house, "tools/call", {"name": "ics_stat", "arguments": {"verbose": True, "nothing": None}})
+
+    assert answer["result"]["structuredContent"] == {"path": "/ics/stat?verbose=true", "body": ""}
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"{", -32700),
+        (b"[]", -32700),
+        (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"2.0","id":1,"method":"resources/list"}', -32601),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"no_such_tool"}}', -32602),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ics_stat","arguments":[]}}', None),
+    ],
+)
+async def test_a_message_that_is_none_is_told_why(raw: bytes, code: int | None) -> None:
+    async with a_house(upstreams=both()) as house:
+        reply = await house.post("/mcp", raw, {})
+
+    assert reply.status == 200
+    if code is not None:
+        assert reply.json["error"]["code"] == code
+
+
+async def test_mcp_is_spoken_by_post_only() -> None:
+    async with a_house() as house:
+        reply = await send(house.port, request("GET", "/mcp"))
+
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
