@@ -3,12 +3,14 @@
 import getpass
 import os
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from chassis.rpc.client import Channels
+from chassis.rpc.tls import Tls
 from services.ops.cli.options import Options, UsageError
 from services.ops.cli.output import Output
 
@@ -23,8 +25,9 @@ class Stack:
         self.options = options
         self.output = output
         # With the code in the metadata of every call, and without: for what checks a code of its own, or none.
-        self.channels = Channels(options.addresses, secret_code=lambda: self.secret)
-        self.open_channels = Channels(options.addresses)
+        self.tls = read_tls(os.environ)
+        self.channels = Channels(options.addresses, secret_code=lambda: self.secret, tls=self.tls)
+        self.open_channels = Channels(options.addresses, tls=self.tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,6 +62,19 @@ class Stack:
             raise UsageError("not done; say yes, or --yes beforehand")
 
 
+def read_tls(environ: Mapping[str, str]) -> Tls | None:
+    """The operator's certificate, where services ask for one: STACK_TLS_CERTIFICATE_FILE and its like."""
+    named = {part: environ.get(f"STACK_TLS_{part.upper()}_FILE") for part in Tls.__struct_fields__}
+    if not any(named.values()):
+        return None
+    texts = {}
+    for part, path in named.items():
+        if not path:
+            raise UsageError(f"STACK_TLS_{part.upper()}_FILE is missing; the three of them go together")
+        texts[part] = read_file(path)
+    return Tls(**texts)
+
+
 def read_fd(number: int) -> str:
     """The text a file descriptor holds, without its end of line."""
     try:
@@ -73,7 +89,7 @@ def read_file(path: str) -> str:
     try:
         return _checked(Path(path).read_text(encoding="utf-8"))
     except OSError as problem:
-        raise UsageError(f"{SECRET_FILE}: {path} can't be read: {problem.strerror}") from None
+        raise UsageError(f"{path} can't be read: {problem.strerror}") from None
 
 
 def ask_secret(prompt: str) -> str:
@@ -86,5 +102,5 @@ def ask_secret(prompt: str) -> str:
 def _checked(text: str) -> str:
     text = text.rstrip("\r\n")
     if not text:
-        raise UsageError("the secret code is empty")
+        raise UsageError("what should be a secret is empty")
     return text

@@ -19,7 +19,7 @@ UNREACHABLE = 3
 async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
     """Show build, health, gate, relay lag and queue depth of every service."""
     asked = [(peer, address) for peer in stack.peers for address in stack.options.addresses[peer]]
-    services = await asyncio.gather(*(_ask(peer, address) for peer, address in asked))
+    services = await asyncio.gather(*(_ask(stack, peer, address) for peer, address in asked))
     silent = not services or any("error" in service for service in services)
     return Outcome(
         document={"services": services},
@@ -28,9 +28,9 @@ async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
     )
 
 
-async def _ask(peer: str, address: str) -> dict[str, Any]:
+async def _ask(stack: Stack, peer: str, address: str) -> dict[str, Any]:
     """One replica, asked by its own address."""
-    channels = Channels({peer: (address,)})
+    channels = Channels({peer: (address,)}, tls=stack.tls)
     try:
         answer = await StatusStub(channels.channel(peer)).Get(GetStatusRequest(), timeout=ASK_SECONDS)
     except Refusal as refused:
