@@ -11,15 +11,14 @@ process dies, its lease is lost) and run again: what it does must bear that.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from inspect import getdoc
 from time import monotonic
 from typing import Any
 
 import msgspec
-import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
@@ -29,6 +28,8 @@ from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunni
 from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.mongo.leases import Leases
+from chassis.telemetry.log import get_logger
+from chassis.telemetry.trace import Scope, enter, leave, span
 from chassis.unit import Change, Units, View
 
 LEASE_SECONDS = 30.0
@@ -40,7 +41,7 @@ STATE_BYTES_MAX = 16 * 1024
 
 JobHandler = Callable[[Units, Call, Any], Awaitable[Struct]]
 
-log = structlog.get_logger("chassis.jobs")
+log = get_logger("chassis.jobs")
 
 
 class NoParams(Value, frozen=True, kw_only=True):
@@ -199,8 +200,8 @@ class JobRunner:
                 self._due[job.name] = next_utc
                 continue
             self._due[job.name] = later(now, job.seconds or 0)
-            task = asyncio.create_task(self._run_alone(job, job.params(), self._call(job)), name=f"job {job.name}")
-            task.add_done_callback(_look)
+            run = self._run_alone(job, job.params(), self._call(job), last=states.get(job.name))
+            asyncio.create_task(run, name=f"job {job.name}").add_done_callback(_look)
 
     async def _tick_on(self) -> None:
         shortest = min((job.seconds for job in self._jobs.values() if job.seconds), default=TICK_SECONDS_MAX)
@@ -209,27 +210,36 @@ class JobRunner:
             try:
                 await self.tick()
             except Exception:
-                log.exception("jobs_interrupted")
+                log.exception("looking for jobs that are due failed")
             await asyncio.sleep(pause)
 
-    async def _run_alone(self, job: Job, params: Struct, call: Call) -> Struct:
-        """Run the job under its lease; StillRunning where somebody else has it."""
+    async def _run_alone(
+        self, job: Job, params: Struct, call: Call, *, last: "JobState | UnsetType | None" = UNSET
+    ) -> Struct:
+        """Run the job under its lease; StillRunning where somebody else has it, or has run it since `last`."""
         if job.name in self._running:
             raise StillRunning(f"{job.name} is running")
         task = asyncio.current_task()
         assert task is not None, "a job is run by a task"
         self._running[job.name] = task
         try:
-            lease = f"job/{job.name}"
-            if lease not in await self._leases.take([lease], LEASE_SECONDS):
-                raise StillRunning(f"{job.name} is running on another replica")
-            try:
+            async with self._leased(f"job/{job.name}") as lease:
+                if last is not UNSET and (await self._states()).get(job.name) != last:
+                    raise StillRunning(f"{job.name} has just been run by another replica")
                 return await self._run_leased(job, params, call, lease)
-            finally:
-                with suppress(Exception):  # It lapses by itself where the database cannot be told.
-                    await self._leases.give_back([lease])
         finally:
             del self._running[job.name]
+
+    @asynccontextmanager
+    async def _leased(self, lease: str) -> AsyncIterator[str]:
+        """Hold the lease for the block; StillRunning where another replica has it."""
+        if lease not in await self._leases.take([lease], LEASE_SECONDS):
+            raise StillRunning("another replica is running it")
+        try:
+            yield lease
+        finally:
+            with suppress(Exception):  # It lapses by itself where the database cannot be told.
+                await self._leases.give_back([lease])
 
     async def _run_leased(self, job: Job, params: Struct, call: Call, lease: str) -> Struct:
         """Run the handler, with the lease renewed beside it, and keep how it went."""
@@ -237,7 +247,7 @@ class JobRunner:
         await self._keep(replace(state, running_until_utc=later(state.started_utc, LEASE_SECONDS)))
         self._runs[job.name] += 1
         task = asyncio.current_task()
-        work = asyncio.ensure_future(job.handler(self._units, call, params))
+        work = asyncio.ensure_future(self._work(job, params, call))
         renewing = asyncio.create_task(self._renew(state, lease, work))
         error: str | None = "cut off"
         answer: Struct | None = None
@@ -255,7 +265,7 @@ class JobRunner:
             raise
         except Exception as defect:
             error = f"{type(defect).__name__}: {defect}"
-            log.exception("job_failed", job=job.name)
+            log.exception("a job failed unexpectedly", job=job.name)
             raise InternalError from defect
         finally:
             work.cancel()
@@ -265,6 +275,15 @@ class JobRunner:
             ended = replace(state, ended_utc=self._clock.now(), answer=_text(answer), error=error)
             with suppress(Exception):  # The state is for operators; the job itself has ended either way.
                 await self._keep(ended)
+
+    async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
+        """Run the handler under its own name in log and trace."""
+        scope = enter(Scope(request_id=call.request_id, call=f"{job.service}.job.{job.name}"))
+        try:
+            with span(job.name, traceparent=call.traceparent):
+                return await job.handler(self._units, call, params)
+        finally:
+            leave(scope)
 
     async def _renew(self, state: JobState, lease: str, work: "asyncio.Future[Struct]") -> None:
         """Keep the lease while the work goes on; end the work where the lease is lost."""
@@ -278,8 +297,8 @@ class JobRunner:
                 held_until = began + LEASE_SECONDS
                 await self._keep(replace(state, running_until_utc=later(self._clock.now(), LEASE_SECONDS)))
             except Exception as cause:  # noqa: BLE001 - the database may be back before the lease has lapsed
-                log.warning("job_lease_not_renewed", job=state.name, reason=str(cause))
-        log.error("job_lease_lost", job=state.name)
+                log.warning("the lease of a job could not be renewed", job=state.name, reason=str(cause))
+        log.error("a job is cut off: its lease was lost", job=state.name)
         work.cancel()
 
     async def _states(self) -> dict[str, JobState]:

@@ -38,7 +38,10 @@ DELAYS_SECONDS_DEFAULT = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
 class Later(Refusal):
-    """Not now: try this event again, after a growing delay or about so many seconds."""
+    """Not now: try this event again, after a growing delay or about so many seconds.
+
+    Meanwhile later events of its subject go ahead; who minds compares revisions.
+    """
 
     status, tag, reason, retryable = 503, "consumer-later", "consumer_later", True
 

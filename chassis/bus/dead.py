@@ -1,7 +1,6 @@
 """Dead letters: looked at without being touched, and sent back to the queue they died in. Also how full queues are."""
 
 import asyncio
-from time import monotonic
 
 from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
@@ -15,7 +14,7 @@ from chassis.entity import Value
 
 LETTERS_DEFAULT = 100
 LETTERS_MAX = 1000
-PUT_BACK_SECONDS = 1.0
+PUT_BACK_LOOKS, PUT_BACK_SECONDS = 50, 0.02
 
 
 class DeadLetter(Value, frozen=True, kw_only=True):
@@ -98,9 +97,10 @@ async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> No
     if not messages:
         return
     await channel.basic_nack(0, multiple=True, requeue=True)
-    until = monotonic() + PUT_BACK_SECONDS
-    while await _count(channel, queue) < messages and monotonic() < until:
-        await asyncio.sleep(PUT_BACK_SECONDS / 50)
+    for _ in range(PUT_BACK_LOOKS):
+        if await _count(channel, queue) >= messages:
+            return
+        await asyncio.sleep(PUT_BACK_SECONDS)
 
 
 async def _count(channel: AbstractChannel, queue: Queue) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-import structlog
+from msgspec.structs import replace
 
 from chassis.bus.consumer import Consumer, Event, Later, Never, event_of
 from chassis.bus.inbox import is_handled, note_handled
@@ -11,11 +11,13 @@ from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.errors import Refusal
 from chassis.gate import Gate
+from chassis.telemetry.log import get_logger
+from chassis.telemetry.trace import Scope, enter, leave, span
 from chassis.unit import Change, Units, View
 
 Word = Literal["handled", "repeated", "skipped", "later", "never"]
 
-log = structlog.get_logger("chassis.bus")
+log = get_logger("chassis.bus")
 
 
 class Outcome(Value, frozen=True, kw_only=True):
@@ -47,8 +49,7 @@ class Handling:
             # An org that is being emptied is to stay empty: nothing is written behind the broom.
             if self._gate.open and self._gate.is_closed_for(event.orgcode):
                 return Outcome(word="skipped")
-            fresh = await (self._as_change(event) if self._consumer.access == "change" else self._with_units(event))
-            return Outcome(word="handled" if fresh else "repeated")
+            return Outcome(word="handled" if await self._handle(event) else "repeated")
         except Never as never:
             return self._never(message, never.message)
         except Later as later:
@@ -56,8 +57,23 @@ class Handling:
         except Refusal as refusal:
             return self._later(message, f"{refusal.tag}: {refusal.message}", None)
         except Exception as defect:
-            log.exception("consumer_failed", consumer=self._consumer.call_name, event_id=message.message_id)
+            log.exception(
+                "a consumer failed unexpectedly", consumer=self._consumer.call_name, event_id=message.message_id
+            )
             return self._later(message, f"{type(defect).__name__}: {defect}", None)
+
+    async def _handle(self, event: Event) -> bool:
+        """Handle the event on its trace; False where it was handled before."""
+        name = self._consumer.call_name
+        scope = enter(Scope(request_id=event.event_id, call=name, traceparent=event.traceparent))
+        try:
+            with span(name, "consumer", event.traceparent, event_id=event.event_id) as below:
+                if below:
+                    event = replace(event, call=replace(event.call, traceparent=below))
+                run = self._as_change if self._consumer.access == "change" else self._with_units
+                return await run(event)
+        finally:
+            leave(scope)
 
     async def _as_change(self, event: Event) -> bool:
         """Handle the event and note it, in one change; False where it was handled before."""
@@ -89,14 +105,15 @@ class Handling:
 
     def _later(self, message: Heard, reason: str, after: float | None) -> Outcome:
         tried = message.tries + 1
-        log.info("consumer_later", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
+        log.info("an event is put off", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
         if tried >= self._consumer.tries_max:
             return self._never(message, f"{reason} (tried {tried} times)")
         delay = delay_for(self._consumer.delays, message.tries, after)
         return Outcome(word="later", reason=reason, delay_seconds=delay)
 
     def _never(self, message: Heard, reason: str) -> Outcome:
-        log.warning("consumer_never", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
+        consumer, event_id = self._consumer.call_name, message.message_id
+        log.warning("an event becomes a dead letter", consumer=consumer, event_id=event_id, reason=reason)
         return Outcome(word="never", reason=reason)
 
 

@@ -13,7 +13,6 @@ from random import uniform
 from typing import Any
 
 import aio_pika
-import structlog
 from aiormq.abc import AbstractChannel
 from aiormq.abc import AbstractConnection as AmqpConnection
 from aiormq.exceptions import AMQPError
@@ -21,6 +20,7 @@ from yarl import URL
 
 from chassis.bus.topology import Topology, declare_exchange
 from chassis.errors import Unavailable
+from chassis.telemetry.log import get_logger
 
 HEARTBEAT_SECONDS = 10
 CONNECT_SECONDS = 5.0
@@ -33,7 +33,7 @@ ANSWER_SECONDS = 10.0
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-log = structlog.get_logger("chassis.bus")
+log = get_logger("chassis.bus")
 
 
 class BusDown(Unavailable):
@@ -103,7 +103,8 @@ class Link:
         """A channel of its own for the block; what the broker fails at inside becomes BusDown."""
         connection = await self.ready(seconds)
         with translated():
-            channel = await connection.channel(publisher_confirms=confirms, on_return_raises=False)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                channel = await connection.channel(publisher_confirms=confirms, on_return_raises=False)
             try:
                 yield channel
             finally:
@@ -121,19 +122,19 @@ class Link:
             except BusDown as cause:
                 await _close(connection)
                 if not down:
-                    log.warning("bus_down", link=self._name, reason=cause.message)
+                    log.warning("the event bus cannot be reached", link=self._name, reason=cause.message)
                 down = True
                 await asyncio.sleep(uniform(pause / 2, pause))
                 pause = min(pause * 2, RETRY_SECONDS_MAX)
                 continue
-            log.info("bus_up", link=self._name)
+            log.info("the event bus is reached", link=self._name)
             down, pause = False, RETRY_SECONDS_MIN
             try:
                 await self._hold(connection)
             finally:
                 self._connection = None
                 await _close(connection)
-            log.warning("bus_down", link=self._name, reason="the connection was lost")
+            log.warning("the connection to the event bus was lost", link=self._name)
             down = True
 
     async def _hold(self, connection: aio_pika.Connection) -> None:

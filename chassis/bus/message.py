@@ -6,7 +6,7 @@ from typing import Any
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
-from chassis.bus.link import BusDown
+from chassis.bus.link import ANSWER_SECONDS, BusDown
 from chassis.clock import Utc
 from chassis.entity import Value
 
@@ -62,7 +62,9 @@ async def pass_on(channel: AbstractChannel, message: Heard, queue: str, marks: M
         timestamp=properties.timestamp,
         headers={**message.headers, KEY: message.routing_key, **marks},
     )
-    answer = await channel.basic_publish(message.body, routing_key=queue, properties=copy, mandatory=True)
+    answer = await channel.basic_publish(
+        message.body, routing_key=queue, properties=copy, mandatory=True, timeout=ANSWER_SECONDS
+    )
     if not isinstance(answer, Basic.Ack):
         raise BusDown(f"{queue} did not take a message")
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-import structlog
 from aiormq.abc import AbstractChannel
 
 from chassis.bus.link import Bus, BusDown
@@ -28,18 +27,26 @@ from chassis.event import SHARDS, EventDocument, headers_of
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import mark_relayed, pending
 from chassis.mongo.leases import Leases
+from chassis.telemetry.log import get_logger
+from chassis.telemetry.trace import span
 
 PAGE_EVENTS_MAX = 256
-CONFIRM_SECONDS = 5.0
+READ_EVENTS_MAX = 2048
+"""Events read at once while there is a backlog: finding the oldest costs in proportion to all that wait."""
+
+CONFIRM_SECONDS = 4.0
 """How long a page may take to be confirmed; a lease must hold at least that long when it is published."""
 
-LEASE_SECONDS = 15.0
-POLL_SECONDS_MAX = 1.0
+LEASE_SECONDS = 9.0
+"""How long after a crash a shard may go unserved."""
+
 POLL_SECONDS_MIN = 0.02
+POLL_SECONDS_SHARED_MAX = 0.2
+POLL_SECONDS_MAX = 1.0
 RETRY_SECONDS_MIN = 0.05
 RETRY_SECONDS_MAX = 2.0
 
-log = structlog.get_logger("chassis.bus")
+log = get_logger("chassis.bus")
 
 
 class RelayStats(Value, frozen=True, kw_only=True):
@@ -146,23 +153,36 @@ class Relay:
 
     async def _relay_on(self, channel: AbstractChannel) -> None:
         """Page after page on one channel, until drained; raises where the channel must not be used any more."""
+        limit = PAGE_EVENTS_MAX
         while True:
             await self._shards.renew()
             shards = self._shards.held(CONFIRM_SECONDS)
             self._woken.clear()
-            page = await pending(self._database, shards, PAGE_EVENTS_MAX) if shards else []
+            events = await pending(self._database, shards, limit) if shards else []
+            await self._relay_all(channel, events, set(shards))
             self._say_working()
+            more = len(events) == limit
+            limit = min(limit * 2, READ_EVENTS_MAX) if more else PAGE_EVENTS_MAX
+            if self._draining:
+                if not events:
+                    return
+            elif not more:
+                await self._idle(channel)
+
+    async def _relay_all(self, channel: AbstractChannel, events: Sequence[EventDocument], shards: set[int]) -> None:
+        """Relay events page by page. A shard whose lease was lost on the way is left alone from there on."""
+        for start in range(0, len(events), PAGE_EVENTS_MAX):
+            if start:
+                await self._shards.renew()
+                shards &= set(self._shards.held(CONFIRM_SECONDS))
+            page = [event for event in events[start : start + PAGE_EVENTS_MAX] if event.shard in shards]
             if page:
                 await self._relay(channel, page)
-            if self._draining:
-                if not page:
-                    return
-            elif len(page) < PAGE_EVENTS_MAX:
-                await self._idle(channel)
 
     async def _relay(self, channel: AbstractChannel, page: Sequence[EventDocument]) -> None:
         """Publish a page and tick off what arrived; BusDown where not all of it did."""
-        confirmed = await publish(channel, [self._outgoing(event) for event in page], CONFIRM_SECONDS)
+        with span("relay page", "producer", events=len(page)):
+            confirmed = await publish(channel, [self._outgoing(event) for event in page], CONFIRM_SECONDS)
         done = settled([event.subject for event in page], confirmed)
         if done:
             await mark_relayed(self._database, [page[place].event_id for place in done])
@@ -185,7 +205,7 @@ class Relay:
     async def _idle(self, channel: AbstractChannel) -> None:
         """Wait for a commit, or for the time to look what others have left: soon after there was some, then rarer."""
         seconds = self._poll_seconds if self._shards.shared else POLL_SECONDS_MAX
-        self._poll_seconds = min(self._poll_seconds * 2, POLL_SECONDS_MAX)
+        self._poll_seconds = min(self._poll_seconds * 2, POLL_SECONDS_SHARED_MAX)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -195,10 +215,10 @@ class Relay:
     def _say_failing(self, cause: Exception) -> None:
         if not self._failing:
             known = isinstance(cause, BusDown)
-            log.warning("relay_failing", reason=str(cause), exc_info=None if known else cause)
+            log.warning("the relay fails, and tries again", reason=str(cause), exc_info=None if known else cause)
         self._failing = True
 
     def _say_working(self) -> None:
         if self._failing:
-            log.info("relay_working")
+            log.info("the relay works again")
         self._failing = False

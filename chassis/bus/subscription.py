@@ -10,7 +10,6 @@ from collections import Counter
 from contextlib import suppress
 from typing import Literal
 
-import structlog
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from chassis.bus.breaker import Breaker
@@ -24,6 +23,7 @@ from chassis.bus.topology import declare_consumer, wait_name
 from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.gate import Gate
+from chassis.telemetry.log import get_logger
 from chassis.unit import Units
 
 PROBE_SECONDS = 30.0
@@ -34,7 +34,7 @@ RETRY_SECONDS = 0.5
 
 State = Literal["running", "stopped", "paused"]
 
-log = structlog.get_logger("chassis.bus")
+log = get_logger("chassis.bus")
 
 
 class SubscriptionStats(Value, frozen=True, kw_only=True):
@@ -123,7 +123,7 @@ class Subscription:
             except BusDown:
                 await self._sleep(RETRY_SECONDS)
             except Exception:
-                log.exception("consumer_interrupted", consumer=self.consumer.call_name)
+                log.exception("a consumer was interrupted", consumer=self.consumer.call_name)
                 await self._sleep(RETRY_SECONDS)
 
     async def _hear(self, *, probing: bool) -> None:
@@ -191,14 +191,14 @@ class Subscription:
             if outcome.done:
                 self._state = "running"
                 self._breaker.reset()
-                log.info("consumer_resumed", consumer=self.consumer.call_name)
+                log.info("a consumer goes on", consumer=self.consumer.call_name)
             self._over.set()
             return
         self._breaker.note(outcome.done)
         if self._breaker.tripped and self._state == "running":
             self._state = "stopped"
             self._over.set()
-            log.error("consumer_stopped", consumer=self.consumer.call_name, reason=outcome.reason)
+            log.error("a consumer stops: most messages fail", consumer=self.consumer.call_name, reason=outcome.reason)
 
     async def _wait_for_gate(self) -> None:
         """Leave messages where they are until the maintenance window has ended."""

@@ -1,7 +1,7 @@
 """Jobs: run when due, by one replica at a time, by hand too; and how the last run went is there for all to see."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -48,9 +48,7 @@ class Sweep:
         self.go_on.set()
         self.failure: Exception | None = None
         jobs = Jobs("test")
-        declare = jobs.by_hand if seconds is None else _every(jobs, seconds)
 
-        @declare(name="sweep", params=SweepParams)
         async def sweep(units: Units, call: Call, params: SweepParams) -> Swept:
             """Sweep what lies about."""
             self.runs.append((call, params))
@@ -59,11 +57,11 @@ class Sweep:
                 raise self.failure
             return Swept(limit=params.limit, dry_run=params.dry_run)
 
+        if seconds is None:
+            jobs.by_hand(name="sweep", params=SweepParams)(sweep)
+        else:
+            jobs.every(seconds=seconds, name="sweep", params=SweepParams)(sweep)
         self.declared = jobs.declared
-
-
-def _every(jobs: Jobs, seconds: float) -> Callable[..., Callable[..., object]]:
-    return lambda **options: jobs.every(seconds=seconds, **options)
 
 
 @pytest.fixture
