@@ -29,7 +29,6 @@ help: ## say what each target does
 	@echo "  make stop ONLY=ics          one process; make start ONLY=ics brings it back"
 	@echo "  make down CLEAN=1           forget the data too"
 	@echo "  make test ARGS='-k zone'    any arguments of pytest"
-	@echo "  make demo STORY=...         which story to tell"
 
 setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packages, generate the gRPC code
 
@@ -73,7 +72,7 @@ bench: setup $(STAMPS)/demo ## measure, and print one table
 	@$(PY) -m bench $(ARGS)
 
 demo: setup $(STAMPS)/demo ## tell the story of a day of orders, against the running stack
-	@STORY="$(STORY)" $(PY) -m demo $(ARGS)
+	@$(PY) -m demo $(ARGS)
 
 lock: setup ## make requirements/*.txt anew from pyproject.toml
 	$(LOCK) $(RUNTIME_EXTRAS) --output-file requirements/runtime.txt pyproject.toml

@@ -93,13 +93,17 @@ class Home:
             raise Failed(f"{file} cannot be read ({cause}); `make down CLEAN=1` starts over") from cause
 
     def save(self, state: State) -> None:
-        """Remember, and say in processes.json what runs."""
+        """Remember, and say in processes.json what runs; where nothing does, there is no such file."""
         self.directory.mkdir(parents=True, exist_ok=True)
         write_private(self.directory / "state.json", msgspec.json.encode(state).decode())
         listed = [engine.processes[0] for engine in state.engines.values() if engine.processes]
         listed += [member.running for member in state.members.values() if member.wanted == "running"]
-        rows = [{"name": run.name, "pid": run.pid, "log": run.log, "ports": run.ports} for run in listed]
-        write_private(self.directory / "processes.json", msgspec.json.format(msgspec.json.encode(rows)).decode())
+        file = self.directory / "processes.json"
+        if listed:
+            rows = [{"name": run.name, "pid": run.pid, "log": run.log, "ports": run.ports} for run in listed]
+            write_private(file, msgspec.json.format(msgspec.json.encode(rows)).decode())
+        else:
+            file.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Remove everything but the fetched engine programs."""

@@ -45,8 +45,9 @@ def opened(home: Home) -> Stack:
 
 
 def running(home: Home) -> dict[str, int]:
-    """Pids by name, as processes.json says."""
-    rows = json.loads((home.directory / "processes.json").read_text())
+    """Pids by name, as processes.json says; where nothing runs, there is none."""
+    file = home.directory / "processes.json"
+    rows = json.loads(file.read_text()) if file.exists() else []
     return {row["name"]: row["pid"] for row in rows}
 
 
