@@ -11,8 +11,11 @@ STOCK = 60
 class Told(Protocol):
     """What an answer has."""
 
-    status: int
-    data: dict[str, Any]
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def data(self) -> Any: ...
 
 
 Ask = Callable[..., Awaitable[Told]]

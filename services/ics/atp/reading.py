@@ -15,6 +15,7 @@ from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.ledger.store import ITEMS, facilities_with, items_of_many, overdue_promises
 from services.ics.policy.domain import scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
+from services.ics.reads import together
 from services.ics.serial.store import ledger_lots
 
 FACILITIES_MAX = 50
@@ -28,7 +29,8 @@ async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str
     """The facilities each variant is looked at in: those named, or else all that keep it."""
     if named is not None:
         return {variant: list(named) for variant in variants}
-    return {variant: await facilities_with(view, variant, FACILITIES_MAX) for variant in variants}
+    found = await together(facilities_with(view, variant, FACILITIES_MAX) for variant in variants)
+    return dict(zip(variants, found, strict=True))
 
 
 async def atp_of(view: View, asked: dict[str, list[str]], channel: str | None) -> list[AtpItem]:
@@ -65,11 +67,11 @@ async def _terms(view: View, keys: Iterable[ItemKey]) -> dict[ItemKey, Terms]:
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
     today = day_of(view.now)
-    found = {}
-    for key, item in items.items():
-        known = lots.get(item.variant_id, {})
-        found[key] = terms_of(item, known, today, await _overdue_units(view, item, known, today))
-    return found
+    known = {key: lots.get(item.variant_id, {}) for key, item in items.items()}
+    overdue = await together(_overdue_units(view, item, known[key], today) for key, item in items.items())
+    return {
+        key: terms_of(item, known[key], today, units) for (key, item), units in zip(items.items(), overdue, strict=True)
+    }
 
 
 async def _overdue_units(view: View, item: Item, lots: dict[str, Lot], today: Date) -> int:

@@ -41,10 +41,10 @@ async def held_back_from(
     """Units withheld of each (facility, variant) from a channel now, in one round. Index: item."""
     asked = list(dict.fromkeys(items))
     found = await view.lookup_many(HOLDBACKS, "item", item_keys(asked, channel_code))
-    return {
-        item: held_back((each for key, each in found.items() if key[:2] == item), channel_code, view.now)
-        for item in asked
-    }
+    counted: dict[tuple[str, str], list[Holdback]] = {item: [] for item in asked}
+    for key, holdback in found.items():
+        counted[key[0], key[1]].append(holdback)
+    return {item: held_back(each, channel_code, view.now) for item, each in counted.items()}
 
 
 _LEADS = (("variant_id",), ("channel_key",), ("logical_guid",), ())
