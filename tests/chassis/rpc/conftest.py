@@ -1,0 +1,36 @@
+"""What the tests of generic servicers share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.clock import FixedClock
+from chassis.mongo.client import Database
+from chassis.mongo.unit import MongoUnits
+from chassis.rpc.client import Channels
+from chassis.rpc.graph import graph
+from chassis.rpc.server import RpcServer
+from chassis.rpc.vacuum import vacuum
+from chassis.service import Parts
+from tests.chassis.rpc.given import a_context, sign, verify
+from tests.chassis.rpc.warehouse import ENTITIES, NOON, Warehouse
+
+
+@pytest.fixture
+async def warehouse(mongodb_uri: str, database_name: str) -> AsyncIterator[Warehouse]:
+    clock = FixedClock(NOON)
+    database = await Database.connect(mongodb_uri, database_name)
+    units = MongoUnits(database, ENTITIES, clock, "ics", page_key=b"k" * 32)
+    await units.start()
+    parts = Parts(endpoints=[], entities=ENTITIES, events=[], consumers=[], jobs=[], servicers=[])
+    context = a_context(Channels({}), units=units, database=database, parts=parts, clock=clock)
+    server = RpcServer("127.0.0.1", 0, [graph, vacuum], context, verify=verify)
+    await server.start()
+    channels = Channels({"ics": [f"127.0.0.1:{server.port}"]}, sign=sign, clock=clock)
+    try:
+        yield Warehouse(units, clock, server, channels)
+    finally:
+        await channels.close()
+        await server.stop(0)
+        await units.stop()
+        await database.close()
