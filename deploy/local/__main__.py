@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         return VERBS[asked.verb](asked)
-    except (Failed, NoPort) as failure:
+    except (Failed, NoPort, OSError) as failure:
         complain(str(failure))
         return 1
     except KeyboardInterrupt:

@@ -87,6 +87,8 @@ class Stack:
             if engine.running():
                 say(f"{engine.name} runs")
                 return
+            # What is left of one that died, such as its port mapper, would outlive the stack.
+            engine.stop()
         port = Ports(self.state.ports).give(role.name, role.first_port)
         engine = roles.bring_up(role, state, self.home.data(role.name), port, self.home.log(role.name), say)
         self.state.engines[role.name] = roles.remember(engine)
@@ -121,6 +123,9 @@ class Stack:
                     continue
                 self._stop_members([part.name])
             fresh.append((part, words))
+        if any(part.name in self.state.members for part, _ in fresh):
+            # Some of them ended, perhaps in the middle of a transaction.
+            self._forget_sessions()
         for part, words in fresh:
             self._start_member(part, words)
             started.append(part.name)

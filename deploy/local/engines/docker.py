@@ -79,7 +79,7 @@ class Container(Engine):
 
     def stop(self) -> None:
         """Stop the container; its volume stays."""
-        docker("stop", "--time", "20", self.container)
+        docker("stop", "-t", "20", self.container)
         docker("rm", "--force", self.container)
 
     def kill(self) -> None:

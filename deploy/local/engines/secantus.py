@@ -4,6 +4,8 @@ It is a program of its own under its own licence (GPL-2.0): run as a process, ne
 Durable: every commit is on disk before it is answered (--sync-on-commit).
 """
 
+import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -51,31 +53,26 @@ class Secantus(Engine):
 
     def binary(self) -> Path | None:
         """The daemon, where it has been fetched."""
-        return next((path for name in BINARIES if (path := self.home / name).is_file()), None)
+        return binary_in(self.home)
 
     def install(self, say: Say) -> None:
         """Fetch the wheel through pip, by the hashes of requirements/embedded.txt."""
         if self.binary():
             return
         say(f"fetching SecantusDB {RELEASE}, the embedded MongoDB-protocol server (once)")
-        self.home.parent.mkdir(parents=True, exist_ok=True)
-        version = sys.version_info[:2] if sys.version_info[:2] in PYTHONS else PYTHONS[-1]
-        fetched = subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-                *("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, version))),
-                *("--upgrade", "--target", str(self.home), "--require-hashes", "--requirement", str(LOCK)),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-        binary = self.binary()
-        if fetched.returncode or binary is None:
-            reason = (fetched.stderr.strip().splitlines() or ["the wheel holds no daemon for this machine"])[-1]
-            raise Unavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
-        binary.chmod(0o755)
+        # Fetched beside its place and then moved there whole: another launcher may be fetching it as well.
+        fresh = self.home.with_name(f".{self.home.name}.{os.getpid()}")
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fetch(fresh)
+            if not self.binary():
+                shutil.rmtree(self.home, ignore_errors=True)
+                fresh.rename(self.home)
+        except OSError:
+            if not self.binary():
+                raise
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
     def start(self) -> None:
         """Start the daemon and wait until it answers a ping."""
@@ -113,3 +110,27 @@ class Secantus(Engine):
 
     def _client(self) -> MongoClient[dict[str, object]]:
         return MongoClient(self.uri, serverSelectionTimeoutMS=PING_MILLISECONDS)
+
+
+def binary_in(folder: Path) -> Path | None:
+    """The daemon in an unpacked wheel; where it lies differs between systems."""
+    return next((path for name in BINARIES if (path := folder / name).is_file()), None)
+
+
+def fetch(folder: Path) -> None:
+    """Unpack the wheel into the folder, through pip and by the hashes of requirements/embedded.txt."""
+    version = sys.version_info[:2] if sys.version_info[:2] in PYTHONS else PYTHONS[-1]
+    command = [
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, version))),
+        *("--target", str(folder), "--require-hashes", "--requirement", str(LOCK)),
+    ]
+    try:
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired as cause:
+        raise Unavailable(f"fetching the embedded server took longer than {INSTALL_SECONDS:.0f} s") from cause
+    binary = binary_in(folder)
+    if fetched.returncode or binary is None:
+        reason = (fetched.stderr.strip().splitlines() or ["the wheel holds no daemon for this machine"])[-1]
+        raise Unavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
+    binary.chmod(0o755)

@@ -8,6 +8,7 @@ import pytest
 from deploy.local.engines import debian, docker, mongodb, rabbitmq
 from deploy.local.engines.engine import Unavailable, quiet
 from deploy.local.engines.mongod import version_of
+from deploy.local.engines.secantus import Secantus
 from deploy.local.process import Failed
 
 
@@ -62,6 +63,17 @@ def test_where_an_image_cannot_be_pulled_the_embedded_database_serves(
         assert "pull" in asked.read_text().split()
     finally:
         engine.stop()
+
+
+def test_a_wheel_that_cannot_be_fetched_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    server = Secantus(tmp_path / "data", 1, home=tmp_path / "engines")
+
+    with pytest.raises(Unavailable, match="could not be fetched"):
+        server.install(quiet)
+
+    assert list((tmp_path / "engines").iterdir()) == []
 
 
 def test_an_engine_that_cannot_be_had_says_all_reasons(

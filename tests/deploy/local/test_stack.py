@@ -224,6 +224,11 @@ def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypat
 
     opened(home).up(None)
     assert read_one(home)
+    mapper = opened(home).state.engines["rabbitmq"].processes[1]
+    os.kill(running(home)["rabbitmq"], signal.SIGKILL)
+    assert process.wait_until(lambda: [name for name, _ in opened(home).ended()] == ["rabbitmq"], 5)
+    opened(home).up(None)
+    assert not process.alive(mapper)
     opened(home).stop("rabbitmq")
     opened(home).start("rabbitmq")
     assert ports.speaks_amqp(opened(home).state.engines["rabbitmq"].port or 0)
