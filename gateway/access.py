@@ -12,7 +12,6 @@ from typing import TextIO
 import msgspec
 from msgspec import Struct
 
-from chassis.clock import Clock
 from gateway.exchange import Exchange
 
 FLUSH_SECONDS = 0.05
@@ -48,8 +47,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AccessLog:
     """Writes the lines."""
 
-    def __init__(self, clock: Clock, replica: str, *, on: bool = True, out: TextIO | None = None) -> None:
-        self._clock = clock
+    def __init__(self, replica: str, *, on: bool = True, out: TextIO | None = None) -> None:
         self._replica = replica
         self._on = on
         self._out = out
@@ -61,7 +59,6 @@ class AccessLog:
         """Keep the line of a request that has ended."""
         if not self._on:
             return
-        caller = exchange.caller
         self._lines.append(
             self._encode(
                 Line(
@@ -69,7 +66,7 @@ class AccessLog:
                     level="info",
                     service="gateway",
                     replica=self._replica,
-                    at_utc=self._clock.now(),
+                    at_utc=exchange.at_utc,
                     request_id=exchange.request_id,
                     method=exchange.method,
                     path=exchange.path[:PATH_LENGTH_MAX],
@@ -78,8 +75,8 @@ class AccessLog:
                     upstream=exchange.service,
                     upstream_replica=exchange.replica,
                     org=exchange.orgcode,
-                    actor=caller.actor if caller is not None else None,
-                    fingerprint=caller.fingerprint if caller is not None else None,
+                    actor=exchange.actor,
+                    fingerprint=exchange.fingerprint,
                     cccode=exchange.cccode,
                     peer=exchange.peer,
                     bytes_in=exchange.body_bytes,

@@ -5,7 +5,8 @@ Size and kind are judged by the head alone where it says them, before a byte is 
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from aiohttp import StreamReader
 from aiohttp.web_request import BaseRequest
@@ -26,6 +27,15 @@ class Budget:
         self._total = total
         self._free = total
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """Room for a body while it is in memory."""
+        taken = await self.take(size) if size > SMALL_BYTES else 0
+        try:
+            yield
+        finally:
+            self.give_back(taken)
 
     async def take(self, size: int) -> int:
         """Reserve room for a body; answers how much to give back."""
@@ -97,6 +107,12 @@ def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *
     if kind != "application/json":
         raise UnsupportedMedia("the body must be application/json")
     return announced
+
+
+def encourage(request: BaseRequest, taken: Mapping[str, str]) -> None:
+    """Tell a caller who asked (`Expect: 100-continue`) to send his body."""
+    if taken.get("expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 async def read(request: BaseRequest, bytes_max: int) -> bytes:

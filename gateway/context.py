@@ -1,13 +1,13 @@
-"""The org and the cost centre a call names: header before body or query, upper-cased, and the same in both places."""
+"""The org and the cost centre a call names: header before body or query, upper-cased, and the same in all places."""
 
 import re
 
 from chassis.errors import Invalid, NotFound, invalid_field
 
-_ORGCODE = re.compile(r"[A-Z0-9]{4,16}")
-_CCCODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}")
-
-PATTERNS = {"orgcode": _ORGCODE, "cccode": _CCCODE}
+PATTERNS = {
+    "orgcode": re.compile(r"[A-Z0-9]{4,16}"),
+    "cccode": re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}"),
+}
 
 
 class Named:
@@ -23,16 +23,22 @@ class Named:
 NONE = Named(None, None)
 
 
-def named(field: str, header: str | None, given: str | None) -> Named:
-    """The code of a field that may stand in the header and in the body or query."""
-    if not header and given is None:
+def named(field: str, header: str | None, *others: str | None) -> Named:
+    """The code of a field that may stand in the header, in the body and in the query."""
+    code = header.upper() if header else None
+    problem = None
+    for other in others:
+        if other is None:
+            continue
+        if code is None:
+            code = other.upper()
+        elif other.upper() != code:
+            problem = invalid_field(field, "header, body and query differ")
+    if code is None:
         return NONE
-    code = (header or given or "").upper()
     if not PATTERNS[field].fullmatch(code):
         return Named(None, invalid_field(field, f"{field} is malformed"))
-    if header and given is not None and given.upper() != code:
-        return Named(code, invalid_field(field, "header and body or query differ"))
-    return Named(code, None)
+    return Named(code, problem)
 
 
 def stranger() -> NotFound:

@@ -47,7 +47,7 @@ class Entrance:
         self._proxy = Proxy(self.upstreams, self._hop, Squeeze(settings.gzip_bytes_min))
         self.documents = Documents(self._proxy, settings, clock)
         self._mcp = Mcp(self._hop, self.documents, self._own_address, settings.upstream_seconds)
-        self._access = AccessLog(clock, settings.replica, on=settings.access_log)
+        self._access = AccessLog(settings.replica, on=settings.access_log)
         self.pipeline = Pipeline(
             settings,
             clock,

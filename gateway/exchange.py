@@ -4,8 +4,10 @@ from time import perf_counter
 
 from aiohttp.web_request import BaseRequest
 
-from chassis.caller import Caller
+from chassis.clock import Utc
 from gateway.headers import Inbound
+
+_NONE = Inbound(())
 
 
 class Exchange:
@@ -18,10 +20,12 @@ class Exchange:
 
     __slots__ = (
         "accept_encoding",
+        "actor",
         "answer_bytes",
+        "at_utc",
         "body_bytes",
-        "caller",
         "cccode",
+        "fingerprint",
         "inbound",
         "marks",
         "method",
@@ -40,7 +44,7 @@ class Exchange:
         "traceparent",
     )
 
-    def __init__(self, request: BaseRequest, request_id: str, *, timing: bool) -> None:
+    def __init__(self, request: BaseRequest, request_id: str, at_utc: Utc, *, timing: bool) -> None:
         self.request = request
         self.method = request.method
         self.target = request._message.path
@@ -48,11 +52,13 @@ class Exchange:
         self.request_id = request_id
         self.started = perf_counter()
         self.service = "gateway"
-        self.caller: Caller | None = None
+        self.at_utc = at_utc
+        self.actor: str | None = None
+        self.fingerprint: str | None = None
         self.orgcode: str | None = None
         self.cccode: str | None = None
         self.traceparent: str | None = None
-        self.inbound = Inbound(())
+        self.inbound = _NONE
         self.accept_encoding = ""
         self.peer = ""
         self.replica = ""

@@ -81,11 +81,11 @@ def read_query(target: str) -> tuple[Fields, str]:
     pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     fields = Fields()
     for name in ("orgcode", "cccode"):
-        values = {value for key, value in pairs if key == name and value}
-        if len(values) > 1:
+        values = [value for key, value in pairs if key == name and value]
+        if len(set(values)) > 1:
             fields.problem = invalid_field(name, "is given twice with different values")
         if values:
-            setattr(fields, name, values.pop())
+            setattr(fields, name, values[0])
     if any(key in CREDENTIALS for key, _ in pairs):
         kept = [
             f"{quote_plus(key, errors='surrogateescape')}={quote_plus(value, errors='surrogateescape')}"

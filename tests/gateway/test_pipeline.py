@@ -337,7 +337,7 @@ async def test_answers_say_where_the_time_went() -> None:
 
 def _log_into(house: House) -> io.StringIO:
     written = io.StringIO()
-    house.entrance.pipeline._access = AccessLog(house.entrance.pipeline._clock, "gw-1", out=written)
+    house.entrance.pipeline._access = AccessLog("gw-1", out=written)
     return written
 
 
