@@ -5,11 +5,10 @@ policy's tracking) is in that feature's `domain.py`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from chassis.caller import Call
 from chassis.entity import Document, Entity, Value
 from chassis.errors import InvalidState, NotFound
 from chassis.unit import Change
@@ -79,9 +78,7 @@ BUCKETS: tuple[Bucket, ...] = (
     "committed",
     "in_transit",
 )
-ON_HAND: tuple[Bucket, ...] = BUCKETS[:-1]
 STAGES: tuple[Stage, ...] = ("open", "picked", "packed")
-EXTERNALS: tuple[External, ...] = ("supplier", "customer", "adjustment", "scrap", "consignor")
 UNHELD_BUCKETS: tuple[Bucket, ...] = ("available", "quarantine", "damaged")
 """Buckets whose units may be held by no one: what a transition and a positive adjustment deal in."""
 
@@ -125,22 +122,7 @@ class InsufficientStock(InvalidState):
         super().__init__(message, shortages=list(shortages))
 
 
-class Placed(Protocol):
-    """Whatever belongs to one facility."""
-
-    @property
-    def logical_guid(self) -> str: ...
-
-
-P = TypeVar("P", bound=Placed)
 R = TypeVar("R", bound=Document)
-
-
-def in_facility(call: Call, record: P) -> P:
-    """The record, for a call that acts in its facility; elsewhere it is not found."""
-    if record.logical_guid != call.logical_guid:
-        raise NotFound("no such object in this facility")
-    return record
 
 
 async def load_here(

@@ -76,14 +76,3 @@ def admit(place: Place) -> Place:
     if place.bin is not None and place.bin.status != "active":
         raise InvalidState("the bin is inactive", status=place.bin.status)
     return place
-
-
-def check_room(place: Bin, units_held: int, units_coming: int) -> None:
-    """Refuse units a bin has no room for."""
-    if place.capacity is not None and units_held + units_coming > place.capacity:
-        raise InvalidState(
-            f"bin {place.code} has room for {max(0, place.capacity - units_held)} of {units_coming} units",
-            status="full",
-            capacity=place.capacity,
-            units_held=units_held,
-        )

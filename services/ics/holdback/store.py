@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from chassis.entity import Entity, edge, index, unique
-from chassis.page import Page, Paged, PageRequest, items_of
+from chassis.page import Page, Paged, PageRequest
 from chassis.unit import View, between
 from services.ics.filters import split
 from services.ics.holdback.domain import Holdback, HoldbackStatus, channel_keys, held_back, seen
+from services.ics.reads import sifted
 
 HOLDBACKS = Entity(
     "holdback",
@@ -55,18 +56,17 @@ async def list_holdbacks(
 ) -> Page[Holdback]:
     """Holdbacks as they are now, newest first; `status` None: whatever they are.
 
-    Whether one is cleared is stored; the rest is a matter of time, so pages are read on until one is full.
+    Whether one is cleared is stored; the rest is a matter of time.
     """
     where, rest = split(wanted, _LEADS)
     if status is not None:
         rest["quantity"] = 0 if status == "cleared" else between(at_least=1)
-    size, token = items_of(page), page.next_token
-    items: list[Holdback] = []
-    while True:
-        request = PageRequest(limit=size - len(items), next_token=token)
-        part = await view.page(HOLDBACKS, where, page=request, rest=rest)
-        now_seen = [seen(holdback, view.now) for holdback in part.items]
-        items += [holdback for holdback in now_seen if status in {None, holdback.status}]
-        token = part.next_token
-        if token is None or len(items) >= size:
-            return Page(items=items, count=len(items), next_token=token)
+
+    async def read(part: PageRequest) -> Page[Holdback]:
+        return await view.page(HOLDBACKS, where, page=part, rest=rest)
+
+    async def sift(holdbacks: list[Holdback]) -> list[Holdback | None]:
+        now_seen = [seen(holdback, view.now) for holdback in holdbacks]
+        return [holdback if status in {None, holdback.status} else None for holdback in now_seen]
+
+    return await sifted(page, read, sift)

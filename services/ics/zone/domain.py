@@ -11,9 +11,6 @@ from services.ics.words import Openness
 
 Purpose = Literal["pick", "storage", "overstock", "receiving", "returns", "staging"]
 
-PURPOSES: tuple[Purpose, ...] = ("pick", "storage", "overstock", "receiving", "returns", "staging")
-"""In draw order: what is easiest to take goes first."""
-
 
 class Zone(Record, frozen=True, kw_only=True):
     """A part of one facility. Never deleted, because ledger entries go on naming it."""

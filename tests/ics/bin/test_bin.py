@@ -1,7 +1,7 @@
 import pytest
 
 from chassis.errors import InvalidState
-from services.ics.bin.domain import Place, admit, check_open, check_room, set_status
+from services.ics.bin.domain import Place, admit, check_open, set_status
 from tests.ics.given import a_bin, a_zone
 
 
@@ -37,11 +37,3 @@ def test_units_go_to_open_places_only() -> None:
     ):
         with pytest.raises(InvalidState):
             admit(closed)
-
-
-def test_a_bin_takes_no_more_than_its_capacity() -> None:
-    check_room(a_bin(capacity=10), units_held=4, units_coming=6)
-    check_room(a_bin(capacity=None), units_held=4, units_coming=1_000_000_000)
-    with pytest.raises(InvalidState) as refused:
-        check_room(a_bin(capacity=10), units_held=4, units_coming=7)
-    assert refused.value.details == {"status": "full", "capacity": 10, "units_held": 4}
