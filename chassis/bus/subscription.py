@@ -118,6 +118,8 @@ class Subscription:
                 continue
             if self._state == "stopped":
                 await self._sleep(self._probe_seconds)
+                if self._stopping.is_set():
+                    return
             try:
                 await self._hear(probing=self._state == "stopped")
             except BusDown:
@@ -141,11 +143,11 @@ class Subscription:
             channel.on_consumer_cancel_callbacks.add(lambda _: self._over.set())
             try:
                 if not self._stopping.is_set():
-                    hearing = await channel.basic_consume(self.queues.work.name, arrive)
+                    await channel.basic_consume(self.queues.work.name, arrive)
                     await self._until_over(channel)
-                    with suppress(BusDown), translated():
-                        await channel.basic_cancel(hearing.consumer_tag or "")
             finally:
+                # Not cancelled at the broker, but ended with the channel: then what was not begun goes back into its
+                # place before the next replica is served. A cancel would serve it at once, with what comes behind.
                 self._over.set()
                 await lanes.finish(self._drain_seconds)
                 self._lanes = None

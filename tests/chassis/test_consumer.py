@@ -307,6 +307,34 @@ async def test_stopping_lets_the_handler_at_work_finish_and_leaves_the_rest(worl
     assert await world.handled() == 3
 
 
+async def test_of_two_replicas_one_is_served_at_a_time_and_the_other_takes_over(
+    world: World, mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str
+) -> None:
+    order: dict[str, list[int]] = defaultdict(list)
+    consumers = Consumers("test")
+
+    @consumers.on("test.note.written", name="sync")
+    async def note(units: Units, event: Event) -> None:
+        order[event.subject].append(event.revision)
+
+    async with (
+        hearing(world, *consumers.declared) as first,
+        a_world(mongodb_uri, database_name, amqp_url, bus_prefix, replica="two") as other,
+    ):
+        second = other.desk(consumers.declared)
+        await second.start()
+        load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(20)])) for n in range(10)]
+        await eventually(lambda: first.stats[0].handled > 50)
+        assert second.stats[0].handled == 0
+        await first.stop()
+        await asyncio.gather(*load)
+        await eventually(lambda: all_handled(world, 200))
+        await second.stop()
+
+    assert second.stats[0].handled > 0
+    assert order == {f"note-{n}": list(range(1, 21)) for n in range(10)}
+
+
 @pytest.mark.outage
 async def test_a_killed_broker_makes_no_event_unheard_and_none_effective_twice(
     mongodb_uri: str, database_name: str, private_rabbitmq: Engine, bus_prefix: str

@@ -130,14 +130,27 @@ async def test_stopping_flushes_what_is_pending(world: World, ear: Ear) -> None:
     assert len(firsts(await ear.drain())) == 100
 
 
+async def test_an_event_larger_than_a_frame_arrives_whole(world: World, ear: Ear) -> None:
+    relay = world.relay()
+    await relay.start()
+    await world.write("a", ["x" * 300_000, "small"])
+
+    large, small = await drained(ear, 2)
+    await relay.stop()
+
+    assert msgspec.json.decode(large.body)["note"]["text"] == "x" * 300_000
+    assert msgspec.json.decode(small.body)["note"]["text"] == "small"
+
+
 async def test_replicas_share_the_shards_and_take_over_from_each_other(
-    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear
+    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay_module, "CONFIRM_SECONDS", 1.0)
     async with (
         a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as one,
         a_world(mongodb_uri, database_name, amqp_url, bus_prefix, replica="two") as two,
     ):
-        first, second = one.relay(lease_seconds=6.5), two.relay(lease_seconds=6.5)
+        first, second = one.relay(lease_seconds=3.0), two.relay(lease_seconds=3.0)
         await first.start()
         await eventually(lambda: first.stats.shards == SHARDS)
         await second.start()
@@ -155,6 +168,47 @@ async def test_replicas_share_the_shards_and_take_over_from_each_other(
         told = revisions(await drained(ear, 120))
         assert told == {f"note-{n}": [1, 2, 3, 4] for n in range(30)}
         await second.stop()
+
+
+async def test_the_shards_of_a_replica_that_died_are_served_by_another(
+    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "CONFIRM_SECONDS", 0.5)
+    async with (
+        a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as one,
+        a_world(mongodb_uri, database_name, amqp_url, bus_prefix, replica="two") as two,
+    ):
+        dying, second = one.relay(lease_seconds=1.5), two.relay(lease_seconds=1.5)
+        await dying.start()
+        await eventually(lambda: dying.stats.shards == SHARDS)
+        assert dying._runner is not None
+        dying._runner.cancel()  # It gives nothing back, as if it had been killed.
+        await asyncio.gather(dying._runner, return_exceptions=True)
+
+        await asyncio.gather(*(two.write(f"note-{n}", ["1", "2"]) for n in range(30)))
+        await second.start()
+        told = revisions(await drained(ear, 60))
+        await second.stop()
+
+    assert told == {f"note-{n}": [1, 2] for n in range(30)}
+
+
+@pytest.mark.outage
+async def test_the_relay_outlives_a_killed_database(
+    private_mongodb: Engine, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear
+) -> None:
+    async with a_world(private_mongodb.uri, database_name, amqp_url, bus_prefix) as world:
+        relay = world.relay()
+        await relay.start()
+        await asyncio.gather(*(world.write(f"note-{n}", ["1", "2"]) for n in range(20)))
+        await asyncio.to_thread(private_mongodb.kill)
+        await eventually(lambda: relay.stats.failures > 0)
+        await asyncio.to_thread(private_mongodb.restart)
+        await asyncio.gather(*(world.write(f"note-{n}", ["3"]) for n in range(20)))
+        told = revisions(await drained(ear, 60))
+        await relay.stop()
+
+    assert told == {f"note-{n}": [1, 2, 3] for n in range(20)}
 
 
 @pytest.mark.outage
