@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -109,3 +110,17 @@ async def test_a_token_goes_with_the_filters_it_was_made_for(ics: ServiceClient)
 
     assert (other.status, altered.status) == (400, 400)
     assert other.details["fields"][0]["path"] == "next_token"
+
+
+async def test_of_many_who_open_a_zone_of_one_code_one_succeeds(ics: ServiceClient) -> None:
+    answers = await asyncio.gather(*(ics.post("/zone/create", code="A-01") for _ in range(20)))
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 19
+    assert (await ics.post("/zone/list")).data["count"] == 1
+
+
+async def test_of_many_who_saw_the_same_revision_one_succeeds(ics: ServiceClient) -> None:
+    zone = await a_stored_zone(ics)
+    close: dict[str, Any] = {"zone_id": zone["zone_id"], "expected_revision": 1, "status": "inactive"}
+    answers = await asyncio.gather(*(ics.post("/zone/status/set", **close) for _ in range(20)))
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 19
+    assert all(answer.details == {"current_revision": 2} for answer in answers if answer.status == 409)
