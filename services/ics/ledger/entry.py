@@ -134,10 +134,9 @@ LEGAL: dict[Kind, Pairs] = {
 """Kind of entry -> the account pairs it may move units between."""
 
 
-def items_of(entry: StockCardEntry) -> list[tuple[str, int]]:
-    """The items an entry touches, as (facility, seq): one, or two between facilities."""
-    found: dict[str, int] = {}
-    for side in (entry.from_account, entry.to_account):
-        if side.logical_guid is not None and side.seq is not None:
-            found[side.logical_guid] = side.seq
-    return list(found.items())
+def number_in(entry: StockCardEntry, facility: str) -> int:
+    """The entry's number in the item of a facility."""
+    for account in (entry.from_account, entry.to_account):
+        if account.logical_guid == facility and account.seq is not None:
+            return account.seq
+    raise AssertionError(entry)

@@ -34,5 +34,5 @@ async def lapse_overdue(change: Change, books: Books, page: Page) -> None:
         give_back(books, "expire", units, holding)
         record = await change.update(kind.entity, kind.lapse(record, units))
         event, field = kind.lapsed
-        change.emit(event, holding.id, **{field: record})
+        change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
     page.lapse_utc = await next_lapse(change, page.logical_guid, page.variant_id, change.now)

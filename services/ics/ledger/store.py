@@ -5,9 +5,9 @@ from typing import Any
 
 from chassis.clock import Utc
 from chassis.entity import Document, Entity, Record, edge, index
-from chassis.unit import View, between
+from chassis.unit import Range, View, between
 from services.ics.ledger.balance import SHORTFALL, Item, item_id_of, new_item
-from services.ics.ledger.entry import StockCardEntry, items_of
+from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
 from services.ics.words import BUCKETS, HolderType
 
@@ -74,18 +74,30 @@ def item_key(logical_guid: str, variant_id: str) -> str:
     return f"{logical_guid}/{variant_id}"
 
 
-def _side(place: int) -> Callable[[StockCardEntry], tuple[str, int] | tuple[None, None]]:
-    def side(entry: StockCardEntry) -> tuple[str, int] | tuple[None, None]:
-        items = items_of(entry)
-        if place >= len(items):
-            return None, None
-        facility, seq = items[place]
-        return item_key(facility, entry.variant_id), seq
-
-    return side
+def _first(entry: StockCardEntry) -> Account:
+    """The side whose item an entry comes first in."""
+    return entry.from_account if entry.from_account.seq is not None else entry.to_account
 
 
-_first, _second = _side(0), _side(1)
+def _second(entry: StockCardEntry) -> Account | None:
+    """The side of the other item, of an entry between facilities."""
+    source, target = entry.from_account, entry.to_account
+    between_items = source.seq is not None and target.seq is not None and source.logical_guid != target.logical_guid
+    return target if between_items else None
+
+
+def _first_item(entry: StockCardEntry) -> str:
+    return f"{_first(entry).logical_guid}/{entry.variant_id}"
+
+
+def _second_item(entry: StockCardEntry) -> str | None:
+    second = _second(entry)
+    return f"{second.logical_guid}/{entry.variant_id}" if second is not None else None
+
+
+def _second_seq(entry: StockCardEntry) -> int | None:
+    second = _second(entry)
+    return second.seq if second is not None else None
 
 
 def _refs(entry: StockCardEntry) -> list[str]:
@@ -97,8 +109,9 @@ def _refs(entry: StockCardEntry) -> list[str]:
     return sorted(found)
 
 
-def _facilities(entry: StockCardEntry) -> list[str]:
-    return [facility for facility, _ in items_of(entry)]
+def _facilities(entry: StockCardEntry) -> list[str | None]:
+    first, second = _first(entry).logical_guid, _second(entry)
+    return [first] if second is None else [first, second.logical_guid]
 
 
 ENTRIES = Entity(
@@ -114,7 +127,7 @@ ENTRIES = Entity(
         index("refs", "entry_id"),
         index("facilities", "entry_id"),
         index("variant_id", "entry_id"),
-        index("serials", "entry_id"),
+        index("serials", "entry_id", where={"named": True}),
         index("entry_id"),
     ],
     edges=[
@@ -124,11 +137,12 @@ ENTRIES = Entity(
         edge("to_holder", to="holder", by="to_account.held_by_id"),
     ],
     derived={
-        "item": lambda entry: _first(entry)[0],
-        "item_seq": lambda entry: _first(entry)[1],
-        "other_item": lambda entry: _second(entry)[0],
-        "other_seq": lambda entry: _second(entry)[1],
-        "crosses": lambda entry: _second(entry)[1] is not None,
+        "item": _first_item,
+        "item_seq": lambda entry: _first(entry).seq,
+        "other_item": _second_item,
+        "other_seq": _second_seq,
+        "crosses": lambda entry: _second(entry) is not None,
+        "named": lambda entry: bool(entry.serials),
         "refs": _refs,
         "facilities": _facilities,
     },
@@ -150,15 +164,19 @@ BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", h
 class Promise(Document, frozen=True, kw_only=True):
     """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
 
-    `due` is when it lapses while it holds units (`NEVER_LAPSES` for a commit), None once it holds none.
+    `due` is when it lapses while it holds units (`NEVER_LAPSES` for a commit), None once it holds none; `waits` is
+    whether some of them are at the shortfall position, and `rank` whose turn it is then: 1 commits, 2 the others.
     """
 
     promise_id: str
+    orgcode: str
     kind: HolderType
     logical_guid: str
     variant_id: str
     positions: list[HeldPosition]
-    due: str | None = None
+    due: str | None
+    waits: bool
+    rank: int
 
 
 PROMISES = Entity(
@@ -168,7 +186,6 @@ PROMISES = Entity(
     id="promise_id",
     indexes=[
         index("logical_guid", "variant_id", "due"),
-        # Who waits at the shortfall position: rank 1 commits, 2 reservations and allocations.
         index("logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
     ],
     history=False,
@@ -206,6 +223,15 @@ async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[t
     asked = {item_id_of(orgcode, *each): each for each in wanted}
     found = await view.get_many(ITEMS, asked)
     return {each: found.get(item_id) or new_item(orgcode, *each) for item_id, each in asked.items()}
+
+
+async def entries_between(view: View, logical_guid: str, variant_id: str, numbers: Range) -> list[StockCardEntry]:
+    """An item's entries with these numbers, in order: at most 1000. Index: item, item_seq; other_item, other_seq."""
+    key = item_key(logical_guid, variant_id)
+    first = await view.find(ENTRIES, {"item": key, "item_seq": numbers}, limit=_FIND_LIMIT)
+    where = {"crosses": True, "other_item": key, "other_seq": numbers}
+    second = await view.find(ENTRIES, where, limit=_FIND_LIMIT)
+    return sorted([*first, *second], key=lambda entry: number_in(entry, logical_guid))
 
 
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:

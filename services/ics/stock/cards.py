@@ -14,7 +14,7 @@ from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo, Token
 from chassis.values import Utc as UtcField
 from services.ics.filters import split
-from services.ics.ledger.entry import Account, StockCardEntry
+from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.store import ENTRIES, item_key
 from services.ics.stock.fields import Seq
 from services.ics.stock.walk import Stream, Walked, walk
@@ -104,6 +104,8 @@ def _of_others(body: StockCardListRequest) -> list[Stream]:
         "facilities": body.logical_guid,
     }
     where, rest = split(wanted, _LEADS)
+    if "serials" in where:
+        where["named"] = True
     order = "-entry_id" if body.order == "newest" else "entry_id"
     return [Stream(ENTRIES, where, (order,), {**rest, **_rest(body, {"operation_id", "document_id"})})]
 
@@ -127,14 +129,6 @@ def _range(low: int | None, high: int | None) -> Any:
 
 def _times(since: Utc | None, until: Utc | None) -> Any:
     return None if since is None and until is None else between(at_least=since, below=until)
-
-
-def number_in(entry: StockCardEntry, facility: str) -> int:
-    """The entry's number in the item of a facility."""
-    for account in (entry.from_account, entry.to_account):
-        if account.logical_guid == facility and account.seq is not None:
-            return account.seq
-    raise AssertionError(entry)
 
 
 def _on_one_side(entry: StockCardEntry, side: dict[str, Any]) -> bool:

@@ -1,0 +1,155 @@
+"""Entries replayed against balances: what is booked is added up again, account by account, and compared. Pure.
+
+It uses nothing of what made the balances: no page, no books, only the entries themselves and the contract's rules.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+from chassis.clock import Utc
+from chassis.entity import Value
+from services.ics.ledger.balance import COUNTS, SHORTFALL, Item, Spot
+from services.ics.ledger.entry import LEGAL, Account, StockCardEntry, form_of
+from services.ics.words import Bucket, Stage
+
+DIFFERENCES_MAX = 1000
+
+K = TypeVar("K")
+
+
+class Difference(Value, frozen=True, kw_only=True):
+    """Something that is not as the entries say."""
+
+    orgcode: str
+    logical_guid: str
+    variant_id: str
+    what: str
+    booked: str
+    kept: str
+
+
+class Booked(NamedTuple):
+    """One stock account within an item."""
+
+    bucket: Bucket
+    spot: Spot
+    stage: Stage | None
+    holder: str | None
+
+
+Held = Mapping[tuple[str, Spot, Stage | None], int]
+"""Units by holder, position and stage."""
+
+
+class Replay:
+    """One item, added up entry by entry."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.seq = 0
+        self.recorded_utc = Utc("")
+        self.accounts: Counter[Booked] = Counter()
+        self.totals: Counter[str] = Counter()
+        self.shelves: Counter[Spot] = Counter()
+        self.differences: list[Difference] = []
+
+    def read(self, entry: StockCardEntry) -> None:
+        """Add the next entry of the item."""
+        sides = [side for side in (entry.from_account, entry.to_account) if self._is_ours(side)]
+        numbers = {side.seq for side in sides}
+        if numbers != {self.seq + 1}:
+            self._differ("seq", self.seq + 1, sorted(number or 0 for number in numbers))
+        self.seq = max(number or 0 for number in numbers)
+        if entry.recorded_utc < self.recorded_utc:
+            self._differ(f"recorded_utc of {self.seq}", f"at least {self.recorded_utc}", entry.recorded_utc)
+        self.recorded_utc = max(self.recorded_utc, entry.recorded_utc)
+        if (form_of(entry.from_account), form_of(entry.to_account)) not in LEGAL[entry.kind]:
+            self._differ(f"entry {self.seq}", f"a legal {entry.kind}", [entry.from_account, entry.to_account])
+        if self._is_ours(entry.from_account):
+            self._add(entry.from_account, -entry.quantity)
+        if self._is_ours(entry.to_account):
+            self._add(entry.to_account, entry.quantity)
+        for side in sides:
+            if (shelf := self.shelves[_spot(side)]) < 0:
+                self._differ(f"rule G at {self.seq}", "at least 0", shelf)
+        for side, balance in ((entry.from_account, entry.from_balance), (entry.to_account, entry.to_balance)):
+            if self._is_ours(side) and balance != self.totals[side.bucket or ""]:
+                self._differ(f"balance of {self.seq}", self.totals[side.bucket or ""], balance)
+
+    def finish(self, held: Held) -> list[Difference]:
+        """What differs between the entries, the item as it is kept, and the records of those who hold units of it."""
+        item = self.item
+        if self.seq != item.seq:
+            self._differ("last seq", self.seq, item.seq)
+        for bucket, units in (("on_hand", self._on_hand()), *self.totals.items()):
+            if getattr(item, bucket) != units:
+                self._differ(bucket, units, getattr(item, bucket))
+        self._compare("position", self._counted(), _kept(item))
+        ours = Counter({_held_key(account): units for account, units in self.accounts.items() if account.holder})
+        self._compare("holder", ours, Counter(dict(held)))
+        return self.differences
+
+    def _is_ours(self, account: Account) -> bool:
+        return account.kind == "stock" and account.logical_guid == self.item.logical_guid
+
+    def _add(self, account: Account, quantity: int) -> None:
+        assert account.bucket is not None
+        spot = _spot(account)
+        booked = Booked(account.bucket, spot, account.stage, account.held_by_id)
+        self.accounts[booked] += quantity
+        self.totals[account.bucket] += quantity
+        if self.accounts[booked] < 0 and (booked.bucket, spot) != ("available", SHORTFALL):
+            self._differ(f"rule Z at {self.seq}", "at least 0", self.accounts[booked])
+        if booked.bucket in {"available", "reserved"} or booked.stage == "open":
+            self.shelves[spot] += quantity
+
+    def _on_hand(self) -> int:
+        return sum(units for bucket, units in self.totals.items() if bucket != "in_transit")
+
+    def _counted(self) -> Counter[tuple[Spot, str]]:
+        """Units by position, as cells count them."""
+        counted: Counter[tuple[Spot, str]] = Counter()
+        for account, units in self.accounts.items():
+            if account.bucket != "in_transit":
+                inspected = account.bucket == "quarantine" and account.holder is not None
+                counted[account.spot, "inspection" if inspected else account.stage or account.bucket] += units
+        return counted
+
+    def _compare(self, what: str, booked: Counter[K], kept: Counter[K]) -> None:
+        for key in set(booked) | set(kept):
+            if booked[key] != kept[key]:
+                self._differ(f"{what} {key}", booked[key], kept[key])
+
+    def _differ(self, what: str, booked: object, kept: object) -> None:
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(
+                Difference(
+                    orgcode=self.item.orgcode,
+                    logical_guid=self.item.logical_guid,
+                    variant_id=self.item.variant_id,
+                    what=what,
+                    booked=str(booked),
+                    kept=str(kept),
+                )
+            )
+
+
+def _spot(account: Account) -> Spot:
+    return Spot(account.zone_id, account.bin_id, account.lot_code)
+
+
+def _held_key(account: Booked) -> tuple[str, Spot, Stage | None]:
+    return account.holder or "", account.spot, account.stage
+
+
+def _kept(item: Item) -> Counter[tuple[Spot, str]]:
+    return Counter({(cell.spot, count): getattr(cell, count) for cell in item.cells for count in COUNTS})
+
+
+def held_of(parts: Iterable[tuple[str, Spot, Stage | None, int]]) -> Held:
+    """Units by holder, position and stage, of (holder, position, stage, units)."""
+    found: Counter[tuple[str, Spot, Stage | None]] = Counter()
+    for holder, spot, stage, units in parts:
+        found[holder, spot, stage] += units
+    return found

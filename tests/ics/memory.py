@@ -1,0 +1,208 @@
+"""ICS without a database: a Change over dictionaries, for driving handlers through long random histories.
+
+It keeps what it is given and finds what matches; that real queries have an index, and that changes at the same time
+do not get in each other's way, is tested on the real engine.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from chassis.caller import Call, Caller
+from chassis.clock import FixedClock, Utc, to_millis
+from chassis.entity import Document, Entity
+from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
+from chassis.ids import IdSource
+from chassis.unit import OneOf, Range, Want
+from tests.ics.given import NOON, ORG
+
+R = TypeVar("R", bound=Document)
+T = TypeVar("T")
+
+Shelf = dict[str, tuple[Entity[Any], Any]]
+Store = dict[str, Shelf]
+
+
+class Memory:
+    """All that ICS keeps, and the events it told."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock(NOON)
+        self.ids = IdSource()
+        self.store: Store = {}
+        self.events: list[tuple[str, str, dict[str, Any]]] = []
+
+    def change(
+        self,
+        handler: Callable[["MemoryChange"], Awaitable[T]],
+        *,
+        facility: str = "FAC-A",
+        channel: str | None = "WEB",
+        actor: str = "anna",
+    ) -> T:
+        """Run a handler; what it wrote stays unless it refused."""
+        caller = Caller(kind="user", actor=actor, orgcode=ORG, owner=True)
+        call = Call(
+            caller=caller, name="test", request_id="r", started_utc=self.clock.now(), facility=facility, channel=channel
+        )
+        change = MemoryChange(self, call)
+        answer = _driven(handler(change))
+        for collection, shelf in change.written.items():
+            self.store.setdefault(collection, {}).update(shelf)
+        self.events += change.told
+        return answer
+
+    def all(self, entity: Entity[R]) -> list[R]:
+        """Every record of an entity, by id."""
+        shelf = self.store.get(entity.collection, {})
+        return [record for _, (kept, record) in sorted(shelf.items()) if kept is entity]
+
+
+def _driven(awaitable: Awaitable[T]) -> T:
+    """What a coroutine gives that never waits for anything."""
+    try:
+        awaitable.__await__().send(None)
+    except StopIteration as done:
+        answer: T = done.value
+        return answer
+    raise AssertionError("a handler waits for something other than data")
+
+
+class MemoryChange:
+    """One change: its own writes over what there was."""
+
+    def __init__(self, memory: Memory, call: Call) -> None:
+        self.memory = memory
+        self.call = call
+        self.now: Utc = memory.clock.now()
+        self.written: Store = {}
+        self.told: list[tuple[str, str, dict[str, Any]]] = []
+
+    def new_id(self) -> str:
+        return self.memory.ids.new_at(to_millis(self.now))
+
+    async def prefetch(self, *wants: Want) -> None:
+        pass
+
+    def expect(self, *wants: Want) -> None:
+        pass
+
+    async def get(self, entity: Entity[R], record_id: str) -> R | None:
+        kept, record = self._shelf(entity).get(record_id, (entity, None))
+        return self._as(entity, kept, record)
+
+    async def get_many(self, entity: Entity[R], record_ids: Iterable[str]) -> dict[str, R]:
+        found = {one: await self.get(entity, one) for one in record_ids}
+        return {one: record for one, record in found.items() if record is not None}
+
+    async def lookup(self, entity: Entity[R], by: str, *values: Any) -> R | None:
+        return (await self.lookup_many(entity, by, [values])).get(values)
+
+    async def lookup_many(
+        self, entity: Entity[R], by: str, keys: Iterable[tuple[Any, ...]]
+    ) -> dict[tuple[Any, ...], R]:
+        fields = entity.index_named(by).fields
+        known = {tuple(self._value(entity, record, field) for field in fields): record for record in self._own(entity)}
+        return {key: known[key] for key in keys if key in known}
+
+    async def load(self, entity: Entity[R], record_id: str, expected_revision: int | UnsetType | None = UNSET) -> R:
+        record = await self.get(entity, record_id)
+        if record is None:
+            raise NotFound("absent")
+        if expected_revision is None:
+            raise ExpectedRevisionRequired(record.revision)  # type: ignore[attr-defined]
+        if expected_revision is not UNSET and expected_revision != record.revision:  # type: ignore[attr-defined]
+            raise StaleRevision(record.revision)  # type: ignore[attr-defined]
+        return record
+
+    async def find(
+        self,
+        entity: Entity[R],
+        where: Mapping[str, Any],
+        *,
+        order: Sequence[str] = (),
+        limit: int = 1000,
+        after: Sequence[Any] | None = None,
+        rest: Mapping[str, Any] | None = None,
+    ) -> list[R]:
+        fields = [*order, entity.id]
+        found = [
+            document
+            for document in self._documents(entity)
+            if all(_fits(_at(document, entity, field), wanted) for field, wanted in {**where, **(rest or {})}.items())
+        ]
+        found.sort(key=lambda document: [_at(document, entity, field) for field in fields])
+        if after is not None:
+            found = [each for each in found if [_at(each, entity, field) for field in fields] > list(after)]
+        return [entity.from_document(document) for document in found[:limit]]
+
+    async def insert(self, entity: Entity[R], record: R) -> R:
+        record_id = entity.id_of(record)
+        if record_id in self._shelf(entity):
+            raise Conflict("exists")
+        if entity.versioned:
+            stamps = {"revision": 1, "created_utc": self.now, "updated_utc": self.now, "orgcode": ORG}
+            record = replace(record, **stamps)
+        self._keep(entity, record_id, record)
+        return record
+
+    async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
+        record_id = entity.id_of(record)
+        before = self.memory.store.get(entity.collection, {}).get(record_id)
+        first = before[1].revision if before is not None else 0
+        record = replace(record, revision=first + 1, updated_utc=self.now)
+        self._keep(entity, record_id, record)
+        return record
+
+    def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
+        self.told.append((event_type, subject, body))
+
+    def _keep(self, entity: Entity[Any], record_id: str, record: Any) -> None:
+        self.written.setdefault(entity.collection, {})[record_id] = (entity, record)
+
+    def _shelf(self, entity: Entity[Any]) -> Shelf:
+        return {**self.memory.store.get(entity.collection, {}), **self.written.get(entity.collection, {})}
+
+    def _own(self, entity: Entity[R]) -> list[R]:
+        return [record for kept, record in self._shelf(entity).values() if kept is entity]
+
+    def _documents(self, entity: Entity[Any]) -> list[dict[str, Any]]:
+        shelf = self._shelf(entity).values()
+        return [kept.to_document(record) for kept, record in shelf if kept is entity or not entity.kind]
+
+    def _as(self, entity: Entity[R], kept: Entity[Any], record: Any) -> R | None:
+        if record is None or kept is entity:
+            return record  # type: ignore[no-any-return]
+        return None if entity.kind else entity.from_document(kept.to_document(record))
+
+    def _value(self, entity: Entity[Any], record: Any, field: str) -> Any:
+        return _at(entity.to_document(record), entity, field)
+
+
+def _at(document: dict[str, Any], entity: Entity[Any], field: str) -> Any:
+    if field == entity.id:
+        return document["_id"]
+    value: Any = document
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    if isinstance(wanted, OneOf):
+        return any(one in wanted.values for one in values)
+    if isinstance(wanted, Range):
+        return any(one is not None and _within(one, wanted) for one in values)
+    return wanted in values or value == wanted
+
+
+def _within(value: Any, bounds: Range) -> bool:
+    return (
+        (bounds.above is None or value > bounds.above)
+        and (bounds.at_least is None or value >= bounds.at_least)
+        and (bounds.below is None or value < bounds.below)
+        and (bounds.at_most is None or value <= bounds.at_most)
+    )
