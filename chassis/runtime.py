@@ -5,7 +5,7 @@ An `HTTP` side comes on top: `app.py` brings the services' own, the gateway its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from hashlib import blake2b
 from math import inf
@@ -17,10 +17,11 @@ from chassis.bus.inbox import INBOX
 from chassis.bus.link import Bus
 from chassis.bus.relay import Relay
 from chassis.caller import Caller
+from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
 from chassis.entity import Entity
 from chassis.gate import Gate
-from chassis.health import Health, PartHealth
+from chassis.health import Health
 from chassis.http.idempotency import IDEMPOTENCY
 from chassis.http.private import PrivatePort
 from chassis.http.token import sign, verify
@@ -31,10 +32,12 @@ from chassis.mongo.unit import MongoUnits
 from chassis.observe import Observer
 from chassis.rpc.bus import bus_servicer
 from chassis.rpc.client import PEERS, Channels
+from chassis.rpc.graph import graph
 from chassis.rpc.jobs import jobs_servicer
 from chassis.rpc.server import RpcContext, RpcServer
 from chassis.rpc.statusinfo import status
 from chassis.rpc.tls import Tls
+from chassis.rpc.vacuum import vacuum
 from chassis.service import Parts, Service, collect
 from chassis.settings import BaseSettings, SettingsError
 from chassis.telemetry import trace
@@ -44,13 +47,11 @@ from chassis.unit import Units
 from chassis.watch import GateWatch
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
-Check = Callable[[], Awaitable[bool]]
-
 STOP_SECONDS_MIN = 0.5
 """What every part is given to stop, also when the time is over."""
 
-PART_SECONDS = 2.0
-"""How long a part may take to say that it is up."""
+CUT_OFF_SECONDS = 2.0
+"""How much longer a part may take than it was told, until it is left behind."""
 
 log = get_logger("chassis.runtime")
 
@@ -61,7 +62,6 @@ class Runtime:
     database: Database
     desk: BusDesk
     units: MongoUnits
-    private: PrivatePort
 
     def __init__(self, service: Service, settings: BaseSettings, clock: Clock | None = None) -> None:
         self.service = service
@@ -73,6 +73,9 @@ class Runtime:
         self.health = PartsHealth(service, settings)
         self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
         self.channels = Channels(addresses(settings), sign=self._sign, clock=self.clock, tls=_tls(settings))
+        self.private = PrivatePort(
+            settings.private_host, settings.private_port, parts=self.health.parts, metrics=self.metrics
+        )
         self.rpc: RpcServer | None = None
         self.grpc_port = self.private_port = 0
         self._stack = AsyncExitStack()
@@ -84,6 +87,8 @@ class Runtime:
             if self.settings.otel_exporter_otlp_endpoint:
                 trace.enable(self.settings.otel_exporter_otlp_endpoint, self.service.name, self.settings.build_id)
                 stack.callback(trace.disable)
+            self.private_port = await self.private.start()
+            stack.push_async_callback(self.private.stop)
             await self._start_data(stack)
             await self._start_work(stack)
             self._stack = stack.pop_all()
@@ -118,21 +123,23 @@ class Runtime:
             driver=settings.mongodb_driver,
             embedded=True if settings.mongodb_engine == "embedded" else None,
         )
-        stack.push_async_callback(self.database.close)
-        self.health.add("database", _answers(self.database.ping))
+        self._to_stop(stack, "database", self.database.close)
+        self.health.add("database", answers(self.database.ping))
         entities = [*self.parts.entities, *CHASSIS_ENTITIES]
         self.units = MongoUnits(self.database, entities, self.clock, name, page_key=_page_key(settings))
         await self.units.start()
-        stack.push_async_callback(self.units.stop)
+        self._to_stop(stack, "units", self.units.stop)
 
     async def _start_work(self, stack: AsyncExitStack) -> None:
         """Bus, relay, gate, consumers, jobs and the two ports, each stopped before what it stands on."""
         settings, leases = self.settings, Leases(self.database, self.clock, self.settings.replica)
-        stack.push_async_callback(self.channels.close)
-        await self._run_part(stack, self.bus)
-        self.health.add("bus", _is_up(lambda: self.bus.up))
+        self._to_stop(stack, "channels", self.channels.close)
+        await self.bus.start()
+        self._to_stop(stack, "bus", self.bus.stop)
+        self.health.add("bus", is_up(lambda: self.bus.up))
         relay = Relay(self.database, self.bus, leases, self.units, clock=self.clock)
-        await self._run_part(stack, relay, in_time=True)
+        await relay.start()
+        self._to_stop(stack, "relay", lambda: relay.stop(self._left()))
         self.desk = desk = BusDesk(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
         jobs = JobRunner(
             self.parts.jobs,
@@ -143,25 +150,18 @@ class Runtime:
             replica=settings.replica,
         )
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, desk, jobs)
-        await self._run_part(stack, observer)
-        await self._open_private(stack, observer)
+        await observer.start()
+        self._to_stop(stack, "observer", observer.stop)
+        self.private.before_metrics = observer.look
         await self._open_rpc(stack, desk, jobs)
         if self.service.gated:
-            await self._run_part(stack, GateWatch(self.gate, self.bus, self.channels, self.clock))
-        await self._run_part(stack, desk, in_time=True)
-        await self._run_part(stack, jobs, in_time=True)
-
-    async def _open_private(self, stack: AsyncExitStack, observer: Observer) -> None:
-        settings = self.settings
-        self.private = PrivatePort(
-            settings.private_host,
-            settings.private_port,
-            parts=self.health.parts,
-            metrics=self.metrics,
-            before_metrics=observer.look,
-        )
-        self.private_port = await self.private.start()
-        stack.push_async_callback(self.private.stop)
+            watch = GateWatch(self.gate, self.bus, self.channels, self.clock)
+            await watch.start()
+            self._to_stop(stack, "gate watch", watch.stop)
+        await desk.start()
+        self._to_stop(stack, "consumers", lambda: desk.stop(self._left()))
+        await jobs.start()
+        self._to_stop(stack, "jobs", lambda: jobs.stop(self._left()))
 
     async def _open_rpc(self, stack: AsyncExitStack, desk: BusDesk, jobs: JobRunner) -> None:
         settings = self.settings
@@ -177,8 +177,8 @@ class Runtime:
             metrics=self.metrics,
             health=self.health,
         )
-        generic = [status, bus_servicer(desk), jobs_servicer(jobs)]
-        self.rpc = RpcServer(
+        generic = [status, graph, vacuum, bus_servicer(desk), jobs_servicer(jobs)]
+        self.rpc = server = RpcServer(
             settings.grpc_host,
             settings.grpc_port,
             [*generic, *self.parts.servicers],
@@ -186,17 +186,25 @@ class Runtime:
             verify=self._verify,
             tls=_tls(settings),
         )
-        self.grpc_port = await self.rpc.start()
-        self.health.add("rpc", _is_up(lambda: self.grpc_port > 0))
-        stack.push_async_callback(self._in_time(self.rpc.stop))
+        self.grpc_port = await server.start()
+        self.health.add("rpc", is_up(lambda: self.grpc_port > 0))
+        self._to_stop(stack, "rpc", lambda: server.stop(self._left()))
 
-    async def _run_part(self, stack: AsyncExitStack, part: Any, *, in_time: bool = False) -> None:
-        """Start a part, and have it stopped when its turn comes; `in_time`: it is told how many seconds it has."""
-        await part.start()
-        stack.push_async_callback(self._in_time(part.stop) if in_time else part.stop)
+    def _to_stop(self, stack: AsyncExitStack, name: str, stop: Callable[[], Awaitable[None]]) -> None:
+        """Have a part stopped when its turn comes, and left behind when it does not end in time."""
 
-    def _in_time(self, stop: Callable[[float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        return lambda: stop(max(STOP_SECONDS_MIN, self._stop_by - monotonic()))
+        async def stop_in_time() -> None:
+            try:
+                async with asyncio.timeout(self._left() + CUT_OFF_SECONDS):
+                    await stop()
+            except TimeoutError:
+                log.warning("a part did not stop in time", what=name)
+
+        stack.push_async_callback(stop_in_time)
+
+    def _left(self) -> float:
+        """Seconds that are left to stop."""
+        return max(STOP_SECONDS_MIN, min(self._stop_by - monotonic(), self.settings.shutdown_seconds))
 
     def _sign(self, caller: Caller, request_id: str) -> str:
         return sign(caller, request_id, self.settings.caller_key, time())
@@ -205,69 +213,9 @@ class Runtime:
         return verify(token, self.settings.caller_key, time())
 
 
-class PartsHealth:
-    """Asks the parts of a process how they are, all at once, each within a deadline."""
-
-    def __init__(self, service: Service, settings: BaseSettings) -> None:
-        self._checks: dict[str, Check] = {}
-        self._own_check = service.check
-        self._settings = settings
-
-    def add(self, name: str, check: Check) -> None:
-        """A part, and how to ask it."""
-        self._checks[name] = check
-
-    async def parts(self) -> Sequence[PartHealth]:
-        """Every part as it is now."""
-        asked = [_ask(name, check) for name, check in self._checks.items()]
-        own = [] if self._own_check is None else await self._own(self._own_check)
-        return [*await asyncio.gather(*asked), *own]
-
-    async def _own(self, check: Callable[[Any], Awaitable[Mapping[str, bool]]]) -> list[PartHealth]:
-        """What the service itself stands on."""
-        started = monotonic()
-        try:
-            async with asyncio.timeout(PART_SECONDS):
-                found = await check(self._settings)
-        except Exception as failure:  # noqa: BLE001  whatever it is, the part is down
-            log.warning("the service's own check failed", problem=repr(failure))
-            found = {"service": False}
-        return [PartHealth(name=name, ok=ok, latency_ms=_millis_since(started)) for name, ok in found.items()]
-
-
-async def _ask(name: str, check: Check) -> PartHealth:
-    started = monotonic()
-    try:
-        async with asyncio.timeout(PART_SECONDS):
-            ok = await check()
-    except Exception as failure:  # noqa: BLE001  whatever it is, the part is down
-        log.warning("a part is down", what=name, problem=repr(failure))
-        ok = False
-    return PartHealth(name=name, ok=ok, latency_ms=_millis_since(started))
-
-
-def _answers(ping: Callable[[], Awaitable[Any]]) -> Check:
-    async def check() -> bool:
-        await ping()
-        return True
-
-    return check
-
-
-def _is_up(look: Callable[[], bool]) -> Check:
-    async def check() -> bool:
-        return look()
-
-    return check
-
-
-def _millis_since(started: float) -> float:
-    return round((monotonic() - started) * 1000, 3)
-
-
-def addresses(settings: BaseSettings) -> dict[str, str]:
+def addresses(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
     """Where each peer of the stack answers gRPC, as `Channels` takes it."""
-    return {peer: ",".join(getattr(settings, f"{peer}_grpc")) for peer in PEERS}
+    return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
 
 
 def _page_key(settings: BaseSettings) -> bytes:

@@ -4,6 +4,7 @@ Whatever can't be reached, the gate is open: OPS, its database or the broker bei
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 EVENTS = ("ops.maintenance.*",)
 ASK_EVERY_SECONDS = 2.0
 ASK_SECONDS = 1.0
+STOP_SECONDS = 2.0
 FAILURES_UNTIL_OPEN = 2
 """So many questions in a row without an answer open a closed gate."""
 
@@ -62,7 +64,9 @@ class GateWatch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._listener.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._listener.stop()
 
     async def ask(self) -> None:
         """Ask OPS once, and set the gate accordingly."""

@@ -26,12 +26,11 @@ class PrivatePort:
         *,
         parts: Callable[[], Awaitable[Sequence[PartHealth]]],
         metrics: Metrics,
-        before_metrics: Callable[[], Awaitable[None]],
     ) -> None:
         self.ready = False
+        self.before_metrics: Callable[[], Awaitable[None]] | None = None
         self._parts = parts
         self._metrics = metrics
-        self._before_metrics = before_metrics
         self._server = HttpServer(host, port, self._answer, _plain)
 
     async def start(self) -> int:
@@ -49,7 +48,8 @@ class PrivatePort:
             case "/readyz":
                 return await self._readiness()
             case "/metrics":
-                await self._before_metrics()
+                if self.before_metrics is not None:
+                    await self.before_metrics()
                 return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
         return _plain(404)
 

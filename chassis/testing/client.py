@@ -8,6 +8,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from io import BytesIO
 from time import time
 from typing import Any
 
@@ -119,8 +120,9 @@ class ServiceClient:
         if self.caller is not None and HEADER not in sent:
             sent[HEADER] = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
         base = f"http://127.0.0.1:{self.application.http_port}/{self.application.service.name}"
+        data = None if body is None else BytesIO(body)
         async with self._session.request(
-            method, base + path, data=body, headers=sent, params=query, allow_redirects=False
+            method, base + path, data=data, headers=sent, params=query, allow_redirects=False
         ) as response:
             answer = TestAnswer(status=response.status, headers=response.headers.copy(), raw=await response.read())
         await self.hear()

@@ -1,0 +1,15 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.testing.client import ServiceClient, serve
+from tests.chassis.sample.app import SAMPLE
+
+
+@pytest.fixture
+async def sample(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[ServiceClient]:
+    """The sample service, running."""
+    async with serve(
+        SAMPLE, mongodb_uri=mongodb_uri, database=database_name, amqp_url=amqp_url, prefix=bus_prefix
+    ) as client:
+        yield client

@@ -1,0 +1,21 @@
+"""A service to try the chassis on: crates, which have a code, a state and much that can be said wrongly of them."""
+
+from chassis.service import Service
+from chassis.settings import BaseSettings
+
+
+class SampleSettings(BaseSettings, frozen=True, kw_only=True):
+    """What the sample needs: nothing of its own."""
+
+    sample_crates_max: int = 5
+
+
+SAMPLE = Service(
+    name="sample",
+    title="Sample",
+    settings=SampleSettings,
+    package="tests.chassis.sample",
+    features=["crate", "stat"],
+    roles={"sample_view": "reads", "sample_keeper": "reads and writes"},
+    synonyms={"skp": ["sample_keeper"]},
+)
