@@ -6,12 +6,14 @@ ports from, so that a connection of ours never sits on a port that a service of 
 
 import random
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
+from deploy.local import claims
+
 LOOPBACK = "127.0.0.1"
-PORT_FIRST = 18000
+# Stacks look for theirs from 8080 and 18000 on; these are for everything else.
+PORT_FIRST = 20000
 PORT_LAST = 30999
 CONNECT_SECONDS = 0.25
 GREETING_SECONDS = 2.0
@@ -55,12 +57,11 @@ def speaks_amqp(port: int) -> bool:
         return False
 
 
-def any_free(taken: Iterable[int] = ()) -> int:
+def any_free() -> int:
     """A free port from anywhere in our range: for engines of a test run, of which several may start at once."""
-    avoid = set(taken)
-    for _ in range(200):
+    for _ in range(PORTS_TRIED_MAX):
         port = random.randint(PORT_FIRST, PORT_LAST)
-        if port not in avoid and is_free(port):
+        if not claims.is_claimed(port) and is_free(port) and claims.claim(port, claims.own()):
             return port
     raise NoPort(f"no free port between {PORT_FIRST} and {PORT_LAST}")
 
@@ -69,6 +70,7 @@ def any_free(taken: Iterable[int] = ()) -> int:
 class Ports:
     """Which port each purpose has, by a name such as `ics.grpc`. What was handed out before is handed out again."""
 
+    owner: str
     kept: dict[str, int] = field(default_factory=dict)
 
     def give(self, purpose: str, wished: int) -> int:
@@ -76,7 +78,7 @@ class Ports:
         others = {port for name, port in self.kept.items() if name != purpose}
         first = self.kept.get(purpose, wished)
         for port in chain([first], range(wished, wished + PORTS_TRIED_MAX)):
-            if port not in others and is_free(port):
+            if port not in others and is_free(port) and claims.claim(port, self.owner):
                 self.kept[purpose] = port
                 return port
         raise NoPort(f"no free port for {purpose} from {wished} on")

@@ -154,6 +154,21 @@ def wait_ready(running: Running, ready: Callable[[], bool], seconds: float, what
         raise Failed(f"{running.name} ended while it started{tail(Path(running.log))}")
 
 
+def wait_listening(running: Running, port: int, seconds: float, ready: Callable[[], bool] = lambda: True) -> None:
+    """Wait until the process itself listens on the port and is ready; who else answers there is not taken for it."""
+    wait_ready(running, lambda: listens(running, port) and ready(), seconds, f"answer on port {port}")
+
+
+def listens(running: Running, port: int) -> bool:
+    """Whether the process itself listens on the port."""
+    process = find(running)
+    try:
+        sockets = process.net_connections("tcp") if process else []
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
+
+
 def tail(log: Path) -> str:
     """The end of a log, for a message: `; its log LOG ends with:` and the lines, or nothing where the log is empty."""
     try:

@@ -23,4 +23,4 @@ def is_ready(running: Running) -> bool:
 
 def wait(running: Running) -> None:
     """Wait until the process is ready; Failed, with the end of its log, where it ends or takes too long."""
-    process.wait_ready(running, lambda: is_ready(running), READY_SECONDS, "become ready")
+    process.wait_listening(running, running.ports["private"], READY_SECONDS, lambda: is_ready(running))

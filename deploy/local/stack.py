@@ -75,7 +75,7 @@ class Stack:
         if state is None:
             return None
         if state.kind != "given" and not self._engine(role.name).running():
-            state.port = Ports(self.state.ports).give(role.name, role.first_port)
+            state.port = self._ports().give(role.name, role.first_port)
             state.uri = self._engine(role.name).uri
         return state.uri
 
@@ -89,14 +89,14 @@ class Stack:
                 return
             # What is left of one that died, such as its port mapper, would outlive the stack.
             engine.stop()
-        port = Ports(self.state.ports).give(role.name, role.first_port)
+        port = self._ports().give(role.name, role.first_port)
         engine = roles.bring_up(role, state, self.home.data(role.name), port, self.home.log(role.name), say)
         self.state.engines[role.name] = roles.remember(engine)
         started.append(role.name)
 
     def _plan(self) -> list[Part]:
         """Every process with its ports. One that runs keeps those it has."""
-        ports = Ports(self.state.ports)
+        ports = self._ports()
         parts = []
         for name, service in plan.names_of(self.state.replicas):
             member = self.state.members.get(name)
@@ -284,6 +284,9 @@ class Stack:
             for role, engine in self.state.engines.items()
             if engine.processes and not all(process.alive(running) for running in engine.processes)
         ]
+
+    def _ports(self) -> Ports:
+        return Ports(str(self.home.directory), self.state.ports)
 
     def _engine(self, role: str) -> Engine:
         return roles.find(ROLES[role], self.state.engines[role], self.home.data(role), self.home.log(role))

@@ -55,7 +55,7 @@ class Mongod(Engine):
         ]
         running = process.start("mongodb", command, log=self.log, ports={"mongodb": self.port})
         self.processes = [running]
-        process.wait_ready(running, lambda: ports.answers(self.port), START_SECONDS, f"answer on port {self.port}")
+        process.wait_listening(running, self.port, START_SECONDS)
         make_replica_set(self.port)
 
 

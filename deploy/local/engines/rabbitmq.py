@@ -75,12 +75,12 @@ class Rabbit(Engine):
         mapper = self._mapper()
         self.processes = [mapper]
         self._write_config()
-        environment = self._environment(epmd_port=mapper.ports["epmd"])
+        environment = self._environment(mapper.ports["epmd"])
         broker = process.start(
             "rabbitmq", [program], log=self.log, env=environment, cwd=self.directory, ports={"amqp": self.port}
         )
         self.processes = [broker, mapper]
-        process.wait_ready(broker, lambda: ports.speaks_amqp(self.port), START_SECONDS, f"answer on port {self.port}")
+        process.wait_listening(broker, self.port, START_SECONDS, lambda: ports.speaks_amqp(self.port))
 
     def stop(self) -> None:
         """Stop the broker, then its port mapper."""
@@ -112,7 +112,7 @@ class Rabbit(Engine):
             ports={"epmd": port},
         )
         self.processes = [mapper]
-        process.wait_ready(mapper, lambda: ports.answers(port), EPMD_SECONDS, f"answer on port {port}")
+        process.wait_listening(mapper, port, EPMD_SECONDS)
         return mapper
 
     def _write_config(self) -> None:
@@ -137,7 +137,7 @@ class Rabbit(Engine):
             "RABBITMQ_NODENAME": NODE,
             "RABBITMQ_NODE_IP_ADDRESS": ports.LOOPBACK,
             "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(ports.any_free([self.port, epmd_port])),
+            "RABBITMQ_DIST_PORT": str(ports.any_free()),
             "RABBITMQ_CONF_ENV_FILE": str(place / "env.conf"),
             "RABBITMQ_CONFIG_FILE": str(place / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(place / "advanced.config"),

@@ -91,7 +91,7 @@ class Secantus(Engine):
         ]
         running = process.start("mongodb", command, log=self.log, cwd=self.directory, ports={"mongodb": self.port})
         self.processes = [running]
-        process.wait_ready(running, self._answers, START_SECONDS, f"answer on port {self.port}")
+        process.wait_listening(running, self.port, START_SECONDS, self._answers)
 
     def forget_sessions(self) -> None:
         """Free the documents that open transactions of a killed client hold; it would keep them for a minute."""
@@ -99,8 +99,6 @@ class Secantus(Engine):
             client.admin.command({"killAllSessions": []})
 
     def _answers(self) -> bool:
-        if not ports.answers(self.port):
-            return False
         try:
             with self._client() as client:
                 client.admin.command("ping")

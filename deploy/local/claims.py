@@ -1,0 +1,64 @@
+"""Who is about to listen where: between finding a port free and listening on it, another could find it free too.
+
+Launchers and test runs of one user write down the ports they have chosen, in one locked file of the temporary folder. A
+claim holds as long as the process that made it lives; what it started listens by then.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+
+class Claim(msgspec.Struct):
+    """A port chosen by a process, for an owner: a stack, or the process itself."""
+
+    pid: int
+    owner: str
+
+
+def claim(port: int, owner: str) -> bool:
+    """Whether the port is the owner's from now on. It is not while another's claim holds."""
+    with _claims() as claims:
+        held = claims.get(port)
+        if held is not None and held.owner != owner and psutil.pid_exists(held.pid):
+            return False
+        claims[port] = Claim(os.getpid(), owner)
+        return True
+
+
+def own() -> str:
+    """The owner's name of a process that chooses ports for itself alone; it never gets a port twice."""
+    return f"process {os.getpid()}"
+
+
+def is_claimed(port: int) -> bool:
+    """Whether anybody holds a claim, we ourselves included."""
+    with _claims() as claims:
+        held = claims.get(port)
+        return held is not None and psutil.pid_exists(held.pid)
+
+
+@contextmanager
+def _claims() -> Iterator[dict[int, Claim]]:
+    """The claims, with nobody else at them; what is changed is kept."""
+    file = Path(tempfile.gettempdir()) / f"retailstack-ports-{os.getuid()}"
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "r+b") as text:
+        fcntl.flock(text, fcntl.LOCK_EX)
+        try:
+            claims = msgspec.json.decode(text.read() or b"{}", type=dict[int, Claim])
+        except msgspec.MsgspecError:
+            claims = {}
+        before = dict(claims)
+        yield claims
+        if claims != before:
+            living = {port: held for port, held in claims.items() if psutil.pid_exists(held.pid)}
+            text.seek(0)
+            text.truncate()
+            text.write(msgspec.json.encode(living))

@@ -1,0 +1,61 @@
+"""Ports: free ones, kept ones, and never one that somebody else is about to take."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local import claims, ports, process
+from deploy.local.ports import Ports
+from deploy.local.process import Failed
+from deploy.local.state import ROOT
+
+
+def test_a_port_is_given_again_to_the_same_purpose(tmp_path: Path) -> None:
+    kept: dict[str, int] = {}
+    first = Ports(str(tmp_path), kept).give("ics.http", 19000)
+
+    assert Ports(str(tmp_path), kept).give("ics.http", 19000) == first
+    assert Ports(str(tmp_path), kept).give("pmc.http", 19000) != first
+
+
+def test_two_stacks_that_start_at_once_choose_different_ports(tmp_path: Path) -> None:
+    one = Ports(str(tmp_path / "one")).give("ics.http", 19000)
+    other = Ports(str(tmp_path / "other")).give("ics.http", 19000)
+
+    assert one != other
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", ""])
+def test_a_port_somebody_listens_on_is_not_free(address: str) -> None:
+    with socket.create_server((address, 0)) as server:
+        assert not ports.is_free(server.getsockname()[1])
+
+
+def test_a_process_that_chooses_for_itself_gets_no_port_twice() -> None:
+    chosen = [ports.any_free() for _ in range(20)]
+
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_a_claim_ends_with_the_process_that_made_it() -> None:
+    port = ports.any_free()
+    script = (
+        f"from deploy.local import claims; assert not claims.claim({port}, 'x'); assert claims.claim({port} + 1, 'x')"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+    assert claims.claim(port + 1, "somebody else")
+
+
+def test_another_ones_answer_is_not_taken_for_the_process_s_own(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        sleeper = process.start("sleeper", ["sleep", "60"], log=tmp_path / "log")
+        try:
+            with pytest.raises(Failed, match="sleeper did not answer on port"):
+                process.wait_listening(sleeper, port, 0.3)
+        finally:
+            process.kill(sleeper)
