@@ -4,6 +4,8 @@ An event document is outbox entry (while `pending`), audit record and history in
 of the change it tells of, never altered but for `pending`, which the relay takes away once the broker has confirmed it.
 """
 
+import builtins
+from typing import Any
 from zlib import crc32
 
 from chassis.clock import Utc
@@ -50,7 +52,7 @@ class EventType(Value, frozen=True, kw_only=True):
 
     type: str
     subject: str
-    body: type
+    body: builtins.type[Any]
     summary: str = ""
 
 
