@@ -31,7 +31,9 @@ HOP_BY_HOP = frozenset({
 KEPT_BACK = HOP_BY_HOP | frozenset({
     b"content-length", b"date", b"server", b"server-timing", b"x-request-id", b"x-caller", b"x-powered-by", b"via",
     b"x-orgcode", b"x-cccode", b"x-session-guid", b"x-api-key", b"x-secret-code",
-    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"ratelimit", b"ratelimit-policy",
+    b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"x-maintenance-scheduled",
+    b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
 })  # fmt: skip
 
 _LISTS = frozenset({"accept-encoding", "x-forwarded-for", "content-encoding"})
@@ -67,19 +69,22 @@ class Inbound:
             self.problem = invalid_field(name, "is given twice with different values")
 
 
-def pass_out(raw: Iterable[Pair]) -> CIMultiDict[str]:
+def pass_out(raw: Iterable[Pair]) -> list[Pair]:
     """A service's headers for the caller."""
-    kept: CIMultiDict[str] = CIMultiDict()
+    kept: list[Pair] = []
     named: set[bytes] = set()
-    for name, value in raw:
-        lower = name.lower()
+    for pair in raw:
+        lower = pair[0].lower()
         if lower in KEPT_BACK:
-            if lower == b"connection" and value.lower() not in {b"keep-alive", b"close"}:
-                named |= {word.strip().lower() for word in value.split(b",")}
-            continue
-        if lower.startswith(b"x-internal-"):
-            continue
-        kept.add(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
-    for word in named - HOP_BY_HOP:
-        kept.popall(word.decode("utf-8", "surrogateescape"), None)
-    return kept
+            if lower == b"connection" and pair[1].lower() not in {b"keep-alive", b"close"}:
+                named |= {word.strip().lower() for word in pair[1].split(b",")}
+        elif not lower.startswith(b"x-internal-"):
+            kept.append(pair)
+    return [pair for pair in kept if pair[0].lower() not in named] if named else kept
+
+
+def as_dict(headers: Iterable[Pair]) -> CIMultiDict[str]:
+    """Headers as aiohttp takes them."""
+    return CIMultiDict(
+        [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in headers]
+    )

@@ -32,7 +32,7 @@ from gateway.credential import Credential
 from gateway.exchange import Exchange
 from gateway.headers import Inbound
 from gateway.hop import HopFailed
-from gateway.proxy import Proxy
+from gateway.proxy import Proxy, Response
 from gateway.rates import Rates
 from gateway.refusals import Refusals
 from gateway.resolve import Resolution, Resolver
@@ -46,7 +46,7 @@ GONE = 499
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-Page = Callable[[Exchange], Awaitable[web.StreamResponse]]
+Page = Callable[[Exchange], Awaitable[Response]]
 """A page of the gateway's own: documents and MCP."""
 
 log = get_logger("gateway.pipeline")
@@ -88,7 +88,7 @@ class Pipeline:
         self._budget = bodies.Budget(settings.body_buffer_bytes)
         self._voucher = Voucher(settings)
 
-    async def handle(self, request: BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: BaseRequest) -> Response:
         """The answer to a request, whatever happens on the way."""
         exchange = Exchange(request, _request_id(request), self._clock.now(), timing=self._settings.server_timing)
         exchange.peer = self._peer(request)
@@ -124,7 +124,7 @@ class Pipeline:
         self._access.log(exchange)
         return response
 
-    async def _answer(self, exchange: Exchange) -> web.StreamResponse:
+    async def _answer(self, exchange: Exchange) -> Response:
         try:
             return await self._served(exchange)
         except (HopFailed, ConnectionError):
@@ -140,7 +140,7 @@ class Pipeline:
             refusal = InternalError()
         return self._refusals.answer(exchange, refusal, (perf_counter() - exchange.started) * 1000)
 
-    async def _served(self, exchange: Exchange) -> web.StreamResponse:
+    async def _served(self, exchange: Exchange) -> Response:
         """What the path leads to: one of our own pages, or a service."""
         request = exchange.request
         if (origin := request.headers.get("Origin")) is not None:
@@ -165,7 +165,7 @@ class Pipeline:
             return await self._own_page(exchange, page)
         raise NotFound("there is nothing at this path")
 
-    async def _own_page(self, exchange: Exchange, page: Mapping[str, Page]) -> web.StreamResponse:
+    async def _own_page(self, exchange: Exchange, page: Mapping[str, Page]) -> Response:
         show = page.get("GET" if exchange.method == "HEAD" else exchange.method)
         if show is None:
             raise MethodNotAllowed("the method is not known here", tuple(page))
@@ -174,7 +174,7 @@ class Pipeline:
         self.admission.check(reserved=exchange.method != "POST")
         return await show(exchange)
 
-    async def _passed_on(self, exchange: Exchange, route: Route) -> web.StreamResponse:
+    async def _passed_on(self, exchange: Exchange, route: Route) -> Response:
         """From here on it is a service's: who calls, may he now, and on it goes."""
         request = exchange.request
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
@@ -190,7 +190,7 @@ class Pipeline:
         async with self._budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
 
-    async def _buffered(self, exchange: Exchange, route: Route) -> web.StreamResponse:
+    async def _buffered(self, exchange: Exchange, route: Route) -> Response:
         """A call whose body, if it has one, is taken in whole."""
         payload = await bodies.read(exchange.request, route.body_bytes_max)
         exchange.body_bytes = len(payload)
@@ -200,7 +200,7 @@ class Pipeline:
             _, payload = fields.read_body(payload)
         return await self._for_anybody(exchange, route, payload)
 
-    async def _streamed(self, exchange: Exchange, route: Route, announced: int | None) -> web.StreamResponse:
+    async def _streamed(self, exchange: Exchange, route: Route, announced: int | None) -> Response:
         """A large body that is none of our business: passed on as it arrives."""
         self._check_gate(route, None)
         exchange.body_bytes = announced or 0
@@ -209,13 +209,13 @@ class Pipeline:
         ask.length = announced
         return await self._proxy.forward(exchange, route.service, ask)
 
-    async def _for_anybody(self, exchange: Exchange, route: Route, payload: bytes) -> web.StreamResponse:
+    async def _for_anybody(self, exchange: Exchange, route: Route, payload: bytes) -> Response:
         """A call that needs no session: the service knows its callers by other means."""
         self._check_gate(route, None)
         ask = self._voucher.ask(exchange, route, ANONYMOUS, payload, exchange.target)
         return await self._proxy.forward(exchange, route.service, ask)
 
-    async def _for_caller(self, exchange: Exchange, route: Route, payload: bytes) -> web.StreamResponse:
+    async def _for_caller(self, exchange: Exchange, route: Route, payload: bytes) -> Response:
         """A call of somebody: each check in its turn, then on to the service."""
         claim = Claim(exchange.inbound, payload, exchange.target, may_probe=route.probe)
         if claim.probe:

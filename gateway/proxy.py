@@ -11,11 +11,15 @@ from multidict import CIMultiDict
 from chassis.errors import Invalid, Refusal, Unavailable
 from gateway.balance import Replica, Upstream, unreachable
 from gateway.exchange import Exchange
-from gateway.headers import pass_out
-from gateway.hop import Answer, Ask, Hop, HopFailed, TimedOut
+from gateway.headers import as_dict, pass_out
+from gateway.hop import Answer, Ask, Broken, Hop, HopFailed, TimedOut
+from gateway.reply import Reply, block_of
 from gateway.squeeze import Squeeze
 
 ATTEMPTS_MAX = 2
+
+Response = web.StreamResponse | Reply
+"""What a caller is answered with."""
 
 
 class Proxy:
@@ -51,28 +55,37 @@ class Proxy:
             replica.succeeded()
             return answer
 
-    async def forward(self, exchange: Exchange, service: str, ask: Ask) -> web.StreamResponse:
+    async def forward(self, exchange: Exchange, service: str, ask: Ask) -> Response:
         """The service's answer as the caller gets it, with the gateway's own headers."""
         try:
             answer = await self.ask(service, ask, exchange)
         except (HttpProcessingError, web.RequestPayloadError):
             raise Invalid("the body can't be read") from None
         exchange.mark(service)
-        headers = pass_out(answer.headers)
-        headers.update(exchange.own_headers())
-        if answer.body is not None:
-            return await self._whole(exchange, answer, headers)
-        return await self._streamed(exchange, answer, headers)
+        passed = pass_out(answer.headers)
+        body = answer.body
+        if body is None or exchange.method == "HEAD" or self._squeeze.possible(len(body)):
+            headers = as_dict(passed)
+            headers.update(exchange.own_headers())
+            return await self._with_care(exchange, answer, headers)
+        exchange.answer_bytes = len(body)
+        block = block_of(passed)
+        if block is None:
+            raise _told(service, Broken("a header of two lines"))
+        return Reply(answer.status, answer.reason, block, exchange.own_headers(), body)
 
-    async def _whole(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
-        body = answer.body or b""
-        if self._squeeze.worth(exchange.accept_encoding, headers, len(body)):
-            body = await self._squeeze.whole(body, headers)
+    async def _with_care(self, exchange: Exchange, answer: Answer, headers: CIMultiDict[str]) -> web.StreamResponse:
+        """An answer that is streamed, compressed, or has a head only."""
+        if answer.body is None:
+            return await self._streamed(exchange, answer, headers)
         if exchange.method == "HEAD":
             # The length is that of the body a GET would have brought.
             bare = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
             bare.content_length = answer.length
             return bare
+        body = answer.body
+        if self._squeeze.worth(exchange.accept_encoding, headers, len(body)):
+            body = await self._squeeze.whole(body, headers)
         exchange.answer_bytes = len(body)
         return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=body or None)
 

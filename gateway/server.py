@@ -7,6 +7,7 @@ line ends in the head), never reach the pipeline: the parser refuses them, and t
 import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -21,7 +22,7 @@ HEAD_BYTES_MAX = 16 * 1024
 DRAIN_LOOK_SECONDS = 0.01
 
 Refuse = Callable[[BaseRequest, Refusal], web.Response]
-Handle = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
+Handle = Callable[[BaseRequest], Awaitable[Any]]
 
 log = get_logger("gateway.server")
 

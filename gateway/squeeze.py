@@ -22,6 +22,10 @@ class Squeeze:
     def __init__(self, bytes_min: int) -> None:
         self.bytes_min = bytes_min
 
+    def possible(self, size: int) -> bool:
+        """Whether an answer of this size may be compressed at all."""
+        return 0 < self.bytes_min <= size
+
     def worth(self, accept_encoding: str, headers: CIMultiDict[str], size: int) -> bool:
         """Whether an answer is compressed. One with an ETag is left alone: its bytes are what the tag vouches for."""
         if not self.bytes_min or size < self.bytes_min:
