@@ -37,6 +37,9 @@ from tests.contract.services import SERVICES, document_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
 from tests.ics.world import World, make_world
 
+# The services run in this process, in a thread of their own, and may draw random numbers while a case is made.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 EXAMPLES = 12
 """Cases of each kind that an endpoint is sent."""
 
