@@ -87,9 +87,10 @@ class Target:
         self.caller: Caller = client.caller
 
     def send(self, case: Case[Any], *more: Any) -> None:
-        """Send a case and judge the answer."""
+        """Send a case as the gateway passes calls on, and judge the answer."""
         token = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
-        response = case.call(base_url=self.url, session=self.session, headers={HEADER: token})
+        passed_on = {HEADER: token, "x-forwarded-for": "127.0.0.1"}
+        response = case.call(base_url=self.url, session=self.session, headers=passed_on)
         case.validate_response(response, checks=[*CHECKS, *more])
 
 
