@@ -28,7 +28,7 @@ from chassis.mongo.stats import UnitStats
 from chassis.mongo.telling import Teller
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
-from chassis.mongo.working_set import Deferred, Missing, Wants, WorkingSet, taken
+from chassis.mongo.working_set import Deferred, Missing, Unsure, Wants, WorkingSet, taken
 
 BATCH_OPERATIONS_MAX = 256
 BATCH_DOCUMENTS_MAX = 1_000
@@ -167,6 +167,8 @@ class Committer:
         """What stopped a transaction; None when it went through."""
         try:
             await self._attempt(piece)
+        except Unsure:
+            return Duplicate("a claim was given up before it was tried", {}, {})
         except Transient as cause:
             self._stats.conflicts += 1
             return cause
@@ -289,15 +291,17 @@ class Committer:
         except (Missing, Deferred):
             operation.moment = run.moment
             raise
-        except Refusal as refusal:
-            self._stats.refusals += 1
-            operation.failure = refusal
-            return
-        except Exception as defect:  # noqa: BLE001  it is the caller's to hear of
-            self._stats.defects += 1
-            operation.failure = defect
+        except Exception as cause:  # noqa: BLE001  it is the caller's to hear of
+            if run.assumed:
+                # A key it took for free may be taken, and then that is what it has to be told: look, and run again.
+                operation.careful = True
+                raise Missing from None
+            self._stats.refusals += isinstance(cause, Refusal)
+            self._stats.defects += not isinstance(cause, Refusal)
+            operation.failure = cause
             return
         held.merge(run.written, run.keys)
+        held.assumed |= run.assumed
         held.weight += len(operation.told)
 
     async def _commit(self, transaction: Transaction, writes: Writes) -> None:

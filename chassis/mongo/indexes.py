@@ -1,6 +1,6 @@
 """Declared indexes, made; and whether a server's plan uses one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chassis.entity import Entity, Index
@@ -26,15 +26,25 @@ SERVED = frozenset(
 async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
     """Make the collections and indexes of these entities. One declared anew under its old name replaces it."""
     wanted: dict[str, dict[str, dict[str, Any]]] = {}
+    entities = list(entities)
     for entity in entities:
         named = wanted.setdefault(entity.collection, {})
-        for index in entity.indexes:
+        for index in (*entity.indexes, *_missing_org(entity, entities)):
             specification = specify(entity, index)
             if named.setdefault(index.name, specification) != specification:
                 raise TypeError(f"{entity.collection} has two different indexes named {index.name}")
         RECORDER.declare(entity.collection, (keys_of(entity, index) for index in entity.indexes))
     for collection, named in wanted.items():
         await _make(database, collection, named)
+
+
+def _missing_org(entity: Entity[Any], all_of_them: Sequence[Entity[Any]]) -> tuple[Index, ...]:
+    """An index by org alone, where no declared one would find all of an org's documents: for the vacuum."""
+    if not entity.org_scoped:
+        return ()
+    beside = [other for other in all_of_them if other.collection == entity.collection]
+    found = any(each.fields_of(index)[0] == "orgcode" and not index.where for each in beside for index in each.indexes)
+    return () if found else (Index(fields=(entity.id,), name="org"),)
 
 
 async def _make(database: Database, name: str, named: Mapping[str, Mapping[str, Any]]) -> None:

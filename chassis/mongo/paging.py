@@ -1,18 +1,34 @@
-"""Pages of a query: keyset, never skip, with a sealed token to go on."""
+"""Pages of a query: keyset, never skip, with a sealed token to go on.
+
+On MongoDB a page costs what is on it. The embedded engine reads all that is left of the range and cuts afterwards, so
+there a page whose order is time is looked for in windows of time, which grow until it is full.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from chassis.clock import Utc, from_seconds, to_millis
 from chassis.entity import Entity
+from chassis.ids import millis_of
 from chassis.mongo.query import Query, build
 from chassis.mongo.table import Table
 from chassis.page import Page, Paged, Seal, items_of
-from chassis.unit import Where
+from chassis.unit import Range, Where
+
+WINDOW_MILLIS_FIRST = 1_000
+WINDOW_GROWTH = 16
+WINDOW_MILLIS_MAX = 10 * 365 * 24 * 3600 * 1000
+"""A window as long as this is not worth its bounds: what is left is read without."""
 
 
 class Finder(Protocol):
     """What can be asked a query."""
+
+    @property
+    def now(self) -> Utc:
+        """The present."""
+        ...
 
     async def find(
         self,
@@ -34,6 +50,7 @@ class Paging:
     def __init__(self, seal: Seal, embedded: bool) -> None:
         self._seal = seal
         self._embedded = embedded
+        self._windows: dict[str, int] = {}
 
     async def page(
         self,
@@ -51,16 +68,78 @@ class Paging:
         query = build(table, org, where, order, items, None, rest)
         asked = _fingerprint(query, order)
         after = self._seal.open(asked, page.next_token) if page.next_token is not None else None
-        found = await view.find(table.entity, where, order=order, limit=items + 1, after=after, rest=rest)
+        found = await self._find(view, query, where, order, items + 1, after, rest)
         more = len(found) > items
         found = found[:items]
         token = self._seal.seal(asked, query.position_of(found[-1])) if more else None
         return Page(items=found, count=len(found), next_token=token)
 
+    async def _find(
+        self,
+        view: Finder,
+        query: Query,
+        where: Where,
+        order: Sequence[str],
+        limit: int,
+        after: Sequence[Any] | None,
+        rest: Where | None,
+    ) -> list[Any]:
+        """As many records as there are, up to the limit, in one find or in growing windows."""
+        entity = query.table.entity
+        field = order[0].removeprefix("-")
+        start = _start(view, field, query.plan.order[0], after) if self._embedded and query.plan.down else None
+        if start is None or field in where:
+            return await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
+        found: list[Any] = []
+        end: int | None = None
+        # The width that filled the last page of this kind; guessed anew from there.
+        width = self._windows.get(entity.name, WINDOW_MILLIS_FIRST)
+        while len(found) < limit and width < WINDOW_MILLIS_MAX:
+            floor = start - width
+            bounds = _window(query.plan.order[0], floor, end)
+            part = await view.find(
+                entity, {**where, field: bounds}, order=order, limit=limit - len(found), after=after, rest=rest
+            )
+            found += part
+            end, width = floor, width * WINDOW_GROWTH
+        if len(found) >= limit:
+            self._windows[entity.name] = max(WINDOW_MILLIS_FIRST, width // WINDOW_GROWTH)
+            return found
+        remaining = {**where, field: _window(query.plan.order[0], None, end)}
+        found += await view.find(entity, remaining, order=order, limit=limit - len(found), after=after, rest=rest)
+        return found
+
+
+def _start(view: Finder, field: str, stored: str, after: Sequence[Any] | None) -> int | None:
+    """Unix milliseconds where a page begins, going back in time; None where its order is not time."""
+    try:
+        if stored == "_id":
+            return millis_of(str(after[0])) if after else to_millis(view.now)
+        if field.endswith("_utc"):
+            return to_millis(Utc(str(after[0]))) if after else to_millis(view.now)
+    except ValueError:
+        return None
+    return None
+
+
+def _window(stored: str, floor: int | None, end: int | None) -> Range:
+    """The range of an id or a time from `floor` on, up to where the window before began."""
+    text = _id_at if stored == "_id" else _utc_at
+    return Range(at_least=None if floor is None else text(floor), below=None if end is None else text(end))
+
+
+def _id_at(millis: int) -> str:
+    """The least id of a millisecond."""
+    digits = f"{max(millis, 0):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def _utc_at(millis: int) -> str:
+    return from_seconds(max(millis, 0) / 1000)
+
 
 def _fingerprint(query: Query, order: Sequence[str]) -> str:
     """Which query this is, whatever its page."""
     name, _, conditions, rest, _ = query.key
-    return hashlib.sha256(
-        repr((name, sorted(map(repr, conditions)), sorted(map(repr, rest)), tuple(order))).encode()
-    ).hexdigest()
+    told = (name, sorted(map(repr, conditions)), sorted(map(repr, rest)), tuple(order))
+    return hashlib.sha256(repr(told).encode()).hexdigest()

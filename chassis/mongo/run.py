@@ -7,7 +7,7 @@ from chassis.clock import Utc
 from chassis.entity import Entity
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, UniqueKey
-from chassis.mongo.working_set import ABSENT, Deferred, Kept, Missing, Slot, Wants, WorkingSet, Written, taken
+from chassis.mongo.working_set import ABSENT, Deferred, Kept, Missing, Slot, Unsure, Wants, WorkingSet, Written, taken
 
 
 class Tables:
@@ -53,6 +53,7 @@ class Run:
     """The state of one run. Reads look at its own writes first, then at the batch."""
 
     __slots__ = (
+        "assumed",
         "call",
         "careful",
         "emits",
@@ -88,6 +89,7 @@ class Run:
         self.written: dict[tuple[str, str], Written] = {}
         self.keys: dict[tuple[str, str, Key], str | None] = {}
         self.events: list[Emitted] = []
+        self.assumed: set[Any] = set()
 
     @property
     def now(self) -> Utc:
@@ -224,6 +226,7 @@ class Run:
                 changes.append((unique, key))
             for key in old:
                 if key not in new:
+                    self._give_up((table.collection, unique.name, key))
                     self.keys[(table.collection, unique.name, key)] = None
         for unique, key in changes:
             self.keys[(table.collection, unique.name, key)] = record_id
@@ -234,8 +237,26 @@ class Run:
             if self.careful:
                 self.wants.want_key(table, unique, key)
                 raise Missing
+            self.assumed.add((table.collection, unique.name, key))
         elif owner is not None and owner != record_id:
             raise taken(unique, table)
+
+    def assume_free(self, table: Table[Any], record_id: str) -> None:
+        """Claim an id that was not looked up; a careful run looks first."""
+        if self.careful:
+            self.wants.want_id(table.collection, record_id)
+            raise Missing
+        self.assumed.add((table.collection, record_id))
+
+    def remove(self, table: Table[Any], record_id: str, before: Any) -> None:
+        """Keep a deletion."""
+        self._give_up((table.collection, record_id))
+        self.note(table, record_id, before, None, None)
+
+    def _give_up(self, claim: Any) -> None:
+        """Let go of an id or key. One that was only assumed free would never be asked of the database: look first."""
+        if claim in self.assumed or claim in self.held.assumed:
+            raise Unsure
 
     def known(self, table: Table[Any], record_id: str) -> Any:
         """The record with this id if it is loaded or was written here; None when there is none; ABSENT when unknown."""

@@ -192,9 +192,7 @@ class WorkingChange(WorkingView):
         assert record_id, f"a {table.name} without an id"
         before = run.known(table, record_id)
         if before is ABSENT:
-            if run.careful:
-                run.wants.want_id(table.collection, record_id)
-                raise Missing
+            run.assume_free(table, record_id)
         elif before is not None:
             raise Conflict(f"the {table.name.replace('_', ' ')} exists already")
         run.note(table, record_id, None, record, None)
@@ -224,7 +222,7 @@ class WorkingChange(WorkingView):
         table = run.tables.of(entity)
         record_id = entity.id_of(record)
         before = self._current(table, record_id, record)
-        run.note(table, record_id, before, None, None)
+        run.remove(table, record_id, before)
 
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
         allowed = self._run.emits

@@ -22,6 +22,10 @@ class Deferred(BaseException):
     """A query's answer depends on what a neighbour has written in this batch; the operation waits for the next."""
 
 
+class Unsure(BaseException):
+    """An operation undoes a claim that only the database could have refused; the batch looks before it claims anew."""
+
+
 class Slot:
     """One id of one collection: the record as the batch sees it now, None when there is none."""
 
@@ -156,11 +160,15 @@ class Wants:
 
 
 class WorkingSet:
-    """The records of a batch, with what its operations have done to them so far."""
+    """The records of a batch, with what its operations have done to them so far.
+
+    `assumed` are the ids and keys claimed without having looked whether they are free; the database decides.
+    """
 
     def __init__(self) -> None:
         self.collections: dict[str, Kept] = {}
         self.answers: dict[Any, Answer] = {}
+        self.assumed: set[Any] = set()
         self.weight = 0
 
     def kept(self, collection: str) -> Kept:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -212,7 +213,7 @@ async def test_a_key_taken_in_the_database_is_a_conflict_for_that_operation_alon
 
     wanted = [("t2", "B"), ("t3", "A"), ("t4", "C")]
     answers = await asyncio.gather(
-        *(units.change(a_call(), lambda change, one=one: make(change, *one)) for one in wanted),
+        *(units.change(a_call(), partial(make, thing_id=one[0], code=one[1])) for one in wanted),
         return_exceptions=True,
     )
 
@@ -227,7 +228,7 @@ async def test_a_key_taken_by_a_neighbour_is_a_conflict(units: MongoUnits) -> No
         return thing_id
 
     answers = await asyncio.gather(
-        *(units.change(a_call(), lambda change, n=n: make(change, f"t{n}")) for n in range(3)), return_exceptions=True
+        *(units.change(a_call(), partial(make, thing_id=f"t{n}")) for n in range(3)), return_exceptions=True
     )
 
     assert answers[0] == "t0"
@@ -292,7 +293,7 @@ async def test_an_unexpected_error_is_its_own_operations_alone(units: MongoUnits
     answers = await asyncio.gather(
         units.change(a_call(), stumble),
         units.change(a_call(), unkeepable),
-        *(units.change(a_call(), lambda change, name=name: good(change, name)) for name in names),
+        *(units.change(a_call(), partial(good, name=name)) for name in names),
         return_exceptions=True,
     )
 
@@ -444,7 +445,7 @@ async def test_events_are_in_the_order_they_were_told_in(units: MongoUnits) -> N
         change.emit("thing.a", "t1", thing=thing, n=n)
         change.emit("thing.b", "t1", thing=thing, n=n)
 
-    await asyncio.gather(*(units.change(a_call(), lambda change, n=n: tell(change, n)) for n in range(50)))
+    await asyncio.gather(*(units.change(a_call(), partial(tell, n=n)) for n in range(50)))
 
     told = [(event.type, event.revision) for event in (await events_of(units.database))[1:]]
     assert told == [(kind, revision) for revision in range(2, 52) for kind in ("thing.a", "thing.b")]
@@ -500,7 +501,7 @@ async def test_many_writes_are_spread_over_several_transactions(units: MongoUnit
                 FACTS, Fact(fact_id=f"{n}-{place}", about=f"a{n}", number=place, recorded_utc=change.now)
             )
 
-    await asyncio.gather(*(units.change(a_call(), lambda change, n=n: many(change, n)) for n in range(16)))
+    await asyncio.gather(*(units.change(a_call(), partial(many, n=n)) for n in range(16)))
 
     assert units.stats.batches >= 2
     assert await units.database.collection("facts").count({}) == 2400

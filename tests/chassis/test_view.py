@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -64,9 +65,7 @@ async def test_concurrent_views_share_their_reads(units: MongoUnits, snapshot: b
         found = await view.find(THINGS, {"place": thing.place, "status": "on", "amount": between(at_most=n)})
         return thing.amount, len(found)
 
-    answers = await asyncio.gather(
-        *(units.view(a_call(), lambda view, n=n: look(view, n), snapshot=snapshot) for n in range(64))
-    )
+    answers = await asyncio.gather(*(units.view(a_call(), partial(look, n=n), snapshot=snapshot) for n in range(64)))
 
     assert answers == [(n, n // 3 + 1) for n in range(64)]
     assert units.stats.view_batches - before <= 8
