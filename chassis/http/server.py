@@ -99,13 +99,15 @@ class HttpServer:
         deadline = monotonic() + seconds
         self._stopping = True
         self._server.close()
-        await self._until_quiet(min(seconds, DRAIN_SECONDS), lambda: not self._count())
+        await self._until_quiet(min(seconds, DRAIN_SECONDS), lambda: not self.connections)
         self._connections.pre_shutdown()
         await self._until_quiet(deadline - monotonic(), lambda: not self._in_flight)
         await self._connections.shutdown(CUT_OFF_SECONDS)
         self._server = self._connections = None
 
-    def _count(self) -> int:
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
         return len(self._connections.connections) if self._connections is not None else 0
 
     async def _until_quiet(self, seconds: float, quiet: Callable[[], bool]) -> None:

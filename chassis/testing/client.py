@@ -98,12 +98,12 @@ class ServiceClient:
         self._session = session
         self._heard = _Heard()
 
-    async def post(self, path: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> TestAnswer:
-        """POST these fields as JSON; `path` is below the service's base path."""
+    async def post(self, path: str, *, headers: Any = None, **fields: Any) -> TestAnswer:
+        """POST these fields as JSON, with these headers beside the usual ones; `path` is below the base path."""
         sent = {"Content-Type": "application/json", **self._context(fields), **(headers or {})}
         return await self.send("POST", path, msgspec.json.encode(fields), sent)
 
-    async def get(self, path: str, *, headers: Mapping[str, str] | None = None, **query: Any) -> TestAnswer:
+    async def get(self, path: str, *, headers: Any = None, **query: Any) -> TestAnswer:
         """GET with these query parameters."""
         return await self.send("GET", path, None, {**self._context(query), **(headers or {})}, query)
 

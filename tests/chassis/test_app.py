@@ -1,0 +1,115 @@
+import asyncio
+import json
+import signal
+import socket
+from time import time
+
+import aiohttp
+import pytest
+
+from chassis.caller import Caller
+from chassis.http.token import HEADER, sign
+from chassis.testing.client import TEST_KEY
+from tests.chassis.process_given import a_process, free_port
+
+KEEPER = Caller(kind="user", actor="ann", orgcode="DEMO0001", roles=frozenset({"sample_keeper", "sample_view"}))
+CLIENTS = 16
+
+
+@pytest.fixture
+def places(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> dict[str, str]:
+    """Where the sample's engines are, as its environment says it."""
+    return {
+        "MONGODB_URI": mongodb_uri,
+        "MONGODB_DATABASE": database_name,
+        "AMQP_URL": amqp_url,
+        "AMQP_PREFIX": bus_prefix,
+    }
+
+
+async def test_a_process_comes_up_and_goes_down_in_order(places: dict[str, str]) -> None:
+    async with a_process(**places) as sample, aiohttp.ClientSession() as session:
+        await sample.ready()
+        async with session.get(f"{sample.private_url}/healthz") as alive:
+            assert alive.status == 200
+        async with session.get(f"{sample.private_url}/readyz") as ready:
+            assert (await ready.json())["parts"] == {"database": True, "bus": True, "rpc": True}
+        async with session.get(f"{sample.private_url}/metrics") as metrics:
+            assert "retailstack_resident_bytes" in await metrics.text()
+        sample.process.send_signal(signal.SIGTERM)
+        code, out, err = await sample.ended()
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [line["event"] for line in lines if line.get("part") == "chassis.app"] == ["ready", "stopped"]
+    assert {line["service"] for line in lines} == {"sample"}
+
+
+async def test_no_request_in_flight_is_lost_when_it_stops(places: dict[str, str]) -> None:
+    answered: list[int] = []
+    lost: list[str] = []
+    stopping = asyncio.Event()
+
+    async def keep_asking(number: int, session: aiohttp.ClientSession, url: str) -> None:
+        count = 0
+        while True:
+            head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+            try:
+                count += 1
+                body = {"code": f"A-{number}-{count}"}
+                async with session.post(f"{url}/crate/create", json=body, headers=head) as answer:
+                    answered.append(answer.status)
+                    await answer.read()
+            except aiohttp.ClientConnectorError:
+                return
+            except aiohttp.ClientError as failure:
+                lost.append(repr(failure))
+                return
+            if len(answered) == 200:
+                stopping.set()
+
+    async with a_process(**places) as sample, aiohttp.ClientSession() as session:
+        await sample.ready()
+        clients = [asyncio.create_task(keep_asking(number, session, sample.url)) for number in range(CLIENTS)]
+        await asyncio.wait_for(stopping.wait(), 30)
+        sample.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(asyncio.gather(*clients), 30)
+        code, _, err = await sample.ended()
+
+    assert (code, err, lost) == (0, "", [])
+    assert set(answered) == {200}
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"MONGODB_URI": ""}, "sample: MONGODB_URI is not set (nor is MONGODB_URI_FILE)"),
+        ({"SAMPLE_CRATES_MAX": "fifty"}, 'sample: SAMPLE_CRATES_MAX: "fifty" is not a whole number'),
+        ({"CALLER_KEY": "short"}, "sample: CALLER_KEY is too short: 32 bytes or more are needed"),
+    ],
+)
+async def test_a_wrong_setting_stops_it_with_one_line(environ: dict[str, str], said: str) -> None:
+    async with a_process(**{"MONGODB_URI": "mongodb://x/", "AMQP_URL": "amqp://x/", **environ}) as sample:
+        code, out, err = await sample.ended()
+
+    assert (code, out, err) == (2, "", f"{said}\n")
+
+
+async def test_a_taken_port_stops_it_with_one_line(places: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with a_process(**places, HTTP_PORT=str(taken.getsockname()[1])) as sample:
+            code, _, err = await sample.ended()
+
+    assert code == 1
+    assert err.startswith("sample: can't start: ")
+    assert "address already in use" in err
+    assert err.count("\n") == 1
+
+
+async def test_no_database_stops_it_with_one_line(places: dict[str, str]) -> None:
+    async with a_process(**{**places, "MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/"}) as sample:
+        code, _, err = await sample.ended()
+
+    assert code == 1
+    assert err.startswith("sample: can't start: no MongoDB answers")
+    assert err.count("\n") == 1
