@@ -5,7 +5,6 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.endpoint import Answer
-from chassis.errors import InvalidState
 from chassis.values import Id
 from services.ics.commit.domain import Commit
 from services.ics.ledger.balance import Balance
@@ -21,9 +20,7 @@ class StockCardEntryEnvelope(Answer, frozen=True, kw_only=True):
 
 
 def moved(operation_id: str, posted: Posted, commit: Commit | None = None) -> StockCardEntryEnvelope:
-    """The answer of one operation; one that took more entries than an answer lists is refused."""
-    if len(posted.entries) > ENTRIES_MAX:
-        raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
+    """The answer of one operation."""
     return StockCardEntryEnvelope(
         operation_id=operation_id, entries=posted.entries, commit=commit, balances=posted.balances
     )

@@ -329,7 +329,7 @@ async def _moved(
     reference: str | None = None,
 ) -> StockCardEntryEnvelope:
     """Keep what was done to a commit (a `reference` in its history only), tell of it, and answer."""
-    posted = await keep(change, books)
+    posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
     commit = await change.update(COMMITS, commit, reference)
     change.emit(event, commit.commit_id, commit=commit, quantity=quantity)

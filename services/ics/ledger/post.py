@@ -17,7 +17,7 @@ from chassis.errors import InvalidState
 from chassis.unit import Change, want
 from services.ics.ledger.balance import Balance, Item, Page
 from services.ics.ledger.books import Books
-from services.ics.ledger.entry import Operation, StockCardEntry
+from services.ics.ledger.entry import ENTRIES_MAX, Operation, StockCardEntry
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
 from services.ics.ledger.lot import Lot
 from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise, promises_of, waiting_promises
@@ -88,8 +88,15 @@ async def take_up_holders(change: Change, books: Books, page: Page, buckets: Col
                 books.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
 
 
-async def keep(change: Change, books: Books) -> Posted:
-    """Write what the books say: entries, items, units in bins, and the records of holders other than the call's own."""
+async def keep(change: Change, books: Books, *, listed: bool = False) -> Posted:
+    """Write what the books say: entries, items, units in bins, and the records of holders other than the call's own.
+
+    `listed` says that the answer lists the entries: it has room for so many. All that can be refused here is, before
+    anything is written.
+    """
+    if listed and len(books.entries) > ENTRIES_MAX:
+        raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
+    bins = await _checked_bins(change, books)
     balances: list[Balance] = []
     for entry in books.entries:
         await change.insert(ENTRIES, entry)
@@ -98,26 +105,25 @@ async def keep(change: Change, books: Books) -> Posted:
         if page.seq > page.item.seq or page.lapse_utc != page.item.lapse_utc:
             item = await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
         balances.append(item.balance())
-    await _keep_bins(change, books)
+    for record in bins:
+        await (change.update(BIN_UNITS, record) if record.revision else change.insert(BIN_UNITS, record))
     await _keep_others(change, books)
     return Posted(books.entries, balances)
 
 
-async def _keep_bins(change: Change, books: Books) -> None:
+async def _checked_bins(change: Change, books: Books) -> list[BinUnits]:
+    """What lies in each bin that has a capacity, as it is to be kept; refused where a bin would hold too much."""
     moved = {bin_id: units for bin_id, units in books.bins.items() if units}
-    if not moved:
-        return
-    known = await change.get_many(BIN_UNITS, moved)
+    known = await change.get_many(BIN_UNITS, moved) if moved else {}
+    kept: list[BinUnits] = []
     for bin_id, units in moved.items():
-        before = known.get(bin_id)
-        after = (before.units if before else 0) + units
+        before = known.get(bin_id) or BinUnits(bin_id=bin_id)
+        after = before.units + units
         capacity = books.capacities.get(bin_id)
         if units > 0 and bin_id in books.bins_limited and capacity is not None and after > capacity:
             raise InvalidState(f"the bin holds {capacity} units at most", status="full", capacity=capacity)
-        if before is None:
-            await change.insert(BIN_UNITS, BinUnits(bin_id=bin_id, units=after))
-        else:
-            await change.update(BIN_UNITS, replace(before, units=after))
+        kept.append(replace(before, units=after))
+    return kept
 
 
 async def _keep_others(change: Change, books: Books) -> None:

@@ -64,7 +64,7 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
     if not unheld(page, body.bucket, pin, body.quantity):
         await take_up_holders(change, books, page, {bucket for bucket, _ in wants})
     put_away(books, page, body.quantity, wants, pin, target=landing, named=named)
-    posted = await keep(change, books)
+    posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
     answer = moved(operation_id, posted)
     change.emit("ics.putaway.recorded", operation_id, operation_id=operation_id, entries=answer.entries)

@@ -7,6 +7,8 @@ in each, so an item's cards are read as two streams: those it comes first in (ne
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from chassis.clock import Utc
 from chassis.endpoint import Request
 from chassis.page import PageLimit
@@ -72,7 +74,8 @@ async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry
         return entry if _on_one_side(entry, side) else None
 
     sifts = bool(side.keys() - {"logical_guid"})
-    return await walk(view, streams, body, show, place=place, down=down, sifts=sifts)
+    asked = replace(body, limit=None, next_token=None)
+    return await walk(view, streams, body, show, asked=asked, place=place, down=down, sifts=sifts)
 
 
 def _entry_id(entry: StockCardEntry) -> Any:

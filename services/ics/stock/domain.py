@@ -69,13 +69,6 @@ def check_balance(page: Page, bucket: Bucket, expected: int | None) -> None:
         raise Conflict(f"the balance is {total}", current_balance=total)
 
 
-def check_entries(entries: list[StockCardEntry]) -> list[StockCardEntry]:
-    """The entries of an operation; more than an answer lists are refused."""
-    if len(entries) > ENTRIES_MAX:
-        raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
-    return entries
-
-
 class Correction(Protocol):
     """What an adjustment is asked to do."""
 

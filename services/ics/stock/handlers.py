@@ -28,7 +28,6 @@ from services.ics.stock.domain import (
     adjust_in,
     adjust_out,
     check_balance,
-    check_entries,
     transit,
     unheld,
 )
@@ -172,7 +171,7 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         await _adjust_in(books, page, serials, body, place)
     else:
         await _adjust_out(change, books, page, serials, body, place)
-    posted = await keep(change, books)
+    posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
     adjustment = Adjustment(
         adjustment_id=adjustment_id,
@@ -184,7 +183,7 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         reason_code=body.reason_code,
         reason=body.reason,
         operation_id=books.operation.operation_id,
-        entries=check_entries(posted.entries),
+        entries=posted.entries,
     )
     adjustment = await change.insert(ADJUSTMENTS, adjustment)
     change.emit("ics.adjustment.created", adjustment_id, adjustment=adjustment)
@@ -261,7 +260,7 @@ async def ics_stock_transition(call: Call, change: Change, body: StockTransition
     landing = admit(target).landing() if target.zone is not None else None
     pin = Pin(place.zone_id, place.bin_id, body.lot_code)
     transit(books, page, source, into, body.quantity, pin=pin, place=landing, named=named)
-    posted = await keep(change, books)
+    posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
     transition = StockTransition(
         transition_id=transition_id,
@@ -272,7 +271,7 @@ async def ics_stock_transition(call: Call, change: Change, body: StockTransition
         quantity=body.quantity,
         reason=body.reason,
         operation_id=books.operation.operation_id,
-        entries=check_entries(posted.entries),
+        entries=posted.entries,
     )
     transition = await change.insert(TRANSITIONS, transition)
     change.emit("ics.stock.transitioned", transition_id, transition=transition)

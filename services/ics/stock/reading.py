@@ -162,7 +162,9 @@ async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]
         empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not _any(balance.buckets)
         return None if keys and empty else balance
 
-    return await walk(view, [stream], page, show, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None))
+    return await walk(
+        view, [stream], page, show, asked=wanted, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
+    )
 
 
 def _balance_at(item: Item, pin: Pin) -> Balance:

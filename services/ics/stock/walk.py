@@ -1,11 +1,14 @@
 """Pages of what one query cannot say: several streams of records in one order, or records to be sifted one by one.
 
-Each stream is paged by the chassis; a token here is the streams' own tokens side by side. A page ends early, with a
-token, once enough has been looked at: no call reads without bound.
+Each stream is paged by the chassis; a token here is a mark of what is asked, then the streams' own tokens side by side.
+A page ends early, with a token, once enough has been looked at: no call reads without bound.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from chassis.entity import Document, Entity, Value
 from chassis.errors import invalid_field
@@ -98,18 +101,22 @@ async def walk(
     page: Paged,
     show: Callable[[Any], T | None],
     *,
+    asked: Any,
     place: Callable[[Any], Any] | None = None,
     down: bool = False,
     sifts: bool = False,
 ) -> Walked[T]:
     """A page of the streams' records in one order (`place`), as `show` gives them; it leaves out what it gives as None.
 
-    `sifts` says that it leaves out many, so that more is read at a time.
+    `asked` (any JSON value) is what the tokens are good for. `sifts` says that `show` leaves out many, so that more is
+    read at a time.
     """
+    mark = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
     limit = items_of(page)
     chunk = PAGE_ITEMS_MAX if sifts else limit
     readers = [
-        _Reader(view, stream, token, chunk) for stream, token in zip(streams, _tokens(page, len(streams)), strict=True)
+        _Reader(view, stream, token, chunk)
+        for stream, token in zip(streams, _tokens(page, mark, len(streams)), strict=True)
     ]
     items: list[T] = []
     while len(items) < limit and sum(reader.chunks for reader in readers) <= CHUNKS_MAX:
@@ -122,15 +129,15 @@ async def walk(
             items.append(shown)
     if all(reader.spent for reader in readers):
         return Walked(items=items, next_token=None)
-    return Walked(items=items, next_token=_SPLIT.join([await reader.token() for reader in readers]))
+    return Walked(items=items, next_token=_SPLIT.join([mark, *[await reader.token() for reader in readers]]))
 
 
-def _tokens(page: Paged, streams: int) -> list[str]:
+def _tokens(page: Paged, mark: str, streams: int) -> list[str]:
     """Where each stream goes on."""
     if page.next_token is None:
         return [_START] * streams
-    tokens = page.next_token.split(_SPLIT)
-    if len(tokens) != streams or set(tokens) <= {_START, _ENDED}:
+    known, *tokens = page.next_token.split(_SPLIT)
+    if known != mark or len(tokens) != streams or set(tokens) <= {_START, _ENDED}:
         raise invalid_field("next_token", "was not made for this query")
     return tokens
 
