@@ -1,13 +1,16 @@
 """Reading more than one thing: many finds in one round, and pages of what a query alone cannot tell."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from chassis.entity import Document, Entity
 from chassis.page import Page, Paged, PageRequest, items_of
+from chassis.unit import View, Where
 from chassis.values import PAGE_ITEMS_MAX
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Document)
 
 CHUNKS_MAX = 8
 """Most chunks one call looks through for a page; after that it answers what it has, and where to go on."""
@@ -34,25 +37,26 @@ async def together(reads: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def sifted(
-    page: Paged,
-    read: Callable[[PageRequest], Awaitable[Page[T]]],
-    sift: Callable[[list[T]], Awaitable[Sequence[T | None]]],
-) -> Page[T]:
-    """A page of the records that `sift` shows, in place of each what is shown of it or None.
+    view: View, entity: Entity[R], where: Where, rest: Where, *, page: Paged, show: Callable[[R], R | None]
+) -> Page[R]:
+    """A page, newest first, of the records that `show` gives something for; None leaves one out.
 
     A page ends early, with a token, once enough has been looked at: no call reads without bound.
     """
     size, token = items_of(page), page.next_token
-    found: list[T] = []
+    found: list[R] = []
     for chunk in range(CHUNKS_MAX):
         # What usually suffices first, then as much as there can be.
-        part = await read(PageRequest(limit=PAGE_ITEMS_MAX if chunk else size, next_token=token))
-        for place, record in enumerate(await sift(part.items)):
-            if record is not None:
-                found.append(record)
+        limit = PAGE_ITEMS_MAX if chunk else size
+        part = await view.page(entity, where, page=PageRequest(limit=limit, next_token=token), rest=rest)
+        for place, record in enumerate(part.items, 1):
+            shown = show(record)
+            if shown is not None:
+                found.append(shown)
             if len(found) == size:
-                if place + 1 < len(part.items):
-                    part = await read(PageRequest(limit=place + 1, next_token=token))
+                if place < part.count:
+                    last = PageRequest(limit=place, next_token=token)
+                    part = await view.page(entity, where, page=last, rest=rest)
                 return Page(items=found, count=size, next_token=part.next_token)
         token = part.next_token
         if token is None:

@@ -1,6 +1,10 @@
+from typing import cast
+
 import pytest
 
-from chassis.page import Page, PageRequest
+from chassis.entity import Document, Entity
+from chassis.page import Page, Paged, PageRequest
+from chassis.unit import View, Where
 from services.ics.filters import split
 from services.ics.reads import CHUNKS_MAX, sifted, together
 
@@ -45,33 +49,47 @@ async def test_a_failure_is_told_at_once() -> None:
         await together(read(value) for value in range(3))
 
 
+class Number(Document, frozen=True, kw_only=True):
+    number_id: str
+    value: int
+
+
+NUMBERS = Entity("number", Number, collection="numbers", id="number_id")
+
+
 class Shelf:
-    """Numbers from 0 on, read page by page; how many were read is counted."""
+    """Numbers from 0 on, read page by page as a View would; how many were read is counted."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.read_count = 0
 
-    async def read(self, part: PageRequest) -> Page[int]:
-        start, limit = int(part.next_token or 0), part.limit or 0
-        items = list(range(start, min(start + limit, self.size)))
+    async def page(self, _entity: Entity[Number], _where: Where, *, page: Paged, rest: Where | None) -> Page[Number]:
+        start, limit = int(page.next_token or 0), page.limit or 0
+        items = [Number(number_id=str(value), value=value) for value in range(start, min(start + limit, self.size))]
         self.read_count += len(items)
         token = str(start + limit) if start + limit < self.size else None
         return Page(items=items, count=len(items), next_token=token)
 
 
+async def multiples(step: int, shelf: Shelf, limit: int, token: str | None = None) -> Page[Number]:
+    """A page of the multiples of a number."""
+
+    def show(number: Number) -> Number | None:
+        return number if number.value % step == 0 else None
+
+    view = cast(View, shelf)
+    return await sifted(view, NUMBERS, {}, {}, page=PageRequest(limit=limit, next_token=token), show=show)
+
+
 async def every(step: int, shelf: Shelf, limit: int) -> tuple[list[int], list[int]]:
     """All multiples of a number there are, and how many there were on each page."""
-
-    async def sift(numbers: list[int]) -> list[int | None]:
-        return [number if number % step == 0 else None for number in numbers]
-
     found: list[int] = []
     counts: list[int] = []
     token: str | None = None
     while True:
-        page = await sifted(PageRequest(limit=limit, next_token=token), shelf.read, sift)
-        found += page.items
+        page = await multiples(step, shelf, limit, token)
+        found += [number.value for number in page.items]
         counts.append(page.count)
         token = page.next_token
         if token is None:
@@ -93,11 +111,7 @@ async def test_sifted_pages_are_full_until_the_last_where_enough_is_shown() -> N
 
 async def test_one_call_looks_at_so_much_and_no_more() -> None:
     shelf = Shelf(100_000)
-
-    async def sift(numbers: list[int]) -> list[int | None]:
-        return [None for _ in numbers]
-
-    page = await sifted(PageRequest(limit=25), shelf.read, sift)
+    page = await multiples(99_999, shelf, 25, token="1")
     assert (page.items, page.count) == ([], 0)
     assert page.next_token is not None
     assert shelf.read_count <= CHUNKS_MAX * 256

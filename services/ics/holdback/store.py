@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chassis.entity import Entity, edge, index, unique
-from chassis.page import Page, Paged, PageRequest
+from chassis.page import Page, Paged
 from chassis.unit import View, between
 from services.ics.filters import split
 from services.ics.holdback.domain import Holdback, HoldbackStatus, channel_keys, held_back, seen
@@ -62,11 +62,8 @@ async def list_holdbacks(
     if status is not None:
         rest["quantity"] = 0 if status == "cleared" else between(at_least=1)
 
-    async def read(part: PageRequest) -> Page[Holdback]:
-        return await view.page(HOLDBACKS, where, page=part, rest=rest)
+    def show(holdback: Holdback) -> Holdback | None:
+        now_seen = seen(holdback, view.now)
+        return now_seen if status in {None, now_seen.status} else None
 
-    async def sift(holdbacks: list[Holdback]) -> list[Holdback | None]:
-        now_seen = [seen(holdback, view.now) for holdback in holdbacks]
-        return [holdback if status in {None, holdback.status} else None for holdback in now_seen]
-
-    return await sifted(page, read, sift)
+    return await sifted(view, HOLDBACKS, where, rest, page=page, show=show)
