@@ -60,9 +60,9 @@ class Gateway:
 
     async def _open(self) -> None:
         runtime = self.runtime
-        self._desk = desk_of(runtime.units, runtime.clock, self.settings)
+        self._desk = desk_of(runtime.units, runtime.clock, runtime.gate, self.settings)
         counts = Counts()
-        counts.register(runtime.metrics.registry)
+        counts.show_in(runtime.metrics.registry)
         self.entrance = Entrance(
             self.settings, runtime.clock, directory=self._directory(), gate=runtime.gate, counts=counts
         )

@@ -77,9 +77,9 @@ class Counts(Collector):
         """A request has ended in an exception nobody raised on purpose."""
         self._surprises += 1
 
-    def register(self, registry: CollectorRegistry) -> None:
+    def show_in(self, metrics: CollectorRegistry) -> None:
         """Let the numbers be asked for."""
-        registry.register(self)
+        metrics.register(self)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
         requests = CounterMetricFamily(REQUESTS.name, REQUESTS.meaning, labels=REQUESTS.labels)

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 import msgspec
-import yaml
 from aiohttp import web
 
 from chassis.clock import Clock
@@ -117,6 +116,8 @@ class Documents:
         return body
 
     async def _show_asyncapi_yaml(self, exchange: Exchange) -> web.Response:
+        import yaml  # noqa: PLC0415  10 MB that only this needs
+
         text = yaml.safe_dump(await self.asyncapi(), sort_keys=False, allow_unicode=True)
         return _page(exchange, text.encode(), "application/yaml")
 

@@ -42,6 +42,7 @@ class Entrance:
         self.resolver = Resolver(directory, settings.gateway_key.encode(), settings.caller_cache_entries)
         self._settings = settings
         self._gate = gate
+        self._clock = clock
         self._hop = hop_of(settings)
         self.upstreams = {name: _upstream(name, settings) for name in SERVICES}
         self._proxy = Proxy(self.upstreams, self._hop, Squeeze(settings.gzip_bytes_min))
@@ -104,7 +105,9 @@ class Entrance:
     def _scheduled(self) -> str | None:
         """What every answer says in the day before a maintenance window."""
         window = self._gate.next
-        return None if window is None else f"{window.start_utc}; duration={window.minutes}"
+        if window is None or not self._clock.now() < window.start_utc:
+            return None
+        return f"{window.start_utc}; duration={window.minutes}"
 
 
 def hop_of(settings: GatewaySettings) -> Hop:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from chassis.entity import Entity, Record, edge, unique
+from chassis.entity import Entity, Record, edge, index, unique
 from chassis.errors import invalid_field
 from chassis.values import Id
 
@@ -24,7 +24,10 @@ ASSOCIATIONS = Entity(
     collection="associations",
     id="association_id",
     keys=("ORG#{orgcode}", "ASSOCIATION#{association_id}"),
-    indexes=[unique("user_id", refusal="the user is associated with the organisation already")],
+    indexes=[
+        unique("user_id", refusal="the user is associated with the organisation already"),
+        index("user_id", name="everywhere", every_org=True),
+    ],
     lookups={1: ("USER#{user_id}", "ASSOCIATION#{association_id}")},
     edges=[edge("of", to="user", by="user_id"), edge("in", to="org", by="orgcode")],
 )

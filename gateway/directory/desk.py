@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 from chassis.clock import Clock
+from chassis.gate import Gate
 from chassis.unit import Units
 from gateway.directory.local import LocalDirectory
 from gateway.directory.store import SYNONYMS
@@ -18,8 +19,8 @@ LearnRoles = Callable[[], Awaitable[frozenset[str]]]
 class Desk:
     """The directory of one gateway."""
 
-    def __init__(self, units: Units, clock: Clock, settings: GatewaySettings) -> None:
-        self.directory = LocalDirectory(units, clock, settings.used_seconds)
+    def __init__(self, units: Units, clock: Clock, gate: Gate, settings: GatewaySettings) -> None:
+        self.directory = LocalDirectory(units, clock, gate, settings.used_seconds)
         self._roles = frozenset(settings.roles) | frozenset(SYNONYMS)
         self._learn: LearnRoles | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -47,8 +48,8 @@ class Desk:
 _DESKS: WeakKeyDictionary[Units, Desk] = WeakKeyDictionary()
 
 
-def desk_of(units: Units, clock: Clock, settings: GatewaySettings) -> Desk:
+def desk_of(units: Units, clock: Clock, gate: Gate, settings: GatewaySettings) -> Desk:
     """The desk of a process, told apart by the units it works with."""
     if units not in _DESKS:
-        _DESKS[units] = Desk(units, clock, settings)
+        _DESKS[units] = Desk(units, clock, gate, settings)
     return _DESKS[units]

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc
+from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, want
 from gateway.credential import Credential
-from gateway.directory.api_key import KEY_USES, KeyUse
+from gateway.directory.api_key import API_KEYS, KEY_USES, KeyUse
+from gateway.directory.org import ORGS
 from gateway.directory.session import SESSIONS, used
 from gateway.directory.store import resolve
 from gateway.resolve import Resolution
@@ -29,9 +31,10 @@ log = get_logger("gateway.directory")
 class LocalDirectory:
     """Resolves from the gateway's own database, and keeps in batches what was used when."""
 
-    def __init__(self, units: Units, clock: Clock, used_seconds: float) -> None:
+    def __init__(self, units: Units, clock: Clock, gate: Gate, used_seconds: float) -> None:
         self._units = units
         self._clock = clock
+        self._gate = gate
         self._used_seconds = used_seconds
         self._sessions: dict[str, Utc] = {}
         self._keys: dict[str, tuple[str, Utc]] = {}
@@ -53,6 +56,14 @@ class LocalDirectory:
                 self._sessions[record_id] = now
         return resolution
 
+    async def has_org(self, orgcode: str) -> bool:
+        """Whether there is such an org, closed or not."""
+
+        async def look(view: View) -> bool:
+            return await view.get(ORGS, orgcode) is not None
+
+        return await self._units.view(self._call("gateway_org_find", None), look)
+
     async def start(self) -> None:
         """Begin to keep uses every now and then."""
         self._task = asyncio.create_task(self._keep_on())
@@ -68,7 +79,9 @@ class LocalDirectory:
     async def keep(self) -> None:
         """Write what was used since the last time. What can't be written is let go: it costs a session some minutes."""
         sessions, self._sessions = self._sessions, {}
-        keys, self._keys = self._keys, {}
+        # Nothing is written behind the broom for an org that is being emptied.
+        keys = {key: use for key, use in self._keys.items() if not self._gate.is_closed_for(use[0])}
+        self._keys = {}
         try:
             for part in _parts(sessions):
                 await self._units.change(self._call("gateway_sessions_used", None), _slide(part))
@@ -105,8 +118,11 @@ def _note(uses: dict[str, tuple[str, Utc]]) -> Callable[[Change], Awaitable[None
 
     async def write(change: Change) -> None:
         everywhere = change.every_org()
-        await everywhere.prefetch(want(KEY_USES, uses))
+        await everywhere.prefetch(want(KEY_USES, uses), want(API_KEYS, uses))
         for key_id, (orgcode, at) in uses.items():
+            if await everywhere.get(API_KEYS, key_id) is None:
+                # Gone with its org meanwhile: nothing of it is to come back.
+                continue
             minute = Utc(f"{at[:16]}:00.000Z")
             before = await everywhere.get(KEY_USES, key_id)
             after = KeyUse(key_id=key_id, orgcode=orgcode, last_used_utc=minute)

@@ -29,7 +29,7 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
-    """Asked by other gateways of the stack."""
+    """Asked by other gateways of the stack, and by OPS."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -45,6 +45,10 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
         if resolution.identity is None:
             raise credential.unknown()
         return to_proto(resolution)
+
+    async def FindOrg(self, request: directory_pb2.FindOrgRequest, context: Any) -> directory_pb2.FindOrgResponse:
+        require_stack()
+        return directory_pb2.FindOrgResponse(found=await self._desk.directory.has_org(_orgcode(request.orgcode)))
 
 
 class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
@@ -224,13 +228,13 @@ def _rest(page: Page[Any]) -> dict[str, Any]:
 
 def directory(context: RpcContext) -> tuple[Any, DirectoryServicer]:
     """The servicer that resolves."""
-    desk = desk_of(context.units, context.clock, context.settings)
+    desk = desk_of(context.units, context.clock, context.gate, context.settings)
     return directory_pb2_grpc.add_DirectoryServicer_to_server, DirectoryServicer(desk)
 
 
 def administration(context: RpcContext) -> tuple[Any, AdministrationServicer]:
     """The operator's servicer."""
-    desk = desk_of(context.units, context.clock, context.settings)
+    desk = desk_of(context.units, context.clock, context.gate, context.settings)
     does = Administration(context.units, desk, context.settings)
     return administration_pb2_grpc.add_AdministrationServicer_to_server, AdministrationServicer(does, context)
 

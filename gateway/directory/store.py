@@ -49,12 +49,9 @@ async def _resolve_key(view: View, credential: Credential, orgcode: str | None) 
     if key is None or not opens(key, credential.text, view.now):
         return UNKNOWN, None
     org = await view.get(ORGS, key.orgcode)
-    if org is None or org.state != "active":
-        # A key has no life outside its org.
-        return UNKNOWN, None
     identity = Identity(kind="key", actor=key.key_id, orgcode=key.orgcode, expires_utc=key.expires_utc)
     membership = None
-    if orgcode == key.orgcode:
+    if orgcode == key.orgcode and org is not None and org.state == "active":
         membership = Membership(orgcode=key.orgcode, owner=False, roles=meant(key.roles))
     return Resolution(identity=identity, membership=membership), key.key_id
 
