@@ -2,11 +2,13 @@
 
 import os
 import threading
+from array import array
 
 from chassis.clock import Utc, to_millis
 
 _COUNTER_MAX = (1 << 42) - 1
-_NOISE_BYTES = 576
+_NOISE_BYTES = 1024
+_VARIANT = 0b10 << 62
 
 
 class IdSource:
@@ -20,7 +22,8 @@ class IdSource:
         self._lock = threading.Lock()
         self._millis = 0
         self._counter = 0
-        self._noise = b""
+        self._noise = array("I")
+        self._head = ""
 
     def new(self, at: Utc) -> str:
         """A new id, whose time is `at` or that of the newest id made before, whichever is later."""
@@ -29,22 +32,20 @@ class IdSource:
     def new_at(self, millis: int) -> str:
         """A new id for a Unix time in milliseconds; see `new`."""
         with self._lock:
-            noise = int.from_bytes(self._random(9), "big")
-            if millis > self._millis:
-                self._millis, self._counter = millis, (noise >> 32) & (_COUNTER_MAX >> 2)
+            if len(self._noise) < 3:
+                # For many ids at a time: asking the system costs more than an id does.
+                self._noise.frombytes(os.urandom(_NOISE_BYTES))
+            take = self._noise.pop
+            if millis > self._millis or not self._head:
+                seed = (take() << 32 | take()) & (_COUNTER_MAX >> 2)
+                self._millis, self._counter = max(millis, self._millis), seed
+                text = f"{self._millis:012x}"
+                self._head = f"{text[:8]}-{text[8:]}-7"
             else:
                 self._counter += 1
-            millis, counter = self._millis, self._counter
-        high, low = counter >> 30, counter & 0x3FFFFFFF
-        text = f"{millis:012x}7{high:03x}{(0b10 << 62) | (low << 32) | (noise & 0xFFFFFFFF):016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-    def _random(self, count: int) -> bytes:
-        """Random bytes of the system's, fetched for many ids at a time: asking costs more than an id does."""
-        if len(self._noise) < count:
-            self._noise = os.urandom(_NOISE_BYTES)
-        taken, self._noise = self._noise[:count], self._noise[count:]
-        return taken
+            head, counter, noise = self._head, self._counter, take()
+        tail = f"{_VARIANT | (counter & 0x3FFFFFFF) << 32 | noise & 0xFFFFFFFF:016x}"
+        return f"{head}{counter >> 30:03x}-{tail[:4]}-{tail[4:]}"
 
 
 IDS = IdSource()

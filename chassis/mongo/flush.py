@@ -68,7 +68,7 @@ def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, momen
                 continue
             assert slot.table is not None
             document = slot.table.entity.to_document(slot.record)
-            if embedded and slot.stored and _moves_key(each.table, each.before, slot.record):
+            if embedded and slot.stored and each.table.uniques and _moves_key(each.table, each.before, slot.record):
                 # The embedded engine keeps a unique key taken when an update moves off it; a deletion frees it.
                 writes.deletes.setdefault(collection, []).append(each.id)
                 writes.inserts.setdefault(collection, []).append(document)

@@ -32,22 +32,31 @@ class Teller:
         """The event documents of a run that is complete, in the order to publish them in."""
         if not run.events and not run.written:
             return []
-        written = {each.id: each for each in run.written.values() if not each.table.technical}
-        touched = [_touched(each) for each in written.values()]
-        subjects = {event.subject for event in run.events}
+        written: dict[str, Written] = {}
+        touched: list[Told] = []
+        for each in run.written.values():
+            if not each.table.technical:
+                written[each.id] = each
+                touched.append(
+                    {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
+                )
         sealed = run.tables.sealed
         told: list[Told] = []
         for event in run.events:
-            told.append(
-                self._told(run, event, written.get(event.subject), _listed(touched, event.subject, told), sealed)
-            )
+            own = written.get(event.subject)
+            told.append(self._told(run, event, own, _listed(touched, event.subject, told), sealed))
+        subjects = {event.subject for event in run.events}
         for each in written.values():
             if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
                 told.append(self._silent(run, each, _listed(touched, each.id, told), sealed))
         return told
 
     def _told(self, run: Run, event: Emitted, own: Written | None, touched: list[Any], sealed: Sealed) -> Told:
-        lead = next((value for value in event.body.values() if hasattr(value, "revision")), None)
+        lead: Any = None
+        for value in event.body.values():
+            if hasattr(value, "revision"):
+                lead = value
+                break
         revision = event.revision
         if revision is None:
             about = lead if lead is not None else own.record if own is not None else None
@@ -55,7 +64,7 @@ class Teller:
         org = getattr(lead, "orgcode", None) or event.org or (own is not None and _org_of(own)) or ""
         body = {name: redacted(value, sealed) for name, value in event.body.items()} if sealed else event.body
         reason = own.reason if own is not None else None
-        if reason is None:
+        if reason is None and len(run.written) > (own is not None):
             reason = next((each.reason for each in run.written.values() if each.reason), None)
         return self._document(run, event.type, event.subject, org, revision, reason, touched, body, published=True)
 
@@ -124,10 +133,6 @@ def redacted(value: Any, sealed: Sealed) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(part, sealed) for part in value]
     return value
-
-
-def _touched(each: Written) -> Told:
-    return {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
 
 
 def _listed(touched: list[Told], subject: str, told: list[Told]) -> list[Told]:
