@@ -11,6 +11,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc
 from chassis.gate import Gate
 from chassis.ids import new_id
+from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, want
 from gateway.credential import Credential
@@ -18,7 +19,7 @@ from gateway.directory.api_key import API_KEYS, KEY_USES, KeyUse
 from gateway.directory.org import ORGS
 from gateway.directory.session import SESSIONS, used
 from gateway.directory.store import resolve
-from gateway.resolve import Resolution
+from gateway.resolve import Resolution, unreachable
 
 T = TypeVar("T")
 
@@ -46,7 +47,11 @@ class LocalDirectory:
         async def look(view: View) -> tuple[Resolution, str | None]:
             return await resolve(view, credential, orgcode)
 
-        resolution, record_id = await self._units.view(self._call("gateway_resolve", orgcode), look)
+        try:
+            resolution, record_id = await self._units.view(self._call("gateway_resolve", orgcode), look)
+        except DatabaseError as failure:
+            log.warning("the directory's database can't be asked", problem=type(failure).__name__)
+            raise unreachable() from failure
         identity = resolution.identity
         if identity is not None and record_id is not None:
             now = self._clock.now()

@@ -10,6 +10,7 @@ from pymongo import MongoClient
 
 from chassis.clock import FixedClock, SystemClock
 from chassis.errors import Conflict, Invalid, InvalidState, NotFound, Refusal, Throttled, Unauthorized
+from deploy.local.engines.engine import Engine
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import directory_pb2
 from tests.gateway.given import ORG, request, send, until
@@ -308,10 +309,32 @@ async def test_a_key_ends_when_its_time_is_over(mongodb_uri: str, database_name:
 async def test_the_private_port_says_ready_and_shows_the_gateways_metrics(stack: Stack) -> None:
     port = stack.gateway.runtime.private_port
     await stack.get("no-such-session")
-    ready = await send(port, request("GET", "/readyz"))
+    async with asyncio.timeout(10):
+        while (await send(port, request("GET", "/readyz"))).status != 200:
+            pass
     metrics = await send(port, request("GET", "/metrics"))
 
-    assert ready.status == 200
     assert b'retailstack_gateway_requests_total{service="ics",status="401"} 1.0' in metrics.body
     assert (await send(stack.gateway.http_port, request("GET", "/metrics"))).status == 404
     await until(lambda: stack.gateway.entrance.pipeline.admission.in_flight == 0)
+
+
+async def test_while_the_database_is_down_nobody_is_called_unknown(
+    private_mongodb: Engine, database_name: str, amqp_url: str
+) -> None:
+    async with a_stack(private_mongodb.uri, database_name, amqp_url) as stack:
+        await stack.an_org()
+        user_id = await stack.a_user()
+        await stack.a_member(user_id, "ics_view")
+        session = await stack.a_session(user_id)
+        assert (await stack.get(session)).status == 200
+        private_mongodb.kill()
+        stack.gateway.entrance.resolver.forget()
+        down = await stack.get(session)
+        private_mongodb.restart()
+        async with asyncio.timeout(20):
+            while (await stack.get(session)).status != 200:
+                pass
+
+    assert (down.status, down.error_code) == (503, "ics.upstream_failed")
+    assert down.headers["retry-after"] == "1"
