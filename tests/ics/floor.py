@@ -3,6 +3,7 @@
 from typing import Any
 
 from chassis.testing.client import ServiceClient, TestAnswer
+from services.ics.serial.store import SERIALS
 
 BUCKETS = ("available", "quarantine", "damaged", "consignment", "reserved", "committed", "in_transit")
 
@@ -104,3 +105,19 @@ class Floor:
             for entry in entries
             if name in {entry["from_account"]["external"], entry["to_account"]["external"]}
         )
+
+    async def serial(self, serial_no: str) -> Any:
+        """What is known of a single unit, as it is stored."""
+        assert self.ics.caller is not None
+        kept = self.ics.application.runtime.database.collection(SERIALS.collection)
+        asked = {"orgcode": self.ics.caller.orgcode, "variant_id": self.variant_id, "serial_no": serial_no}
+        (unit,) = await kept.find(asked)
+        return unit
+
+    async def block(self, number: str) -> None:
+        """Block a lot or a single unit, behind the service's back: what it would do itself is tested elsewhere."""
+        assert self.ics.caller is not None
+        kept = self.ics.application.runtime.database.collection(SERIALS.collection)
+        asked = {"orgcode": self.ics.caller.orgcode, "variant_id": self.variant_id, "number": number}
+        (unit,) = await kept.find(asked)
+        await kept.update_one({"_id": unit["_id"]}, {"$set": {"blocked": True}})
