@@ -13,7 +13,7 @@ HANDLED = {"change", "view"}
 PACKAGE_HOSTS = re.compile(
     r"(pypi\.|pythonhosted|npmjs|registry\.|--index-url|--find-links|--extra-index)", re.IGNORECASE
 )
-MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/[\w.-]+")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/(?!auth|graph)[\w.-]+")
 LEFT_OVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -86,15 +86,41 @@ def _parameters(function: ast.AsyncFunctionDef) -> set[str]:
 
 
 def _foreign_awaits_of(path: Path, function: ast.AsyncFunctionDef) -> Iterator[str]:
+    # What a helper is given beside the change was made by a handler, which is looked at itself.
+    given = _parameters(function)
+    ours = _made_of(function, given & HANDLED if function.decorator_list else given)
     for node in ast.walk(function):
-        if not isinstance(node, ast.Await):
-            continue
-        names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-        if not names & HANDLED:
+        if isinstance(node, ast.Await) and not _names(node.value) & ours:
             yield (
                 f"{path.relative_to(ROOT)}:{node.lineno}: {function.name} awaits something that is neither the change "
                 "nor given it; it would run again after a conflict. Emit an event and act in consumers.py"
             )
+
+
+def _made_of(function: ast.AsyncFunctionDef, names: set[str]) -> set[str]:
+    """These names, and those of everything that is made of them in the function."""
+    known: set[str] = set()
+    while known != names:
+        known = set(names)
+        for node in ast.walk(function):
+            for target, value in _bindings(node):
+                if _names(value) & names:
+                    names |= _names(target)
+    return names
+
+
+def _bindings(node: ast.AST) -> list[tuple[ast.AST, ast.AST]]:
+    if isinstance(node, ast.Assign):
+        return [(target, node.value) for target in node.targets]
+    if isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        return [(node.target, node.value)]
+    if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+        return [(node.target, node.iter)]
+    return []
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
 
 
 RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits]
