@@ -1,9 +1,12 @@
 """The maintenance gate: open unless told otherwise.
 
 `app.py` keeps it told, by events and by asking OPS every few seconds; a request only looks at it. An org that is being
-emptied is closed on its own.
+emptied is closed on its own; while everything is being emptied, everybody is.
 """
 
+from collections.abc import Mapping
+
+from chassis.caller import SYSTEM_ACTOR, Caller
 from chassis.clock import Clock, Utc, seconds_between
 from chassis.entity import Value
 from chassis.errors import MaintenanceActive
@@ -11,7 +14,7 @@ from chassis.errors import MaintenanceActive
 RETRY_SECONDS_MIN = 5
 """What a caller is told to wait at least, also once a window overruns."""
 
-ORG_RETRY_SECONDS = 60
+EMPTIED_RETRY_SECONDS = 60
 
 
 class Window(Value, frozen=True, kw_only=True):
@@ -23,6 +26,14 @@ class Window(Value, frozen=True, kw_only=True):
     minutes: int = 0
 
 
+class Closures(Value, frozen=True, kw_only=True):
+    """What is being emptied: all, or these orgs; and until when what there was of others has been erased."""
+
+    all: bool = False
+    orgcodes: frozenset[str] = frozenset()
+    erased: Mapping[str, Utc] = {}
+
+
 class Gate:
     """Whether work may be done now, for everybody and for each org."""
 
@@ -30,7 +41,7 @@ class Gate:
         self._clock = clock
         self._window: Window | None = None
         self._next: Window | None = None
-        self._closed_orgs: frozenset[str] = frozenset()
+        self._emptied = Closures()
 
     @property
     def next(self) -> Window | None:
@@ -44,8 +55,8 @@ class Gate:
 
     @property
     def open(self) -> bool:
-        """Whether no window is active."""
-        return self._window is None
+        """Whether no window is active, and the stack is not being emptied."""
+        return self._window is None and not self._emptied.all
 
     def close(self, window: Window) -> None:
         """A window has started, or its end has moved."""
@@ -60,20 +71,49 @@ class Gate:
         """A window is scheduled next, or none is any more."""
         self._next = window
 
+    def empty(self, closures: Closures) -> None:
+        """This, and nothing else, is being emptied."""
+        self._emptied = closures
+
     def close_orgs(self, orgcodes: frozenset[str]) -> None:
         """These orgs, and no others, are being emptied."""
-        self._closed_orgs = orgcodes
+        self.empty(Closures(orgcodes=orgcodes))
+
+    @property
+    def emptied(self) -> Closures:
+        """What is being emptied, as far as it is known."""
+        return self._emptied
 
     def is_closed_for(self, orgcode: str | None) -> bool:
         """Whether work for the org has to wait: what consumers and jobs ask."""
-        return self._window is not None or orgcode in self._closed_orgs
+        return not self.open or orgcode in self._emptied.orgcodes
+
+    def is_erased(self, orgcode: str, at: Utc) -> bool:
+        """Whether what happened then in the org has been erased since, so that nobody may act on it any more."""
+        everybody, own = self._emptied.erased.get(""), self._emptied.erased.get(orgcode)
+        return (own is not None and at <= own) or (everybody is not None and at <= everybody)
 
     def check(self, orgcode: str | None) -> None:
         """Let the call pass, or raise MaintenanceActive with what the caller needs to know."""
         if self._window is not None:
             raise closed_by(self._window, self._clock.now())
-        if orgcode in self._closed_orgs:
-            raise MaintenanceActive("the organisation is closed for maintenance", ORG_RETRY_SECONDS)
+        if self._emptied.all or orgcode in self._emptied.orgcodes:
+            raise _being_emptied()
+
+    def check_write(self, caller: Caller) -> None:
+        """Let a change pass, or raise MaintenanceActive: nothing is written behind the broom, whoever asks for it.
+
+        While everything is emptied, what the processes write of themselves goes on.
+        """
+        if not self._emptied.all and not self._emptied.orgcodes:
+            return
+        own = caller.orgcode is None and caller.actor == SYSTEM_ACTOR
+        if caller.orgcode in self._emptied.orgcodes or (self._emptied.all and not own):
+            raise _being_emptied()
+
+
+def _being_emptied() -> MaintenanceActive:
+    return MaintenanceActive("the organisation is closed for maintenance", EMPTIED_RETRY_SECONDS)
 
 
 def closed_by(window: Window, now: Utc) -> MaintenanceActive:

@@ -13,6 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from inspect import getdoc
 from time import monotonic
 from typing import Any
@@ -40,6 +41,8 @@ STATE_BYTES_MAX = 16 * 1024
 """A longer answer is given to who asked, but not kept in the job's state."""
 
 JobHandler = Callable[[Units, Call, Any], Awaitable[Struct]]
+
+_GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 log = get_logger("chassis.jobs")
 
@@ -279,6 +282,7 @@ class JobRunner:
     async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
         """Run the handler under its own name in log and trace."""
         scope = enter(Scope(request_id=call.request_id, call=f"{job.service}.job.{job.name}"))
+        _GATE.set(self._gate)
         try:
             with span(job.name, traceparent=call.traceparent):
                 return await job.handler(self._units, call, params)
@@ -339,8 +343,14 @@ class JobRunner:
         return Call(caller=SYSTEM, name=name, request_id=new_id(now), started_utc=now)
 
 
+def is_open(orgcode: str) -> bool:
+    """Whether a job may work for an org now. One that is being emptied is skipped: its changes would be refused."""
+    gate = _GATE.get()
+    return gate is None or not gate.is_closed_for(orgcode)
+
+
 def within(call: Call, orgcode: str) -> Call:
-    """The same call, acting in an org: for jobs that go through the orgs one by one."""
+    """The same call, acting in an org: for jobs that go through the orgs one by one, as far as they are open."""
     return replace(call, caller=replace(call.caller, orgcode=orgcode))
 
 

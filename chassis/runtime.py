@@ -12,13 +12,16 @@ from math import inf
 from time import monotonic, time
 from typing import Any
 
+from chassis.brooms import JobAnswers, Queues
 from chassis.bus.desk import BusDesk
 from chassis.bus.inbox import INBOX
 from chassis.bus.link import Bus
 from chassis.bus.relay import Relay
-from chassis.caller import Caller
+from chassis.bus.shards import RELAYS
+from chassis.caller import Call, Caller
 from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
+from chassis.closures import ClosureWatch
 from chassis.entity import Entity
 from chassis.gate import Gate
 from chassis.health import Health
@@ -37,7 +40,7 @@ from chassis.rpc.jobs import jobs_servicer
 from chassis.rpc.server import RpcContext, RpcServer
 from chassis.rpc.statusinfo import status
 from chassis.rpc.tls import Tls
-from chassis.rpc.vacuum import vacuum
+from chassis.rpc.vacuum import vacuum_servicer
 from chassis.service import Parts, Service, collect
 from chassis.settings import BaseSettings, SettingsError
 from chassis.telemetry import trace
@@ -47,6 +50,9 @@ from chassis.unit import Units
 from chassis.watch import GateWatch
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
+MACHINERY = frozenset({JOB_STATES.collection, RELAYS})
+"""Collections in which running processes note that they run: no data, and no vacuum's business."""
+
 STOP_SECONDS_MIN = 0.5
 """What every part is given to stop, also when the time is over."""
 
@@ -126,7 +132,9 @@ class Runtime:
         self._to_stop(stack, "database", self.database.close)
         self.health.add("database", answers(self.database.ping))
         entities = [*self.parts.entities, *CHASSIS_ENTITIES]
-        self.units = MongoUnits(self.database, entities, self.clock, name, page_key=_page_key(settings))
+        self.units = MongoUnits(
+            self.database, entities, self.clock, name, page_key=_page_key(settings), admit=self._admit
+        )
         await self.units.start()
         self._to_stop(stack, "units", self.units.stop)
 
@@ -158,6 +166,9 @@ class Runtime:
             watch = GateWatch(self.gate, self.bus, self.channels, self.clock)
             await watch.start()
             self._to_stop(stack, "gate watch", watch.stop)
+            closures = ClosureWatch(self.gate, self.channels)
+            await closures.start()
+            self._to_stop(stack, "closure watch", closures.stop)
         await desk.start()
         self._to_stop(stack, "consumers", lambda: desk.stop(self._left()))
         await jobs.start()
@@ -176,7 +187,9 @@ class Runtime:
             gate=self.gate,
             metrics=self.metrics,
             health=self.health,
+            jobs=jobs,
         )
+        vacuum = vacuum_servicer([JobAnswers(self.database), Queues(desk)], MACHINERY)
         generic = [status, graph, vacuum, bus_servicer(desk), jobs_servicer(jobs)]
         self.rpc = server = RpcServer(
             settings.grpc_host,
@@ -205,6 +218,9 @@ class Runtime:
     def _left(self) -> float:
         """Seconds that are left to stop."""
         return max(STOP_SECONDS_MIN, min(self._stop_by - monotonic(), self.settings.shutdown_seconds))
+
+    def _admit(self, call: Call) -> None:
+        self.gate.check_write(call.caller)
 
     def _sign(self, caller: Caller, request_id: str) -> str:
         return sign(caller, request_id, self.settings.caller_key, time())

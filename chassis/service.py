@@ -1,8 +1,8 @@
 """A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` puts it to work.
 
 A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`,
-`store` declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`.
-Each is optional.
+`store` declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`,
+`brooms` declares `brooms`. Each is optional.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from chassis.entity import Entity
 from chassis.errors import Dialect
 from chassis.event import EventType
 
-FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc")
+FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "brooms")
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -57,6 +57,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     consumers: list[Any]
     jobs: list[Any]
     servicers: list[Any]
+    brooms: list[Any] = []
 
 
 def collect(service: Service) -> Parts:
@@ -77,6 +78,7 @@ def collect(service: Service) -> Parts:
             if (jobs := getattr(module, "jobs", None)) is not None:
                 parts.jobs.extend(jobs.declared)
             parts.servicers.extend(getattr(module, "servicers", ()))
+            parts.brooms.extend(getattr(module, "brooms", ()))
     _check(service, parts)
     return parts
 

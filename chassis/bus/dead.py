@@ -92,6 +92,26 @@ async def purge(bus: Bus, queues: QueueSet) -> int:
     return purged
 
 
+async def sift(bus: Bus, queues: QueueSet, orgcode: str, *, drop: bool) -> int:
+    """How many dead letters of a consumer are of the org; with `drop` they are thrown away, the others put back."""
+    async with bus.hearing.channel(seconds=ANSWER_SECONDS) as channel:
+        await declare_queue(channel, queues.dead)
+        found = kept = 0
+        for _ in range(await _count(channel, queues.dead)):
+            message = await _get(channel, queues.dead)
+            if message is None:
+                break
+            event = _event(message)
+            if event is None or event.orgcode != orgcode:
+                kept += 1
+                continue
+            found += 1
+            if drop:
+                await channel.basic_ack(message.tag, wait=False)
+        await _put_back(channel, queues.dead, kept if drop else kept + found)
+        return found
+
+
 async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> None:
     """Put back all that was taken on this channel, and wait a little until the queue counts it again."""
     if not messages:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead import LETTERS_DEFAULT, DeadLetter, Depth, depth, look, purge, replay
+from chassis.bus.dead import LETTERS_DEFAULT, DeadLetter, Depth, depth, look, purge, replay, sift
 from chassis.bus.link import Bus
 from chassis.bus.listener import Listener
 from chassis.bus.subscription import State, Subscription, SubscriptionStats
@@ -72,6 +72,14 @@ class BusDesk:
     async def purge(self) -> int:
         """Empty every queue of the service: for the full vacuum. How many messages that were."""
         return sum([await purge(self.bus, subscription.queues) for subscription in self._subscriptions.values()])
+
+    async def count_dead(self, orgcode: str) -> int:
+        """How many dead letters are of the org."""
+        return sum([await sift(self.bus, each.queues, orgcode, drop=False) for each in self._subscriptions.values()])
+
+    async def drop_dead(self, orgcode: str) -> int:
+        """Throw the org's dead letters away; how many there were."""
+        return sum([await sift(self.bus, each.queues, orgcode, drop=True) for each in self._subscriptions.values()])
 
     def listen(self, keys: Sequence[str], name: str = "tail") -> Listener:
         """A listener to events as they pass; start it, and stop it afterwards."""

@@ -47,7 +47,9 @@ class Handling:
         try:
             event = event_of(message, self._consumer.call_name, self._clock.now())
             # An org that is being emptied is to stay empty: nothing is written behind the broom.
-            if self._gate.open and self._gate.is_closed_for(event.orgcode):
+            # What has been emptied is to stay so, however late news of it come out of a wait queue.
+            closed = self._gate.open and self._gate.is_closed_for(event.orgcode)
+            if closed or self._gate.is_erased(event.orgcode, event.at_utc):
                 return Outcome(word="skipped")
             return Outcome(word="handled" if await self._handle(event) else "repeated")
         except Never as never:

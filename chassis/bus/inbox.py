@@ -2,7 +2,7 @@
 
 from chassis.bus.consumer import Consumer, Event
 from chassis.clock import Utc, to_datetime
-from chassis.entity import Document, Entity, expiring
+from chassis.entity import Document, Entity, expiring, index
 from chassis.unit import Change, View
 
 KEPT_SECONDS = 30 * 24 * 3600
@@ -10,9 +10,10 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 
 class Handled(Document, frozen=True, kw_only=True):
-    """An event a consumer has handled."""
+    """An event a consumer has handled, and the org it was of; empty where it was of none."""
 
     handled_id: str
+    orgcode: str = ""
     consumer: str
     event_id: str
     handled_utc: Utc
@@ -23,7 +24,7 @@ INBOX: Entity[Handled] = Entity(
     Handled,
     collection="inbox",
     id="handled_id",
-    indexes=[expiring("expires", KEPT_SECONDS)],
+    indexes=[expiring("expires", KEPT_SECONDS), index("orgcode")],
     derived={"expires": lambda handled: to_datetime(handled.handled_utc)},
     org_scoped=False,
     history=False,
@@ -40,6 +41,7 @@ async def note_handled(change: Change, consumer: Consumer, event: Event) -> None
     """Note that the consumer handles the event in this change."""
     handled = Handled(
         handled_id=_key(consumer, event),
+        orgcode=event.orgcode,
         consumer=consumer.call_name,
         event_id=event.event_id,
         handled_utc=change.now,

@@ -1,12 +1,12 @@
 """Emptying collections, in batches: for an org or altogether, without holding up who works beside it.
 
 Every collection of the database is taken, the technical ones included, not only those that entities declare: one that
-somebody forgot to declare would be a place where an org's records live on. An org's documents are found by an index that
-has the org first (`indexes.py` sees to it that there is one); only collections nobody declares are walked through.
+somebody forgot to declare would be a place where an org's records live on. An org's documents are found by an index
+that has the org first (`indexes.py` sees to it that there is one); only collections nobody declares are walked through.
 
-Ids are read in long stretches, since the embedded engine reads all that is left of a range however little is asked for.
-Documents go in short transactions, since it syncs every deletion of a plain bulk by itself; after each there is a pause,
-measured by how long it took, so that a vacuum takes the same small share of a slow database as of a fast one.
+Ids are read in long stretches, since the embedded engine reads all that is left of a range, however little is asked
+for. Documents go in short transactions, since it syncs every deletion of a plain bulk by itself; after each there is a
+pause, measured by how long it took, so that a vacuum takes the same small share of a slow database as of a fast one.
 """
 
 import asyncio

@@ -48,6 +48,7 @@ class MongoUnits(Units):
     entities    whose indexes are made at start; EVENTS and what the engine keeps for itself come by themselves
     source      the service, as events name it; its last word is the first of the types of silent events
     page_key    seals page tokens; the same in all replicas
+    admit       asked before each change whether it may be made now; refuses by raising
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class MongoUnits(Units):
         ids: IdSource = IDS,
         page_key: bytes | None = None,
         committers: int = COMMITTERS,
+        admit: Callable[[Call], None] | None = None,
     ) -> None:
         self.database = database
+        self._admit = admit
         self.stats = UnitStats()
         self._entities = list(dict.fromkeys([*entities, EVENTS, MARKS]))
         self._callbacks: list[Callable[[], None]] = []
@@ -108,6 +111,8 @@ class MongoUnits(Units):
         self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None
     ) -> T:
         """Run a writing handler; see `Units.change`."""
+        if self._admit is not None:
+            self._admit(call)
         allowed = frozenset(emits) if emits is not None else None
         answer: T = await self._committer.submit(Operation(call, handler, allowed))
         return answer

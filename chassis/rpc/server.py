@@ -19,6 +19,7 @@ from chassis.gate import Gate
 from chassis.health import Health
 from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import CheckSecret, Gatekeeper, Verify
+from chassis.rpc.jobs import Runner
 from chassis.rpc.status import METADATA_BYTES_MAX
 from chassis.rpc.tls import Tls
 from chassis.service import Parts, Service
@@ -64,6 +65,8 @@ class RpcContext:
     gate: Gate
     metrics: Metrics
     health: Health
+    jobs: Runner | None = None
+    """What runs this process's jobs; None where there is none to be run, as in tests of servicers."""
 
 
 Factory = Callable[[RpcContext], tuple[Callable[[Any, Any], None], Any]]
