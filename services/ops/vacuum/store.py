@@ -1,8 +1,14 @@
 """Where vacuums are kept, for good: the record of what was deleted is not deleted."""
 
+from msgspec.structs import replace
+
+from chassis.clock import Utc, later
 from chassis.entity import Entity, index
-from chassis.unit import View
-from services.ops.vacuum.domain import VacuumRun
+from chassis.unit import Change, View, between
+from services.ops.vacuum.domain import ERASED_SECONDS, OPEN, Turn, VacuumRun, covers
+
+OPEN_MAX = 1000
+TURN_ID = "vacuum"
 
 VACUUMS = Entity(
     "vacuum",
@@ -10,8 +16,19 @@ VACUUMS = Entity(
     collection="vacuum_audit",
     id="vacuum_id",
     keys=("STACK", "VACUUM#{vacuum_id}"),
-    indexes=[index("requested_utc")],
+    indexes=[
+        index("requested_utc"),
+        index("state", "execute_after_utc"),
+        index("state", "completed_utc"),
+        index("target", "dry_run"),
+    ],
     org_scoped=False,
+    # It is a log by itself; one beside it would be emptied with everything, and filled again by that.
+    history=False,
+    label="reason",
+)
+TURNS = Entity(
+    "vacuum_turn", Turn, collection="vacuum_turns", id="turn_id", org_scoped=False, history=False, technical=True
 )
 
 
@@ -19,3 +36,44 @@ async def newest(view: View) -> VacuumRun | None:
     """The vacuum that was asked for last. Index: requested_utc."""
     found = await view.find(VACUUMS, {}, order=["-requested_utc"], limit=1)
     return found[0] if found else None
+
+
+async def due(view: View) -> list[VacuumRun]:
+    """Pending vacuums whose time has come, the first due first. Index: state, execute_after_utc."""
+    where = {"state": "pending", "execute_after_utc": between(at_most=view.now)}
+    return await view.find(VACUUMS, where, order=["execute_after_utc"])
+
+
+async def running(view: View) -> list[VacuumRun]:
+    """Vacuums under way, the first begun first. Index: state, execute_after_utc."""
+    return await view.find(VACUUMS, {"state": "running"}, order=["execute_after_utc"])
+
+
+async def in_the_way(view: View, orgcode: str | None) -> VacuumRun | None:
+    """A vacuum, pending or running, that touches what one of the org (None: of everything) would touch."""
+    for state in OPEN:
+        for run in await view.find(VACUUMS, {"state": state}, order=["execute_after_utc"], limit=OPEN_MAX):
+            if covers(run, orgcode):
+                return run
+    return None
+
+
+async def erased_since(view: View, now: Utc) -> list[VacuumRun]:
+    """What was emptied lately, newest first. Index: state, completed_utc."""
+    where = {"state": "completed", "completed_utc": between(at_least=later(now, -ERASED_SECONDS))}
+    found = await view.find(VACUUMS, where, order=["-completed_utc"], limit=OPEN_MAX)
+    return [run for run in found if not run.dry_run]
+
+
+async def was_vacuumed(view: View, orgcode: str) -> bool:
+    """Whether there was such an org, by the record of its vacuum. Index: target, dry_run."""
+    return bool(await view.find(VACUUMS, {"target": orgcode, "dry_run": False}, limit=1))
+
+
+async def take_turn(change: Change) -> None:
+    """Write what every request writes: of two at once, the second then sees what the first has decided."""
+    turn = await change.get(TURNS, TURN_ID)
+    if turn is None:
+        await change.insert(TURNS, Turn(turn_id=TURN_ID, requests=1))
+    else:
+        await change.update(TURNS, replace(turn, requests=turn.requests + 1))

@@ -1,0 +1,36 @@
+"""What others hear of an org's vacuum. A full one is told to nobody."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from chassis.values import Id, Orgcode
+from services.ops.vacuum.domain import ServiceTally, Vacuum
+
+STARTED = "ops.vacuum.org.started"
+PROGRESS = "ops.vacuum.org.service.progress"
+COMPLETED = "ops.vacuum.org.completed"
+
+
+class VacuumTold(Value, frozen=True, kw_only=True):
+    """The vacuum as it is since."""
+
+    vacuum: Vacuum
+
+
+class VacuumProgress(Value, frozen=True, kw_only=True):
+    """One service that has been emptied."""
+
+    vacuum_id: Id
+    orgcode: Orgcode
+    service: ServiceTally
+
+
+EVENTS = [
+    EventType(
+        type=STARTED,
+        subject="vacuum_id",
+        body=VacuumTold,
+        summary="An org is closed from now on, and what there is of it is about to be deleted.",
+    ),
+    EventType(type=PROGRESS, subject="vacuum_id", body=VacuumProgress, summary="A service holds nothing of the org."),
+    EventType(type=COMPLETED, subject="vacuum_id", body=VacuumTold, summary="Nothing is left of the org anywhere."),
+]

@@ -1,0 +1,83 @@
+"""What an operator may do with vacuums, as units of work."""
+
+from msgspec.structs import replace
+
+from chassis.caller import Call
+from chassis.errors import Conflict, NotFound
+from chassis.unit import Change, Units, View
+from services.ops.vacuum.domain import VacuumRun, cancelled, check_phrase, counted, requested
+from services.ops.vacuum.peers import Peers
+from services.ops.vacuum.store import VACUUMS, in_the_way, newest, take_turn, was_vacuumed
+
+
+class Requests:
+    """The operator's verbs."""
+
+    def __init__(self, units: Units, peers: Peers, delay_seconds: float) -> None:
+        self._units = units
+        self._peers = peers
+        self._delay_seconds = delay_seconds
+
+    async def request(self, call: Call, orgcode: str | None, phrase: str, reason: str) -> VacuumRun:
+        """A vacuum of the org (None: of everything), which waits for its time.
+
+        `Invalid` phrase, `NotFound` org, `Conflict` with one that touches the same records and has not ended.
+        """
+        await self._check(call, orgcode, phrase)
+
+        async def write(change: Change) -> VacuumRun:
+            await take_turn(change)
+            if (other := await in_the_way(change, orgcode)) is not None:
+                raise Conflict(f"a vacuum that covers it is {other.state}", vacuum_id=other.vacuum_id)
+            return await change.insert(
+                VACUUMS, requested(change.new_id(), orgcode, reason, change.now, self._delay_seconds)
+            )
+
+        return await self._units.change(call, write)
+
+    async def count(self, call: Call, orgcode: str | None, phrase: str, reason: str) -> VacuumRun:
+        """A dry run: what a vacuum would delete now. Nothing is in its way, since it deletes nothing."""
+        await self._check(call, orgcode, phrase)
+        found = await self._peers.count(orgcode)
+
+        async def write(change: Change) -> VacuumRun:
+            return await change.insert(VACUUMS, counted(change.new_id(), orgcode, reason, change.now, found))
+
+        return await self._units.change(call, write)
+
+    async def cancel(self, call: Call, vacuum_id: str) -> VacuumRun:
+        """The vacuum, stopped before it began; `NotFound`, `InvalidState`."""
+
+        async def write(change: Change) -> VacuumRun:
+            run = await change.load(VACUUMS, vacuum_id)
+            return await change.update(VACUUMS, cancelled(run, change.now))
+
+        return await self._units.change(call, write)
+
+    async def status(self, call: Call, vacuum_id: str | None) -> VacuumRun:
+        """The vacuum, the newest unless named; `NotFound`."""
+
+        async def look(view: View) -> VacuumRun:
+            found = await newest(view) if vacuum_id is None else await view.get(VACUUMS, vacuum_id)
+            if found is None:
+                raise NotFound("there is no such vacuum" if vacuum_id else "there has been no vacuum yet")
+            return found
+
+        return await self._units.view(call, look)
+
+    async def _check(self, call: Call, orgcode: str | None, phrase: str) -> None:
+        check_phrase(phrase, orgcode)
+        if orgcode is None or await self._peers.has_org(orgcode):
+            return
+
+        async def look(view: View) -> bool:
+            return await was_vacuumed(view, orgcode)
+
+        # One that was erased before may be counted and swept again, to see that nothing is left.
+        if not await self._units.view(call, look):
+            raise NotFound("there is no such organisation")
+
+
+def as_operator(call: Call, actor: str) -> Call:
+    """The call, made by whoever knew the secret code."""
+    return replace(call, caller=replace(call.caller, kind="service", actor=actor))

@@ -1,0 +1,127 @@
+"""Vacuums over gRPC: what the operator may ask, and what every process of the stack asks once a second."""
+
+from typing import Any
+
+import msgspec
+
+from chassis.caller import Call
+from chassis.errors import invalid_field
+from chassis.rpc.context import OPERATOR_ACTOR, current_call, require_stack
+from chassis.rpc.server import RpcContext
+from chassis.unit import Units, View
+from chassis.values import Orgcode, Reason
+from retailstack.ops.v1 import vacuum_pb2 as pb
+from retailstack.ops.v1 import vacuum_pb2_grpc
+from services.ops.secret.keeper import SecretKeeper, keeper_of
+from services.ops.vacuum.crew import sign_on
+from services.ops.vacuum.domain import ServiceTally, VacuumRun, shown
+from services.ops.vacuum.requests import Requests, as_operator
+from services.ops.vacuum.store import erased_since, running
+
+
+class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
+    """Open to strangers; every method that changes something asks for the secret code."""
+
+    access = "open"
+
+    def __init__(self, requests: Requests, keeper: SecretKeeper) -> None:
+        self._requests = requests
+        self._keeper = keeper
+
+    async def VacuumAll(self, request: pb.VacuumAllRequest, context: Any) -> pb.VacuumAnswer:
+        return await self._vacuum(await self._operator(request), None, request)
+
+    async def VacuumOrg(self, request: pb.VacuumOrgRequest, context: Any) -> pb.VacuumAnswer:
+        call = await self._operator(request)
+        return await self._vacuum(call, _read("orgcode", request.orgcode.upper(), Orgcode), request)
+
+    async def CancelVacuum(self, request: pb.CancelVacuumRequest, context: Any) -> pb.VacuumAnswer:
+        call = await self._operator(request)
+        return answer_to_proto(await self._requests.cancel(call, request.vacuum_id))
+
+    async def GetVacuumStatus(self, request: pb.GetVacuumStatusRequest, context: Any) -> pb.VacuumAnswer:
+        vacuum_id = request.vacuum_id if request.HasField("vacuum_id") else None
+        return answer_to_proto(await self._requests.status(current_call(), vacuum_id))
+
+    async def _vacuum(self, call: Call, orgcode: str | None, request: Any) -> pb.VacuumAnswer:
+        reason = _read("reason", request.reason, Reason)
+        ask = self._requests.count if request.dry_run else self._requests.request
+        return answer_to_proto(await ask(call, orgcode, request.confirmation_phrase, reason))
+
+    async def _operator(self, request: Any) -> Call:
+        """The call of who knows the code; anybody else is refused."""
+        call = current_call()
+        (await self._keeper.check(request.secret_code, call.peer or "")).insist()
+        return as_operator(call, OPERATOR_ACTOR)
+
+
+class ClosuresServicer(vacuum_pb2_grpc.ClosuresServicer):
+    """Answers services of the stack."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    async def Get(self, request: pb.GetClosuresRequest, context: Any) -> pb.GetClosuresResponse:
+        call = require_stack()
+
+        async def look(view: View) -> tuple[list[VacuumRun], list[VacuumRun]]:
+            return await running(view), await erased_since(view, view.now)
+
+        under_way, erased = await self._units.view(call, look)
+        # Newest first, so that of an org that was erased twice the last time stands.
+        last = {run.target or "": run.completed_utc or "" for run in reversed(erased)}
+        return pb.GetClosuresResponse(
+            all=any(run.scope == "all" for run in under_way),
+            orgcodes=sorted({run.target for run in under_way if run.target is not None}),
+            erased=[pb.Erased(orgcode=orgcode, completed_utc=at) for orgcode, at in sorted(last.items())],
+        )
+
+
+def answer_to_proto(run: VacuumRun) -> pb.VacuumAnswer:
+    """A vacuum as an answer."""
+    told = shown(run)
+    plain = {name: getattr(told, name) for name in told.__struct_fields__ if name != "services"}
+    return pb.VacuumAnswer(
+        vacuum=pb.VacuumRecord(**plain, services=map(tally_to_proto, run.services)),
+        certificate=map(tally_to_proto, run.certificate),
+    )
+
+
+def tally_to_proto(tally: ServiceTally) -> pb.ServiceTally:
+    """A service's tally as a message."""
+    return pb.ServiceTally(
+        service=tally.service,
+        state=tally.state,
+        collections=[
+            pb.CollectionTally(collection=each.collection, matched=each.matched, deleted=each.deleted)
+            for each in tally.collections
+        ],
+        matched=tally.matched,
+        deleted=tally.deleted,
+        error=tally.error,
+    )
+
+
+def _read(field: str, text: str, kind: Any) -> str:
+    try:
+        return str(msgspec.convert(text, kind))
+    except msgspec.ValidationError as failure:
+        raise invalid_field(field, str(failure)) from None
+
+
+def vacuum(context: RpcContext) -> tuple[Any, VacuumServicer]:
+    """The operator's servicer."""
+    crew = sign_on(context)
+    settings = context.settings
+    keeper = keeper_of(context.units, context.clock, settings.secret_cost)
+    requests = Requests(context.units, crew.peers, settings.vacuum_delay_seconds)
+    return vacuum_pb2_grpc.add_VacuumServicer_to_server, VacuumServicer(requests, keeper)
+
+
+def closures(context: RpcContext) -> tuple[Any, ClosuresServicer]:
+    """The servicer for the stack."""
+    return vacuum_pb2_grpc.add_ClosuresServicer_to_server, ClosuresServicer(context.units)
+
+
+servicers = [vacuum, closures]
+"""Signed on before the jobs begin: the port opens first."""

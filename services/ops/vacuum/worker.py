@@ -1,0 +1,161 @@
+"""The worker: empties one service after the other, keeps how far it is, and proves at the end that nothing is left.
+
+It may be cut off anywhere and begun again, by this replica or another: what is gone is not found again, and services
+that are done stay done. A service that fails is left for the next round; the sweep hands the vacuum over until all are.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from chassis.caller import Call
+from chassis.clock import Clock, later, seconds_between
+from chassis.errors import Refusal
+from chassis.telemetry.log import get_logger
+from chassis.unit import Change, Units, View
+from services.ops.vacuum.domain import (
+    SERVICES,
+    CollectionTally,
+    ServiceTally,
+    VacuumRun,
+    added,
+    completed,
+    is_clean,
+    shown,
+    summed,
+    tally_of,
+    with_tally,
+)
+from services.ops.vacuum.events import COMPLETED, PROGRESS, STARTED
+from services.ops.vacuum.peers import Peers
+from services.ops.vacuum.store import VACUUMS
+
+KEEP_SECONDS = 0.5
+"""How often the progress of a service is kept while it goes on."""
+
+ROUNDS_MAX = 4
+"""How often a service in which something was found again is swept at once, before it is left to the next sweep."""
+
+log = get_logger("ops.vacuum")
+
+
+class Worker:
+    """Works on vacuums, one at a time."""
+
+    def __init__(self, units: Units, peers: Peers, clock: Clock, settle_seconds: float) -> None:
+        self._units = units
+        self._peers = peers
+        self._clock = clock
+        self._settle_seconds = settle_seconds
+
+    async def work(self, call: Call, vacuum_id: str) -> VacuumRun:
+        """The vacuum after a round of work: completed, or with what failed, to be tried again."""
+        run = await self._load(call, vacuum_id)
+        if run.state != "running":
+            return run
+        await self._settle(run)
+        for _ in range(ROUNDS_MAX):
+            for service in SERVICES:
+                if tally_of(run, service).state != "completed":
+                    run = await self._empty(call, run, service)
+            if any(tally.state != "completed" for tally in run.services):
+                return run
+            run = await self._certify(call, run)
+            if run.state == "completed":
+                return run
+            if any(tally.state == "failed" for tally in run.services):
+                return run
+        log.warning("a vacuum finds something again and again", vacuum_id=run.vacuum_id)
+        return run
+
+    async def _settle(self, run: VacuumRun) -> None:
+        """Wait until whatever was let in before the closing has ended, and everybody knows of the closing."""
+        assert run.started_utc is not None, run.vacuum_id
+        left = seconds_between(self._clock.now(), later(run.started_utc, self._settle_seconds))
+        await asyncio.sleep(max(0.0, left))
+
+    async def _empty(self, call: Call, run: VacuumRun, service: str) -> VacuumRun:
+        """Have one service delete what there is; what came of it is in its tally, what it told on the way as well."""
+        before = tally_of(run, service).collections
+        now: dict[str, CollectionTally] = {}
+        run = await self._note(call, run.vacuum_id, summed(service, "running", before))
+        kept_at = monotonic()
+        try:
+            async for tally in self._peers.delete(service, run.target):
+                now[tally.collection] = tally
+                if monotonic() - kept_at >= KEEP_SECONDS:
+                    await self._note(call, run.vacuum_id, _summed(service, "running", before, now))
+                    kept_at = monotonic()
+        except Refusal as refusal:
+            log.warning("a service could not be emptied yet", service=service, reason=refusal.message)
+            failed = _summed(service, "failed", before, now, refusal.message)
+            return await self._note(call, run.vacuum_id, failed)
+        return await self._note(call, run.vacuum_id, _summed(service, "completed", before, now), tell=True)
+
+    async def _certify(self, call: Call, run: VacuumRun) -> VacuumRun:
+        """Count what is left, everywhere: the vacuum is completed where that is nothing."""
+        counts = await self._peers.count(run.target)
+        if is_clean(counts):
+            return await self._complete(call, run.vacuum_id, counts)
+        for count in counts:
+            if count.state == "completed" and not count.matched:
+                continue
+            log.info("a service has to be emptied again", service=count.service, found=count.matched)
+            state = "failed" if count.state == "failed" else "pending"
+            again = replace(tally_of(run, count.service), state=state, error=count.error)
+            run = await self._note(call, run.vacuum_id, again)
+        return run
+
+    async def _note(self, call: Call, vacuum_id: str, tally: ServiceTally, *, tell: bool = False) -> VacuumRun:
+        """Keep how far a service is; `tell` others that it is done, once."""
+
+        async def write(change: Change) -> VacuumRun:
+            run = with_tally(await change.load(VACUUMS, vacuum_id), tally)
+            if not tell or run.scope == "all" or tally.service in run.told:
+                return await change.update(VACUUMS, run)
+            run = await change.update(VACUUMS, replace(run, told=[*run.told, tally.service]))
+            change.emit(PROGRESS, vacuum_id, vacuum_id=vacuum_id, orgcode=run.target, service=tally)
+            return run
+
+        return await self._units.change(call, write)
+
+    async def _complete(self, call: Call, vacuum_id: str, certificate: list[ServiceTally]) -> VacuumRun:
+        async def write(change: Change) -> VacuumRun:
+            run = await change.load(VACUUMS, vacuum_id)
+            if run.state != "running":
+                return run
+            run = await change.update(VACUUMS, completed(run, certificate, change.now))
+            tell(change, COMPLETED, run)
+            return run
+
+        return await self._units.change(call, write)
+
+    async def _load(self, call: Call, vacuum_id: str) -> VacuumRun:
+        async def look(view: View) -> VacuumRun:
+            return await view.load(VACUUMS, vacuum_id)
+
+        return await self._units.view(call, look)
+
+
+def tell(change: Change, event_type: str, run: VacuumRun) -> None:
+    """Tell others of an org's vacuum; of a full one nobody is told.
+
+    Told as plain data: as a record of the org it would be kept among the org's own events, and counted as left over.
+    """
+    assert event_type in {STARTED, COMPLETED}, event_type
+    if run.scope == "org":
+        change.emit(event_type, run.vacuum_id, orgcode=run.target, vacuum=msgspec.to_builtins(shown(run)))
+
+
+def _summed(
+    service: str,
+    state: Any,
+    before: list[CollectionTally],
+    now: Mapping[str, CollectionTally],
+    error: str | None = None,
+) -> ServiceTally:
+    return summed(service, state, added(before, now.values()), error)
