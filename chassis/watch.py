@@ -78,7 +78,7 @@ class GateWatch:
             state = await stub.GetState(GetMaintenanceStateRequest(), timeout=ASK_SECONDS)
         except Refusal as refusal:
             self._failures += 1
-            if self._failures >= FAILURES_UNTIL_OPEN and not self._gate.open:
+            if self._failures >= FAILURES_UNTIL_OPEN and self._gate.window is not None:
                 log.warning("the gate opens: OPS can't be asked", problem=refusal.message)
                 self._gate.reopen()
             return
@@ -127,14 +127,14 @@ class GateWatch:
             self._gate.announce(None)
 
     def _close(self, window: Window) -> None:
-        if self._gate.open:
+        if self._gate.window is None:
             log.info("the gate closes: a maintenance window began", maintenance_id=window.maintenance_id)
         self._gate.close(window)
 
     def _reopen(self, maintenance_id: str | None) -> None:
-        was_open = self._gate.open
+        before = self._gate.window
         self._gate.reopen(maintenance_id)
-        if self._gate.open and not was_open:
+        if before is not None and self._gate.window is None:
             log.info("the gate opens: the maintenance window ended")
 
 
