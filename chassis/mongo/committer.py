@@ -222,6 +222,7 @@ class Committer:
         """Run every operation until it is complete: those that are, and those left for the next batch."""
         for operation in batch:
             operation.passes = 0
+            operation.minted.clear()
         await self._load(batch, held, transaction)
         done: list[Operation] = []
         left: list[Operation] = []
@@ -282,6 +283,7 @@ class Committer:
             operation.wants,
             emits=operation.emits,
             careful=operation.careful,
+            minted=operation.minted,
         )
         operation.result, operation.failure, operation.told = None, None, []
         try:

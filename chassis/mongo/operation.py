@@ -23,6 +23,7 @@ class Operation:
         "failure",
         "future",
         "handler",
+        "minted",
         "moment",
         "passes",
         "result",
@@ -37,6 +38,7 @@ class Operation:
         self.context: Context = copy_context()
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.wants = Wants()
+        self.minted: list[str] = []
         self.moment = Utc("")
         self.careful = False
         self.deferrals = 0

@@ -5,6 +5,7 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.entity import Entity
+from chassis.ids import IdSource
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import ABSENT, Deferred, Kept, Missing, Slot, Unsure, Wants, WorkingSet, Written, taken
@@ -60,6 +61,8 @@ class Run:
         "events",
         "held",
         "keys",
+        "minted",
+        "minted_here",
         "moment",
         "tables",
         "told",
@@ -77,6 +80,7 @@ class Run:
         *,
         emits: frozenset[str] | None = None,
         careful: bool = False,
+        minted: list[str] | None = None,
     ) -> None:
         self.call = call
         self.held = held
@@ -90,12 +94,22 @@ class Run:
         self.keys: dict[tuple[str, str, Key], str | None] = {}
         self.events: list[Emitted] = []
         self.assumed: set[Any] = set()
+        self.minted = [] if minted is None else minted
+        self.minted_here = 0
 
     @property
     def now(self) -> Utc:
         """The moment of this run. Once told it stands: a later read of something younger starts the run anew."""
         self.told = True
         return self.moment
+
+    def new_id(self, ids: IdSource) -> str:
+        """A new id. A repeated run is given those of the run before, so that it asks for the same things again."""
+        place = self.minted_here
+        self.minted_here += 1
+        if place == len(self.minted):
+            self.minted.append(ids.new(self.now))
+        return self.minted[place]
 
     def get(self, table: Table[Any], record_id: str) -> Any:
         """The record with this id as this run sees it; Missing when it is not loaded."""

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.clock import Utc, to_millis
+from chassis.clock import Utc
 from chassis.entity import Document, Entity
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
@@ -179,7 +179,7 @@ class WorkingChange(WorkingView):
         return record
 
     def new_id(self) -> str:
-        return self._ids.new_at(to_millis(self._run.now))
+        return self._run.new_id(self._ids)
 
     def discard(self) -> None:
         self._run.forget()

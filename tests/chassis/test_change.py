@@ -1,6 +1,7 @@
 """What a Change promises, with either driver."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Literal
@@ -278,6 +279,18 @@ async def test_an_id_that_exists_is_a_conflict(units: MongoUnits) -> None:
         await keep(units, a_thing(code="OTHER"))
 
 
+async def test_who_makes_ids_anew_at_every_run_is_told_of_a_taken_key_all_the_same(units: MongoUnits) -> None:
+    async def make(change: Change) -> tuple[str, str]:
+        first, second = change.new_id(), change.new_id()
+        await change.insert(THINGS, a_thing(first, code="A"))
+        return first, second
+
+    first, second = await units.change(a_call(), make)
+    assert first < second
+    refused = await asyncio.gather(*(units.change(a_call(), make) for _ in range(5)), return_exceptions=True)
+    assert [str(refusal) for refusal in refused] == ["the code is taken in this place"] * 5
+
+
 async def test_an_unexpected_error_is_its_own_operations_alone(units: MongoUnits) -> None:
     async def stumble(change: Change) -> None:
         await change.insert(THINGS, a_thing("bad"))
@@ -314,8 +327,10 @@ async def test_a_handler_that_waits_for_something_else_is_stopped(units: MongoUn
 
 
 async def test_a_handler_that_asks_for_something_new_at_every_run_is_found_out(units: MongoUnits) -> None:
+    asked = itertools.count()
+
     async def ask(change: Change) -> None:
-        await change.get(THINGS, change.new_id())
+        await change.get(THINGS, f"none {next(asked)}")
 
     with pytest.raises(RuntimeError, match="something new at every run"):
         await units.change(a_call(), ask)
