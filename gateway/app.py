@@ -3,7 +3,6 @@
 from time import monotonic
 
 from chassis.clock import Clock
-from chassis.rpc.client import Channels
 from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
@@ -34,7 +33,6 @@ class Gateway:
         self.runtime = Runtime(service, settings, clock)
         self.http_port = 0
         self.entrance: Entrance
-        self._others: Channels | None = None
 
     async def start(self) -> None:
         """Bring every part up; from its return on, the gateway is ready."""
@@ -53,8 +51,6 @@ class Gateway:
         await self.runtime.serving(False)
         await self.entrance.stop(self.settings.shutdown_seconds)
         await self._desk.directory.stop()
-        if self._others is not None:
-            await self._others.close()
         await self.runtime.stop(max(0.1, stop_by - monotonic()))
         log.info("stopped")
 
@@ -75,5 +71,5 @@ class Gateway:
         """Who is asked whose a credential is: this gateway's own database, unless the settings name another."""
         if not self.settings.directory_grpc:
             return self._desk.directory
-        self._others = Channels({PEER: self.settings.directory_grpc}, sign=self.runtime._sign)
-        return RemoteDirectory(self._others)
+        self.runtime.channels.addresses[PEER] = self.settings.directory_grpc
+        return RemoteDirectory(self.runtime.channels)

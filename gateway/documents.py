@@ -5,6 +5,7 @@ not answer, what it said last stays.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -25,6 +26,9 @@ from gateway.settings import GatewaySettings
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FETCH_SECONDS = 5.0
 
+Named = dict[str, dict[str, Any]]
+"""Service -> a document of its."""
+
 log = get_logger("gateway.documents")
 
 
@@ -38,6 +42,8 @@ class Documents:
         self._kept: dict[str, tuple[float, bytes]] = {}
         self._parsed: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._fetching: dict[str, asyncio.Task[bytes | None]] = {}
+        self._results: dict[str, tuple[Named, bytes]] = {}
+        self._making = asyncio.Lock()
 
     def pages(self) -> dict[str, dict[str, Page]]:
         """The gateway's own paths and what is shown there."""
@@ -55,15 +61,14 @@ class Documents:
         """A service's OpenAPI document, None where it has never been heard of."""
         return await self._document(service, f"/{service}/openapi.json")
 
-    async def every_openapi(self) -> dict[str, dict[str, Any]]:
+    async def every_openapi(self) -> Named:
         """Service -> its OpenAPI document, for those that have one."""
         found = await asyncio.gather(*map(self.openapi, SERVICES))
         return {service: document for service, document in zip(SERVICES, found, strict=True) if document}
 
-    async def asyncapi(self) -> dict[str, Any]:
-        """All services' events in one AsyncAPI document."""
+    async def _asyncapis(self) -> Named:
         found = await asyncio.gather(*(self._document(name, f"/{name}/asyncapi.json") for name in SERVICES))
-        return merged({name: document for name, document in zip(SERVICES, found, strict=True) if document})
+        return {name: document for name, document in zip(SERVICES, found, strict=True) if document}
 
     async def tools(self) -> list[dict[str, Any]]:
         """Every call of every service as an MCP tool, with method and path in its `_meta`."""
@@ -116,20 +121,25 @@ class Documents:
         return body
 
     async def _show_asyncapi_yaml(self, exchange: Exchange) -> web.Response:
-        import yaml  # noqa: PLC0415  10 MB that only this needs
-
-        text = yaml.safe_dump(await self.asyncapi(), sort_keys=False, allow_unicode=True)
-        return _page(exchange, text.encode(), "application/yaml")
+        return _page(exchange, await self._made("yaml", await self._asyncapis(), _events_as_yaml), "application/yaml")
 
     async def _show_asyncapi_json(self, exchange: Exchange) -> web.Response:
-        return _page(exchange, msgspec.json.encode(await self.asyncapi()), "application/json")
+        return _page(exchange, await self._made("json", await self._asyncapis(), _events_as_json), "application/json")
 
     async def _show_page(self, exchange: Exchange) -> web.Response:
-        documents = await self.every_openapi()
-        page = await asyncio.get_running_loop().run_in_executor(None, render, documents)
-        response = _page(exchange, page.encode(), "text/html; charset=utf-8")
+        page = await self._made("page", await self.every_openapi(), _page_of_calls)
+        response = _page(exchange, page, "text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
+
+    async def _made(self, name: str, documents: Named, make: Callable[[Named], bytes]) -> bytes:
+        """What is made of the services' documents: anew only when one has changed, in a thread, one at a time."""
+        async with self._making:
+            before = self._results.get(name)
+            if before is None or not _same(before[0], documents):
+                made = await asyncio.get_running_loop().run_in_executor(None, make, documents)
+                before = self._results[name] = (documents, made)
+        return before[1]
 
     def _passed(self, service: str, path: str, content_type: str) -> Page:
         async def show(exchange: Exchange) -> web.Response:
@@ -141,13 +151,32 @@ class Documents:
         return show
 
 
+def _same(some: Named, others: Named) -> bool:
+    """Whether two sets of documents are one and the same; unchanged documents stay the same objects."""
+    return some.keys() == others.keys() and all(others[name] is document for name, document in some.items())
+
+
+def _events_as_yaml(documents: Named) -> bytes:
+    import yaml  # noqa: PLC0415  10 MB that only this needs
+
+    return str(yaml.safe_dump(merged(documents), sort_keys=False, allow_unicode=True, width=120)).encode()
+
+
+def _events_as_json(documents: Named) -> bytes:
+    return msgspec.json.encode(merged(documents))
+
+
+def _page_of_calls(documents: Named) -> bytes:
+    return render(documents).encode()
+
+
 def _page(exchange: Exchange, body: bytes, content_type: str) -> web.Response:
     exchange.answer_bytes = len(body)
     headers = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", **exchange.own_headers()}
     return web.Response(body=b"" if exchange.method == "HEAD" else body, headers=headers)
 
 
-def merged(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def merged(documents: Named) -> dict[str, Any]:
     """The services' AsyncAPI documents as one: channels, operations and components side by side.
 
     A schema that two services mean differently is kept under the second one's name, `SlcMoney` beside `Money`.

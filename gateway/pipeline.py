@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter, time_ns
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
@@ -99,7 +100,8 @@ class Pipeline:
                 exchange.traceparent = traceparent or given
                 response = await self._answer(exchange)
             exchange.status = response.status
-            if self.draining:
+            if self.draining or "Upgrade" in request.headers:
+                # No protocol but HTTP is spoken here; what follows such a request may be in another one.
                 response.force_close()
             return response
         except HopFailed:
@@ -147,6 +149,8 @@ class Pipeline:
             self._cors.mark(origin, exchange.own)
         if (notice := self._notice()) is not None:
             exchange.own["X-Maintenance-Scheduled"] = notice
+        if request.version >= HttpVersion11 and "Host" not in request.headers:
+            raise Invalid("the Host header is missing")
         if exchange.method not in METHODS:
             raise MethodNotAllowed("the method is not known", METHODS)
         if _shows(request, exchange.path):

@@ -31,12 +31,6 @@ class RemoteDirectory:
             return UNKNOWN
         return from_proto(answer)
 
-    async def start(self) -> None:
-        """Nothing to begin."""
-
-    async def stop(self) -> None:
-        """Nothing to end: the channels are the process's."""
-
 
 def from_proto(answer: pb.ResolveResponse) -> Resolution:
     """The answer in our words."""

@@ -4,7 +4,15 @@ import pytest
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from tests.gateway.given import SESSION, SIGNED_IN, Upstream, a_house, send, send_and_see_it_closed
+from tests.gateway.given import (
+    SESSION,
+    SIGNED_IN,
+    Upstream,
+    a_house,
+    request,
+    send,
+    send_and_see_it_closed,
+)
 
 HOPS = ["lean", "session"]
 
@@ -127,6 +135,7 @@ async def test_trace_context_is_passed_on_if_it_is_one() -> None:
         "GET /ics/x HTTP/1.1\r\nHost: g\r\nBad Name: c\r\n\r\n",
         "GET /ics/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         "nonsense\r\n\r\n",
+        "GET /ics/x HTTP/1.1\r\nConnection: close\r\n\r\n",
     ],
 )
 async def test_requests_that_can_be_read_in_two_ways_go_nowhere(head: str) -> None:
@@ -208,3 +217,25 @@ async def test_cookies_come_back_each_on_a_line_of_its_own(proxy: str) -> None:
     assert seen.headers["x-forwarded-host"] == "gateway"
     assert seen.headers["x-forwarded-for"] == "127.0.0.1"
     assert seen.caller.kind == "anonymous"
+
+
+@pytest.mark.parametrize("kind", ["websocket", "h2c"])
+async def test_a_connection_is_never_given_another_protocol(kind: str) -> None:
+    upgrade = {**SIGNED_IN, "Connection": "Upgrade", "Upgrade": kind, "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw=="}
+    two = request("GET", "/ics/one", upgrade) + request("GET", "/ics/two", SIGNED_IN)
+    async with a_house() as house:
+        reply = await send_and_see_it_closed(house.port, two)
+        [seen] = house.ics.seen
+
+    assert (reply.status, seen.target) == (200, "/ics/one")
+    assert not {"upgrade", "connection", "sec-websocket-key"} & set(seen.names)
+
+
+async def test_an_older_caller_is_answered_in_his_own_way() -> None:
+    head = f"GET /ics/x HTTP/1.0\r\nx-session-guid: {SESSION}\r\nx-orgcode: DEMO0001\r\n"
+    async with a_house() as house:
+        once = await send_and_see_it_closed(house.port, f"{head}\r\n".encode())
+        kept = await send(house.port, f"{head}Connection: keep-alive\r\n\r\n".encode())
+
+    assert (once.status, kept.status) == (200, 200)
+    assert kept.headers["connection"] == "keep-alive"
