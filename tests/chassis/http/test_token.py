@@ -60,7 +60,7 @@ def forgeries() -> list[str]:
         other,
         token + "x",
         "é" * 50,
-        jwt.encode(good, None, "none"),
+        jwt.encode(good, "", "none"),
         jwt.encode(good, KEY, "HS384"),
         jwt.encode(good, KEY, "HS256", headers={"kid": "1"}),
         jwt.encode({**good, "aud": "another stack"}, KEY, "HS256"),
