@@ -18,6 +18,7 @@ class Proxy:
         self._host, self._port = parts.hostname, parts.port or 27017
         self.cut: Cut | None = None
         self.cuts = 0
+        self.swallowed = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,6 +81,7 @@ class Proxy:
         while data := await reader.read(1 << 16):
             if lost.is_set():
                 # The server has answered, and nobody will hear it.
+                self.swallowed += 1
                 raise ConnectionResetError
             writer.write(data)
             await writer.drain()

@@ -63,6 +63,32 @@ async def test_a_commit_whose_answer_is_lost_is_made_once(
 
 @pytest.mark.outage
 @pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("cut", ["before", "after"])
+async def test_a_server_that_has_forgotten_the_transaction_is_asked_for_what_it_wrote(
+    private_mongodb: Engine, driver: Literal["motor", "pymongo"], cut: Cut
+) -> None:
+    async with (
+        Proxy(private_mongodb.uri) as proxy,
+        opened(proxy.uri, "forgotten", driver, wait_seconds=1.0) as units,
+    ):
+        await keep(units, a_thing())
+        proxy.cut = cut
+        change = asyncio.create_task(units.change(a_call(), partial(count, fact_id="one")))
+        until = time.monotonic() + DEADLINE_SECONDS
+        while not (proxy.swallowed if cut == "after" else proxy.cuts):
+            assert time.monotonic() < until
+            await asyncio.sleep(0)
+        await asyncio.to_thread(private_mongodb.kill)
+        await asyncio.to_thread(private_mongodb.restart)
+
+        assert await change == "one"
+        assert await counted(units) == ["one"]
+        # It was repeated only where it had not been made.
+        assert units.stats.conflicts == (cut == "before")
+
+
+@pytest.mark.outage
+@pytest.mark.parametrize("driver", DRIVERS)
 async def test_what_was_answered_outlives_the_kill_of_the_database(
     private_mongodb: Engine, driver: Literal["motor", "pymongo"]
 ) -> None:
