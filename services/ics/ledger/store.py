@@ -31,8 +31,22 @@ def lot_key(lot_code: str) -> str:
     return f"l:{lot_code}"
 
 
+def variant_key(variant_id: str) -> str:
+    """What `spots` of items and `refs` of entries have for a variant."""
+    return f"v:{variant_id}"
+
+
+def facility_key(logical_guid: str) -> str:
+    """What `refs` of entries have for a facility."""
+    return f"f:{logical_guid}"
+
+
+EVERYTHING = "*"
+"""What `spots` of every item and `refs` of every entry have."""
+
+
 def _spots(item: Item) -> list[str]:
-    found: set[str] = set()
+    found = {EVERYTHING, variant_key(item.variant_id)}
     for cell in item.cells:
         if cell.zone_id is not None:
             found.add(zone_key(cell.zone_id))
@@ -55,8 +69,7 @@ ITEMS = Entity(
     id="item_id",
     keys=("ORG#{orgcode}", "ITEM#{logical_guid}#{variant_id}"),
     indexes=[
-        index("logical_guid", "variant_id"),
-        index("variant_id", "logical_guid"),
+        # One index for all that items are looked up by: an item is written at every movement, and each index costs.
         index("spots", "logical_guid", "variant_id"),
     ],
     edges=[
@@ -101,17 +114,14 @@ def _second_seq(entry: StockCardEntry) -> int | None:
 
 
 def _refs(entry: StockCardEntry) -> list[str]:
-    """Operation, document and holders: everything an entry is looked up by, in one index."""
-    found = {entry.operation_id, entry.document_id}
+    """Everything an entry is looked up by, other than its item: operation, document, holders, variant, facilities."""
+    found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
     for side in (entry.from_account, entry.to_account):
         if side.held_by_id is not None:
             found.add(side.held_by_id)
+        if side.logical_guid is not None:
+            found.add(facility_key(side.logical_guid))
     return sorted(found)
-
-
-def _facilities(entry: StockCardEntry) -> list[str | None]:
-    first, second = _first(entry).logical_guid, _second(entry)
-    return [first] if second is None else [first, second.logical_guid]
 
 
 ENTRIES = Entity(
@@ -128,6 +138,7 @@ ENTRIES = Entity(
         index("facilities", "entry_id"),
         index("variant_id", "entry_id"),
         index("serials", "entry_id", where={"named": True}),
+        index("item", "recorded_utc", name="shipped", where={"kind": "ship"}),
         index("entry_id"),
     ],
     edges=[
@@ -144,7 +155,6 @@ ENTRIES = Entity(
         "crosses": lambda entry: _second(entry) is not None,
         "named": lambda entry: bool(entry.serials),
         "refs": _refs,
-        "facilities": _facilities,
     },
     history=False,
     label="kind",
@@ -234,9 +244,24 @@ async def entries_between(view: View, logical_guid: str, variant_id: str, number
     return sorted([*first, *second], key=lambda entry: number_in(entry, logical_guid))
 
 
+async def units_shipped(view: View, logical_guid: str, variant_id: str, since: Utc, until: Utc) -> int:
+    """Units of an item shipped to customers in [since, until). Index: item, recorded_utc."""
+    where = {"kind": "ship", "item": item_key(logical_guid, variant_id)}
+    units = 0
+    after: tuple[str, str] | None = None
+    while True:
+        asked = {**where, "recorded_utc": between(at_least=since, below=until)}
+        page = await view.find(ENTRIES, asked, order=("recorded_utc",), limit=_FIND_LIMIT, after=after)
+        units += sum(entry.quantity for entry in page)
+        if len(page) < _FIND_LIMIT:
+            return units
+        after = (page[-1].recorded_utc, page[-1].entry_id)
+
+
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:
-    """Facilities that keep the variant, by name. Index: variant_id, logical_guid."""
-    found = await view.find(ITEMS, {"variant_id": variant_id}, order=("logical_guid",), limit=limit)
+    """Facilities that keep the variant, by name. Index: spots."""
+    where = {"spots": variant_key(variant_id)}
+    found = await view.find(ITEMS, where, order=("logical_guid", "variant_id"), limit=limit)
     return [item.logical_guid for item in found]
 
 

@@ -1,4 +1,4 @@
-"""Stock cards: entries by item, document, holder, serial, variant, facility or time, whatever the filters name.
+"""Stock cards: entries by item, serial, operation, document, holder, variant, facility or time, as the filters name.
 
 An item's cards come in the order of its numbers; all others by entry id. Entries between two facilities have a number
 in each, so an item's cards are read as two streams: those it comes first in (nearly all), and those it comes second in.
@@ -15,16 +15,14 @@ from chassis.page import PageLimit
 from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo, Token
 from chassis.values import Utc as UtcField
-from services.ics.filters import split
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.ledger.store import ENTRIES, item_key
+from services.ics.ledger.store import ENTRIES, EVERYTHING, facility_key, item_key, variant_key
 from services.ics.stock.fields import Seq
 from services.ics.stock.walk import Stream, Walked, walk
 from services.ics.words import Bucket, DocumentType, Kind
 
 Order = Literal["newest", "oldest"]
 
-_LEADS = (("refs",), ("serials",), ("variant_id",), ("facilities",), ())
 _SIDE_FIELDS = ("logical_guid", "bucket", "zone_id", "bin_id", "lot_code", "held_by_id")
 """Filters that one and the same side of an entry must meet together."""
 
@@ -58,7 +56,7 @@ class StockCardListRequest(Request, frozen=True, kw_only=True):
 
 
 async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry]:
-    """A page of entries. Index: the item's number, or the first of `_LEADS` that the filters cover."""
+    """A page of entries. Index: the item's number, serials, or refs."""
     side = {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
     if body.logical_guid is not None and body.variant_id is not None:
         streams, down = _of_item(body, body.logical_guid, body.variant_id)
@@ -73,7 +71,7 @@ async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry
     def show(entry: StockCardEntry) -> StockCardEntry | None:
         return entry if _on_one_side(entry, side) else None
 
-    sifts = bool(side.keys() - {"logical_guid"})
+    sifts = bool(side.keys() - {"logical_guid"}) or body.serial_no is not None
     asked = replace(body, limit=None, next_token=None)
     return await walk(view, streams, body, show, asked=asked, place=place, down=down, sifts=sifts)
 
@@ -99,18 +97,23 @@ def _of_item(body: StockCardListRequest, facility: str, variant: str) -> tuple[l
 
 
 def _of_others(body: StockCardListRequest) -> list[Stream]:
-    ref = body.operation_id or body.document_id or body.held_by_id
-    wanted: dict[str, Any] = {
-        "refs": ref,
-        "serials": body.serial_no,
-        "variant_id": body.variant_id,
-        "facilities": body.logical_guid,
-    }
-    where, rest = split(wanted, _LEADS)
-    if "serials" in where:
-        where["named"] = True
+    rest = _rest(body, {"operation_id", "document_id"})
+    if body.variant_id is not None:
+        rest["variant_id"] = body.variant_id
+    where: dict[str, Any] = {"refs": _ref(body)}
+    if body.serial_no is not None:
+        where = {"named": True, "serials": body.serial_no}
     order = "-entry_id" if body.order == "newest" else "entry_id"
-    return [Stream(ENTRIES, where, (order,), {**rest, **_rest(body, {"operation_id", "document_id"})})]
+    return [Stream(ENTRIES, where, (order,), rest)]
+
+
+def _ref(body: StockCardListRequest) -> str:
+    """The most telling of what entries are looked up by."""
+    if (named := body.operation_id or body.document_id or body.held_by_id) is not None:
+        return named
+    if body.variant_id is not None:
+        return variant_key(body.variant_id)
+    return facility_key(body.logical_guid) if body.logical_guid is not None else EVERYTHING
 
 
 def _rest(body: StockCardListRequest, exact: set[str]) -> dict[str, Any]:

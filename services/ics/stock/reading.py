@@ -12,7 +12,7 @@ from chassis.values import Guid, Id, Lot
 from services.ics.ledger.balance import Balance, Buckets, Cell, Item, Spot, Stages, account_order
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
-from services.ics.ledger.store import ITEMS, bin_key, lot_key, promises_of, zone_key
+from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, promises_of, variant_key, zone_key
 from services.ics.stock.walk import Stream, Walked, walk
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
@@ -110,7 +110,7 @@ async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
 
 
 def _account_order(held: Held, cells: dict[Spot, Cell]) -> tuple[Any, ...]:
-    cell = cells.get(held.spot, Cell())
+    cell = cells.get(held.spot, Cell(lot_code=held.spot.lot_code))
     stage = STAGES.index(held.stage) + 1 if held.stage else 0
     return BUCKETS.index(held.bucket), *account_order(cell), stage, held.id or ""
 
@@ -141,16 +141,17 @@ class Wanted(Value, frozen=True, kw_only=True):
 async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]:
     """Balances by facility and variant; where a place or lot is named, of the units there alone."""
     pin = wanted.pin
-    lead: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     keys = [*([bin_key(pin.bin_id)] if pin.bin_id else []), *([zone_key(pin.zone_id)] if pin.zone_id else [])]
     keys += [lot_key(pin.lot_code)] if pin.lot_code else []
-    if keys:
-        lead["spots"] = keys[0]
+    lead: dict[str, Any] = {"spots": keys[0] if keys else EVERYTHING}
     if wanted.logical_guid is not None:
         lead["logical_guid"] = wanted.logical_guid
-    if wanted.variant_ids is not None:
-        rest["variant_id"] = one_of(sorted(set(wanted.variant_ids)))
+    variants = sorted(set(wanted.variant_ids or ()))
+    if variants and keys:
+        rest["variant_id"] = one_of(variants)
+    elif variants:
+        lead["spots"] = one_of(map(variant_key, variants))
     if wanted.bucket is not None:
         rest["stocked"] = wanted.bucket
     elif not wanted.include_zero:
