@@ -24,6 +24,8 @@ ICS = Service(
         "commit",
         "receive",
         "putaway",
+        "transfer",
+        "consignment",
     ],
     roles=ROLES,
 )

@@ -41,5 +41,5 @@ async def ics_atp_query(view: View, body: AtpQueryRequest) -> AtpQueryEnvelope:
     here = view.call.facility
     named = body.logical_guids or ([here] if here is not None else None)
     asked = await facilities_of(view, body.variant_ids, named)
-    items = await atp_of(view, asked, body.channel_code)
+    items = await atp_of(view, asked, body.channel_code, body.by_date)
     return AtpQueryEnvelope(items=items, channel_code=body.channel_code, by_date=body.by_date, as_of_utc=view.now)

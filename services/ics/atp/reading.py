@@ -1,7 +1,5 @@
-"""What availability rests on, read at one moment: items and their lots, overdue promises, policies, holdbacks.
-
-Only shipments between facilities are ever inbound. While ICS keeps none, nothing is, whatever day is asked for.
-"""
+"""What availability rests on, read at one moment: items and their lots, overdue promises, policies, holdbacks, and
+what shipments bring in time."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +9,7 @@ from chassis.values import Date
 from services.ics.atp.domain import AtpItem, Terms, facility_atp, item_atp, terms_of
 from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
 from services.ics.ledger.balance import Item, item_id_of
+from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.ledger.store import ITEMS, facilities_with, items_of_many, overdue_promises
 from services.ics.policy.domain import scope_keys
@@ -33,8 +32,11 @@ async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str
     return dict(zip(variants, found, strict=True))
 
 
-async def atp_of(view: View, asked: dict[str, list[str]], channel: str | None) -> list[AtpItem]:
-    """What can be promised of each variant in its facilities, on a channel or on none in particular."""
+async def atp_of(
+    view: View, asked: dict[str, list[str]], channel: str | None, by_date: Date | None = None
+) -> list[AtpItem]:
+    """What can be promised of each variant in its facilities, on a channel or on none in particular; `by_date` lets
+    what is expected until then count, too."""
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
     orgcode = view.call.orgcode
     scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
@@ -43,7 +45,7 @@ async def atp_of(view: View, asked: dict[str, list[str]], channel: str | None) -
         want(POLICIES, scopes, by="scope"),
         want(HOLDBACKS, item_keys(keys, channel), by="item"),
     )
-    terms = await _terms(view, keys)
+    terms = await _terms(view, keys, by_date)
     policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
     withheld = await held_back_from(view, keys, channel)
     return [
@@ -63,14 +65,16 @@ async def atp_of(view: View, asked: dict[str, list[str]], channel: str | None) -
     ]
 
 
-async def _terms(view: View, keys: Iterable[ItemKey]) -> dict[ItemKey, Terms]:
+async def _terms(view: View, keys: Iterable[ItemKey], by_date: Date | None) -> dict[ItemKey, Terms]:
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
     today = day_of(view.now)
     known = {key: lots.get(item.variant_id, {}) for key, item in items.items()}
     overdue = await together(_overdue_units(view, item, known[key], today) for key, item in items.items())
+    inbound = await together(_inbound_units(view, item, by_date) for item in items.values())
     return {
-        key: terms_of(item, known[key], today, units) for (key, item), units in zip(items.items(), overdue, strict=True)
+        key: terms_of(item, known[key], today, units, coming)
+        for (key, item), units, coming in zip(items.items(), overdue, inbound, strict=True)
     }
 
 
@@ -81,3 +85,17 @@ async def _overdue_units(view: View, item: Item, lots: dict[str, Lot], today: Da
     overdue = await overdue_promises(view, item.logical_guid, item.variant_id, view.now)
     held = [each for promise in overdue for each in promise.positions]
     return sum(each.quantity for each in held if is_sellable(lots, each.lot_code, today))
+
+
+async def _inbound_units(view: View, item: Item, by_date: Date | None) -> int:
+    """Units on their way to an item that are expected by a day; what nobody expects on any day never counts."""
+    if by_date is None or item.in_transit == 0:
+        return 0
+    units = 0
+    for kind in HOLDER_KINDS.values():
+        if kind.arrives is not None and kind.find is not None:
+            for record in await kind.find(view, item.logical_guid, item.variant_id):
+                day = kind.arrives(record)
+                if day is not None and day <= by_date:
+                    units += sum(kind.parts(record, item.variant_id).values())
+    return units

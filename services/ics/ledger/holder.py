@@ -8,8 +8,9 @@ holder's record through that.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from chassis.clock import Date
 from chassis.entity import Entity, Value
-from chassis.unit import View
+from chassis.unit import Change, View
 from chassis.values import Qty
 from services.ics.ledger.balance import Cell, Page, Spot, account_order
 from services.ics.words import STAGES, Bucket, HolderType, Stage
@@ -142,6 +143,9 @@ class HolderKind(NamedTuple):
     lapsed  the event that tells of a lapse, and the field its body has the record in
     find    (view, facility, variant) -> the records that hold units of an item; None for promises, which are found
             together
+    follow  (change, record as it was, as it is to be kept) -> what is kept instead, once the records that add up its
+            counters have followed; None: nothing else does
+    arrives the day a record's units are expected; None for kinds whose units are in the house
     """
 
     type: HolderType
@@ -151,6 +155,8 @@ class HolderKind(NamedTuple):
     lapse: Callable[[Any, int], Any] | None = None
     lapsed: tuple[str, str] | None = None
     find: Callable[[View, str, str], Awaitable[Sequence[Any]]] | None = None
+    follow: Callable[[Change, Any, Any], Awaitable[Any]] | None = None
+    arrives: Callable[[Any], Date | None] | None = None
 
 
 HOLDER_KINDS: dict[HolderType, HolderKind] = {}

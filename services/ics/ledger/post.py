@@ -134,8 +134,11 @@ async def _keep_others(change: Change, books: Books) -> None:
     await change.prefetch(*(want(HOLDER_KINDS[each.type].entity, [each.id]) for each in touched))
     for holding in touched:
         kind = HOLDER_KINDS[holding.type]
-        record = await change.load(kind.entity, holding.id)
-        await change.update(kind.entity, kind.keep(record, holding))
+        before = await change.load(kind.entity, holding.id)
+        after = kind.keep(before, holding)
+        if kind.follow is not None:
+            after = await kind.follow(change, before, after)
+        await change.update(kind.entity, after)
 
 
 def tell(change: Change, books: Books) -> None:

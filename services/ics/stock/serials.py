@@ -142,10 +142,18 @@ class Serials:
             [_named(unit)._replace(stage=stages.get(unit.serial_id)) for unit in units], explicit=bool(serials)
         )
 
-    async def take_held(self, page: Page, holder_id: str, serials: Sequence[str] | None, among: Sequence[str]) -> Named:
-        """A receipt's units under inspection: those named, or those of `among` it still holds, by serial number."""
+    async def take_held(
+        self,
+        page: Page,
+        holder_id: str,
+        serials: Sequence[str] | None,
+        among: Sequence[str],
+        statuses: Collection[SerialStatus] = STATUSES["quarantine"],
+    ) -> Named:
+        """A receipt's, shipment's or consignment's units: those named, or those of `among` it still holds, by serial
+        number."""
         if serials:
-            return await self.take(page, serials, ["quarantined"], held_by=holder_id)
+            return await self.take(page, serials, statuses, held_by=holder_id)
         units = [unit for unit in await self._known(page.variant_id, sorted(among)) if unit is not None]
         left = [unit for unit in units if (page.variant_id, unit.serial_no or "") not in self._spent]
         return Named([_named(unit) for unit in left if unit.held_by_id == holder_id])

@@ -1,0 +1,47 @@
+"""What others hear of consignments. Money included: who may hear is the broker's business."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.consignment.domain import Consignment, Settlement
+
+
+class ConsignmentReceived(Value, frozen=True, kw_only=True):
+    """The consignment as it begins."""
+
+    consignment: Consignment
+
+
+class ConsignmentConsumed(Value, frozen=True, kw_only=True):
+    """The consignment as it is since, and how many units became ours."""
+
+    consignment: Consignment
+    quantity: int
+
+
+class ConsignmentSettled(Value, frozen=True, kw_only=True):
+    """The consignment as it is since, and what was paid for or sent back."""
+
+    consignment: Consignment
+    settlement: Settlement
+
+
+EVENTS = [
+    EventType(
+        type="ics.consignment.received",
+        subject="consignment_id",
+        body=ConsignmentReceived,
+        summary="Goods that a consignor still owns came in.",
+    ),
+    EventType(
+        type="ics.consignment.consumed",
+        subject="consignment_id",
+        body=ConsignmentConsumed,
+        summary="Units of a consignment became ours, and are owed for.",
+    ),
+    EventType(
+        type="ics.consignment.settled",
+        subject="consignment_id",
+        body=ConsignmentSettled,
+        summary="Consumed units of a consignment were paid for, or unsold ones sent back.",
+    ),
+]

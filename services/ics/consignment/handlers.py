@@ -1,0 +1,210 @@
+"""The endpoints of consignments. What each promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.unit import Change
+from chassis.values import Date, Guid, Id, Lot, Money, Qty, Reason, Text
+from services.ics.bin.domain import admit
+from services.ics.bin.store import place_of
+from services.ics.consignment.domain import (
+    Consignment,
+    KeptConsignment,
+    Settlement,
+    bring_in,
+    check_cost,
+    check_settled,
+    consume,
+    held_by,
+    send_back,
+    settled,
+    shown,
+    times,
+)
+from services.ics.consignment.store import CONSIGNMENTS
+from services.ics.ledger.balance import Balance, Page
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.naming import Named
+from services.ics.ledger.post import keep, open_books, operation, tell
+from services.ics.policy.store import ruling
+from services.ics.serial.store import units_held_by
+from services.ics.stock.fields import SERIALS_MAX, SerialList
+from services.ics.stock.floor import open_item
+from services.ics.stock.serials import STATUSES, Serials, check_dates, check_tracked, serial_problems
+from services.ics.words import COST, OPERATOR, load_here
+
+endpoints = Endpoints("ics", "/consignment")
+
+
+class ConsignmentEnvelope(Answer, frozen=True, kw_only=True):
+    consignment: Consignment
+    balances: list[Balance]
+
+
+class ConsignmentReceiveRequest(Request, frozen=True, kw_only=True):
+    consignor_ref: Guid
+    agreement_ref: Text | None = None
+    variant_id: Guid
+    quantity: Qty
+    unit_cost: Money
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    expiry_date: Date | None = None
+    serials: SerialList | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/receive",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.consignment.received", "ics.serial.registered", "ics.stock.changed"],
+    refusals={"conflict_state": "a serial is already in stock, or the bin's capacity is exceeded"},
+)
+async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentReceiveRequest) -> ConsignmentEnvelope:
+    """Take goods in that a consignor still owns: on hand, and not sellable until consumed."""
+    check_cost(body.unit_cost, body.quantity)
+    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
+    books, serials, consignment_id = open_books(change), Serials(change), change.new_id()
+    page = await open_item(change, books, body.variant_id, [body.lot_code] if body.lot_code else [])
+    policy, _ = await ruling(change, body.variant_id, call.logical_guid)
+    check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=True)
+    if body.lot_code is not None:
+        check_dates(page, body.lot_code, body.expiry_date)
+    books.begin(operation(change, "consignment", consignment_id))
+    landing = admit(place).landing()
+    if body.lot_code is not None:
+        await serials.lot(page, body.lot_code, body.expiry_date, None)
+    named = await serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
+    kept = KeptConsignment(
+        consignment_id=consignment_id,
+        consignor_ref=body.consignor_ref,
+        agreement_ref=body.agreement_ref,
+        logical_guid=call.logical_guid,
+        variant_id=body.variant_id,
+        lot_code=body.lot_code,
+        quantity=body.quantity,
+        on_hand=body.quantity,
+        unit_cost=body.unit_cost,
+        settled_amount=times(body.unit_cost, 0),
+    )
+    kept = bring_in(books, page, kept, place=landing, named=named)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    kept = await change.insert(CONSIGNMENTS, kept)
+    change.emit("ics.consignment.received", consignment_id, consignment=shown(kept, money=True))
+    serials.tell()
+    tell(change, books)
+    return _answer(call, kept, posted.balances)
+
+
+def _answer(call: Call, kept: KeptConsignment, balances: list[Balance]) -> ConsignmentEnvelope:
+    """The consignment as the caller may see it."""
+    return ConsignmentEnvelope(consignment=shown(kept, money=call.caller.has_any(COST)), balances=balances)
+
+
+class ConsignmentConsumeRequest(Revised, frozen=True, kw_only=True):
+    consignment_id: Id
+    quantity: Qty
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    serials: SerialList | None = None
+    reason: Reason | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        return serial_problems(self.serials, self.quantity)
+
+
+@endpoints.post(
+    "/consume",
+    roles=OPERATOR,
+    needs=["logical_guid"],
+    emits=["ics.consignment.consumed", "ics.stock.changed"],
+    refusals={"insufficient_stock": "fewer consigned units there"},
+)
+async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentConsumeRequest) -> ConsignmentEnvelope:
+    """Make consigned units ours: available where they are, and owed for."""
+    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
+    kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
+    books, serials = open_books(change), Serials(change)
+    page = await open_item(change, books, kept.variant_id)
+    books.begin(operation(change, "consignment", kept.consignment_id, reason=body.reason))
+    named = await _named(change, serials, page, kept, body.serials)
+    pin = Pin(place.zone_id, place.bin_id)
+    kept = consume(books, held_by(books, page, kept), kept, body.quantity, pin=pin, named=named)
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    kept = await change.update(CONSIGNMENTS, kept, body.reason)
+    told = shown(kept, money=True)
+    change.emit("ics.consignment.consumed", kept.consignment_id, consignment=told, quantity=body.quantity)
+    tell(change, books)
+    return _answer(call, kept, posted.balances)
+
+
+async def _named(
+    change: Change, serials: Serials, page: Page, kept: KeptConsignment, asked: Sequence[str] | None
+) -> Named:
+    """The units named, or else the consignment's own as far as it has some, by serial number."""
+    among: list[str] = []
+    if not asked and page.item.serialised:
+        held = await units_held_by(change, kept.consignment_id, SERIALS_MAX)
+        among = [unit.serial_no for unit in held if unit.serial_no is not None]
+    return await serials.take_held(page, kept.consignment_id, asked, among, STATUSES["consignment"])
+
+
+class ConsignmentSettlementRequest(Revised, frozen=True, kw_only=True):
+    consignment_id: Id
+    quantity: Qty | None = None
+    return_quantity: Qty | None = None
+    settlement_ref: Text | None = None
+    serials: SerialList | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        found = []
+        if self.quantity is None and self.return_quantity is None:
+            found.append(("quantity", "is required without return_quantity"))
+        if self.serials is not None and self.return_quantity is None:
+            found.append(("serials", "go with units sent back"))
+        return found + serial_problems(self.serials, self.return_quantity)
+
+
+@endpoints.post(
+    "/settle",
+    roles=COST,
+    needs=["logical_guid"],
+    emits=["ics.consignment.settled", "ics.stock.changed"],
+    refusals={
+        "conflict_state": "quantity is more than consumed − settled",
+        "insufficient_stock": "return_quantity is more than on_hand",
+    },
+)
+async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSettlementRequest) -> ConsignmentEnvelope:
+    """Mark consumed units as paid for, and send unsold ones back."""
+    kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
+    paid, returned = body.quantity or 0, body.return_quantity or 0
+    check_settled(kept, paid)
+    books, serials = open_books(change), Serials(change)
+    page = await open_item(change, books, kept.variant_id)
+    books.begin(operation(change, "consignment", kept.consignment_id))
+    holding = held_by(books, page, kept)
+    if returned:
+        send_back(books, holding, returned, await _named(change, serials, page, kept, body.serials))
+    posted = await keep(change, books)
+    await serials.keep(posted.entries)
+    settlement = Settlement(
+        settlement_ref=body.settlement_ref,
+        quantity=paid,
+        amount=times(kept.unit_cost, paid),
+        returned=returned,
+        settled_utc=change.now,
+        settled_by=call.caller.actor,
+    )
+    kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
+    told = shown(kept, money=True)
+    change.emit("ics.consignment.settled", kept.consignment_id, consignment=told, settlement=settlement)
+    tell(change, books)
+    return _answer(call, kept, posted.balances)

@@ -1,0 +1,50 @@
+"""Where consignments are kept."""
+
+from chassis.entity import Entity, edge, index
+from chassis.unit import View
+from services.ics.consignment.domain import KeptConsignment, changed_in_passing
+from services.ics.ledger.holder import HolderKind, parts_of, register
+
+_FIND_LIMIT = 1000
+
+CONSIGNMENTS = Entity(
+    "consignment",
+    KeptConsignment,
+    collection="consignments",
+    id="consignment_id",
+    keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
+    indexes=[
+        index("consignment_id"),
+        index("logical_guid", "variant_id", "consignment_id", where={"on_floor": True}),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+    ],
+    derived={"on_floor": lambda kept: kept.on_hand > 0},
+    label="consignor_ref",
+)
+
+
+async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[KeptConsignment]:
+    """Consignments that have units of an item on hand, oldest first. Index: logical_guid, variant_id."""
+    where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
+    found: list[KeptConsignment] = []
+    after: tuple[str] | None = None
+    while True:
+        page = await view.find(CONSIGNMENTS, where, order=("consignment_id",), limit=_FIND_LIMIT, after=after)
+        found += page
+        if len(page) < _FIND_LIMIT:
+            return found
+        after = (page[-1].consignment_id,)
+
+
+register(
+    HolderKind(
+        type="consignment",
+        entity=CONSIGNMENTS,
+        parts=lambda kept, _: parts_of(kept.positions),
+        keep=changed_in_passing,
+        find=consignments_of,
+    )
+)

@@ -1,0 +1,225 @@
+"""Transfers: goods one facility asks of another, from the first draft to the last receipt. Pure.
+
+A transfer moves and holds nothing itself; its shipments do (`shipment.py`). Its lines add up what became of them. What
+is kept of a transfer is more than its answer shows: when each shipment left and arrived, so that a report reads
+transfers alone. `shown` leaves that out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Protocol
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from chassis.entity import Record, Value
+from chassis.errors import InvalidState, invalid_field
+from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Text, Utc
+
+TRANSFER_LINES_MAX = 200
+SHIPMENTS_MAX = 200
+"""Most shipments of one transfer."""
+
+TransferStatus = Literal["draft", "submitted", "approved", "rejected", "in_progress", "completed"]
+TransferLineNo = Annotated[int, Meta(ge=1, le=TRANSFER_LINES_MAX)]
+
+
+class TransferLine(Value, frozen=True, kw_only=True):
+    """One variant of a transfer. shipped = in_transit + received + damaged + missing."""
+
+    line_no: TransferLineNo
+    variant_id: Guid
+    quantity: Qty
+    approved: Qty0 = 0
+    shipped: Qty0 = 0
+    in_transit: Qty0 = 0
+    received: Qty0 = 0
+    damaged: Qty0 = 0
+    missing: Qty0 = 0
+
+    @property
+    def unshipped(self) -> int:
+        """Units approved that no shipment has taken along."""
+        return self.approved - self.shipped
+
+
+Lines = Annotated[list[TransferLine], Meta(min_length=1, max_length=TRANSFER_LINES_MAX)]
+
+
+class Trip(Value, frozen=True, kw_only=True):
+    """One shipment, as its transfer remembers it: which lines it took along, when it left and when it had arrived."""
+
+    shipment_id: str
+    line_nos: list[int]
+    shipped_utc: Utc
+    received_utc: Utc | None = None
+
+
+class Transfer(Record, frozen=True, kw_only=True):
+    """A transfer as answers and events show it."""
+
+    transfer_id: Id
+    code: Code | None = None
+    from_logical_guid: Guid
+    to_logical_guid: Guid
+    status: TransferStatus = "draft"
+    needed_by: Date | None = None
+    note: Text | None = None
+    decision_note: Text | None = None
+    submitted_utc: Utc | None = None
+    submitted_by: Guid | None = None
+    decided_utc: Utc | None = None
+    decided_by: Guid | None = None
+    final: bool = False
+    lines: Lines
+    shipment_ids: Annotated[list[Id], Meta(max_length=SHIPMENTS_MAX)]
+
+
+class KeptTransfer(Record, frozen=True, kw_only=True):
+    """A transfer as it is kept."""
+
+    transfer_id: Id
+    code: Code | None = None
+    from_logical_guid: Guid
+    to_logical_guid: Guid
+    status: TransferStatus = "draft"
+    needed_by: Date | None = None
+    note: Text | None = None
+    decision_note: Text | None = None
+    submitted_utc: Utc | None = None
+    submitted_by: Guid | None = None
+    decided_utc: Utc | None = None
+    decided_by: Guid | None = None
+    final: bool = False
+    lines: Lines
+    trips: list[Trip] = field(default_factory=list)
+
+    def line(self, line_no: int) -> TransferLine | None:
+        """The line of that number; None where there is none."""
+        return self.lines[line_no - 1] if line_no <= len(self.lines) else None
+
+
+_ALIKE = [name for name in Transfer.__struct_fields__ if name != "shipment_ids"]
+
+
+def shown(kept: KeptTransfer) -> Transfer:
+    """The transfer as answers and events show it."""
+    return Transfer(
+        shipment_ids=[trip.shipment_id for trip in kept.trips], **{name: getattr(kept, name) for name in _ALIKE}
+    )
+
+
+def submit(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+    """The draft, handed in for approval; a note given now takes the place of the first one."""
+    if transfer.status != "draft":
+        raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
+    return replace(transfer, status="submitted", submitted_utc=now, submitted_by=actor, note=note or transfer.note)
+
+
+def check_submitted(transfer: KeptTransfer) -> None:
+    """Refuse to decide what is not submitted."""
+    if transfer.status != "submitted":
+        raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
+
+
+def approve(transfer: KeptTransfer, cuts: Mapping[int, int], *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+    """The transfer, approved: each line as asked, or as `cuts` (line number -> units) says."""
+    for number, (line_no, units) in enumerate(cuts.items()):
+        line = transfer.line(line_no)
+        if line is None:
+            raise invalid_field(f"lines.{number}.line_no", "the transfer has no such line")
+        if units > line.quantity:
+            raise invalid_field(f"lines.{number}.approved", f"is more than the {line.quantity} units asked for")
+    lines = [replace(line, approved=cuts.get(line.line_no, line.quantity)) for line in transfer.lines]
+    if not any(line.approved for line in lines):
+        raise invalid_field("lines", "not all lines may be cut down to 0; reject the transfer instead")
+    check_submitted(transfer)
+    decided = replace(transfer, status="approved", lines=lines)
+    return _decided(decided, actor=actor, now=now, note=note)
+
+
+def reject(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+    """The transfer, turned down for good."""
+    check_submitted(transfer)
+    return _decided(replace(transfer, status="rejected"), actor=actor, now=now, note=note)
+
+
+def _decided(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+    return replace(transfer, decided_utc=now, decided_by=actor, decision_note=note)
+
+
+def check_shippable(transfer: KeptTransfer) -> None:
+    """Refuse another shipment of a transfer that takes none: not approved, over, or announced as the last one."""
+    if transfer.status not in {"approved", "in_progress"}:
+        raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
+    if transfer.final:
+        raise InvalidState("the last shipment was final", status=transfer.status)
+    if len(transfer.trips) >= SHIPMENTS_MAX:
+        raise InvalidState(f"a transfer has {SHIPMENTS_MAX} shipments at most", status=transfer.status)
+
+
+class Carried(Protocol):
+    """What a transfer reads of a shipment's line."""
+
+    @property
+    def transfer_line_no(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def damaged(self) -> int: ...
+    @property
+    def missing(self) -> int: ...
+    @property
+    def outstanding(self) -> int: ...
+
+
+def left(
+    transfer: KeptTransfer, shipment_id: str, carried: Sequence[Carried], *, now: Utc, final: bool
+) -> KeptTransfer:
+    """The transfer after a shipment left."""
+    units: dict[int, int] = {}
+    for each in carried:
+        units[each.transfer_line_no] = units.get(each.transfer_line_no, 0) + each.quantity
+    lines = [
+        replace(line, shipped=line.shipped + taken, in_transit=line.in_transit + taken)
+        for line in transfer.lines
+        for taken in [units.get(line.line_no, 0)]
+    ]
+    trip = Trip(shipment_id=shipment_id, line_nos=sorted(units), shipped_utc=now)
+    return replace(transfer, status="in_progress", final=final, lines=lines, trips=[*transfer.trips, trip])
+
+
+def arrived(
+    transfer: KeptTransfer,
+    shipment_id: str,
+    before: Sequence[Carried],
+    after: Sequence[Carried],
+    *,
+    received_utc: Utc | None,
+) -> KeptTransfer:
+    """The transfer after units of a shipment were booked in or written off: its lines grow by what the shipment's did.
+
+    It is completed once nothing is on the way and nothing is to follow.
+    """
+    lines = {line.line_no: line for line in transfer.lines}
+    for was, now in zip(before, after, strict=True):
+        line = lines[was.transfer_line_no]
+        lines[line.line_no] = replace(
+            line,
+            in_transit=line.in_transit + now.outstanding - was.outstanding,
+            received=line.received + now.accepted - was.accepted,
+            damaged=line.damaged + now.damaged - was.damaged,
+            missing=line.missing + now.missing - was.missing,
+        )
+    trips = [
+        replace(trip, received_utc=received_utc) if trip.shipment_id == shipment_id else trip for trip in transfer.trips
+    ]
+    changed = replace(transfer, lines=list(lines.values()), trips=trips)
+    return replace(changed, status="completed") if _is_over(changed) else changed
+
+
+def _is_over(transfer: KeptTransfer) -> bool:
+    on_the_way = any(line.in_transit for line in transfer.lines)
+    to_follow = not transfer.final and any(line.unshipped for line in transfer.lines)
+    return not on_the_way and not to_follow

@@ -1,0 +1,169 @@
+"""What became of transfers, added up by lane, variant, status or day. Pure.
+
+A report reads transfers one by one and keeps nothing but sums, so that it can be as long as its rows and no longer.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, assert_never
+
+from msgspec import Meta
+
+from chassis.clock import Utc, day_of, later, seconds_between, to_millis
+from chassis.entity import Value
+from chassis.errors import invalid_field
+from chassis.values import Count, Guid, Text
+from services.ics.transfer.domain import KeptTransfer, TransferLine
+from services.ics.transfer.figures import ratio
+
+GroupBy = Literal["lane", "variant", "status", "day"]
+
+ROWS_MAX = 1000
+"""Most rows of an answer, the first by key; the total counts the others, too."""
+
+PERIOD_DAYS_DEFAULT = 30
+PERIOD_DAYS_MAX = 366
+
+_DAY_SECONDS = 86_400
+_MILLIS_AN_HOUR = 3_600_000
+_UTC_LENGTH = len("2026-01-01T00:00:00.000Z")
+
+
+class TransferReportRow(Value, frozen=True, kw_only=True):
+    """Sums over the lines of some transfers. Transfers and shipments count once for each row they have a line in."""
+
+    key: Text
+    from_logical_guid: Guid | None = None
+    to_logical_guid: Guid | None = None
+    variant_id: Guid | None = None
+    transfers: Count
+    shipments: Count
+    requested: Count
+    approved: Count
+    shipped: Count
+    in_transit: Count
+    received: Count
+    damaged: Count
+    missing: Count
+    average_transit_hours: str | None
+    loss_percent: str | None
+
+
+Rows = Annotated[list[TransferReportRow], Meta(max_length=ROWS_MAX)]
+
+_SUMMED = ("quantity", "approved", "shipped", "in_transit", "received", "damaged", "missing")
+
+
+def period(from_utc: Utc | None, to_utc: Utc | None, now: Utc) -> tuple[Utc, Utc]:
+    """The time a report covers, its end left out: by default the 30 days before its end, which is now."""
+    until = now if to_utc is None else to_utc
+    since = _back(until, PERIOD_DAYS_DEFAULT * _DAY_SECONDS) if from_utc is None else from_utc
+    if until <= since:
+        raise invalid_field("to_utc", "is not after from_utc")
+    if seconds_between(since, until) > PERIOD_DAYS_MAX * _DAY_SECONDS:
+        raise invalid_field("to_utc", f"is more than {PERIOD_DAYS_MAX} days after from_utc")
+    return since, until
+
+
+def _back(moment: Utc, seconds: int) -> Utc:
+    try:
+        earlier = later(moment, -seconds)
+    except OverflowError:
+        earlier = Utc("")
+    if len(earlier) != _UTC_LENGTH:
+        raise invalid_field("to_utc", "is too early")
+    return earlier
+
+
+class Sums:
+    """One row, as far as it is added up."""
+
+    def __init__(self, key: str, **named: str) -> None:
+        self.key = key
+        self.named = named
+        self.transfers = 0
+        self.shipments = 0
+        self.units = dict.fromkeys(_SUMMED, 0)
+        self.arrived = 0
+        self.millis = 0
+
+    def add(self, transfer: KeptTransfer, lines: Sequence[TransferLine]) -> None:
+        """Count these lines of a transfer, and the shipments that took some of them along."""
+        self.transfers += 1
+        for line in lines:
+            for field in _SUMMED:
+                self.units[field] += getattr(line, field)
+        numbers = {line.line_no for line in lines}
+        for trip in transfer.trips:
+            if numbers.isdisjoint(trip.line_nos):
+                continue
+            self.shipments += 1
+            if trip.received_utc is not None:
+                self.arrived += 1
+                self.millis += to_millis(trip.received_utc) - to_millis(trip.shipped_utc)
+
+    def row(self) -> TransferReportRow:
+        """The row as answers show it."""
+        units, named = self.units, self.named
+        lost = units["damaged"] + units["missing"]
+        return TransferReportRow(
+            key=self.key,
+            from_logical_guid=named.get("from_logical_guid"),
+            to_logical_guid=named.get("to_logical_guid"),
+            variant_id=named.get("variant_id"),
+            transfers=self.transfers,
+            shipments=self.shipments,
+            requested=units["quantity"],
+            approved=units["approved"],
+            shipped=units["shipped"],
+            in_transit=units["in_transit"],
+            received=units["received"],
+            damaged=units["damaged"],
+            missing=units["missing"],
+            average_transit_hours=ratio(self.millis, self.arrived * _MILLIS_AN_HOUR) if self.arrived else None,
+            loss_percent=ratio(lost * 100, units["shipped"]) if units["shipped"] else None,
+        )
+
+
+class Report:
+    """Transfers added up by what they have in common; only lines of one variant, where one is named."""
+
+    def __init__(self, group_by: GroupBy, variant_id: str | None = None) -> None:
+        self.group_by = group_by
+        self.variant_id = variant_id
+        self.total = Sums("total")
+        self.groups: dict[str, Sums] = {}
+
+    def add(self, transfers: Iterable[KeptTransfer]) -> None:
+        """Count more transfers."""
+        for transfer in transfers:
+            lines = [line for line in transfer.lines if self.variant_id in {None, line.variant_id}]
+            if not lines:
+                continue
+            self.total.add(transfer, lines)
+            if self.group_by == "variant":
+                # A variant appears once in a transfer.
+                for line in lines:
+                    self._group(line.variant_id, variant_id=line.variant_id).add(transfer, [line])
+            else:
+                self._of(transfer, self.group_by).add(transfer, lines)
+
+    def rows(self) -> list[TransferReportRow]:
+        """The rows by key."""
+        return [self.groups[key].row() for key in sorted(self.groups)[:ROWS_MAX]]
+
+    def _of(self, transfer: KeptTransfer, group_by: Literal["lane", "status", "day"]) -> Sums:
+        origin, target = transfer.from_logical_guid, transfer.to_logical_guid
+        match group_by:
+            case "lane":
+                return self._group(f"{origin}>{target}", from_logical_guid=origin, to_logical_guid=target)
+            case "status":
+                return self._group(transfer.status)
+            case "day":
+                return self._group(day_of(transfer.created_utc))
+            case never:
+                assert_never(never)
+
+    def _group(self, key: str, **named: str) -> Sums:
+        if key not in self.groups:
+            self.groups[key] = Sums(key, **named)
+        return self.groups[key]
