@@ -25,6 +25,7 @@ NOUNS = {
     "key": "API keys of orgs.",
     "job": "Scheduled jobs, and running them by hand.",
     "events": "Live events, dead letters, replay.",
+    "vacuum": "Deleting an org's data, or everything.",
     "audit": "Whether the books are right.",
 }
 _MODULES = {"org": "identity", "user": "identity", "member": "identity", "session": "identity", "key": "identity"}
