@@ -134,12 +134,10 @@ ENTRIES = Entity(
         index("item", "item_seq"),
         # Only entries between facilities have a second item.
         index("other_item", "other_seq", where={"crosses": True}),
+        # One index for all else that entries are looked up by.
         index("refs", "entry_id"),
-        index("facilities", "entry_id"),
-        index("variant_id", "entry_id"),
         index("serials", "entry_id", where={"named": True}),
         index("item", "recorded_utc", name="shipped", where={"kind": "ship"}),
-        index("entry_id"),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
