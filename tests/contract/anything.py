@@ -49,7 +49,7 @@ class Maker:
                 return self._random.randint(least, kind.le if kind.le is not None else least + BIG)
             case inspect.FloatType():
                 return self._random.random()
-            case inspect.LiteralType() | inspect.EnumType():
+            case inspect.LiteralType():
                 return self._random.choice(kind.values)
             case inspect.NoneType():
                 return None
