@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from tests.ics.given import VARIANT
+from tests.ics.given import FACILITY, VARIANT
 
 STOCK = 60
+OTHER_FACILITY = "FAC-C"
 
 
 class Told(Protocol):
@@ -35,6 +36,11 @@ class World(NamedTuple):
     reservation_id: str
     allocation_id: str
     commit_id: str
+    draft_id: str
+    submitted_id: str
+    transfer_id: str
+    shipment_id: str
+    consignment_id: str
 
 
 async def make_world(ask: Ask) -> World:
@@ -63,6 +69,12 @@ async def make_world(ask: Ask) -> World:
     named = {"commit_id": commit["commit_id"]}
     await made("/pick/record", "commit", **named, quantity=4, expected_revision=1)
     await made("/pack/record", "commit", **named, quantity=2, expected_revision=2)
+    transfers = await _make_transfers(made)
+    goods = {"consignor_ref": "CONSIGNOR", "unit_cost": {"amount": "4.50", "currency": "EUR"}}
+    consignment = await made("/consignment/receive", "consignment", **goods, variant_id=VARIANT, quantity=5)
+    # Consumed in part, so that there is something to settle.
+    named = {"consignment_id": consignment["consignment_id"], "expected_revision": 1}
+    await made("/consignment/consume", "consignment", **named, quantity=2)
     return World(
         zone_id=zone["zone_id"],
         bin_id=place["bin_id"],
@@ -74,7 +86,32 @@ async def make_world(ask: Ask) -> World:
         reservation_id=reservation["reservation_id"],
         allocation_id=allocation["allocation_id"],
         commit_id=commit["commit_id"],
+        consignment_id=consignment["consignment_id"],
+        **transfers,
     )
+
+
+async def _make_transfers(made: Callable[..., Awaitable[dict[str, Any]]]) -> dict[str, str]:
+    """Transfers out of the facility at every stage, and a shipment on its way to it."""
+
+    async def transfer(origin: str, target: str, stages: int) -> str:
+        lines = [{"variant_id": VARIANT, "quantity": 3}]
+        between = {"from_logical_guid": origin, "to_logical_guid": target}
+        transfer_id: str = (await made("/transfer/request/create", "transfer", **between, lines=lines))["transfer_id"]
+        for revision, step in enumerate(("submit", "approve")[:stages], 1):
+            await made(f"/transfer/request/{step}", "transfer", transfer_id=transfer_id, expected_revision=revision)
+        return transfer_id
+
+    there = {"logical_guid": OTHER_FACILITY}
+    await made("/adjustment/create", "adjustment", **there, variant_id=VARIANT, delta=3, reason_code="found")
+    coming = {"transfer_id": await transfer(OTHER_FACILITY, FACILITY, 2), "expected_revision": 3}
+    shipment = await made("/transfer/shipment/record", "shipment", **there, **coming)
+    return {
+        "draft_id": await transfer(FACILITY, OTHER_FACILITY, 0),
+        "submitted_id": await transfer(FACILITY, OTHER_FACILITY, 1),
+        "transfer_id": await transfer(FACILITY, OTHER_FACILITY, 2),
+        "shipment_id": shipment["shipment_id"],
+    }
 
 
 Body = dict[str, Any]
@@ -131,6 +168,34 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_pick_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
     "ics_pack_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
     "ics_ship_record": lambda world: {"commit_id": world.commit_id, "quantity": 1},
+    "ics_allocation_suggest": lambda _: {"lines": [{"variant_id": VARIANT, "quantity": 1}]},
+    "ics_transfer_request_create": lambda _: {
+        "from_logical_guid": FACILITY,
+        "to_logical_guid": OTHER_FACILITY,
+        "code": "T-1",
+        "lines": [{"variant_id": VARIANT, "quantity": 1}],
+    },
+    "ics_transfer_request_get": lambda world: {"transfer_id": world.draft_id},
+    "ics_transfer_request_list": lambda _: {},
+    "ics_transfer_request_submit": lambda world: {"transfer_id": world.draft_id},
+    "ics_transfer_request_approve": lambda world: {"transfer_id": world.submitted_id},
+    "ics_transfer_shipment_record": lambda world: {"transfer_id": world.transfer_id},
+    "ics_transfer_shipment_get": lambda world: {"shipment_id": world.shipment_id},
+    "ics_transfer_shipment_list": lambda _: {},
+    "ics_transfer_shipment_receive": lambda world: {
+        "shipment_id": world.shipment_id,
+        "lines": [{"line_no": 1, "outcome": "accepted", "quantity": 1}],
+    },
+    "ics_transfer_report": lambda _: {},
+    "ics_transfer_suggest": lambda _: {"variant_ids": [VARIANT]},
+    "ics_consignment_receive": lambda _: {
+        "consignor_ref": "CONSIGNOR",
+        "variant_id": VARIANT,
+        "quantity": 1,
+        "unit_cost": {"amount": "4.50", "currency": "EUR"},
+    },
+    "ics_consignment_consume": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
+    "ics_consignment_settle": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
 }
 """A body for every call that the world answers with 200, but for `expected_revision`."""
 
@@ -139,5 +204,9 @@ REVISIONS: Mapping[str, int] = {
     "ics_pack_record": 3,
     "ics_ship_record": 3,
     "ics_commit_release": 3,
+    "ics_transfer_request_approve": 2,
+    "ics_transfer_shipment_record": 3,
+    "ics_consignment_consume": 2,
+    "ics_consignment_settle": 2,
 }
 """The current revision of what a body changes, where it is not 1."""

@@ -1,14 +1,21 @@
 """The allocation endpoints. What each promises its callers is in the contract's ics.yaml."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Revised
+from chassis.clock import day_of
+from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import invalid_field
-from chassis.unit import Change
-from chassis.values import Guid, Id, Lot, Qty, Reason, Text
+from chassis.unit import Change, View
+from chassis.values import Code, Guid, Id, Lot, Qty, Reason, Text
 from services.ics.allocation.domain import Allocation, OrderLine, allocate, allocate_from, expire, release
+from services.ics.allocation.offers import offers_of
 from services.ics.allocation.store import ALLOCATIONS
+from services.ics.allocation.suggest import AllocationSuggestion, Line, suggest
+from services.ics.atp.reading import FACILITIES_MAX, facilities_of
 from services.ics.bin.store import place_of
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
@@ -17,9 +24,11 @@ from services.ics.policy.domain import PromiseSeconds
 from services.ics.reservation.domain import Reservation, check_usable
 from services.ics.reservation.opening import open_promise, open_to_pass_on, open_to_promise
 from services.ics.reservation.store import RESERVATIONS
-from services.ics.words import OPERATOR, load_here
+from services.ics.words import OPERATOR, PLANNER, load_here
 
 endpoints = Endpoints("ics", "/allocation")
+
+DEMAND_LINES_MAX = 50
 
 
 class AllocationEnvelope(Answer, frozen=True, kw_only=True):
@@ -154,3 +163,45 @@ async def ics_allocation_expire(change: Change, body: AllocationExpireRequest) -
     change.emit("ics.allocation.expired", allocation.allocation_id, allocation=allocation)
     tell(change, books)
     return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+
+
+class DemandLineInput(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    quantity: Qty
+
+
+class AllocationSuggestRequest(Request, frozen=True, kw_only=True):
+    lines: Annotated[list[DemandLineInput], Meta(min_length=1, max_length=DEMAND_LINES_MAX)]
+    logical_guids: Annotated[list[Guid], Meta(min_length=1, max_length=FACILITIES_MAX)] | None = None
+    channel_code: Code | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        found = []
+        seen: set[str] = set()
+        for number, line in enumerate(self.lines):
+            if line.variant_id in seen:
+                found.append((f"lines.{number}.variant_id", "is in another line"))
+            seen.add(line.variant_id)
+        return found
+
+
+class AllocationSuggestEnvelope(Answer, frozen=True, kw_only=True):
+    lines: list[AllocationSuggestion]
+    single_facility: Guid | None
+
+
+@endpoints.post("/suggest", roles=PLANNER, snapshot=True)
+async def ics_allocation_suggest(view: View, body: AllocationSuggestRequest) -> AllocationSuggestEnvelope:
+    """Say which facilities could serve an order: one for everything where one can, otherwise line by line."""
+    variants = [line.variant_id for line in body.lines]
+    here = view.call.facility
+    named = body.logical_guids or ([here] if here is not None else None)
+    if named is not None:
+        facilities = list(dict.fromkeys(named))
+    else:
+        keeping = await facilities_of(view, variants, None)
+        facilities = sorted({facility for each in keeping.values() for facility in each})[:FACILITIES_MAX]
+    offers = await offers_of(view, variants, facilities, body.channel_code)
+    lines = [Line(line.variant_id, line.quantity) for line in body.lines]
+    suggestions, single = suggest(lines, facilities, offers, ordered=named is not None, today=day_of(view.now))
+    return AllocationSuggestEnvelope(lines=suggestions, single_facility=single)
