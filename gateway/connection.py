@@ -20,6 +20,9 @@ from gateway.hop import Broken, HopFailed, Refused, TimedOut
 
 READ_BYTES = 64 * 1024
 LINE_BYTES_MAX = 8190
+WATCH_SECONDS = 0.05
+"""How exactly the time for an answer is kept."""
+
 _BODILESS = frozenset({204, 304})
 
 Head = tuple[RawResponseMessage, StreamReader]
@@ -28,14 +31,14 @@ Head = tuple[RawResponseMessage, StreamReader]
 class Connection(BaseProtocol):
     """One connection to a replica. `idle_since` is the loop's time at which it was put aside."""
 
-    __slots__ = ("_answered", "_head_only", "_payload", "_pool", "_reusable", "_timer", "_waiter", "idle_since")
+    __slots__ = ("_answered", "_head_only", "_payload", "_pool", "_reusable", "_waiter", "answer_by", "idle_since")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: "Pool") -> None:
         super().__init__(loop)
         self._pool = pool
         self._parser = self._new_parser(with_body=True)
         self._waiter: asyncio.Future[Head] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.answer_by = 0.0
         self._payload: StreamReader | None = None
         self._head_only = False
         self._reusable = True
@@ -63,7 +66,8 @@ class Connection(BaseProtocol):
         waiter: asyncio.Future[Head] = self._loop.create_future()
         self._waiter = waiter
         self.transport.write(data)
-        self._timer = self._loop.call_later(seconds, self._expire)
+        self.answer_by = self._loop.time() + seconds
+        self._pool.watch()
         return waiter
 
     async def write(self, data: bytes, seconds: float) -> None:
@@ -71,15 +75,23 @@ class Connection(BaseProtocol):
         if self.transport is None:
             raise Broken("the connection ended within the request")
         self.transport.write(data)
-        self.restart_timer(seconds)
+        self.give_time(seconds)
         if self._paused:
             await self._drain_helper()
 
-    def restart_timer(self, seconds: float) -> None:
+    def give_time(self, seconds: float) -> None:
         """Give the replica so many seconds from now for the head of its answer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._expire)
+        self.answer_by = self._loop.time() + seconds
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is waited for."""
+        return self._waiter is not None
+
+    def expire(self) -> None:
+        """The time for the head of the answer is over."""
+        self._fail(TimedOut("no answer in time"))
+        self.abort()
 
     def spoil(self) -> None:
         """It must not carry another request."""
@@ -96,7 +108,6 @@ class Connection(BaseProtocol):
     def abort(self) -> None:
         """Close it at once: the replica learns that nobody waits any more."""
         self._reusable = False
-        self._drop_timer()
         self._waiter = None
         if self.transport is not None:
             self.transport.abort()
@@ -125,7 +136,6 @@ class Connection(BaseProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._reusable = False
-        self._drop_timer()
         parser, self._parser = self._parser, None
         try:
             if parser is not None:
@@ -138,7 +148,6 @@ class Connection(BaseProtocol):
         super().connection_lost(exc)
 
     def _take_head(self, message: RawResponseMessage, payload: StreamReader) -> None:
-        self._drop_timer()
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done() or message.code == 101:
             self._fail_now(waiter)
@@ -160,15 +169,6 @@ class Connection(BaseProtocol):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(failure)
-
-    def _expire(self) -> None:
-        self._fail(TimedOut("no answer in time"))
-        self.abort()
-
-    def _drop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _new_parser(self, *, with_body: bool) -> Any:
         return HttpResponseParser(
@@ -198,6 +198,7 @@ class Pool:
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
+        self._watch: asyncio.TimerHandle | None = None
         self._sweep = self._loop.call_later(idle_seconds, self._close_old)
 
     def take_idle(self) -> Connection | None:
@@ -244,8 +245,25 @@ class Pool:
         """Close every connection."""
         self._closed = True
         self._sweep.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         for connection in list(self._all):
             connection.abort()
+
+    def watch(self) -> None:
+        """See to it that no answer is waited for longer than it may take: one timer for all is cheaper than one each."""
+        if self._watch is None and not self._closed:
+            self._watch = self._loop.call_later(WATCH_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        now = self._loop.time()
+        waiting = [connection for connection in self._all if connection.waiting]
+        for connection in waiting:
+            if connection.answer_by <= now:
+                connection.expire()
+        if waiting:
+            self.watch()
 
     async def _open(self) -> Connection:
         self._opening += 1

@@ -56,6 +56,8 @@ def find(
 
     The problem is for later: who is not known at all hears 401 first.
     """
+    if header_session and not (header_key or body_session or body_key):
+        return Found(_formed("session", header_session), None)
     given = [
         (kind, text)
         for kind, text in (

@@ -39,7 +39,21 @@ KEPT_BACK = HOP_BY_HOP | frozenset({
 _LISTS = frozenset({"accept-encoding", "x-forwarded-for", "content-encoding"})
 """Headers that may stand in several lines, which then count as one list (RFC 9110, 5.3)."""
 
+KINDS_MAX = 1024
+
 Pair = tuple[bytes, bytes]
+
+
+_KINDS: dict[bytes, tuple[bytes, bool, str]] = {}
+"""Header names as they come -> in lower case, whether they pass, and as what they are taken (empty: they are not)."""
+
+
+def _kind_of(name: bytes) -> tuple[bytes, bool, str]:
+    lower = name.lower()
+    kind = (lower, lower in PASSED_IN, lower.decode() if lower in TAKEN else "")
+    if len(_KINDS) < KINDS_MAX:
+        _KINDS[name] = kind
+    return kind
 
 
 class Inbound:
@@ -52,11 +66,11 @@ class Inbound:
         self.taken: dict[str, str] = {}
         self.problem: Invalid | None = None
         for name, value in raw:
-            lower = name.lower()
-            if lower in PASSED_IN or lower in also:
+            lower, passes, word = _KINDS.get(name) or _kind_of(name)
+            if passes or lower in also:
                 self.passed.append((lower, value))
-            if lower in TAKEN:
-                self._take(lower.decode(), value.decode("utf-8", "surrogateescape").strip())
+            if word:
+                self._take(word, value.decode("utf-8", "surrogateescape").strip())
 
     def _take(self, name: str, text: str) -> None:
         """Keep a value; a second one that differs leaves it open which is meant, unless the header is a list."""

@@ -138,7 +138,7 @@ async def _write_body(connection: Connection, ask: Ask) -> None:
         await connection.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data, ask.stream_seconds)
     if chunked:
         await connection.write(b"0\r\n\r\n", ask.seconds)
-    connection.restart_timer(ask.seconds)
+    connection.give_time(ask.seconds)
 
 
 def head_of(ask: Ask, authority: str) -> bytes:
