@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc, later
 from chassis.errors import (
-    Conflict,
     ExpectedRevisionRequired,
     Invalid,
     InvalidState,
@@ -20,18 +19,16 @@ from chassis.errors import (
     Unavailable,
 )
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Change, HeldUp, Undeclared, between, want
+from chassis.unit import Change, HeldUp, between
 from tests.chassis.data_given import (
     FACTS,
     LEFTS,
     NOON,
     RIGHTS,
-    SEEN,
     THINGS,
     Fact,
     Left,
     Right,
-    Seen,
     Thing,
     a_call,
     a_thing,
@@ -205,92 +202,6 @@ async def test_two_processes_on_one_record_lose_nothing(
     assert (kept.amount, kept.revision) == (200, 201)
 
 
-async def test_a_key_taken_in_the_database_is_a_conflict_for_that_operation_alone(units: MongoUnits) -> None:
-    await keep(units, a_thing("t1", code="A"))
-
-    async def make(change: Change, thing_id: str, code: str) -> str:
-        await change.insert(THINGS, a_thing(thing_id, code=code))
-        return thing_id
-
-    wanted = [("t2", "B"), ("t3", "A"), ("t4", "C")]
-    answers = await asyncio.gather(
-        *(units.change(a_call(), partial(make, thing_id=one[0], code=one[1])) for one in wanted),
-        return_exceptions=True,
-    )
-
-    assert [str(answer) for answer in answers] == ["t2", "the code is taken in this place", "t4"]
-    assert isinstance(answers[1], Conflict)
-    assert await thing_of(units, "t3") is None
-
-
-async def test_a_key_taken_by_a_neighbour_is_a_conflict(units: MongoUnits) -> None:
-    async def make(change: Change, thing_id: str) -> str:
-        await change.insert(THINGS, a_thing(thing_id, code="A"))
-        return thing_id
-
-    answers = await asyncio.gather(
-        *(units.change(a_call(), partial(make, thing_id=f"t{n}")) for n in range(3)), return_exceptions=True
-    )
-
-    assert answers[0] == "t0"
-    assert [type(answer) for answer in answers[1:]] == [Conflict, Conflict]
-    assert (units.stats.batches, units.stats.duplicates) == (1, 0)
-
-
-async def test_a_partial_key_binds_only_those_it_covers(units: MongoUnits) -> None:
-    await keep(units, a_thing("t1", code="A", status="off"), a_thing("t2", code="a"))
-
-    async def turn_on(change: Change) -> None:
-        thing = await change.load(THINGS, "t1")
-        await change.update(THINGS, replace(thing, status="on"))
-
-    with pytest.raises(Conflict, match="the name is taken"):
-        await units.change(a_call(), turn_on)
-
-
-async def test_a_key_given_up_can_be_taken_in_the_same_batch(units: MongoUnits) -> None:
-    await keep(units, a_thing("t1", code="A"), a_thing("t2", code="B"))
-
-    async def rename(change: Change) -> None:
-        thing = await change.load(THINGS, "t1")
-        await change.update(THINGS, replace(thing, code="Z"))
-
-    async def remove(change: Change) -> None:
-        await change.delete(THINGS, await change.load(THINGS, "t2"))
-
-    async def retake(change: Change) -> list[Thing | None]:
-        await change.prefetch(want(THINGS, [("here", "A"), ("here", "Z")], by="place_code"))
-        found = [await change.lookup(THINGS, "place_code", "here", code) for code in ("A", "B", "Z")]
-        await change.insert(THINGS, a_thing("t3", code="A"))
-        await change.insert(THINGS, a_thing("t4", code="B"))
-        return found
-
-    _, _, found = await asyncio.gather(
-        units.change(a_call(), rename), units.change(a_call(), remove), units.change(a_call(), retake)
-    )
-
-    assert [thing and thing.thing_id for thing in found] == [None, None, "t1"]
-    assert units.stats.duplicates == 0
-
-
-async def test_an_id_that_exists_is_a_conflict(units: MongoUnits) -> None:
-    await keep(units, a_thing())
-    with pytest.raises(Conflict, match="exists already"):
-        await keep(units, a_thing(code="OTHER"))
-
-
-async def test_who_makes_ids_anew_at_every_run_is_told_of_a_taken_key_all_the_same(units: MongoUnits) -> None:
-    async def make(change: Change) -> tuple[str, str]:
-        first, second = change.new_id(), change.new_id()
-        await change.insert(THINGS, a_thing(first, code="A"))
-        return first, second
-
-    first, second = await units.change(a_call(), make)
-    assert first < second
-    refused = await asyncio.gather(*(units.change(a_call(), make) for _ in range(5)), return_exceptions=True)
-    assert [str(refusal) for refusal in refused] == ["the code is taken in this place"] * 5
-
-
 async def test_an_unexpected_error_is_its_own_operations_alone(units: MongoUnits) -> None:
     async def stumble(change: Change) -> None:
         await change.insert(THINGS, a_thing("bad"))
@@ -415,74 +326,6 @@ async def test_a_change_is_never_earlier_than_what_it_has_read(mongodb_uri: str,
     assert early == late == thing.updated_utc == later(NOON, 60)
 
 
-async def test_a_record_told_of_by_no_event_is_logged_in_silence(units: MongoUnits) -> None:
-    await keep(units, a_thing("t1", secret="hush"), a_thing("t2"))
-
-    async def act(change: Change) -> None:
-        thing = await change.update(THINGS, replace(await change.load(THINGS, "t1"), amount=3), "because")
-        await change.delete(THINGS, await change.load(THINGS, "t2"))
-        await change.insert(FACTS, Fact(fact_id="f1", about="t1", number=1, recorded_utc=change.now))
-        await change.insert(SEEN, Seen(seen_id="s1", at_utc=change.now))
-        change.emit("thing.counted", "t1", thing=thing, note="n")
-
-    await units.change(a_call(cccode="AAAA-BBBB-CCCC", traceparent="00-1-2-01"), act)
-
-    events = await events_of(units.database)
-    assert [(event.type, event.subject, event.published, event.pending) for event in events] == [
-        ("things.thing.recorded", "t1", False, False),
-        ("things.thing.recorded", "t2", False, False),
-        ("thing.counted", "t1", True, True),
-        ("things.thing.recorded", "t2", False, False),
-    ]
-    counted, removed = events[2:]
-    assert (counted.revision, counted.reason, counted.cccode, counted.traceparent) == (
-        2,
-        "because",
-        "AAAA-BBBB-CCCC",
-        "00-1-2-01",
-    )
-    assert [(one.entity, one.id, one.revision) for one in counted.touched] == [
-        ("thing", "t1", 2),
-        ("thing", "t2", 0),
-        ("fact", "f1", 0),
-    ]
-    assert counted.body.startswith('{"orgcode":"ACME","actor":"ann","revision":2,"cccode":"AAAA-BBBB-CCCC","thing":{')
-    assert counted.body.endswith(',"note":"n"}')
-    assert '"deleted":true' in removed.body
-    assert not any("hush" in event.body for event in events)
-
-
-async def test_events_are_in_the_order_they_were_told_in(units: MongoUnits) -> None:
-    await keep(units, a_thing())
-
-    async def tell(change: Change, n: int) -> None:
-        thing = await add(change, "t1")
-        change.emit("thing.a", "t1", thing=thing, n=n)
-        change.emit("thing.b", "t1", thing=thing, n=n)
-
-    await asyncio.gather(*(units.change(a_call(), partial(tell, n=n)) for n in range(50)))
-
-    told = [(event.type, event.revision) for event in (await events_of(units.database))[1:]]
-    assert told == [(kind, revision) for revision in range(2, 52) for kind in ("thing.a", "thing.b")]
-
-
-async def test_an_event_that_is_not_declared_is_a_defect(units: MongoUnits) -> None:
-    async def tell(change: Change) -> None:
-        change.emit("thing.other", "t1")
-
-    with pytest.raises(Undeclared, match=r"thing_change emits thing\.other"):
-        await units.change(a_call(), tell, emits=["thing.made"])
-
-
-async def test_commits_with_events_are_told_to_whoever_listens(units: MongoUnits) -> None:
-    heard: list[int] = []
-    units.on_commit(lambda: heard.append(1))
-    await keep(units, a_thing())
-    with pytest.raises(NotFound):
-        await units.change(a_call(), lambda change: change.load(THINGS, "none"))
-    assert heard == [1]
-
-
 async def test_entities_of_one_collection_are_told_apart_by_kind(units: MongoUnits) -> None:
     async def make(change: Change) -> None:
         await change.insert(LEFTS, Left(left_id="a", group="g"))
@@ -496,17 +339,6 @@ async def test_entities_of_one_collection_are_told_apart_by_kind(units: MongoUni
 
     await units.change(a_call(), make)
     assert await units.change(a_call(), look) == (None, "a", ["b"])
-
-
-async def test_a_large_number_in_a_map_comes_back_as_it_was(units: MongoUnits) -> None:
-    await keep(units, a_thing(extra={"big": 2**40, "list": [{"n": 2**41}]}))
-
-    async def tell(change: Change) -> Thing:
-        thing = await add(change, "t1")
-        change.emit("thing.told", "t1", thing=thing)
-        return thing
-
-    assert (await units.change(a_call(), tell)).extra == {"big": 2**40, "list": [{"n": 2**41}]}
 
 
 async def test_many_writes_are_spread_over_several_transactions(units: MongoUnits) -> None:
