@@ -83,7 +83,10 @@ class Cell(Value, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def empty(self) -> bool:
         """Whether nothing at all is booked here."""
-        return not any(getattr(self, count) for count in COUNTS)
+        promised = self.reserved or self.open or self.picked or self.packed
+        return not (
+            self.available or promised or self.quarantine or self.inspection or self.damaged or self.consignment
+        )
 
     def bucket(self, bucket: Bucket) -> int:
         """Units of one bucket here."""
@@ -230,10 +233,23 @@ def cell_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
 class Page:
     """An item open for posting: its cells and totals as they are after the entries made so far."""
 
-    __slots__ = ("cells", "filling", "item", "lapse_utc", "lots", "seq", "serialised", "totals")
+    __slots__ = (
+        "cells",
+        "filling",
+        "item",
+        "lapse_utc",
+        "logical_guid",
+        "lots",
+        "seq",
+        "serialised",
+        "totals",
+        "variant_id",
+    )
 
     def __init__(self, item: Item, lots: Mapping[str, Lot] | None = None) -> None:
         self.item = item
+        self.logical_guid = item.logical_guid
+        self.variant_id = item.variant_id
         self.lots: dict[str, Lot] = dict(lots or {})
         self.cells: dict[Spot, Cell] = {cell.spot: cell for cell in item.cells}
         self.totals: dict[str, int] = {field: getattr(item, field) for field in TOTALS}
@@ -241,14 +257,6 @@ class Page:
         self.lapse_utc = item.lapse_utc
         self.serialised = item.serialised
         self.filling = False
-
-    @property
-    def logical_guid(self) -> str:
-        return self.item.logical_guid
-
-    @property
-    def variant_id(self) -> str:
-        return self.item.variant_id
 
     def cell(self, spot: Spot) -> Cell:
         """The cell at a position; an empty one where nothing is booked."""
@@ -287,6 +295,10 @@ class Page:
             return self.totals["open"] + self.totals["picked"] + self.totals["packed"]
         return self.totals[bucket]
 
+    def buckets(self) -> Buckets:
+        """The seven totals now."""
+        return Buckets(**{bucket: self.total(bucket) for bucket in BUCKETS})
+
     @property
     def shortfall(self) -> int:
         """Units promised beyond stock: how far available is below 0 at no place and no lot."""
@@ -308,7 +320,11 @@ class Page:
 
     def totals_changed(self) -> bool:
         """Whether any bucket total differs from what it was when the page was opened."""
-        return any(self.total(bucket) != getattr(self.item, bucket) for bucket in BUCKETS)
+        item, totals = self.item, self.totals
+        return (
+            any(totals[bucket] != getattr(item, bucket) for bucket in BUCKETS if bucket != "committed")
+            or self.total("committed") != item.committed
+        )
 
 
 TOTALS = (

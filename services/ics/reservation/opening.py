@@ -3,13 +3,14 @@
 from typing import NamedTuple, Protocol
 
 from chassis.unit import Change, want
-from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
+from services.ics.holdback.domain import held_back
+from services.ics.holdback.store import HOLDBACKS, item_keys
 from services.ics.ledger.balance import Page, item_id_of
 from services.ics.ledger.books import Books
 from services.ics.ledger.lapse import lapse_overdue
 from services.ics.ledger.post import open_books, operation
 from services.ics.ledger.store import ITEMS
-from services.ics.policy.domain import PolicyValues, scope_keys
+from services.ics.policy.domain import PolicyValues, effective, scope_keys
 from services.ics.policy.store import POLICIES, ruling
 from services.ics.reservation.domain import promisable_now
 from services.ics.stock.floor import open_item
@@ -29,23 +30,30 @@ async def open_to_promise(change: Change, variant_id: str) -> Opening:
     """Open the variant in the call's facility for a promise on the call's channel."""
     facility, channel = change.call.logical_guid, change.call.channel_code
     item = (facility, variant_id)
-    await change.prefetch(
-        want(ITEMS, [item_id_of(change.call.orgcode, *item)]),
-        want(POLICIES, scope_keys(variant_id, facility), by="scope"),
-        want(HOLDBACKS, item_keys([item], channel), by="item"),
+    withheld = item_keys([item], channel)
+    # What the policies' look-up misses first is loaded together with these: one round for all.
+    change.expect(
+        want(ITEMS, [item_id_of(change.call.orgcode, facility, variant_id)]), want(HOLDBACKS, withheld, by="item")
     )
-    books, page, policy = await open_to_pass_on(change, variant_id)
-    held_back = (await held_back_from(change, [item], channel))[item]
-    return Opening(books, page, policy, promisable_now(page, policy, held_back, books.today))
+    stored = await change.lookup_many(POLICIES, "scope", scope_keys(variant_id, facility))
+    policy, _ = effective(stored, variant_id, facility)
+    books, page = await _opened(change, variant_id)
+    holdbacks = await change.lookup_many(HOLDBACKS, "item", withheld)
+    kept_back = held_back(holdbacks.values(), channel, change.now)
+    return Opening(books, page, policy, promisable_now(page, policy, kept_back, books.today))
 
 
 async def open_to_pass_on(change: Change, variant_id: str) -> tuple[Books, Page, PolicyValues]:
     """Open the variant in the call's facility, whatever is overdue out of the way, for a promise made from another."""
+    policy, _ = await ruling(change, variant_id, change.call.logical_guid)
+    return *await _opened(change, variant_id), policy
+
+
+async def _opened(change: Change, variant_id: str) -> tuple[Books, Page]:
     books = open_books(change)
     page = await open_item(change, books, variant_id)
     await lapse_overdue(change, books, page)
-    policy, _ = await ruling(change, variant_id, change.call.logical_guid)
-    return books, page, policy
+    return books, page
 
 
 class Promised(Protocol):
