@@ -145,15 +145,15 @@ def tell(change: Change, books: Books) -> None:
     """Tell of every item whose bucket totals changed."""
     for page in books.pages.values():
         if page.totals_changed():
-            item = page.close(books.now)
+            buckets = page.buckets()
             change.emit(
                 "ics.stock.changed",
                 f"{page.logical_guid}/{page.variant_id}",
-                revision=item.seq,
+                revision=page.seq,
                 logical_guid=page.logical_guid,
                 variant_id=page.variant_id,
-                buckets=item.buckets(),
-                on_hand=item.on_hand,
-                seq=item.seq,
+                buckets=buckets,
+                on_hand=buckets.on_hand,
+                seq=page.seq,
                 operation_id=books.operation.operation_id,
             )
