@@ -251,7 +251,7 @@ class Pool:
             connection.abort()
 
     def watch(self) -> None:
-        """See to it that no answer is waited for longer than it may take: one timer for all is cheaper than one each."""
+        """See to it that no answer is waited for longer than it may take; one timer for all is cheaper than many."""
         if self._watch is None and not self._closed:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._look)
 
