@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.meter import Meter
 from bench.rows import SPREAD, Bench, Row
 from bench.table import show
+from bench.vacuum import empty_an_org
 from bench.world import World
 from deploy.local.state import Home
 
@@ -75,6 +76,7 @@ def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
         ("hot", bench.reserve_hot),
         ("line", bench.whole_line),
         ("events", bench.events),
+        ("vacuum", lambda: empty_an_org(bench)),
     ]
 
 

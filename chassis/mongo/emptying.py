@@ -22,8 +22,8 @@ from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseError, Transient, UnknownCommit
 
 READ_IDS_MAX = 10_000
-BATCH_DOCUMENTS = 250
-PAUSE_SHARE = 1.5
+BATCH_DOCUMENTS = 500
+PAUSE_SHARE = 1.0
 """The pause after a batch, in times of what the batch took."""
 
 PAUSE_SECONDS_MAX = 1.0
@@ -150,7 +150,7 @@ async def _remove(database: Database, name: str, ids: Sequence[Any]) -> None:
         for tries in range(TRIES_MAX):
             try:
                 async with database.transaction() as transaction:
-                    await collection.remove_many(ids, session=transaction)
+                    await collection.delete_many({"_id": {"$in": list(ids)}}, session=transaction)
                     await transaction.commit()
                 return
             except (Transient, UnknownCommit):
