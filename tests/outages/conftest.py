@@ -1,11 +1,14 @@
 """One stack for all outages: they take turns on it, each with articles of its own."""
 
+import asyncio
+import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.engines import Room
+from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
 
 
@@ -15,6 +18,8 @@ def world(room: Room) -> Iterator[World]:
     stack = World(room.folder / "outages")
     try:
         stack.up()
+        declared = asyncio.run(declare(stack.stack["AMQP_URL"]))
+        time.sleep(max(0.0, declared + QUEUE_SAFE_SECONDS - time.monotonic()))
         yield stack
     finally:
         stack.down()

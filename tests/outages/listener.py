@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -10,6 +12,9 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 from msgspec import Struct
 
 HEARD_SECONDS = 60.0
+QUEUE = "outages"
+QUEUE_SAFE_SECONDS = 10.0
+"""RabbitMQ 3.10 can lose a quorum queue for good when it is killed soon after the queue was declared."""
 
 
 class Heard(Struct, frozen=True):
@@ -21,13 +26,25 @@ class Heard(Struct, frozen=True):
     body: dict[str, Any]
 
 
-class Listener:
-    """Hears the ICS events of one org."""
+async def declare(url: str) -> float:
+    """Make the queue that all outages listen on, and say when that was (monotonic seconds)."""
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange("retailstack.events")
+        queue = await channel.declare_queue(
+            QUEUE, durable=True, arguments={"x-queue-type": "quorum", "x-expires": 1_800_000}
+        )
+        await queue.bind(exchange, "ics.#")
+    return time.monotonic()
 
-    def __init__(self, url: str, orgcode: str, name: str) -> None:
+
+class Listener:
+    """Hears the ICS events about some articles."""
+
+    def __init__(self, url: str, variants: Sequence[str]) -> None:
         self._url = url
-        self._orgcode = orgcode
-        self._queue = f"outage.{name}"
+        self._variants = tuple(variants)
         self._connection: AbstractRobustConnection | None = None
         self.heard: list[Heard] = []
         self._news = asyncio.Event()
@@ -36,25 +53,18 @@ class Listener:
         self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=0.2)
         channel = await self._connection.channel()
         await channel.set_qos(prefetch_count=200)
-        exchange = await channel.get_exchange("retailstack.events")
-        # It outlives a connection, so that nothing is missed while the broker is away.
-        queue = await channel.declare_queue(
-            self._queue, durable=True, arguments={"x-queue-type": "quorum", "x-expires": 300_000}
-        )
-        await queue.bind(exchange, "ics.#")
+        queue = await channel.get_queue(QUEUE)
         await queue.consume(self._hear)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
         assert self._connection is not None
-        channel = await self._connection.channel()
-        await channel.queue_delete(self._queue)
         await self._connection.close()
 
     async def _hear(self, message: AbstractIncomingMessage) -> None:
         async with message.process():
             headers = message.headers
-            if headers.get("orgcode") != self._orgcode:
+            if not any(variant.encode() in message.body for variant in self._variants):
                 return
             self.heard.append(
                 Heard(

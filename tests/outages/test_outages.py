@@ -25,7 +25,7 @@ async def _load_through(
     """Customers buy, the outage happens in the middle, they go on buying; those left without an answer ask again."""
     name = uuid.uuid4().hex[:8]
     customers = Customers(world.stack["GATEWAY_URL"] + "/ics/reservation/create", world.headers, variants, name)
-    async with Listener(world.stack["AMQP_URL"], world.demo["DEMO_ORGCODE"], name) as listener:
+    async with Listener(world.stack["AMQP_URL"], variants) as listener:
         buying = asyncio.create_task(customers.buy(CROWD))
         await customers.until_held(BEFORE)
         await asyncio.to_thread(outage)
