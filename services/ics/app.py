@@ -26,6 +26,7 @@ ICS = Service(
         "putaway",
         "transfer",
         "consignment",
+        "count",
     ],
     roles=ROLES,
 )

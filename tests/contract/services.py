@@ -35,6 +35,7 @@ WHOLE: dict[str, tuple[str, ...]] = {
         "/bin",
         "/commit",
         "/consignment",
+        "/count",
         "/holdback",
         "/pack",
         "/pick",

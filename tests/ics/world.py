@@ -41,6 +41,9 @@ class World(NamedTuple):
     transfer_id: str
     shipment_id: str
     consignment_id: str
+    plan_id: str
+    counting_id: str
+    counted_id: str
 
 
 async def make_world(ask: Ask) -> World:
@@ -75,6 +78,7 @@ async def make_world(ask: Ask) -> World:
     # Consumed in part, so that there is something to settle.
     named = {"consignment_id": consignment["consignment_id"], "expected_revision": 1}
     await made("/consignment/consume", "consignment", **named, quantity=2)
+    counts = await _make_counts(made, empty_bin["bin_id"])
     return World(
         zone_id=zone["zone_id"],
         bin_id=place["bin_id"],
@@ -88,7 +92,18 @@ async def make_world(ask: Ask) -> World:
         commit_id=commit["commit_id"],
         consignment_id=consignment["consignment_id"],
         **transfers,
+        **counts,
     )
+
+
+async def _make_counts(made: Callable[..., Awaitable[dict[str, Any]]], bin_id: str) -> dict[str, str]:
+    """A count plan, and counts that go on: one not submitted yet, and one that is."""
+    plan = await made("/count/plan/set", "plan", code="WEEKLY", bin_ids=[bin_id])
+    counting = await made("/count/create", "count", lines=[{"variant_id": VARIANT}])
+    counted = await made("/count/create", "count", lines=[{"variant_id": VARIANT, "bin_id": bin_id}])
+    named = {"count_id": counted["count_id"], "expected_revision": 1}
+    await made("/count/submit", "count", **named, lines=[{"line_no": 1, "counted": 1}])
+    return {"plan_id": plan["plan_id"], "counting_id": counting["count_id"], "counted_id": counted["count_id"]}
 
 
 async def _make_transfers(made: Callable[..., Awaitable[dict[str, Any]]]) -> dict[str, str]:
@@ -196,6 +211,17 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
     },
     "ics_consignment_consume": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
     "ics_consignment_settle": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
+    "ics_count_plan_get": lambda world: {"plan_id": world.plan_id},
+    "ics_count_plan_list": lambda _: {},
+    "ics_count_plan_set": lambda _: {"code": "WEEKLY", "tolerance_units": 1},
+    "ics_count_plan_status_set": lambda world: {"plan_id": world.plan_id, "status": "paused"},
+    "ics_count_create": lambda world: {"lines": [{"variant_id": VARIANT, "bin_id": world.bin_id}]},
+    "ics_count_submit": lambda world: {
+        "count_id": world.counting_id,
+        "lines": [{"line_no": 1, "counted": 1}],
+    },
+    "ics_count_approve": lambda world: {"count_id": world.counted_id},
+    "ics_count_reject": lambda world: {"count_id": world.counting_id, "reason": "never mind"},
 }
 """A body for every call that the world answers with 200, but for `expected_revision`."""
 
@@ -208,5 +234,6 @@ REVISIONS: Mapping[str, int] = {
     "ics_transfer_shipment_record": 3,
     "ics_consignment_consume": 2,
     "ics_consignment_settle": 2,
+    "ics_count_approve": 2,
 }
 """The current revision of what a body changes, where it is not 1."""

@@ -1,0 +1,266 @@
+"""The endpoints of counts, joined to those of their plans. See the contract's ics.yaml."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Request, Revised
+from chassis.errors import Conflict, invalid_field
+from chassis.unit import Change
+from chassis.values import Guid, Id, Lot, Qty0, Reason, Text, Utc
+from services.ics.bin.store import places_of
+from services.ics.count.domain import (
+    LINES_MAX,
+    Count,
+    CountLine,
+    Finding,
+    LineNo,
+    Target,
+    approves_itself,
+    check_counting,
+    check_coverage,
+    check_findings,
+    check_four_eyes,
+    check_submitted,
+    check_targets,
+    numbered,
+    position_key,
+    rejected,
+    shown_expected,
+    to_recount,
+)
+from services.ics.count.plan import CountPlan, check_active
+from services.ics.count.plans import endpoints
+from services.ics.count.posting import approve, compare
+from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
+from services.ics.ledger.balance import Spot
+from services.ics.ledger.post import tell
+from services.ics.ledger.store import items_of_many
+from services.ics.words import COUNT, load_here
+
+
+class CountEnvelope(Answer, frozen=True, kw_only=True):
+    count: Count
+
+
+class CountTargetInput(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+
+
+class CountCreateRequest(Request, frozen=True, kw_only=True):
+    plan_id: Id | None = None
+    recount_of: Id | None = None
+    lines: Annotated[list[CountTargetInput], Meta(min_length=1, max_length=LINES_MAX)] | None = None
+    blind: bool | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if sum(given is not None for given in (self.plan_id, self.recount_of, self.lines)) != 1:
+            return [("plan_id", "exactly one of plan_id, recount_of and lines is required")]
+        return ()
+
+
+@endpoints.post(
+    "/create",
+    roles=COUNT,
+    needs=["logical_guid"],
+    emits=["ics.count.created"],
+    refusals={
+        "conflict": "a position is already in a count that is counting or submitted",
+        "conflict_state": "the plan is not active, or it covers no position or more than 500; "
+        "recount_of is not rejected",
+    },
+)
+async def ics_count_create(call: Call, change: Change, body: CountCreateRequest) -> CountEnvelope:
+    """Begin a count; it moves nothing and stops nothing."""
+    plan, targets = await _targets(call, change, body)
+    lines = numbered(targets)
+    blind = body.blind if body.blind is not None else plan.blind if plan is not None else True
+    if not blind:
+        lines = await _with_expected(change, call.logical_guid, lines)
+    count = Count(
+        count_id=change.new_id(),
+        logical_guid=call.logical_guid,
+        plan_id=plan.plan_id if plan is not None else None,
+        recount_of=body.recount_of,
+        blind=blind,
+        lines=lines,
+    )
+    count = await change.insert(COUNTS, count)
+    change.emit("ics.count.created", count.count_id, count=count)
+    return CountEnvelope(count=count)
+
+
+async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tuple[CountPlan | None, list[Target]]:
+    """What is to be counted, and by which plan: a recount goes by the plan of the count it repeats."""
+    if body.plan_id is not None:
+        plan = await _plan_here(change, body.plan_id)
+        check_active(plan)
+        targets = await positions_of(change, plan)
+        check_coverage(targets)
+        return plan, targets
+    if body.recount_of is not None:
+        count = await load_here(change, COUNTS, body.recount_of)
+        targets = to_recount(count)
+        return await _plan_of(change, count), targets
+    given = body.lines or []
+    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(given)]
+    places = await places_of(change, call.logical_guid, named)
+    targets = [
+        Target(variant_id=line.variant_id, spot=Spot(place.zone_id, place.bin_id, line.lot_code))
+        for line, place in zip(given, places, strict=True)
+    ]
+    check_targets(targets)
+    return None, targets
+
+
+async def _plan_here(change: Change, plan_id: str) -> CountPlan:
+    return await load_here(change, PLANS, plan_id)
+
+
+async def _plan_of(change: Change, count: Count) -> CountPlan | None:
+    """The plan a count was made from, as it is now."""
+    return await change.get(PLANS, count.plan_id) if count.plan_id is not None else None
+
+
+async def _with_expected(change: Change, facility: str, lines: list[CountLine]) -> list[CountLine]:
+    items = await items_of_many(change, [(facility, line.variant_id) for line in lines])
+    return [shown_expected(line, items[facility, line.variant_id]) for line in lines]
+
+
+class CountedLineInput(Request, frozen=True, kw_only=True):
+    line_no: LineNo | None = None
+    variant_id: Guid | None = None
+    zone_id: Id | None = None
+    bin_id: Id | None = None
+    lot_code: Lot | None = None
+    counted: Qty0
+    counted_utc: Utc | None = None
+
+
+class CountSubmitRequest(Revised, frozen=True, kw_only=True):
+    count_id: Id
+    lines: Annotated[list[CountedLineInput], Meta(min_length=1, max_length=LINES_MAX)]
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        found, known = [], set()
+        for number, line in enumerate(self.lines):
+            if line.line_no is None and line.variant_id is None:
+                found.append((f"lines.{number}.variant_id", "is required without line_no"))
+            if line.line_no is not None and line.line_no in known:
+                found.append((f"lines.{number}.line_no", "names a line twice"))
+            known.add(line.line_no)
+        return found
+
+
+@endpoints.post(
+    "/submit",
+    roles=COUNT,
+    needs=["logical_guid"],
+    emits=["ics.count.submitted", "ics.count.approved", "ics.stock.changed"],
+    refusals={
+        "conflict_state": "not counting",
+        "conflict": "an added position is in another open count",
+        "insufficient_stock": "as for approval, when approved at once",
+    },
+)
+async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest) -> CountEnvelope:
+    """Say what was counted, and learn how far off it is; approved at once where the plan says so and nothing is."""
+    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(body.lines)]
+    places = await places_of(change, call.logical_guid, named)
+    count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
+    spots = [Spot(place.zone_id, place.bin_id, line.lot_code) for line, place in zip(body.lines, places, strict=True)]
+    findings = [
+        _finding(count, line, spots[number], f"lines.{number}", change.now) for number, line in enumerate(body.lines)
+    ]
+    check_findings(count, findings, change.now)
+    await _check_free(change, count, findings)
+    check_counting(count)
+    plan = await _plan_of(change, count)
+    count = await compare(change, count, findings, plan, change.now)
+    if not approves_itself(count, plan):
+        count = await change.update(COUNTS, count)
+        change.emit("ics.count.submitted", count.count_id, count=count)
+        return CountEnvelope(count=count)
+    count, books = await approve(change, count)
+    change.emit("ics.count.submitted", count.count_id, count=count)
+    change.emit("ics.count.approved", count.count_id, count=count)
+    tell(change, books)
+    return CountEnvelope(count=count)
+
+
+def _finding(count: Count, line: CountedLineInput, spot: Spot, path: str, now: Utc) -> Finding:
+    """A row of the request; one that names its line stands for the line's position, and must not name another."""
+    counted_utc = line.counted_utc or now
+    kept = next((each for each in count.lines if each.line_no == line.line_no), None)
+    if kept is None:
+        target = Target(variant_id=line.variant_id or "", spot=spot)
+        return Finding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+    for name in ("variant_id", "zone_id", "bin_id", "lot_code"):
+        if getattr(line, name) not in {None, getattr(kept, name)}:
+            raise invalid_field(f"{path}.{name}", f"is not that of line {kept.line_no}")
+    target = Target(variant_id=kept.variant_id, spot=kept.spot)
+    return Finding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+
+
+async def _check_free(change: Change, count: Count, findings: Sequence[Finding]) -> None:
+    """Refuse a position found on the way that somebody else is counting."""
+    added = [
+        position_key(count.logical_guid, each.target.variant_id, each.target.spot)
+        for each in findings
+        if each.line_no is None
+    ]
+    if added and await taken_positions(change, added):
+        raise Conflict("an added position is in another open count")
+
+
+class CountApproveRequest(Revised, frozen=True, kw_only=True):
+    count_id: Id
+    note: Text | None = None
+
+
+@endpoints.post(
+    "/approve",
+    roles=COUNT,
+    needs=["logical_guid"],
+    emits=["ics.count.approved", "ics.stock.changed"],
+    refusals={
+        "conflict_state": "not submitted",
+        "insufficient_stock": "since the count the position lost so many units that the shortage cannot be taken there",
+        "forbidden": "the plan asks for four eyes and the caller submitted it",
+    },
+)
+async def ics_count_approve(call: Call, change: Change, body: CountApproveRequest) -> CountEnvelope:
+    """Post each line's variance, the difference and not the number counted, at the line's position."""
+    count = await load_here(change, COUNTS, body.count_id)
+    check_four_eyes(count, await _plan_of(change, count), call.caller.actor)
+    count = await change.load(COUNTS, body.count_id, body.expected_revision)
+    check_submitted(count)
+    count, books = await approve(change, count, body.note)
+    change.emit("ics.count.approved", count.count_id, count=count)
+    tell(change, books)
+    return CountEnvelope(count=count)
+
+
+class CountRejectRequest(Revised, frozen=True, kw_only=True):
+    count_id: Id
+    reason: Reason
+
+
+@endpoints.post(
+    "/reject",
+    roles=COUNT,
+    needs=["logical_guid"],
+    emits=["ics.count.rejected"],
+    refusals={"conflict_state": "approved or already rejected"},
+)
+async def ics_count_reject(call: Call, change: Change, body: CountRejectRequest) -> CountEnvelope:
+    """Give a count up; nothing is posted, and a new count may name it in recount_of."""
+    count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
+    count = await change.update(COUNTS, rejected(count, call.caller.actor, change.now, body.reason), body.reason)
+    change.emit("ics.count.rejected", count.count_id, count=count)
+    return CountEnvelope(count=count)

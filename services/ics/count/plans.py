@@ -1,0 +1,152 @@
+"""The endpoints of count plans; those of counts, in `handlers.py`, join them. See the contract's ics.yaml."""
+
+from collections.abc import Sequence
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.errors import invalid_field
+from chassis.page import PageRequest
+from chassis.unit import Change, View, want
+from chassis.values import Code, Count, Date, Guid, Id, Name, Qty0, Reason, Token
+from services.ics.bin.store import BINS
+from services.ics.count.plan import (
+    BinIds,
+    CountPlan,
+    Days,
+    Percent,
+    PlanStatus,
+    VariantIds,
+    ZoneIds,
+    changed,
+    check_open,
+    seen,
+    set_status,
+)
+from services.ics.count.store import PLANS, last_counted, list_plans
+from services.ics.words import COUNT, READ
+from services.ics.zone.store import ZONES
+
+endpoints = Endpoints("ics", "/count")
+
+
+class CountPlanEnvelope(Answer, frozen=True, kw_only=True):
+    plan: CountPlan
+
+
+class CountPlanGetRequest(Request, frozen=True, kw_only=True):
+    plan_id: Id
+
+
+@endpoints.post("/plan/get", roles=READ)
+async def ics_count_plan_get(view: View, body: CountPlanGetRequest) -> CountPlanEnvelope:
+    """Show a count plan."""
+    plan = await view.load(PLANS, body.plan_id)
+    dates = await last_counted(view, [plan.plan_id])
+    return CountPlanEnvelope(plan=seen(plan, dates.get(plan.plan_id)))
+
+
+class CountPlanListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    status: PlanStatus | None = None
+    due_by: Date | None = None
+
+
+class CountPlanListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[CountPlan]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/plan/list", roles=READ)
+async def ics_count_plan_list(view: View, body: CountPlanListRequest) -> CountPlanListEnvelope:
+    """List count plans, newest first; with `due_by`, those that are to be counted by then."""
+    wanted = {"logical_guid": body.logical_guid, "status": body.status}
+    page = await list_plans(view, wanted, body.due_by, body)
+    return CountPlanListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class CountPlanSetRequest(Revised, frozen=True, kw_only=True):
+    code: Code
+    name: Name | None = None
+    zone_ids: ZoneIds | None = None
+    bin_ids: BinIds | None = None
+    variant_ids: VariantIds | None = None
+    blind: bool | None = None
+    tolerance_units: Qty0 | None = None
+    tolerance_percent: Percent | None = None
+    auto_approve: bool | None = None
+    four_eyes: bool | None = None
+    frequency_days: Days | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if self.auto_approve and self.four_eyes:
+            return [("four_eyes", "goes without auto_approve")]
+        return ()
+
+    def values(self) -> dict[str, object]:
+        """What is asked of the plan, value by value; None where nothing is."""
+        return {name: getattr(self, name) for name in CountPlanSetRequest.__struct_fields__ if name not in _NOT_KEPT}
+
+
+_NOT_KEPT = {"code", "expected_revision"}
+
+
+@endpoints.post(
+    "/plan/set",
+    roles=COUNT,
+    needs=["logical_guid"],
+    emits=["ics.count_plan.saved"],
+    refusals={"conflict_state": "the plan is archived"},
+)
+async def ics_count_plan_set(call: Call, change: Change, body: CountPlanSetRequest) -> CountPlanEnvelope:
+    """Make or change a count plan, found by facility and code."""
+    await _check_places(change, call.logical_guid, body.zone_ids or (), body.bin_ids or ())
+    known = await change.lookup(PLANS, "code", call.logical_guid, body.code)
+    if known is None:
+        fresh = CountPlan(plan_id=change.new_id(), logical_guid=call.logical_guid, code=body.code)
+        plan = await change.insert(PLANS, changed(fresh, body.values()))
+    else:
+        known = await change.load(PLANS, known.plan_id, body.expected_revision)
+        plan = changed(known, body.values())
+        check_open(known)
+        plan = await change.update(PLANS, plan)
+    return await _told(change, "ics.count_plan.saved", plan)
+
+
+async def _check_places(change: Change, facility: str, zone_ids: Sequence[str], bin_ids: Sequence[str]) -> None:
+    """Refuse zones and bins that the facility does not have, naming the first."""
+    await change.prefetch(want(ZONES, zone_ids), want(BINS, bin_ids))
+    zones, bins = await change.get_many(ZONES, zone_ids), await change.get_many(BINS, bin_ids)
+    for number, zone_id in enumerate(zone_ids):
+        if zone_id not in zones or zones[zone_id].logical_guid != facility:
+            raise invalid_field(f"zone_ids.{number}", "no such zone in the facility")
+    for number, bin_id in enumerate(bin_ids):
+        if bin_id not in bins or bins[bin_id].logical_guid != facility:
+            raise invalid_field(f"bin_ids.{number}", "no such bin in the facility")
+
+
+async def _told(change: Change, event: str, plan: CountPlan) -> CountPlanEnvelope:
+    """Tell of a plan, and answer it, with when it was last counted."""
+    dates = await last_counted(change, [plan.plan_id])
+    plan = seen(plan, dates.get(plan.plan_id))
+    change.emit(event, plan.plan_id, plan=plan)
+    return CountPlanEnvelope(plan=plan)
+
+
+class CountPlanStatusSetRequest(Revised, frozen=True, kw_only=True):
+    plan_id: Id
+    status: PlanStatus
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/plan/status/set",
+    roles=COUNT,
+    emits=["ics.count_plan.status_changed"],
+    refusals={"conflict_state": "already so, or archived"},
+)
+async def ics_count_plan_status_set(change: Change, body: CountPlanStatusSetRequest) -> CountPlanEnvelope:
+    """Pause a plan, take it up again, or archive it for good."""
+    plan = await change.load(PLANS, body.plan_id, body.expected_revision)
+    plan = await change.update(PLANS, set_status(plan, body.status), body.reason)
+    return await _told(change, "ics.count_plan.status_changed", plan)

@@ -1,0 +1,126 @@
+"""From findings to lines, and from lines to entries: what submitting and approving a count read and write."""
+
+from collections.abc import Mapping, Sequence
+
+from chassis.clock import Utc
+from chassis.unit import Change, View
+from services.ics.bin.domain import admit
+from services.ics.bin.store import places_of
+from services.ics.count.domain import (
+    Count,
+    CountLine,
+    Finding,
+    approved,
+    compared,
+    counted_date,
+    numbered,
+    submitted,
+)
+from services.ics.count.plan import CountPlan
+from services.ics.count.store import COUNTS, entries_since, note_counted
+from services.ics.count.variance import Difference, Movements, expected_at, held_buckets, movements, nobodys, post_all
+from services.ics.ledger.balance import Item, Page
+from services.ics.ledger.books import Books
+from services.ics.ledger.post import keep, open_books, open_page, operation, take_up_holders
+from services.ics.ledger.store import items_of_many
+from services.ics.reads import together
+from services.ics.serial.store import ledger_lots
+
+
+async def compare(view: View, count: Count, findings: Sequence[Finding], plan: CountPlan | None, now: Utc) -> Count:
+    """The count submitted: each finding held against what the ledger had there at the moment it was counted."""
+    facility = count.logical_guid
+    variants = dict.fromkeys(finding.target.variant_id for finding in findings)
+    items = await items_of_many(view, [(facility, variant_id) for variant_id in variants])
+    oldest = {variant_id: _oldest(findings, variant_id) for variant_id in variants}
+    stirred = [item for item in items.values() if item.recorded_utc > oldest[item.variant_id]]
+    entries = await together(entries_since(view, item, oldest[item.variant_id]) for item in stirred)
+    since: dict[str, Movements] = {
+        item.variant_id: movements(found, facility) for item, found in zip(stirred, entries, strict=True)
+    }
+    lines = []
+    for line, finding in _paired(count, findings):
+        item = items[facility, line.variant_id]
+        expected = expected_at(item, line.spot, finding.counted_utc, since.get(line.variant_id, {}))
+        lines.append(compared(line, finding, expected, plan))
+    return submitted(count, lines, view.call.caller.actor, now)
+
+
+def _oldest(findings: Sequence[Finding], variant_id: str) -> Utc:
+    """When the first of a variant's positions was counted."""
+    return min(finding.counted_utc for finding in findings if finding.target.variant_id == variant_id)
+
+
+def _paired(count: Count, findings: Sequence[Finding]) -> list[tuple[CountLine, Finding]]:
+    """Each finding with its line; positions found on the way get the numbers behind the last one."""
+    lines = {line.line_no: line for line in count.lines}
+    added = [finding for finding in findings if finding.line_no is None]
+    last = max(lines)
+    pairs = [(lines[finding.line_no], finding) for finding in findings if finding.line_no is not None]
+    for line, finding in zip(numbered([finding.target for finding in added]), added, strict=True):
+        pairs.append((_moved_up(line, last), finding))
+    return pairs
+
+
+def _moved_up(line: CountLine, by: int) -> CountLine:
+    return CountLine(
+        line_no=line.line_no + by,
+        variant_id=line.variant_id,
+        zone_id=line.zone_id,
+        bin_id=line.bin_id,
+        lot_code=line.lot_code,
+    )
+
+
+async def approve(change: Change, count: Count, note: str | None = None) -> tuple[Count, Books]:
+    """The count approved and kept, its variances posted: all of them or, where one cannot be, none."""
+    books = open_books(change)
+    books.begin(operation(change, "count", count.count_id))
+    off = [line for line in count.lines if line.difference]
+    pages = await _open(change, books, count.logical_guid, off)
+    post_all(books, await _differences(change, count.logical_guid, pages, off))
+    posted = await keep(change, books)
+    count = approved(count, posted.entries, change.call.caller.actor, change.now, note)
+    if count.plan_id is not None:
+        await note_counted(change, count.plan_id, counted_date(count))
+    return await change.update(COUNTS, count, note), books
+
+
+async def _open(change: Change, books: Books, facility: str, off: Sequence[CountLine]) -> Mapping[str, Page]:
+    """The items of these lines, open for posting, with every holder who may have to lose something."""
+    wanted = [(facility, variant_id) for variant_id in dict.fromkeys(line.variant_id for line in off)]
+    items: list[Item] = list((await items_of_many(change, wanted)).values())
+    codes = {item.variant_id: item.lot_codes() for item in items}
+    for line in off:
+        codes[line.variant_id] |= {line.lot_code} if line.lot_code else set()
+    lots = await ledger_lots(change, codes.items())
+    # One round for all of them, where one after the other would take a round each.
+    opened = await together(open_page(change, books, item, lots.get(item.variant_id, {})) for item in items)
+    pages = {page.variant_id: page for page in opened}
+    short = {page.variant_id: [line for line in off if line.variant_id == page.variant_id] for page in opened}
+    await together(
+        take_up_holders(change, books, page, held_buckets(page, [line.spot for line in short[page.variant_id]]))
+        for page in opened
+        if _somebody_loses(page, short[page.variant_id])
+    )
+    return pages
+
+
+def _somebody_loses(page: Page, lines: Sequence[CountLine]) -> bool:
+    """Whether a shortage may reach what is held. Where something is short already, units that turn up move others."""
+    losses = [line for line in lines if line.difference < 0]
+    return any(page.shortfall or nobodys(page, line.spot) < -line.difference for line in losses)
+
+
+async def _differences(
+    change: Change, facility: str, pages: Mapping[str, Page], off: Sequence[CountLine]
+) -> list[Difference]:
+    """What is to be posted. Units that turn up are put where they were found, which must take units in."""
+    surplus = [line for line in off if line.difference > 0]
+    named = [(line.zone_id, line.bin_id, f"lines.{line.line_no}.") for line in surplus]
+    found = await places_of(change, facility, named)
+    places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
+    return [
+        Difference(pages[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
+        for line in off
+    ]

@@ -1,0 +1,180 @@
+"""Where counts and their plans are kept, and what is read to make one. Each question says which index serves it."""
+
+from collections.abc import Iterable, Mapping
+
+from chassis.clock import Date, Utc
+from chassis.entity import Entity, edge, index, unique
+from chassis.errors import InvalidState
+from chassis.page import Page, Paged
+from chassis.unit import Change, Range, View, between, one_of
+from services.ics.bin.store import BINS
+from services.ics.count.domain import LINES_MAX, OPEN, Count, Target, in_scope, open_positions
+from services.ics.count.plan import CountPlan, PlanDate, is_due, seen
+from services.ics.filters import split
+from services.ics.ledger.balance import Item, item_id_of
+from services.ics.ledger.entry import StockCardEntry, number_in
+from services.ics.ledger.store import ENTRIES, EVERYTHING, ITEMS, bin_key, item_key, zone_key
+from services.ics.reads import sifted, together
+from services.ics.words import BUCKETS
+
+PLANS = Entity(
+    "count_plan",
+    CountPlan,
+    collection="count_plans",
+    id="plan_id",
+    keys=("ORG#{orgcode}", "COUNTPLAN#{plan_id}"),
+    indexes=[
+        unique("logical_guid", "code", name="code", refusal="the code is taken in this facility"),
+        index("plan_id"),
+        index("logical_guid", "plan_id"),
+        index("status", "plan_id"),
+    ],
+    edges=[edge("in", to="facility", by="logical_guid", service="gateway")],
+    label="code",
+)
+
+PLAN_DATES = Entity(
+    "count_plan_date",
+    PlanDate,
+    collection="count_plan_dates",
+    id="plan_id",
+    indexes=[index("plan_id")],
+    history=False,
+    technical=True,
+)
+
+COUNTS = Entity(
+    "count",
+    Count,
+    collection="counts",
+    id="count_id",
+    keys=("ORG#{orgcode}", "COUNT#{count_id}"),
+    indexes=[
+        unique(
+            "positions",
+            name="position",
+            refusal="a position is already in a count that is counting or submitted",
+            where={"open": True},
+        ),
+    ],
+    edges=[
+        edge("by", to="count_plan", by="plan_id"),
+        edge("again", to="count", by="recount_of"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+    ],
+    derived={"positions": open_positions, "open": lambda count: count.status in OPEN},
+    label="status",
+)
+
+_LEADS = (("logical_guid",), ("status",), ())
+_DATES_AT_ONCE = 1000
+_FIRST_STRETCH = 64
+_STRETCH_MAX = 16_384
+ENTRIES_BACK_MAX = 100_000
+"""Entries since it was counted that a line may have to go back over."""
+
+
+async def list_plans(view: View, wanted: Mapping[str, str | None], due_by: Date | None, page: Paged) -> Page[CountPlan]:
+    """Plans with when they were last counted, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    if due_by is None:
+        found = await view.page(PLANS, where, page=page, rest=rest)
+        dates = await last_counted(view, [plan.plan_id for plan in found.items])
+        items = [seen(plan, dates.get(plan.plan_id)) for plan in found.items]
+        return Page(items=items, count=found.count, next_token=found.next_token)
+    known = await _counted_before(view, due_by)
+
+    def show(plan: CountPlan) -> CountPlan | None:
+        shown = seen(plan, known.get(plan.plan_id))
+        return shown if is_due(shown, due_by) else None
+
+    return await sifted(view, PLANS, where, rest, page=page, show=show)
+
+
+async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:
+    """The day each of these plans was last counted. By id."""
+    found = await view.get_many(PLAN_DATES, plan_ids)
+    return {plan_id: known.last_counted_date for plan_id, known in found.items()}
+
+
+async def _counted_before(view: View, day: Date) -> dict[str, Date]:
+    """The day each plan was last counted, of all plans that may be due again by a day: one is, a day later at the
+    soonest. An org has few enough plans to look at all of them. Index: plan_id."""
+    dates: dict[str, Date] = {}
+    after: tuple[str, ...] | None = None
+    while True:
+        part = await view.find(PLAN_DATES, {}, order=("plan_id",), limit=_DATES_AT_ONCE, after=after)
+        dates.update({known.plan_id: known.last_counted_date for known in part if known.last_counted_date < day})
+        if len(part) < _DATES_AT_ONCE:
+            return dates
+        after = (part[-1].plan_id,)
+
+
+async def note_counted(change: Change, plan_id: str, day: Date) -> None:
+    """Keep the day of an approved count of a plan, if none is later."""
+    known = await change.get(PLAN_DATES, plan_id)
+    if known is None:
+        date = PlanDate(plan_id=plan_id, orgcode=change.call.orgcode, last_counted_date=day)
+        await change.insert(PLAN_DATES, date)
+    elif known.last_counted_date < day:
+        await change.update(PLAN_DATES, PlanDate(plan_id=plan_id, orgcode=known.orgcode, last_counted_date=day))
+
+
+async def positions_of(view: View, plan: CountPlan) -> list[Target]:
+    """The positions a plan covers, the way somebody walks; at most a few more than a count can hold."""
+    targets = [target for item in await _items_of(view, plan) for target in in_scope(item, plan)]
+    return sorted(targets, key=lambda target: target.order)
+
+
+async def _items_of(view: View, plan: CountPlan) -> list[Item]:
+    """Items that may have something in a plan's scope. One item more than a count has lines is enough to know that
+    they are too many. By id; or index: spots, logical_guid; logical_guid, variant_id."""
+    facility = plan.logical_guid
+    if plan.variant_ids:
+        ids = [item_id_of(view.call.orgcode, facility, variant_id) for variant_id in dict.fromkeys(plan.variant_ids)]
+        return list((await view.get_many(ITEMS, ids)).values())
+    if plan.bin_ids or plan.zone_ids:
+        where = {"spots": one_of(await _spots_of(view, plan)), "logical_guid": facility}
+        return await view.find(ITEMS, where, limit=LINES_MAX + 1)
+    stocked = {"stocked": one_of(bucket for bucket in BUCKETS if bucket != "in_transit")}
+    return await view.find(ITEMS, {"spots": EVERYTHING, "logical_guid": facility}, limit=LINES_MAX + 1, rest=stocked)
+
+
+async def _spots_of(view: View, plan: CountPlan) -> list[str]:
+    """What items have for the places of a plan: its bins that lie in its zones, or all of its zones."""
+    if not plan.bin_ids:
+        return [zone_key(zone_id) for zone_id in plan.zone_ids]
+    bins = await view.get_many(BINS, plan.bin_ids)
+    inside = [place for place in bins.values() if not plan.zone_ids or place.zone_id in plan.zone_ids]
+    return [bin_key(place.bin_id) for place in inside]
+
+
+async def taken_positions(view: View, keys: Iterable[str]) -> dict[str, Count]:
+    """Open counts by the positions asked for. Index: position."""
+    found = await view.lookup_many(COUNTS, "position", [(key,) for key in keys])
+    return {key[0]: count for key, count in found.items()}
+
+
+async def entries_since(view: View, item: Item, moment: Utc) -> list[StockCardEntry]:
+    """An item's entries after a moment (and a few before it), found by going back from the last one in growing steps:
+    what was there before costs nothing. Index: item, item_seq; other_item, other_seq."""
+    found: list[StockCardEntry] = []
+    end, width = item.seq, _FIRST_STRETCH
+    while end > 0:
+        if len(found) >= ENTRIES_BACK_MAX:
+            raise InvalidState("too much has moved since then to tell what was there: count again", status="counting")
+        start = max(0, end - width)
+        part = await _entries_between(view, item, between(above=start, at_most=end), end - start)
+        found += part
+        if part[0].recorded_utc <= moment:
+            break
+        end, width = start, min(width * 4, _STRETCH_MAX)
+    return found
+
+
+async def _entries_between(view: View, item: Item, numbers: Range, limit: int) -> list[StockCardEntry]:
+    key = item_key(item.logical_guid, item.variant_id)
+    ours = {"item": key, "item_seq": numbers}
+    others = {"crosses": True, "other_item": key, "other_seq": numbers}
+    parts = await together(view.find(ENTRIES, where, limit=limit) for where in (ours, others))
+    return sorted([*parts[0], *parts[1]], key=lambda entry: number_in(entry, item.logical_guid))

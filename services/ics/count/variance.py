@@ -1,0 +1,145 @@
+"""Variances: what the ledger had at a position at a moment, and how a difference found there is posted. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from chassis.clock import Utc
+from services.ics.ledger.balance import Item, Page, Place, Spot
+from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.entry import Account, StockCardEntry
+from services.ics.ledger.holder import Holding, Loss, Part
+from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
+
+
+class Movement(NamedTuple):
+    """Units that came to a position (or left it, below 0), and when."""
+
+    recorded_utc: Utc
+    units: int
+
+
+Movements = Mapping[Spot, list[Movement]]
+
+
+def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[Spot, list[Movement]]:
+    """What entries of an item moved into and out of each position; a change of bucket alone cancels out."""
+    found: dict[Spot, list[Movement]] = {}
+    for entry in entries:
+        for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
+            if _lies_there(side, logical_guid):
+                spot = Spot(side.zone_id, side.bin_id, side.lot_code)
+                found.setdefault(spot, []).append(Movement(entry.recorded_utc, units))
+    return found
+
+
+def _lies_there(side: Account, logical_guid: str) -> bool:
+    return side.kind == "stock" and side.logical_guid == logical_guid and side.bucket != "in_transit"
+
+
+def expected_at(item: Item, spot: Spot, moment: Utc, since: Movements) -> int:
+    """Units on hand at a position at a moment, all buckets and stages: those there now, less what moved after it.
+
+    `since` has all of the item's movements after the moment, and may have earlier ones.
+    """
+    there = next((cell.on_hand for cell in item.cells if cell.spot == spot), 0)
+    return there - sum(moved.units for moved in since.get(spot, ()) if moved.recorded_utc > moment)
+
+
+SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
+    ("reserved", None),
+    ("committed", "open"),
+    ("committed", "picked"),
+    ("committed", "packed"),
+    ("consignment", None),
+    ("quarantine", None),
+)
+"""What holders lose once no one's units are used up, in this order; of each, the newest holder first."""
+
+
+def nobodys(page: Page, spot: Spot) -> int:
+    """Units at a position that can be lost without anybody losing what they hold."""
+    cell = page.cell(spot)
+    return sum(max(0, getattr(cell, bucket)) for bucket in UNHELD_BUCKETS)
+
+
+def held_buckets(page: Page, spots: Iterable[Spot]) -> set[Bucket]:
+    """Buckets in which holders have units at any of these positions."""
+    found: set[Bucket] = set()
+    for spot in spots:
+        cell = page.cell(spot)
+        found |= {"reserved"} if cell.reserved else set()
+        found |= {"committed"} if cell.open or cell.picked or cell.packed else set()
+        found |= {"consignment"} if cell.consignment else set()
+        found |= {"quarantine"} if cell.inspection else set()
+    return found
+
+
+class Difference(NamedTuple):
+    """A variance to be posted: where, how many units, and for which line. `place` is known for a surplus."""
+
+    page: Page
+    spot: Spot
+    units: int
+    line_no: int
+    place: Place | None = None
+
+
+def post_all(books: Books, differences: Iterable[Difference]) -> None:
+    """Post every variance, or none: InsufficientStock names all the shortages that cannot be taken."""
+    shortages: list[Shortage] = []
+    for difference in differences:
+        if difference.units > 0:
+            _add(books, difference)
+            continue
+        wanted = -difference.units
+        if left := _absorb(books, difference.page, difference.spot, wanted, difference.line_no):
+            refusal = insufficient(difference.page, "available", wanted, wanted - left)
+            shortages += refusal.details["shortages"]
+    if shortages:
+        raise InsufficientStock(
+            "what is missing was taken elsewhere since: reject the count and count again", shortages
+        )
+
+
+def _add(books: Books, surplus: Difference) -> None:
+    """Units found beyond what was expected become available."""
+    assert surplus.place is not None, surplus
+    spot = books.land(surplus.page, surplus.place, surplus.spot.lot_code)
+    books.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", spot), line=surplus.line_no)
+
+
+def _absorb(books: Books, page: Page, spot: Spot, quantity: int, line_no: int) -> int:
+    """Take missing units in the absorbing order, as far as rules Z and G allow, and say how many are left over."""
+    left = quantity
+    for bucket in UNHELD_BUCKETS:
+        units = min(left, max(0, getattr(page.cell(spot), bucket)))
+        if units:
+            books.move("count", units, Leg(page, bucket, spot), "adjustment", line=line_no)
+            left -= units
+    for held, stage in SOMEBODYS:
+        for holding in reversed(books.holders_in(page, held)):
+            if left == 0:
+                return 0
+            left -= _lose(books, holding, spot, stage, left, line_no)
+    return left
+
+
+def _lose(books: Books, holding: Holding, spot: Spot, stage: Stage | None, quantity: int, line_no: int) -> int:
+    """Units a holder loses at the position, at most so many."""
+    page, lost = holding.page, 0
+    on_shelf = holding.bucket == "reserved" or stage == "open"
+    for part in _parts_at(holding, spot, stage):
+        units = min(quantity - lost, holding.parts[part])
+        if on_shelf:
+            units = min(units, page.cell(spot).shelf)
+        if units > 0:
+            holding.losses.append(Loss(part, units))
+            source = Leg(page, holding.bucket, spot, holding, stage, part.line)
+            books.move("count", units, source, "adjustment", line=line_no)
+            lost += units
+    return lost
+
+
+def _parts_at(holding: Holding, spot: Spot, stage: Stage | None) -> list[Part]:
+    found = [part for part, units in holding.parts.items() if units > 0 and (part.spot, part.stage) == (spot, stage)]
+    return sorted(found, key=lambda part: part.line or 0)
