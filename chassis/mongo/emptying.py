@@ -6,7 +6,7 @@ that has the org first (`indexes.py` sees to it that there is one); only collect
 
 Ids are read in long stretches, since the embedded engine reads all that is left of a range, however little is asked
 for. Documents go in short transactions, since it syncs every deletion of a plain bulk by itself; after each there is a
-pause, measured by how long it took, so that a vacuum takes the same small share of a slow database as of a fast one.
+pause, measured by how long it took, so that a vacuum takes a like share of a slow database as of a fast one.
 """
 
 import asyncio
@@ -22,9 +22,13 @@ from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseError, Transient, UnknownCommit
 
 READ_IDS_MAX = 10_000
-BATCH_DOCUMENTS = 500
-PAUSE_SHARE = 1.0
-"""The pause after a batch, in times of what the batch took."""
+BATCH_DOCUMENTS = 250
+PAUSE_SHARE = 2.5
+"""The pause after a batch, in times of what the batch took, as long as that keeps up the pace."""
+
+PAUSE_SHARE_MIN = 0.5
+PACE_DOCUMENTS = 2_000
+"""Documents a second that a database under load should still come to: pauses get shorter there, down to the least."""
 
 PAUSE_SECONDS_MAX = 1.0
 TRIES_MAX = 12
@@ -82,7 +86,13 @@ async def empty(database: Database, heap: Heap, org: str | None) -> AsyncGenerat
             batch = ids[start : start + BATCH_DOCUMENTS]
             await _remove(database, heap.collection, batch)
             yield len(batch)
-            await asyncio.sleep(min(PAUSE_SECONDS_MAX, (monotonic() - began) * PAUSE_SHARE))
+            await asyncio.sleep(_pause(len(batch), monotonic() - began))
+
+
+def _pause(documents: int, took: float) -> float:
+    """Seconds to leave to others after a batch that took so long."""
+    in_pace = documents / PACE_DOCUMENTS - took
+    return min(PAUSE_SECONDS_MAX, took * PAUSE_SHARE, max(took * PAUSE_SHARE_MIN, in_pace))
 
 
 @contextmanager

@@ -71,6 +71,8 @@ async def _tallied(name: str, steps: Any) -> AsyncGenerator[vacuum_pb2.VacuumTal
     """What has gone so far, after each step; once more at the end, where there was anything."""
     tally = vacuum_pb2.VacuumTally(collection=name)
     async for gone in steps:
+        if not gone:
+            continue
         tally.matched += gone
         tally.deleted += gone
         yield tally
