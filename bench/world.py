@@ -57,7 +57,8 @@ class World:
 
     def _stackctl(self, *words: str, refused_is_fine: bool = False) -> dict[str, Any]:
         command = [str(Path(sys.executable).with_name("stackctl")), *words, "--json"]
-        environment = {**os.environ, "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"]}
+        addresses = {f"STACK_{name}": value for name, value in self.stack.items()}
+        environment = {**os.environ, **addresses, "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"]}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             if refused_is_fine and done.returncode == 1:

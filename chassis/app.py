@@ -36,6 +36,9 @@ EXIT_START = 1
 CALL_SECONDS = 30.0
 """What calls to other services on behalf of one request may take together."""
 
+COLLECT_AFTER = (20_000, 20, 50)
+"""Requests leave little behind that only the collector can free, so it may look less often than by default."""
+
 log = get_logger("chassis.app")
 
 
@@ -119,6 +122,8 @@ class NotStarted(Exception):
 
 def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
     """Be what `make` makes of a service and its settings, until told to stop; see `run`."""
+    # Peers that come and go are in our own log; gRPC's core would write each of them to standard error as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         settings: BaseSettings = load(service.settings, os.environ)
         logs.configure(settings.log_level, service=service.name, replica=settings.replica, build=settings.build_id)
@@ -141,6 +146,7 @@ async def _live(application: Runnable) -> None:
     # What was made until now stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     await told.wait()
     await application.stop()
 

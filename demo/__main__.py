@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -39,7 +40,8 @@ async def main(console: Console) -> int:
     if not arrived:
         console.print("[red]the subscriber heard of no shipment[/]")
         return 1
-    return _audit(console, org, demo["DEMO_SECRET_FILE"])
+    addresses = {f"STACK_{name}": value for name, value in stack.items()}
+    return _audit(console, org, {**addresses, "STACK_SECRET_FILE": demo["DEMO_SECRET_FILE"]})
 
 
 def _show_events(console: Console, subscriber: Subscriber) -> None:
@@ -51,12 +53,13 @@ def _show_events(console: Console, subscriber: Subscriber) -> None:
     console.print(table)
 
 
-def _audit(console: Console, org: str, secret_file: str) -> int:
+def _audit(console: Console, org: str, settings: Mapping[str, str]) -> int:
     """Replay every stock card against the balances, as an operator would."""
     stackctl = Path(sys.executable).with_name("stackctl")
     command = [str(stackctl), "audit", "ledger", "--org", org, "--json"]
-    environment = {**os.environ, "STACK_SECRET_FILE": secret_file}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300, check=False
+    )
     if done.returncode not in (0, 1) or not done.stdout:
         console.print(f"[red]the audit did not run: {done.stderr.strip()}[/]")
         return 1

@@ -1,8 +1,10 @@
 """What every test may ask for: a database, a broker, names of its own in both; how tests are spread."""
 
+import asyncio
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,11 @@ from deploy.local import journal
 from deploy.local.engines import docker, mongodb, rabbitmq
 from deploy.local.engines.engine import Engine
 from tests.engines import Place, Room, header, new_room
+from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
+from tests.outages.world import World
+from tests.shapes import every_shape_is_served
+
+__all__ = ["every_shape_is_served"]
 
 ROOM = pytest.StashKey[Room]()
 GUARD = pytest.StashKey[journal.Guard]()
@@ -134,3 +141,16 @@ def private_rabbitmq(tmp_path: Path) -> Iterator[Engine]:
 def _private(engine: Engine) -> Iterator[Engine]:
     yield engine
     engine.stop()
+
+
+@pytest.fixture(scope="session")
+def world(room: Room) -> Iterator[World]:
+    """A whole stack, brought up by the launcher for all tests that want one, and taken down at the end."""
+    stack = World(room.folder / "outages")
+    try:
+        stack.up()
+        declared = asyncio.run(declare(stack.stack["AMQP_URL"]))
+        time.sleep(max(0.0, declared + QUEUE_SAFE_SECONDS - time.monotonic()))
+        yield stack
+    finally:
+        stack.down()

@@ -1,28 +1,10 @@
-"""One stack for all outages: they take turns on it, each with articles of its own."""
+"""Outages take turns on one stack, each with articles of its own."""
 
-import asyncio
-import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from tests.engines import Room
-from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
-
-
-@pytest.fixture(scope="session")
-def world(room: Room) -> Iterator[World]:
-    """The stack under test, taken down at the end."""
-    stack = World(room.folder / "outages")
-    try:
-        stack.up()
-        declared = asyncio.run(declare(stack.stack["AMQP_URL"]))
-        time.sleep(max(0.0, declared + QUEUE_SAFE_SECONDS - time.monotonic()))
-        yield stack
-    finally:
-        stack.down()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._environment = {
+        self.environment = {
             **{key: value for key, value in os.environ.items() if key not in {"MONGODB_URI", "AMQP_URL"}},
             "RETAILSTACK_RUN": str(home),
         }
@@ -95,7 +95,7 @@ class World:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("stackctl")), "audit", "ledger", "--json"],
             env={
-                **self._environment,
+                **self.environment,
                 **{f"STACK_{key}": value for key, value in self.stack.items()},
                 "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"],
             },
@@ -113,7 +113,7 @@ class World:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=LAUNCH_SECONDS,
