@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
+from msgspec import to_builtins
+
 from chassis.clock import Utc
 from chassis.entity import Value
 from services.ics.ledger.balance import COUNTS, SHORTFALL, Item, Spot
@@ -52,6 +54,7 @@ class Replay:
         self.accounts: Counter[Booked] = Counter()
         self.totals: Counter[str] = Counter()
         self.shelves: Counter[Spot] = Counter()
+        self.outside: Counter[str] = Counter()
         self.differences: list[Difference] = []
 
     def read(self, entry: StockCardEntry) -> None:
@@ -66,10 +69,11 @@ class Replay:
         self.recorded_utc = max(self.recorded_utc, entry.recorded_utc)
         if (form_of(entry.from_account), form_of(entry.to_account)) not in LEGAL[entry.kind]:
             self._differ(f"entry {self.seq}", f"a legal {entry.kind}", [entry.from_account, entry.to_account])
-        if self._is_ours(entry.from_account):
-            self._add(entry.from_account, -entry.quantity)
-        if self._is_ours(entry.to_account):
-            self._add(entry.to_account, entry.quantity)
+        for side, quantity in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
+            if self._is_ours(side):
+                self._add(side, quantity)
+            elif side.external is not None:
+                self.outside[side.external] += quantity
         for side in sides:
             if (shelf := self.shelves[_spot(side)]) < 0:
                 self._differ(f"rule G at {self.seq}", "at least 0", shelf)
@@ -85,6 +89,8 @@ class Replay:
         for bucket, units in (("on_hand", self._on_hand()), *self.totals.items()):
             if getattr(item, bucket) != units:
                 self._differ(bucket, units, getattr(item, bucket))
+        shares: dict[str, int] = to_builtins(item.externals)
+        self._compare("external", self.outside, Counter(shares))
         self._compare("position", self._counted(), _kept(item))
         ours = Counter({_held_key(account): units for account, units in self.accounts.items() if account.holder})
         self._compare("holder", ours, Counter(dict(held)))

@@ -4,6 +4,7 @@ An item keeps its seven bucket totals and one cell a place and lot. A cell count
 is in the holders' own records. `Page` is an item while a call works on it: changed freely, kept only at the end.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from chassis.clock import Utc
 from chassis.entity import Record, Value
 from services.ics.ledger.lot import Lot
-from services.ics.words import BUCKETS, Bucket, Stage
+from services.ics.words import BUCKETS, Bucket, External, Stage
 
 
 class Spot(NamedTuple):
@@ -130,6 +131,16 @@ class Stages(Value, frozen=True, kw_only=True):
     packed: int = 0
 
 
+class Externals(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What the entries of an item gave to each account outside, less what they took from it."""
+
+    supplier: int = 0
+    customer: int = 0
+    adjustment: int = 0
+    scrap: int = 0
+    consignor: int = 0
+
+
 class Balance(Value, frozen=True, kw_only=True):
     """One variant in one facility, as an answer shows it; true as of the entry numbered `seq`."""
 
@@ -147,6 +158,7 @@ class Item(Record, frozen=True, kw_only=True):
     recorded_utc  when that was; never falls
     lapse_utc     no promise of the item lapses before this; None: none ever does
     serialised    whether an entry has named serials here
+    externals     the item's share in the accounts outside: those of a variant are the sums over its items
     """
 
     item_id: str
@@ -165,6 +177,7 @@ class Item(Record, frozen=True, kw_only=True):
     recorded_utc: Utc = Utc("")
     lapse_utc: Utc | None = None
     serialised: bool = False
+    externals: Externals = Externals()
     cells: list[Cell] = field(default_factory=list)
 
     @property
@@ -235,6 +248,7 @@ class Page:
 
     __slots__ = (
         "cells",
+        "externals",
         "filling",
         "item",
         "lapse_utc",
@@ -257,6 +271,7 @@ class Page:
         self.lapse_utc = item.lapse_utc
         self.serialised = item.serialised
         self.filling = False
+        self.externals: Counter[External] = Counter()
 
     def cell(self, spot: Spot) -> Cell:
         """The cell at a position; an empty one where nothing is booked."""
@@ -289,6 +304,13 @@ class Page:
             assert cell.purpose is not None or spot.zone_id is None, spot
             self.cells[spot] = replace(cell, **{count: getattr(cell, count) + quantity})
 
+    def outside(self) -> Externals:
+        """The item's share in the accounts outside now."""
+        before = self.item.externals
+        if not self.externals:
+            return before
+        return replace(before, **{name: getattr(before, name) + units for name, units in self.externals.items()})
+
     def total(self, bucket: Bucket) -> int:
         """The total of a bucket now."""
         if bucket == "committed":
@@ -314,6 +336,7 @@ class Page:
             recorded_utc=max(now, self.item.recorded_utc) if self.seq > self.item.seq else self.item.recorded_utc,
             lapse_utc=self.lapse_utc,
             serialised=self.serialised,
+            externals=self.outside(),
             cells=[cell for cell in self.cells.values() if not cell.empty],
             **totals,
         )

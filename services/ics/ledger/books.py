@@ -105,6 +105,7 @@ class Books:
         self._number(source, target)
         self._apply(kind, source, -quantity)
         self._apply(kind, target, quantity)
+        _share(source, target, quantity)
         entry = StockCardEntry(
             orgcode=self.orgcode,
             entry_id=self.new_id(),
@@ -214,6 +215,15 @@ def _variant(source: Side, target: Side) -> str:
         if isinstance(side, Leg):
             return side.page.variant_id
     raise AssertionError("an entry has a stock account on one side at least")
+
+
+def _share(source: Side, target: Side, quantity: int) -> None:
+    """Keep the item's share in an account outside, which no document of its own says (see decision 0007)."""
+    if isinstance(source, Leg):
+        if not isinstance(target, Leg):
+            source.page.externals[target] += quantity
+    elif isinstance(target, Leg):
+        target.page.externals[source] -= quantity
 
 
 def _mark_serialised(source: Side, target: Side) -> None:
