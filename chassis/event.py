@@ -8,6 +8,8 @@ import builtins
 from typing import Any
 from zlib import crc32
 
+import msgspec
+
 from chassis.clock import Utc
 from chassis.entity import Document, Value
 
@@ -56,6 +58,12 @@ class EventType(Value, frozen=True, kw_only=True):
     summary: str = ""
 
 
+class _Named(msgspec.Struct, frozen=True):
+    """Whose event it is by its body: the stack's own may be about an org without being the org's."""
+
+    orgcode: str = ""
+
+
 def shard_of(subject: str) -> int:
     """The relay shard of a subject."""
     return crc32(subject.encode()) % SHARDS
@@ -70,7 +78,7 @@ def headers_of(event: EventDocument) -> dict[str, str]:
         "cloudEvents:subject": event.subject,
         "cloudEvents:time": event.at_utc,
         "cloudEvents:id": event.event_id,
-        "orgcode": event.orgcode,
+        "orgcode": event.orgcode or msgspec.json.decode(event.body, type=_Named).orgcode,
     }
     if event.traceparent:
         headers["traceparent"] = event.traceparent

@@ -126,6 +126,7 @@ async def test_others_are_told_of_start_progress_and_end(operator: Operator) -> 
     ]
     assert {event.subject for event in told} == {asked.vacuum_id}
     assert {event.orgcode for event in told} == {A}
+    assert operator.collection("ops", "events").count_documents({"orgcode": A}) == 0, "they are not the org's own"
     bodies = [json.loads(event.raw) for event in told]
     assert [body["service"]["service"] for body in bodies[1:-1]] == list(SERVICES)
     assert bodies[0]["vacuum"]["state"] == "running"
