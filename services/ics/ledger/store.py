@@ -5,10 +5,11 @@ from typing import Any
 
 from chassis.clock import Utc
 from chassis.entity import Document, Entity, Record, edge, index
-from chassis.unit import Range, View, between
+from chassis.unit import Range, View, Where, between
 from services.ics.ledger.balance import SHORTFALL, Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
+from services.ics.reads import together
 from services.ics.words import BUCKETS, HolderType
 
 _FIND_LIMIT = 1000
@@ -233,13 +234,17 @@ async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[t
     return {each: found.get(item_id) or new_item(orgcode, *each) for item_id, each in asked.items()}
 
 
-async def entries_between(view: View, logical_guid: str, variant_id: str, numbers: Range) -> list[StockCardEntry]:
-    """An item's entries with these numbers, in order: at most 1000. Index: item, item_seq; other_item, other_seq."""
+async def entries_between(
+    view: View, logical_guid: str, variant_id: str, numbers: Range, rest: Where | None = None
+) -> list[StockCardEntry]:
+    """An item's entries with these numbers, of which there may be 1000, in order; `rest` leaves some out.
+    Index: item, item_seq; other_item, other_seq."""
     key = item_key(logical_guid, variant_id)
-    first = await view.find(ENTRIES, {"item": key, "item_seq": numbers}, limit=_FIND_LIMIT)
-    where = {"crosses": True, "other_item": key, "other_seq": numbers}
-    second = await view.find(ENTRIES, where, limit=_FIND_LIMIT)
-    return sorted([*first, *second], key=lambda entry: number_in(entry, logical_guid))
+    first: Where = {"item": key, "item_seq": numbers}
+    second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
+    asked = (view.find(ENTRIES, where, limit=_FIND_LIMIT, rest=rest) for where in (first, second))
+    found = [entry for part in await together(asked) for entry in part]
+    return sorted(found, key=lambda entry: number_in(entry, logical_guid))
 
 
 async def units_shipped(view: View, logical_guid: str, variant_id: str, since: Utc, until: Utc) -> int:

@@ -1,9 +1,10 @@
 """Stock cards: entries by item, serial, operation, document, holder, variant, facility or time, as the filters name.
 
-An item's cards come in the order of its numbers; all others by entry id. Entries between two facilities have a number
-in each, so an item's cards are read as two streams: those it comes first in (nearly all), and those it comes second in.
+An item's cards come in the order of its numbers, which have no gaps: so a page is a stretch of numbers, found at once
+however deep it lies. All others come by entry id.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -11,20 +12,22 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.endpoint import Request
-from chassis.page import PageLimit
+from chassis.page import PageLimit, items_of
 from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo, Token
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.ledger.store import ENTRIES, EVERYTHING, facility_key, item_key, variant_key
+from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
 from services.ics.stock.fields import Seq
-from services.ics.stock.walk import Stream, Walked, walk
+from services.ics.stock.walk import CHUNKS_MAX, Stream, Walked, inner_of, mark_of, token_of, unfit, walk
 from services.ics.words import Bucket, DocumentType, Kind
 
 Order = Literal["newest", "oldest"]
 
 _SIDE_FIELDS = ("logical_guid", "bucket", "zone_id", "bin_id", "lot_code", "held_by_id")
 """Filters that one and the same side of an entry must meet together."""
+
+_STRETCH_MAX = 1000
 
 
 class StockCardListRequest(Request, frozen=True, kw_only=True):
@@ -56,55 +59,80 @@ class StockCardListRequest(Request, frozen=True, kw_only=True):
 
 
 async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry]:
-    """A page of entries. Index: the item's number, serials, or refs."""
+    """A page of entries. Index: the item's numbers, serials, or refs."""
     side = {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
+    asked = replace(body, limit=None, next_token=None)
     if body.logical_guid is not None and body.variant_id is not None:
-        streams, down = _of_item(body, body.logical_guid, body.variant_id)
-        facility = body.logical_guid
-
-        def place(entry: StockCardEntry) -> int:
-            return number_in(entry, facility)
-    else:
-        streams, down = _of_others(body), body.order == "newest"
-        place = _entry_id
+        return await _of_item(view, body, mark_of(asked), body.logical_guid, body.variant_id)
 
     def show(entry: StockCardEntry) -> StockCardEntry | None:
         return entry if _on_one_side(entry, side) else None
 
     sifts = bool(side.keys() - {"logical_guid"}) or body.serial_no is not None
-    asked = replace(body, limit=None, next_token=None)
-    return await walk(view, streams, body, show, asked=asked, place=place, down=down, sifts=sifts)
+    return await walk(view, _of_others(body), body, show, asked=asked, sifts=sifts)
 
 
-def _entry_id(entry: StockCardEntry) -> Any:
-    return entry.entry_id
+async def _of_item(
+    view: View, body: StockCardListRequest, mark: str, facility: str, variant: str
+) -> Walked[StockCardEntry]:
+    """A page of an item's cards: stretch after stretch of its numbers, longer ones as long as little is found."""
+    limit, down = items_of(body), body.order == "newest"
+    low, high = await _bounds(view, body, mark, facility, variant)
+    side = {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
+    rest = _rest(body, serials=True)
+    items: list[StockCardEntry] = []
+    length = limit
+    for _ in range(CHUNKS_MAX):
+        if low > high:
+            break
+        first, last = (max(low, high - length + 1), high) if down else (low, min(high, low + length - 1))
+        stretch = await entries_between(view, facility, variant, between(at_least=first, at_most=last), rest)
+        for entry in reversed(stretch) if down else stretch:
+            if len(items) < limit and _on_one_side(entry, side):
+                items.append(entry)
+                if len(items) == limit:
+                    first = last = number_in(entry, facility)
+        low, high = (low, first - 1) if down else (last + 1, high)
+        length = min(2 * length, _STRETCH_MAX)
+        if len(items) == limit:
+            break
+    token = token_of(mark, _checked(mark, high + 1 if down else low - 1)) if low <= high else None
+    return Walked(items=items, next_token=token)
 
 
-def _of_item(body: StockCardListRequest, facility: str, variant: str) -> tuple[list[Stream], bool]:
-    down = body.order == "newest"
-    key = item_key(facility, variant)
-    rest = _rest(body, {"operation_id", "document_id", "serials"})
-    numbers = _range(body.from_seq, body.to_seq)
-    first: dict[str, Any] = {"item": key}
-    second: dict[str, Any] = {"crosses": True, "other_item": key}
-    if numbers is not None:
-        first["item_seq"] = second["other_seq"] = numbers
-    sign = "-" if down else ""
-    return [
-        Stream(ENTRIES, first, (f"{sign}item_seq",), rest),
-        Stream(ENTRIES, second, (f"{sign}other_seq",), rest),
-    ], down
+async def _bounds(view: View, body: StockCardListRequest, mark: str, facility: str, variant: str) -> tuple[int, int]:
+    """The numbers that are left to look at: those asked for, behind what the token says was the last."""
+    behind = _behind(mark, inner_of(mark, body.next_token))
+    last = (await item_of(view, facility, variant)).seq
+    low, high = max(1, body.from_seq or 1), last if body.to_seq is None else min(last, body.to_seq)
+    if behind is None:
+        return low, high
+    return (low, min(high, behind - 1)) if body.order == "newest" else (max(low, behind + 1), high)
 
 
-def _of_others(body: StockCardListRequest) -> list[Stream]:
-    rest = _rest(body, {"operation_id", "document_id"})
+def _checked(mark: str, number: int) -> str:
+    """A number as a token holds it: with a sum, so that a slip in it is noticed. There is nothing in it to hide."""
+    digest = hashlib.sha256(f"{mark}/{number}".encode()).hexdigest()[:8]
+    return f"{number}-{digest}"
+
+
+def _behind(mark: str, inner: str | None) -> int | None:
+    if inner is None:
+        return None
+    digits = inner.partition("-")[0]
+    if not digits.isascii() or not digits.isdigit() or inner != _checked(mark, int(digits)):
+        raise unfit()
+    return int(digits)
+
+
+def _of_others(body: StockCardListRequest) -> Stream:
+    rest = _rest(body, serials=False)
     if body.variant_id is not None:
         rest["variant_id"] = body.variant_id
     where: dict[str, Any] = {"refs": _ref(body)}
     if body.serial_no is not None:
         where = {"named": True, "serials": body.serial_no}
-    order = "-entry_id" if body.order == "newest" else "entry_id"
-    return [Stream(ENTRIES, where, (order,), rest)]
+    return Stream(ENTRIES, where, ("-entry_id" if body.order == "newest" else "entry_id",), rest)
 
 
 def _ref(body: StockCardListRequest) -> str:
@@ -116,21 +144,17 @@ def _ref(body: StockCardListRequest) -> str:
     return facility_key(body.logical_guid) if body.logical_guid is not None else EVERYTHING
 
 
-def _rest(body: StockCardListRequest, exact: set[str]) -> dict[str, Any]:
+def _rest(body: StockCardListRequest, *, serials: bool) -> dict[str, Any]:
     """Filters on the entry as a whole."""
     wanted = {
         "kind": body.kind,
         "document_type": body.document_type,
         "recorded_utc": _times(body.from_utc, body.to_utc),
-        "operation_id": body.operation_id if "operation_id" in exact else None,
-        "document_id": body.document_id if "document_id" in exact else None,
-        "serials": body.serial_no if "serials" in exact else None,
+        "operation_id": body.operation_id,
+        "document_id": body.document_id,
+        "serials": body.serial_no if serials else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
-
-
-def _range(low: int | None, high: int | None) -> Any:
-    return None if low is None and high is None else between(at_least=low, at_most=high)
 
 
 def _times(since: Utc | None, until: Utc | None) -> Any:
@@ -138,7 +162,7 @@ def _times(since: Utc | None, until: Utc | None) -> Any:
 
 
 def _on_one_side(entry: StockCardEntry, side: dict[str, Any]) -> bool:
-    return any(_meets(account, side) for account in (entry.from_account, entry.to_account)) if side else True
+    return not side or any(_meets(account, side) for account in (entry.from_account, entry.to_account))
 
 
 def _meets(account: Account, side: dict[str, Any]) -> bool:

@@ -164,7 +164,7 @@ async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]
         return None if keys and empty else balance
 
     return await walk(
-        view, [stream], page, show, asked=wanted, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
+        view, stream, page, show, asked=wanted, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
     )
 
 

@@ -1,11 +1,11 @@
-"""Pages of what one query cannot say: several streams of records in one order, or records to be sifted one by one.
+"""Lists that a query alone cannot make: what is read is looked at record by record, and shown or left out.
 
-Each stream is paged by the chassis; a token here is a mark of what is asked, then the streams' own tokens side by side.
-A page ends early, with a token, once enough has been looked at: no call reads without bound.
+A page ends early, with a token, once enough has been looked at: no call reads without bound. A token is bound to all
+that was asked for, what is looked at here included.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -20,15 +20,14 @@ R = TypeVar("R", bound=Document)
 T = TypeVar("T")
 
 CHUNKS_MAX = 32
-"""Most pages of a stream one call looks through."""
+"""Most chunks one call looks through."""
 
 _SPLIT = "."
-_ENDED = "-"
-_START = "~"
+_MARK_DIGITS = 16
 
 
 class Stream(NamedTuple):
-    """One query: a place to read on from."""
+    """One query: what to read, in which order."""
 
     entity: Entity[Any]
     where: Mapping[str, Any]
@@ -47,107 +46,56 @@ class Walked(Value, Generic[T], frozen=True, kw_only=True):
         return len(self.items)
 
 
-class _Reader:
-    """A stream as it is being read: its chunk, how much of that is used, and where the chunk began."""
+def mark_of(asked: Any) -> str:
+    """A mark of all that is asked for (any JSON value), for tokens to begin with."""
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:_MARK_DIGITS]
 
-    def __init__(self, view: View, stream: Stream, token: str, chunk: int) -> None:
-        self.view = view
-        self.stream = stream
-        self.began = None if token in {_START, _ENDED} else token
-        self.chunk = chunk
-        self.records: list[Any] = []
-        self.used = 0
-        self.onward: str | None = self.began
-        self.ended = token == _ENDED
-        self.chunks = 0
 
-    async def head(self) -> Any | None:
-        """The record the stream goes on with; None at its end."""
-        while self.used == len(self.records):
-            if self.ended:
-                return None
-            await self._read()
-        return self.records[self.used]
+def token_of(mark: str, inner: str) -> str:
+    """A token that is good for what the mark stands for."""
+    return f"{mark}{_SPLIT}{inner}"
 
-    async def _read(self) -> None:
-        self.began = self.onward
-        found = await self._page(self.chunk)
-        self.records, self.used, self.onward = found.items, 0, found.next_token
-        self.ended = found.next_token is None
-        self.chunks += 1
 
-    async def _page(self, limit: int) -> Any:
-        stream = self.stream
-        asked = PageRequest(limit=limit, next_token=self.began)
-        return await self.view.page(stream.entity, stream.where, page=asked, order=stream.order, rest=stream.rest)
+def inner_of(mark: str, token: str | None) -> str | None:
+    """What a token holds; refused when it was made for something else."""
+    if token is None:
+        return None
+    known, _, inner = token.partition(_SPLIT)
+    if known != mark or not inner:
+        raise unfit()
+    return inner
 
-    @property
-    def spent(self) -> bool:
-        """Whether nothing is left of it."""
-        return self.ended and self.used == len(self.records)
 
-    async def token(self) -> str:
-        """Where the stream goes on behind what is used of it."""
-        if self.used == len(self.records):
-            return _ENDED if self.ended else self.onward or _START
-        if self.used == 0:
-            return self.began or _START
-        return (await self._page(self.used)).next_token or _ENDED
+def unfit() -> Exception:
+    """The refusal of a token."""
+    return invalid_field("next_token", "was not made for this query")
 
 
 async def walk(
-    view: View,
-    streams: Sequence[Stream],
-    page: Paged,
-    show: Callable[[Any], T | None],
-    *,
-    asked: Any,
-    place: Callable[[Any], Any] | None = None,
-    down: bool = False,
-    sifts: bool = False,
+    view: View, stream: Stream, page: Paged, show: Callable[[Any], T | None], *, asked: Any, sifts: bool
 ) -> Walked[T]:
-    """A page of the streams' records in one order (`place`), as `show` gives them; it leaves out what it gives as None.
+    """A page of a stream, as `show` gives its records; it leaves out what it gives as None.
 
-    `asked` (any JSON value) is what the tokens are good for. `sifts` says that `show` leaves out many, so that more is
-    read at a time.
+    `sifts` says that it may leave out many, so that more is read at a time.
     """
-    mark = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
-    limit = items_of(page)
-    chunk = PAGE_ITEMS_MAX if sifts else limit
-    readers = [
-        _Reader(view, stream, token, chunk)
-        for stream, token in zip(streams, _tokens(page, mark, len(streams)), strict=True)
-    ]
+    mark, limit = mark_of(asked), items_of(page)
+    inner = inner_of(mark, page.next_token)
     items: list[T] = []
-    while len(items) < limit and sum(reader.chunks for reader in readers) <= CHUNKS_MAX:
-        reader = await _next(readers, place, down)
-        if reader is None:
+    for _ in range(CHUNKS_MAX):
+        chunk = await _page(view, stream, PAGE_ITEMS_MAX if sifts else limit, inner)
+        for place, record in enumerate(chunk.items, 1):
+            shown = show(record)
+            if shown is not None:
+                items.append(shown)
+            if len(items) == limit and place < len(chunk.items):
+                cut = await _page(view, stream, place, inner)
+                return Walked(items=items, next_token=token_of(mark, cut.next_token))
+        inner = chunk.next_token
+        if inner is None or len(items) == limit:
             break
-        shown = show(reader.records[reader.used])
-        reader.used += 1
-        if shown is not None:
-            items.append(shown)
-    if all(reader.spent for reader in readers):
-        return Walked(items=items, next_token=None)
-    return Walked(items=items, next_token=_SPLIT.join([mark, *[await reader.token() for reader in readers]]))
+    return Walked(items=items, next_token=token_of(mark, inner) if inner is not None else None)
 
 
-def _tokens(page: Paged, mark: str, streams: int) -> list[str]:
-    """Where each stream goes on."""
-    if page.next_token is None:
-        return [_START] * streams
-    known, *tokens = page.next_token.split(_SPLIT)
-    if known != mark or len(tokens) != streams or set(tokens) <= {_START, _ENDED}:
-        raise invalid_field("next_token", "was not made for this query")
-    return tokens
-
-
-async def _next(readers: Sequence[_Reader], place: Callable[[Any], Any] | None, down: bool) -> _Reader | None:
-    """The reader whose head comes first in the common order."""
-    heads = [(reader, head) for reader in readers if (head := await reader.head()) is not None]
-    if not heads:
-        return None
-    if len(heads) == 1 or place is None:
-        return heads[0][0]
-    chosen = max if down else min
-    return chosen(heads, key=lambda each: place(each[1]))[0]
+async def _page(view: View, stream: Stream, limit: int, token: str | None) -> Any:
+    asked = PageRequest(limit=limit, next_token=token)
+    return await view.page(stream.entity, stream.where, page=asked, order=stream.order, rest=stream.rest)
