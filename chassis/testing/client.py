@@ -134,6 +134,9 @@ class ServiceClient:
             {"_id": {"$gt": self._heard.newest}}, sort=[("_id", 1)]
         )
         for event in found:
+            # Another call of this client may have brought it meanwhile.
+            if event["_id"] <= self._heard.newest:
+                continue
             self._heard.newest = event["_id"]
             if event["published"]:
                 self.events.append(event["type"])
