@@ -1,6 +1,6 @@
 """Where items, entries and promises are kept, and the questions put to them. Each says which index serves it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from chassis.clock import Utc
@@ -40,6 +40,11 @@ def variant_key(variant_id: str) -> str:
 def facility_key(logical_guid: str) -> str:
     """What `refs` of entries have for a facility."""
     return f"f:{logical_guid}"
+
+
+def lot_ref(variant_id: str, lot_code: str) -> str:
+    """What `refs` of entries have for a lot of a variant."""
+    return f"l:{variant_id}/{lot_code}"
 
 
 EVERYTHING = "*"
@@ -115,13 +120,15 @@ def _second_seq(entry: StockCardEntry) -> int | None:
 
 
 def _refs(entry: StockCardEntry) -> list[str]:
-    """Everything an entry is looked up by, other than its item: operation, document, holders, variant, facilities."""
+    """Everything an entry is looked up by but its item: operation, document, holders, variant, lot, facilities."""
     found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
     for side in (entry.from_account, entry.to_account):
         if side.held_by_id is not None:
             found.add(side.held_by_id)
         if side.logical_guid is not None:
             found.add(facility_key(side.logical_guid))
+        if side.lot_code is not None:
+            found.add(lot_ref(entry.variant_id, side.lot_code))
     return sorted(found)
 
 
@@ -235,16 +242,16 @@ async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[t
 
 
 async def entries_between(
-    view: View, logical_guid: str, variant_id: str, numbers: Range, rest: Where | None = None
+    view: View, logical_guid: str, variant_id: str, numbers: Range, filters: Sequence[Where] = ({},)
 ) -> list[StockCardEntry]:
-    """An item's entries with these numbers, of which there may be 1000, in order; `rest` leaves some out.
+    """An item's entries with these numbers, of which there may be 1000, in order: those that any of the filters fits.
     Index: item, item_seq; other_item, other_seq."""
     key = item_key(logical_guid, variant_id)
     first: Where = {"item": key, "item_seq": numbers}
     second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
-    asked = (view.find(ENTRIES, where, limit=_FIND_LIMIT, rest=rest) for where in (first, second))
-    found = [entry for part in await together(asked) for entry in part]
-    return sorted(found, key=lambda entry: number_in(entry, logical_guid))
+    asked = (view.find(ENTRIES, where, limit=_FIND_LIMIT, rest=rest) for where in (first, second) for rest in filters)
+    found = {entry.entry_id: entry for part in await together(asked) for entry in part}
+    return sorted(found.values(), key=lambda entry: number_in(entry, logical_guid))
 
 
 async def units_shipped(view: View, logical_guid: str, variant_id: str, since: Utc, until: Utc) -> int:
@@ -296,15 +303,17 @@ async def lot_by_facility(view: View, variant_id: str, lot_code: str) -> Mapping
     }
 
 
-async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Promise]:
-    """Every promise that holds units of an item, by id: oldest first. Index: logical_guid, variant_id, due."""
+async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: int | None = None) -> list[Promise]:
+    """Every promise that holds units of an item (or so many of them, those that lapse first), by id: oldest first.
+    Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
     found: list[Promise] = []
     after: tuple[str, str] | None = None
     while True:
-        page = await view.find(PROMISES, where, order=("due",), limit=_FIND_LIMIT, after=after)
+        limit = _FIND_LIMIT if at_most is None else min(_FIND_LIMIT, at_most - len(found))
+        page = await view.find(PROMISES, where, order=("due",), limit=limit, after=after)
         found += page
-        if len(page) < _FIND_LIMIT:
+        if len(page) < limit or len(found) == at_most:
             return sorted(found, key=lambda promise: promise.promise_id)
         after = (page[-1].due or "", page[-1].promise_id)
 

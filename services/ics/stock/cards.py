@@ -60,10 +60,11 @@ class StockCardListRequest(Request, frozen=True, kw_only=True):
 
 async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry]:
     """A page of entries. Index: the item's numbers, serials, or refs."""
-    side = {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
     asked = replace(body, limit=None, next_token=None)
     if body.logical_guid is not None and body.variant_id is not None:
         return await _of_item(view, body, mark_of(asked), body.logical_guid, body.variant_id)
+
+    side = _side(body)
 
     def show(entry: StockCardEntry) -> StockCardEntry | None:
         return entry if _on_one_side(entry, side) else None
@@ -78,20 +79,17 @@ async def _of_item(
     """A page of an item's cards: stretch after stretch of its numbers, longer ones as long as little is found."""
     limit, down = items_of(body), body.order == "newest"
     low, high = await _bounds(view, body, mark, facility, variant)
-    side = {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
-    rest = _rest(body, serials=True)
+    filters = _sides(_rest(body, serials=True), _side(body))
     items: list[StockCardEntry] = []
     length = limit
     for _ in range(CHUNKS_MAX):
         if low > high:
             break
         first, last = (max(low, high - length + 1), high) if down else (low, min(high, low + length - 1))
-        stretch = await entries_between(view, facility, variant, between(at_least=first, at_most=last), rest)
-        for entry in reversed(stretch) if down else stretch:
-            if len(items) < limit and _on_one_side(entry, side):
-                items.append(entry)
-                if len(items) == limit:
-                    first = last = number_in(entry, facility)
+        stretch = await entries_between(view, facility, variant, between(at_least=first, at_most=last), filters)
+        items += (stretch[::-1] if down else stretch)[: limit - len(items)]
+        if len(items) == limit:
+            first = last = number_in(items[-1], facility)
         low, high = (low, first - 1) if down else (last + 1, high)
         length = min(2 * length, _STRETCH_MAX)
         if len(items) == limit:
@@ -155,6 +153,21 @@ def _rest(body: StockCardListRequest, *, serials: bool) -> dict[str, Any]:
         "serials": body.serial_no if serials else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _side(body: StockCardListRequest) -> dict[str, Any]:
+    """Filters on one side of the entry."""
+    return {name: value for name in _SIDE_FIELDS if (value := getattr(body, name)) is not None}
+
+
+def _sides(rest: dict[str, Any], side: dict[str, Any]) -> list[dict[str, Any]]:
+    """The filters as questions to the database: one for each side that may meet them."""
+    if not side.keys() - {"logical_guid"}:
+        return [rest]
+    return [
+        {**rest, **{f"{account}.{name}": value for name, value in side.items()}}
+        for account in ("from_account", "to_account")
+    ]
 
 
 def _times(since: Utc | None, until: Utc | None) -> Any:

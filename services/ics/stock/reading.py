@@ -84,11 +84,14 @@ def _unheld(cells: Iterable[Cell]) -> dict[Held, int]:
 
 
 async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
-    """Everybody's units of the item; nobody is asked who cannot have any."""
+    """Everybody's units of the item; nobody is asked who cannot have any.
+
+    Of more promises than are shown, those that lapse last are not read: a hot item may have tens of thousands.
+    """
     found: list[tuple[Held, int]] = []
     facility, variant = item.logical_guid, item.variant_id
     if item.reserved or item.committed:
-        for promise in await promises_of(view, facility, variant):
+        for promise in await promises_of(view, facility, variant, POSITIONS_MAX + 1):
             bucket = BUCKET_OF[promise.kind]
             found.extend(
                 (Held(bucket, each.spot, each.stage, promise.kind, promise.promise_id), each.quantity)

@@ -19,7 +19,7 @@ from chassis.values import PAGE_ITEMS_MAX
 R = TypeVar("R", bound=Document)
 T = TypeVar("T")
 
-CHUNKS_MAX = 32
+CHUNKS_MAX = 8
 """Most chunks one call looks through."""
 
 _SPLIT = "."
