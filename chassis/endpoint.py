@@ -75,6 +75,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     body_bytes_max: int
     refusals: Mapping[str, str]
     action: str = ""
+    prepare: Handler | None = None
 
     @property
     def revised(self) -> bool:
@@ -102,7 +103,9 @@ class Endpoints:
         """Declare a POST endpoint.
 
         Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (reads of
-        one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`).
+        one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`),
+        prepare (what takes too long for a change: a coroutine function that may ask for `call`, `body` and things of
+        the process, and whose answer the handler is given as `prepared`).
         """
         return self._declare("POST", path, **options)
 
@@ -124,9 +127,13 @@ class Endpoints:
         body_bytes_max: int = BODY_BYTES_MAX,
         refusals: Mapping[str, str] | None = None,
         action: str = "",
+        prepare: Handler | None = None,
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
             parts = _read_signature(handler)
+            if prepare is not None:
+                own = ("call", "body", "return")
+                parts["asks"] = {name: hint for name, hint in typing.get_type_hints(prepare).items() if name not in own}
             summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
             if not summary:
                 raise TypeError(f"{handler.__qualname__} has no docstring; its first line is the endpoint's summary")
@@ -147,6 +154,7 @@ class Endpoints:
                     body_bytes_max=body_bytes_max,
                     refusals=dict(refusals or {}),
                     action=action,
+                    prepare=prepare,
                     **parts,
                 )
             )
@@ -173,6 +181,8 @@ def _read_signature(handler: Handler) -> dict[str, Any]:
             found["access"] = "change"
         elif isinstance(hint, type) and issubclass(hint, Request) and name == "body":
             found["request"] = hint
+        elif name == "prepared":
+            continue
         elif isinstance(hint, type) and name not in {"call", "view", "change", "body"}:
             asks[name] = hint
         else:

@@ -4,7 +4,8 @@ A handler that is given one of these is driven by the engine, together with othe
 may be run more than once. Inside it nothing else may be awaited, and nothing outside it may be touched.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -175,11 +176,29 @@ class Change(View, Protocol):
         ...
 
 
+class Still(View, Protocol):
+    """A long reading of one moment, for work that no other call shall wait behind: a View whose reads really wait.
+
+    It is a transaction of its own, which the server ends after a minute.
+    """
+
+    def parts(
+        self, entity: Entity[Any], where: Where, *, fields: Sequence[str], order: Sequence[str] = (), size: int = 1000
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Some fields of the stored documents that match, so many at a time, in the order given; served by a declared
+        index or by id as `find` is. Where there may be more than memory should hold, and decoding each would cost."""
+        ...
+
+
 class Units(Protocol):
     """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
 
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler."""
+        ...
+
+    def still(self, call: Call) -> AbstractAsyncContextManager[Still]:
+        """Read at length, and at one moment, without holding anybody up."""
         ...
 
     async def change(

@@ -14,7 +14,7 @@ from chassis.caller import Call
 from chassis.clock import Utc, later, to_datetime
 from chassis.entity import Document, Entity, expiring
 from chassis.errors import Conflict, Refusal, StillRunning
-from chassis.unit import Change, Units, want
+from chassis.unit import Change, Units, View, want
 
 KEPT_SECONDS = 15 * 60
 KEPT_SECONDS_FOR_SERVICES = 90 * 24 * 3600
@@ -69,11 +69,13 @@ class Asked(Document, frozen=True, kw_only=True):
 
 
 class Work(NamedTuple):
-    """What is to be done once: the handler, the events it may emit, and how a refusal of it is encoded."""
+    """What is to be done once: the handler, the events it may emit, and how a refusal of it is encoded. `prepare` is
+    what the handler needs done before, which is left out where the key is known already."""
 
     do: Callable[[Change], Awaitable[bytes]]
     emits: frozenset[str]
     explain: Callable[[Refusal], bytes]
+    prepare: Callable[[], Awaitable[None]] | None = None
 
 
 class Keeper:
@@ -94,9 +96,18 @@ class Keeper:
             raise StillRunning("a call with this idempotency key is still running")
         self._running.add(asked.outcome_id)
         try:
+            if work.prepare is not None and not await self._is_known(call, asked):
+                await work.prepare()
             return await self._run(call, asked, work)
         finally:
             self._running.discard(asked.outcome_id)
+
+    async def _is_known(self, call: Call, asked: Asked) -> bool:
+        async def look(view: View) -> bool:
+            kept = await view.get(IDEMPOTENCY, asked.outcome_id)
+            return kept is not None and kept.expires_utc > view.now
+
+        return await self._units.view(call, look)
 
     async def _run(self, call: Call, asked: Asked, work: Work) -> Reply:
         async def once(change: Change) -> Reply:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
-from chassis.errors import Forbidden, Unauthorized
+from chassis.errors import Forbidden, StillRunning, Unauthorized
 from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
@@ -105,7 +105,7 @@ def runner(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
     if endpoint.access == "view":
         return _viewing(endpoint, around.units)
     if endpoint.access == "change":
-        return _changing(endpoint, around.units, keeper, around.envelope)
+        return _changing(endpoint, around, keeper)
     asks = {name: provided[kind] for name, kind in endpoint.asks.items()}
     return _plain(endpoint, asks, around.on_behalf)
 
@@ -140,22 +140,35 @@ def _viewing(endpoint: Endpoint, units: Units) -> Run:
     return run
 
 
-def _changing(endpoint: Endpoint, units: Units, keeper: Keeper, envelope: Envelope) -> Run:
+def _changing(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
     emits = frozenset(endpoint.emits)
+    asks = {name: around.provided[kind] for name, kind in endpoint.asks.items()}
 
     async def run(call: Call, body: Request | None) -> Reply:
         arguments = _arguments(endpoint, call, body)
+
+        async def prepare() -> None:
+            assert endpoint.prepare is not None
+            with around.on_behalf(call):
+                arguments["prepared"] = await endpoint.prepare(call=call, body=body, **asks)
+
         if call.idempotency_key is None or call.caller.orgcode is None:
+            if endpoint.prepare is not None:
+                await prepare()
 
             async def work(change: Change) -> Any:
                 return await endpoint.handler(change=change, **arguments)
 
-            return Reply(status=200, body=encode(await units.change(call, work, emits=emits)))
+            return Reply(status=200, body=encode(await around.units.change(call, work, emits=emits)))
 
         async def encoded(change: Change) -> bytes:
+            if endpoint.prepare is not None and "prepared" not in arguments:
+                # The key was known a moment ago; where it has lapsed since, the caller may come again.
+                raise StillRunning("the answer to this key has just been forgotten")
             return encode(await endpoint.handler(change=change, **arguments))
 
         request = encode((body, call.facility, call.channel, call.cccode))
-        return await keeper.run(call, request, Work(encoded, emits, envelope.error))
+        before = prepare if endpoint.prepare is not None else None
+        return await keeper.run(call, request, Work(encoded, emits, around.envelope.error, before))
 
     return run

@@ -86,6 +86,27 @@ class Collection:
         command = {"aggregate": self.name, "pipeline": list(pipeline), "cursor": {"batchSize": BATCH_DOCUMENTS}}
         return await self._read(command, session)
 
+    async def batches(
+        self, where: Mapping[str, Any], *, fields: Sequence[str], sort: Sort = (), size: int, session: Transaction
+    ) -> AsyncIterator[list[Document]]:
+        """These fields of all documents that match, so many at a time, within a transaction: for more than fits."""
+        if RECORDER.on:
+            RECORDER.note(self.name, where, sort)
+        command: Document = {"find": self.name, "filter": where, "projection": dict.fromkeys(fields, 1)}
+        if sort:
+            command["sort"] = dict(sort)
+        command["batchSize"] = size
+        run = self._link.raw.command
+        try:
+            cursor = (await run(command, session=session.session))["cursor"]
+            yield cursor["firstBatch"]
+            while cursor["id"]:
+                more = {"getMore": cursor["id"], "collection": self.name, "batchSize": size}
+                cursor = (await run(more, session=session.session))["cursor"]
+                yield cursor["nextBatch"]
+        except PyMongoError as cause:
+            raise translated(cause) from cause
+
     async def count(self, where: Mapping[str, Any]) -> int:
         """How many match; costs as much as reading their index entries."""
         found = await self.aggregate([{"$match": where}, {"$count": "n"}])

@@ -2,13 +2,15 @@
 
 change ─→ committer.py   queue, passes, one transaction per batch
 view   ─→ reader.py      the same without writes
+           still.py      long readings of one moment, which share nothing
            view.py       what the handler sees            run.py      what one run has read and written
            working_set.py  what the batch has loaded      loading.py  how what is missed is loaded
            query.py      which index serves               telling.py  event documents      flush.py  the writes
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -27,9 +29,10 @@ from chassis.mongo.paging import Paging
 from chassis.mongo.reader import Reader
 from chassis.mongo.run import Tables
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.still import StillView
 from chassis.mongo.telling import Teller
 from chassis.page import Seal
-from chassis.unit import Change, Units, View
+from chassis.unit import Change, Still, Units, View
 
 T = TypeVar("T")
 
@@ -71,7 +74,8 @@ class MongoUnits(Units):
         tables = Tables()
         for entity in self._entities:
             tables.of(entity)
-        paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
+        self._clock, self._tables = clock, tables
+        paging = self._paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
         teller = Teller(source, ids)
         self._committer = Committer(
             database, tables, clock, teller, paging, ids, self.stats, self._committed, committers
@@ -106,6 +110,12 @@ class MongoUnits(Units):
         reader = self._still if snapshot else self._live
         answer: T = await reader.submit(Operation(call, handler, None))
         return answer
+
+    @asynccontextmanager
+    async def still(self, call: Call) -> AsyncIterator[Still]:
+        """Read at length; see `Units.still`."""
+        async with self.database.transaction() as transaction:
+            yield StillView(self.database, self._tables, self._paging, transaction, call, self._clock.now())
 
     async def change(
         self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None

@@ -41,9 +41,13 @@ class World(NamedTuple):
     transfer_id: str
     shipment_id: str
     consignment_id: str
+    comment_id: str
+    inbox_id: str
+    serial_id: str
     plan_id: str
     counting_id: str
     counted_id: str
+    snapshot_id: str
 
 
 async def make_world(ask: Ask) -> World:
@@ -78,7 +82,11 @@ async def make_world(ask: Ask) -> World:
     # Consumed in part, so that there is something to settle.
     named = {"consignment_id": consignment["consignment_id"], "expected_revision": 1}
     await made("/consignment/consume", "consignment", **named, quantity=2)
+    comment = await made("/comment", "comment", subject_type="variant", subject_id=VARIANT, body="Handle with care")
+    item = await made("/inbox/create", "item", title="Look at the dock")
+    batch = await made("/serial/register", "serial", variant_id=VARIANT, kind="batch", lot_code="L-A")
     counts = await _make_counts(made, empty_bin["bin_id"])
+    snapshot = await made("/snapshot/create", "snapshot")
     return World(
         zone_id=zone["zone_id"],
         bin_id=place["bin_id"],
@@ -91,8 +99,12 @@ async def make_world(ask: Ask) -> World:
         allocation_id=allocation["allocation_id"],
         commit_id=commit["commit_id"],
         consignment_id=consignment["consignment_id"],
+        comment_id=comment["comment_id"],
+        inbox_id=item["inbox_id"],
+        serial_id=batch["serial_id"],
         **transfers,
         **counts,
+        snapshot_id=snapshot["snapshot_id"],
     )
 
 
@@ -211,6 +223,26 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
     },
     "ics_consignment_consume": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
     "ics_consignment_settle": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
+    "ics_comment": lambda _: {"subject_type": "variant", "subject_id": VARIANT, "body": "Again"},
+    "ics_comment_get": lambda world: {"comment_id": world.comment_id},
+    "ics_comment_list": lambda _: {},
+    "ics_comment_report": lambda _: {},
+    "ics_comment_revise": lambda world: {"comment_id": world.comment_id, "body": "Handle with more care"},
+    "ics_comment_status": lambda world: {"comment_id": world.comment_id, "status": "archived"},
+    "ics_inbox_create": lambda _: {"title": "Look at the gate"},
+    "ics_inbox_get": lambda world: {"inbox_id": world.inbox_id},
+    "ics_inbox_list": lambda _: {},
+    "ics_inbox_state": lambda world: {"inbox_id": world.inbox_id, "state": "read"},
+    "ics_inbox_status": lambda world: {"inbox_id": world.inbox_id, "status": "archived"},
+    "ics_search_comments": lambda _: {"q": "care"},
+    "ics_search_inbox": lambda _: {"q": "dock"},
+    "ics_serial_register": lambda _: {"variant_id": VARIANT, "serial_no": "SN1"},
+    "ics_serial_get": lambda world: {"serial_id": world.serial_id},
+    "ics_serial_lookup": lambda _: {"lot_code": "L-A"},
+    "ics_serial_lookup_udi": lambda _: {"udi": "(01)09506000134352(10)L-A"},
+    "ics_serial_list": lambda _: {},
+    "ics_serial_update": lambda world: {"serial_id": world.serial_id, "attributes": {"colour": "red"}},
+    "ics_serial_360": lambda world: {"serial_id": world.serial_id},
     "ics_count_plan_get": lambda world: {"plan_id": world.plan_id},
     "ics_count_plan_list": lambda _: {},
     "ics_count_plan_set": lambda _: {"code": "WEEKLY", "tolerance_units": 1},
@@ -221,6 +253,10 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
         "lines": [{"line_no": 1, "counted": 1}],
     },
     "ics_count_approve": lambda world: {"count_id": world.counted_id},
+    "ics_snapshot_create": lambda _: {"name": "now"},
+    "ics_snapshot_get": lambda world: {"snapshot_id": world.snapshot_id},
+    "ics_snapshot_list": lambda _: {},
+    "ics_snapshot_detail": lambda world: {"snapshot_id": world.snapshot_id, "level": "position"},
     "ics_count_reject": lambda world: {"count_id": world.counting_id, "reason": "never mind"},
 }
 """A body for every call that the world answers with 200, but for `expected_revision`."""

@@ -1,0 +1,74 @@
+"""Pages of a snapshot's rows: the directory says which parts have some that are wanted, and only those are read."""
+
+from collections.abc import Sequence
+
+from msgspec import to_builtins
+
+from chassis.errors import invalid_field
+from chassis.page import Page, Paged, Seal, items_of
+from chassis.unit import View, want
+from services.ics.snapshot.domain import Snapshot, SnapshotRow, Wanted, check_ready, part_id
+from services.ics.snapshot.store import DIRECTORIES, PARTS
+
+PARTS_MAX = 32
+"""Most parts one call looks through; after that it answers what it has, and where to go on."""
+
+_TOGETHER = 4
+
+# A snapshot never changes, so a token is no more than a place in it: the seal is there to find slips, not to hide.
+_SEAL = Seal(b"snapshot rows")
+
+
+async def detail(view: View, snapshot: Snapshot, wanted: Wanted, page: Paged) -> Page[SnapshotRow]:
+    """Rows in the order of the contract. By id."""
+    asked = [snapshot.snapshot_id, to_builtins(wanted)]
+    part, skip = _position(asked, page.next_token)
+    check_ready(snapshot)
+    entries = (await view.load(DIRECTORIES, snapshot.snapshot_id)).entries
+    shown = [entry.number for entry in entries if entry.number >= part and wanted.shows(entry)]
+    size = items_of(page)
+    found: list[SnapshotRow] = []
+    for place, number in enumerate(shown[:PARTS_MAX]):
+        if not place % _TOGETHER:
+            await _expect(view, snapshot, shown[place : place + (_TOGETHER if place else 1)])
+        rows = wanted.pick(await view.load(PARTS, part_id(snapshot.snapshot_id, number)))
+        start = skip if number == part else 0
+        taken = rows[start : start + size - len(found)]
+        found += taken
+        if len(found) == size:
+            end = start + len(taken)
+            following = (
+                (number, end) if end < len(rows) else await _next_row(view, snapshot, wanted, shown[place + 1 :])
+            )
+            return _page(asked, found, following)
+    following = (shown[PARTS_MAX], 0) if len(shown) > PARTS_MAX else None
+    return _page(asked, found, following)
+
+
+async def _expect(view: View, snapshot: Snapshot, numbers: Sequence[int]) -> None:
+    await view.prefetch(want(PARTS, [part_id(snapshot.snapshot_id, number) for number in numbers]))
+
+
+async def _next_row(view: View, snapshot: Snapshot, wanted: Wanted, numbers: Sequence[int]) -> tuple[int, int] | None:
+    """Where the next row is: a part that may have some wanted need not, where a variant is asked for."""
+    if wanted.variant_id is None:
+        return (numbers[0], 0) if numbers else None
+    for number in numbers[:PARTS_MAX]:
+        if wanted.pick(await view.load(PARTS, part_id(snapshot.snapshot_id, number))):
+            return number, 0
+    return (numbers[PARTS_MAX], 0) if len(numbers) > PARTS_MAX else None
+
+
+def _page(asked: object, rows: list[SnapshotRow], following: tuple[int, int] | None) -> Page[SnapshotRow]:
+    token = _SEAL.seal(asked, following) if following is not None else None
+    return Page(items=rows, count=len(rows), next_token=token)
+
+
+def _position(asked: object, token: str | None) -> tuple[int, int]:
+    """The part a page begins in, and how many of its rows are behind it."""
+    if token is None:
+        return 0, 0
+    match _SEAL.open(asked, token):
+        case [int(part), int(skip)]:
+            return part, skip
+    raise invalid_field("next_token", "was not made for this query")

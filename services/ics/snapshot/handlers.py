@@ -1,0 +1,117 @@
+"""The snapshot endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from chassis.caller import Call
+from chassis.endpoint import Answer, Endpoints, Request
+from chassis.page import PageLimit, PageRequest
+from chassis.unit import Change, Units, View, between
+from chassis.values import Count, Guid, Id, Name, Token, Utc
+from services.ics.snapshot.building import Taken, take
+from services.ics.snapshot.detail import detail
+from services.ics.snapshot.domain import VARIANTS_MAX, Level, Snapshot, SnapshotRow, SnapshotStatus, Wanted, ready
+from services.ics.snapshot.store import BUILDS, DIRECTORIES, SNAPSHOTS, list_snapshots
+from services.ics.words import READ, SURVEY, Bucket
+
+endpoints = Endpoints("ics", "/snapshot")
+
+
+class SnapshotEnvelope(Answer, frozen=True, kw_only=True):
+    snapshot: Snapshot
+
+
+class SnapshotCreateRequest(Request, frozen=True, kw_only=True):
+    name: Name | None = None
+    logical_guid: Guid | None = None
+    variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)] | None = None
+
+
+async def take_snapshot(call: Call, units: Units, body: SnapshotCreateRequest) -> Taken:
+    """Read what there is: it takes too long for a change, and nobody else shall wait for it."""
+    return await take(units, call, body.logical_guid, sorted(set(body.variant_ids or ())))
+
+
+@endpoints.post("/create", roles=SURVEY, emits=["ics.snapshot.created"], prepare=take_snapshot)
+async def ics_snapshot_create(change: Change, body: SnapshotCreateRequest, prepared: Taken) -> SnapshotEnvelope:
+    """Freeze every balance in scope at one moment: ready at once up to 100 000 rows, else built behind the answer."""
+    snapshot = Snapshot(
+        snapshot_id=prepared.snapshot_id,
+        name=body.name,
+        logical_guid=body.logical_guid,
+        variant_ids=sorted(set(body.variant_ids or ())),
+        taken_utc=prepared.taken_utc,
+    )
+    if prepared.directory is not None:
+        snapshot = ready(snapshot, prepared.directory.entries)
+        await change.insert(DIRECTORIES, prepared.directory)
+        await change.delete(BUILDS, await change.load(BUILDS, snapshot.snapshot_id))
+    snapshot = await change.insert(SNAPSHOTS, snapshot)
+    change.emit("ics.snapshot.created", snapshot.snapshot_id, snapshot=snapshot)
+    return SnapshotEnvelope(snapshot=snapshot)
+
+
+class SnapshotGetRequest(Request, frozen=True, kw_only=True):
+    snapshot_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_snapshot_get(view: View, body: SnapshotGetRequest) -> SnapshotEnvelope:
+    """Show a snapshot, without its rows."""
+    return SnapshotEnvelope(snapshot=await view.load(SNAPSHOTS, body.snapshot_id))
+
+
+class SnapshotListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    logical_guid: Guid | None = None
+    status: SnapshotStatus | None = None
+    from_utc: Utc | None = None
+    to_utc: Utc | None = None
+
+
+class SnapshotListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Snapshot]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_snapshot_list(view: View, body: SnapshotListRequest) -> SnapshotListEnvelope:
+    """List snapshots, newest first."""
+    taken = between(at_least=body.from_utc, below=body.to_utc) if body.from_utc or body.to_utc else None
+    wanted = {"logical_guid": body.logical_guid, "status": body.status, "taken_utc": taken}
+    page = await list_snapshots(view, wanted, body)
+    return SnapshotListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class SnapshotDetailRequest(Request, frozen=True, kw_only=True):
+    snapshot_id: Id
+    level: Level = "bucket"
+    include_external: bool = False
+    logical_guid: Guid | None = None
+    variant_id: Guid | None = None
+    bucket: Bucket | None = None
+    limit: PageLimit | None = None
+    next_token: Token | None = None
+
+
+class SnapshotDetailEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[SnapshotRow]
+    count: Count
+    next_token: Token | None
+    snapshot: Snapshot
+
+
+@endpoints.post("/detail", roles=READ, refusals={"conflict_state": "not ready"})
+async def ics_snapshot_detail(view: View, body: SnapshotDetailRequest) -> SnapshotDetailEnvelope:
+    """List the rows of a snapshot: stock by facility, variant and account, then accounts outside."""
+    wanted = Wanted(
+        level=body.level,
+        include_external=body.include_external,
+        logical_guid=body.logical_guid,
+        variant_id=body.variant_id,
+        bucket=body.bucket,
+    )
+    snapshot = await view.load(SNAPSHOTS, body.snapshot_id)
+    page = await detail(view, snapshot, wanted, body)
+    return SnapshotDetailEnvelope(items=page.items, count=page.count, next_token=page.next_token, snapshot=snapshot)

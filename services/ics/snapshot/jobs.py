@@ -1,0 +1,124 @@
+"""Snapshots too large to be ready at once are built here; what a process that died left behind is gone on with."""
+
+from msgspec.structs import replace
+
+from chassis.caller import Call
+from chassis.clock import later
+from chassis.entity import Value
+from chassis.errors import Refusal
+from chassis.jobs import Jobs, is_open, within
+from chassis.mongo.errors import DatabaseError
+from chassis.telemetry.log import get_logger
+from chassis.unit import Change, Units, View
+from services.ics.snapshot.building import go_on
+from services.ics.snapshot.domain import Build, Directory, Snapshot, part_id, ready
+from services.ics.snapshot.store import BUILDS, DIRECTORIES, PARTS, SNAPSHOTS
+
+jobs = Jobs("ics")
+
+BUILDS_AT_ONCE = 100
+FAILURES_MAX = 5
+"""Tries after which a snapshot is given up."""
+
+ABANDONED_SECONDS = 15 * 60
+"""After so long nobody is cutting a snapshot any more that has no record yet: who asked for it is gone."""
+
+PARTS_REMOVED_AT_ONCE = 50
+
+log = get_logger("ics.snapshot")
+
+
+class BuildAnswer(Value, frozen=True, kw_only=True):
+    """What was done: snapshots made ready, given up, and cleared away because nobody was answered."""
+
+    ready: int = 0
+    failed: int = 0
+    abandoned: int = 0
+
+
+@jobs.every(seconds=2, name="snapshot-build")
+async def snapshot_build(units: Units, call: Call, _: Value) -> BuildAnswer:
+    """Build the snapshots that were not ready at once, and clear up after those that were never answered."""
+    answer = BuildAnswer()
+    for build in await _builds(units, call):
+        if not is_open(build.orgcode):
+            continue
+        own = within(call, build.orgcode)
+        snapshot = await _snapshot(units, own, build.snapshot_id)
+        if snapshot is not None:
+            done = await _build(units, own, build, snapshot)
+            answer = replace(answer, ready=answer.ready + (done == "ready"), failed=answer.failed + (done == "failed"))
+        elif later(build.begun_utc, ABANDONED_SECONDS) < own.started_utc:
+            await _clear(units, own, build)
+            answer = replace(answer, abandoned=answer.abandoned + 1)
+    return answer
+
+
+async def _builds(units: Units, call: Call) -> list[Build]:
+    async def read(view: View) -> list[Build]:
+        return await view.every_org().find(BUILDS, {}, order=("snapshot_id",), limit=BUILDS_AT_ONCE)
+
+    return await units.view(call, read)
+
+
+async def _snapshot(units: Units, call: Call, snapshot_id: str) -> Snapshot | None:
+    async def read(view: View) -> Snapshot | None:
+        return await view.get(SNAPSHOTS, snapshot_id)
+
+    return await units.view(call, read)
+
+
+async def _build(units: Units, call: Call, build: Build, snapshot: Snapshot) -> str:
+    """Go on with one snapshot: what has become of it."""
+    try:
+        directory = await go_on(units, call, build, whole=snapshot.logical_guid is None)
+    except (Refusal, DatabaseError):
+        return "building"
+    except Exception:
+        log.exception("a snapshot could not be built", snapshot=build.snapshot_id)
+        return await _failed(units, call, build)
+    await _ready(units, call, build, directory)
+    return "ready"
+
+
+async def _ready(units: Units, call: Call, build: Build, directory: Directory) -> None:
+    async def write(change: Change) -> None:
+        snapshot = await change.load(SNAPSHOTS, build.snapshot_id)
+        await change.insert(DIRECTORIES, directory)
+        await change.update(SNAPSHOTS, ready(snapshot, directory.entries))
+        await change.delete(BUILDS, await change.load(BUILDS, build.snapshot_id))
+
+    await units.change(call, write)
+
+
+async def _failed(units: Units, call: Call, build: Build) -> str:
+    """Note a failure; the last one ends it."""
+
+    async def write(change: Change) -> str:
+        known = await change.load(BUILDS, build.snapshot_id)
+        if known.failures + 1 < FAILURES_MAX:
+            await change.update(BUILDS, replace(known, failures=known.failures + 1))
+            return "building"
+        snapshot = await change.load(SNAPSHOTS, build.snapshot_id)
+        await change.update(SNAPSHOTS, replace(snapshot, status="failed"))
+        await change.delete(BUILDS, known)
+        return "failed"
+
+    return await units.change(call, write)
+
+
+async def _clear(units: Units, call: Call, build: Build) -> None:
+    """Remove the parts of a snapshot that nobody was answered, and the note of it last."""
+
+    async def remove(change: Change) -> bool:
+        numbers = range(start, start + PARTS_REMOVED_AT_ONCE)
+        found = await change.get_many(PARTS, [part_id(build.snapshot_id, number) for number in numbers])
+        for part in found.values():
+            await change.delete(PARTS, part)
+        if not found:
+            await change.delete(BUILDS, await change.load(BUILDS, build.snapshot_id))
+        return bool(found)
+
+    start = 0
+    while await units.change(call, remove):
+        start += PARTS_REMOVED_AT_ONCE

@@ -1,0 +1,40 @@
+"""Where snapshots and their rows are kept. Everything but a list of snapshots is found by id."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.entity import Entity, edge, index
+from chassis.page import Page, Paged
+from chassis.unit import View
+from services.ics.filters import split
+from services.ics.snapshot.domain import Build, Directory, Part, Snapshot
+
+SNAPSHOTS = Entity(
+    "snapshot",
+    Snapshot,
+    collection="snapshots",
+    id="snapshot_id",
+    keys=("ORG#{orgcode}", "SNAPSHOT#{snapshot_id}"),
+    indexes=[index("snapshot_id"), index("logical_guid", "snapshot_id"), index("status", "snapshot_id")],
+    edges=[edge("of", to="facility", by="logical_guid", service="gateway")],
+    label="name",
+)
+
+PARTS = Entity("snapshot_part", Part, collection="snapshot_parts", id="part_id", history=False, technical=True)
+DIRECTORIES = Entity(
+    "snapshot_directory",
+    Directory,
+    collection="snapshot_directories",
+    id="snapshot_id",
+    history=False,
+    technical=True,
+)
+BUILDS = Entity("snapshot_build", Build, collection="snapshot_builds", id="snapshot_id", history=False, technical=True)
+
+_LEADS = (("logical_guid",), ("status",), ())
+
+
+async def list_snapshots(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[Snapshot]:
+    """Snapshots, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(SNAPSHOTS, where, page=page, rest=rest)
