@@ -5,8 +5,9 @@
     @jobs.every(seconds=15, name="replenishment-sweep", params=SweepParams)
     async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
 
-A job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its
-process dies, its lease is lost) and run again: what it does must bear that.
+Further parameters of a handler (the settings struct, Channels …) are provided by the process, found by their type. A
+job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its process
+dies, its lease is lost) and run again: what it does must bear that.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from inspect import getdoc
+from inspect import getdoc, signature
 from time import monotonic
 from typing import Any
 
@@ -40,7 +41,7 @@ TICK_SECONDS_MIN = 0.05
 STATE_BYTES_MAX = 16 * 1024
 """A longer answer is given to who asked, but not kept in the job's state."""
 
-JobHandler = Callable[[Units, Call, Any], Awaitable[Struct]]
+JobHandler = Callable[..., Awaitable[Struct]]
 
 _GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
@@ -52,7 +53,8 @@ class NoParams(Value, frozen=True, kw_only=True):
 
 
 class Job(Value, frozen=True, kw_only=True):
-    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand."""
+    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand; `asks` names what
+    else its handler wants of the process -> its type."""
 
     service: str
     name: str
@@ -60,6 +62,7 @@ class Job(Value, frozen=True, kw_only=True):
     params: type[Struct]
     handler: JobHandler
     summary: str
+    asks: Mapping[str, type] = {}
 
 
 class Jobs:
@@ -87,8 +90,18 @@ class Jobs:
             summary = (getdoc(handler) or "").partition("\n")[0]
             if not summary:
                 raise TypeError(f"job {name} has no docstring; its first line tells operators what it does")
-            job = Job(service=self.service, name=name, seconds=seconds, params=params, handler=handler, summary=summary)
-            self.declared.append(job)
+            asks = {each.name: each.annotation for each in list(signature(handler).parameters.values())[3:]}
+            self.declared.append(
+                Job(
+                    service=self.service,
+                    name=name,
+                    seconds=seconds,
+                    params=params,
+                    handler=handler,
+                    summary=summary,
+                    asks=asks,
+                )
+            )
             return handler
 
         return keep
@@ -139,11 +152,20 @@ class JobRunner:
     """Runs this replica's share of the jobs."""
 
     def __init__(
-        self, jobs: Sequence[Job], *, units: Units, leases: Leases, clock: Clock, gate: Gate, replica: str
+        self,
+        jobs: Sequence[Job],
+        *,
+        units: Units,
+        leases: Leases,
+        clock: Clock,
+        gate: Gate,
+        replica: str,
+        provided: Mapping[type, Any] | None = None,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) < len(jobs):
             raise TypeError("two jobs have the same name")
+        self._asked = {job.name: _asked(job, provided or {}) for job in jobs}
         self._units = units
         self._leases = leases
         self._clock = clock
@@ -285,7 +307,7 @@ class JobRunner:
         _GATE.set(self._gate)
         try:
             with span(job.name, traceparent=call.traceparent):
-                return await job.handler(self._units, call, params)
+                return await job.handler(self._units, call, params, **self._asked[job.name])
         finally:
             leave(scope)
 
@@ -366,6 +388,14 @@ def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:
         return msgspec.convert(values, type=job.params, strict=False)
     except msgspec.ValidationError as cause:
         raise Invalid(f"params of {job.name}: {cause}") from cause
+
+
+def _asked(job: Job, provided: Mapping[type, Any]) -> dict[str, Any]:
+    """What a handler is given of the process; TypeError where that has no such thing."""
+    missing = [f"{name}: {kind.__name__}" for name, kind in job.asks.items() if kind not in provided]
+    if missing:
+        raise TypeError(f"job {job.name} asks for what this process does not provide: {', '.join(missing)}")
+    return {name: provided[kind] for name, kind in job.asks.items()}
 
 
 def _next(job: Job, state: JobState | None) -> Utc | None:

@@ -156,6 +156,7 @@ class Runtime:
             clock=self.clock,
             gate=self.gate,
             replica=settings.replica,
+            provided=self.provided,
         )
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, desk, jobs)
         await observer.start()

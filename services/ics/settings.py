@@ -1,7 +1,23 @@
-"""What ICS needs from its environment."""
+"""What ICS needs from its environment beside what every process needs."""
+
+from typing import Annotated
+
+from msgspec import Meta
 
 from chassis.settings import BaseSettings
 
+SWEEP_RULES_MAX = 500
+"""Most rules that one run of the replenishment sweep reads."""
+
+DAY_MINUTES = 24 * 60
+
 
 class IcsSettings(BaseSettings, frozen=True, kw_only=True):
-    """The settings every process of the stack has; ICS asks for nothing beyond them."""
+    """ICS's settings.
+
+    ics_replenishment_sweep_limit           rules that a run of the sweep reads where it is not told how many
+    ics_replenishment_sweep_window_minutes  length of the windows in each of which a rule moves units at most once
+    """
+
+    ics_replenishment_sweep_limit: Annotated[int, Meta(ge=1, le=SWEEP_RULES_MAX)] = 50
+    ics_replenishment_sweep_window_minutes: Annotated[int, Meta(ge=1, le=DAY_MINUTES)] = 15

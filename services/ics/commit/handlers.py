@@ -26,6 +26,7 @@ from services.ics.commit.domain import (
     ship,
 )
 from services.ics.commit.store import COMMITS
+from services.ics.demand.store import expect_shipped, note_shipped
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
@@ -298,6 +299,7 @@ class ShipRecordRequest(Revised, frozen=True, kw_only=True):
 async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -> StockCardEntryEnvelope:
     """Let units leave for the customer: packed ones, or picked or open ones where those steps are skipped."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
+    expect_shipped(change, commit.variant_id, commit.logical_guid, commit.channel_code)
     books, page = await open_promise(change, "commit", body.commit_id, commit)
     serials = Serials(change)
     if body.from_stage == "open":
@@ -331,6 +333,7 @@ async def _moved(
     """Keep what was done to a commit (a `reference` in its history only), tell of it, and answer."""
     posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
+    await note_shipped(change, posted.entries)
     commit = await change.update(COMMITS, commit, reference)
     change.emit(event, commit.commit_id, commit=commit, quantity=quantity)
     tell(change, books)

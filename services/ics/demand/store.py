@@ -1,0 +1,145 @@
+"""Where demand signals are kept, and the counters they are computed from.
+
+Shipments are counted by the day in the change that ships them, one record a variant, facility, channel and month. So a
+signal reads a few records however much was shipped, where adding up entries would read every one of 90 days; and since
+the same change holds the item of that facility already, the counter makes nobody wait who would not have waited.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from chassis.clock import Date, day_of
+from chassis.entity import Entity, edge, index, unique
+from chassis.page import Page, Paged
+from chassis.unit import Change, View, between, want
+from services.ics.demand.domain import MONTH_DAYS, DemandSignal, ShippedMonth, month_of, months_until, with_shipped
+from services.ics.filters import split
+from services.ics.ledger.entry import StockCardEntry
+from services.ics.ledger.store import ITEMS, item_of, variant_key
+
+SIGNALS = Entity(
+    "demand_signal",
+    DemandSignal,
+    collection="demand_signals",
+    id="signal_id",
+    keys=("ORG#{orgcode}", "SIGNAL#{signal_id}"),
+    indexes=[
+        unique("variant_id", "logical_key", "channel_key", name="scope", refusal="the scope has a signal"),
+        index("signal_id"),
+        index("variant_id", "signal_id"),
+        index("logical_key", "signal_id"),
+        index("channel_key", "signal_id"),
+        index("trend", "signal_id"),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("on", to="channel", by="channel_code", service="slc"),
+    ],
+    derived={
+        "logical_key": lambda signal: signal.logical_guid or "",
+        "channel_key": lambda signal: signal.channel_code or "",
+    },
+)
+
+SHIPPED = Entity(
+    "shipped_month",
+    ShippedMonth,
+    collection="shipped_months",
+    id="shipped_id",
+    indexes=[index("variant_id", "month")],
+    history=False,
+    technical=True,
+)
+
+_FIND_LIMIT = 1000
+_LEADS = (("variant_id",), ("logical_key",), ("channel_key",), ("trend",), ())
+
+
+async def note_shipped(change: Change, entries: Iterable[StockCardEntry]) -> None:
+    """Count what these entries shipped: in the same change, so that entries and counters never differ. By id."""
+    orgcode = change.call.orgcode
+    units: dict[tuple[str, str, str, Date], int] = {}
+    for entry in entries:
+        if entry.kind == "ship" and entry.from_account.logical_guid is not None:
+            key = (
+                entry.variant_id,
+                entry.from_account.logical_guid,
+                entry.channel_code or "",
+                day_of(entry.recorded_utc),
+            )
+            units[key] = units.get(key, 0) + entry.quantity
+    for (variant_id, facility, channel, day), quantity in units.items():
+        shipped_id = shipped_id_of(orgcode, variant_id, facility, channel, month_of(day))
+        known = await change.get(SHIPPED, shipped_id)
+        if known is None:
+            fresh = ShippedMonth(
+                shipped_id=shipped_id,
+                orgcode=orgcode,
+                variant_id=variant_id,
+                logical_guid=facility,
+                channel_code=channel,
+                month=month_of(day),
+                days=[0] * MONTH_DAYS,
+            )
+            await change.insert(SHIPPED, with_shipped(fresh, day, quantity))
+        else:
+            await change.update(SHIPPED, with_shipped(known, day, quantity))
+
+
+def expect_shipped(change: Change, variant_id: str, facility: str, channel: str) -> None:
+    """Have the counter of today loaded together with what else a shipment reads: no round of its own."""
+    month = month_of(day_of(change.now))
+    change.expect(want(SHIPPED, [shipped_id_of(change.call.orgcode, variant_id, facility, channel, month)]))
+
+
+def shipped_id_of(orgcode: str, variant_id: str, facility: str, channel: str, month: str) -> str:
+    """The one id the counters of a month can have, so that they are found without a query."""
+    return f"{orgcode}/{facility}/{variant_id}/{channel}/{month}"
+
+
+async def shipped_until(
+    view: View, variant_id: str, as_of: Date, logical_guid: str | None, channel_code: str | None
+) -> list[ShippedMonth]:
+    """The counters of the longest window that ends with a day: at most four for each facility and channel.
+    Index: variant_id, month."""
+    first, last = months_until(as_of)
+    where = {"variant_id": variant_id, "month": between(at_least=first, at_most=last)}
+    scope = {"logical_guid": logical_guid, "channel_code": channel_code}
+    rest = {name: value for name, value in scope.items() if value is not None}
+    found: list[ShippedMonth] = []
+    after: tuple[str, str] | None = None
+    while True:
+        page = await view.find(SHIPPED, where, order=("month",), limit=_FIND_LIMIT, after=after, rest=rest)
+        found += page
+        if len(page) < _FIND_LIMIT:
+            return found
+        after = (page[-1].month, page[-1].shipped_id)
+
+
+async def available_in(view: View, variant_id: str, logical_guid: str | None) -> int:
+    """Available units of a variant now, in a facility (by id) or in all (index: spots)."""
+    if logical_guid is not None:
+        return (await item_of(view, logical_guid, variant_id)).available
+    units = 0
+    after: tuple[str, str, str] | None = None
+    while True:
+        where = {"spots": variant_key(variant_id)}
+        page = await view.find(ITEMS, where, order=("logical_guid", "variant_id"), limit=_FIND_LIMIT, after=after)
+        units += sum(item.available for item in page)
+        if len(page) < _FIND_LIMIT:
+            return units
+        last = page[-1]
+        after = (last.logical_guid, last.variant_id, last.item_id)
+
+
+async def signal_of(
+    view: View, variant_id: str, logical_guid: str | None, channel_code: str | None
+) -> DemandSignal | None:
+    """The signal of exactly this scope. Index: scope."""
+    return await view.lookup(SIGNALS, "scope", variant_id, logical_guid or "", channel_code or "")
+
+
+async def list_signals(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[DemandSignal]:
+    """Signals, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(SIGNALS, where, page=page, rest=rest)

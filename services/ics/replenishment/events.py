@@ -1,0 +1,42 @@
+"""What others hear of replenishment rules, and of goods moved by them."""
+
+from chassis.entity import Value
+from chassis.event import EventType
+from services.ics.ledger.entry import StockCardEntry
+from services.ics.replenishment.domain import ReplenishmentRule
+
+
+class ReplenishmentRecorded(Value, frozen=True, kw_only=True):
+    """The entries that moved the goods, and the rule they were moved by, if any."""
+
+    operation_id: str
+    rule_id: str | None
+    entries: list[StockCardEntry]
+
+
+class ReplenishmentRuleSaved(Value, frozen=True, kw_only=True):
+    """The rule as it is since."""
+
+    rule: ReplenishmentRule
+
+
+EVENTS = [
+    EventType(
+        type="ics.replenishment.recorded",
+        subject="operation_id",
+        body=ReplenishmentRecorded,
+        summary="Goods went from overstock to a pick place.",
+    ),
+    EventType(
+        type="ics.replenishment_rule.saved",
+        subject="rule_id",
+        body=ReplenishmentRuleSaved,
+        summary="A rule was made or changed; it holds from now on.",
+    ),
+    EventType(
+        type="ics.replenishment_rule.status_changed",
+        subject="rule_id",
+        body=ReplenishmentRuleSaved,
+        summary="A rule was paused, taken up again, or archived for good.",
+    ),
+]

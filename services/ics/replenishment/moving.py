@@ -1,0 +1,59 @@
+"""Moving units by a rule: what replenishment/record and the sweep have in common."""
+
+from chassis.clock import day_of
+from chassis.errors import InvalidState
+from chassis.unit import Change
+from services.ics.bin.domain import Place, admit
+from services.ics.bin.store import places_of
+from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.ledger.books import insufficient
+from services.ics.ledger.post import keep, open_books, operation, tell
+from services.ics.replenishment.domain import ReplenishmentRule, check_open, replenish, source_pin, standing
+from services.ics.stock.floor import open_item
+
+
+async def places_by(change: Change, rule: ReplenishmentRule) -> tuple[Place, Place]:
+    """A rule's pick place, and the one it takes from."""
+    named = [
+        (rule.pick_zone_id, rule.pick_bin_id, "pick_"),
+        (rule.overstock_zone_id, rule.overstock_bin_id, "overstock_"),
+    ]
+    pick, over = await places_of(change, rule.logical_guid, named)
+    return pick, over
+
+
+async def move_by_rule(
+    change: Change,
+    rule: ReplenishmentRule,
+    quantity: int | None = None,
+    *,
+    lot_code: str | None = None,
+    reason: str | None = None,
+) -> StockCardEntryEnvelope:
+    """Move what a rule recommends, or as many units as asked for; the rule is the document of the entries."""
+    check_open(rule)
+    pick, over = await places_by(change, rule)
+    if over.zone is None:
+        raise InvalidState("the rule has no overstock place", status=rule.status)
+    admit(over)
+    landing = admit(pick).landing()
+    books = open_books(change)
+    page = await open_item(change, books, rule.variant_id)
+    operation_id = books.begin(operation(change, "replenishment", rule.rule_id, reason=reason)).operation_id
+    if quantity is None:
+        stands = standing(rule, page, day_of(change.now), overstocked=True)
+        quantity = stands.recommended
+        if not quantity:
+            lacking = max(1, min(rule.multiple, rule.max_qty - stands.pick))
+            raise insufficient(page, "available", lacking, stands.over, "nothing is recommended")
+    replenish(books, page, quantity, source_pin(rule)._replace(lot_code=lot_code), landing)
+    answer = moved(operation_id, await keep(change, books, listed=True))
+    change.emit(
+        "ics.replenishment.recorded",
+        operation_id,
+        operation_id=operation_id,
+        rule_id=rule.rule_id,
+        entries=answer.entries,
+    )
+    tell(change, books)
+    return answer

@@ -1,0 +1,177 @@
+"""Where replenishment rules are kept, and what sweeps remember: where they stopped, and which rules moved when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from chassis.clock import Utc, to_datetime
+from chassis.entity import Document, Entity, edge, expiring, index, unique
+from chassis.page import Page, PageRequest
+from chassis.unit import View, want
+from services.ics.bin.store import BINS
+from services.ics.filters import split
+from services.ics.ledger.balance import Page as LedgerPage
+from services.ics.ledger.balance import item_id_of
+from services.ics.ledger.store import ITEMS, items_of_many
+from services.ics.replenishment.domain import ReplenishmentRule
+from services.ics.serial.store import ledger_lots
+from services.ics.zone.store import ZONES
+
+RULES = Entity(
+    "replenishment_rule",
+    ReplenishmentRule,
+    collection="replenishment_rules",
+    id="rule_id",
+    keys=("ORG#{orgcode}", "RULE#{rule_id}"),
+    indexes=[
+        unique(
+            "logical_guid",
+            "variant_id",
+            "pick_zone_id",
+            "pick_bin_key",
+            name="place",
+            refusal="the place has a rule for this variant",
+            where={"open": True},
+        ),
+        index("rule_id"),
+        index("logical_guid", "status", "rule_id"),
+        index("logical_guid", "rule_id"),
+        index("variant_id", "rule_id"),
+        index("pick_zone_id", "rule_id"),
+        index("status", "rule_id"),
+        # Sweeps over all orgs.
+        index("status", "rule_id", name="everywhere", every_org=True),
+        index("logical_guid", "status", "rule_id", name="facility_everywhere", every_org=True),
+    ],
+    edges=[
+        edge("of", to="variant", by="variant_id", service="pmc"),
+        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("fills", to="zone", by="pick_zone_id"),
+        edge("fills_bin", to="bin", by="pick_bin_id"),
+        edge("takes_from", to="zone", by="overstock_zone_id"),
+        edge("takes_from_bin", to="bin", by="overstock_bin_id"),
+    ],
+    derived={
+        "pick_bin_key": lambda rule: rule.pick_bin_id or "",
+        # An archived rule frees its place for another.
+        "open": lambda rule: rule.status != "archived",
+    },
+)
+
+
+class SweptWindow(Document, frozen=True, kw_only=True):
+    """That a rule has moved units in a window: `sweep:<rule_id>:<start of the window>`. Written with the entries."""
+
+    swept_id: str
+    orgcode: str = ""
+    operation_id: str
+    expires_utc: Utc
+
+
+def _expires_at(swept: SweptWindow) -> datetime:
+    """The database drops by its own date type."""
+    return to_datetime(swept.expires_utc)
+
+
+SWEPT = Entity(
+    "swept_window",
+    SweptWindow,
+    collection="swept_windows",
+    id="swept_id",
+    indexes=[expiring("expires_at")],
+    derived={"expires_at": _expires_at},
+    history=False,
+    technical=True,
+)
+
+
+class SweepCursor(Document, frozen=True, kw_only=True):
+    """The last rule that a run with these filters read; "" where it read to the end. "" in a filter stands for all."""
+
+    cursor_id: str
+    orgcode: str
+    logical_guid: str
+    rule_id: str
+
+
+SWEEP_CURSORS = Entity(
+    "sweep_cursor",
+    SweepCursor,
+    collection="sweep_cursors",
+    id="cursor_id",
+    indexes=[index("orgcode")],
+    org_scoped=False,
+    history=False,
+    technical=True,
+)
+
+_LEADS = (
+    ("variant_id",),
+    ("pick_zone_id",),
+    ("logical_guid", "status"),
+    ("logical_guid",),
+    ("status",),
+    (),
+)
+
+
+async def rule_at(
+    view: View, logical_guid: str, variant_id: str, pick_zone_id: str, pick_bin_id: str | None
+) -> ReplenishmentRule | None:
+    """The rule of a pick place, if one is not archived. Index: place."""
+    return await view.lookup(RULES, "place", logical_guid, variant_id, pick_zone_id, pick_bin_id or "")
+
+
+async def list_rules(
+    view: View, wanted: Mapping[str, str | None], page: PageRequest, *, oldest_first: bool = False
+) -> Page[ReplenishmentRule]:
+    """Rules, newest first unless told otherwise. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    order = ("rule_id",) if oldest_first else ()
+    return await view.page(RULES, where, page=page, order=order, rest=rest)
+
+
+async def active_rules(
+    view: View, logical_guid: str | None, after: str, limit: int, *, every_org: bool
+) -> list[ReplenishmentRule]:
+    """Active rules behind a rule id, in its order. Index: status or logical_guid, status; of one org or of all."""
+    where = {"logical_guid": logical_guid, "status": "active"} if logical_guid is not None else {"status": "active"}
+    scope = view.every_org() if every_org else view
+    return await scope.find(RULES, where, order=("rule_id",), limit=limit, after=(after,) if after else None)
+
+
+class Ground:
+    """What rules stand on, read in few rounds: items with their lots, and which places are active."""
+
+    def __init__(self, pages: Mapping[tuple[str, str], LedgerPage], closed: frozenset[str]) -> None:
+        self.pages = pages
+        self._closed = closed
+
+    def page(self, rule: ReplenishmentRule) -> LedgerPage:
+        """The rule's item."""
+        return self.pages[rule.logical_guid, rule.variant_id]
+
+    def overstocked(self, rule: ReplenishmentRule) -> bool:
+        """Whether the rule has an overstock place, and it is active."""
+        return rule.overstock_zone_id is not None and self._is_open(rule.overstock_zone_id, rule.overstock_bin_id)
+
+    def _is_open(self, zone_id: str, bin_id: str | None) -> bool:
+        return zone_id not in self._closed and bin_id not in self._closed
+
+
+async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
+    """What these rules of the view's org stand on. By id, and lots by their numbers."""
+    keys = list(dict.fromkeys((rule.logical_guid, rule.variant_id) for rule in rules))
+    zones = _ids(rule.overstock_zone_id for rule in rules)
+    bins = _ids(rule.overstock_bin_id for rule in rules)
+    orgcode = view.call.orgcode
+    await view.prefetch(want(ITEMS, [item_id_of(orgcode, *key) for key in keys]), want(ZONES, zones), want(BINS, bins))
+    items = await items_of_many(view, keys)
+    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
+    pages = {key: LedgerPage(item, lots.get(item.variant_id, {})) for key, item in items.items()}
+    closed = {zone_id for zone_id, zone in (await view.get_many(ZONES, zones)).items() if zone.status != "active"}
+    closed |= {bin_id for bin_id, place in (await view.get_many(BINS, bins)).items() if place.status != "active"}
+    return Ground(pages, frozenset(closed))
+
+
+def _ids(named: Iterable[str | None]) -> list[str]:
+    return sorted({each for each in named if each is not None})
