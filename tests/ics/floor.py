@@ -108,16 +108,18 @@ class Floor:
 
     async def serial(self, serial_no: str) -> Any:
         """What is known of a single unit, as it is stored."""
+        return await self._numbered("serial", serial_no)
+
+    async def block(self, lot_code: str) -> None:
+        """Block a lot behind the service's back: how it is done properly is tested elsewhere."""
+        lot = await self._numbered("batch", lot_code)
+        await self._serials().update_one({"_id": lot["_id"]}, {"$set": {"blocked": True}})
+
+    async def _numbered(self, kind: str, number: str) -> Any:
         assert self.ics.caller is not None
-        kept = self.ics.application.runtime.database.collection(SERIALS.collection)
-        asked = {"orgcode": self.ics.caller.orgcode, "variant_id": self.variant_id, "serial_no": serial_no}
-        (unit,) = await kept.find(asked)
+        asked = {"orgcode": self.ics.caller.orgcode, "variant_id": self.variant_id, "kind": kind, "number": number}
+        (unit,) = await self._serials().find(asked)
         return unit
 
-    async def block(self, number: str) -> None:
-        """Block a lot or a single unit, behind the service's back: what it would do itself is tested elsewhere."""
-        assert self.ics.caller is not None
-        kept = self.ics.application.runtime.database.collection(SERIALS.collection)
-        asked = {"orgcode": self.ics.caller.orgcode, "variant_id": self.variant_id, "number": number}
-        (unit,) = await kept.find(asked)
-        await kept.update_one({"_id": unit["_id"]}, {"$set": {"blocked": True}})
+    def _serials(self) -> Any:
+        return self.ics.application.runtime.database.collection(SERIALS.collection)
