@@ -12,6 +12,10 @@ ICS = Service(
     features=[
         "stat",
         "ledger",
+        "finding",
+        "comment",
+        "inbox",
+        "search",
         "zone",
         "bin",
         "policy",
@@ -24,9 +28,12 @@ ICS = Service(
         "commit",
         "receive",
         "putaway",
+        "replenishment",
+        "demand",
         "transfer",
         "consignment",
         "count",
+        "snapshot",
     ],
     roles=ROLES,
 )

@@ -69,6 +69,31 @@ DocumentType = Literal[
 Openness = Literal["active", "inactive"]
 """Whether a place takes units in."""
 
+SubjectType = Literal[
+    "zone",
+    "bin",
+    "variant",
+    "receive",
+    "reservation",
+    "allocation",
+    "commit",
+    "adjustment",
+    "transfer",
+    "shipment",
+    "count",
+    "count_plan",
+    "consignment",
+    "rule",
+    "serial",
+    "holdback",
+    "snapshot",
+    "other",
+]
+"""What a comment or an inbox item can be about."""
+
+Source = Literal["ics", "scm", "pcm", "crm", "ppm", "influencer", "accounting"]
+"""The domain of the business that a comment or an inbox item belongs to."""
+
 BUCKETS: tuple[Bucket, ...] = (
     "available",
     "quarantine",

@@ -16,10 +16,12 @@ SERIALS = Entity(
     keys=("ORG#{orgcode}", "SERIAL#{serial_id}"),
     indexes=[
         unique("variant_id", "kind", "number", name="number", refusal="the number is known for this variant"),
+        index("serial_id"),
         index("serial_no"),
         index("lot_code"),
         index("gtin_key"),
         index("variant_id"),
+        index("logical_guid"),
         index("held_by_id", "serial_no"),
     ],
     edges=[

@@ -1,0 +1,70 @@
+"""Comments: what people have to say about anything, in any domain of the business. They move nothing."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from chassis.caller import Caller
+from chassis.entity import Record, Value
+from chassis.errors import Forbidden, InvalidState, invalid_field
+from chassis.values import Guid, Id, LongText, Qty0, Revision, Utc
+from services.ics.words import Source, SubjectType
+
+CommentStatus = Literal["current", "archived", "doomed"]
+
+EDITS_KEPT = 20
+"""Most earlier texts a comment keeps, the newest ones."""
+
+
+class CommentEdit(Value, frozen=True, kw_only=True):
+    """A text as it was until an edit: at which revision, and who put another in its place when."""
+
+    revision: Revision
+    body: LongText
+    edited_utc: Utc
+    edited_by: Guid
+
+
+class Comment(Record, frozen=True, kw_only=True):
+    """A text about one subject; `history` has what it said before, newest first."""
+
+    comment_id: Id
+    source: Source = "ics"
+    subject_type: SubjectType
+    subject_id: Guid
+    reply_to: Id | None = None
+    body: LongText
+    status: CommentStatus = "current"
+    edits: Qty0 = 0
+    history: Annotated[list[CommentEdit], Meta(max_length=EDITS_KEPT)] = field(default_factory=list)
+
+
+def check_reply(to: Comment | None, subject_type: SubjectType, subject_id: str) -> None:
+    """Refuse a reply to no comment, or to one on another subject."""
+    if to is None:
+        raise invalid_field("reply_to", "names no comment")
+    if (to.subject_type, to.subject_id) != (subject_type, subject_id):
+        raise invalid_field("reply_to", "is on another subject")
+
+
+def check_may_revise(comment: Comment, caller: Caller) -> None:
+    """Refuse whoever neither wrote the comment nor owns the org."""
+    if not caller.owner and caller.actor != comment.created_by:
+        raise Forbidden("only the author or the owner may revise a comment")
+
+
+def revised(comment: Comment, body: str, now: Utc, actor: str) -> Comment:
+    """The comment with another text; the one before goes to its history."""
+    if comment.status != "current":
+        raise InvalidState(f"the comment is {comment.status}", status=comment.status)
+    edit = CommentEdit(revision=comment.revision, body=comment.body, edited_utc=now, edited_by=actor)
+    history = [edit, *comment.history][:EDITS_KEPT]
+    return replace(comment, body=body, edits=comment.edits + 1, history=history)
+
+
+def set_status(comment: Comment, status: CommentStatus) -> Comment:
+    """The comment, put away or brought back; doomed is for good."""
+    if comment.status in {status, "doomed"}:
+        raise InvalidState(f"the comment is {comment.status}", status=comment.status)
+    return replace(comment, status=status)

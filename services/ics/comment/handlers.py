@@ -1,0 +1,200 @@
+"""The comment endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from typing import Literal
+
+from chassis.caller import Call
+from chassis.clock import start_of
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.errors import invalid_field
+from chassis.page import PageRequest
+from chassis.unit import Change, View
+from chassis.values import Count, Guid, Id, LongText, Reason, Token, Utc
+from services.ics.comment.domain import Comment, CommentStatus, check_may_revise, check_reply, revised, set_status
+from services.ics.comment.report import (
+    CommentReportRow,
+    GroupBy,
+    Report,
+    Rows,
+    Span,
+    days_of,
+    end_of,
+    period,
+    span,
+)
+from services.ics.comment.store import COMMENTS, count_in, created_between, list_comments, tallies
+from services.ics.finding.store import mark
+from services.ics.reads import together
+from services.ics.words import READ, Source, SubjectType
+
+REPORT_EDGE_MAX = 10_000
+"""Most comments of a part of a day that a report counts one by one: what bounds its cost."""
+
+REPORT_TALLIES_MAX = 50_000
+"""Most tallies a report adds up."""
+
+endpoints = Endpoints("ics", "/comment")
+
+
+class CommentEnvelope(Answer, frozen=True, kw_only=True):
+    comment: Comment
+
+
+class CommentAddRequest(Request, frozen=True, kw_only=True):
+    subject_type: SubjectType
+    subject_id: Guid
+    body: LongText
+    reply_to: Id | None = None
+    source: Source = "ics"
+
+
+@endpoints.post("", roles=READ, emits=["ics.comment.added"])
+async def ics_comment(change: Change, body: CommentAddRequest) -> CommentEnvelope:
+    """Comment on something, of any domain: it is not looked up."""
+    if body.reply_to is not None:
+        check_reply(await change.get(COMMENTS, body.reply_to), body.subject_type, body.subject_id)
+    comment = Comment(
+        comment_id=change.new_id(),
+        source=body.source,
+        subject_type=body.subject_type,
+        subject_id=body.subject_id,
+        reply_to=body.reply_to,
+        body=body.body,
+    )
+    comment = await change.insert(COMMENTS, comment)
+    await mark(change, COMMENTS, comment.comment_id)
+    await count_in(change, comment)
+    change.emit("ics.comment.added", comment.comment_id, comment=comment)
+    return CommentEnvelope(comment=comment)
+
+
+class CommentGetRequest(Request, frozen=True, kw_only=True):
+    comment_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_comment_get(view: View, body: CommentGetRequest) -> CommentEnvelope:
+    """Show a comment, whatever became of it."""
+    return CommentEnvelope(comment=await view.load(COMMENTS, body.comment_id))
+
+
+class CommentListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    subject_type: SubjectType | None = None
+    subject_id: Guid | None = None
+    author: Guid | None = None
+    status: Literal["current", "archived", "doomed", "all"] = "current"
+
+
+class CommentListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[Comment]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_comment_list(view: View, body: CommentListRequest) -> CommentListEnvelope:
+    """List the comments of this domain, newest first."""
+    wanted = {
+        "source": "ics",
+        "subject_type": body.subject_type,
+        "subject_id": body.subject_id,
+        "created_by": body.author,
+        "status": None if body.status == "all" else body.status,
+    }
+    page = await list_comments(view, wanted, body)
+    return CommentListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class CommentReportRequest(Request, frozen=True, kw_only=True):
+    from_utc: Utc | None = None
+    to_utc: Utc | None = None
+    source: Source | None = None
+    subject_type: SubjectType | None = None
+    group_by: GroupBy = "subject_type"
+
+
+class CommentReportEnvelope(Answer, frozen=True, kw_only=True):
+    from_utc: Utc
+    to_utc: Utc
+    group_by: GroupBy
+    rows: Rows
+    total: CommentReportRow
+
+
+@endpoints.post("/report", roles=READ, snapshot=True)
+async def ics_comment_report(view: View, body: CommentReportRequest) -> CommentReportEnvelope:
+    """Count the comments created in a time, by what they have in common and what they are now."""
+    since, until = period(body.from_utc, body.to_utc, view.now)
+    rest = {field: value for field in ("source", "subject_type") if (value := getattr(body, field)) is not None}
+    parts = await _parts(view, since, until)
+    report = Report(body.group_by)
+    if parts.first_day is not None and parts.last_day is not None:
+        days = await tallies(view, parts.first_day, parts.last_day, rest, REPORT_TALLIES_MAX)
+        if len(days) > REPORT_TALLIES_MAX:
+            raise invalid_field("from_utc", "there is too much to add up in that time; ask for a shorter one")
+        report.add(days)
+    for start, end in parts.edges:
+        comments = await created_between(view, start, end, rest, REPORT_EDGE_MAX)
+        if len(comments) > REPORT_EDGE_MAX:
+            field = "to_utc" if end == until else "from_utc"
+            raise invalid_field(
+                field, f"parts a day of more than {REPORT_EDGE_MAX} comments; name a midnight"
+            )
+        report.add_comments(comments)
+    return CommentReportEnvelope(
+        from_utc=since, to_utc=until, group_by=body.group_by, rows=report.rows(), total=report.total()
+    )
+
+
+async def _parts(view: View, since: Utc, until: Utc) -> Span:
+    """The days that can be taken from their tallies, and what must be counted."""
+    first, last = days_of(since, until)
+    outside = [(start_of(first), since), (until, end_of(last))]
+    asked = [created_between(view, start, end, {}, 0) for start, end in outside if start < end]
+    found = iter(await together(asked))
+    before, after = (next(found) if start < end else [] for start, end in outside)
+    return span(since, until, quiet_before=not before, quiet_after=not after)
+
+
+class CommentReviseRequest(Revised, frozen=True, kw_only=True):
+    comment_id: Id
+    body: LongText
+
+
+@endpoints.post(
+    "/revise",
+    roles=READ,
+    emits=["ics.comment.revised"],
+    refusals={
+        "forbidden": "the caller is neither the author nor the owner",
+        "conflict_state": "the comment is not current",
+    },
+)
+async def ics_comment_revise(call: Call, change: Change, body: CommentReviseRequest) -> CommentEnvelope:
+    """Put another text in a comment's place; the old one goes to its history."""
+    check_may_revise(await change.load(COMMENTS, body.comment_id), call.caller)
+    before = await change.load(COMMENTS, body.comment_id, body.expected_revision)
+    comment = await change.update(COMMENTS, revised(before, body.body, change.now, call.caller.actor))
+    await count_in(change, comment, before)
+    change.emit("ics.comment.revised", comment.comment_id, comment=comment)
+    return CommentEnvelope(comment=comment)
+
+
+class CommentStatusRequest(Revised, frozen=True, kw_only=True):
+    comment_id: Id
+    status: CommentStatus
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/status",
+    roles=READ,
+    emits=["ics.comment.status_changed"],
+    refusals={"conflict_state": "already so, or doomed"},
+)
+async def ics_comment_status(change: Change, body: CommentStatusRequest) -> CommentEnvelope:
+    """Put a comment away, bring it back, or doom it."""
+    before = await change.load(COMMENTS, body.comment_id, body.expected_revision)
+    comment = await change.update(COMMENTS, set_status(before, body.status), body.reason)
+    await count_in(change, comment, before)
+    change.emit("ics.comment.status_changed", comment.comment_id, comment=comment)
+    return CommentEnvelope(comment=comment)

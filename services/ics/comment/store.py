@@ -1,0 +1,84 @@
+"""Where comments are kept, and the daily sums that reports are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.clock import Date, Utc
+from chassis.entity import Entity, edge, index
+from chassis.page import Page, Paged
+from chassis.unit import Change, View, between
+from services.ics.comment.domain import Comment
+from services.ics.comment.report import Tally, counted, tally_of
+from services.ics.filters import split
+from services.ics.finding.domain import grams_of
+
+_FIND_LIMIT = 1000
+
+COMMENTS = Entity(
+    "comment",
+    Comment,
+    collection="comments",
+    id="comment_id",
+    keys=("ORG#{orgcode}", "COMMENT#{comment_id}"),
+    indexes=[
+        index("comment_id"),
+        index("source", "comment_id"),
+        index("source", "subject_type", "comment_id"),
+        index("subject_id", "comment_id"),
+        index("created_by", "comment_id"),
+        index("created_utc"),
+        index("grams", "comment_id"),
+    ],
+    edges=[
+        edge("on", to="subject", by="subject_id"),
+        edge("replies_to", to="comment", by="reply_to"),
+    ],
+    derived={"grams": lambda comment: grams_of(comment.body)},
+    label="subject_id",
+)
+
+TALLIES = Entity(
+    "comment_tally",
+    Tally,
+    collection="comment_tallies",
+    id="tally_id",
+    indexes=[index("day")],
+    history=False,
+    technical=True,
+)
+
+_LEADS = (("subject_id",), ("created_by",), ("source", "subject_type"), ("source",))
+
+
+async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Comment]:
+    """Comments of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(COMMENTS, where, page=page, rest=rest)
+
+
+async def comments_on(view: View, subject_type: str, subject_id: str, limit: int) -> list[Comment]:
+    """Comments on a subject that are not put away, newest first. Index: subject_id."""
+    rest = {"subject_type": subject_type, "status": "current"}
+    return await view.find(COMMENTS, {"subject_id": subject_id}, order=("-comment_id",), limit=limit, rest=rest)
+
+
+async def count_in(change: Change, comment: Comment, before: Comment | None = None) -> None:
+    """Bring the day's sums up to date with a comment that is new, or not any more what it was before."""
+    fresh = tally_of(comment)
+    known = await change.get(TALLIES, fresh.tally_id)
+    if known is None:
+        await change.insert(TALLIES, counted(fresh, comment, before))
+    else:
+        await change.update(TALLIES, counted(known, comment, before))
+
+
+async def tallies(view: View, first: Date, last: Date, rest: Mapping[str, Any], limit: int) -> list[Tally]:
+    """The sums of these days, both included; of more than `limit`, one beyond. Index: day."""
+    where = {"day": between(at_least=first, at_most=last)}
+    return await view.find(TALLIES, where, order=("day",), limit=limit + 1, rest=rest)
+
+
+async def created_between(view: View, since: Utc, until: Utc, rest: Mapping[str, Any], limit: int) -> list[Comment]:
+    """Comments created in [since, until); of more than `limit`, one beyond. Index: created_utc."""
+    where = {"created_utc": between(at_least=since, below=until)}
+    return await view.find(COMMENTS, where, order=("created_utc",), limit=limit + 1, rest=rest)

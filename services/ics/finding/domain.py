@@ -1,0 +1,124 @@
+"""Finding words in text: what a text is looked up by, whether it matches, and what is shown of it. Pure.
+
+A word of a question holds no blank, so it matches within one word of the text. Each text is kept under its grams: all
+runs of two, three and four characters within its words. A word asked for is looked up by grams of its own, and what
+they find is then looked at as it is: grams only narrow down.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import field
+from msgspec.structs import replace
+
+from chassis.entity import Document
+
+GRAM_LENGTHS = (2, 3, 4)
+SNIPPET_CHARACTERS = 160
+QUESTION_CHARACTERS_MIN = 2
+
+CHOICES_MAX = 6
+"""Most grams of a question that are tried out to see which is the rarest."""
+CHOICES_PER_WORD = 3
+
+MARKS_MAX = 256
+MARK_STEP_FIRST = 256
+STRETCH_GROWTH = 4
+"""How much farther each stretch of a search goes than the one before."""
+
+
+def fold(text: str) -> str:
+    """The text with upper and lower case alike, character by character: places in it are places in the text."""
+    return text.lower() if text.isascii() else "".join(map(_fold_one, text))
+
+
+def _fold_one(character: str) -> str:
+    for folded in (character.casefold(), character.lower()):
+        if len(folded) == 1:
+            return folded
+    return character
+
+
+def words_of(question: str) -> list[str]:
+    """The words that must all occur, folded, each once, the longest first."""
+    return sorted(dict.fromkeys(fold(question).split()), key=len, reverse=True)
+
+
+def grams_of(text: str) -> list[str]:
+    """Everything a text is looked up by."""
+    found: set[str] = set()
+    for word in set(fold(text).split()):
+        for length in GRAM_LENGTHS:
+            found.update(word[start : start + length] for start in range(len(word) - length + 1))
+    return sorted(found)
+
+
+def choices(words: Sequence[str]) -> list[str]:
+    """Grams that every text with these words has, those of long words first; none for words of a single character."""
+    found: list[str] = []
+    for word in words:
+        length = min(len(word), GRAM_LENGTHS[-1])
+        if length >= GRAM_LENGTHS[0]:
+            last = len(word) - length
+            starts = dict.fromkeys((0, last // 2, last))
+            found += [word[start : start + length] for start in starts][:CHOICES_PER_WORD]
+    return list(dict.fromkeys(found))[:CHOICES_MAX]
+
+
+def matches(words: Iterable[str], texts: Sequence[str]) -> bool:
+    """Whether each word occurs in one of the texts."""
+    folded = [fold(text) for text in texts]
+    return all(any(word in text for text in folded) for word in words)
+
+
+def snippet(words: Sequence[str], texts: Sequence[str]) -> str:
+    """What is shown of the texts: around the first match in the first of them that has one, else its start."""
+    for text in texts:
+        folded = fold(text)
+        places = [(place, len(word)) for word in words if (place := folded.find(word)) >= 0]
+        if places:
+            return _around(text, *min(places))
+    return texts[0][:SNIPPET_CHARACTERS]
+
+
+def _around(text: str, place: int, length: int) -> str:
+    before = max(0, SNIPPET_CHARACTERS - length) // 2
+    start = max(0, min(place - before, len(text) - SNIPPET_CHARACTERS))
+    return text[start : start + SNIPPET_CHARACTERS]
+
+
+class Marks(Document, frozen=True, kw_only=True):
+    """Ids of an org's records of one kind, one in every so many (`step`), oldest first: how densely they lie in time.
+
+    They say how far a search need look back at a time; what it finds does not depend on them.
+    """
+
+    marks_id: str
+    orgcode: str = ""
+    step: int = MARK_STEP_FIRST
+    since: int = 0
+    ids: list[str] = field(default_factory=list)
+
+
+def marked(marks: Marks, record_id: str) -> Marks:
+    """The marks after one more record. When there are too many, every other one goes and the step doubles."""
+    since = marks.since + 1
+    if since < marks.step or (marks.ids and record_id <= marks.ids[-1]):
+        return replace(marks, since=since)
+    ids, step = [*marks.ids, record_id], marks.step
+    if len(ids) > MARKS_MAX:
+        ids, step = ids[1::2], step * 2
+    return replace(marks, ids=ids, step=step, since=0)
+
+
+def floors(ids: Sequence[str], below: str | None) -> list[str | None]:
+    """Where to stop on the way back from an id (None: from the newest): soon at first, then farther each time.
+
+    The last is None: the very beginning.
+    """
+    behind = [mark for mark in ids if below is None or mark < below]
+    found: list[str | None] = []
+    distance = 1
+    while distance <= len(behind):
+        found.append(behind[-distance])
+        distance *= STRETCH_GROWTH
+    return [*found, None]

@@ -1,0 +1,136 @@
+"""The inbox endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.page import PageRequest
+from chassis.unit import Change, View
+from chassis.values import Count, Guid, Id, LongText, Name, Reason, Token, Utc
+from services.ics.finding.store import mark
+from services.ics.inbox.domain import InboxItem, InboxState, InboxStatus, Priority, set_state, set_status
+from services.ics.inbox.store import INBOX, list_items
+from services.ics.words import READ, Source, SubjectType
+
+endpoints = Endpoints("ics", "/inbox")
+
+
+class InboxEnvelope(Answer, frozen=True, kw_only=True):
+    item: InboxItem
+
+
+class InboxCreateRequest(Request, frozen=True, kw_only=True):
+    title: Name
+    body: LongText | None = None
+    recipient: Guid | None = None
+    subject_type: SubjectType | None = None
+    subject_id: Guid | None = None
+    priority: Priority = "normal"
+    due_utc: Utc | None = None
+    source: Source = "ics"
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if (self.subject_type is None) == (self.subject_id is None):
+            return ()
+        missing, there = ("subject_type", "subject_id")[:: 1 if self.subject_type is None else -1]
+        return [(missing, f"comes together with {there}")]
+
+
+@endpoints.post("/create", roles=READ, emits=["ics.inbox.created"])
+async def ics_inbox_create(change: Change, body: InboxCreateRequest) -> InboxEnvelope:
+    """Put something into the inbox, of one or of all."""
+    item = InboxItem(
+        inbox_id=change.new_id(),
+        source=body.source,
+        recipient=body.recipient,
+        subject_type=body.subject_type,
+        subject_id=body.subject_id,
+        title=body.title,
+        body=body.body,
+        priority=body.priority,
+        due_utc=body.due_utc,
+    )
+    item = await change.insert(INBOX, item)
+    await mark(change, INBOX, item.inbox_id)
+    change.emit("ics.inbox.created", item.inbox_id, item=item)
+    return InboxEnvelope(item=item)
+
+
+class InboxGetRequest(Request, frozen=True, kw_only=True):
+    inbox_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_inbox_get(view: View, body: InboxGetRequest) -> InboxEnvelope:
+    """Show an item, which does not make it read."""
+    return InboxEnvelope(item=await view.load(INBOX, body.inbox_id))
+
+
+class InboxListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    status: Literal["inbox", "archived", "doomed", "all"] = "inbox"
+    state: InboxState | None = None
+    recipient: Guid | None = None
+    priority: Priority | None = None
+    subject_type: SubjectType | None = None
+    subject_id: Guid | None = None
+
+
+class InboxListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[InboxItem]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_inbox_list(view: View, body: InboxListRequest) -> InboxListEnvelope:
+    """List the items of this domain, newest first."""
+    wanted = {
+        "source": "ics",
+        "status": None if body.status == "all" else body.status,
+        "state": body.state,
+        "recipient": body.recipient,
+        "priority": body.priority,
+        "subject_type": body.subject_type,
+        "subject_id": body.subject_id,
+    }
+    page = await list_items(view, wanted, body)
+    return InboxListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+class InboxStateRequest(Revised, frozen=True, kw_only=True):
+    inbox_id: Id
+    state: InboxState
+
+
+@endpoints.post(
+    "/state",
+    roles=READ,
+    emits=["ics.inbox.state_changed"],
+    refusals={"conflict_state": "already so, or the item is not in status inbox"},
+)
+async def ics_inbox_state(change: Change, body: InboxStateRequest) -> InboxEnvelope:
+    """Say how far the work on an item is."""
+    item = await change.load(INBOX, body.inbox_id, body.expected_revision)
+    item = await change.update(INBOX, set_state(item, body.state))
+    change.emit("ics.inbox.state_changed", item.inbox_id, item=item)
+    return InboxEnvelope(item=item)
+
+
+class InboxStatusRequest(Revised, frozen=True, kw_only=True):
+    inbox_id: Id
+    status: InboxStatus
+    reason: Reason | None = None
+
+
+@endpoints.post(
+    "/status",
+    roles=READ,
+    emits=["ics.inbox.status_changed"],
+    refusals={"conflict_state": "already so, or doomed"},
+)
+async def ics_inbox_status(change: Change, body: InboxStatusRequest) -> InboxEnvelope:
+    """Put an item away, bring it back, or doom it."""
+    item = await change.load(INBOX, body.inbox_id, body.expected_revision)
+    item = await change.update(INBOX, set_status(item, body.status), body.reason)
+    change.emit("ics.inbox.status_changed", item.inbox_id, item=item)
+    return InboxEnvelope(item=item)

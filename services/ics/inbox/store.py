@@ -1,0 +1,41 @@
+"""Where inbox items are kept."""
+
+from collections.abc import Mapping
+
+from chassis.entity import Entity, edge, index
+from chassis.page import Page, Paged
+from chassis.unit import View
+from services.ics.filters import split
+from services.ics.finding.domain import grams_of
+from services.ics.inbox.domain import InboxItem, texts_of
+
+
+def _grams(item: InboxItem) -> list[str]:
+    return grams_of("\n".join(texts_of(item)))
+
+
+INBOX = Entity(
+    "inbox_item",
+    InboxItem,
+    collection="inbox_items",
+    id="inbox_id",
+    keys=("ORG#{orgcode}", "INBOX#{inbox_id}"),
+    indexes=[
+        index("inbox_id"),
+        index("source", "inbox_id"),
+        index("recipient", "inbox_id"),
+        index("subject_id", "inbox_id"),
+        index("grams", "inbox_id"),
+    ],
+    edges=[edge("on", to="subject", by="subject_id")],
+    derived={"grams": _grams},
+    label="title",
+)
+
+_LEADS = (("subject_id",), ("recipient",), ("source",))
+
+
+async def list_items(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[InboxItem]:
+    """Items of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
+    where, rest = split(wanted, _LEADS)
+    return await view.page(INBOX, where, page=page, rest=rest)

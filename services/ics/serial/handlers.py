@@ -1,0 +1,227 @@
+"""The serial endpoints. What each promises its callers is in the contract's ics.yaml."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.errors import NotFound
+from chassis.page import Page, PageRequest
+from chassis.unit import Change, View, between
+from chassis.values import Barcode, Count, Date, Guid, Id, Lot, Map, Reason, SerialNo, Token
+from services.ics.serial.domain import (
+    SerialKind,
+    SerialStatus,
+    SerialUnit,
+    check_gtin,
+    gtin14,
+    lot_key,
+    serial_key,
+)
+from services.ics.serial.facts import Facts, blocked, registered, with_udi
+from services.ics.serial.life import SerialLife
+from services.ics.serial.reading import LIST_LEADS, LOOKUP_LEADS, life_of, page_of, seen
+from services.ics.serial.store import SERIALS
+from services.ics.serial.udi import Udi, read_udi
+from services.ics.words import OPERATOR, READ
+
+UdiText = Annotated[str, Meta(min_length=1, max_length=256)]
+"""A GS1 element string, bracketed or raw."""
+
+endpoints = Endpoints("ics", "/serial")
+
+
+class SerialEnvelope(Answer, frozen=True, kw_only=True):
+    serial: SerialUnit
+    life: SerialLife | None = None
+
+
+class SerialListEnvelope(Answer, frozen=True, kw_only=True):
+    items: list[SerialUnit]
+    count: Count
+    next_token: Token | None
+    udi: Udi | None = None
+
+
+class SerialRegisterRequest(Request, frozen=True, kw_only=True):
+    variant_id: Guid
+    kind: SerialKind = "serial"
+    serial_no: SerialNo | None = None
+    lot_code: Lot | None = None
+    gtin: Barcode | None = None
+    udi: UdiText | None = None
+    expiry_date: Date | None = None
+    manufacture_date: Date | None = None
+    attributes: Map = field(default_factory=dict)
+
+
+@endpoints.post(
+    "/register",
+    roles=OPERATOR,
+    emits=["ics.serial.registered"],
+    refusals={"conflict": "the serial_no, or the lot_code of a batch, is known for this variant"},
+)
+async def ics_serial_register(change: Change, body: SerialRegisterRequest) -> SerialEnvelope:
+    """Make a unit or a batch known. Moves no stock."""
+    said = Facts(
+        serial_no=body.serial_no,
+        lot_code=body.lot_code,
+        gtin=body.gtin,
+        expiry_date=body.expiry_date,
+        manufacture_date=body.manufacture_date,
+    )
+    facts = with_udi(said, body.udi, _year(change))
+    unit = registered(change.new_id(), body.variant_id, body.kind, facts, body.attributes)
+    unit = await seen(change, await change.insert(SERIALS, unit))
+    change.emit("ics.serial.registered", unit.serial_id, serial=unit)
+    return SerialEnvelope(serial=unit)
+
+
+class SerialGetRequest(Request, frozen=True, kw_only=True):
+    serial_id: Id
+
+
+@endpoints.post("/get", roles=READ)
+async def ics_serial_get(view: View, body: SerialGetRequest) -> SerialEnvelope:
+    """Show a unit or a batch."""
+    return SerialEnvelope(serial=await seen(view, await view.load(SERIALS, body.serial_id)))
+
+
+class SerialLookupRequest(Request, PageRequest, frozen=True, kw_only=True):
+    serial_no: SerialNo | None = None
+    lot_code: Lot | None = None
+    gtin: Barcode | None = None
+    variant_id: Guid | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        if self.serial_no is None and self.lot_code is None and self.gtin is None:
+            return [("serial_no", "is required, or lot_code or gtin in its place")]
+        return ()
+
+
+@endpoints.post("/lookup", roles=READ)
+async def ics_serial_lookup(view: View, body: SerialLookupRequest) -> SerialListEnvelope:
+    """Find units and batches by what is printed on them."""
+    wanted = {
+        "serial_no": body.serial_no,
+        "lot_code": body.lot_code,
+        "gtin_key": gtin14(body.gtin) if body.gtin is not None else None,
+        "variant_id": body.variant_id,
+    }
+    return _listed(await page_of(view, wanted, LOOKUP_LEADS, None, body))
+
+
+class SerialLookupUdiRequest(Request, PageRequest, frozen=True, kw_only=True):
+    udi: UdiText
+
+
+@endpoints.post("/lookup-udi", roles=READ)
+async def ics_serial_lookup_udi(view: View, body: SerialLookupUdiRequest) -> SerialListEnvelope:
+    """Read a UDI, and find the units and batches it is on."""
+    udi = read_udi(body.udi, _year(view))
+    wanted = {"serial_no": udi.serial_no, "lot_code": udi.lot_code, "gtin_key": udi.di}
+    return replace(_listed(await page_of(view, wanted, LOOKUP_LEADS, None, body)), udi=udi)
+
+
+class SerialListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    kind: SerialKind | None = None
+    variant_id: Guid | None = None
+    lot_code: Lot | None = None
+    status: SerialStatus | None = None
+    logical_guid: Guid | None = None
+    blocked: bool | None = None
+    expires_by: Date | None = None
+
+
+@endpoints.post("/list", roles=READ)
+async def ics_serial_list(view: View, body: SerialListRequest) -> SerialListEnvelope:
+    """List units and batches, newest first."""
+    wanted = {
+        "kind": body.kind,
+        "variant_id": body.variant_id,
+        "lot_code": body.lot_code,
+        "logical_guid": body.logical_guid,
+        "blocked": body.blocked,
+        "expiry_date": between(at_most=body.expires_by) if body.expires_by is not None else None,
+    }
+    return _listed(await page_of(view, wanted, LIST_LEADS, body.status, body))
+
+
+class SerialUpdateRequest(Revised, frozen=True, kw_only=True):
+    serial_id: Id
+    gtin: Barcode | None = None
+    expiry_date: Date | None = None
+    manufacture_date: Date | None = None
+    blocked: bool | None = None
+    block_reason: Reason | None = None
+    attributes: Map | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        facts = (self.gtin, self.expiry_date, self.manufacture_date, self.attributes)
+        if {*map(type, facts), type(self.blocked), type(self.block_reason)} == {type(None)}:
+            return [("serial_id", "comes with nothing to change")]
+        if self.blocked and self.block_reason is None:
+            return [("block_reason", "is required where blocked is true")]
+        return ()
+
+
+@endpoints.post("/update", roles=OPERATOR, emits=["ics.serial.updated"])
+async def ics_serial_update(change: Change, body: SerialUpdateRequest) -> SerialEnvelope:
+    """Change what is known of a unit or batch, or block it; where it is follows the ledger only."""
+    if body.gtin is not None:
+        check_gtin(body.gtin)
+    unit = await change.load(SERIALS, body.serial_id, body.expected_revision)
+    fields = ("gtin", "expiry_date", "manufacture_date", "attributes")
+    given = {name: value for name in fields if (value := getattr(body, name)) is not None}
+    unit = replace(blocked(unit, body.blocked, body.block_reason), **given)
+    unit = await seen(change, await change.update(SERIALS, unit, body.block_reason))
+    change.emit("ics.serial.updated", unit.serial_id, serial=unit)
+    return SerialEnvelope(serial=unit)
+
+
+class Serial360Request(Request, frozen=True, kw_only=True):
+    serial_id: Id | None = None
+    variant_id: Guid | None = None
+    serial_no: SerialNo | None = None
+    lot_code: Lot | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        number = ("serial_no", "lot_code")
+        named = [name for name in number if getattr(self, name) is not None]
+        if self.serial_id is not None:
+            others = (["variant_id"] if self.variant_id is not None else []) + named
+            return [(name, "goes without serial_id") for name in others]
+        if self.variant_id is None:
+            return [("variant_id" if named else "serial_id", "is required")]
+        if len(named) != 1:
+            return [("serial_no", "is required, or lot_code for a batch, and not both")]
+        return ()
+
+
+@endpoints.post("/360", roles=READ, snapshot=True)
+async def ics_serial_360(view: View, body: Serial360Request) -> SerialEnvelope:
+    """Show all there is to know of a unit or batch: where it is, what happened to it, what was said of it."""
+    unit = await seen(view, await _named(view, body))
+    return SerialEnvelope(serial=unit, life=await life_of(view, unit))
+
+
+async def _named(view: View, body: Serial360Request) -> SerialUnit:
+    """The unit by its id, or by variant and number; the batch by variant and lot."""
+    if body.serial_id is not None:
+        return await view.load(SERIALS, body.serial_id)
+    variant = body.variant_id or ""
+    key = serial_key(variant, body.serial_no) if body.serial_no is not None else lot_key(variant, body.lot_code or "")
+    found = await view.lookup(SERIALS, "number", *key)
+    if found is None:
+        raise NotFound("there is no such serial")
+    return found
+
+
+def _listed(page: Page[SerialUnit]) -> SerialListEnvelope:
+    return SerialListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+
+
+def _year(view: View) -> int:
+    return int(view.now[:4])
