@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from chassis.clock import day_of
 from chassis.errors import Refusal
@@ -62,7 +62,7 @@ from tests.ics.memory import Memory, MemoryChange
 
 FACILITIES = st.sampled_from(("FAC-A", "FAC-B"))
 VARIANTS = st.sampled_from(("VAR-1", "VAR-2"))
-LOTS = st.sampled_from((None, "L-A", "OLD"))
+LOTS = st.sampled_from((None, None, "L-A", "OLD"))
 EXPIRIES: dict[str | None, Any] = {"L-A": "2031-01-01", "OLD": "2020-01-01", None: None}
 UNITS = st.integers(1, 6)
 COST = Money(amount="0.25", currency="EUR")
@@ -81,6 +81,8 @@ class Lanes(RuleBasedStateMachine):
         for facility in ("FAC-A", "FAC-B"):
             body = StockPolicySetRequest(logical_guid=facility, qc="skip", backorder_limit=3)
             self.do(ics_stock_policy_set, body, facility)
+            for variant in ("VAR-1", "VAR-2"):
+                self.take_in(facility, variant, 8, None)
 
     def do(self, handler: Any, body: Any, facility: str, *, call: bool = False) -> Any:
         """A call; None where it is refused, which leaves no trace."""
@@ -100,6 +102,9 @@ class Lanes(RuleBasedStateMachine):
         return next(each for each in self.memory.all(TRANSFERS) if each.transfer_id == transfer_id)
 
     @rule(facility=FACILITIES, variant=VARIANTS, units=UNITS, lot=LOTS)
+    def receive(self, facility: str, variant: str, units: int, lot: str | None) -> None:
+        self.take_in(facility, variant, units, lot)
+
     def take_in(self, facility: str, variant: str, units: int, lot: str | None) -> None:
         line = ReceiveLineInput(variant_id=variant, quantity=units, lot_code=lot, expiry_date=EXPIRIES[lot])
         assert self.do(ics_receive_record, ReceiveRecordRequest(lines=[line]), facility, call=True)
@@ -133,21 +138,26 @@ class Lanes(RuleBasedStateMachine):
     @rule(
         target=shipments,
         transfer_id=transfers,
-        lines=st.none() | st.lists(st.tuples(st.integers(1, 2), UNITS, LOTS), min_size=1, max_size=3),
+        lines=st.none() | st.lists(st.tuples(st.integers(1, 2), UNITS, LOTS), min_size=1, max_size=2),
         final=st.booleans(),
     )
-    def ship(self, transfer_id: str, lines: list[tuple[int, int, str | None]] | None, final: bool) -> str | None:
+    def ship(self, transfer_id: str, lines: list[tuple[int, int, str | None]] | None, final: bool) -> Any:
         transfer = self.transfer(transfer_id)
         asked = None
         if lines is not None:
             asked = [
-                ShipmentLineInput(transfer_line_no=number, quantity=units, lot_code=lot) for number, units, lot in lines
+                ShipmentLineInput(
+                    transfer_line_no=number,
+                    quantity=min(units, transfer.lines[number - 1].unshipped) or units,
+                    lot_code=lot,
+                )
+                for number, units, lot in lines
             ]
         body = TransferShipmentRecordRequest(
             transfer_id=transfer_id, expected_revision=transfer.revision, lines=asked, final=final
         )
         answer = self.do(ics_transfer_shipment_record, body, transfer.from_logical_guid, call=True)
-        return answer.shipment.shipment_id if answer is not None else None
+        return answer.shipment.shipment_id if answer is not None else multiple()
 
     @rule(
         shipment_id=shipments,
@@ -155,23 +165,33 @@ class Lanes(RuleBasedStateMachine):
         | st.lists(
             st.tuples(st.integers(1, 3), st.sampled_from(("accepted", "damaged", "missing")), UNITS),
             min_size=1,
-            max_size=3,
+            max_size=2,
         ),
     )
-    def book(self, shipment_id: str | None, lines: list[tuple[int, Any, int]] | None) -> None:
-        shipment = next((each for each in self.memory.all(SHIPMENTS) if each.shipment_id == shipment_id), None)
-        if shipment is None:
-            return
+    def book(self, shipment_id: str, lines: list[tuple[int, Any, int]] | None) -> None:
+        shipment = next(each for each in self.memory.all(SHIPMENTS) if each.shipment_id == shipment_id)
         asked = None
         if lines is not None:
+            carried = [shipment.lines[number % len(shipment.lines)] for number, _, _ in lines]
             asked = [
-                TransferReceiptInput(line_no=number, outcome=outcome, quantity=units)
-                for number, outcome, units in lines
+                TransferReceiptInput(
+                    line_no=line.line_no, outcome=outcome, quantity=min(units, line.outstanding) or units
+                )
+                for line, (_, outcome, units) in zip(carried, lines, strict=True)
             ]
         body = TransferReceiveRequest(
             shipment_id=shipment.shipment_id, expected_revision=shipment.revision, lines=asked
         )
         self.do(ics_transfer_shipment_receive, body, shipment.to_logical_guid, call=True)
+
+    @rule(target=shipments, origin=FACILITIES, units=UNITS, part=UNITS, final=st.booleans())
+    def send(self, origin: str, units: int, part: int, final: bool) -> Any:
+        """A transfer asked for and shipped, whole or in part, at one go."""
+        return self.ship(self.ask(origin, units, units, 0), [(1, min(part, units), None)], final)
+
+    @rule(shipment_id=shipments)
+    def unpack_one(self, shipment_id: str) -> None:
+        self.book(shipment_id, [(0, "accepted", 1)])
 
     @rule(facility=FACILITIES, variant=VARIANTS, units=UNITS, bucket=st.sampled_from(("in_transit", "consignment")))
     def lose(self, facility: str, variant: str, units: int, bucket: Any) -> None:
@@ -297,4 +317,4 @@ def _of(entry: StockCardEntry, item: Item) -> bool:
 
 
 TestLanes = Lanes.TestCase
-TestLanes.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestLanes.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
