@@ -29,11 +29,12 @@ async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
     entities = list(entities)
     for entity in entities:
         named = wanted.setdefault(entity.collection, {})
-        for index in (*entity.indexes, *_missing_org(entity, entities)):
+        indexes = (*entity.indexes, *_missing_org(entity, entities))
+        for index in indexes:
             specification = specify(entity, index)
             if named.setdefault(index.name, specification) != specification:
                 raise TypeError(f"{entity.collection} has two different indexes named {index.name}")
-        RECORDER.declare(entity.collection, (keys_of(entity, index) for index in entity.indexes))
+        RECORDER.declare(entity.collection, (keys_of(entity, index) for index in indexes))
     for collection, named in wanted.items():
         await _make(database, collection, named)
 

@@ -1,7 +1,7 @@
 """What OPS asks the others for a vacuum: whether there is such an org, what there is, and that it be deleted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from chassis.errors import Refusal
 from chassis.rpc.client import Channels
@@ -32,7 +32,7 @@ class Peers:
         """What each service has, of an org or altogether, all asked at once; one that does not answer is `failed`."""
         return list(await asyncio.gather(*(self._count(service, orgcode) for service in services)))
 
-    async def delete(self, service: str, orgcode: str | None) -> AsyncIterator[CollectionTally]:
+    async def delete(self, service: str, orgcode: str | None) -> AsyncGenerator[CollectionTally, None]:
         """Have a service delete; how far each of its collections is, again and again. Refusal where that ends early."""
         stub = VacuumStub(self._channels.channel(service))
         async for tally in stub.Delete(_scope(orgcode), metadata=self._channels.own_name()):

@@ -6,6 +6,7 @@ that are done stay done. A service that fails is left for the next round; the sw
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from time import monotonic
 from typing import Any
 
@@ -36,6 +37,10 @@ from services.ops.vacuum.store import VACUUMS
 
 KEEP_SECONDS = 0.5
 """How often the progress of a service is kept while it goes on."""
+
+REMEMBERED_SECONDS = 2.5
+"""How long a gateway may go on knowing callers that are in no directory any more, and a little: they are let in by
+nothing but that, so nothing is opened before."""
 
 ROUNDS_MAX = 4
 """How often a service in which something was found again is swept at once, before it is left to the next sweep."""
@@ -85,11 +90,12 @@ class Worker:
         run = await self._note(call, run.vacuum_id, summed(service, "running", before))
         kept_at = monotonic()
         try:
-            async for tally in self._peers.delete(service, run.target):
-                now[tally.collection] = tally
-                if monotonic() - kept_at >= KEEP_SECONDS:
-                    await self._note(call, run.vacuum_id, _summed(service, "running", before, now))
-                    kept_at = monotonic()
+            async with aclosing(self._peers.delete(service, run.target)) as tallies:
+                async for tally in tallies:
+                    now[tally.collection] = tally
+                    if monotonic() - kept_at >= KEEP_SECONDS:
+                        await self._note(call, run.vacuum_id, _summed(service, "running", before, now))
+                        kept_at = monotonic()
         except Refusal as refusal:
             log.warning("a service could not be emptied yet", service=service, reason=refusal.message)
             failed = _summed(service, "failed", before, now, refusal.message)
@@ -98,6 +104,7 @@ class Worker:
 
     async def _certify(self, call: Call, run: VacuumRun) -> VacuumRun:
         """Count what is left, everywhere: the vacuum is completed where that is nothing."""
+        await asyncio.sleep(REMEMBERED_SECONDS)
         counts = await self._peers.count(run.target)
         if is_clean(counts):
             return await self._complete(call, run.vacuum_id, counts)
