@@ -5,6 +5,7 @@ this machine's; the ratios are what to read.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from rich.console import Console
 from bench.meter import Meter
 from bench.rows import SPREAD, Bench, Row
 from bench.table import show
-from bench.vacuum import empty_an_org
+from bench.vacuum import HURRIED, empty_an_org
 from bench.world import World
 from deploy.local.state import Home
 
@@ -38,7 +39,7 @@ def bench(
     started_here = not (PROCESSES).exists()
     if started_here:
         console.print("no stack is running here: bringing one up")
-        subprocess.run([sys.executable, "-m", "deploy.local", "up"], check=True)
+        subprocess.run([sys.executable, "-m", "deploy.local", "up"], env={**os.environ, **HURRIED}, check=True)
     try:
         world = World(items=items)
         uvloop.run(_run(world, console, seconds, items, only))
