@@ -29,6 +29,7 @@ from chassis.entity import Document, Entity, Value
 from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunning, Unavailable, invalid_field
 from chassis.gate import Gate
 from chassis.ids import new_id
+from chassis.jobstatus import JobStats, JobStatus
 from chassis.mongo.leases import Leases
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import Scope, enter, leave, span
@@ -122,30 +123,6 @@ class JobState(Document, frozen=True, kw_only=True):
 JOB_STATES: Entity[JobState] = Entity(
     "job_state", JobState, collection="jobs", id="name", org_scoped=False, history=False, technical=True
 )
-
-
-class JobStatus(Value, frozen=True, kw_only=True):
-    """A job as an operator sees it. `answer` is JSON."""
-
-    name: str
-    summary: str
-    params: list[str]
-    every_seconds: float | None
-    running: bool
-    replica: str
-    last_started_utc: Utc | None
-    last_ended_utc: Utc | None
-    last_answer: str | None
-    last_error: str | None
-    next_utc: Utc | None
-
-
-class JobStats(Value, frozen=True, kw_only=True):
-    """Runs of a job on this replica since it started."""
-
-    name: str
-    runs: int
-    failures: int
 
 
 class JobRunner:

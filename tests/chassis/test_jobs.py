@@ -11,7 +11,8 @@ from chassis.clock import FixedClock, SystemClock, Utc, later
 from chassis.entity import Value
 from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
 from chassis.gate import Gate, Window
-from chassis.jobs import JOB_STATES, Job, JobRunner, Jobs, JobStatus, read_params, within
+from chassis.jobs import JOB_STATES, Job, JobRunner, Jobs, read_params, within
+from chassis.jobstatus import JobStatus
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
