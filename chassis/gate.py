@@ -1,6 +1,6 @@
 """The maintenance gate: open unless told otherwise.
 
-`app.py` keeps it told, by events and by asking OPS every few seconds; a request only looks at it. An org that is being
+`watch.py` keeps it told, by events and by asking OPS every second; a request only looks at it. An org that is being
 emptied is closed on its own; while everything is being emptied, everybody is.
 """
 

@@ -121,6 +121,7 @@ class Pipeline:
         exchange.peer = self._peer(request)
         exchange.path = "/"
         exchange.status = refusal.status
+        self._announce(exchange)
         response = self._refusals.answer(exchange, refusal, 0.0)
         self._counts.answered(exchange, 0.0)
         self._access.log(exchange)
@@ -147,8 +148,7 @@ class Pipeline:
         request = exchange.request
         if (origin := request.headers.get("Origin")) is not None:
             self._cors.mark(origin, exchange.own)
-        if (notice := self._notice()) is not None:
-            exchange.own["X-Maintenance-Scheduled"] = notice
+        self._announce(exchange)
         if request.version >= HttpVersion11 and "Host" not in request.headers:
             raise Invalid("the Host header is missing")
         if exchange.method not in METHODS:
@@ -263,6 +263,11 @@ class Pipeline:
     def _check_gate(self, route: Route, orgcode: str | None) -> None:
         if route.gated:
             self._gate.check(orgcode)
+
+    def _announce(self, exchange: Exchange) -> None:
+        """In the day before a maintenance window every answer says so."""
+        if (notice := self._notice()) is not None:
+            exchange.own["X-Maintenance-Scheduled"] = notice
 
     def _preflight(self, exchange: Exchange, allowed: tuple[str, ...]) -> web.Response:
         asked = "Access-Control-Request-Method" in exchange.request.headers

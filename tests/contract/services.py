@@ -26,7 +26,7 @@ def document_of(name: str) -> Document:
 
 
 WHOLE: dict[str, tuple[str, ...]] = {
-    "ops": ("/ping", "/stat"),
+    "ops": ("/ping", "/stat", "/maintenance"),
     "ics": (
         "/stat",
         "/adjustment",

@@ -1,11 +1,21 @@
-"""Maintenance windows: when the stack is closed, and what is said of it meanwhile."""
+"""Maintenance windows: when the stack is closed, what is said of it meanwhile, and what a window may become.
 
+    scheduled ──start──→ active ──end──→ ended
+        └──cancel──→ cancelled              (start: by the operator, or by the sweep once its time has passed)
+
+A window lasts from its start to its expected end: planned from the scheduled start, and, once it is active, counted
+from when it really began. No two that are scheduled or active overlap when they are planned, and one at most is active.
+"""
+
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta, convert, field
+from msgspec.structs import replace
 
-from chassis.clock import Utc
+from chassis.clock import Utc, later
 from chassis.entity import Record, Value
+from chassis.errors import Conflict, Invalid, InvalidState, invalid_field
 from chassis.values import Id, LongText, Reason, Revision, Text
 
 State = Literal["scheduled", "active", "ended", "cancelled"]
@@ -17,6 +27,9 @@ PROGRESS_MAX = 500
 ANNOUNCED_SECONDS = 24 * 60 * 60
 """How long before its start a window is announced to callers."""
 
+START_MAX = Utc("9999-01-01T00:00:00.000Z")
+"""No window starts later than the calendar can say when it ends."""
+
 
 class ProgressUpdate(Value, frozen=True, kw_only=True):
     """How far the work has come, in words and perhaps in numbers."""
@@ -27,7 +40,7 @@ class ProgressUpdate(Value, frozen=True, kw_only=True):
 
 
 class Window(Record, frozen=True, kw_only=True):
-    """One window, as it is kept. It belongs to no org."""
+    """One window, as it is kept. It belongs to no org. `overrun` is settled when it ends; see `shown`."""
 
     maintenance_id: Id
     state: State
@@ -42,6 +55,13 @@ class Window(Record, frozen=True, kw_only=True):
     cancel_reason: Reason | None = None
     overrun: bool = False
     progress: list[ProgressUpdate] = field(default_factory=list)
+
+
+class Calendar(Record, frozen=True, kw_only=True):
+    """Written whenever a window takes up time: of two at once, in whichever replicas, the second sees the first."""
+
+    calendar_id: str
+    entries: int = 0
 
 
 class Maintenance(Value, frozen=True, kw_only=True):
@@ -68,10 +88,115 @@ class Maintenance(Value, frozen=True, kw_only=True):
 class MaintenanceState(Value, frozen=True, kw_only=True):
     """The window that is active, if any, and the next that is scheduled."""
 
-    active: Window | None
-    next: Window | None
+    active: Maintenance | None
+    next: Maintenance | None
 
 
-def shown(window: Window) -> Maintenance:
-    """A window as callers see it."""
-    return convert(window, Maintenance, from_attributes=True)
+class News(Value, frozen=True, kw_only=True):
+    """What an operator changes of a window; None leaves it as it is."""
+
+    description: LongText | None = None
+    duration_minutes: Minutes | None = None
+    message: Text | None = None
+    percent: Percent | None = None
+
+    def check(self) -> None:
+        """Refuse news that say nothing, and a percentage of nothing."""
+        if self.message is None and self.percent is not None:
+            raise invalid_field("progress.message", "is required")
+        if self.description is None and self.duration_minutes is None and self.message is None:
+            raise Invalid("there is nothing to change: give a description, a duration, or progress")
+
+
+def shown(window: Window, now: Utc) -> Maintenance:
+    """A window as callers see it; an active one overruns from the moment of its expected end."""
+    told: Maintenance = convert(window, Maintenance, from_attributes=True)
+    overrun = window.overrun or (window.state == "active" and now > window.expected_end_utc)
+    return replace(told, overrun=overrun)
+
+
+def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, now: Utc) -> Window:
+    """A new window; its start must be in the future."""
+    if start <= now:
+        raise invalid_field("scheduled_start_utc", "is not in the future")
+    if start > START_MAX:
+        raise invalid_field("scheduled_start_utc", "is too far in the future")
+    return Window(
+        maintenance_id=maintenance_id,
+        state="scheduled",
+        description=description,
+        scheduled_start_utc=start,
+        duration_minutes=minutes,
+        expected_end_utc=later(start, minutes * 60),
+    )
+
+
+def started(window: Window, by: Starter, now: Utc) -> Window:
+    """The window, active from now on for as long as it was planned to last."""
+    if window.state != "scheduled":
+        raise _unfit(window)
+    expected_end_utc = later(now, window.duration_minutes * 60)
+    return replace(window, state="active", started_utc=now, started_by=by, expected_end_utc=expected_end_utc)
+
+
+def ended(window: Window, now: Utc) -> Window:
+    """The window, over."""
+    if window.state != "active":
+        raise _unfit(window)
+    return replace(window, state="ended", ended_utc=now, overrun=now > window.expected_end_utc)
+
+
+def cancelled(window: Window, reason: str, now: Utc) -> Window:
+    """The window, called off before it began."""
+    if window.state != "scheduled":
+        raise _unfit(window)
+    return replace(window, state="cancelled", cancelled_utc=now, cancel_reason=reason)
+
+
+def updated(window: Window, news: News, now: Utc) -> Window:
+    """The window with news: another description, another duration, one more progress update."""
+    if window.state not in ("scheduled", "active"):
+        raise _unfit(window)
+    if news.description is not None:
+        window = replace(window, description=news.description)
+    if news.duration_minutes is not None:
+        end = later(start_of(window), news.duration_minutes * 60)
+        window = replace(window, duration_minutes=news.duration_minutes, expected_end_utc=end)
+    if news.message is not None:
+        if len(window.progress) >= PROGRESS_MAX:
+            raise InvalidState("the window holds as many progress updates as it can", progress_max=PROGRESS_MAX)
+        said = ProgressUpdate(at_utc=now, message=news.message, percent=news.percent)
+        window = replace(window, progress=[*window.progress, said])
+    return window
+
+
+def start_of(window: Window) -> Utc:
+    """When a window began, or is to begin."""
+    return window.started_utc or window.scheduled_start_utc
+
+
+def overlaps(one: Window, other: Window) -> bool:
+    """Whether two windows share a moment; one may begin when the other is expected to end."""
+    return start_of(one) < other.expected_end_utc and start_of(other) < one.expected_end_utc
+
+
+def check_room(window: Window, others: Iterable[Window]) -> None:
+    """Refuse a window that overlaps another one that is scheduled or active."""
+    for other in others:
+        if other.maintenance_id != window.maintenance_id and overlaps(window, other):
+            raise Conflict(
+                f"it overlaps a window that is {other.state}",
+                maintenance_id=other.maintenance_id,
+                scheduled_start_utc=other.scheduled_start_utc,
+                expected_end_utc=other.expected_end_utc,
+            )
+
+
+def check_alone(active: Window | None) -> None:
+    """Refuse to start a window while another is active."""
+    if active is not None:
+        raise InvalidState("another window is active", maintenance_id=active.maintenance_id, state=active.state)
+
+
+def _unfit(window: Window) -> InvalidState:
+    return InvalidState(f"the window is {window.state}", state=window.state)

@@ -1,60 +1,170 @@
-"""Maintenance over gRPC: what every service asks every few seconds."""
+"""Maintenance over gRPC: what every process asks once a second, and what the operator may do with windows.
+
+Who changes something shows the secret code, in the message or in the metadata; whoever reaches the port may look.
+"""
 
 from typing import Any
 
-from chassis.rpc.context import current_call
+import msgspec
+from msgspec.structs import replace
+
+from chassis.caller import Call
+from chassis.clock import Utc
+from chassis.errors import invalid_field
+from chassis.http.forms import utc_form
+from chassis.page import Page, PageRequest
+from chassis.rpc.context import OPERATOR_ACTOR, current_call
+from chassis.rpc.interceptors import SECRET_KEY
 from chassis.rpc.server import RpcContext
-from chassis.unit import Units
-from retailstack.ops.v1 import maintenance_pb2, maintenance_pb2_grpc
-from services.ops.maintenance.domain import Window
-from services.ops.maintenance.store import state_of
+from chassis.unit import Units, View
+from chassis.values import Id, LongText, Reason, Revision, Text
+from retailstack.ops.v1 import maintenance_pb2 as pb
+from retailstack.ops.v1 import maintenance_pb2_grpc
+from services.ops.maintenance.domain import Maintenance, Minutes, News, Percent, State, shown
+from services.ops.maintenance.requests import Requests
+from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of
+from services.ops.secret.keeper import SecretKeeper, keeper_of
 
 
 class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
-    """Answers services of the stack."""
+    """Open to strangers; every method that changes something asks for the secret code."""
 
-    def __init__(self, units: Units) -> None:
+    access = "open"
+
+    def __init__(self, units: Units, keeper: SecretKeeper) -> None:
         self._units = units
+        self._keeper = keeper
+        self._requests = Requests(units)
 
-    async def GetState(
-        self, request: maintenance_pb2.GetMaintenanceStateRequest, context: Any
-    ) -> maintenance_pb2.GetMaintenanceStateResponse:
-        state = await self._units.view(current_call(), state_of)
-        return maintenance_pb2.GetMaintenanceStateResponse(
+    async def GetState(self, request: pb.GetMaintenanceStateRequest, context: Any) -> pb.GetMaintenanceStateResponse:
+        call = current_call()
+        if call.caller.kind == "anonymous":
+            await self._insist(_code_of(request, context), call)
+        state = await self._units.view(call, state_of)
+        return pb.GetMaintenanceStateResponse(
             active=state.active is not None,
-            window=window_to_proto(state.active) if state.active else None,
-            next=window_to_proto(state.next) if state.next else None,
+            window=maintenance_to_proto(state.active) if state.active else None,
+            next=maintenance_to_proto(state.next) if state.next else None,
         )
 
+    async def ScheduleMaintenance(self, request: pb.ScheduleMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        call = await self._operator(request, context)
+        description = _read("description", request.description, LongText)
+        start = _instant("scheduled_start_utc", request.scheduled_start_utc)
+        minutes = _read("duration_minutes", request.duration_minutes, Minutes)
+        return _answer(await self._requests.schedule(call, description, start, minutes))
 
-def window_to_proto(window: Window) -> maintenance_pb2.MaintenanceWindow:
+    async def CancelMaintenance(self, request: pb.CancelMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        call = await self._operator(request, context)
+        reason = _read("reason", request.reason, Reason)
+        return _answer(await self._requests.cancel(call, *_seen(request), reason))
+
+    async def StartMaintenance(self, request: pb.StartMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        call = await self._operator(request, context)
+        return _answer(await self._requests.start(call, *_seen(request)))
+
+    async def EndMaintenance(self, request: pb.EndMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        call = await self._operator(request, context)
+        return _answer(await self._requests.end(call, *_seen(request)))
+
+    async def UpdateMaintenance(self, request: pb.UpdateMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        call = await self._operator(request, context)
+        return _answer(await self._requests.update(call, *_seen(request), news_from_proto(request)))
+
+    async def GetMaintenance(self, request: pb.GetMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
+        maintenance_id = _read("maintenance_id", request.maintenance_id, Id)
+
+        async def look(view: View) -> Maintenance:
+            return shown(await view.load(MAINTENANCE, maintenance_id), view.now)
+
+        return _answer(await self._units.view(current_call(), look))
+
+    async def ListMaintenance(self, request: pb.ListMaintenanceRequest, context: Any) -> pb.ListMaintenanceResponse:
+        state = _read("state", request.state, State) if request.HasField("state") else None
+        paged = PageRequest(limit=request.limit or None, next_token=request.next_token or None)
+
+        async def look(view: View) -> Page[Maintenance]:
+            found = await list_windows(view, state, paged)
+            items = [shown(window, view.now) for window in found.items]
+            return Page(items=items, count=found.count, next_token=found.next_token)
+
+        page = await self._units.view(current_call(), look)
+        return pb.ListMaintenanceResponse(items=map(maintenance_to_proto, page.items), next_token=page.next_token)
+
+    async def _operator(self, request: Any, context: Any) -> Call:
+        """The call of who knows the code; anybody else is refused."""
+        call = current_call()
+        await self._insist(_code_of(request, context), call)
+        return replace(call, caller=replace(call.caller, kind="service", actor=OPERATOR_ACTOR, orgcode=None))
+
+    async def _insist(self, code: str, call: Call) -> None:
+        (await self._keeper.check(code, call.peer or "")).insist()
+
+
+def maintenance_to_proto(told: Maintenance) -> pb.MaintenanceWindow:
     """A window as a message."""
-    return maintenance_pb2.MaintenanceWindow(
-        maintenance_id=window.maintenance_id,
-        state=window.state,
-        description=window.description,
-        scheduled_start_utc=window.scheduled_start_utc,
-        duration_minutes=window.duration_minutes,
-        expected_end_utc=window.expected_end_utc,
-        started_utc=window.started_utc,
-        started_by=window.started_by,
-        ended_utc=window.ended_utc,
-        cancelled_utc=window.cancelled_utc,
-        cancel_reason=window.cancel_reason,
-        overrun=window.overrun,
+    plain = {name: getattr(told, name) for name in told.__struct_fields__ if name != "progress"}
+    return pb.MaintenanceWindow(
+        **plain,
         progress=[
-            maintenance_pb2.ProgressUpdate(at_utc=said.at_utc, message=said.message, percent=said.percent)
-            for said in window.progress
+            pb.ProgressUpdate(at_utc=said.at_utc, message=said.message, percent=said.percent) for said in told.progress
         ],
-        revision=window.revision,
-        created_utc=window.created_utc,
-        updated_utc=window.updated_utc,
     )
+
+
+def news_from_proto(request: pb.UpdateMaintenanceRequest) -> News:
+    """What an update changes; `Invalid` where a field does not fit."""
+    given: dict[str, Any] = {}
+    if request.HasField("description"):
+        given["description"] = _read("description", request.description, LongText)
+    if request.HasField("duration_minutes"):
+        given["duration_minutes"] = _read("duration_minutes", request.duration_minutes, Minutes)
+    if request.HasField("progress"):
+        given["message"] = _read("progress.message", request.progress.message, Text)
+        if request.progress.HasField("percent"):
+            given["percent"] = _read("progress.percent", request.progress.percent, Percent)
+    return News(**given)
+
+
+def _answer(told: Maintenance) -> pb.MaintenanceAnswer:
+    return pb.MaintenanceAnswer(maintenance=maintenance_to_proto(told))
+
+
+def _code_of(request: Any, context: Any) -> str:
+    """The secret code that came with a call: in its message, else in its metadata."""
+    code: str = getattr(request, "secret_code", "")
+    if code:
+        return code
+    sent = dict(context.invocation_metadata() or ()).get(SECRET_KEY, "")
+    return sent if isinstance(sent, str) else ""
+
+
+def _seen(request: Any) -> tuple[str, int | None]:
+    """Which window a request is about, and which revision of it its sender has seen."""
+    maintenance_id = _read("maintenance_id", request.maintenance_id, Id)
+    if not request.HasField("expected_revision"):
+        return maintenance_id, None
+    return maintenance_id, _read("expected_revision", request.expected_revision, Revision)
+
+
+def _read(field: str, value: Any, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as failure:
+        raise invalid_field(field, str(failure)) from None
+
+
+def _instant(field: str, text: str) -> Utc:
+    canonical, problem = utc_form(text)
+    if problem:
+        raise invalid_field(field, problem)
+    return Utc(canonical)
 
 
 def maintenance(context: RpcContext) -> tuple[Any, MaintenanceServicer]:
     """The servicer of this process."""
-    return maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer(context.units)
+    keeper = keeper_of(context.units, context.clock, context.settings.secret_cost)
+    return maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer(context.units, keeper)
 
 
 servicers = [maintenance]

@@ -1,25 +1,103 @@
 """Where maintenance windows are kept."""
 
+from msgspec.structs import replace
+
 from chassis.clock import later
 from chassis.entity import Entity, index
-from chassis.unit import View, between
-from services.ops.maintenance.domain import ANNOUNCED_SECONDS, MaintenanceState, Window
+from chassis.page import Page, Paged
+from chassis.unit import Change, View, between
+from services.ops.maintenance.domain import (
+    ANNOUNCED_SECONDS,
+    Calendar,
+    MaintenanceState,
+    State,
+    Window,
+    shown,
+    start_of,
+)
 
+CALENDAR_ID = "maintenance"
 MAINTENANCE = Entity(
     "maintenance",
     Window,
     collection="maintenance",
     id="maintenance_id",
     keys=("STACK", "MAINTENANCE#{maintenance_id}"),
-    indexes=[index("state", "scheduled_start_utc")],
+    indexes=[index("scheduled_start_utc"), index("state", "scheduled_start_utc")],
     org_scoped=False,
     label="description",
 )
+CALENDARS = Entity(
+    "maintenance_calendar",
+    Calendar,
+    collection="maintenance_calendar",
+    id="calendar_id",
+    org_scoped=False,
+    history=False,
+    technical=True,
+)
 
 
-async def state_of(view: View) -> MaintenanceState:
-    """The active window and the next one within a day. Index: state, scheduled_start_utc."""
-    active = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
-    soon = {"state": "scheduled", "scheduled_start_utc": between(at_most=later(view.now, ANNOUNCED_SECONDS))}
-    coming = await view.find(MAINTENANCE, soon, order=["scheduled_start_utc"], limit=1)
-    return MaintenanceState(active=active[0] if active else None, next=coming[0] if coming else None)
+async def active_window(view: View) -> Window | None:
+    """The window that is active. Index: state, scheduled_start_utc."""
+    found = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
+    return found[0] if found else None
+
+
+async def due_window(view: View) -> Window | None:
+    """The first scheduled window whose start has passed. Index: state, scheduled_start_utc."""
+    where = {"state": "scheduled", "scheduled_start_utc": between(at_most=view.now)}
+    found = await view.find(MAINTENANCE, where, order=["scheduled_start_utc"], limit=1)
+    return found[0] if found else None
+
+
+async def next_window(view: View, within_seconds: float | None = None) -> Window | None:
+    """The scheduled window that starts next, within so many seconds if they are given.
+
+    One whose start has passed, and which waits for the sweep, is named only where no other is to come.
+    Index: state, scheduled_start_utc.
+    """
+    until = None if within_seconds is None else later(view.now, within_seconds)
+    soon = {"state": "scheduled", "scheduled_start_utc": between(above=view.now, at_most=until)}
+    found = await view.find(MAINTENANCE, soon, order=["scheduled_start_utc"], limit=1)
+    return found[0] if found else await due_window(view)
+
+
+async def state_of(view: View, within_seconds: float | None = ANNOUNCED_SECONDS) -> MaintenanceState:
+    """The active window, and the next one: within a day, unless told otherwise."""
+    active, coming = await active_window(view), await next_window(view, within_seconds)
+    return MaintenanceState(
+        active=shown(active, view.now) if active else None, next=shown(coming, view.now) if coming else None
+    )
+
+
+async def around(view: View, window: Window) -> list[Window]:
+    """The windows that could overlap this one: the active, the last before it, the first after its start.
+
+    Those that are scheduled do not overlap each other, so none further off can. Index: state, scheduled_start_utc.
+    """
+    start = start_of(window)
+    found = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
+    for when, order in (
+        (between(at_most=start), "-scheduled_start_utc"),
+        (between(above=start), "scheduled_start_utc"),
+    ):
+        where = {"state": "scheduled", "scheduled_start_utc": when}
+        # One more than is asked for: the window may find itself.
+        found = [*found, *await view.find(MAINTENANCE, where, order=[order], limit=2)]
+    return found
+
+
+async def list_windows(view: View, state: State | None, page: Paged) -> Page[Window]:
+    """Windows, the latest start first. Index: scheduled_start_utc, or state, scheduled_start_utc."""
+    where = {} if state is None else {"state": state}
+    return await view.page(MAINTENANCE, where, page=page, order=["-scheduled_start_utc"])
+
+
+async def take_turn(change: Change) -> None:
+    """Write what everybody writes who takes up time: of two at once, the second then sees what the first has done."""
+    calendar = await change.get(CALENDARS, CALENDAR_ID)
+    if calendar is None:
+        await change.insert(CALENDARS, Calendar(calendar_id=CALENDAR_ID, entries=1))
+    else:
+        await change.update(CALENDARS, replace(calendar, entries=calendar.entries + 1))

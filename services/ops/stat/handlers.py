@@ -11,7 +11,6 @@ from chassis.rpc.client import PEERS, Channels
 from chassis.rpc.peers import ServiceHealth, ask_all
 from chassis.unit import Units, View
 from services.ops.maintenance.domain import Maintenance, MaintenanceState
-from services.ops.maintenance.domain import shown as window_shown
 from services.ops.maintenance.store import state_of
 from services.ops.secret.keeper import keeper_of
 from services.ops.settings import OpsSettings
@@ -67,7 +66,7 @@ async def ops_stat(
     await _insist(call, units, clock, settings, body)
 
     async def look(view: View) -> tuple[MaintenanceState, VacuumRun | None]:
-        return await state_of(view), await newest(view)
+        return await state_of(view, within_seconds=None), await newest(view)
 
     (state, vacuum), others = await asyncio.gather(units.view(call, look), ask_all(channels, OTHERS))
     own = ServiceHealth(service="ops", ok=True, build_id=settings.build_id, latency_ms=0.0)
@@ -76,8 +75,8 @@ async def ops_stat(
     return StatSuccess(
         ok=all(service.ok for service in services),
         maintenance_active=state.active is not None,
-        maintenance=window_shown(state.active) if state.active else None,
-        next_maintenance=window_shown(state.next) if state.next else None,
+        maintenance=state.active,
+        next_maintenance=state.next,
         vacuum=vacuum_shown(vacuum) if vacuum else None,
         services=services,
         uptime_seconds=max(0.0, seconds_between(started_utc, clock.now())),
@@ -87,4 +86,4 @@ async def ops_stat(
 
 async def _insist(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> None:
     keeper = keeper_of(units, clock, settings.secret_cost)
-    (await keeper.check(body.secret_code or "", call.peer or "")).insist()
+    (await keeper.check(body.secret_code or "", call.peer or "unknown")).insist()

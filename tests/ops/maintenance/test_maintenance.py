@@ -9,7 +9,7 @@ from chassis.ids import new_id
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
 from services.ops.maintenance.domain import ProgressUpdate, State, Window, shown
-from services.ops.maintenance.rpc import window_to_proto
+from services.ops.maintenance.rpc import maintenance_to_proto
 from services.ops.maintenance.store import MAINTENANCE, state_of
 from tests.ops.given import ops_units
 
@@ -62,7 +62,8 @@ async def test_the_active_window_and_the_next_within_a_day_are_told(units: Mongo
 def test_a_window_is_told_field_by_field() -> None:
     stamps = {"created_utc": NOON, "updated_utc": NOON, "revision": 2}
     window = replace(a_window("active"), **stamps)
-    told, message = shown(window), window_to_proto(window)
+    told = shown(window, NOON)
+    message = maintenance_to_proto(told)
     for field in told.__struct_fields__:
         if field != "progress":
             assert (getattr(message, field) or None) == (getattr(told, field) or None), field

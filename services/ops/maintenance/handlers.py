@@ -1,0 +1,45 @@
+"""The maintenance endpoints: anybody who is signed in may see when the stack is closed, and why."""
+
+from chassis.caller import SIGNED_IN
+from chassis.endpoint import Answer, Endpoints, Request
+from chassis.page import PageRequest
+from chassis.unit import View
+from chassis.values import Count, Id, Token
+from services.ops.maintenance.domain import Maintenance, State, shown
+from services.ops.maintenance.store import MAINTENANCE, list_windows
+
+endpoints = Endpoints("ops", "/maintenance")
+
+
+class MaintenanceListRequest(Request, PageRequest, frozen=True, kw_only=True):
+    state: State | None = None
+
+
+class MaintenanceListSuccess(Answer, frozen=True, kw_only=True):
+    items: list[Maintenance]
+    count: Count
+    next_token: Token | None
+
+
+@endpoints.get("/list", roles=[SIGNED_IN], tenant=False)
+@endpoints.post("/list", roles=[SIGNED_IN], tenant=False)
+async def ops_maintenance_list(view: View, body: MaintenanceListRequest) -> MaintenanceListSuccess:
+    """List maintenance windows, the latest start first."""
+    page = await list_windows(view, body.state, body)
+    items = [shown(window, view.now) for window in page.items]
+    return MaintenanceListSuccess(items=items, count=page.count, next_token=page.next_token)
+
+
+class MaintenanceGetRequest(Request, frozen=True, kw_only=True):
+    maintenance_id: Id
+
+
+class MaintenanceGetSuccess(Answer, frozen=True, kw_only=True):
+    maintenance: Maintenance
+
+
+@endpoints.get("/get", roles=[SIGNED_IN], tenant=False)
+@endpoints.post("/get", roles=[SIGNED_IN], tenant=False)
+async def ops_maintenance_get(view: View, body: MaintenanceGetRequest) -> MaintenanceGetSuccess:
+    """Show a maintenance window."""
+    return MaintenanceGetSuccess(maintenance=shown(await view.load(MAINTENANCE, body.maintenance_id), view.now))

@@ -1,0 +1,23 @@
+"""The sweep, which starts windows when their time has come."""
+
+from chassis.caller import Call
+from chassis.entity import Value
+from chassis.jobs import Jobs, NoParams
+from chassis.unit import Units
+from services.ops.maintenance.requests import Requests
+
+jobs = Jobs("ops")
+
+
+class SweepAnswer(Value, frozen=True, kw_only=True):
+    """The window that was started, if any."""
+
+    maintenance_id: str | None
+
+
+@jobs.every(seconds=15, name="maintenance_sweep")
+async def maintenance_sweep(units: Units, call: Call, params: NoParams) -> SweepAnswer:
+    """Start the window whose scheduled start has passed, unless another is active still."""
+    del params
+    started = await Requests(units).start_due(call)
+    return SweepAnswer(maintenance_id=started.maintenance_id if started else None)

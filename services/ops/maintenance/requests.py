@@ -1,0 +1,105 @@
+"""What an operator, and the sweep, may do with maintenance windows, as units of work."""
+
+from chassis.caller import Call
+from chassis.clock import Utc
+from chassis.unit import Change, Units
+from services.ops.maintenance import events
+from services.ops.maintenance.domain import (
+    Maintenance,
+    News,
+    Window,
+    cancelled,
+    check_alone,
+    check_room,
+    ended,
+    scheduled,
+    shown,
+    started,
+    updated,
+)
+from services.ops.maintenance.store import MAINTENANCE, active_window, around, due_window, take_turn
+
+
+class Requests:
+    """The verbs. `expected_revision` None means that the caller named none."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    async def schedule(self, call: Call, description: str, start: Utc, minutes: int) -> Maintenance:
+        """A new window; `Invalid` where it is not to come, `Conflict` where it overlaps another."""
+
+        async def write(change: Change) -> Maintenance:
+            window = scheduled(change.new_id(), description, start, minutes, change.now)
+            await take_turn(change)
+            check_room(window, await around(change, window))
+            return _tell(change, events.SCHEDULED, await change.insert(MAINTENANCE, window))
+
+        return await self._units.change(call, write)
+
+    async def cancel(self, call: Call, maintenance_id: str, expected_revision: int | None, reason: str) -> Maintenance:
+        """The window, called off; `InvalidState` unless it is scheduled."""
+
+        async def write(change: Change) -> Maintenance:
+            window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
+            window = await change.update(MAINTENANCE, cancelled(window, reason, change.now), reason)
+            return _tell(change, events.CANCELLED, window)
+
+        return await self._units.change(call, write)
+
+    async def start(self, call: Call, maintenance_id: str, expected_revision: int | None) -> Maintenance:
+        """The window, active; `InvalidState` unless it is scheduled and no other is active."""
+
+        async def write(change: Change) -> Maintenance:
+            window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
+            window = started(window, "operator", change.now)
+            await take_turn(change)
+            check_alone(await active_window(change))
+            return _tell(change, events.STARTED, await change.update(MAINTENANCE, window))
+
+        return await self._units.change(call, write)
+
+    async def end(self, call: Call, maintenance_id: str, expected_revision: int | None) -> Maintenance:
+        """The window, over; `InvalidState` unless it is active."""
+
+        async def write(change: Change) -> Maintenance:
+            window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
+            return _tell(change, events.ENDED, await change.update(MAINTENANCE, ended(window, change.now)))
+
+        return await self._units.change(call, write)
+
+    async def update(self, call: Call, maintenance_id: str, expected_revision: int | None, news: News) -> Maintenance:
+        """The window with news; `Invalid` without any, `InvalidState` once it is over.
+
+        `Conflict` where a longer duration lets it overlap another.
+        """
+        news.check()
+
+        async def write(change: Change) -> Maintenance:
+            before = await change.load(MAINTENANCE, maintenance_id, expected_revision)
+            window = updated(before, news, change.now)
+            if window.expected_end_utc > before.expected_end_utc:
+                await take_turn(change)
+                check_room(window, await around(change, window))
+            return _tell(change, events.UPDATED, await change.update(MAINTENANCE, window))
+
+        return await self._units.change(call, write)
+
+    async def start_due(self, call: Call) -> Maintenance | None:
+        """The first window whose start has passed, active; None where none is due, or another is active still."""
+
+        async def write(change: Change) -> Maintenance | None:
+            window = await due_window(change)
+            if window is None or await active_window(change) is not None:
+                return None
+            await take_turn(change)
+            window = await change.update(MAINTENANCE, started(window, "sweep", change.now))
+            return _tell(change, events.STARTED, window)
+
+        return await self._units.change(call, write)
+
+
+def _tell(change: Change, event_type: str, window: Window) -> Maintenance:
+    told = shown(window, change.now)
+    change.emit(event_type, window.maintenance_id, maintenance=told)
+    return told

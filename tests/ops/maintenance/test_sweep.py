@@ -1,0 +1,66 @@
+"""What time does to windows: the sweep starts them, once, however many replicas sweep."""
+
+import asyncio
+from typing import Any
+
+from pymongo import MongoClient
+
+from chassis.caller import SYSTEM, Call
+from chassis.clock import FixedClock, SystemClock, Utc, later, seconds_between
+from services.ops.maintenance.requests import Requests
+from tests.ops.maintenance.given import Ops, an_ops
+
+
+async def test_a_window_is_started_when_its_time_has_come(
+    mongodb_uri: str, database_name: str, amqp_url: str, mongodb_client: MongoClient[dict[str, Any]]
+) -> None:
+    clock = FixedClock(SystemClock().now())
+    async with an_ops(mongodb_uri, database_name, amqp_url, mongodb_client, clock=clock) as (ops,):
+        first = await ops.schedule(60)
+        second = await ops.schedule(60 + 1800)
+        await ops.sweep()
+        assert (await ops.get(first)).state == "scheduled"
+
+        clock.advance(61)
+        await ops.sweep()
+        active = await ops.get(first)
+        assert (active.state, active.started_by, active.started_utc) == ("active", "sweep", clock.now())
+        assert active.expected_end_utc == later(clock.now(), 1800)
+
+        clock.advance(1900)
+        await ops.sweep()
+        assert (await ops.get(first)).overrun, "it stays active until an operator ends it"
+        assert (await ops.get(second)).state == "scheduled", "it waits for the one before"
+
+        ended = await ops.end(await ops.get(first))
+        assert (ended.state, ended.overrun) == ("ended", True)
+        await ops.sweep()
+        assert (await ops.get(second)).state == "active"
+        assert [what for what, _ in await ops.told()] == ["scheduled", "scheduled", "started", "ended", "started"]
+        assert "null" in await ops.sweep(), "there is nothing left to start"
+
+
+async def test_two_replicas_that_sweep_together_start_a_window_once(replicas: list[Ops]) -> None:
+    for round_ in range(3):
+        window = await replicas[0].schedule(0.3)
+        await asyncio.sleep(max(0.0, _seconds_until(Utc(window.scheduled_start_utc))))
+        sweeps = [_start_due(ops) for ops in replicas * 4]
+        started = [each for each in await asyncio.gather(*sweeps) if each is not None]
+        assert started == [window.maintenance_id], f"round {round_}"
+        told = await replicas[1].told()
+        assert told.count(("started", window.maintenance_id)) == 1
+        await replicas[1].end(await replicas[0].get(window))
+
+
+def _seconds_until(moment: Utc) -> float:
+    return seconds_between(SystemClock().now(), moment) + 0.01
+
+
+async def _start_due(ops: Ops) -> str | None:
+    """What a sweep does, without the lease that lets one replica sweep at a time: the data alone must see to it."""
+    started = await Requests(ops.application.runtime.units).start_due(_call())
+    return started.maintenance_id if started else None
+
+
+def _call() -> Call:
+    return Call(caller=SYSTEM, name="sweep", request_id="r", started_utc=SystemClock().now())
