@@ -2,9 +2,10 @@
 
 import asyncio
 
-from chassis.clock import FixedClock
+from chassis.clock import FixedClock, day_of
 from chassis.testing.client import ServiceClient
 from tests.ics.floor import Floor
+from tests.ics.sweeping import sweep, until_calm
 
 
 async def test_scenario_1_receive_to_ship(ics: ServiceClient, clock: FixedClock) -> None:
@@ -158,6 +159,27 @@ async def test_scenario_1_receive_to_ship(ics: ServiceClient, clock: FixedClock)
     )
     assert await floor.totals() == (79, 0, 0, 0, 0, 0, 0, 79)
     assert await floor.external("scrap") == 1
+
+    # 20 rule PCK/P-01 ← OVR/O-01 min 30 max 45; sweep
+    await until_calm(ics)
+    pick, over = {"pick_zone_id": pck, "pick_bin_id": p_01}, {"overstock_zone_id": ovr, "overstock_bin_id": o_01}
+    await floor.do("/replenishment/rule/set", variant_id="VAR-1", **pick, **over, min_qty=30, max_qty=45)
+    (suggestion,) = (await floor.do("/replenishment/suggest"))["items"]
+    assert (suggestion["pick_quantity"], suggestion["recommended_quantity"]) == (21, 24)
+    first, second = await sweep(ics), await sweep(ics)
+    assert (first["matched"], first["executed"], second["matched"]) == (1, 1, 0)
+    assert await floor.totals() == (79, 0, 0, 0, 0, 0, 0, 79)
+    assert (await floor.at("available", bin_id=p_01), await floor.at("available", bin_id=o_01)) == (45, 31)
+    assert (await floor.at("available", zone_id=rcv), await floor.at("available", zone_id=stg)) == (1, 2)
+
+    # 21 demand/signal/compute, as_of_date today
+    today = day_of(clock.now())
+    signal = (await floor.do("/demand/signal/compute", variant_id="VAR-1", as_of_date=today))["signal"]
+    assert [window["total"] for window in signal["windows"]] == [15, 15, 15]
+    assert [window["average_daily"] for window in signal["windows"]] == ["2.1429", "0.5357", "0.1667"]
+    assert [window["stdev_daily"] for window in signal["windows"]] == ["5.2489", "2.7837", "1.5723"]
+    assert (signal["days_of_cover"], signal["trend"]) == ("147.4667", "rising")
+    assert await floor.totals() == (79, 0, 0, 0, 0, 0, 0, 79)
 
     # 22 70 concurrent reservation/create of 1 on WEB
     create = {"variant_id": "VAR-1", "quantity": 1, "channel_code": "WEB"}

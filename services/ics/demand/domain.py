@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from chassis.clock import Date as Day
 from chassis.entity import Document, Record, Value
 from chassis.values import Code, Count, Date, Guid, Id, Utc
-from services.ics.transfer.figures import ratio
+from services.ics.figures import ratio
 
 Trend = Literal["rising", "steady", "falling", "none"]
 

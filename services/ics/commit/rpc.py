@@ -1,0 +1,21 @@
+"""What other services do with commits: make one, give units back, ship. The same rows as over HTTP."""
+
+from typing import Any
+
+from retailstack.ics.v1 import stock_pb2 as pb
+from services.ics.face import Face
+
+
+class Commitment:
+    """The calls of `Inventory` on commits."""
+
+    face: Face
+
+    async def CommitCreateDirect(self, request: pb.CommitCreateDirectRequest, context: Any) -> pb.CommitAnswer:
+        return await self.face.ask("ics_commit_create_direct", request, pb.CommitAnswer(), context)
+
+    async def CommitRelease(self, request: pb.CommitReleaseRequest, context: Any) -> pb.CommitAnswer:
+        return await self.face.ask("ics_commit_release", request, pb.CommitAnswer(), context)
+
+    async def ShipRecord(self, request: pb.ShipRecordRequest, context: Any) -> pb.ShipAnswer:
+        return await self.face.ask("ics_ship_record", request, pb.ShipAnswer(), context)

@@ -1,0 +1,15 @@
+"""What other services bring in: goods that come back. The same row as over HTTP."""
+
+from typing import Any
+
+from retailstack.ics.v1 import stock_pb2 as pb
+from services.ics.face import Face
+
+
+class Receiving:
+    """The calls of `Inventory` on receipts."""
+
+    face: Face
+
+    async def ReceiveRecord(self, request: pb.ReceiveRecordRequest, context: Any) -> pb.ReceiveAnswer:
+        return await self.face.ask("ics_receive_record", request, pb.ReceiveAnswer(), context)
