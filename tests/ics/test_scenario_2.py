@@ -1,8 +1,6 @@
-"""Scenario 2 of the contract's domain guide, as far as it is about transfers and consignments, with its numbers.
+"""Scenario 2 of the contract's domain guide, step by step, with exactly its numbers: transfer, count, consignment."""
 
-Its steps 6 to 10 and 15 count bins; here an adjustment and a finding take their place, so that the numbers after them
-are the guide's.
-"""
+from typing import Any
 
 from chassis.testing.client import ServiceClient
 from tests.ics.floor import Floor
@@ -16,7 +14,13 @@ async def atp(floor: Floor, **asked: str) -> tuple[int, int]:
     return item["atp"], item["promisable"]
 
 
-async def test_scenario_2_transfer_and_consignment(ics: ServiceClient) -> None:
+async def submitted(floor: Floor, count: Any, counted: int) -> Any:
+    """A count of one line, submitted."""
+    named = {"count_id": count["count_id"], "expected_revision": 1}
+    return (await floor.do("/count/submit", **named, lines=[{"line_no": 1, "counted": counted}]))["count"]
+
+
+async def test_scenario_2_transfer_count_consignment(ics: ServiceClient) -> None:
     here, there = Floor(ics, "VAR-2"), Floor(ics.in_facility("FAC-B"), "VAR-2")
     await here.policy(qc="skip")
     pck = (await there.do("/zone/create", code="PCK", purpose="pick"))["zone"]["zone_id"]
@@ -37,9 +41,9 @@ async def test_scenario_2_transfer_and_consignment(ics: ServiceClient) -> None:
         lines=[{"variant_id": "VAR-2", "quantity": 20}],
     )
     named = {"transfer_id": created["transfer"]["transfer_id"]}
-    submitted = await here.do("/transfer/request/submit", **named, expected_revision=1)
+    handed_in = await here.do("/transfer/request/submit", **named, expected_revision=1)
     approved = await here.do("/transfer/request/approve", **named, expected_revision=2)
-    assert [answer["transfer"]["status"] for answer in (created, submitted, approved)] == [
+    assert [answer["transfer"]["status"] for answer in (created, handed_in, approved)] == [
         "draft",
         "submitted",
         "approved",
@@ -71,9 +75,29 @@ async def test_scenario_2_transfer_and_consignment(ics: ServiceClient) -> None:
     assert await there.totals() == (19, 0, 1, 0, 0, 0, 0, 20)
     assert (await there.at("available", bin_id=b_01), await there.at("damaged", zone_id=dmg)) == (19, 1)
 
-    # 6 to 10: what the count leaves behind
-    gone = {"variant_id": "VAR-2", "zone_id": pck, "bin_id": b_01, "reason_code": "correction"}
-    await there.do("/adjustment/create", **gone, delta=-2)
+    # 6 count/create B-01, blind
+    target = {"variant_id": "VAR-2", "bin_id": b_01}
+    count = (await there.do("/count/create", lines=[target]))["count"]
+    assert (count["status"], count["lines"][0]["expected"]) == ("counting", None)
+    assert await there.totals() == (19, 0, 1, 0, 0, 0, 0, 20)
+
+    # 7 count/submit counted 17
+    count = await submitted(there, count, 17)
+    line = count["lines"][0]
+    assert (line["expected"], line["variance"], line["within_tolerance"]) == (19, -2, False)
+    assert await there.totals() == (19, 0, 1, 0, 0, 0, 0, 20)
+
+    # 8 reservation/create 4: work goes on
+    promise = await there.reserve(4)
+    assert await there.totals() == (15, 0, 1, 0, 4, 0, 0, 20)
+
+    # 9 count/approve: adjustment 2; the reservation is whole
+    await there.do("/count/approve", count_id=count["count_id"], expected_revision=2)
+    assert await there.totals() == (13, 0, 1, 0, 4, 0, 0, 18)
+    assert await there.external("adjustment") == 2
+
+    # 10 reservation/release 4
+    await there.do("/reservation/release", reservation_id=promise["reservation_id"], expected_revision=1)
     assert await there.totals() == (17, 0, 1, 0, 0, 0, 0, 18)
 
     # 11 consignment/receive 30 at 4.50 EUR into PCK/B-01
@@ -103,8 +127,11 @@ async def test_scenario_2_transfer_and_consignment(ics: ServiceClient) -> None:
     assert await there.totals() == (29, 0, 1, 0, 0, 0, 0, 30)
     assert await there.external("consignor") == -12
 
-    # 15: what the count finds
-    await there.do("/adjustment/create", **gone, delta=1)
+    # 15 count/create B-01, submit 30, approve
+    count = (await there.do("/count/create", lines=[target]))["count"]
+    count = await submitted(there, count, 30)
+    assert (count["lines"][0]["expected"], count["lines"][0]["variance"]) == (29, 1)
+    await there.do("/count/approve", count_id=count["count_id"], expected_revision=2)
     assert await there.totals() == (30, 0, 1, 0, 0, 0, 0, 31)
 
     # Check: 40 + 31 on hand = supplier 60 + consignor 12 − adjustment 1

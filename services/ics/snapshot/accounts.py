@@ -24,12 +24,15 @@ class Key(NamedTuple):
 Codes = dict[str, str]
 """Codes of zones and bins, by id."""
 
-HOLDERS_COUNT: Mapping[str, tuple[str, ...]] = {
-    "promises": ("reserved", "open", "picked", "packed"),
-    "quarantine": ("inspection",),
-    "consignment": ("consignment",),
+HELD_COUNTS: Mapping[str, Bucket] = {
+    "reserved": "reserved",
+    "open": "committed",
+    "picked": "committed",
+    "packed": "committed",
+    "inspection": "quarantine",
+    "consignment": "consignment",
 }
-"""Which counts of a cell say that somebody holds units there."""
+"""Counts of a cell that say that somebody holds units there, and the bucket those are in."""
 
 
 class Accounts:
@@ -41,16 +44,16 @@ class Accounts:
         self.cells: Sequence[Mapping[str, Any]] = document["cells"]
         self.in_transit: int = document["in_transit"]
         self.stock: dict[Key, int] = {}
-        self.outside: dict[External, int] = {name: document["externals"].get(name, 0) for name in EXTERNALS}
+        self.outside: dict[External, int] = dict(document["externals"])
+        self.held: set[Bucket] = {"in_transit"} if self.in_transit else set()
         for cell in self.cells:
-            for bucket in UNHELD_BUCKETS:
-                if units := cell.get(bucket):
-                    self.stock[Key(bucket, cell.get("zone_id"), cell.get("bin_id"), cell.get("lot_code"))] = units
-
-    def holds(self, what: str) -> bool:
-        """Whether promises, receipts (quarantine) or consignments hold any of it."""
-        counts = HOLDERS_COUNT[what]
-        return any(cell.get(count) for cell in self.cells for count in counts)
+            # A cell is stored without what is 0 or none.
+            for count, units in cell.items():
+                if count in UNHELD_BUCKETS:
+                    place = (cell.get("zone_id"), cell.get("bin_id"), cell.get("lot_code"))
+                    self.stock[Key(count, *place)] = units
+                elif count in HELD_COUNTS:
+                    self.held.add(HELD_COUNTS[count])
 
     def hold_positions(self, holder_type: HolderType, holder_id: str, positions: Iterable[HeldPosition]) -> None:
         """Add what a promise holds."""
@@ -74,7 +77,7 @@ class Accounts:
 
     def _undo(self, side: Account, logical_guid: str, quantity: int) -> None:
         if side.external is not None:
-            self.outside[side.external] += quantity
+            self.outside[side.external] = self.outside.get(side.external, 0) + quantity
         elif side.logical_guid == logical_guid:
             assert side.bucket is not None
             place = (side.zone_id, side.bin_id, side.lot_code)
@@ -104,7 +107,7 @@ class Accounts:
 
     def shares(self) -> list[Outside]:
         """Its shares in the accounts outside; those of 0 left out."""
-        return [Outside(self.variant_id, name, units) for name, units in self.outside.items() if units]
+        return [Outside(self.variant_id, name, self.outside[name]) for name in EXTERNALS if self.outside.get(name)]
 
 
 def _account_order(key: Key, codes: Mapping[str, str]) -> tuple[Any, ...]:

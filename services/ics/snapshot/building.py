@@ -5,8 +5,11 @@ fill_all   parts, up to so many rows at once; what is left is kept as it was cut
 complete   the accounts outside added up, and the directory
 """
 
+import asyncio
 import heapq
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from chassis.caller import Call
@@ -21,10 +24,9 @@ from services.ics.snapshot.domain import (
     Part,
     cuts_of,
     described,
-    outside_of,
     pack,
     part_id,
-    rows_of,
+    shares_of,
 )
 from services.ics.snapshot.reading import Slice, cut, fill
 from services.ics.snapshot.store import BUILDS, PARTS
@@ -35,6 +37,18 @@ ROWS_AT_ONCE = 100_000
 
 OUTSIDE_ROWS = 1000
 """Rows of accounts outside in a part."""
+
+
+ROWS_BETWEEN_PAUSES = 200
+"""Rows of accounts outside added up before others have a turn."""
+
+
+class Head(NamedTuple):
+    """What of a part is needed to complete a snapshot; the shares in accounts outside stay packed."""
+
+    logical_guid: str
+    entry: Entry | None
+    outside: bytes
 
 
 class Taken(NamedTuple):
@@ -56,54 +70,63 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
     snapshot_id = await units.change(call, begin)
     moment = await cut(units, call, logical_guid, variant_ids)
     row_count = 0
+    heads: list[Head] = []
     for number, each in enumerate(moment.slices):
         part = _cut_part(call.orgcode, snapshot_id, number, each)
         if row_count <= ROWS_AT_ONCE:
-            part, rows = await _filled(units, call, part)
-            row_count += rows
+            part = await _filled(units, call, part)
+            row_count += part.entry.row_count if part.entry is not None else 0
+            heads.append(_head(part))
         await _keep(units, call, part, new=True)
     if row_count > ROWS_AT_ONCE:
         return Taken(snapshot_id, moment.taken_utc, None)
-    directory = await complete(units, call, snapshot_id, len(moment.slices), whole=logical_guid is None)
+    directory = await complete(units, call, snapshot_id, heads, whole=logical_guid is None)
     return Taken(snapshot_id, moment.taken_utc, directory)
 
 
 async def go_on(units: Units, call: Call, build: Build, *, whole: bool) -> Directory:
     """Fill the parts that are still to be filled."""
-    number = 0
-    while (part := await _part(units, call, build.snapshot_id, number)) is not None and part.logical_guid is not None:
+    heads: list[Head] = []
+    while (part := await _part(units, call, build.snapshot_id, len(heads))) is not None:
+        if part.logical_guid is None:
+            # Accounts outside, from a try that was cut off: they are made again.
+            break
         if part.cuts is not None:
-            part, _ = await _filled(units, call, part)
+            part = await _filled(units, call, part)
             await _keep(units, call, part, new=False)
-        number += 1
-    return await complete(units, call, build.snapshot_id, number, whole=whole)
+        heads.append(_head(part))
+    return await complete(units, call, build.snapshot_id, heads, whole=whole)
 
 
-async def complete(units: Units, call: Call, snapshot_id: str, parts: int, *, whole: bool) -> Directory:
+async def complete(units: Units, call: Call, snapshot_id: str, heads: Sequence[Head], *, whole: bool) -> Directory:
     """The directory of all parts; those of accounts outside, which only a snapshot of all facilities has, are made."""
-    entries: list[Entry] = []
-    starts: dict[str, list[int]] = {}
-    for number in range(parts):
-        part = await _part(units, call, snapshot_id, number)
-        assert part is not None, (snapshot_id, number)
-        assert part.logical_guid is not None, part.part_id
-        starts.setdefault(part.logical_guid, []).append(number)
-        if (entry := described(number, part.logical_guid, rows_of(part))) is not None:
-            entries.append(entry)
+    entries = [head.entry for head in heads if head.entry is not None]
     if whole:
-        streams = [_shares(units, call, snapshot_id, numbers) for numbers in starts.values()]
-        entries += await _keep_outside(units, call, snapshot_id, parts, streams)
+        facilities: dict[str, list[Head]] = {}
+        for head in heads:
+            facilities.setdefault(head.logical_guid, []).append(head)
+        entries += await _keep_outside(units, call, snapshot_id, len(heads), list(facilities.values()))
     return Directory(snapshot_id=snapshot_id, orgcode=call.orgcode, entries=entries)
 
 
 async def _keep_outside(
-    units: Units, call: Call, snapshot_id: str, number: int, streams: Sequence[AsyncIterator[Outside]]
+    units: Units, call: Call, snapshot_id: str, number: int, facilities: Sequence[Sequence[Head]]
 ) -> list[Entry]:
+    """Keep the rows of accounts outside behind the stock parts, and say what the directory is to say of them."""
     entries: list[Entry] = []
     rows: list[Outside] = []
 
     async def keep_rows() -> None:
         place = number + len(entries)
+        entry = Entry(
+            number=place,
+            logical_guid=None,
+            first=rows[0].variant_id,
+            last=rows[-1].variant_id,
+            buckets=[],
+            row_count=len(rows),
+            on_hand=0,
+        )
         part = Part(
             part_id=part_id(snapshot_id, place),
             orgcode=call.orgcode,
@@ -111,24 +134,17 @@ async def _keep_outside(
             number=place,
             logical_guid=None,
             outside=pack(rows),
+            entry=entry,
         )
         # A build that was cut off may have kept it already: it is the same again.
         await _keep(units, call, part, new=await _part(units, call, snapshot_id, place) is None)
-        entries.append(
-            Entry(
-                number=place,
-                logical_guid=None,
-                first=rows[0].variant_id,
-                last=rows[-1].variant_id,
-                buckets=[],
-                row_count=len(rows),
-                on_hand=0,
-            )
-        )
+        entries.append(entry)
         rows.clear()
 
-    async for row in _merged(streams):
+    for count, row in enumerate(_merged([_shares(heads) for heads in facilities]), 1):
         rows.append(row)
+        if not count % ROWS_BETWEEN_PAUSES:
+            await asyncio.sleep(0)
         if len(rows) == OUTSIDE_ROWS:
             await keep_rows()
     if rows:
@@ -136,36 +152,22 @@ async def _keep_outside(
     return entries
 
 
-async def _merged(streams: Sequence[AsyncIterator[Outside]]) -> AsyncIterator[Outside]:
-    """The shares of all facilities' items added up, by variant and account; each facility's come by variant."""
-    heads: list[tuple[str, int, Outside]] = []
+def _shares(heads: Sequence[Head]) -> Iterator[Outside]:
+    """A facility's shares in the accounts outside, by variant; one part unpacked at a time."""
+    for head in heads:
+        yield from shares_of(head.outside)
 
-    async def advance(place: int) -> None:
-        share = await anext(streams[place], None)
-        if share is not None:
-            heapq.heappush(heads, (share.variant_id, place, share))
 
-    for place in range(len(streams)):
-        await advance(place)
-    while heads:
-        variant_id = heads[0][0]
-        total: dict[External, int] = dict.fromkeys(EXTERNALS, 0)
-        while heads and heads[0][0] == variant_id:
-            _, place, share = heapq.heappop(heads)
+def _merged(facilities: Sequence[Iterator[Outside]]) -> Iterator[Outside]:
+    """The shares of all facilities' items added up, by variant and account."""
+    by_variant = groupby(heapq.merge(*facilities, key=lambda share: share.variant_id), lambda share: share.variant_id)
+    for variant_id, shares in by_variant:
+        total: Counter[External] = Counter()
+        for share in shares:
             total[share.external] += share.quantity
-            await advance(place)
-        for external, quantity in total.items():
-            if quantity:
-                yield Outside(variant_id, external, quantity)
-
-
-async def _shares(units: Units, call: Call, snapshot_id: str, numbers: Sequence[int]) -> AsyncIterator[Outside]:
-    """A facility's shares in the accounts outside, one part in memory at a time."""
-    for number in numbers:
-        part = await _part(units, call, snapshot_id, number)
-        assert part is not None, (snapshot_id, number)
-        for share in outside_of(part):
-            yield share
+        for external in EXTERNALS:
+            if total[external]:
+                yield Outside(variant_id, external, total[external])
 
 
 def _cut_part(orgcode: str, snapshot_id: str, number: int, each: Slice) -> Part:
@@ -179,11 +181,16 @@ def _cut_part(orgcode: str, snapshot_id: str, number: int, each: Slice) -> Part:
     )
 
 
-async def _filled(units: Units, call: Call, part: Part) -> tuple[Part, int]:
-    """A part with its rows, and how many they are."""
+def _head(part: Part) -> Head:
+    assert part.logical_guid is not None, part.part_id
+    return Head(part.logical_guid, part.entry, part.outside)
+
+
+async def _filled(units: Units, call: Call, part: Part) -> Part:
+    """A part with its rows."""
     assert part.logical_guid is not None, part.part_id
     found = await fill(units, call, Slice(part.logical_guid, cuts_of(part)))
-    full = Part(
+    return Part(
         part_id=part.part_id,
         orgcode=part.orgcode,
         snapshot_id=part.snapshot_id,
@@ -191,8 +198,8 @@ async def _filled(units: Units, call: Call, part: Part) -> tuple[Part, int]:
         logical_guid=part.logical_guid,
         rows=pack(found.rows),
         outside=pack(found.outside),
+        entry=described(part.number, part.logical_guid, found.rows),
     )
-    return full, len(found.rows)
 
 
 async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> Part | None:

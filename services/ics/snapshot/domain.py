@@ -5,6 +5,7 @@ each part has, so that a page reads only the parts it shows.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -89,19 +90,6 @@ class Cut(NamedTuple):
     seq: int
 
 
-class Part(Document, frozen=True, kw_only=True):
-    """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read."""
-
-    part_id: str
-    orgcode: str
-    snapshot_id: str
-    number: int
-    logical_guid: str | None
-    cuts: bytes | None = None
-    rows: bytes = b""
-    outside: bytes = b""
-
-
 class Entry(Value, frozen=True, kw_only=True, array_like=True):
     """What the directory says of a part."""
 
@@ -112,6 +100,21 @@ class Entry(Value, frozen=True, kw_only=True, array_like=True):
     buckets: list[Bucket]
     row_count: int
     on_hand: int
+
+
+class Part(Document, frozen=True, kw_only=True):
+    """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read;
+    `entry` is for the directory, None where there are no rows to be shown."""
+
+    part_id: str
+    orgcode: str
+    snapshot_id: str
+    number: int
+    logical_guid: str | None
+    cuts: bytes | None = None
+    rows: bytes = b""
+    outside: bytes = b""
+    entry: Entry | None = None
 
 
 class Directory(Document, frozen=True, kw_only=True):
@@ -152,9 +155,9 @@ def rows_of(part: Part) -> list[Row]:
     return _ROWS.decode(zlib.decompress(part.rows)) if part.rows else []
 
 
-def outside_of(part: Part) -> list[Outside]:
+def shares_of(outside: bytes) -> list[Outside]:
     """A part's shares in accounts outside; or, of a part without facility, its rows."""
-    return _OUTSIDE.decode(zlib.decompress(part.outside)) if part.outside else []
+    return _OUTSIDE.decode(zlib.decompress(outside)) if outside else []
 
 
 def cuts_of(part: Part) -> list[Cut]:
@@ -166,15 +169,17 @@ def described(number: int, logical_guid: str | None, rows: Sequence[Row]) -> Ent
     """What the directory says of a part with these stock rows; None of one without any, which is never shown."""
     if not rows:
         return None
-    present = {row.bucket for row in rows}
+    on_hand: Counter[Bucket] = Counter()
+    for row in rows:
+        on_hand[row.bucket] += row.quantity
     return Entry(
         number=number,
         logical_guid=logical_guid,
         first=rows[0].variant_id,
         last=rows[-1].variant_id,
-        buckets=[bucket for bucket in BUCKETS if bucket in present],
+        buckets=[bucket for bucket in BUCKETS if bucket in on_hand],
         row_count=len(rows),
-        on_hand=sum(row.quantity for row in rows if row.bucket != "in_transit"),
+        on_hand=on_hand.total() - on_hand["in_transit"],
     )
 
 
@@ -212,7 +217,7 @@ class Wanted(Value, frozen=True, kw_only=True):
         if part.logical_guid is None:
             return [
                 SnapshotRow(kind="external", external=each.external, variant_id=each.variant_id, quantity=each.quantity)
-                for each in outside_of(part)
+                for each in shares_of(part.outside)
                 if self.variant_id in {None, each.variant_id}
             ]
         rows = [

@@ -6,7 +6,7 @@ from chassis.caller import Call
 from chassis.clock import later
 from chassis.entity import Value
 from chassis.errors import Refusal
-from chassis.jobs import Jobs, is_open, within
+from chassis.jobs import Jobs, NoParams, is_open, within
 from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
@@ -37,7 +37,7 @@ class BuildAnswer(Value, frozen=True, kw_only=True):
 
 
 @jobs.every(seconds=2, name="snapshot-build")
-async def snapshot_build(units: Units, call: Call, _: Value) -> BuildAnswer:
+async def snapshot_build(units: Units, call: Call, _: NoParams) -> BuildAnswer:
     """Build the snapshots that were not ready at once, and clear up after those that were never answered."""
     answer = BuildAnswer()
     for build in await _builds(units, call):

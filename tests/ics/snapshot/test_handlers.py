@@ -8,6 +8,7 @@ import pytest
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock
+from chassis.jobs import NoParams
 from chassis.testing.client import ServiceClient
 from services.ics.snapshot import building, jobs, reading
 from services.ics.snapshot.jobs import snapshot_build
@@ -230,7 +231,7 @@ async def until_decided(ics: ServiceClient, snapshot: Any) -> Any:
             shown = (await ics.plain.post("/snapshot/get", snapshot_id=snapshot["snapshot_id"])).data["snapshot"]
             if shown["status"] != "building":
                 return shown
-            await snapshot_build(*as_job(ics), None)  # type: ignore[arg-type]
+            await snapshot_build(*as_job(ics), NoParams())
 
 
 async def test_a_large_one_is_built_behind_the_answer_as_of_its_moment(ics: ServiceClient, small: None) -> None:
@@ -288,7 +289,7 @@ async def test_what_nobody_was_answered_is_cleared_away(
 
     async with asyncio.timeout(20):
         while await database.collection(BUILDS.collection).count(mine):
-            await snapshot_build(*as_job(ics), None)  # type: ignore[arg-type]
+            await snapshot_build(*as_job(ics), NoParams())
 
     assert await database.collection(PARTS.collection).count(mine) == 0
 
