@@ -29,8 +29,9 @@ class ClosureWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to ask."""
+        """Ask once, so that a process that starts in the middle of a vacuum takes no work it must not; then go on."""
         if "ops" in self._channels.addresses:
+            await self._try()
             self._task = asyncio.create_task(self._ask_on(), name="closures")
 
     async def stop(self) -> None:
@@ -52,13 +53,16 @@ class ClosureWatch:
 
     async def _ask_on(self) -> None:
         while True:
-            try:
-                await self.ask()
-            except Refusal:
-                log.debug("OPS can't be asked what is being emptied")
-            except Exception:
-                log.exception("asking OPS what is being emptied failed")
             await asyncio.sleep(ASK_EVERY_SECONDS)
+            await self._try()
+
+    async def _try(self) -> None:
+        try:
+            await self.ask()
+        except Refusal:
+            log.debug("OPS can't be asked what is being emptied")
+        except Exception:
+            log.exception("asking OPS what is being emptied failed")
 
 
 def closures_of(answer: GetClosuresResponse) -> Closures:

@@ -143,6 +143,18 @@ async def test_what_is_emptied_no_more_is_open_again() -> None:
         await channels.close()
 
 
+async def test_a_process_knows_what_is_emptied_before_it_takes_work() -> None:
+    ops, gate = Ops(), Gate(SystemClock())
+    ops.answer = pb.GetClosuresResponse(orgcodes=["GONE"])
+    async with an_ops(ops) as server:
+        channels = Channels({"ops": [f"127.0.0.1:{server.port}"]}, sign=sign)
+        watch = ClosureWatch(gate, channels)
+        await watch.start()
+        assert gate.is_closed_for("GONE")
+        await watch.stop()
+        await channels.close()
+
+
 class Seen(Value, frozen=True, kw_only=True):
     """Which orgs a job found open."""
 
