@@ -145,7 +145,6 @@ ENTRIES = Entity(
         # One index for all else that entries are looked up by.
         index("refs", "entry_id"),
         index("serials", "entry_id", where={"named": True}),
-        index("item", "recorded_utc", name="shipped", where={"kind": "ship"}),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
@@ -252,20 +251,6 @@ async def entries_between(
     asked = (view.find(ENTRIES, where, limit=_FIND_LIMIT, rest=rest) for where in (first, second) for rest in filters)
     found = {entry.entry_id: entry for part in await together(asked) for entry in part}
     return sorted(found.values(), key=lambda entry: number_in(entry, logical_guid))
-
-
-async def units_shipped(view: View, logical_guid: str, variant_id: str, since: Utc, until: Utc) -> int:
-    """Units of an item shipped to customers in [since, until). Index: item, recorded_utc."""
-    where = {"kind": "ship", "item": item_key(logical_guid, variant_id)}
-    units = 0
-    after: tuple[str, str] | None = None
-    while True:
-        asked = {**where, "recorded_utc": between(at_least=since, below=until)}
-        page = await view.find(ENTRIES, asked, order=("recorded_utc",), limit=_FIND_LIMIT, after=after)
-        units += sum(entry.quantity for entry in page)
-        if len(page) < _FIND_LIMIT:
-            return units
-        after = (page[-1].recorded_utc, page[-1].entry_id)
 
 
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:

@@ -1,13 +1,15 @@
 """What a suggestion weighs, read at one moment: items and their lots, policies, and what was shipped lately."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from chassis.clock import day_of, days_after, start_of
+from chassis.clock import Date, day_of, days_after
 from chassis.unit import View, want
 from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import facilities_of
+from services.ics.demand.domain import ShippedMonth, daily
+from services.ics.demand.store import shipped_until
 from services.ics.ledger.balance import item_id_of
-from services.ics.ledger.store import ITEMS, items_of_many, units_shipped
+from services.ics.ledger.store import ITEMS, items_of_many
 from services.ics.policy.domain import scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.reads import together
@@ -29,10 +31,9 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
     policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
     today = day_of(view.now)
-    since, until = start_of(days_after(today, -SHIPPED_DAYS)), start_of(today)
-    moved = [key for key, item in items.items() if item.seq]
-    units = await together(units_shipped(view, *key, since, until) for key in moved)
-    shipped = dict(zip(moved, units, strict=True))
+    yesterday = days_after(today, -1)
+    months = await together(shipped_until(view, variant, yesterday, None, None) for variant in asked)
+    shipped = {variant: _shipped(each, yesterday) for variant, each in zip(asked, months, strict=True)}
 
     def facts(facility: str, variant: str) -> Facts:
         item = items[facility, variant]
@@ -43,7 +44,15 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
             unsellable=unsellable_units(item, lots.get(variant, {}), today),
             inbound=item.in_transit,
             safety_stock=policies[variant, facility].safety_stock,
-            shipped=shipped.get((facility, variant), 0),
+            shipped=shipped[variant].get(facility, 0),
         )
 
     return [[facts(facility, variant) for facility in facilities] for variant, facilities in asked.items()]
+
+
+def _shipped(months: Iterable[ShippedMonth], as_of: Date) -> dict[str, int]:
+    """Units of a variant shipped in the days that count, the last of them `as_of`; by facility."""
+    by_facility: dict[str, list[ShippedMonth]] = {}
+    for month in months:
+        by_facility.setdefault(month.logical_guid, []).append(month)
+    return {facility: sum(daily(each, as_of)[:SHIPPED_DAYS]) for facility, each in by_facility.items()}

@@ -12,8 +12,8 @@ from chassis.clock import Utc, day_of, later, seconds_between, to_millis
 from chassis.entity import Value
 from chassis.errors import invalid_field
 from chassis.values import Count, Guid, Text
+from services.ics.figures import ratio
 from services.ics.transfer.domain import KeptTransfer, TransferLine
-from services.ics.transfer.figures import ratio
 
 GroupBy = Literal["lane", "variant", "status", "day"]
 

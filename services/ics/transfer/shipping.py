@@ -243,6 +243,8 @@ async def ics_transfer_shipment_receive(
     before = await _load_here(change, SHIPMENTS, body.shipment_id, "to_logical_guid", body.expected_revision)
     receipts = _receipts(before, body.lines, places)
     check_outstanding(before, receipts)
+    items = {item_id_of(call.orgcode, call.logical_guid, line.variant_id) for line in before.lines}
+    await change.prefetch(want(TRANSFERS, [before.transfer_id]), want(ITEMS, sorted(items)))
     for place in places:
         admit(place)
     kept = await change.load(TRANSFERS, before.transfer_id)

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from chassis.entity import Value
 from chassis.values import Count, Guid, Qty
-from services.ics.transfer.figures import ratio
+from services.ics.figures import ratio
 
 SHIPPED_DAYS = 28
 """Days whose shipments say how fast units go; the last of them is yesterday."""

@@ -38,11 +38,8 @@ async def test_money_is_hidden_from_those_who_may_not_see_it_and_events_carry_it
     assert (again["unit_cost"], again["settled_amount"], again["settlements"][0]["amount"]) == (None, None, None)
     log = ics.application.runtime.database.collection(EVENTS.collection)
     assert ics.caller is not None
-    told = [
-        msgspec.json.decode(event["body"])
-        for event in await log.find({"orgcode": ics.caller.orgcode}, sort=[("_id", 1)])
-        if event["type"].startswith("ics.consignment.")
-    ]
+    subject = {"orgcode": ics.caller.orgcode, "subject": hidden["consignment_id"]}
+    told = [msgspec.json.decode(event["body"]) for event in await log.find(subject, sort=[("_id", 1)])]
     assert [body["consignment"]["unit_cost"] for body in told] == [COST] * 4
     assert told[2]["settlement"]["amount"] == COST
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ics.transfer.figures import ratio
+from services.ics.figures import ratio
 from services.ics.transfer.suggest import Facts, TransferSuggestion, balanced, suggest, weighed
 
 
