@@ -218,7 +218,7 @@ def _variant(source: Side, target: Side) -> str:
 
 
 def _share(source: Side, target: Side, quantity: int) -> None:
-    """Keep the item's share in an account outside, which no document of its own says (see decision 0007)."""
+    """Keep the item's share in an account outside, which no document of its own says (see decision 0008)."""
     if isinstance(source, Leg):
         if not isinstance(target, Leg):
             source.page.externals[target] += quantity
