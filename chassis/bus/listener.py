@@ -55,13 +55,11 @@ class Listener:
         """Listen no more."""
         if self._runner is None:
             return
+        # The queue is left to expire: RabbitMQ 3.10 loses the supervisor of all its dead-letter workers for good when a
+        # queue is deleted while its own worker still starts.
         self._runner.cancel()
         await asyncio.gather(self._runner, return_exceptions=True)
         self._runner = None
-        if self._bus.hearing.up:
-            with suppress(BusDown):
-                async with self._bus.hearing.channel(seconds=1.0) as channel:
-                    await channel.queue_delete(self._queue.name)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
