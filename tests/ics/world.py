@@ -48,6 +48,8 @@ class World(NamedTuple):
     counting_id: str
     counted_id: str
     snapshot_id: str
+    rule_id: str
+    signal_id: str
 
 
 async def make_world(ask: Ask) -> World:
@@ -105,7 +107,19 @@ async def make_world(ask: Ask) -> World:
         **transfers,
         **counts,
         snapshot_id=snapshot["snapshot_id"],
+        **await _make_rule(made, zone["zone_id"], place["bin_id"]),
     )
+
+
+async def _make_rule(made: Callable[..., Awaitable[dict[str, Any]]], zone_id: str, bin_id: str) -> dict[str, str]:
+    """A replenishment rule whose pick place has enough, so that no sweep meddles, with some overstock; a signal."""
+    over = (await made("/zone/create", "zone", code="A-09", purpose="overstock"))["zone_id"]
+    found = {"variant_id": VARIANT, "delta": 5, "reason_code": "found"}
+    await made("/adjustment/create", "adjustment", **found, zone_id=over)
+    places = {"pick_zone_id": zone_id, "pick_bin_id": bin_id, "overstock_zone_id": over}
+    rule = await made("/replenishment/rule/set", "rule", **places, variant_id=VARIANT, min_qty=1, max_qty=STOCK)
+    signal = await made("/demand/signal/compute", "signal", variant_id=VARIANT)
+    return {"rule_id": rule["rule_id"], "signal_id": signal["signal_id"]}
 
 
 async def _make_counts(made: Callable[..., Awaitable[dict[str, Any]]], bin_id: str) -> dict[str, str]:
@@ -258,6 +272,21 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_snapshot_list": lambda _: {},
     "ics_snapshot_detail": lambda world: {"snapshot_id": world.snapshot_id, "level": "position"},
     "ics_count_reject": lambda world: {"count_id": world.counting_id, "reason": "never mind"},
+    "ics_replenishment_record": lambda world: {"rule_id": world.rule_id, "quantity": 1},
+    "ics_replenishment_rule_get": lambda world: {"rule_id": world.rule_id},
+    "ics_replenishment_rule_list": lambda _: {},
+    "ics_replenishment_rule_set": lambda world: {
+        "variant_id": VARIANT,
+        "pick_zone_id": world.zone_id,
+        "pick_bin_id": world.bin_id,
+        "min_qty": 1,
+        "max_qty": 2,
+    },
+    "ics_replenishment_rule_status_set": lambda world: {"rule_id": world.rule_id, "status": "paused"},
+    "ics_replenishment_suggest": lambda _: {},
+    "ics_demand_signal_get": lambda world: {"signal_id": world.signal_id},
+    "ics_demand_signal_list": lambda _: {},
+    "ics_demand_signal_compute": lambda _: {"variant_id": VARIANT},
 }
 """A body for every call that the world answers with 200, but for `expected_revision`."""
 

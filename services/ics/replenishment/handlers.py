@@ -86,7 +86,12 @@ async def ics_replenishment_record(
     replenish(books, page, body.quantity, pin, landing)
     answer = moved(operation_id, await keep(change, books, listed=True))
     change.emit(
-        "ics.replenishment.recorded", operation_id, operation_id=operation_id, rule_id=None, entries=answer.entries
+        "ics.replenishment.recorded",
+        operation_id,
+        revision=1,
+        operation_id=operation_id,
+        rule_id=None,
+        entries=answer.entries,
     )
     tell(change, books)
     return answer

@@ -51,6 +51,7 @@ async def move_by_rule(
     change.emit(
         "ics.replenishment.recorded",
         operation_id,
+        revision=1,
         operation_id=operation_id,
         rule_id=rule.rule_id,
         entries=answer.entries,

@@ -53,8 +53,7 @@ async def test_a_sweep_fills_what_is_below_its_minimum_once_a_window(aisle: Aisl
 
 async def test_a_rule_moves_at_most_once_a_window(aisle: Aisle, clock: FixedClock) -> None:
     await aisle.rule(min_qty=10, max_qty=20)
-    as_of = {"as_of_utc": "2026-03-02T12:14:59.999Z"}
-    await sweep(aisle.ics, **as_of)
+    await sweep(aisle.ics, as_of_utc="2026-03-02T12:14:59.999Z")
     await aisle.take_from_pick(15)
 
     same = await sweep(aisle.ics, as_of_utc="2026-03-02T12:00:00.000Z")
@@ -139,15 +138,16 @@ async def test_the_clock_sweeps_every_org_by_itself(aisle: Aisle, clock: FixedCl
 
 
 async def test_params_that_do_not_fit_are_refused(ics: ServiceClient) -> None:
-    for wrong in (
+    wrongs: list[dict[str, Any]] = [
         {"limit": 0},
         {"limit": 501},
         {"as_of_utc": "2026-02-31T12:00:00.000Z"},
         {"as_of_utc": "noon"},
         {"job": "x"},
         {"y": 1},
-    ):
-        await until_calm(ics)
+    ]
+    await until_calm(ics)
+    for wrong in wrongs:
         with pytest.raises(Invalid):
             await sweep(ics, **wrong)
 

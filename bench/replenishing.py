@@ -1,0 +1,117 @@
+"""The sweep's row: a thousand rules below their minimum, each with something to move, swept by hand from end to end.
+
+Rules and variants are new in every run; the rules of the run before are archived. Goods come last, so that the sweep
+that goes by the clock finds nothing to do until just before the measurement, and then little.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.load import Measured
+from bench.rows import Bench, Row
+from bench.world import FACILITY, ORG, RECEIPT_LINES, World
+
+RULES = 1_000
+RULES_A_RUN = 500
+RULES_BY_THE_CLOCK = 100
+"""Rules that sweeps by the clock may have seen to before the measurement begins."""
+
+STOCK_EACH = 1_000
+MINIMUM, MAXIMUM = 10, 20
+PATIENCE_SECONDS = 120.0
+
+
+async def sweep_rules(bench: Bench) -> Row:
+    """Rules swept a second, with the start of `stackctl` counted in; the name says how long all of them took."""
+    await _lay_out(bench.world)
+    before, started = bench.meter.read(), time.perf_counter()
+    answers = await asyncio.to_thread(_sweep_all, bench.world)
+    seconds = time.perf_counter() - started
+    cpu = bench.meter.read() - before
+    executed = sum(answer["executed"] for answer in answers)
+    told = Measured(name=f"sweep: {executed:,} of {RULES:,} rules moved in {seconds:.1f} s", clients=1)
+    told.latencies = [1000 * seconds / len(answers)] * len(answers)
+    told.requests, told.seconds = sum(answer["processed"] for answer in answers), seconds
+    told.errors = told.requests - executed + max(0, RULES - RULES_BY_THE_CLOCK - executed)
+    told.note = str(answers[-1])
+    return Row(measured=told, cpu=cpu)
+
+
+def _sweep_all(world: World) -> list[dict[str, Any]]:
+    """Run after run until the end of the rules is reached."""
+    answers: list[dict[str, Any]] = []
+    while not answers or answers[-1]["next_cursor"] is not None:
+        answers.append(_run(world, f"orgcode={ORG}", f"limit={RULES_A_RUN}"))
+    return answers
+
+
+def _run(world: World, *params: str) -> dict[str, Any]:
+    command = [str(Path(sys.executable).with_name("stackctl")), "job", "run", "ics", "replenishment-sweep", "--json"]
+    command += [word for param in params for word in ("--param", param)]
+    environment = {**os.environ, "STACK_SECRET_FILE": world.demo["DEMO_SECRET_FILE"]}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
+        if done.returncode == 0:
+            answer: dict[str, Any] = json.loads(done.stdout)
+            return answer
+        # The one that goes by the clock may be at it just now.
+        if "running" not in done.stderr or time.monotonic() > deadline:
+            raise RuntimeError(f"the sweep failed: {done.stderr.strip()}")
+        time.sleep(0.1)
+
+
+async def _lay_out(world: World) -> None:
+    """A variant a rule, with nothing at its pick place and plenty in overstock."""
+    async with aiohttp.ClientSession(headers=world.headers, base_url=world.stack["GATEWAY_URL"]) as http:
+        await _archive_all(http)
+        lane = uuid.uuid4().hex[:8].upper()
+        pick = (await _ask(http, "/ics/zone/create", code=f"P-{lane}", purpose="pick"))["zone"]["zone_id"]
+        over = (await _ask(http, "/ics/zone/create", code=f"O-{lane}", purpose="overstock"))["zone"]["zone_id"]
+        names = [f"R-{lane}-{number}" for number in range(RULES)]
+        places = {"pick_zone_id": pick, "overstock_zone_id": over, "min_qty": MINIMUM, "max_qty": MAXIMUM}
+        await _all(_ask(http, "/ics/replenishment/rule/set", variant_id=name, **places) for name in names)
+        for start in range(0, RULES, RECEIPT_LINES):
+            part = names[start : start + RECEIPT_LINES]
+            lines = [{"variant_id": name, "quantity": STOCK_EACH, "zone_id": over} for name in part]
+            await _ask(http, "/ics/receive/record", lines=lines)
+
+
+async def _archive_all(http: aiohttp.ClientSession) -> None:
+    asked = {"logical_guid": FACILITY, "status": "active", "limit": 256}
+    while rules := (await _ask(http, "/ics/replenishment/rule/list", **asked))["items"]:
+        await _all(
+            _ask(
+                http,
+                "/ics/replenishment/rule/status/set",
+                rule_id=rule["rule_id"],
+                expected_revision=rule["revision"],
+                status="archived",
+            )
+            for rule in rules
+        )
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    await asyncio.gather(*calls)
+
+
+async def _ask(http: aiohttp.ClientSession, path: str, **body: Any) -> dict[str, Any]:
+    async with http.post(path, json=body) as answer:
+        envelope = await answer.json()
+    if not envelope["success"]:
+        raise RuntimeError(f"{path}: {envelope['error']}")
+    data: dict[str, Any] = envelope["data"]
+    return data
