@@ -28,9 +28,9 @@ SUBJECTS = [
     endpoint
     for endpoint in POSTS
     if any(value in WORLD for value in BODIES[endpoint.call](WORLD).values() if isinstance(value, str))
-    and endpoint.call != "ics_putaway_record"
+    and endpoint.call not in {"ics_putaway_record", "ics_replenishment_rule_set"}
 ]
-"""Endpoints about an object that the body names; a putaway names places only, and those are 400."""
+"""Endpoints about an object that the body names; two of them name places only, and those are 400."""
 
 TOO_EARLY = ("ics_reservation_expire", "ics_allocation_expire")
 """Refused in a world whose promises have not lapsed yet; a refusal is kept with its key like any other outcome."""
@@ -57,7 +57,8 @@ def body_for(endpoint: Endpoint, world: World) -> dict[str, Any]:
 
 def altered(body: dict[str, Any]) -> dict[str, Any]:
     """Another body of the same shape."""
-    known = ("expected_revision", "quantity", "delta", "safety_stock", "code", "lines")
+    numbers = ("expected_revision", "quantity", "delta", "safety_stock")
+    known = (*numbers, "code", "lines", "body", "title", "variant_id", "name")
     field = next(field for field in known if field in body)
     value = body[field]
     return body | {field: value + 1 if isinstance(value, int) else value * 2}
