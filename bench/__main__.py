@@ -15,6 +15,7 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from bench.gate import look_at_the_gate
 from bench.meter import Meter
 from bench.rows import SPREAD, Bench, Row
 from bench.table import show
@@ -77,6 +78,7 @@ def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
         ("hot", bench.reserve_hot),
         ("line", bench.whole_line),
         ("events", bench.events),
+        ("gate", lambda: look_at_the_gate(bench)),
         ("vacuum", lambda: empty_an_org(bench)),
     ]
 
