@@ -15,8 +15,10 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from bench.counting import count_positions, snapshot
 from bench.gate import look_at_the_gate
 from bench.meter import Meter
+from bench.replenishing import sweep_rules
 from bench.rows import SPREAD, Bench, Row
 from bench.table import show
 from bench.vacuum import HURRIED, empty_an_org
@@ -79,6 +81,9 @@ def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
         ("line", bench.whole_line),
         ("events", bench.events),
         ("gate", lambda: look_at_the_gate(bench)),
+        ("count", lambda: count_positions(bench)),
+        ("snapshot", lambda: snapshot(bench)),
+        ("sweep", lambda: sweep_rules(bench)),
         ("vacuum", lambda: empty_an_org(bench)),
     ]
 
