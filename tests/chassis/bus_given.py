@@ -88,6 +88,12 @@ class World:
         """How many events consumers have handled."""
         return len(await self.database.collection("inbox").find({}))
 
+    async def tell_again(self) -> None:
+        """Have the relay publish every event once more, as after a crash before it could tick them off."""
+        events = self.database.collection("events")
+        told = [event["_id"] for event in await events.find({"_id": {"$gt": ""}}) if event["published"]]
+        await events.update_many({"_id": {"$in": told}}, {"$set": {"pending": True}})
+
 
 def _writing(note_id: str, text: str) -> Callable[[Change], Awaitable[None]]:
     async def write(change: Change) -> None:

@@ -31,7 +31,7 @@ SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid", "gateway")
 def hurried(room: Room) -> Iterator[World]:
     """A stack in which a vacuum begins with the next sweep, and soon deletes."""
     stack = World(room.folder / "vacuums")
-    stack._environment |= {"VACUUM_DELAY_SECONDS": "0", "VACUUM_SETTLE_SECONDS": "2"}
+    stack.environment |= {"VACUUM_DELAY_SECONDS": "0", "VACUUM_SETTLE_SECONDS": "2"}
     try:
         stack.up()
         yield stack
@@ -52,7 +52,7 @@ class Vacuuming:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("stackctl")), *words, "--json"],
             env={
-                **self.world._environment,
+                **self.world.environment,
                 **{f"STACK_{key}": value for key, value in self.world.stack.items()},
                 "STACK_SECRET_FILE": self.world.demo["DEMO_SECRET_FILE"],
             },
