@@ -85,8 +85,11 @@ async def _through(world: World, flow: Flow) -> tuple[Measured, float, int]:
     async def take() -> tuple[float, int]:
         async with _calls(world) as http:
             began = time.perf_counter()
-            taken = await _ask(http, "/ics/snapshot/create", {"x-logical-guid": FACILITY})
-            return time.perf_counter() - began, taken["snapshot"]["row_count"]
+            taken = (await _ask(http, "/ics/snapshot/create", {"x-logical-guid": FACILITY}))["snapshot"]
+            while taken["status"] == "building":
+                await asyncio.sleep(0.2)
+                taken = (await _ask(http, "/ics/snapshot/get", snapshot_id=taken["snapshot_id"]))["snapshot"]
+            return time.perf_counter() - began, taken["row_count"]
 
     taking = asyncio.create_task(take())
     parts: list[Measured] = []

@@ -10,6 +10,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from time import monotonic
 from typing import NamedTuple
 
 from chassis.caller import Call
@@ -34,6 +35,9 @@ from services.ics.words import External
 
 ROWS_AT_ONCE = 100_000
 """A snapshot with so many rows is ready when it is answered; one with more is built behind the answer."""
+
+AT_ONCE_SECONDS = 15.0
+"""Whoever asked is not kept waiting longer: what is left then is built behind the answer, few rows or many."""
 
 OUTSIDE_ROWS = 1000
 """Rows of accounts outside in a part."""
@@ -69,16 +73,16 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
 
     snapshot_id = await units.change(call, begin)
     moment = await cut(units, call, logical_guid, variant_ids)
-    row_count = 0
+    row_count, until = 0, monotonic() + AT_ONCE_SECONDS
     heads: list[Head] = []
     for number, each in enumerate(moment.slices):
         part = _cut_part(call.orgcode, snapshot_id, number, each)
-        if row_count <= ROWS_AT_ONCE:
+        if row_count <= ROWS_AT_ONCE and monotonic() < until:
             part = await _filled(units, call, part)
             row_count += part.entry.row_count if part.entry is not None else 0
             heads.append(_head(part))
         await _keep(units, call, part, new=True)
-    if row_count > ROWS_AT_ONCE:
+    if row_count > ROWS_AT_ONCE or len(heads) < len(moment.slices):
         return Taken(snapshot_id, moment.taken_utc, None)
     directory = await complete(units, call, snapshot_id, heads, whole=logical_guid is None)
     return Taken(snapshot_id, moment.taken_utc, directory)
