@@ -55,8 +55,12 @@ class GateWatch:
         self._news = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to listen and to ask."""
+        """Begin to listen and to ask; the first answer, or that there is none, is awaited.
+
+        A process that comes up in a window is closed from its first request on.
+        """
         await self._listener.start()
+        await self.ask()
         self._tasks = [
             asyncio.create_task(self._hear(), name="gate events"),
             asyncio.create_task(self._ask_on(), name="gate questions"),
