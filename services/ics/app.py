@@ -29,6 +29,7 @@ ICS = Service(
         "receive",
         "putaway",
         "replenishment",
+        "inventory",
         "demand",
         "transfer",
         "consignment",
