@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bench.counting import count_positions, snapshot
+from bench.endurance import soak
 from bench.gate import look_at_the_gate
 from bench.meter import Meter
 from bench.replenishing import sweep_rules
@@ -35,7 +36,7 @@ def bench(
     *,
     seconds: Annotated[float, Parameter(help="how long each row loads")] = 8.0,
     items: Annotated[int, Parameter(help="how many items the ledger holds meanwhile")] = SPREAD,
-    only: Annotated[str, Parameter(help="rows whose name has this in it")] = "",
+    only: Annotated[str, Parameter(help="rows whose name has this in it; soak runs only when named")] = "",
 ) -> None:
     """Run the rows and print the table."""
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -56,8 +57,8 @@ async def _run(world: World, console: Console, seconds: float, items: int, only:
         await world.stock_up(items)
     rows: list[Row] = []
     bench = Bench(world, Meter(PROCESSES), seconds)
-    for name, work in _plan(bench):
-        if only and only not in name:
+    for name, work in _plan(bench, items):
+        if only not in name or (name == "soak" and not only):
             continue
         with console.status(name):
             rows.append(await work())
@@ -65,8 +66,12 @@ async def _run(world: World, console: Console, seconds: float, items: int, only:
     show(console, rows, world.stack["ENGINE"], items, bench.meter.memory_mib())
 
 
-def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
+def _plan(bench: Bench, items: int) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
     """The rows in order, each with the name it is chosen by."""
+    at_scale = [
+        ("scale", lambda: bench.stock_get(items)),
+        ("scale", lambda: bench.reserve(64, items)),
+    ]
     return [
         ("bare", bench.bare),
         ("hop", bench.hop),
@@ -78,6 +83,7 @@ def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
         ("reserve", lambda: bench.reserve(64)),
         ("hand hot", lambda: bench.by_hand(1)),
         ("hot", bench.reserve_hot),
+        *(at_scale if items > SPREAD else []),
         ("line", bench.whole_line),
         ("events", bench.events),
         ("gate", lambda: look_at_the_gate(bench)),
@@ -85,6 +91,7 @@ def _plan(bench: Bench) -> list[tuple[str, Callable[[], Awaitable[Row]]]]:
         ("snapshot", lambda: snapshot(bench)),
         ("sweep", lambda: sweep_rules(bench)),
         ("vacuum", lambda: empty_an_org(bench)),
+        ("soak", lambda: soak(bench)),
     ]
 
 

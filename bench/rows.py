@@ -21,7 +21,8 @@ from bench.world import World, variant
 from bench.yardstick import reserve_by_hand
 
 SPREAD = 1_000
-HOT = "V-HOT"
+HOT = variant(-1)
+TTL_SECONDS = 30 * 86_400
 
 
 class Row(Struct):
@@ -54,40 +55,39 @@ class Bench:
             measured = await load.run("bare aiohttp handler", address, single(lambda _: request), **self._load(64))
             return Row(measured=measured, cpu=Cpu(ours=_cpu_of(process) - before))
 
-    async def stock_get(self, clients: int = 64) -> Row:
-        """stock/get through the gateway."""
-        requests = [self.world.request("/ics/stock/get", variant_id=variant(n)) for n in range(SPREAD)]
-        return await self._ask("stock/get", requests, clients)
+    async def stock_get(self, items: int = SPREAD) -> Row:
+        """stock/get through the gateway, spread over so many items."""
+        requests = [self.world.request("/ics/stock/get", variant_id=variant(n)) for n in _spread(items)]
+        return await self.ask("stock/get" if items == SPREAD else f"stock/get, {items:,} items", requests, 64)
 
     async def atp_query(self) -> Row:
         """atp/query of one variant through the gateway."""
         requests = [self.world.request("/ics/atp/query", variant_ids=[variant(n)]) for n in range(SPREAD)]
-        return await self._ask("atp/query", requests, 64)
+        return await self.ask("atp/query", requests, 64)
 
     async def hop(self) -> Row:
         """What the gateway alone adds to stock/get: its own CPU, and the latency of one client."""
-        row = await self.stock_get(clients=64)
+        row = await self.stock_get()
         row.measured.name = "gateway hop (its own CPU, under stock/get)"
         row.cpu = Cpu(ours=row.cpu.gateway, gateway=row.cpu.gateway)
         return row
 
-    async def reserve(self, clients: int) -> Row:
-        """reservation/create spread over a thousand items."""
-        requests = [
-            self.world.request("/ics/reservation/create", variant_id=variant(n), quantity=1) for n in range(SPREAD)
-        ]
-        random.Random(1).shuffle(requests)
-        name = f"reservation/create, {SPREAD:,} items"
-        row = await self._ask(name, requests, clients)
-        row.against = "by hand: reservation, 1,000 items" if clients == 64 else ""
+    async def reserve(self, clients: int, items: int = SPREAD) -> Row:
+        """reservation/create spread over so many items."""
+        requests = [self._reservation(variant(n)) for n in _spread(items)]
+        row = await self.ask(f"reservation/create, {items:,} items", requests, clients)
+        row.against = f"by hand: reservation, {SPREAD:,} items" if (clients, items) == (64, SPREAD) else ""
         return row
+
+    def _reservation(self, variant_id: str) -> bytes:
+        path = "/ics/reservation/create"
+        return self.world.request(path, variant_id=variant_id, quantity=1, ttl_seconds=TTL_SECONDS)
 
     async def reserve_hot(self) -> Row:
         """reservation/create on one hot item; the ledger must agree with the answers to the last piece."""
         await self._receive_hot()
         held = (await self.world.stock(HOT))["buckets"]["reserved"]
-        request = self.world.request("/ics/reservation/create", variant_id=HOT, quantity=1)
-        row = await self._ask("reservation/create, one hot item", [request], 64)
+        row = await self.ask("reservation/create, one hot item", [self._reservation(HOT)], 64)
         sold = (await self.world.stock(HOT))["buckets"]["reserved"] - held
         good = row.measured.requests - row.measured.errors
         if sold != good:
@@ -118,7 +118,8 @@ class Bench:
         used = self.meter.read() - before
         return Row(measured=measured, cpu=Cpu(ours=time.process_time() - cpu, database=used.database))
 
-    async def _ask(self, name: str, requests: list[bytes], clients: int) -> Row:
+    async def ask(self, name: str, requests: list[bytes], clients: int) -> Row:
+        """Load the gateway with these requests, over and over."""
         flow = single(lambda n: requests[n % len(requests)])
         return await self.measure(load.run(name, self.world.address, flow, **self._load(clients)))
 
@@ -149,6 +150,13 @@ class Bench:
             commit = json.loads(answer.body)["data"]["commit"]
             seen = {"commit_id": commit["commit_id"], "expected_revision": commit["revision"], "quantity": 1}
             answer = await client.ask(ask(f"/ics/{step}/record", **seen))
+
+
+def _spread(items: int) -> list[int]:
+    """The numbers of the items in the order they are asked for: all over the place, the same in every run."""
+    numbers = list(range(items))
+    random.Random(1).shuffle(numbers)
+    return numbers
 
 
 @contextmanager

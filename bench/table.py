@@ -50,3 +50,5 @@ def _remark(console: Console, row: Row) -> None:
         )
     if told.errors:
         console.print(f"[red]{told.name}: {told.errors} errors, the first: {told.note}[/]")
+    elif told.note:
+        console.print(f"{told.name}: {told.note}")

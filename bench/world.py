@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +22,13 @@ STOCK_EACH = 1_000_000
 RECEIPTS_AT_ONCE = 4
 
 
+THIS_RUN = f"{int(time.time()):x}"
+"""Each run has articles of its own: what an earlier one left promised would weigh on this one's figures."""
+
+
 def variant(number: int) -> str:
     """The variant id of the n-th item."""
-    return f"V{number:06d}"
+    return f"V{THIS_RUN}-{number:06d}"
 
 
 class World:
