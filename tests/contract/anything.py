@@ -42,6 +42,8 @@ class Maker:
                 return self._value(kind.type, moment=moment)
             case inspect.StrType() | inspect.AnyType():
                 return self._utc() if moment else self._text(kind)
+            case inspect.BytesType():
+                return self._text(None).encode()
             case inspect.BoolType():
                 return self._random.random() < 0.5
             case inspect.IntType():

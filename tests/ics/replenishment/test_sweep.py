@@ -168,3 +168,17 @@ async def test_a_shortfall_is_filled_by_what_a_sweep_moves_as_by_any_arrival(ics
     pick, over = await aisle.units()
     assert pick + over == 47
     assert await floor.totals() == (47, 0, 0, 0, 8, 0, 0, 55)
+
+
+async def test_a_facility_is_swept_whatever_the_org(ics: ServiceClient, clock: FixedClock) -> None:
+    clock.advance(3600)
+    others = ics.as_caller(orgcode=f"{ics.caller.orgcode[:15]}Z") if ics.caller and ics.caller.orgcode else ics
+    aisles = [await an_aisle(each.in_facility("FAC-LONE"), "V1", pick=0, over=50) for each in (ics, others)]
+    await until_calm(ics)
+    for aisle in aisles:
+        await aisle.rule(min_qty=10, max_qty=20)
+
+    answer = await sweep(ics, orgcode=None, logical_guid="FAC-LONE")
+
+    assert counts(answer) == (2, 2, 2, 2, 0, 0, 0)
+    assert [await aisle.units() for aisle in aisles] == [(20, 30)] * 2
