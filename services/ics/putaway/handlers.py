@@ -67,6 +67,7 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
     posted = await keep(change, books, listed=True)
     await serials.keep(posted.entries)
     answer = moved(operation_id, posted)
-    change.emit("ics.putaway.recorded", operation_id, operation_id=operation_id, entries=answer.entries)
+    # An operation happens once: no record of its own, and never another event.
+    change.emit("ics.putaway.recorded", operation_id, revision=1, operation_id=operation_id, entries=answer.entries)
     tell(change, books)
     return answer
