@@ -25,7 +25,7 @@ SEALED = frozenset({
 
 MASK = "…"
 _CREDENTIALS = re.compile(
-    r"rsk_[A-Za-z0-9]+_[A-Za-z0-9_-]+"  # an API key
+    r"rsk_[A-Za-z0-9-]+_[A-Za-z0-9_-]+"  # an API key; its id is a UUID
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"  # a signed header
     r"|(?<=://)[^/@\s]+(?=@)"  # user and password in an address
 )

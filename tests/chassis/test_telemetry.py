@@ -16,6 +16,7 @@ from chassis.telemetry.names import HTTP_REQUESTS, METRICS
 from chassis.testing.client import ServiceClient
 from tests.chassis.process_given import ROOT
 
+UUID_KEY = "rsk_0193a1b2-0000-7000-8000-000000000001_Hunter2-hunter_2"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -71,7 +72,10 @@ def test_nothing_secret_reaches_a_line(out: io.StringIO) -> None:
         raise ValueError("mongodb://u:hunter2@db refused")
     except ValueError:
         logger.exception("four")
+    logger.info("five", text=f"{UUID_KEY} was sent", deep=[UUID_KEY])
     assert "hunter2" not in out.getvalue().lower()
+    assert "rsk_" not in out.getvalue()
+    assert (lines(out)[4]["text"], lines(out)[4]["deep"]) == ("… was sent", ["…"])
     assert "Traceback" in lines(out)[3]["exception"]
 
 
