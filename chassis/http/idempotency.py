@@ -2,7 +2,10 @@
 
 The record is looked up and inserted inside the very change that does the work, so that either both are committed or
 neither is: a retry after a crash finds the answer, or finds that nothing was done. Only outcomes that passed validation
-are kept: data, and refusals of 404 and 409.
+are kept: data, and refusals of 404, 409 and 422.
+
+A kept answer shows what its first caller might see (money, say), so it is given to that caller only: another one who
+comes with the key, even with the same body, is told that it is taken.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,12 +26,13 @@ KEPT_STATUSES = frozenset({404, 409, 422})
 
 
 class Outcome(Document, frozen=True, kw_only=True):
-    """What a key was answered with. `body` is JSON text: the data, or the error object of a refusal."""
+    """What a key was answered with, and whom. `body` is JSON text: the data, or the error object of a refusal."""
 
     outcome_id: str
     orgcode: str = ""
     endpoint: str
     key: str
+    asked_by: str
     request_hash: str
     status: int
     body: str
@@ -62,9 +66,10 @@ class Reply(Document, frozen=True, kw_only=True):
 
 
 class Asked(Document, frozen=True, kw_only=True):
-    """A key as it was used: the id of its record, and what tells its request from another."""
+    """A key as it was used: the id of its record, who used it, and what tells its request from another."""
 
     outcome_id: str
+    by: str
     request_hash: str
 
 
@@ -88,10 +93,11 @@ class Keeper:
     async def run(self, call: Call, request: bytes, work: Work) -> Reply:
         """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
 
-        Conflict where the key was used with another body, StillRunning while its first call has not ended in this
+        Conflict where the key was used with another body or by another caller, StillRunning while its first call has not ended in this
         process. (In another replica the two meet at the record: the later one waits and is answered the same.)
         """
-        asked = Asked(outcome_id=id_of(call), request_hash=blake2b(request, digest_size=16).hexdigest())
+        digest = blake2b(request, digest_size=16).hexdigest()
+        asked = Asked(outcome_id=id_of(call), by=f"{call.caller.kind}:{call.caller.actor}", request_hash=digest)
         if asked.outcome_id in self._running:
             raise StillRunning("a call with this idempotency key is still running")
         self._running.add(asked.outcome_id)
@@ -142,20 +148,22 @@ class Keeper:
         try:
             return await self._units.change(call, once, emits=work.emits)
         except Refusal as refused:
-            if refused.status not in KEPT_STATUSES or refused.retryable or isinstance(refused, _OtherBody):
+            if refused.status not in KEPT_STATUSES or refused.retryable or isinstance(refused, _Taken):
                 raise
             # Decided by the commit itself: a unique key that another replica took at the same moment.
             late = refused
         return await self._units.change(call, keep_late)
 
 
-class _OtherBody(Conflict):
-    """The key belongs to another request; that is no outcome of this one."""
+class _Taken(Conflict):
+    """The key belongs to another caller or request; that is no outcome of this one."""
 
 
 def _replay(kept: Outcome, asked: Asked) -> Reply:
+    if kept.asked_by != asked.by:
+        raise _Taken("the idempotency key was used by another caller")
     if kept.request_hash != asked.request_hash:
-        raise _OtherBody("the idempotency key was used with another body")
+        raise _Taken("the idempotency key was used with another body")
     return Reply(status=kept.status, body=kept.body.encode(), replayed=True)
 
 
@@ -166,6 +174,7 @@ def _outcome(call: Call, asked: Asked, status: int, answer: bytes, now: Utc) -> 
         orgcode=call.orgcode,
         endpoint=call.name,
         key=call.idempotency_key or "",
+        asked_by=asked.by,
         request_hash=asked.request_hash,
         status=status,
         body=answer.decode(),

@@ -20,7 +20,8 @@ _HEADERS: Mapping[str, str] = {
     "logical_guid": "The facility; the body field of the same name is taken, too.",
     "channel_code": "The channel; the body field of the same name is taken, too.",
     "cccode": "The cost centre the call is attributed to.",
-    "idempotency_key": "Makes a repetition answer as the first call did; the body field is taken, too.",
+    "idempotency_key": "Makes a repetition by the same caller answer as the first call did; a key used by another "
+    "caller, or with another body, is a conflict. The body field is taken, too.",
     "secret_code": "The operator's secret code.",
     "vg_token": "VisualGrid's token.",
 }
