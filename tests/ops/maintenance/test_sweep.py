@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from chassis.caller import SYSTEM, Call
-from chassis.clock import FixedClock, SystemClock, Utc, later, seconds_between
+from chassis.clock import FixedClock, SystemClock, later
 from services.ops.maintenance.requests import Requests
 from tests.ops.maintenance.given import Ops, an_ops
 
@@ -40,27 +40,23 @@ async def test_a_window_is_started_when_its_time_has_come(
         assert "null" in await ops.sweep(), "there is nothing left to start"
 
 
-async def test_two_replicas_that_sweep_together_start_a_window_once(replicas: list[Ops]) -> None:
-    for round_ in range(3):
-        window = await replicas[0].schedule(0.3)
-        await asyncio.sleep(max(0.0, _seconds_until(Utc(window.scheduled_start_utc))))
-        sweeps = [_start_due(ops) for ops in replicas * 4]
-        started = [each for each in await asyncio.gather(*sweeps) if each is not None]
-        assert started == [window.maintenance_id], f"round {round_}"
-        told = await replicas[1].told()
-        assert told.count(("started", window.maintenance_id)) == 1
-        await replicas[1].end(await replicas[0].get(window))
+async def test_two_replicas_that_sweep_together_start_a_window_once(
+    mongodb_uri: str, database_name: str, amqp_url: str, mongodb_client: MongoClient[dict[str, Any]]
+) -> None:
+    clock = FixedClock(SystemClock().now())
+    async with an_ops(mongodb_uri, database_name, amqp_url, mongodb_client, replicas=2, clock=clock) as replicas:
+        for round_ in range(3):
+            window = await replicas[0].schedule(60)
+            clock.advance(61)
+            started = await asyncio.gather(*(_start_due(ops, clock) for ops in replicas * 4))
+            assert [each for each in started if each is not None] == [window.maintenance_id], f"round {round_}"
+            told = await replicas[1].told()
+            assert told.count(("started", window.maintenance_id)) == 1
+            await replicas[1].end(await replicas[0].get(window))
 
 
-def _seconds_until(moment: Utc) -> float:
-    return seconds_between(SystemClock().now(), moment) + 0.01
-
-
-async def _start_due(ops: Ops) -> str | None:
+async def _start_due(ops: Ops, clock: FixedClock) -> str | None:
     """What a sweep does, without the lease that lets one replica sweep at a time: the data alone must see to it."""
-    started = await Requests(ops.application.runtime.units).start_due(_call())
+    call = Call(caller=SYSTEM, name="sweep", request_id="r", started_utc=clock.now())
+    started = await Requests(ops.application.runtime.units).start_due(call)
     return started.maintenance_id if started else None
-
-
-def _call() -> Call:
-    return Call(caller=SYSTEM, name="sweep", request_id="r", started_utc=SystemClock().now())
