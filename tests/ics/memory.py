@@ -150,9 +150,10 @@ class MemoryChange:
 
     async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
         record_id = entity.id_of(record)
-        before = self.memory.store.get(entity.collection, {}).get(record_id)
-        first = before[1].revision if before is not None else 0
-        record = replace(record, revision=first + 1, updated_utc=self.now)
+        if entity.versioned:
+            before = self.memory.store.get(entity.collection, {}).get(record_id)
+            first = before[1].revision if before is not None else 0
+            record = replace(record, revision=first + 1, updated_utc=self.now)
         self._keep(entity, record_id, record)
         return record
 
