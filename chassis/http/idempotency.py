@@ -93,8 +93,9 @@ class Keeper:
     async def run(self, call: Call, request: bytes, work: Work) -> Reply:
         """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
 
-        Conflict where the key was used with another body or by another caller, StillRunning while its first call has not ended in this
-        process. (In another replica the two meet at the record: the later one waits and is answered the same.)
+        Conflict where the key was used with another body or by another caller, StillRunning while its first call has
+        not ended in this process. (In another replica the two meet at the record: the later one waits and is answered
+        the same.)
         """
         digest = blake2b(request, digest_size=16).hexdigest()
         asked = Asked(outcome_id=id_of(call), by=f"{call.caller.kind}:{call.caller.actor}", request_hash=digest)

@@ -154,3 +154,21 @@ async def test_a_repeated_key_consumes_once(ics: ServiceClient) -> None:
     again = await floor.ask("/consignment/consume", **named, quantity=2)
     assert (first.status, again.status, first.data) == (200, 200, again.data)
     assert await floor.totals() == (2, 0, 0, 1, 0, 0, 0, 3)
+
+
+async def test_a_repeated_key_shows_no_money_to_who_may_not_see_it(ics: ServiceClient) -> None:
+    owner = Floor(ics.with_roles().as_caller(actor="owner", owner=True), "V")
+    nosy = Floor(ics.with_roles("ics_operator").as_caller(actor="nosy"), "V")
+    goods = {"consignor_ref": "CONSIGNOR", "variant_id": "V", "unit_cost": COST, "quantity": 3}
+    received = await owner.ask("/consignment/receive", **goods, idempotency_key="r")
+    named = {"consignment_id": received.data["consignment"]["consignment_id"], "expected_revision": 1}
+    consumed = await owner.ask("/consignment/consume", **named, quantity=2, idempotency_key="c")
+    repeated = [
+        await nosy.ask("/consignment/receive", **goods, idempotency_key="r"),
+        await nosy.ask("/consignment/consume", **named, quantity=2, idempotency_key="c"),
+    ]
+
+    assert received.data["consignment"]["unit_cost"] == consumed.data["consignment"]["unit_cost"] == COST
+    assert [(answer.status, answer.error_code) for answer in repeated] == [(409, "ics.conflict")] * 2
+    assert not any(b"4.50" in answer.raw or b"unit_cost" in answer.raw for answer in repeated)
+    assert await owner.totals() == (2, 0, 0, 1, 0, 0, 0, 3)
