@@ -21,6 +21,7 @@ from bench.gate import look_at_the_gate
 from bench.meter import Meter
 from bench.replenishing import sweep_rules
 from bench.rows import SPREAD, Bench, Row
+from bench.searching import find_comments
 from bench.table import show
 from bench.vacuum import HURRIED, empty_an_org
 from bench.world import World
@@ -90,6 +91,7 @@ def _plan(bench: Bench, items: int) -> list[tuple[str, Callable[[], Awaitable[Ro
         ("count", lambda: count_positions(bench)),
         ("snapshot", lambda: snapshot(bench)),
         ("sweep", lambda: sweep_rules(bench)),
+        ("search", lambda: find_comments(bench)),
         ("vacuum", lambda: empty_an_org(bench)),
         ("soak", lambda: soak(bench)),
     ]

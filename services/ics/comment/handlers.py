@@ -22,7 +22,7 @@ from services.ics.comment.report import (
     span,
 )
 from services.ics.comment.store import COMMENTS, count_in, created_between, list_comments, tallies
-from services.ics.finding.store import mark
+from services.ics.finding.store import learn, mark
 from services.ics.reads import together
 from services.ics.words import READ, Source, SubjectType
 
@@ -62,6 +62,7 @@ async def ics_comment(change: Change, body: CommentAddRequest) -> CommentEnvelop
     )
     comment = await change.insert(COMMENTS, comment)
     await mark(change, COMMENTS, comment.comment_id)
+    await learn(change, [comment.body])
     await count_in(change, comment)
     change.emit("ics.comment.added", comment.comment_id, comment=comment)
     return CommentEnvelope(comment=comment)
@@ -136,9 +137,7 @@ async def ics_comment_report(view: View, body: CommentReportRequest) -> CommentR
         comments = await created_between(view, start, end, rest, REPORT_EDGE_MAX)
         if len(comments) > REPORT_EDGE_MAX:
             field = "to_utc" if end == until else "from_utc"
-            raise invalid_field(
-                field, f"parts a day of more than {REPORT_EDGE_MAX} comments; name a midnight"
-            )
+            raise invalid_field(field, f"parts a day of more than {REPORT_EDGE_MAX} comments; name a midnight")
         report.add_comments(comments)
     return CommentReportEnvelope(
         from_utc=since, to_utc=until, group_by=body.group_by, rows=report.rows(), total=report.total()
@@ -175,6 +174,7 @@ async def ics_comment_revise(call: Call, change: Change, body: CommentReviseRequ
     before = await change.load(COMMENTS, body.comment_id, body.expected_revision)
     comment = await change.update(COMMENTS, revised(before, body.body, change.now, call.caller.actor))
     await count_in(change, comment, before)
+    await learn(change, [comment.body])
     change.emit("ics.comment.revised", comment.comment_id, comment=comment)
     return CommentEnvelope(comment=comment)
 

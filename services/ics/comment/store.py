@@ -10,7 +10,7 @@ from chassis.unit import Change, View, between
 from services.ics.comment.domain import Comment
 from services.ics.comment.report import Tally, counted, tally_of
 from services.ics.filters import split
-from services.ics.finding.domain import grams_of
+from services.ics.finding.domain import tokens_of
 
 _FIND_LIMIT = 1000
 
@@ -27,13 +27,13 @@ COMMENTS = Entity(
         index("subject_id", "comment_id"),
         index("created_by", "comment_id"),
         index("created_utc"),
-        index("grams", "comment_id"),
+        index("tokens", "comment_id"),
     ],
     edges=[
         edge("on", to="subject", by="subject_id"),
         edge("replies_to", to="comment", by="reply_to"),
     ],
-    derived={"grams": lambda comment: grams_of(comment.body)},
+    derived={"tokens": lambda comment: tokens_of([comment.body])},
     label="subject_id",
 )
 

@@ -1,8 +1,8 @@
 """Finding words in text: what a text is looked up by, whether it matches, and what is shown of it. Pure.
 
-A word of a question holds no blank, so it matches within one word of the text. Each text is kept under its grams: all
-runs of two, three and four characters within its words. A word asked for is looked up by grams of its own, and what
-they find is then looked at as it is: grams only narrow down.
+A word of a question holds no blank, so it matches within one word of a text. Texts are kept under their words, and
+each word there is in an org is kept once, under its grams: all runs of two, three and four characters in it. So a part
+of a word finds the words it is in, and they find the texts; only then is each text looked at as it is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,10 @@ GRAM_LENGTHS = (2, 3, 4)
 SNIPPET_CHARACTERS = 160
 QUESTION_CHARACTERS_MIN = 2
 
-CHOICES_MAX = 6
-"""Most grams of a question that are tried out to see which is the rarest."""
-CHOICES_PER_WORD = 3
+PIECE_CHARACTERS = 40
+"""A longer word is kept in pieces of this length, each beginning half a piece behind the one before."""
+PART_CHARACTERS_MAX = PIECE_CHARACTERS // 2
+"""Whatever is no longer than this lies whole in one of a word's pieces."""
 
 MARKS_MAX = 256
 MARK_STEP_FIRST = 256
@@ -43,25 +44,40 @@ def words_of(question: str) -> list[str]:
     return sorted(dict.fromkeys(fold(question).split()), key=len, reverse=True)
 
 
-def grams_of(text: str) -> list[str]:
-    """Everything a text is looked up by."""
+def tokens_of(texts: Iterable[str]) -> list[str]:
+    """What texts are kept under: their words, folded, the long ones in pieces."""
     found: set[str] = set()
-    for word in set(fold(text).split()):
-        for length in GRAM_LENGTHS:
-            found.update(word[start : start + length] for start in range(len(word) - length + 1))
+    for text in texts:
+        for word in set(fold(text).split()):
+            found.update(_pieces(word))
     return sorted(found)
 
 
-def choices(words: Sequence[str]) -> list[str]:
-    """Grams that every text with these words has, those of long words first; none for words of a single character."""
-    found: list[str] = []
-    for word in words:
-        length = min(len(word), GRAM_LENGTHS[-1])
-        if length >= GRAM_LENGTHS[0]:
-            last = len(word) - length
-            starts = dict.fromkeys((0, last // 2, last))
-            found += [word[start : start + length] for start in starts][:CHOICES_PER_WORD]
-    return list(dict.fromkeys(found))[:CHOICES_MAX]
+def _pieces(word: str) -> Iterable[str]:
+    if len(word) <= PIECE_CHARACTERS:
+        return (word,)
+    step = PIECE_CHARACTERS - PART_CHARACTERS_MAX
+    return (word[start : start + PIECE_CHARACTERS] for start in range(0, len(word) - PART_CHARACTERS_MAX, step))
+
+
+def grams_of(token: str) -> list[str]:
+    """What a token is kept under."""
+    found = {token[start : start + length] for length in GRAM_LENGTHS for start in range(len(token) - length + 1)}
+    return sorted(found)
+
+
+def part_of(word: str) -> str:
+    """What of a word asked for is in one token of each text that has the word."""
+    return word[:PART_CHARACTERS_MAX]
+
+
+def choices(part: str) -> list[str]:
+    """Grams that every token with this part has; none for a single character."""
+    length = min(len(part), GRAM_LENGTHS[-1])
+    if length < GRAM_LENGTHS[0]:
+        return []
+    last = len(part) - length
+    return list(dict.fromkeys(part[start : start + length] for start in (0, last // 2, last)))
 
 
 def matches(words: Iterable[str], texts: Sequence[str]) -> bool:
@@ -84,6 +100,14 @@ def _around(text: str, place: int, length: int) -> str:
     before = max(0, SNIPPET_CHARACTERS - length) // 2
     start = max(0, min(place - before, len(text) - SNIPPET_CHARACTERS))
     return text[start : start + SNIPPET_CHARACTERS]
+
+
+class Word(Document, frozen=True, kw_only=True):
+    """A token that some text of an org has, or had."""
+
+    word_id: str
+    orgcode: str = ""
+    word: str
 
 
 class Marks(Document, frozen=True, kw_only=True):

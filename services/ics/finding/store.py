@@ -1,21 +1,22 @@
-"""Walking back through records in search of words: newest first, in stretches whose length is known beforehand.
+"""Walking back through records in search of words, newest first, at a price that is known beforehand.
 
-A stretch ends at a mark (see `Marks`), so that one read never goes through more records than it is worth: on the
-embedded engine a query costs all it could find, whatever its limit.
+On the embedded engine a query costs all it could find, whatever its limit. So the newest records are read in stretches
+that end at marks (see `Marks`): what many of them have is soon found there. What few of those have is rare, and then
+reading all there is of it costs little.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from chassis.clock import Utc, to_millis
-from chassis.entity import Document, Entity, Value
+from chassis.entity import Document, Entity, Value, index
 from chassis.errors import invalid_field
 from chassis.page import Paged, items_of
-from chassis.unit import Change, View, Where, between
-from services.ics.finding.domain import Marks, choices, floors, marked
+from chassis.unit import Change, View, Where, between, one_of
+from services.ics.finding.domain import Marks, Word, choices, floors, grams_of, marked, part_of, tokens_of
 from services.ics.reads import together
 
 R = TypeVar("R", bound=Document)
@@ -23,10 +24,36 @@ R = TypeVar("R", bound=Document)
 LOOKED_AT_MAX = 2048
 """Most records a call looks at for a page; after that it answers what it has, and where to go on."""
 
-TRIED_MAX = 64
-"""Records of each gram that are read to see which gram is the rarest."""
+READ_FIRST = 64
+"""Records read first; each further read takes twice as many."""
 
+TOKENS_MAX = 128
+"""Most tokens that texts are looked up by. A part that more tokens have is looked for in the texts themselves."""
+
+STRETCHES_BEFORE_RARE = 2
+"""Stretches after which what has not filled a page is taken for rare."""
+
+WORDS = Entity(
+    "search_word",
+    Word,
+    collection="search_words",
+    id="word_id",
+    indexes=[index("grams")],
+    derived={"grams": lambda word: grams_of(word.word)},
+    history=False,
+    technical=True,
+)
 MARKS = Entity("search_marks", Marks, collection="search_marks", id="marks_id", history=False, technical=True)
+
+
+async def learn(change: Change, texts: Iterable[str]) -> None:
+    """Keep every token of these texts that no text of the org had before."""
+    orgcode = change.call.orgcode
+    tokens = {f"{orgcode}/{token}": token for token in tokens_of(texts)}
+    known = await change.get_many(WORDS, tokens)
+    for word_id, token in tokens.items():
+        if word_id not in known:
+            await change.insert(WORDS, Word(word_id=word_id, word=token))
 
 
 async def mark(change: Change, entity: Entity[Any], record_id: str) -> None:
@@ -71,79 +98,97 @@ class Found(Value, Generic[R], frozen=True, kw_only=True):
 
 
 async def search(view: View, entity: Entity[R], question: Question[R], page: Paged) -> Found[R]:
-    """A page of what is looked for, newest first. Index: grams, id; or the lead, id."""
-    top = last = _position(page.next_token, question.asked)
-    limit = items_of(page)
+    """A page of what is looked for, newest first. Index: tokens, id; the lead, id; grams of the words."""
+    top = _position(page.next_token, question.asked)
+    tokens = await _tokens(view, question.words)
+    if tokens is not None and not tokens:
+        return Found(items=[], next_token=None)
     marks = await view.get(MARKS, marks_id_of(view.call.orgcode, entity))
     # An id is never older than its record (but may be younger, where a clock was set back).
     bottom = "" if question.since is None else _id_at(to_millis(question.since))
     stops = [stop for stop in floors(marks.ids if marks is not None else (), top) if stop is None or stop > bottom]
-    if not stops or stops[-1] is not None:
-        stops.append(None)
-    reader = _Reader(view, entity, question, bottom)
-    found: list[R] = []
-    for stop in stops:
-        while True:
-            part, whole = await reader.read(top, stop)
-            for record in part:
-                last = entity.id_of(record)
-                if question.shows(record):
-                    found.append(record)
-                if len(found) > limit:
-                    return Found(items=found[:limit], next_token=_token(entity.id_of(found[limit - 1]), question.asked))
-            if reader.looked_at >= LOOKED_AT_MAX and not (whole and stop is None):
-                return Found(items=found, next_token=_token(last or "", question.asked))
-            if whole:
-                break
-            top = last
-        top = stop
-    return Found(items=found, next_token=None)
+    walk = _Walk(view, entity, question, tokens, bottom, items_of(page))
+    return await walk.back(top, stops if stops and stops[-1] is None else [*stops, None])
 
 
-class _Reader(Generic[R]):
-    """Reads what the question's rarest gram finds, stretch by stretch."""
+async def _tokens(view: View, words: Sequence[str]) -> list[str] | None:
+    """Tokens of which every answer has at least one; None when there are too many to be looked up by."""
+    parts = list(dict.fromkeys(map(part_of, words)))
+    grams = list(dict.fromkeys(gram for part in parts for gram in choices(part)))
+    if not grams:
+        return None
+    found = await together(view.find(WORDS, {"grams": gram}, limit=TOKENS_MAX + 1) for gram in grams)
+    by_gram = dict(zip(grams, found, strict=True))
+    best: list[str] | None = None
+    for part in parts:
+        fewest = min((by_gram[gram] for gram in choices(part)), key=len, default=None)
+        if fewest is None or len(fewest) > TOKENS_MAX:
+            continue
+        tokens = [word.word for word in fewest if part in word.word]
+        if best is None or len(tokens) < len(best):
+            best = tokens
+    return best
 
-    def __init__(self, view: View, entity: Entity[R], question: Question[R], bottom: str) -> None:
+
+class _Walk(Generic[R]):
+    """One call's way back through the records."""
+
+    def __init__(
+        self,
+        view: View,
+        entity: Entity[R],
+        question: Question[R],
+        tokens: list[str] | None,
+        bottom: str,
+        wanted: int,
+    ) -> None:
         self._view = view
         self._entity = entity
         self._question = question
+        self._tokens = tokens
         self._bottom = bottom
-        self._choices = choices(question.words)
-        self._limit = TRIED_MAX
-        self.looked_at = 0
+        self._wanted = wanted
+        self._found: list[R] = []
+        self._looked_at = 0
+        self._size = READ_FIRST
 
-    async def read(self, top: str | None, stop: str | None) -> tuple[list[R], bool]:
-        """The records below `top` down to `stop`, and whether these are all of them. Reads more each time."""
-        ids = between(below=top, at_least=stop or self._bottom)
-        if len(self._choices) > 1:
-            part, limit = await self._choose(ids), TRIED_MAX
-        else:
-            limit, self._limit = min(self._limit, LOOKED_AT_MAX - self.looked_at), self._limit * 2
-            part = await self._find(self._choices[0] if self._choices else None, ids, limit)
-        self.looked_at += len(part)
-        return part, len(part) < limit
+    async def back(self, top: str | None, stops: Sequence[str | None]) -> Found[R]:
+        """Go back from an id, stretch by stretch, until the page is full, enough was looked at, or all was read."""
+        id_of, asked = self._entity.id_of, self._question.asked
+        for number, stop in enumerate(stops):
+            rare = self._tokens is not None and number >= STRETCHES_BEFORE_RARE
+            end = None if rare else stop
+            while True:
+                limit = min(self._size, LOOKED_AT_MAX - self._looked_at)
+                part = await self._read(top, end, limit, rare)
+                self._size *= 2
+                self._looked_at += len(part)
+                self._found += filter(self._question.shows, part)
+                if len(self._found) > self._wanted:
+                    items = self._found[: self._wanted]
+                    return Found(items=items, next_token=_token(id_of(items[-1]), asked))
+                if len(part) < limit:
+                    break
+                top = id_of(part[-1])
+                if self._looked_at >= LOOKED_AT_MAX:
+                    return Found(items=self._found, next_token=_token(top, asked))
+            if end is None:
+                break
+            top = end
+        return Found(items=self._found, next_token=None)
 
-    async def _choose(self, ids: Any) -> list[R]:
-        """What the rarest gram finds; from then on it leads alone. Those that find nothing here may be rarest yet."""
-        tried = await together(self._find(gram, ids, TRIED_MAX) for gram in self._choices)
-        found = dict(zip(self._choices, tried, strict=True))
-        self._choices = [gram for gram, part in found.items() if not part]
-        if self._choices:
-            return []
-        self._choices = [min(found, key=lambda gram: _yield(found[gram], self._entity))]
-        return found[self._choices[0]]
-
-    async def _find(self, gram: str | None, ids: Any, limit: int) -> list[R]:
-        question = self._question
-        where: dict[str, Any] = {"grams": gram} if gram is not None else dict(question.lead)
-        rest = dict(question.rest) if gram is None else {**question.lead, **question.rest}
-        where[self._entity.id] = ids
-        return await self._view.find(self._entity, where, order=(f"-{self._entity.id}",), limit=limit, rest=rest)
-
-
-def _yield(part: Sequence[Any], entity: Entity[Any]) -> tuple[int, str]:
-    """How common a gram is, by the records it was tried on: how many there were, and how far back the last lay."""
-    return len(part), entity.id_of(part[-1]) if part else ""
+    async def _read(self, top: str | None, end: str | None, limit: int, rare: bool) -> list[R]:
+        """The newest records below an id that may be answers, down to another id."""
+        question, name = self._question, self._entity.id
+        ids = between(below=top, at_least=end or self._bottom)
+        where: dict[str, Any] = dict(question.lead)
+        rest: dict[str, Any] = dict(question.rest)
+        if self._tokens is not None and rare:
+            where, rest = {"tokens": one_of(self._tokens)}, {**where, **rest}
+        elif self._tokens is not None:
+            rest["tokens"] = one_of(self._tokens)
+        where[name] = ids
+        return await self._view.find(self._entity, where, order=(f"-{name}",), limit=limit, rest=rest)
 
 
 def _id_at(millis: int) -> str:

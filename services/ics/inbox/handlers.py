@@ -7,8 +7,8 @@ from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Count, Guid, Id, LongText, Name, Reason, Token, Utc
-from services.ics.finding.store import mark
-from services.ics.inbox.domain import InboxItem, InboxState, InboxStatus, Priority, set_state, set_status
+from services.ics.finding.store import learn, mark
+from services.ics.inbox.domain import InboxItem, InboxState, InboxStatus, Priority, set_state, set_status, texts_of
 from services.ics.inbox.store import INBOX, list_items
 from services.ics.words import READ, Source, SubjectType
 
@@ -52,6 +52,7 @@ async def ics_inbox_create(change: Change, body: InboxCreateRequest) -> InboxEnv
     )
     item = await change.insert(INBOX, item)
     await mark(change, INBOX, item.inbox_id)
+    await learn(change, texts_of(item))
     change.emit("ics.inbox.created", item.inbox_id, item=item)
     return InboxEnvelope(item=item)
 

@@ -6,13 +6,8 @@ from chassis.entity import Entity, edge, index
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
-from services.ics.finding.domain import grams_of
+from services.ics.finding.domain import tokens_of
 from services.ics.inbox.domain import InboxItem, texts_of
-
-
-def _grams(item: InboxItem) -> list[str]:
-    return grams_of("\n".join(texts_of(item)))
-
 
 INBOX = Entity(
     "inbox_item",
@@ -25,10 +20,10 @@ INBOX = Entity(
         index("source", "inbox_id"),
         index("recipient", "inbox_id"),
         index("subject_id", "inbox_id"),
-        index("grams", "inbox_id"),
+        index("tokens", "inbox_id"),
     ],
     edges=[edge("on", to="subject", by="subject_id")],
-    derived={"grams": _grams},
+    derived={"tokens": lambda item: tokens_of(texts_of(item))},
     label="title",
 )
 

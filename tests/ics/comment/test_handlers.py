@@ -38,9 +38,10 @@ async def test_a_reply_is_to_a_comment_on_the_same_subject(ics: ServiceClient) -
 async def test_a_revision_keeps_what_was_said_before_for_twenty_edits(ics: ServiceClient) -> None:
     made = await comment(ics, body="text 0")
     named = {"comment_id": made["comment_id"]}
+    revised = made
     for number in range(1, 23):
         answer = await ics.post("/comment/revise", **named, expected_revision=number, body=f"text {number}")
-    revised = answer.data["comment"]
+        revised = answer.data["comment"]
     assert (revised["body"], revised["edits"], revised["revision"]) == ("text 22", 22, 23)
     assert [(edit["revision"], edit["body"]) for edit in revised["history"]] == [
         (number + 1, f"text {number}") for number in range(21, 1, -1)

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from services.ics.finding.domain import (
     MARK_STEP_FIRST,
     MARKS_MAX,
+    PIECE_CHARACTERS,
     SNIPPET_CHARACTERS,
     Marks,
     choices,
@@ -13,7 +14,9 @@ from services.ics.finding.domain import (
     grams_of,
     marked,
     matches,
+    part_of,
     snippet,
+    tokens_of,
     words_of,
 )
 
@@ -40,10 +43,13 @@ def test_matching_agrees_with_looking_at_every_place(question: str, text: str) -
 
 
 @given(question=questions, text=texts)
-def test_a_text_that_matches_is_kept_under_every_gram_it_is_looked_up_by(question: str, text: str) -> None:
+def test_a_text_that_matches_is_kept_under_a_token_that_each_word_finds(question: str, text: str) -> None:
     words = words_of(question)
     if matches(words, [text]):
-        assert set(choices(words)) <= set(grams_of(text))
+        for part in map(part_of, words):
+            found = [token for token in tokens_of([text]) if part in token]
+            assert found
+            assert all(set(choices(part)) <= set(grams_of(token)) for token in found)
 
 
 @given(text=texts)
@@ -79,8 +85,16 @@ def test_a_snippet_has_its_match_in_the_middle_or_as_near_as_the_text_allows() -
 
 def test_words_of_a_question_are_folded_and_come_longest_first() -> None:
     assert words_of(" Red  BRICK red\tx ") == ["brick", "red", "x"]
-    assert choices(["brick", "red", "x"]) == ["bric", "rick", "red"]
-    assert choices(["x"]) == []
+    assert [choices(part) for part in ("brick", "red", "x")] == [["bric", "rick"], ["red"], []]
+
+
+@given(word=st.text(alphabet="abc", min_size=1, max_size=200), data=st.data())
+def test_any_part_of_a_long_word_lies_whole_in_one_of_its_pieces(word: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(word) - 1))
+    part = part_of(word[start:])
+    tokens = tokens_of([word])
+    assert any(part in token for token in tokens)
+    assert all(len(token) <= PIECE_CHARACTERS for token in tokens)
 
 
 @given(count=st.integers(min_value=0, max_value=400))

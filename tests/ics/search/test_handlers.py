@@ -1,11 +1,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chassis.clock import FixedClock
 from chassis.testing.client import ServiceClient
 from services.ics.comment.store import COMMENTS
-from services.ics.finding.store import LOOKED_AT_MAX, MARKS, TRIED_MAX
+from services.ics.finding.domain import Word, tokens_of
+from services.ics.finding.store import LOOKED_AT_MAX, MARKS, READ_FIRST, WORDS
 from tests.ics.given import an_id
 
 
@@ -116,23 +118,18 @@ async def many(ics: ServiceClient, bodies: list[str]) -> None:
     """Comments as if they had been made one by one long ago, which would take too long here."""
     assert ics.caller is not None
     org = ics.caller.orgcode or ""
-    stamps = {"created_utc": "2026-01-01T00:00:00.000Z", "created_by": "anna", "source": "ics", "status": "current"}
     pattern = (await comment(ics, "pattern"))["comment_id"]
     kept = ics.application.runtime.database.collection(COMMENTS.collection)
     (document,) = await kept.find({"_id": pattern})
     record = COMMENTS.from_document(document)
-    fresh = [
-        COMMENTS.to_document(type(record)(**{**_fields(record), **stamps, "comment_id": an_id(), "body": body}))
-        for body in bodies
-    ]
+    fresh = [COMMENTS.to_document(replace(record, comment_id=an_id(), body=body)) for body in bodies]
     await kept.insert_many(fresh)
     ids = sorted(document["_id"] for document in fresh)
+    words = [Word(word_id=f"{org}/{token}", orgcode=org, word=token) for token in tokens_of(bodies)]
+    known = ics.application.runtime.database.collection(WORDS.collection)
+    await known.insert_many([WORDS.to_document(word) for word in words])
     marks = ics.application.runtime.database.collection(MARKS.collection)
     await marks.update_one({"_id": f"{org}/comment"}, {"$set": {"ids": ids[:: len(ids) // 20]}})
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 async def test_pages_hold_all_that_matches_once_however_much_lies_between(ics: ServiceClient) -> None:
@@ -144,17 +141,17 @@ async def test_pages_hold_all_that_matches_once_however_much_lies_between(ics: S
     assert await found(ics, q="eedle PAL", limit=256) == needles
     assert await found(ics, q="pallet", limit=256) == bodies[::-1]
     assert await found(ics, q="pallet 1199") == ["pallet 1199"]
-    assert len(needles) > TRIED_MAX
+    assert len(needles) > READ_FIRST
 
 
 async def test_a_page_ends_early_rather_than_look_at_everything(ics: ServiceClient) -> None:
-    # Every gram of the question is everywhere, the word itself nowhere but at the very end.
-    bodies = ["abcdefgh", *["abcde cdefg defgh"] * (LOOKED_AT_MAX + 500)]
+    # Each word of the question is everywhere, both together nowhere but at the very end.
+    bodies = ["red blue", *["red", "blue"] * (LOOKED_AT_MAX + 500)]
     await many(ics, bodies)
-    first = (await ics.post("/search/comments", q="abcdefgh")).data
+    first = (await ics.post("/search/comments", q="red blue")).data
     assert (first["items"], first["count"]) == ([], 0)
     assert first["next_token"] is not None
-    assert await found(ics, q="abcdefgh") == ["abcdefgh"]
+    assert await found(ics, q="red blue") == ["red blue"]
 
 
 async def test_inbox_items_are_found_by_title_and_body_together(ics: ServiceClient) -> None:
