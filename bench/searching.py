@@ -83,23 +83,22 @@ async def fill(
     if await database[MARKS.collection].find_one({"_id": marks_id}) is not None:
         return
     known = [Word(word_id=f"{org}/{token}", orgcode=org, word=token) for token in tokens_of(words)]
-    await _insert(client, database[WORDS.collection], [WORDS.to_document(word) for word in known])
+    await _insert(database[WORDS.collection], [WORDS.to_document(word) for word in known])
     marks = Marks(marks_id=marks_id, orgcode=org)
     batch: list[dict[str, Any]] = []
     for number, comment in enumerate(_comments(org, words, total), 1):
         marks = marked(marks, comment.comment_id)
         batch.append(COMMENTS.to_document(comment))
         if len(batch) == BATCH or number == total:
-            await _insert(client, database[COMMENTS.collection], batch)
+            await _insert(database[COMMENTS.collection], batch)
             batch.clear()
     await database[MARKS.collection].insert_one(MARKS.to_document(marks))
 
 
-async def _insert(client: AsyncMongoClient[dict[str, Any]], kept: Any, documents: list[dict[str, Any]]) -> None:
-    # A transaction is written out once, where single documents are one by one.
+async def _insert(kept: Any, documents: list[dict[str, Any]]) -> None:
+    # One by one, not in transactions: many large ones in a row hold the embedded engine up.
     for start in range(0, len(documents), BATCH):
-        async with client.start_session() as session, await session.start_transaction():
-            await kept.insert_many(documents[start : start + BATCH], ordered=False, session=session)
+        await kept.insert_many(documents[start : start + BATCH], ordered=False)
 
 
 def _comments(org: str, words: list[str], total: int) -> Iterator[Comment]:

@@ -5,12 +5,13 @@ from typing import Any
 
 from chassis.clock import Date, Utc
 from chassis.entity import Entity, edge, index
-from chassis.page import Page, Paged
+from chassis.page import Paged
 from chassis.unit import Change, View, between
 from services.ics.comment.domain import Comment
 from services.ics.comment.report import Tally, counted, tally_of
 from services.ics.filters import split
 from services.ics.finding.domain import tokens_of
+from services.ics.finding.store import Found, Question, search
 
 _FIND_LIMIT = 1000
 
@@ -50,10 +51,11 @@ TALLIES = Entity(
 _LEADS = (("subject_id",), ("created_by",), ("source", "subject_type"), ("source",))
 
 
-async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Comment]:
+async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Found[Comment]:
     """Comments of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
-    return await view.page(COMMENTS, where, page=page, rest=rest)
+    question: Question[Comment] = Question((), where, rest, None, lambda _: True, ["list", where, rest])
+    return await search(view, COMMENTS, question, page)
 
 
 async def comments_on(view: View, subject_type: str, subject_id: str, limit: int) -> list[Comment]:
