@@ -66,7 +66,7 @@ format: setup ## put the code into its form
 	$(BIN)/ruff check --fix .
 
 test: setup ## run every test; engines come by themselves
-	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup $(STAMPS)/demo ## measure, and print one table
 	@$(PY) -m bench $(ARGS)

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from deploy.local import journal
@@ -21,8 +22,13 @@ from tests.engines import Place, Room, header, new_room
 from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
 from tests.shapes import every_shape_is_served
+from tests.spread import Spread, longest_first
 
 __all__ = ["every_shape_is_served"]
+
+# A busy machine is no defect of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ROOM = pytest.StashKey[Room]()
 GUARD = pytest.StashKey[journal.Guard]()
@@ -64,13 +70,15 @@ def pytest_report_header() -> str:
     return header(docker.answers())
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+    """Spread the tests over the workers in our own way."""
+    return Spread(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, so that what a module sets up is set up once; outages take turns."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            outage = item.get_closest_marker("outage") is not None
-            item.add_marker(pytest.mark.xdist_group("outages" if outage else item.nodeid.split("::", 1)[0]))
+    """Begin with what takes longest."""
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")
