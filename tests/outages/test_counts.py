@@ -20,8 +20,10 @@ HURRY = 0.7
 
 
 async def submitted_count(world: World) -> tuple[dict[str, Any], list[str]]:
-    """A count of five hundred positions, a unit short at each, and its variants. The units are under inspection, so that
-    receipts lose some, too."""
+    """A count of five hundred positions, a unit short at each, and its variants.
+
+    The units are under inspection, so that receipts lose some, too.
+    """
     batch = uuid.uuid4().hex[:8]
     names = [f"CNT-{batch}-{number}" for number in range(POSITIONS)]
     for start in range(0, POSITIONS, RECEIPT_LINES):
