@@ -4,6 +4,7 @@ An item and its holders are read at one moment; entries up to the item's last nu
 are read at leisure, a bounded stretch at a time.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace as with_fields
@@ -22,6 +23,7 @@ jobs = Jobs("ics")
 
 ITEMS_READ_MAX = 500
 ENTRIES_READ_MAX = 1000
+ITEMS_AT_ONCE = 32
 
 
 class AuditParams(Value, frozen=True, kw_only=True):
@@ -48,9 +50,11 @@ async def audit_ledger(units: Units, call: Call, params: AuditParams) -> AuditAn
     last: str | None = None
     while True:
         found = await _items_after(units, call, last)
-        for item in found:
-            if _is_meant(item, params):
-                replay = await _replayed(units, call, item)
+        meant = [item for item in found if _is_meant(item, params)]
+        for start in range(0, len(meant), ITEMS_AT_ONCE):
+            several = meant[start : start + ITEMS_AT_ONCE]
+            # Together, so that they share their round trips.
+            for replay in await asyncio.gather(*(_replayed(units, call, item) for item in several)):
                 items += 1
                 entries += replay.seq
                 differences += replay.differences[: DIFFERENCES_MAX - len(differences)]
