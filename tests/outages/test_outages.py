@@ -14,7 +14,7 @@ from tests.outages.world import World
 
 pytestmark = pytest.mark.outage
 
-CROWD = 16
+CROWD = 8
 BEFORE = 120
 AFTER = 120
 
