@@ -159,8 +159,11 @@ class Change(View, Protocol):
         """Keep a new record, stamped with org, revision 1, time and actor. A taken unique key is `Conflict`."""
         ...
 
-    async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
-        """Keep a changed record: its revision grows by 1 (once a change, however often it is updated in it)."""
+    async def update(self, entity: Entity[R], record: R, reason: str | None = None, *, actor: str | None = None) -> R:
+        """Keep a changed record: its revision grows by 1 (once a change, however often it is updated in it).
+
+        `actor` is who changed it where that is not the caller: something that would have happened without the call.
+        """
         ...
 
     async def delete(self, entity: Entity[R], record: R) -> None:

@@ -92,7 +92,9 @@ class Teller:
         published: bool,
     ) -> Told:
         call = run.call
-        head: dict[str, Any] = {"orgcode": org, "actor": call.caller.actor, "revision": revision}
+        # An event may be told in another's name than the caller's.
+        actor = body.get("actor", call.caller.actor)
+        head: dict[str, Any] = {"orgcode": org, "actor": actor, "revision": revision}
         if call.cccode is not None:
             head["cccode"] = call.cccode
         now = run.now
@@ -103,7 +105,7 @@ class Teller:
             "subject": subject,
             "source": self._source,
             "at_utc": now,
-            "actor": call.caller.actor,
+            "actor": actor,
             "revision": revision,
             "cccode": call.cccode,
             "traceparent": call.traceparent,

@@ -198,7 +198,7 @@ class WorkingChange(WorkingView):
         run.note(table, record_id, None, record, None)
         return record
 
-    async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
+    async def update(self, entity: Entity[R], record: R, reason: str | None = None, *, actor: str | None = None) -> R:
         run = self._run
         table = run.tables.of(entity)
         record_id = entity.id_of(record)
@@ -213,7 +213,7 @@ class WorkingChange(WorkingView):
                 "what is kept must be made from what was read last"
             )
             raised = before.revision + (own is None)
-            record = replace(record, revision=raised, updated_utc=run.now, updated_by=run.call.caller.actor)
+            record = replace(record, revision=raised, updated_utc=run.now, updated_by=actor or run.call.caller.actor)
         run.note(table, record_id, before, record, reason)
         return record
 

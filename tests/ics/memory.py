@@ -148,7 +148,8 @@ class MemoryChange:
         self._keep(entity, record_id, record)
         return record
 
-    async def update(self, entity: Entity[R], record: R, reason: str | None = None) -> R:
+    async def update(self, entity: Entity[R], record: R, reason: str | None = None, *, actor: str | None = None) -> R:
+        del reason, actor
         record_id = entity.id_of(record)
         if entity.versioned:
             before = self.memory.store.get(entity.collection, {}).get(record_id)

@@ -32,7 +32,7 @@ async def lapse_overdue(change: Change, books: Books, page: Page) -> None:
         books.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
         units = holding.total()
         give_back(books, "expire", units, holding)
-        record = await change.update(kind.entity, kind.lapse(record, units))
+        record = await change.update(kind.entity, kind.lapse(record, units), actor=SYSTEM_ACTOR)
         event, field = kind.lapsed
         change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
     page.lapse_utc = await next_lapse(change, page.logical_guid, page.variant_id, change.now)

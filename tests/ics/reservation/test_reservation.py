@@ -1,4 +1,5 @@
 import asyncio
+import json
 from typing import Any
 
 from chassis.clock import FixedClock
@@ -114,7 +115,7 @@ async def test_the_next_promise_gets_what_is_overdue(ics: ServiceClient, clock: 
     assert kept.details == {"current_revision": 1}
 
 
-async def test_whoever_lapses_is_told_of_in_the_systems_name(ics: ServiceClient, clock: FixedClock) -> None:
+async def test_what_lapses_is_changed_and_told_of_in_the_systems_name(ics: ServiceClient, clock: FixedClock) -> None:
     floor = Floor(ics, "VAR-1")
     await floor.stocked(5)
     first = await floor.reserve(3, ttl_seconds=60)
@@ -124,7 +125,10 @@ async def test_whoever_lapses_is_told_of_in_the_systems_name(ics: ServiceClient,
     events = ics.application.runtime.database.collection(EVENTS.collection)
     assert ics.caller is not None
     told = await events.find({"orgcode": ics.caller.orgcode, "subject": first["reservation_id"]})
-    assert ['"actor":"system"' in each["body"] for each in told if each["type"] == "ics.reservation.expired"] == [True]
+    (lapsed,) = [each for each in told if each["type"] == "ics.reservation.expired"]
+    body = json.loads(lapsed["body"])
+    assert (lapsed["actor"], body["actor"], body["reservation"]["updated_by"]) == ("system",) * 3
+    assert body["reservation"]["created_by"] == ics.caller.actor
 
 
 async def test_reading_lets_nothing_lapse(ics: ServiceClient, clock: FixedClock) -> None:
