@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from chassis.clock import Date, day_of
 from chassis.entity import Entity, edge, index, unique
 from chassis.page import Page, Paged
-from chassis.unit import Change, View, between, want
+from chassis.unit import Change, View, Where, between, want
 from services.ics.demand.domain import MONTH_DAYS, DemandSignal, ShippedMonth, month_of, months_until, with_shipped
 from services.ics.filters import split
+from services.ics.ledger.audit_counters import Counted, register
+from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.store import ITEMS, item_of, variant_key
 
@@ -103,9 +105,13 @@ async def shipped_until(
     """The counters of the longest window that ends with a day: at most four for each facility and channel.
     Index: variant_id, month."""
     first, last = months_until(as_of)
-    where = {"variant_id": variant_id, "month": between(at_least=first, at_most=last)}
     scope = {"logical_guid": logical_guid, "channel_code": channel_code}
     rest = {name: value for name, value in scope.items() if value is not None}
+    return await _months(view, {"variant_id": variant_id, "month": between(at_least=first, at_most=last)}, rest)
+
+
+async def _months(view: View, where: Where, rest: Where) -> list[ShippedMonth]:
+    """All counters that fit. Index: variant_id, month."""
     found: list[ShippedMonth] = []
     after: tuple[str, str] | None = None
     while True:
@@ -114,6 +120,31 @@ async def shipped_until(
         if len(page) < _FIND_LIMIT:
             return found
         after = (page[-1].month, page[-1].shipped_id)
+
+
+def _counts(entry: StockCardEntry) -> list[tuple[str, int]]:
+    """What an entry adds to the counters, by day and channel."""
+    if entry.kind != "ship":
+        return []
+    return [(_day_key(day_of(entry.recorded_utc), entry.channel_code or ""), entry.quantity)]
+
+
+async def _counted(view: View, item: Item) -> dict[str, int]:
+    """What the counters say left an item, by day and channel. Index: variant_id, month."""
+    months = await _months(view, {"variant_id": item.variant_id}, {"logical_guid": item.logical_guid})
+    return {
+        _day_key(f"{each.month}-{day:02}", each.channel_code): units
+        for each in months
+        for day, units in enumerate(each.days, 1)
+        if units
+    }
+
+
+def _day_key(day: str, channel: str) -> str:
+    return f"on {day} by {channel}"
+
+
+register(Counted("shipped", _counts, _counted))
 
 
 async def available_in(view: View, variant_id: str, logical_guid: str | None) -> int:

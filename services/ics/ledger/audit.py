@@ -3,15 +3,16 @@
 It uses nothing of what made the balances: no page, no books, only the entries themselves and the contract's rules.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from msgspec import to_builtins
 
 from chassis.clock import Utc
 from chassis.entity import Value
-from services.ics.ledger.balance import COUNTS, SHORTFALL, Item, Spot
+from services.ics.ledger.audit_counters import Counted, Units
+from services.ics.ledger.balance import COUNTS, SHORTFALL, TOTALS, Item, Spot, total_field
 from services.ics.ledger.entry import LEGAL, Account, StockCardEntry, form_of
 from services.ics.words import Bucket, Stage
 
@@ -21,11 +22,11 @@ K = TypeVar("K")
 
 
 class Difference(Value, frozen=True, kw_only=True):
-    """Something that is not as the entries say."""
+    """Something that is not as the entries say. A bin is of a facility, and of no variant in particular."""
 
     orgcode: str
-    logical_guid: str
-    variant_id: str
+    logical_guid: str | None
+    variant_id: str | None
     what: str
     booked: str
     kept: str
@@ -47,14 +48,17 @@ Held = Mapping[tuple[str, Spot, Stage | None], int]
 class Replay:
     """One item, added up entry by entry."""
 
-    def __init__(self, item: Item) -> None:
+    def __init__(self, item: Item, counters: Sequence[Counted] = ()) -> None:
         self.item = item
+        self.counters = counters
         self.seq = 0
         self.recorded_utc = Utc("")
         self.accounts: Counter[Booked] = Counter()
         self.totals: Counter[str] = Counter()
+        self.stages: Counter[str] = Counter()
         self.shelves: Counter[Spot] = Counter()
         self.outside: Counter[str] = Counter()
+        self.counted: dict[str, Counter[str]] = defaultdict(Counter)
         self.differences: list[Difference] = []
 
     def read(self, entry: StockCardEntry) -> None:
@@ -80,21 +84,32 @@ class Replay:
         for side, balance in ((entry.from_account, entry.from_balance), (entry.to_account, entry.to_balance)):
             if self._is_ours(side) and balance != self.totals[side.bucket or ""]:
                 self._differ(f"balance of {self.seq}", self.totals[side.bucket or ""], balance)
+        self._count(entry)
 
-    def finish(self, held: Held) -> list[Difference]:
-        """What differs between the entries, the item as it is kept, and the records of those who hold units of it."""
+    def finish(self, held: Held, kept: Mapping[str, Units] | None = None) -> list[Difference]:
+        """What differs between the entries, the item as it is kept, the records of those who hold units of it, and the
+        counters (by name)."""
         item = self.item
         if self.seq != item.seq:
             self._differ("last seq", self.seq, item.seq)
-        for bucket, units in (("on_hand", self._on_hand()), *self.totals.items()):
-            if getattr(item, bucket) != units:
-                self._differ(bucket, units, getattr(item, bucket))
+        for total, units in (("on_hand", self._on_hand()), *((total, self.stages[total]) for total in TOTALS)):
+            if getattr(item, total) != units:
+                self._differ(total, units, getattr(item, total))
         shares: dict[str, int] = to_builtins(item.externals)
         self._compare("external", self.outside, Counter(shares))
         self._compare("position", self._counted(), _kept(item))
         ours = Counter({_held_key(account): units for account, units in self.accounts.items() if account.holder})
         self._compare("holder", ours, Counter(dict(held)))
+        for counter in self.counters:
+            self._compare(counter.what, self.counted[counter.what], Counter(dict((kept or {}).get(counter.what, {}))))
         return self.differences
+
+    def check_lapse(self, lapses: Utc | None) -> None:
+        """Hold when the first of the item's promises lapses against the moment before which the item says none does:
+        an overdue promise the item knows nothing of would never be let go."""
+        known = self.item.lapse_utc
+        if lapses is not None and (known is None or known > lapses):
+            self._differ("lapse_utc", f"at most {lapses}", known)
 
     def _is_ours(self, account: Account) -> bool:
         return account.kind == "stock" and account.logical_guid == self.item.logical_guid
@@ -105,10 +120,17 @@ class Replay:
         booked = Booked(account.bucket, spot, account.stage, account.held_by_id)
         self.accounts[booked] += quantity
         self.totals[account.bucket] += quantity
+        self.stages[total_field(account.bucket, account.stage)] += quantity
         if self.accounts[booked] < 0 and (booked.bucket, spot) != ("available", SHORTFALL):
             self._differ(f"rule Z at {self.seq}", "at least 0", self.accounts[booked])
         if booked.bucket in {"available", "reserved"} or booked.stage == "open":
             self.shelves[spot] += quantity
+
+    def _count(self, entry: StockCardEntry) -> None:
+        """Add an entry to what is counted beside the balances."""
+        for counter in self.counters:
+            for key, units in counter.counts(entry):
+                self.counted[counter.what][key] += units
 
     def _on_hand(self) -> int:
         return sum(units for bucket, units in self.totals.items() if bucket != "in_transit")
@@ -159,3 +181,20 @@ def held_of(parts: Iterable[tuple[str, Spot, Stage | None, int]]) -> Held:
     for holder, spot, stage, units in parts:
         found[holder, spot, stage] += units
     return found
+
+
+def bin_difference(
+    orgcode: str, logical_guid: str | None, bin_id: str, items: Iterable[Item], counted: int
+) -> Difference | None:
+    """What differs between the units counted in a bin and those that lie there by its items' cells."""
+    there = sum(cell.on_hand for item in items for cell in item.cells if cell.bin_id == bin_id)
+    if there == counted:
+        return None
+    return Difference(
+        orgcode=orgcode,
+        logical_guid=logical_guid,
+        variant_id=None,
+        what=f"units in bin {bin_id}",
+        booked=str(there),
+        kept=str(counted),
+    )

@@ -1,23 +1,36 @@
 """The auditor: every item's entries added up again and compared with what is kept. It reads, and changes nothing.
 
-An item and its holders are read at one moment; entries up to the item's last number never change after that, so they
-are read at leisure, a bounded stretch at a time.
+An item, its holders and what is counted of it are read at one moment; entries up to the item's last number never change
+after that, so they are read at leisure, a bounded stretch at a time. A bin that has a capacity is read at one moment
+with all items that lie in it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from msgspec.structs import replace as with_fields
+from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
+from chassis.clock import Utc
 from chassis.entity import Value
-from chassis.jobs import Jobs
+from chassis.jobs import Jobs, within
 from chassis.unit import Units, View, between
 from services.ics.ledger.audit import DIFFERENCES_MAX, Difference, Held, Replay, held_of
+from services.ics.ledger.audit_bins import CappedBin, bins_of, counted_bins, differences_in
+from services.ics.ledger.audit_counters import COUNTERS
+from services.ics.ledger.audit_counters import Units as Counts
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.store import ITEMS, entries_between, promises_of
+from services.ics.ledger.store import (
+    ITEMS,
+    NEVER_LAPSES,
+    Promise,
+    entries_between,
+    promises_of,
+)
+from services.ics.reads import together
 
 jobs = Jobs("ics")
 
@@ -27,7 +40,7 @@ ITEMS_AT_ONCE = 32
 
 
 class AuditParams(Value, frozen=True, kw_only=True):
-    """Which items are audited: of one org, one facility, one variant, or all."""
+    """Which items are audited, and the bins they lie in: of one org, one facility, one variant, or all."""
 
     orgcode: str | None = None
     logical_guid: str | None = None
@@ -45,8 +58,10 @@ class AuditAnswer(Value, frozen=True, kw_only=True):
 @jobs.by_hand(name="audit-ledger", params=AuditParams)
 async def audit_ledger(units: Units, call: Call, params: AuditParams) -> AuditAnswer:
     """Replay stock cards against balances and report any difference."""
+    call = replace(call, caller=SYSTEM)
     items = entries = 0
     differences: list[Difference] = []
+    bins: dict[str, CappedBin] = {}
     last: str | None = None
     while True:
         found = await _items_after(units, call, last)
@@ -58,9 +73,14 @@ async def audit_ledger(units: Units, call: Call, params: AuditParams) -> AuditAn
                 items += 1
                 entries += replay.seq
                 differences += replay.differences[: DIFFERENCES_MAX - len(differences)]
+        bins |= {each.bin_id: each for item in meant for each in bins_of(item)}
         if len(found) < ITEMS_READ_MAX:
-            return AuditAnswer(items_checked=items, entries_checked=entries, differences=differences)
+            break
         last = found[-1].item_id
+    if params.logical_guid is None and params.variant_id is None:
+        bins = {each.bin_id: each for each in await counted_bins(units, call, params.orgcode)} | bins
+    differences += await differences_in(units, call, list(bins.values()))
+    return AuditAnswer(items_checked=items, entries_checked=entries, differences=differences[:DIFFERENCES_MAX])
 
 
 async def _items_after(units: Units, call: Call, last: str | None) -> list[Item]:
@@ -79,21 +99,31 @@ def _is_meant(item: Item, params: AuditParams) -> bool:
     )
 
 
+class Kept(NamedTuple):
+    """An item as it is kept, and what others keep of it, all at one moment."""
+
+    item: Item
+    held: Held
+    counts: dict[str, Counts]
+    lapses: Utc | None
+
+
 async def _replayed(units: Units, call: Call, seen: Item) -> Replay:
     """One item replayed and compared."""
-    own = with_fields(call, caller=with_fields(SYSTEM, orgcode=seen.orgcode))
+    own = within(call, seen.orgcode)
 
-    async def still(view: View) -> tuple[Item, Held]:
-        item = await view.load(ITEMS, seen.item_id)
-        return item, await _held(view, item)
+    async def still(view: View) -> Kept:
+        return await _kept(view, await view.load(ITEMS, seen.item_id))
 
-    item, held = await units.view(own, still, snapshot=True)
-    replay = Replay(item)
+    kept = await units.view(own, still, snapshot=True)
+    item = kept.item
+    replay = Replay(item, COUNTERS)
     for start in range(0, item.seq, ENTRIES_READ_MAX):
         end = min(start + ENTRIES_READ_MAX, item.seq)
         for entry in await units.view(own, _stretch(item, start, end)):
             replay.read(entry)
-    replay.finish(held)
+    replay.finish(kept.held, kept.counts)
+    replay.check_lapse(kept.lapses)
     return replay
 
 
@@ -104,17 +134,27 @@ def _stretch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[lis
     return read
 
 
-async def _held(view: View, item: Item) -> Held:
-    """What everybody's records say they have of an item."""
-    facility, variant = item.logical_guid, item.variant_id
+async def _kept(view: View, item: Item) -> Kept:
+    """What everybody's records say of an item."""
+    counts = await together(counter.kept(view, item) for counter in COUNTERS)
+    promises = await promises_of(view, item.logical_guid, item.variant_id)
+    return Kept(
+        item=item,
+        held=await _held(view, item, promises),
+        counts={counter.what: each for counter, each in zip(COUNTERS, counts, strict=True)},
+        lapses=min((Utc(each.due) for each in promises if each.due and each.due != NEVER_LAPSES), default=None),
+    )
+
+
+async def _held(view: View, item: Item, promises: list[Promise]) -> Held:
+    """What its holders have of an item: promises, and whoever else there is."""
     parts = [
-        (promise.promise_id, each.spot, each.stage, each.quantity)
-        for promise in await promises_of(view, facility, variant)
-        for each in promise.positions
+        (promise.promise_id, each.spot, each.stage, each.quantity) for promise in promises for each in promise.positions
     ]
     for kind in HOLDER_KINDS.values():
         if kind.find is not None:
-            for record in await kind.find(view, facility, variant):
+            for record in await kind.find(view, item.logical_guid, item.variant_id):
                 holder = kind.entity.id_of(record)
-                parts += [(holder, part.spot, part.stage, q) for part, q in kind.parts(record, variant).items()]
+                own = kind.parts(record, item.variant_id)
+                parts += [(holder, part.spot, part.stage, units) for part, units in own.items()]
     return held_of(parts)

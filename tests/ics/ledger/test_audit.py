@@ -2,11 +2,14 @@ import asyncio
 from random import Random
 from typing import Any
 
+import pytest_asyncio
+
 from chassis.caller import SYSTEM, Call
-from chassis.clock import FixedClock
+from chassis.clock import FixedClock, later
 from chassis.testing.client import ServiceClient
+from services.ics.demand.store import SHIPPED, shipped_id_of
 from services.ics.ledger.jobs import AuditAnswer, AuditParams, audit_ledger
-from services.ics.ledger.store import ITEMS
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, PROMISES
 from tests.ics.floor import Floor
 
 VARIANTS = ("VAR-A", "VAR-B")
@@ -120,6 +123,118 @@ async def test_the_audit_finds_a_balance_that_was_tampered_with(ics: ServiceClie
         ("VAR-A", "available", "3", "7"),
         ("VAR-A", "on_hand", "5", "9"),
     }
+
+
+class Damage:
+    """A ledger with a little of everything in it, and what somebody does to its records behind the service's back."""
+
+    def __init__(self, ics: ServiceClient) -> None:
+        assert ics.caller is not None
+        self.ics = ics
+        self.org = ics.caller.orgcode
+        self.bin_id = ""
+        self.reservation: Any = None
+        self.shipped: Any = None
+
+    async def prepare(self) -> None:
+        """Seven units in a bin that takes ten, of which two are reserved, one is picked and one has shipped."""
+        floor = Floor(self.ics, "VAR-A")
+        await floor.do("/stock/policy/set", qc="skip")
+        zone = (await floor.do("/zone/create", code="PCK"))["zone"]["zone_id"]
+        self.bin_id = (await floor.do("/bin/create", zone_id=zone, code="P-01", capacity=10))["bin"]["bin_id"]
+        await floor.stocked(7, bin_id=self.bin_id)
+        self.reservation = await floor.reserve(2)
+        commit = await floor.commit(2)
+        named = {"commit_id": commit["commit_id"]}
+        await floor.do("/ship/record", **named, expected_revision=1, quantity=1, from_stage="open")
+        await floor.do("/pick/record", **named, expected_revision=2, quantity=1)
+        (self.shipped,) = await floor.cards(kind="ship")
+
+    async def do(self, collection: str, record_id: str, **fields: Any) -> None:
+        """Set fields of one record."""
+        records = self.ics.application.runtime.database.collection(collection)
+        assert (await records.update_one({"_id": record_id}, {"$set": fields}))[0] == 1
+
+    async def remove(self, collection: str, record_id: str) -> None:
+        """Remove one record."""
+        records = self.ics.application.runtime.database.collection(collection)
+        assert await records.delete_many({"_id": record_id}) == 1
+
+    async def found(self) -> set[tuple[str, str, str]]:
+        """What the audit makes of it: what differs, what is booked and what is kept."""
+        return {(each.what, each.booked, each.kept) for each in (await audit(self.ics)).differences}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def damage(ics: ServiceClient) -> Damage:
+    """Books that are straight so far."""
+    damage = Damage(ics)
+    await damage.prepare()
+    assert await damage.found() == set()
+    return damage
+
+
+async def test_the_audit_finds_a_bucket_no_entry_ever_touched(damage: Damage) -> None:
+    await damage.do(ITEMS.collection, f"{damage.org}/FAC-A/VAR-A", in_transit=3)
+    assert await damage.found() == {("in_transit", "0", "3")}
+
+
+async def test_the_audit_finds_stages_that_add_up_to_the_right_sum(damage: Damage) -> None:
+    await damage.do(ITEMS.collection, f"{damage.org}/FAC-A/VAR-A", open=1, picked=0)
+    assert await damage.found() == {("open", "0", "1"), ("picked", "1", "0")}
+
+
+async def test_the_audit_finds_a_bin_whose_units_are_miscounted(damage: Damage) -> None:
+    await damage.do(BIN_UNITS.collection, damage.bin_id, units=9)
+    assert await damage.found() == {(f"units in bin {damage.bin_id}", "5", "9")}
+    (difference,) = (await audit(damage.ics, logical_guid="FAC-A")).differences
+    assert (difference.logical_guid, difference.variant_id) == ("FAC-A", None)
+
+
+async def test_the_audit_finds_a_bin_whose_units_are_not_counted_at_all(damage: Damage) -> None:
+    await damage.remove(BIN_UNITS.collection, damage.bin_id)
+    assert await damage.found() == {(f"units in bin {damage.bin_id}", "5", "0")}
+
+
+async def test_the_audit_finds_units_counted_in_a_bin_nothing_lies_in(damage: Damage) -> None:
+    floor = Floor(damage.ics, "VAR-A")
+    zone = (await floor.do("/zone/create", code="OVR"))["zone"]["zone_id"]
+    await floor.do("/putaway/record", variant_id="VAR-A", quantity=5, from_bin_id=damage.bin_id, to_zone_id=zone)
+    await damage.do(BIN_UNITS.collection, damage.bin_id, units=2)
+    assert await damage.found() == {(f"units in bin {damage.bin_id}", "0", "2")}
+
+
+async def test_the_audit_finds_a_day_whose_demand_is_miscounted(damage: Damage) -> None:
+    await damage.do(
+        SHIPPED.collection, shipped_id_of(damage.org or "", "VAR-A", "FAC-A", "WEB", "2026-03"), days=[0, 4]
+    )
+    assert await damage.found() == {("shipped on 2026-03-02 by WEB", "1", "4")}
+
+
+async def test_the_audit_finds_a_promise_that_would_never_lapse(damage: Damage, clock: FixedClock) -> None:
+    await damage.do(ITEMS.collection, f"{damage.org}/FAC-A/VAR-A", lapse_utc=None)
+    lapses = later(clock.now(), 900)
+    assert await damage.found() == {("lapse_utc", f"at most {lapses}", "None")}
+
+
+async def test_the_audit_finds_a_holder_who_has_more_than_the_books_say(damage: Damage) -> None:
+    held = {"quantity": 3, "bin_id": damage.bin_id, "zone_id": damage.reservation["positions"][0]["zone_id"]}
+    await damage.do(PROMISES.collection, damage.reservation["reservation_id"], positions=[held])
+    ((what, booked, kept),) = await damage.found()
+    assert what.startswith(f"holder ('{damage.reservation['reservation_id']}'")
+    assert (booked, kept) == ("2", "3")
+
+
+async def test_the_audit_finds_an_entry_that_was_altered(damage: Damage) -> None:
+    await damage.do(ENTRIES.collection, damage.shipped["entry_id"], quantity=2)
+    assert ("on_hand", "5", "6") in await damage.found()
+    assert ("shipped on 2026-03-02 by WEB", "2", "1") in await damage.found()
+
+
+async def test_the_audit_finds_an_entry_that_is_gone(damage: Damage) -> None:
+    await damage.remove(ENTRIES.collection, damage.shipped["entry_id"])
+    seq = damage.shipped["from_account"]["seq"]
+    assert ("seq", str(seq), f"[{seq + 1}]") in await damage.found()
 
 
 async def test_the_audit_looks_where_it_is_told_to(ics: ServiceClient) -> None:
