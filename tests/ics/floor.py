@@ -61,6 +61,16 @@ class Floor:
         )
         return answer["commit"]
 
+    async def send(self, quantity: int, facility: str) -> Any:
+        """Send units on their way to another facility; the shipment."""
+        lanes = {"from_logical_guid": self.ics.facility, "to_logical_guid": facility}
+        lines = [{"variant_id": self.variant_id, "quantity": quantity}]
+        transfer = (await self.do("/transfer/request/create", **lanes, lines=lines))["transfer"]
+        named = {"transfer_id": transfer["transfer_id"]}
+        await self.do("/transfer/request/submit", **named, expected_revision=1)
+        await self.do("/transfer/request/approve", **named, expected_revision=2)
+        return (await self.do("/transfer/shipment/record", **named, expected_revision=3))["shipment"]
+
     async def stock(self) -> Any:
         """What stock/get shows."""
         return (await self.do("/stock/get", variant_id=self.variant_id))["stock"]

@@ -141,6 +141,13 @@ class Externals(Value, frozen=True, kw_only=True, omit_defaults=True):
     consignor: int = 0
 
 
+class Coming(Value, frozen=True, kw_only=True):
+    """Units of a lot on their way to the facility: they have a lot and no place, so no cell counts them."""
+
+    lot_code: str
+    units: int
+
+
 class Balance(Value, frozen=True, kw_only=True):
     """One variant in one facility, as an answer shows it; true as of the entry numbered `seq`."""
 
@@ -159,6 +166,7 @@ class Item(Record, frozen=True, kw_only=True):
     lapse_utc     no promise of the item lapses before this; None: none ever does
     serialised    whether an entry has named serials here
     externals     the item's share in the accounts outside: those of a variant are the sums over its items
+    coming        what of in_transit is of a lot
     """
 
     item_id: str
@@ -178,6 +186,7 @@ class Item(Record, frozen=True, kw_only=True):
     lapse_utc: Utc | None = None
     serialised: bool = False
     externals: Externals = Externals()
+    coming: list[Coming] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
 
     @property
@@ -214,6 +223,10 @@ class Item(Record, frozen=True, kw_only=True):
             seq=self.seq,
         )
 
+    def coming_of(self, lot_code: str) -> int:
+        """Units of a lot on their way here."""
+        return sum(each.units for each in self.coming if each.lot_code == lot_code)
+
     def lot_codes(self) -> set[str]:
         """The lots of which anything is booked here."""
         return {cell.lot_code for cell in self.cells if cell.lot_code is not None}
@@ -248,6 +261,7 @@ class Page:
 
     __slots__ = (
         "cells",
+        "coming",
         "externals",
         "filling",
         "item",
@@ -272,6 +286,7 @@ class Page:
         self.serialised = item.serialised
         self.filling = False
         self.externals: Counter[External] = Counter()
+        self.coming = {each.lot_code: each.units for each in item.coming}
 
     def cell(self, spot: Spot) -> Cell:
         """The cell at a position; an empty one where nothing is booked."""
@@ -303,6 +318,8 @@ class Page:
             cell = self.cell(spot)
             assert cell.purpose is not None or spot.zone_id is None, spot
             self.cells[spot] = replace(cell, **{count: getattr(cell, count) + quantity})
+        elif spot.lot_code is not None:
+            self.coming[spot.lot_code] = self.coming.get(spot.lot_code, 0) + quantity
 
     def outside(self) -> Externals:
         """The item's share in the accounts outside now."""
@@ -337,6 +354,7 @@ class Page:
             lapse_utc=self.lapse_utc,
             serialised=self.serialised,
             externals=self.outside(),
+            coming=[Coming(lot_code=lot, units=units) for lot, units in self.coming.items() if units],
             cells=[cell for cell in self.cells.values() if not cell.empty],
             **totals,
         )

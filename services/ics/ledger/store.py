@@ -1,6 +1,6 @@
 """Where items, entries and promises are kept, and the questions put to them. Each says which index serves it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chassis.clock import Utc
@@ -52,7 +52,7 @@ EVERYTHING = "*"
 
 
 def _spots(item: Item) -> list[str]:
-    found = {EVERYTHING, variant_key(item.variant_id)}
+    found = {EVERYTHING, variant_key(item.variant_id), *(lot_key(each.lot_code) for each in item.coming)}
     for cell in item.cells:
         if cell.zone_id is not None:
             found.add(zone_key(cell.zone_id))
@@ -271,21 +271,6 @@ async def units_in_bin(view: View, bin_id: str) -> int:
     """Units seen in a bin; as `units_in_zone`. Index: spots."""
     items = await view.find(ITEMS, {"spots": bin_key(bin_id)}, limit=_FIND_LIMIT)
     return sum(_count(cell.on_hand) for item in items for cell in item.cells if cell.bin_id == bin_id)
-
-
-async def units_of_lot(view: View, variant_id: str, lot_code: str) -> int:
-    """Units of a lot on hand, over all facilities. Index: spots."""
-    return sum((await lot_by_facility(view, variant_id, lot_code)).values())
-
-
-async def lot_by_facility(view: View, variant_id: str, lot_code: str) -> Mapping[str, int]:
-    """Units of a lot on hand, by facility. Index: spots."""
-    items = await view.find(ITEMS, {"spots": lot_key(lot_code)}, limit=_FIND_LIMIT)
-    return {
-        item.logical_guid: sum(cell.on_hand for cell in item.cells if cell.lot_code == lot_code)
-        for item in items
-        if item.variant_id == variant_id
-    }
 
 
 async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: int | None = None) -> list[Promise]:

@@ -172,9 +172,11 @@ async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]
 
 
 def _balance_at(item: Item, pin: Pin) -> Balance:
-    """The item's balance, counting only what lies inside the pin."""
+    """The item's balance, counting only what lies inside the pin; what is on its way has a lot, but no place."""
     cells = [cell for cell in item.cells if pin.holds(cell.spot)]
     counts: dict[str, int] = {bucket: sum(cell.bucket(bucket) for cell in cells) for bucket in BUCKETS}
+    if pin.lot_code is not None and pin.zone_id is None and pin.bin_id is None:
+        counts["in_transit"] = item.coming_of(pin.lot_code)
     buckets = Buckets(**counts)
     return Balance(
         logical_guid=item.logical_guid,

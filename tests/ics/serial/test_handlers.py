@@ -203,16 +203,7 @@ async def test_the_life_of_a_lot_is_every_entry_of_it_and_where_its_units_are(ic
     await here.stocked(9, lot_code="L-B")
     await there.stocked(2, lot_code="L-A")
     await Floor(ics, "VAR-2").receive(1, lot_code="L-A")
-    created = await here.do(
-        "/transfer/request/create",
-        from_logical_guid="FAC-A",
-        to_logical_guid="FAC-C",
-        lines=[{"variant_id": "VAR-1", "quantity": 3}],
-    )
-    named = {"transfer_id": created["transfer"]["transfer_id"]}
-    await here.do("/transfer/request/submit", **named, expected_revision=1)
-    await here.do("/transfer/request/approve", **named, expected_revision=2)
-    await here.do("/transfer/shipment/record", **named, expected_revision=3)
+    await here.send(3, "FAC-C")
 
     unit, told = await life(ics, variant_id="VAR-1", lot_code="L-A")
     assert (unit["status"], unit["on_hand"]) == ("in_stock", 4)

@@ -125,6 +125,27 @@ async def test_at_a_place_only_the_units_there_count(ics: ServiceClient) -> None
     assert (zeros.status, list(zeros.problems)) == (400, ["include_zero"])
 
 
+async def test_of_a_lot_what_is_on_its_way_counts_too(ics: ServiceClient) -> None:
+    here, there = Floor(ics, "V1"), Floor(ics.in_facility("FAC-B"), "V1")
+    await here.stocked(5, lot_code="L.1")
+    await here.stocked(5, lot_code="L-2")
+    shipment = await here.send(7, "FAC-B")
+
+    async def in_transit(**filters: Any) -> list[tuple[str, int]]:
+        answer = await ics.plain.post("/stock/list", bucket="in_transit", **filters)
+        return [(item["logical_guid"], item["buckets"]["in_transit"]) for item in answer.data["items"]]
+
+    assert await in_transit(lot_code="L-2") == [("FAC-B", 5)]
+    assert await in_transit(lot_code="L.1") == [("FAC-B", 2)]
+    assert await in_transit(lot_code="L.1", zone_id=an_id()) == []
+    assert await rows(ics, lot_code="L.1") == [("FAC-A", "V1", 3), ("FAC-B", "V1", 0)]
+
+    named = {"shipment_id": shipment["shipment_id"], "expected_revision": 1}
+    await there.do("/transfer/shipment/receive", **named)
+    assert await in_transit(lot_code="L-2") == []
+    assert await rows(ics, lot_code="L.1") == [("FAC-A", "V1", 3), ("FAC-B", "V1", 2)]
+
+
 async def test_a_correction_upwards_lands_where_it_says(ics: ServiceClient) -> None:
     floor = Floor(ics, "V1")
     zone, bin_id = await zone_and_bin(floor, "PCK", "pick")
