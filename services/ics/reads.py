@@ -1,10 +1,14 @@
 """Reading more than one thing: many finds in one round, and pages of what a query alone cannot tell."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from chassis.entity import Document, Entity
+from chassis.errors import Invalid, invalid_field
 from chassis.page import Page, Paged, PageRequest, items_of
 from chassis.unit import View, Where
 from chassis.values import PAGE_ITEMS_MAX
@@ -14,6 +18,9 @@ R = TypeVar("R", bound=Document)
 
 CHUNKS_MAX = 8
 """Most chunks one call looks through for a page; after that it answers what it has, and where to go on."""
+
+_SPLIT = "."
+_MARK_DIGITS = 16
 
 
 async def together(reads: Iterable[Awaitable[T]]) -> list[T]:
@@ -36,29 +43,82 @@ async def together(reads: Iterable[Awaitable[T]]) -> list[T]:
     return found
 
 
+def mark_of(asked: Any) -> str:
+    """A mark of all that is asked for (any JSON value), for tokens to begin with."""
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:_MARK_DIGITS]
+
+
+def token_of(mark: str, inner: str | None) -> str | None:
+    """A token that is good for what the mark stands for; None where there is nothing to go on with."""
+    return None if inner is None else f"{mark}{_SPLIT}{inner}"
+
+
+def inner_of(mark: str, token: str | None) -> str | None:
+    """What a token holds; refused when it was made for something else."""
+    if token is None:
+        return None
+    known, _, inner = token.partition(_SPLIT)
+    if known != mark or not inner:
+        raise unfit()
+    return inner
+
+
+def unfit() -> Invalid:
+    """The refusal of a token."""
+    return invalid_field("next_token", "was not made for this query")
+
+
 async def sifted(
-    view: View, entity: Entity[R], where: Where, rest: Where, *, page: Paged, show: Callable[[R], R | None]
+    view: View,
+    entity: Entity[R],
+    where: Where,
+    rest: Where,
+    *,
+    page: Paged,
+    show: Callable[[R], R | None],
+    asked: Any = None,
 ) -> Page[R]:
     """A page, newest first, of the records that `show` gives something for; None leaves one out.
 
+    What `show` goes by, and the query does not say, is told by `asked`: the page's token is good for that alone.
+    """
+
+    async def show_all(records: Sequence[R]) -> list[R | None]:
+        return [show(record) for record in records]
+
+    return await sifted_together(view, entity, where, rest, page=page, show_all=show_all, asked=asked)
+
+
+async def sifted_together(
+    view: View,
+    entity: Entity[R],
+    where: Where,
+    rest: Where,
+    *,
+    page: Paged,
+    show_all: Callable[[Sequence[R]], Awaitable[Sequence[R | None]]],
+    asked: Any,
+) -> Page[R]:
+    """As `sifted`, where records are shown many at a time, because that takes reading.
+
     A page ends early, with a token, once enough has been looked at: no call reads without bound.
     """
-    size, token = items_of(page), page.next_token
+    mark = mark_of(asked)
+    size, token = items_of(page), inner_of(mark, page.next_token)
     found: list[R] = []
     for chunk in range(CHUNKS_MAX):
         # What usually suffices first, then as much as there can be.
         limit = PAGE_ITEMS_MAX if chunk else size
         part = await view.page(entity, where, page=PageRequest(limit=limit, next_token=token), rest=rest)
-        for place, record in enumerate(part.items, 1):
-            shown = show(record)
+        for place, shown in enumerate(await show_all(part.items), 1):
             if shown is not None:
                 found.append(shown)
             if len(found) == size:
                 if place < part.count:
                     last = PageRequest(limit=place, next_token=token)
                     part = await view.page(entity, where, page=last, rest=rest)
-                return Page(items=found, count=size, next_token=part.next_token)
+                return Page(items=found, count=size, next_token=token_of(mark, part.next_token))
         token = part.next_token
         if token is None:
             break
-    return Page(items=found, count=len(found), next_token=token)
+    return Page(items=found, count=len(found), next_token=token_of(mark, token))

@@ -3,6 +3,7 @@ from typing import cast
 import pytest
 
 from chassis.entity import Document, Entity
+from chassis.errors import Invalid
 from chassis.page import Page, Paged, PageRequest
 from chassis.unit import View, Where
 from services.ics.filters import split
@@ -73,13 +74,14 @@ class Shelf:
 
 
 async def multiples(step: int, shelf: Shelf, limit: int, token: str | None = None) -> Page[Number]:
-    """A page of the multiples of a number."""
+    """A page of the multiples of a number, which the query itself does not say."""
 
     def show(number: Number) -> Number | None:
         return number if number.value % step == 0 else None
 
     view = cast(View, shelf)
-    return await sifted(view, NUMBERS, {}, {}, page=PageRequest(limit=limit, next_token=token), show=show)
+    page = PageRequest(limit=limit, next_token=token)
+    return await sifted(view, NUMBERS, {}, {}, page=page, show=show, asked=step)
 
 
 async def every(step: int, shelf: Shelf, limit: int) -> tuple[list[int], list[int]]:
@@ -111,7 +113,17 @@ async def test_sifted_pages_are_full_until_the_last_where_enough_is_shown() -> N
 
 async def test_one_call_looks_at_so_much_and_no_more() -> None:
     shelf = Shelf(100_000)
-    page = await multiples(99_999, shelf, 25, token="1")
+    first = await multiples(99_999, shelf, 1)
+    shelf.read_count = 0
+    page = await multiples(99_999, shelf, 25, first.next_token)
     assert (page.items, page.count) == ([], 0)
     assert page.next_token is not None
     assert shelf.read_count <= CHUNKS_MAX * 256
+
+
+async def test_a_token_is_good_for_what_it_was_made_for_alone() -> None:
+    shelf = Shelf(100)
+    token = (await multiples(3, shelf, 10)).next_token
+    for step, given in ((5, token), (3, f"{token}x"[1:]), (3, "10")):
+        with pytest.raises(Invalid):
+            await multiples(step, shelf, 10, given)

@@ -66,4 +66,4 @@ async def list_holdbacks(
         now_seen = seen(holdback, view.now)
         return now_seen if status in {None, now_seen.status} else None
 
-    return await sifted(view, HOLDBACKS, where, rest, page=page, show=show)
+    return await sifted(view, HOLDBACKS, where, rest, page=page, show=show, asked=status)

@@ -110,7 +110,7 @@ async def ics_serial_lookup(view: View, body: SerialLookupRequest) -> SerialList
         "gtin_key": gtin14(body.gtin) if body.gtin is not None else None,
         "variant_id": body.variant_id,
     }
-    return _listed(await page_of(view, wanted, LOOKUP_LEADS, None, body))
+    return _listed(await page_of(view, wanted, LOOKUP_LEADS, body))
 
 
 class SerialLookupUdiRequest(Request, PageRequest, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ async def ics_serial_lookup_udi(view: View, body: SerialLookupUdiRequest) -> Ser
     """Read a UDI, and find the units and batches it is on."""
     udi = read_udi(body.udi, _year(view))
     wanted = {"serial_no": udi.serial_no, "lot_code": udi.lot_code, "gtin_key": udi.di}
-    return replace(_listed(await page_of(view, wanted, LOOKUP_LEADS, None, body)), udi=udi)
+    return replace(_listed(await page_of(view, wanted, LOOKUP_LEADS, body)), udi=udi)
 
 
 class SerialListRequest(Request, PageRequest, frozen=True, kw_only=True):
@@ -142,11 +142,11 @@ async def ics_serial_list(view: View, body: SerialListRequest) -> SerialListEnve
         "kind": body.kind,
         "variant_id": body.variant_id,
         "lot_code": body.lot_code,
-        "logical_guid": body.logical_guid,
         "blocked": body.blocked,
         "expiry_date": between(at_most=body.expires_by) if body.expires_by is not None else None,
     }
-    return _listed(await page_of(view, wanted, LIST_LEADS, body.status, body))
+    page = await page_of(view, wanted, LIST_LEADS, body, status=body.status, facility=body.logical_guid)
+    return _listed(page)
 
 
 class SerialUpdateRequest(Revised, frozen=True, kw_only=True):

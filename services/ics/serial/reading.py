@@ -5,16 +5,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chassis.page import Page, Paged, PageRequest, items_of
-from chassis.unit import View
-from chassis.values import PAGE_ITEMS_MAX
+from chassis.page import Page, Paged
+from chassis.unit import View, one_of
 from services.ics.comment.store import comments_on
 from services.ics.filters import split
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.store import ENTRIES, ITEMS, lot_ref, variant_key
-from services.ics.reads import CHUNKS_MAX, together
+from services.ics.reads import sifted_together, together
 from services.ics.serial.domain import SerialStatus, SerialUnit, lot_seen
 from services.ics.serial.life import (
     COMMENTS_MAX,
@@ -28,13 +27,15 @@ from services.ics.serial.life import (
     place_of_unit,
     places_of_lot,
 )
-from services.ics.serial.store import SERIALS
+from services.ics.serial.store import LOT_PLACE, SERIALS
 from services.ics.words import BUCKETS, Bucket, HolderType
 
 _ITEMS_LIMIT = 1000
 
 LOOKUP_LEADS = (("serial_no",), ("lot_code",), ("gtin_key",))
-LIST_LEADS = (("lot_code",), ("variant_id",), ("logical_guid",), ())
+LIST_LEADS = (("lot_code",), ("variant_id",), ("place",), ())
+LOT_STATUSES: tuple[SerialStatus, ...] = ("in_stock", "registered")
+"""What a lot may be."""
 
 LotCounts = dict[str, dict[Bucket, int]]
 """Facility -> units of a lot in each bucket."""
@@ -46,60 +47,82 @@ async def seen(view: View, unit: SerialUnit) -> SerialUnit:
 
 
 async def all_seen(view: View, units: Sequence[SerialUnit]) -> list[SerialUnit]:
-    """Units and lots as answers show them: a lot with what is on hand of it. Index: spots of the items."""
+    """Units and lots as answers show them: a lot with what is on hand of it."""
+    items = await _items_of_lots(view, units)
+    return [lot_seen(unit, _on_hand(items, unit)) if unit.kind == "batch" else unit for unit in units]
+
+
+async def _items_of_lots(view: View, units: Iterable[SerialUnit]) -> dict[str, list[Item]]:
+    """The items of every variant that has lots among these, by variant."""
     variants = list(dict.fromkeys(unit.variant_id for unit in units if unit.kind == "batch"))
     found = await together(_items_of(view, variant) for variant in variants)
-    items = dict(zip(variants, found, strict=True))
-    return [lot_seen(unit, _on_hand(items[unit.variant_id], unit)) if unit.kind == "batch" else unit for unit in units]
+    return dict(zip(variants, found, strict=True))
 
 
 async def _items_of(view: View, variant_id: str) -> list[Item]:
+    """A variant's items. Index: spots."""
     return await view.find(ITEMS, {"spots": variant_key(variant_id)}, limit=_ITEMS_LIMIT)
 
 
-def _on_hand(items: Iterable[Item], lot: SerialUnit) -> int:
-    return sum(cell.on_hand for item in items for cell in item.cells if cell.lot_code == lot.lot_code)
+def _on_hand(items: Mapping[str, list[Item]], lot: SerialUnit) -> int:
+    return sum(cell.on_hand for item in items[lot.variant_id] for cell in item.cells if cell.lot_code == lot.lot_code)
+
+
+def _is_in(items: Mapping[str, list[Item]], lot: SerialUnit, facility: str) -> bool:
+    """Whether any unit of the lot is in a facility, or on its way there."""
+    assert lot.lot_code is not None, lot.serial_id
+    here = next((item for item in items[lot.variant_id] if item.logical_guid == facility), None)
+    return here is not None and (lot.lot_code in here.lot_codes() or here.coming_of(lot.lot_code) > 0)
 
 
 async def page_of(
-    view: View, wanted: Mapping[str, Any], leads: Sequence[tuple[str, ...]], status: SerialStatus | None, page: Paged
+    view: View,
+    wanted: Mapping[str, Any],
+    leads: Sequence[tuple[str, ...]],
+    page: Paged,
+    *,
+    status: SerialStatus | None = None,
+    facility: str | None = None,
 ) -> Page[SerialUnit]:
     """Units and lots, newest first. Index: the first of the leads that the filters cover.
 
-    A lot's status follows from what is on hand of it and is not stored: what is asked for by status is read wider and
-    sifted. A page ends early, with a token, once enough has been looked at.
+    A lot's status and where it is follow from what is booked of it and are not stored: lots asked for by these are
+    read wider and sifted.
     """
-    where, rest = split(wanted, leads)
-    lots_too = status in {"in_stock", "registered"} and wanted.get("kind") != "serial"
-    if status is not None and not lots_too:
-        # No lot is ever anything else.
-        rest |= {"kind": "serial", "status": status} if wanted.get("kind") is None else {"status": status}
-    if not lots_too:
+    kind = wanted.get("kind")
+    if status is not None and status not in LOT_STATUSES and kind is None:
+        kind = "serial"
+    stored: dict[str, Any] = {"kind": kind, "place": _places(kind, facility)}
+    if kind == "serial" or status not in LOT_STATUSES:
+        stored["status"] = status
+    where, rest = split({**wanted, **stored}, leads)
+    if kind == "serial" or (facility is None and status not in LOT_STATUSES):
         found = await view.page(SERIALS, where, page=page, rest=rest)
         return replace(found, items=await all_seen(view, found.items))
-    return await _sifted(view, where, rest, status, page)
+
+    async def show_all(units: Sequence[SerialUnit]) -> list[SerialUnit | None]:
+        items = await _items_of_lots(view, units)
+        shown: list[SerialUnit | None] = []
+        for unit in units:
+            seen_now = lot_seen(unit, _on_hand(items, unit)) if unit.kind == "batch" else unit
+            here = facility is None or unit.kind == "serial" or _is_in(items, unit, facility)
+            shown.append(seen_now if here and status in {None, seen_now.status} else None)
+        return shown
+
+    return await sifted_together(view, SERIALS, where, rest, page=page, show_all=show_all, asked=[status, facility])
 
 
-async def _sifted(
-    view: View, where: Mapping[str, Any], rest: Mapping[str, Any], status: SerialStatus | None, page: Paged
-) -> Page[SerialUnit]:
-    size, token = items_of(page), page.next_token
-    found: list[SerialUnit] = []
-    for chunk in range(CHUNKS_MAX):
-        limit = PAGE_ITEMS_MAX if chunk else size
-        part = await view.page(SERIALS, where, page=PageRequest(limit=limit, next_token=token), rest=rest)
-        for place, unit in enumerate(await all_seen(view, part.items), 1):
-            if unit.status == status:
-                found.append(unit)
-            if len(found) == size:
-                if place < part.count:
-                    last = PageRequest(limit=place, next_token=token)
-                    part = await view.page(SERIALS, where, page=last, rest=rest)
-                return Page(items=found, count=size, next_token=part.next_token)
-        token = part.next_token
-        if token is None:
-            break
-    return Page(items=found, count=len(found), next_token=token)
+def _places(kind: str | None, facility: str | None) -> Any:
+    """Where what may be in a facility is stored to be."""
+    if facility is None:
+        return None
+    match kind:
+        case "serial":
+            return facility
+        case "batch":
+            return LOT_PLACE
+        case _:
+            return one_of([facility, LOT_PLACE])
 
 
 async def life_of(view: View, unit: SerialUnit) -> SerialLife:

@@ -8,6 +8,14 @@ from chassis.values import Date
 from services.ics.ledger.lot import Lot
 from services.ics.serial.domain import SerialUnit, as_lot, lot_key, new_lot, number_of
 
+LOT_PLACE = "*"
+"""In `place`, for lots: they are wherever units of them are, which only the ledger knows."""
+
+
+def _place(unit: SerialUnit) -> str | None:
+    return LOT_PLACE if unit.kind == "batch" else unit.logical_guid
+
+
 SERIALS = Entity(
     "serial",
     SerialUnit,
@@ -22,6 +30,7 @@ SERIALS = Entity(
         index("gtin_key"),
         index("variant_id"),
         index("logical_guid"),
+        index("place"),
         index("held_by_id", "serial_no"),
     ],
     edges=[
@@ -32,7 +41,7 @@ SERIALS = Entity(
         edge("held_by", to="holder", by="held_by_id"),
         edge("moved_by", to="entry", by="last_entry_id"),
     ],
-    derived={"number": number_of, "gtin_key": lambda unit: unit.gtin.zfill(14) if unit.gtin else None},
+    derived={"number": number_of, "gtin_key": lambda unit: unit.gtin.zfill(14) if unit.gtin else None, "place": _place},
 )
 
 

@@ -18,8 +18,9 @@ from chassis.values import Guid, Id, Lot, SerialNo, Token
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
+from services.ics.reads import CHUNKS_MAX, inner_of, mark_of, token_of, unfit
 from services.ics.stock.fields import Seq
-from services.ics.stock.walk import CHUNKS_MAX, Stream, Walked, inner_of, mark_of, token_of, unfit, walk
+from services.ics.stock.walk import Stream, Walked, walk
 from services.ics.words import Bucket, DocumentType, Kind
 
 Order = Literal["newest", "oldest"]

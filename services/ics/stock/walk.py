@@ -4,26 +4,16 @@ A page ends early, with a token, once enough has been looked at: no call reads w
 that was asked for, what is looked at here included.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import msgspec
-
-from chassis.entity import Document, Entity, Value
-from chassis.errors import invalid_field
+from chassis.entity import Entity, Value
 from chassis.page import Paged, PageRequest, items_of
 from chassis.unit import View
 from chassis.values import PAGE_ITEMS_MAX
+from services.ics.reads import CHUNKS_MAX, inner_of, mark_of, token_of
 
-R = TypeVar("R", bound=Document)
 T = TypeVar("T")
-
-CHUNKS_MAX = 8
-"""Most chunks one call looks through."""
-
-_SPLIT = "."
-_MARK_DIGITS = 16
 
 
 class Stream(NamedTuple):
@@ -44,31 +34,6 @@ class Walked(Value, Generic[T], frozen=True, kw_only=True):
     @property
     def count(self) -> int:
         return len(self.items)
-
-
-def mark_of(asked: Any) -> str:
-    """A mark of all that is asked for (any JSON value), for tokens to begin with."""
-    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:_MARK_DIGITS]
-
-
-def token_of(mark: str, inner: str) -> str:
-    """A token that is good for what the mark stands for."""
-    return f"{mark}{_SPLIT}{inner}"
-
-
-def inner_of(mark: str, token: str | None) -> str | None:
-    """What a token holds; refused when it was made for something else."""
-    if token is None:
-        return None
-    known, _, inner = token.partition(_SPLIT)
-    if known != mark or not inner:
-        raise unfit()
-    return inner
-
-
-def unfit() -> Exception:
-    """The refusal of a token."""
-    return invalid_field("next_token", "was not made for this query")
 
 
 async def walk(
@@ -93,7 +58,7 @@ async def walk(
         inner = chunk.next_token
         if inner is None or len(items) == limit:
             break
-    return Walked(items=items, next_token=token_of(mark, inner) if inner is not None else None)
+    return Walked(items=items, next_token=token_of(mark, inner))
 
 
 async def _page(view: View, stream: Stream, limit: int, token: str | None) -> Any:

@@ -86,3 +86,7 @@ async def test_pages_of_holdbacks_are_full_whatever_lies_between(ics: ServiceCli
     assert [item["variant_id"] for item in first["items"]] == ["VAR-4", "VAR-2"]
     assert [item["variant_id"] for item in second["items"]] == ["VAR-0"]
     assert (first["count"], second["count"], second["next_token"]) == (2, 1, None)
+
+    for status in ("scheduled", "ended", "cleared", "all"):
+        other = await ics.post("/holdback/list", status=status, limit=2, next_token=first["next_token"])
+        assert (other.status, list(other.problems)) == (400, ["next_token"]), status

@@ -103,10 +103,18 @@ async def test_a_batch_is_in_stock_while_any_of_it_is_on_hand(ics: ServiceClient
     assert await numbers(status="registered") == ["L-B"]
     assert await numbers(status="shipped") == []
     assert await numbers(kind="serial", logical_guid="FAC-A") == ["S2", "S1"]
+    assert await numbers(logical_guid="FAC-A") == ["S2", "S1", "L-A"]
+    assert await numbers(kind="batch", logical_guid="FAC-A", status="in_stock") == ["L-A"]
+    assert await numbers(logical_guid="FAC-A", status="registered") == []
+    assert await numbers(logical_guid="FAC-B") == []
     assert await numbers(expires_by="2027-01-01") == ["L-B"]
     assert await numbers(blocked=True) == []
     (lot,) = (await ics.plain.post("/serial/list", lot_code="L-A")).data["items"]
     assert (lot["status"], lot["on_hand"]) == ("in_stock", 4)
+    token = (await ics.plain.post("/serial/list", status="in_stock", limit=1)).data["next_token"]
+    for other in ({"status": "registered"}, {"status": "in_stock", "logical_guid": "FAC-A"}, {}):
+        answer = await ics.plain.post("/serial/list", **other, next_token=token)
+        assert (answer.status, list(answer.problems)) == (400, ["next_token"]), other
 
 
 async def test_a_block_has_a_reason_and_keeps_a_lot_from_being_promised(ics: ServiceClient) -> None:
