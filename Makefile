@@ -13,6 +13,8 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
 # Two tests at a time suit two cores; `make test WORKERS=0` runs them one by one in a single process.
 WORKERS ?= 2
 ARGS ?=
+# What `make demo` tells: day, or scenarios.
+STORY ?= day
 
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
@@ -28,6 +30,7 @@ help: ## say what each target does
 	@echo "  make up REPLICAS=ics=2      two replicas of one service"
 	@echo "  make stop ONLY=ics          one process; make start ONLY=ics brings it back"
 	@echo "  make down CLEAN=1           forget the data too"
+	@echo "  make demo STORY=scenarios   the scenarios of the ICS domain guide, each number beside the guide's"
 	@echo "  make test ARGS='-k zone'    any arguments of pytest"
 
 setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packages, generate the gRPC code
@@ -71,8 +74,8 @@ test: setup ## run every test; engines come by themselves
 bench: setup $(STAMPS)/demo ## measure, and print one table
 	@$(PY) -m bench $(ARGS)
 
-demo: setup $(STAMPS)/demo ## tell the story of a day of orders, against the running stack
-	@$(PY) -m demo $(ARGS)
+demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## tell a story on the running stack: STORY=day (default) or scenarios
+	@$(PY) -m demo $(STORY)
 
 lock: setup ## make requirements/*.txt anew from pyproject.toml
 	$(LOCK) $(RUNTIME_EXTRAS) --output-file requirements/runtime.txt pyproject.toml

@@ -33,17 +33,25 @@ def running() -> tuple[dict[str, str], dict[str, str]]:
 
 
 class Shop:
-    """Calls of one org in one facility, made by its owner through the gateway."""
+    """Calls of one org in one facility on one channel, made by its owner through the gateway."""
 
-    def __init__(self, http: aiohttp.ClientSession, base: str, session: str, orgcode: str, facility: str) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base: str,
+        session: str,
+        orgcode: str,
+        facility: str | None,
+        channel: str | None = "WEB",
+    ) -> None:
         self._http = http
         self._base = base
         self.facility = facility
+        context = {"x-logical-guid": facility, "x-channel-code": channel}
         self._headers = {
             "x-session-guid": session,
             "x-orgcode": orgcode,
-            "x-logical-guid": facility,
-            "x-channel-code": "WEB",
+            **{name: value for name, value in context.items() if value is not None},
         }
 
     async def call(self, path: str, **body: Any) -> dict[str, Any]:

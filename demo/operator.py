@@ -1,0 +1,61 @@
+"""The operator's part of a story: `stackctl`, as a person would type it."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+PATIENCE_SECONDS = 300
+
+
+class Operator:
+    """Calls of `stackctl` against one stack, on behalf of the demo's org."""
+
+    def __init__(self, stack: Mapping[str, str], demo: Mapping[str, str]) -> None:
+        self._orgcode = demo["DEMO_ORGCODE"]
+        addresses = {f"STACK_{name}": value for name, value in stack.items()}
+        self._environment = {**os.environ, **addresses, "STACK_SECRET_FILE": demo["DEMO_SECRET_FILE"]}
+
+    async def sweep(self, facility: str) -> dict[str, Any]:
+        """Run the replenishment sweep of one facility; its answer."""
+        params = ("--param", f"orgcode={self._orgcode}", "--param", f"logical_guid={facility}")
+        return await self._run("job", "run", "ics", "replenishment-sweep", *params)
+
+    async def books_agree(self, console: Console) -> bool:
+        """Replay every stock card of the org against the balances, and say what came of it."""
+        report = await self._run("audit", "ledger", "--org", self._orgcode)
+        differences = len(report["differences"])
+        colour = "red" if differences else "green"
+        console.print(
+            f"Audit: {report['entries_checked']:,} stock cards replayed over {report['items_checked']:,} items, "
+            f"[bold {colour}]{differences} differences[/]"
+        )
+        return differences == 0
+
+    async def _run(self, *words: str) -> dict[str, Any]:
+        stackctl = Path(sys.executable).with_name("stackctl")
+        process = await asyncio.create_subprocess_exec(
+            str(stackctl),
+            *words,
+            "--json",
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                said, complaint = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise RuntimeError(f"stackctl {' '.join(words)} did not end") from None
+        # 1 is an answer, too: the audit's when it has found differences.
+        if process.returncode not in (0, 1) or not said:
+            raise RuntimeError(f"stackctl {' '.join(words)}: {complaint.decode().strip()}")
+        document: dict[str, Any] = json.loads(said)
+        return document
