@@ -28,15 +28,8 @@ STRETCH_GROWTH = 4
 
 
 def fold(text: str) -> str:
-    """The text with upper and lower case alike, character by character: places in it are places in the text."""
-    return text.lower() if text.isascii() else "".join(map(_fold_one, text))
-
-
-def _fold_one(character: str) -> str:
-    for folded in (character.casefold(), character.lower()):
-        if len(folded) == 1:
-            return folded
-    return character
+    """The text with upper and lower case alike. A character may become several, as ß does, whose capital is SS."""
+    return text.casefold()
 
 
 def words_of(question: str) -> list[str]:
@@ -92,8 +85,15 @@ def snippet(words: Sequence[str], texts: Sequence[str]) -> str:
         folded = fold(text)
         places = [(place, len(word)) for word in words if (place := folded.find(word)) >= 0]
         if places:
-            return _around(text, *min(places))
+            return _around(text, *_unfolded(text, *min(places)))
     return texts[0][:SNIPPET_CHARACTERS]
+
+
+def _unfolded(text: str, place: int, length: int) -> tuple[int, int]:
+    """Where in a text that lies which, in the folded text, is at a place, and how long it is there."""
+    origins = range(len(text)) if text.isascii() else [at for at, one in enumerate(text) for _ in fold(one)]
+    start, end = origins[place], origins[place + length - 1] + 1
+    return start, end - start
 
 
 def _around(text: str, place: int, length: int) -> str:

@@ -75,3 +75,13 @@ async def test_items_of_this_domain_are_listed_newest_first(ics: ServiceClient) 
     assert await titles(priority="low") == ["one"]
     assert await titles(subject_type="zone", subject_id="Z-1") == ["two"]
     assert await titles(subject_type="bin") == []
+
+
+async def test_a_list_does_not_go_on_from_a_token_of_another(ics: ServiceClient) -> None:
+    for number in range(2):
+        await item(ics, f"item {number}")
+        await ics.post("/comment", subject_type="zone", subject_id="Z-1", body=f"comment {number}")
+    token = (await ics.post("/comment/list", status="all", limit=1)).data["next_token"]
+    assert (await ics.post("/comment/list", status="all", limit=1, next_token=token)).status == 200
+    answer = await ics.post("/inbox/list", status="all", limit=1, next_token=token)
+    assert (answer.status, list(answer.problems)) == (400, ["next_token"])
