@@ -79,6 +79,7 @@ async def ics_replenishment_record(
         [(body.from_zone_id, body.from_bin_id, "from_"), (body.to_zone_id, body.to_bin_id, "to_")],
     )
     landing = admit(target).landing()
+    admit(source)
     books = open_books(change)
     page = await open_item(change, books, body.variant_id)
     operation_id = books.begin(operation(change, "replenishment", reason=body.reason)).operation_id

@@ -45,7 +45,8 @@ from services.ics.zone.store import ZONES
 
 jobs = Jobs("ics")
 
-SWEEP_SECONDS = 15.0
+SWEEP_SECONDS = 300.0
+"""Between two runs by the clock: a third of a window by default, since a rule moves no more than once in each."""
 RULES_AT_ONCE = 128
 """Rules that are worked on side by side."""
 

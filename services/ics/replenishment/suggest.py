@@ -14,26 +14,32 @@ CHUNKS_MAX = 8
 
 
 async def suggestions(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[ReplenishmentSuggestion]:
-    """A page of what a sweep would do, by rule id. A page ends early, with a token, once enough was looked at."""
+    """A page of what a sweep would do, by rule id; with a token only where there is more, or enough was looked at."""
     size, token = items_of(page), page.next_token
     today = day_of(view.now)
     found: list[ReplenishmentSuggestion] = []
+    last: PageRequest | None = None
     for _ in range(CHUNKS_MAX):
         part = await list_rules(view, wanted, PageRequest(limit=PAGE_ITEMS_MAX, next_token=token), oldest_first=True)
         ground = await ground_of(view, part.items)
         for place, rule in enumerate(part.items, 1):
             shown = suggested(rule, ground.page(rule), today, overstocked=ground.overstocked(rule))
-            if shown is not None:
-                found.append(shown)
+            if shown is None:
+                continue
+            if last is not None:
+                return Page(items=found, count=size, next_token=await _token_behind(view, wanted, last))
+            found.append(shown)
             if len(found) == size:
-                if place < part.count:
-                    last = PageRequest(limit=place, next_token=token)
-                    part = await list_rules(view, wanted, last, oldest_first=True)
-                return Page(items=found, count=size, next_token=part.next_token)
+                last = PageRequest(limit=place, next_token=token)
         token = part.next_token
         if token is None:
             break
     return Page(items=found, count=len(found), next_token=token)
+
+
+async def _token_behind(view: View, wanted: Mapping[str, str | None], last: PageRequest) -> str | None:
+    """The token to go on with behind the last rule of these."""
+    return (await list_rules(view, wanted, last, oldest_first=True)).next_token
 
 
 async def suggestion_of(view: View, rule_id: str, wanted: Mapping[str, str | None]) -> Page[ReplenishmentSuggestion]:
