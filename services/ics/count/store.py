@@ -88,7 +88,7 @@ async def list_plans(view: View, wanted: Mapping[str, str | None], due_by: Date 
         shown = seen(plan, known.get(plan.plan_id))
         return shown if is_due(shown, due_by) else None
 
-    return await sifted(view, PLANS, where, rest, page=page, show=show)
+    return await sifted(view, PLANS, where, rest, page=page, show=show, asked=due_by)
 
 
 async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:

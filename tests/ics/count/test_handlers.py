@@ -263,6 +263,23 @@ async def test_a_plan_says_what_is_counted_and_how_exactly(ics: ServiceClient, c
         assert (await floor.do("/count/plan/list", due_by=by))["count"] == there
 
 
+async def test_a_page_of_due_plans_goes_on_for_the_day_it_was_made_for(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-1")
+    await floor.policy(qc="skip")
+    await floor.stocked(3)
+    for code in ("P", "Q"):
+        plan = (await floor.do("/count/plan/set", code=code, auto_approve=True, frequency_days=1))["plan"]
+        await submit(floor, await counting(floor, plan_id=plan["plan_id"]), {"line_no": 1, "counted": 3})
+
+    first = await floor.do("/count/plan/list", due_by="2999-01-01", limit=1)
+    token = first["next_token"]
+    second = await floor.do("/count/plan/list", due_by="2999-01-01", limit=1, next_token=token)
+    assert [plan["code"] for plan in (*first["items"], *second["items"])] == ["Q", "P"]
+    for day in ({"due_by": "2999-01-02"}, {}):
+        answer = await floor.ask("/count/plan/list", **day, limit=1, next_token=token)
+        assert (answer.status, list(answer.problems)) == (400, ["next_token"])
+
+
 async def test_four_eyes_are_two_people(ics: ServiceClient) -> None:
     floor = Floor(ics, "VAR-1")
     await floor.policy(qc="skip")
