@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
@@ -29,6 +30,10 @@ __all__ = ["every_shape_is_served"]
 # A busy machine is no defect of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# Drawing a failure with all local variables around it, as is the default, holds up the loop that logs it for seconds.
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
 ROOM = pytest.StashKey[Room]()
 GUARD = pytest.StashKey[journal.Guard]()

@@ -1,8 +1,10 @@
 """Changes while the database goes away: what was answered is there, nothing is there by half, nothing twice."""
 
 import asyncio
+import gc
 import time
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
@@ -20,7 +22,18 @@ from tests.chassis.data_given import FACTS, NOON, Fact, a_call, a_thing, add, ev
 from tests.chassis.proxy_given import Cut, Proxy
 
 DEADLINE_SECONDS = 60.0
-DRIVERS: list[Literal["motor", "pymongo"]] = ["motor", "pymongo"]
+LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""PyMongo's own asyncio API, told to close while it tries to connect, drops the socket of that try without closing it
+(`_async_create_connection` of 4.20). The collector closes it."""
+
+DRIVERS = ["motor", pytest.param("pymongo", marks=LEAVES_A_SOCKET)]
+
+
+@pytest.fixture(autouse=True)
+def dropped_sockets() -> Iterator[None]:
+    """Collect what a test has dropped before the next one begins, which would be charged with it."""
+    yield
+    gc.collect()
 
 
 async def count(change: Change, fact_id: str) -> str:
@@ -151,6 +164,7 @@ async def test_a_database_that_is_gone_is_said_soon_and_forgotten_when_it_is_bac
         assert await counted(units) == ["back"]
 
 
+@LEAVES_A_SOCKET
 async def test_no_database_at_all_is_said_in_one_line() -> None:
     with pytest.raises(Unreachable, match="no MongoDB answers"):
         await Database.connect("mongodb://127.0.0.1:1/", "none", "pymongo", wait_seconds=0.1)

@@ -15,8 +15,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local import ports, process
-from deploy.local.engines.engine import Engine, Say, Unavailable, engines_home
+from deploy.local.engines.engine import STOP_SECONDS, Engine, Say, Unavailable, engines_home
 from deploy.local.process import Failed
+from deploy.local.running import Running
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = ROOT / "requirements" / "embedded.txt"
@@ -27,6 +28,10 @@ BINARIES = ("secantusdb.scripts/secantusd-rs", "bin/secantusd-rs")
 START_SECONDS = 60.0
 INSTALL_SECONDS = 300.0
 PING_MILLISECONDS = 500
+LAYOUT_MILLISECONDS = 30_000
+# Collections are spread over so many tables by their names; so many names reach each of them.
+TABLES = 16
+LAYOUT_NAMES_MAX = 500
 
 
 class Secantus(Engine):
@@ -76,10 +81,37 @@ class Secantus(Engine):
 
     def start(self) -> None:
         """Start the daemon and wait until it answers a ping."""
+        data = self.directory / "data"
+        if not data.is_dir():
+            self._lay_out(data)
+        self._run(data)
+
+    def _lay_out(self, data: Path) -> None:
+        """Make a new store that has all its tables.
+
+        The daemon makes a table when the first collection needs it. Killed meanwhile, it can never open that table
+        again, and every collection the table is for is gone. Hence all are made in a store beside the place, before
+        anything is kept in it, and the store is moved to its place whole.
+        """
+        fresh = self.directory / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        running = self._run(fresh)
+        try:
+            with self._client(LAYOUT_MILLISECONDS) as client:
+                for number in range(LAYOUT_NAMES_MAX):
+                    if len(list(fresh.glob("secantus_documents_sh*.wt"))) == TABLES:
+                        break
+                    client["layout"][f"c{number}"].insert_one({})
+                client.drop_database("layout")
+        except PyMongoError as cause:
+            raise Failed(f"the embedded server cannot make a store in {fresh}: {cause}") from cause
+        process.stop(running, STOP_SECONDS)
+        fresh.rename(data)
+
+    def _run(self, data: Path) -> Running:
         binary = self.binary()
         if binary is None:
             raise Failed(f"the embedded MongoDB-protocol server is not there: {self.home}")
-        data = self.directory / "data"
         data.mkdir(parents=True, exist_ok=True)
         # An empty configuration of our own keeps it from reading one of the user's.
         config = self.directory / "secantusd.toml"
@@ -92,6 +124,7 @@ class Secantus(Engine):
         running = process.start("mongodb", command, log=self.log, cwd=self.directory, ports={"mongodb": self.port})
         self.processes = [running]
         process.wait_listening(running, self.port, START_SECONDS, self._answers)
+        return running
 
     def forget_sessions(self) -> None:
         """Free the documents that open transactions of a killed client hold; it would keep them for a minute."""
@@ -106,8 +139,8 @@ class Secantus(Engine):
             return False
         return True
 
-    def _client(self) -> MongoClient[dict[str, object]]:
-        return MongoClient(self.uri, serverSelectionTimeoutMS=PING_MILLISECONDS)
+    def _client(self, milliseconds: int = PING_MILLISECONDS) -> MongoClient[dict[str, object]]:
+        return MongoClient(self.uri, serverSelectionTimeoutMS=milliseconds)
 
 
 def binary_in(folder: Path) -> Path | None:
