@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
-CODE := $(wildcard bench chassis demo deploy gateway services tests)
+CODE := $(wildcard bench chassis demo deploy docs gateway services tests)
 PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
 # Two tests at a time suit two cores; `make test WORKERS=0` runs them one by one in a single process.
 WORKERS ?= 2
@@ -22,7 +22,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 RUNTIME_EXTRAS := --extra ops --extra ics --extra pmc --extra slc --extra visualgrid --extra gateway --extra cli --extra otlp
 LOCAL = $(PY) -m deploy.local
 
-.PHONY: help setup proto run up down start stop status check lint format test bench demo lock
+.PHONY: help setup proto run up down start stop status check lint format test bench demo docs lock
 
 help: ## say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench: setup $(STAMPS)/demo ## measure, and print one table
 
 demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## tell a story on the running stack: STORY=day (default) or scenarios
 	@$(PY) -m demo $(STORY)
+
+docs: setup ## make docs/events.md anew from the declared events
+	$(PY) -m docs.catalogue.events
 
 lock: setup ## make requirements/*.txt anew from pyproject.toml
 	$(LOCK) $(RUNTIME_EXTRAS) --output-file requirements/runtime.txt pyproject.toml
