@@ -11,7 +11,7 @@ from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import invalid_field
 from chassis.unit import Change, View
 from chassis.values import Code, Guid, Id, Lot, Qty, Reason, Text
-from services.ics.allocation.domain import Allocation, OrderLine, allocate, allocate_from, expire, release
+from services.ics.allocation.domain import Allocation, OrderLine, allocate, allocate_from
 from services.ics.allocation.offers import offers_of
 from services.ics.allocation.store import ALLOCATIONS
 from services.ics.allocation.suggest import AllocationSuggestion, Line, suggest
@@ -21,8 +21,10 @@ from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.domain import PromiseSeconds
-from services.ics.reservation.domain import Reservation, check_usable
-from services.ics.reservation.opening import open_promise, open_to_pass_on, open_to_promise
+from services.ics.reservation.domain import Reservation
+from services.ics.reservation.ending import expire_promise, release_promise
+from services.ics.reservation.lapsing import check_usable
+from services.ics.reservation.opening import open_to_pass_on, open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.words import OPERATOR, PLANNER, load_here
 
@@ -132,14 +134,10 @@ class AllocationReleaseRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_allocation_release(change: Change, body: AllocationReleaseRequest) -> AllocationEnvelope:
     """Give units of an allocation back to available where they are; allowed when overdue."""
-    allocation = await load_here(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
-    books, page = await open_promise(change, "allocation", body.allocation_id, allocation, body.reason)
-    allocation, quantity = release(books, page, allocation, body.quantity)
-    posted = await keep(change, books)
-    allocation = await change.update(ALLOCATIONS, allocation, body.reason)
-    change.emit("ics.allocation.released", allocation.allocation_id, allocation=allocation, quantity=quantity)
-    tell(change, books)
-    return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+    allocation, balances = await release_promise(
+        change, ALLOCATIONS, body.allocation_id, body.expected_revision, quantity=body.quantity, reason=body.reason
+    )
+    return AllocationEnvelope(allocation=allocation, balances=balances)
 
 
 class AllocationExpireRequest(Revised, frozen=True, kw_only=True):
@@ -155,14 +153,8 @@ class AllocationExpireRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_allocation_expire(change: Change, body: AllocationExpireRequest) -> AllocationEnvelope:
     """Give all remaining units of an overdue allocation back to available where they are."""
-    allocation = await load_here(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
-    books, page = await open_promise(change, "allocation", body.allocation_id, allocation)
-    allocation = expire(books, page, allocation)
-    posted = await keep(change, books)
-    allocation = await change.update(ALLOCATIONS, allocation)
-    change.emit("ics.allocation.expired", allocation.allocation_id, allocation=allocation)
-    tell(change, books)
-    return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+    allocation, balances = await expire_promise(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
+    return AllocationEnvelope(allocation=allocation, balances=balances)
 
 
 class DemandLineInput(Request, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Where allocations are kept: in the collection of all promises, so that an item's holders are found together."""
 
 from chassis.entity import Entity, edge
-from services.ics.allocation.domain import Allocation, changed_in_passing, expired
+from services.ics.allocation.domain import Allocation
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
+from services.ics.reservation.lapsing import changed_in_passing, expired
 
 ALLOCATIONS = Entity(
     "allocation",

@@ -12,9 +12,6 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty, Qty0, Text, Utc
-from services.ics.allocation.domain import Allocation
-from services.ics.allocation.domain import held_by as held_by_allocation
-from services.ics.allocation.domain import restated as restated_allocation
 from services.ics.ledger.balance import Page, Place
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
@@ -22,9 +19,10 @@ from services.ics.ledger.holder import Holding, parts_of
 from services.ics.ledger.lot import is_sellable
 from services.ics.ledger.naming import Named
 from services.ics.ledger.promise import pass_on, repin
-from services.ics.reservation.domain import Positions, Reservation, draw_promise, spread
-from services.ics.reservation.domain import held_by as held_by_reservation
-from services.ics.reservation.domain import restated as restated_reservation
+from services.ics.reservation.domain import draw_promise
+from services.ics.reservation.lapsing import P, Positions, spread
+from services.ics.reservation.lapsing import held_by as held_by_promise
+from services.ics.reservation.lapsing import restated as restated_promise
 from services.ics.words import STAGES, Stage
 
 Source = Literal["reservation", "allocation", "direct"]
@@ -109,26 +107,14 @@ def commit_direct(
     return _commit(holding, "direct", order, quantity, channel_code)
 
 
-def commit_reserved(
-    books: Books, reservation: Reservation, holding: Holding, order: Order, quantity: int
-) -> tuple[Commit, Reservation]:
-    """A commit of a reservation's units, position and lot kept."""
-    giver = held_by_reservation(books, holding.page, reservation)
+def commit_promised(books: Books, promise: P, holding: Holding, order: Order, quantity: int) -> tuple[Commit, P]:
+    """A commit of a promise's units, position and lot kept."""
+    giver = held_by_promise(books, holding.page, promise)
     pass_on(books, "commit", quantity, giver, holding)
-    left = replace(reservation, remaining=reservation.remaining - quantity, committed=reservation.committed + quantity)
-    commit = _commit(holding, "reservation", order, quantity, reservation.channel_code)
-    return replace(commit, reservation_id=reservation.reservation_id), restated_reservation(left, giver)
-
-
-def commit_allocated(
-    books: Books, allocation: Allocation, holding: Holding, order: Order, quantity: int
-) -> tuple[Commit, Allocation]:
-    """A commit of an allocation's units, position and lot kept."""
-    giver = held_by_allocation(books, holding.page, allocation)
-    pass_on(books, "commit", quantity, giver, holding)
-    left = replace(allocation, remaining=allocation.remaining - quantity, committed=allocation.committed + quantity)
-    commit = _commit(holding, "allocation", order, quantity, allocation.channel_code)
-    return replace(commit, allocation_id=allocation.allocation_id), restated_allocation(left, giver)
+    left = replace(promise, remaining=promise.remaining - quantity, committed=promise.committed + quantity)
+    commit = _commit(holding, promise.kind, order, quantity, promise.channel_code)
+    commit = replace(commit, **{f"{promise.kind}_id": promise.promise_id})
+    return commit, restated_promise(left, giver)
 
 
 def _commit(holding: Holding, source: Source, order: Order, quantity: int, channel_code: str) -> Commit:

@@ -2,11 +2,11 @@
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Revised
+from chassis.entity import Entity
 from chassis.errors import FieldProblem, Invalid, invalid_field
 from chassis.unit import Change
 from chassis.values import Guid, Id, Lot, Name, Qty, Reason, Text, Utc
 from services.ics.allocation.domain import Allocation
-from services.ics.allocation.domain import check_usable as check_allocation
 from services.ics.allocation.store import ALLOCATIONS
 from services.ics.bin.domain import admit
 from services.ics.bin.store import place_of, places_of
@@ -16,9 +16,8 @@ from services.ics.commit.domain import (
     Order,
     ShipNote,
     check_stage,
-    commit_allocated,
     commit_direct,
-    commit_reserved,
+    commit_promised,
     held_by,
     pack,
     pick,
@@ -33,7 +32,7 @@ from services.ics.ledger.draw import Pin
 from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.store import ruling
 from services.ics.reservation.domain import Reservation
-from services.ics.reservation.domain import check_usable as check_reservation
+from services.ics.reservation.lapsing import P, check_usable
 from services.ics.reservation.opening import open_promise, open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.fields import SerialList
@@ -80,46 +79,34 @@ class CommitCreateRequest(Revised, frozen=True, kw_only=True):
 async def ics_commit_create(change: Change, body: CommitCreateRequest) -> CommitEnvelope:
     """Pass units from a reservation or an allocation to a commit, position and lot kept."""
     if body.allocation_id is not None and body.reservation_id is None:
-        return await _commit_allocated(change, body, body.allocation_id)
+        commit, allocation, balances = await _commit_promised(change, ALLOCATIONS, body.allocation_id, body)
+        return CommitEnvelope(commit=commit, allocation=allocation, balances=balances)
     if body.reservation_id is None or body.allocation_id is not None:
         raise _invalid("reservation_id", "exactly one of reservation_id and allocation_id is required")
     if body.order_ref is None:
         raise _invalid("order_ref", "is required with reservation_id")
-    return await _commit_reserved(change, body, body.reservation_id)
+    commit, reservation, balances = await _commit_promised(change, RESERVATIONS, body.reservation_id, body)
+    return CommitEnvelope(commit=commit, reservation=reservation, balances=balances)
 
 
-async def _commit_reserved(change: Change, body: CommitCreateRequest, reservation_id: str) -> CommitEnvelope:
-    reservation = await load_here(change, RESERVATIONS, reservation_id, body.expected_revision)
-    if body.variant_id not in {None, reservation.variant_id}:
-        raise invalid_field("variant_id", "is not the reservation's")
-    quantity = check_reservation(reservation, body.quantity, change.now)
+async def _commit_promised(
+    change: Change, entity: Entity[P], promise_id: str, body: CommitCreateRequest
+) -> tuple[Commit, P, list[Balance]]:
+    promise = await load_here(change, entity, promise_id, body.expected_revision)
+    if body.variant_id not in {None, promise.variant_id}:
+        raise invalid_field("variant_id", f"is not the {promise.kind}'s")
+    quantity = check_usable(promise, body.quantity, change.now)
     commit_id = change.new_id()
-    books, page = await open_promise(change, "commit", commit_id, reservation)
+    books, page = await open_promise(change, "commit", commit_id, promise)
     holding = books.own(page, "commit", commit_id)
-    commit, reservation = commit_reserved(books, reservation, holding, body.order(), quantity)
+    order = body.order(promise if isinstance(promise, Allocation) else None)
+    commit, promise = commit_promised(books, promise, holding, order, quantity)
     posted = await keep(change, books)
-    reservation = await change.update(RESERVATIONS, reservation)
+    promise = await change.update(entity, promise)
     commit = await change.insert(COMMITS, commit)
     change.emit("ics.commit.created", commit_id, commit=commit)
     tell(change, books)
-    return CommitEnvelope(commit=commit, reservation=reservation, balances=posted.balances)
-
-
-async def _commit_allocated(change: Change, body: CommitCreateRequest, allocation_id: str) -> CommitEnvelope:
-    allocation = await load_here(change, ALLOCATIONS, allocation_id, body.expected_revision)
-    if body.variant_id not in {None, allocation.variant_id}:
-        raise invalid_field("variant_id", "is not the allocation's")
-    quantity = check_allocation(allocation, body.quantity, change.now)
-    commit_id = change.new_id()
-    books, page = await open_promise(change, "commit", commit_id, allocation)
-    holding = books.own(page, "commit", commit_id)
-    commit, allocation = commit_allocated(books, allocation, holding, body.order(allocation), quantity)
-    posted = await keep(change, books)
-    allocation = await change.update(ALLOCATIONS, allocation)
-    commit = await change.insert(COMMITS, commit)
-    change.emit("ics.commit.created", commit_id, commit=commit)
-    tell(change, books)
-    return CommitEnvelope(commit=commit, allocation=allocation, balances=posted.balances)
+    return commit, promise, posted.balances
 
 
 @endpoints.post(

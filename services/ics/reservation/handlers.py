@@ -7,10 +7,11 @@ from chassis.values import Guid, Id, Qty, Reason, Text
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.domain import PromiseSeconds
-from services.ics.reservation.domain import Demand, DemandType, Reservation, expire, release, reserve
-from services.ics.reservation.opening import open_promise, open_to_promise
+from services.ics.reservation.domain import Demand, DemandType, Reservation, reserve
+from services.ics.reservation.ending import expire_promise, release_promise
+from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
-from services.ics.words import OPERATOR, load_here
+from services.ics.words import OPERATOR
 
 endpoints = Endpoints("ics", "/reservation")
 
@@ -71,14 +72,10 @@ class ReservationReleaseRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_reservation_release(change: Change, body: ReservationReleaseRequest) -> ReservationEnvelope:
     """Give units of a reservation back to available where they are; allowed when overdue."""
-    reservation = await load_here(change, RESERVATIONS, body.reservation_id, body.expected_revision)
-    books, page = await open_promise(change, "reservation", body.reservation_id, reservation, body.reason)
-    reservation, quantity = release(books, page, reservation, body.quantity)
-    posted = await keep(change, books)
-    reservation = await change.update(RESERVATIONS, reservation, body.reason)
-    change.emit("ics.reservation.released", reservation.reservation_id, reservation=reservation, quantity=quantity)
-    tell(change, books)
-    return ReservationEnvelope(reservation=reservation, balances=posted.balances)
+    reservation, balances = await release_promise(
+        change, RESERVATIONS, body.reservation_id, body.expected_revision, quantity=body.quantity, reason=body.reason
+    )
+    return ReservationEnvelope(reservation=reservation, balances=balances)
 
 
 class ReservationExpireRequest(Revised, frozen=True, kw_only=True):
@@ -94,11 +91,5 @@ class ReservationExpireRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_reservation_expire(change: Change, body: ReservationExpireRequest) -> ReservationEnvelope:
     """Give all remaining units of an overdue reservation back to available where they are."""
-    reservation = await load_here(change, RESERVATIONS, body.reservation_id, body.expected_revision)
-    books, page = await open_promise(change, "reservation", body.reservation_id, reservation)
-    reservation = expire(books, page, reservation)
-    posted = await keep(change, books)
-    reservation = await change.update(RESERVATIONS, reservation)
-    change.emit("ics.reservation.expired", reservation.reservation_id, reservation=reservation)
-    tell(change, books)
-    return ReservationEnvelope(reservation=reservation, balances=posted.balances)
+    reservation, balances = await expire_promise(change, RESERVATIONS, body.reservation_id, body.expected_revision)
+    return ReservationEnvelope(reservation=reservation, balances=balances)

@@ -3,7 +3,8 @@
 from chassis.entity import Entity, edge
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
-from services.ics.reservation.domain import Reservation, changed_in_passing, expired
+from services.ics.reservation.domain import Reservation
+from services.ics.reservation.lapsing import changed_in_passing, expired
 
 RESERVATIONS = Entity(
     "reservation",

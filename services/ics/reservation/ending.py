@@ -1,0 +1,52 @@
+"""How units leave a reservation or an allocation for the shelf: released by a caller, or expired once their time is
+up."""
+
+from typing import Any
+
+from chassis.entity import Entity
+from chassis.unit import Change
+from services.ics.ledger.balance import Balance
+from services.ics.ledger.post import keep, tell
+from services.ics.reservation.lapsing import LapsingPromise, P, expire, release
+from services.ics.reservation.opening import open_promise
+from services.ics.words import load_here
+
+Ended = tuple[P, list[Balance]]
+"""The promise as it is since, and the balance of its item."""
+
+
+async def release_promise(
+    change: Change,
+    entity: Entity[P],
+    promise_id: str,
+    revision: int | None,
+    *,
+    quantity: int | None,
+    reason: str | None,
+) -> Ended[P]:
+    """Give units back to available where they are; None: all that remain."""
+    promise = await load_here(change, entity, promise_id, revision)
+    books, page = await open_promise(change, promise.kind, promise_id, promise, reason)
+    promise, units = release(books, page, promise, quantity)
+    posted = await keep(change, books)
+    promise = await change.update(entity, promise, reason)
+    change.emit(f"ics.{promise.kind}.released", promise_id, **_named(promise), quantity=units)
+    tell(change, books)
+    return promise, posted.balances
+
+
+async def expire_promise(change: Change, entity: Entity[P], promise_id: str, revision: int | None) -> Ended[P]:
+    """Give all remaining units of an overdue promise back to available where they are."""
+    promise = await load_here(change, entity, promise_id, revision)
+    books, page = await open_promise(change, promise.kind, promise_id, promise)
+    promise = expire(books, page, promise)
+    posted = await keep(change, books)
+    promise = await change.update(entity, promise)
+    change.emit(f"ics.{promise.kind}.expired", promise_id, **_named(promise))
+    tell(change, books)
+    return promise, posted.balances
+
+
+def _named(promise: LapsingPromise) -> dict[str, Any]:
+    """The promise as an event's body has it: under its kind."""
+    return {promise.kind: promise}
