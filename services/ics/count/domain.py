@@ -25,6 +25,9 @@ CountStatus = Literal["counting", "submitted", "approved", "rejected"]
 LineNo = Annotated[int, Meta(ge=1, le=LINES_MAX)]
 OPEN: frozenset[CountStatus] = frozenset({"counting", "submitted"})
 
+Units = Annotated[int, Meta(ge=0)]
+"""What lies at a position: several receipts may have made it more than any one call can name."""
+
 
 class CountLine(Value, frozen=True, kw_only=True):
     """A position. `expected` is what the ledger had there when it was counted: None while a blind count goes on."""
@@ -34,7 +37,7 @@ class CountLine(Value, frozen=True, kw_only=True):
     zone_id: Id | None = None
     bin_id: Id | None = None
     lot_code: Lot | None = None
-    expected: Qty0 | None = None
+    expected: Units | None = None
     counted: Qty0 | None = None
     variance: int | None = None
     within_tolerance: bool | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chassis.clock import Utc
+from chassis.values import QUANTITY_MAX
 from services.ics.ledger.balance import Item, Page, Place, Spot
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.entry import Account, StockCardEntry
@@ -112,10 +113,13 @@ def _absorb(books: Books, page: Page, spot: Spot, quantity: int, line_no: int) -
     """Take missing units in the absorbing order, as far as rules Z and G allow, and say how many are left over."""
     left = quantity
     for bucket in UNHELD_BUCKETS:
-        units = min(left, max(0, getattr(page.cell(spot), bucket)))
-        if units:
+        there = min(left, max(0, getattr(page.cell(spot), bucket)))
+        left -= there
+        while there:
+            # One entry tells of no more than a call could name.
+            units = min(there, QUANTITY_MAX)
             books.move("count", units, Leg(page, bucket, spot), "adjustment", line=line_no)
-            left -= units
+            there -= units
     for held, stage in SOMEBODYS:
         for holding in reversed(books.holders_in(page, held)):
             if left == 0:
