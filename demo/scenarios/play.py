@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 import aiohttp
 from msgspec import Struct
@@ -41,7 +41,9 @@ class Tally(Struct):
 async def tell(console: Console, stack: Mapping[str, str], demo: Mapping[str, str]) -> int:
     """Play all scenarios, then let the auditor have the last word; what the process is to exit with."""
     tally = Tally()
-    await _clear_of_midnight(console)
+    if wait := seconds_to_clear_midnight(datetime.now(UTC)):
+        console.print(f"waiting {wait:.0f} seconds, for a new day")
+        await asyncio.sleep(wait)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as http:
         for scenario in (scenario_1(), SCENARIO_2, SCENARIO_3):
             await play(scenario, Floor(http, stack, demo, scenario.variant), Show(console), tally)
@@ -55,13 +57,11 @@ async def tell(console: Console, stack: Mapping[str, str], demo: Mapping[str, st
     return 0 if agree and tally.good else 1
 
 
-async def _clear_of_midnight(console: Console) -> None:
-    """Wait until no midnight can fall into a scenario: demand is counted by the day."""
-    now = datetime.now(UTC)
-    left = (datetime.combine(now.date(), time.max, UTC) - now).total_seconds() + 1
-    if left < RUN_SECONDS:
-        console.print(f"waiting {left:.0f} seconds, for a new day")
-        await asyncio.sleep(left)
+def seconds_to_clear_midnight(now: datetime) -> float:
+    """How long to wait so that no midnight falls into scenario 1: demand is counted by the day."""
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    left = (midnight - now).total_seconds()
+    return left if left < RUN_SECONDS else 0.0
 
 
 async def play(scenario: Scenario, floor: Floor, show: Show, tally: Tally) -> None:

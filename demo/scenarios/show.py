@@ -57,7 +57,7 @@ class Show:
         """What is about to be done."""
         calls = " + ".join(dict.fromkeys(act.words for act in step.acts))
         self._console.print(
-            Text.assemble((f"{step.number:>2}  ", "bold"), (calls, "cyan"), " " * bool(calls), step.says)
+            Text.assemble((f"{step.number:>2}  ", "bold"), (calls, "cyan"), ": " if calls else "", step.says)
         )
 
     def findings(self, findings: Findings) -> None:

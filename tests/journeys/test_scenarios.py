@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from demo.scenarios.acts import call
 from demo.scenarios.floor import Floor
-from demo.scenarios.play import Tally, play
+from demo.scenarios.play import Tally, play, seconds_to_clear_midnight
 from demo.scenarios.questions import BUCKETS, dig
 from demo.scenarios.scenario_1 import scenario_1
 from demo.scenarios.scenario_2 import SCENARIO_2
@@ -101,6 +102,13 @@ def test_the_totals_of_every_step_add_up_to_what_is_on_hand(scenario: Scenario) 
         assert step.books, step.says
         for totals in step.books.values():
             assert totals[-1] == sum(totals[:on_the_way]), (step.number, step.says)
+
+
+@pytest.mark.parametrize(
+    ("clock", "seconds"), [("12:00:00", 0.0), ("23:58:59", 0.0), ("23:59:50", 10.0), ("00:00:00", 0.0)]
+)
+def test_a_run_that_midnight_would_fall_into_waits_for_the_new_day(clock: str, seconds: float) -> None:
+    assert seconds_to_clear_midnight(datetime.fromisoformat(f"2026-03-01T{clock}+00:00")) == seconds
 
 
 @pytest.mark.parametrize(
