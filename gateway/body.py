@@ -93,12 +93,19 @@ class Limited:
 
 
 def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *, raw: bool) -> int | None:
-    """The announced size of the body, None where it is not announced; 413 and 415 by the head alone."""
+    """The announced size of the body, None where it is not announced; 413 and 415 by the head alone.
+
+    What it is coded in for the way is `chunked` or nothing: other codings are a body in disguise.
+    """
     length = request.headers.get("Content-Length")
     announced = int(length) if length is not None and length.isdigit() else None
     has_body = request.body_exists and announced != 0
     if announced is not None and announced > bytes_max:
         raise too_large(bytes_max)
+    if length is None and has_body:
+        codings = request.headers.getall("Transfer-Encoding", ())
+        if any(coding.strip().lower() != "chunked" for coding in codings):
+            raise Invalid("the transfer coding must be chunked")
     if not has_body or raw:
         return announced
     if taken.get("content-encoding", "identity").lower() not in {"identity", ""}:

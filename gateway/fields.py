@@ -54,7 +54,7 @@ def read_body(body: bytes) -> tuple[Fields, bytes]:
         values = _decode_body(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hides = any(name.encode() in body for name in CREDENTIALS) or b"\\u" in body
-        problem = Invalid("the body is not a JSON object") if hides else None
+        problem = invalid_field("body", "is not a JSON object") if hides else None
         return Fields(problem=problem, understood=False), body
     fields = Fields(problem=_duplicates(body))
     for name in (*NAMES, "action"):
@@ -119,7 +119,7 @@ def _duplicates(body: bytes) -> Invalid | None:
     try:
         json.loads(body, object_pairs_hook=look)
     except (ValueError, RecursionError):
-        return Invalid("the body can't be read without doubt")
+        return invalid_field("body", "can't be read without doubt")
     if not twice:
         return None
     return Invalid("a field is given twice", [FieldProblem(name, "is given twice") for name in twice])

@@ -97,7 +97,7 @@ class Pipeline:
         try:
             given = traceparent_of(request.headers)
             with span(f"gateway {request.method}", "server", given) as traceparent:
-                exchange.traceparent = traceparent or given
+                exchange.traceparent = traceparent or given or _new_trace()
                 response = await self._answer(exchange)
             exchange.status = response.status
             if self.draining or "Upgrade" in request.headers:
@@ -181,6 +181,8 @@ class Pipeline:
     async def _passed_on(self, exchange: Exchange, route: Route) -> Response:
         """From here on it is a service's: who calls, may he now, and on it goes."""
         request = exchange.request
+        if route.methods and exchange.method not in route.methods:
+            raise MethodNotAllowed("the method is not known here", route.methods)
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
         announced = bodies.check_head(request, inbound.taken, route.body_bytes_max, raw=route.raw)
         self.admission.check(reserved=route.reserved)
@@ -312,6 +314,12 @@ def _request_id(request: BaseRequest) -> str:
 
 def _new_id() -> str:
     return IDS.new_at(time_ns() // 1_000_000)
+
+
+def _new_trace() -> str:
+    """A trace for a request that came without one, recorded by nobody: what it leads to can still be told together."""
+    ours = _new_id().replace("-", "")
+    return f"00-{ours}-{ours[16:]}-00"
 
 
 def _shows(request: BaseRequest, text: str) -> bool:

@@ -28,6 +28,7 @@ class Route(Value, frozen=True, kw_only=True):
     probe        open only if the body says `action: ping`
     forwarded    the service is told the caller's address and the host that was called
     headers      request headers passed on beside the common ones
+    methods      what it takes, where the gateway knows; empty: the service says so itself
     """
 
     service: str
@@ -40,6 +41,7 @@ class Route(Value, frozen=True, kw_only=True):
     body_bytes_max: int = BODY_BYTES_MAX
     seconds: float = 30.0
     headers: frozenset[bytes] = frozenset()
+    methods: tuple[str, ...] = ()
 
 
 class Routes:
@@ -89,7 +91,9 @@ class Routes:
         }
         self._objects = {"GET": objects, "PUT": objects, "HEAD": objects}
         self._page = route("visualgrid", open=True, gated=False)
-        self._documents = {name: route(name, open=True, gated=False, seconds=10.0) for name in SERVICES}
+        self._documents = {
+            name: route(name, open=True, gated=False, seconds=10.0, methods=("GET", "HEAD")) for name in SERVICES
+        }
 
     def find(self, method: str, path: str) -> Route | None:
         """The route, or None where the path belongs to no service."""

@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
-import msgspec
+from msgspec import inspect
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM
-from chassis.errors import invalid_field
+from chassis.errors import Invalid, invalid_field
+from chassis.http.problems import Reading
 from chassis.page import Page, PageRequest
 from chassis.rpc.context import acting_for, current_call, require_stack
 from chassis.rpc.server import RpcContext
@@ -209,10 +210,11 @@ def _id(field: str, text: str) -> str:
 
 
 def _text(field: str, text: str, kind: Any) -> str:
-    try:
-        return str(msgspec.convert(text, kind))
-    except msgspec.ValidationError as failure:
-        raise invalid_field(field, str(failure)) from None
+    reading = Reading()
+    canonical = reading.read(inspect.type_info(kind), text, field)
+    if reading.problems:
+        raise Invalid(f"{field}: {reading.problems[0].problem}", reading.problems)
+    return str(canonical)
 
 
 def _page(request: Any) -> PageRequest:

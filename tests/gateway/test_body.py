@@ -93,6 +93,15 @@ async def test_a_compressed_body_is_refused_before_it_is_read() -> None:
     assert reply.status == 415
 
 
+async def test_a_body_that_is_compressed_for_the_way_is_refused() -> None:
+    async with a_house() as house:
+        head = f"{HEAD}Content-Type: application/json\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        reply = await send(house.port, head.encode() + b"2\r\n{}\r\n0\r\n\r\n")
+
+    assert (reply.status, reply.error_code) == (400, "ics.validation_failed")
+    assert house.ics.seen == []
+
+
 async def test_size_and_kind_are_judged_before_the_credential() -> None:
     async with a_house() as house:
         large = await house.post("/ics/x", b" " * (MEGABYTE + 1), {})

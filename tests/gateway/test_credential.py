@@ -135,6 +135,7 @@ async def test_a_body_that_is_no_json_is_the_services_to_refuse_unless_it_may_ho
 
     assert (plain.status, len(house.ics.seen)) == (200, 1)
     assert hiding.status == 400
+    assert [field["path"] for field in hiding.json["error"]["details"]["fields"]] == ["body"]
     assert SESSION.encode() not in hiding.body
 
 

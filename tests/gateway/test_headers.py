@@ -49,6 +49,7 @@ async def test_only_listed_headers_are_let_in(proxy: str) -> None:
         "x-caller",
         "x-request-id",
         "x-orgcode",
+        "traceparent",
     }
     assert seen.headers["x-caller"] != "forged"
     assert seen.headers["idempotency-key"] == "k-1"
@@ -109,15 +110,18 @@ async def test_a_request_id_that_is_none_or_a_credential_is_replaced(bad: str) -
         assert SESSION not in repr(refused.head)
 
 
-async def test_trace_context_is_passed_on_if_it_is_one() -> None:
+async def test_trace_context_is_passed_on_if_it_is_one_and_made_where_there_is_none() -> None:
     good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     async with a_house() as house:
         await house.get("/ics/x", {**SIGNED_IN, "traceparent": good})
         await house.get("/ics/x", {**SIGNED_IN, "traceparent": "00-nonsense"})
-        first, second = house.ics.seen
+        await house.get("/ics/x")
+        first, *others = house.ics.seen
 
     assert first.headers["traceparent"] == good
-    assert "traceparent" not in second.names
+    made = [seen.headers["traceparent"] for seen in others]
+    assert all(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", each) for each in made)
+    assert len(set(made)) == 2
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,15 @@ async def test_a_wrong_method_of_a_page_of_our_own_is_405() -> None:
         reply = await house.post("/docs")
 
     assert (reply.status, reply.headers["allow"], reply.error_code) == (405, "GET", "gateway.validation_failed")
+
+
+@pytest.mark.parametrize("path", ["/ics/openapi.json", "/ics/openapi.yaml", "/ics/asyncapi.yaml"])
+async def test_a_wrong_method_of_a_services_document_is_405(path: str) -> None:
+    async with a_house() as house:
+        reply = await house.post(path)
+
+    assert (reply.status, reply.headers["allow"], reply.error_code) == (405, "GET, HEAD", "ics.validation_failed")
+    assert house.ics.seen == []
 
 
 async def test_a_head_that_is_too_long_is_refused() -> None:

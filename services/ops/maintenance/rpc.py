@@ -5,7 +5,6 @@ Who changes something shows the secret code, in the message or in the metadata; 
 
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from chassis.caller import Call
@@ -20,6 +19,7 @@ from chassis.unit import Units, View
 from chassis.values import Id, LongText, Reason, Revision, Text
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1 import maintenance_pb2_grpc
+from services.ops.fields import read_field
 from services.ops.maintenance.domain import Maintenance, Minutes, News, Percent, State, shown
 from services.ops.maintenance.requests import Requests
 from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of
@@ -49,14 +49,14 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
 
     async def ScheduleMaintenance(self, request: pb.ScheduleMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
         call = await self._operator(request, context)
-        description = _read("description", request.description, LongText)
+        description = read_field("description", request.description, LongText)
         start = _instant("scheduled_start_utc", request.scheduled_start_utc)
-        minutes = _read("duration_minutes", request.duration_minutes, Minutes)
+        minutes = read_field("duration_minutes", request.duration_minutes, Minutes)
         return _answer(await self._requests.schedule(call, description, start, minutes))
 
     async def CancelMaintenance(self, request: pb.CancelMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
         call = await self._operator(request, context)
-        reason = _read("reason", request.reason, Reason)
+        reason = read_field("reason", request.reason, Reason)
         return _answer(await self._requests.cancel(call, *_seen(request), reason))
 
     async def StartMaintenance(self, request: pb.StartMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
@@ -72,7 +72,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         return _answer(await self._requests.update(call, *_seen(request), news_from_proto(request)))
 
     async def GetMaintenance(self, request: pb.GetMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
-        maintenance_id = _read("maintenance_id", request.maintenance_id, Id)
+        maintenance_id = read_field("maintenance_id", request.maintenance_id, Id)
 
         async def look(view: View) -> Maintenance:
             return shown(await view.load(MAINTENANCE, maintenance_id), view.now)
@@ -80,7 +80,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         return _answer(await self._units.view(current_call(), look))
 
     async def ListMaintenance(self, request: pb.ListMaintenanceRequest, context: Any) -> pb.ListMaintenanceResponse:
-        state = _read("state", request.state, State) if request.HasField("state") else None
+        state = read_field("state", request.state, State) if request.HasField("state") else None
         paged = PageRequest(limit=request.limit or None, next_token=request.next_token or None)
 
         async def look(view: View) -> Page[Maintenance]:
@@ -116,13 +116,13 @@ def news_from_proto(request: pb.UpdateMaintenanceRequest) -> News:
     """What an update changes; `Invalid` where a field does not fit."""
     given: dict[str, Any] = {}
     if request.HasField("description"):
-        given["description"] = _read("description", request.description, LongText)
+        given["description"] = read_field("description", request.description, LongText)
     if request.HasField("duration_minutes"):
-        given["duration_minutes"] = _read("duration_minutes", request.duration_minutes, Minutes)
+        given["duration_minutes"] = read_field("duration_minutes", request.duration_minutes, Minutes)
     if request.HasField("progress"):
-        given["message"] = _read("progress.message", request.progress.message, Text)
+        given["message"] = read_field("progress.message", request.progress.message, Text)
         if request.progress.HasField("percent"):
-            given["percent"] = _read("progress.percent", request.progress.percent, Percent)
+            given["percent"] = read_field("progress.percent", request.progress.percent, Percent)
     return News(**given)
 
 
@@ -141,17 +141,10 @@ def _code_of(request: Any, context: Any) -> str:
 
 def _seen(request: Any) -> tuple[str, int | None]:
     """Which window a request is about, and which revision of it its sender has seen."""
-    maintenance_id = _read("maintenance_id", request.maintenance_id, Id)
+    maintenance_id = read_field("maintenance_id", request.maintenance_id, Id)
     if not request.HasField("expected_revision"):
         return maintenance_id, None
-    return maintenance_id, _read("expected_revision", request.expected_revision, Revision)
-
-
-def _read(field: str, value: Any, kind: Any) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as failure:
-        raise invalid_field(field, str(failure)) from None
+    return maintenance_id, read_field("expected_revision", request.expected_revision, Revision)
 
 
 def _instant(field: str, text: str) -> Utc:

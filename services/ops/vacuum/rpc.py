@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import msgspec
-
 from chassis.caller import Call
-from chassis.errors import invalid_field
 from chassis.rpc.context import OPERATOR_ACTOR, current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.unit import Units, View
-from chassis.values import Orgcode, Reason
+from chassis.values import Id, Orgcode, Reason
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
+from services.ops.fields import read_field
 from services.ops.secret.keeper import SecretKeeper, keeper_of
 from services.ops.vacuum.crew import sign_on
 from services.ops.vacuum.domain import ServiceTally, VacuumRun, shown
@@ -33,18 +31,19 @@ class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
 
     async def VacuumOrg(self, request: pb.VacuumOrgRequest, context: Any) -> pb.VacuumAnswer:
         call = await self._operator(request)
-        return await self._vacuum(call, _read("orgcode", request.orgcode.upper(), Orgcode), request)
+        return await self._vacuum(call, read_field("orgcode", request.orgcode, Orgcode), request)
 
     async def CancelVacuum(self, request: pb.CancelVacuumRequest, context: Any) -> pb.VacuumAnswer:
         call = await self._operator(request)
-        return answer_to_proto(await self._requests.cancel(call, request.vacuum_id))
+        return answer_to_proto(await self._requests.cancel(call, read_field("vacuum_id", request.vacuum_id, Id)))
 
     async def GetVacuumStatus(self, request: pb.GetVacuumStatusRequest, context: Any) -> pb.VacuumAnswer:
-        vacuum_id = request.vacuum_id if request.HasField("vacuum_id") else None
+        # Clients that know no absent texts send an empty one.
+        vacuum_id = read_field("vacuum_id", request.vacuum_id, Id) if request.vacuum_id else None
         return answer_to_proto(await self._requests.status(current_call(), vacuum_id))
 
     async def _vacuum(self, call: Call, orgcode: str | None, request: Any) -> pb.VacuumAnswer:
-        reason = _read("reason", request.reason, Reason)
+        reason = read_field("reason", request.reason, Reason)
         ask = self._requests.count if request.dry_run else self._requests.request
         return answer_to_proto(await ask(call, orgcode, request.confirmation_phrase, reason))
 
@@ -100,13 +99,6 @@ def tally_to_proto(tally: ServiceTally) -> pb.ServiceTally:
         deleted=tally.deleted,
         error=tally.error,
     )
-
-
-def _read(field: str, text: str, kind: Any) -> str:
-    try:
-        return str(msgspec.convert(text, kind))
-    except msgspec.ValidationError as failure:
-        raise invalid_field(field, str(failure)) from None
 
 
 def vacuum(context: RpcContext) -> tuple[Any, VacuumServicer]:

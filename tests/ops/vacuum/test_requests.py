@@ -49,6 +49,20 @@ async def test_a_vacuum_waits_five_minutes_in_which_it_can_be_cancelled(patient:
         await patient.vacuums.CancelVacuum(cancel("01900000-0000-7000-8000-000000000000"))
 
 
+async def test_an_id_that_is_none_is_told_so_and_an_empty_one_is_left_out(patient: Operator) -> None:
+    asked = await patient.vacuum(A)
+    for ask in (
+        patient.vacuums.CancelVacuum(cancel("bogus")),
+        patient.vacuums.GetVacuumStatus(pb.GetVacuumStatusRequest(vacuum_id="bogus")),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await ask
+        assert [each["path"] for each in refused.value.details["fields"]] == ["vacuum_id"]
+
+    newest = await patient.vacuums.GetVacuumStatus(pb.GetVacuumStatusRequest(vacuum_id=""))
+    assert newest.vacuum.vacuum_id == asked.vacuum_id
+
+
 async def test_what_has_begun_or_ended_cannot_be_cancelled(operator: Operator) -> None:
     await operator.an_org(A)
     asked = await operator.vacuum(A)
