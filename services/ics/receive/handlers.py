@@ -13,8 +13,7 @@ from chassis.unit import Change, View, between, want
 from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of
-from services.ics.ledger.balance import item_id_of
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import Page, item_id_of
 from services.ics.ledger.naming import Named
 from services.ics.ledger.post import keep, open_books, operation, tell
 from services.ics.ledger.store import ITEMS
@@ -92,17 +91,20 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
             comes_in=True,
             path=f"lines.{number}.",
         )
+    books, serials, receive_id = open_books(change), Serials(change), change.new_id()
+    await open_items(change, books, [line.variant_id for line in body.lines], _lots(body.lines))
+    pages = [books.pages[call.logical_guid, line.variant_id] for line in body.lines]
+    for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
+        if line.lot_code is not None:
+            check_dates(page, line.lot_code, line.expiry_date, f"lines.{number}.")
     if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
         raise Conflict("the code is taken in this facility")
-    books, serials, receive_id = open_books(change), Serials(change), change.new_id()
     operation_id = books.begin(operation(change, "receive", receive_id)).operation_id
-    await open_items(change, books, [line.variant_id for line in body.lines], _lots(body.lines))
     lines = []
-    for number, line in enumerate(body.lines):
+    for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
         place = admit(places[number])
         kept = _line(number + 1, line, place, policies[line.variant_id])
-        page = books.pages[call.logical_guid, line.variant_id]
-        named = await _named_in(serials, books, kept, line, f"lines.{number}.")
+        named = await _named_in(serials, page, line, f"lines.{number}.")
         lines.append(
             bring_in(books, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
         )
@@ -149,13 +151,13 @@ async def _places(
     return await places_of(view, facility, named)
 
 
-async def _named_in(serials: Serials, books: Books, kept: ReceiptLine, line: ReceiveLineInput, path: str) -> Named:
+async def _named_in(serials: Serials, page: Page, line: ReceiveLineInput, path: str) -> Named:
     """The line's lot and serials, known or registered on the way."""
-    page = next(page for page in books.pages.values() if page.variant_id == line.variant_id)
     if line.lot_code is not None:
+        # Once more: a line before may have made the lot known.
         check_dates(page, line.lot_code, line.expiry_date, path)
         await serials.lot(page, line.lot_code, line.expiry_date, line.manufacture_date)
-    return await serials.bring_in(page, line.serials, kept.lot_code, line.expiry_date, line.manufacture_date)
+    return await serials.bring_in(page, line.serials, line.lot_code, line.expiry_date, line.manufacture_date)
 
 
 def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValues) -> ReceiptLine:

@@ -150,6 +150,21 @@ async def test_a_lot_keeps_the_dates_it_was_registered_with(ics: ServiceClient) 
     assert ics.events.count("ics.serial.registered") == 1
 
 
+async def test_a_wrong_date_is_told_before_a_taken_code_or_a_closed_place(ics: ServiceClient) -> None:
+    floor = Floor(ics, "V1")
+    await floor.do("/receive/record", code="R-1", lines=[{"variant_id": "V1", "quantity": 1, "lot_code": "L-A"}])
+    zone = (await floor.do("/zone/create", code="Z"))["zone"]["zone_id"]
+    await floor.do("/zone/status/set", zone_id=zone, status="inactive", expected_revision=1)
+    closed = {"variant_id": "V1", "quantity": 1, "zone_id": zone}
+    dated = {"variant_id": "V1", "quantity": 1, "lot_code": "L-A", "expiry_date": SOON}
+
+    answer = await floor.ask("/receive/record", code="R-1", lines=[closed, dated])
+    assert (answer.status, list(answer.problems)) == (400, ["lines.1.expiry_date"])
+    new = [{**dated, "lot_code": "L-B"}, {**dated, "lot_code": "L-B", "expiry_date": LATER}]
+    twice = await floor.ask("/receive/record", lines=new)
+    assert (twice.status, list(twice.problems)) == (400, ["lines.1.expiry_date"])
+
+
 async def test_single_units_come_in_once(ics: ServiceClient) -> None:
     floor = Floor(ics, "V1")
     receipt = await floor.receive(2, serials=["S1", "S2"])
