@@ -7,14 +7,17 @@ from chassis.errors import InvalidState, invalid_field
 from services.ics.ledger.balance import Spot
 from services.ics.words import Stage
 
+ANY_HOLDER = "*"
+
 
 class NamedUnit(NamedTuple):
-    """A single unit, where it is said to be, and at which stage if it is a commit's."""
+    """A single unit, where it is said to be, at which stage if it is a commit's, and whose if it is not good stock."""
 
     serial_no: str
     zone_id: str | None = None
     bin_id: str | None = None
     stage: Stage | None = None
+    held_by_id: str | None = None
 
 
 class Named:
@@ -28,11 +31,13 @@ class Named:
         self.units = list(units)
         self.explicit = explicit
 
-    def hand(self, spot: Spot, quantity: int, stage: Stage | None = None) -> list[str]:
-        """The serials of so many units taken from a position (and stage)."""
+    def hand(
+        self, spot: Spot, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANY_HOLDER
+    ) -> list[str]:
+        """The serials of so many units taken from a position (and stage, and holder)."""
         if not self.units:
             return []
-        fitting = [unit for unit in self.units if unit.stage == stage]
+        fitting = [unit for unit in self.units if _fits(unit, stage, held_by_id)]
         fitting.sort(key=lambda unit: (unit.zone_id, unit.bin_id) != (spot.zone_id, spot.bin_id))
         chosen = fitting[:quantity]
         if self.explicit and len(chosen) < quantity:
@@ -40,7 +45,23 @@ class Named:
         self.units = [unit for unit in self.units if unit not in chosen]
         return [unit.serial_no for unit in chosen]
 
+    def at_most(self, quantity: int, stage: Stage | None, held_by_id: str | None) -> int:
+        """How many of so many units may be taken at a stage from a holder: those named there, if any are named."""
+        if not self.explicit:
+            return quantity
+        return min(quantity, sum(_fits(unit, stage, held_by_id) for unit in self.units))
+
     def check_all_handed(self) -> None:
         """Refuse units named beyond those that moved."""
         if self.explicit and self.units:
             raise invalid_field("serials", "names more serials than units move")
+
+
+def _fits(unit: NamedUnit, stage: Stage | None, held_by_id: str | None) -> bool:
+    return unit.stage == stage and held_by_id in {ANY_HOLDER, unit.held_by_id}
+
+
+def named_at(stage: Stage | None, held_by_id: str, *, on_shelf: bool) -> tuple[Stage | None, str | None]:
+    """The stage and holder that units named for a part of a holder's are known by: on the shelf good stock is nobody's,
+    since promises name no units."""
+    return (None, None) if on_shelf else (stage, held_by_id)

@@ -8,7 +8,7 @@ from typing import Literal
 from services.ics.ledger.balance import Page, Place, Spot
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import Pin, draw, draw_held
-from services.ics.ledger.naming import Named
+from services.ics.ledger.naming import Named, named_at
 from services.ics.words import Bucket, Stage
 
 OnHand = Literal["available", "quarantine", "damaged", "consignment", "reserved", "committed"]
@@ -54,14 +54,14 @@ def unheld(page: Page, bucket: OnHand | None, pin: Pin, quantity: int) -> bool:
 
 
 def _free(books: Books, page: Page, bucket: Bucket, quantity: int, pin: Pin, *, target: Place, named: Named) -> int:
-    while quantity:
+    while wanted := named.at_most(quantity, None, None):
         # One position at a time: what lands may at once be exchanged for what was promised beyond stock.
-        takes, _ = draw(page, bucket, quantity, pin)
+        takes, _ = draw(page, bucket, wanted, pin)
         if not takes:
             break
         spot, units = takes[0]
         landing = books.land(page, target, spot.lot_code)
-        serials = named.hand(spot, units)
+        serials = named.hand(spot, units, None, None)
         books.move("putaway", units, Leg(page, bucket, spot), Leg(page, bucket, landing), serials=serials)
         quantity -= units
     return quantity
@@ -70,17 +70,16 @@ def _free(books: Books, page: Page, bucket: Bucket, quantity: int, pin: Pin, *, 
 def _held(books: Books, page: Page, want: Want, quantity: int, pin: Pin, *, target: Place, named: Named) -> int:
     bucket, stage = want
     for holding in books.holders_in(page, bucket):
-        if quantity == 0:
-            break
         for take_stage in _stages(bucket, stage):
             leaves_shelf = (bucket, take_stage) in ON_SHELF
-            takes, _ = draw_held(page, holding, quantity, pin, stage=take_stage, leaves_shelf=leaves_shelf)
+            known = named_at(take_stage, holding.id, on_shelf=leaves_shelf)
+            wanted = named.at_most(quantity, *known)
+            takes, _ = draw_held(page, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
             for part, units in takes:
                 landing: Spot = books.land(page, target, part.spot.lot_code)
                 source = Leg(page, bucket, part.spot, holding, part.stage, part.line)
-                books.move(
-                    "putaway", units, source, source._replace(spot=landing), serials=named.hand(part.spot, units)
-                )
+                serials = named.hand(part.spot, units, *known)
+                books.move("putaway", units, source, source._replace(spot=landing), serials=serials)
                 quantity -= units
     return quantity
 

@@ -61,7 +61,8 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
     landing = admit(target).landing()
     pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
     wants = wanted(body.bucket)
-    if not unheld(page, body.bucket, pin, body.quantity):
+    # Units that are named may be somebody's, however many no one holds.
+    if body.serials or not unheld(page, body.bucket, pin, body.quantity):
         await take_up_holders(change, books, page, {bucket for bucket, _ in wants})
     put_away(books, page, body.quantity, wants, pin, target=landing, named=named)
     posted = await keep(change, books, listed=True)

@@ -12,7 +12,7 @@ from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss
-from services.ics.ledger.naming import Named
+from services.ics.ledger.naming import Named, named_at
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
 Counter = Literal["adjustment", "scrap", "supplier"]
@@ -99,10 +99,12 @@ def adjust_out(books: Books, page: Page, asked: Correction, pin: Pin, named: Nam
     bucket, quantity = asked.from_bucket, -asked.delta
     left = quantity
     if bucket in UNHELD_BUCKETS and asked.held_by_id is None:
-        takes, left = draw(page, bucket, quantity, pin)
+        free = named.at_most(left, None, None)
+        takes, lacking = draw(page, bucket, free, pin)
         for spot, units in takes:
             source = Leg(page, bucket, spot)
-            books.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units))
+            books.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units, None, None))
+        left -= free - lacking
     holders = [each for each in books.holders_in(page, bucket) if asked.held_by_id in {None, each.id}]
     for stage in STAGES if bucket == "committed" else (None,):
         for holding in holders:
@@ -115,12 +117,14 @@ def _lose(
     books: Books, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
 ) -> int:
     on_shelf = holding.bucket == "reserved" or stage == "open"
-    takes, lacking = draw_held(holding.page, holding, quantity, pin, stage=stage, leaves_shelf=on_shelf)
+    known = named_at(stage, holding.id, on_shelf=on_shelf)
+    wanted = named.at_most(quantity, *known)
+    takes, lacking = draw_held(holding.page, holding, wanted, pin, stage=stage, leaves_shelf=on_shelf)
     for part, units in takes:
         source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
         holding.losses.append(Loss(part, units))
-        books.move("adjust", units, source, counter, serials=named.hand(part.spot, units))
-    return quantity - lacking
+        books.move("adjust", units, source, counter, serials=named.hand(part.spot, units, *known))
+    return wanted - lacking
 
 
 def unheld(bucket: Bucket) -> Unheld:

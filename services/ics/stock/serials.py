@@ -24,7 +24,7 @@ from services.ics.serial.domain import (
     serial_key,
 )
 from services.ics.serial.store import SERIALS, know_lot, units_held_by
-from services.ics.words import Bucket, Stage
+from services.ics.words import Bucket
 
 ANYONE = "*"
 STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
@@ -107,7 +107,7 @@ class Serials:
             _check_holder(unit, held_by)
             if sellable:
                 self._check_sellable(page, unit)
-        return Named([_named(unit) for unit in units if unit is not None], explicit=True)
+        return Named(await self._staged([unit for unit in units if unit is not None]), explicit=True)
 
     async def take_staged(
         self,
@@ -137,10 +137,7 @@ class Serials:
         if sellable:
             for unit in units:
                 self._check_sellable(page, unit)
-        stages = await self._stages(units)
-        return Named(
-            [_named(unit)._replace(stage=stages.get(unit.serial_id)) for unit in units], explicit=bool(serials)
-        )
+        return Named(await self._staged(units), explicit=bool(serials))
 
     async def take_held(
         self,
@@ -207,12 +204,13 @@ class Serials:
         self._units.update({(variant_id, unit.serial_no or ""): unit for unit in units if unit is not None})
         return units
 
-    async def _stages(self, units: Sequence[SerialUnit]) -> dict[str, Stage | None]:
-        """At which stage each unit is: what the entry that last moved it says."""
-        last = await self._change.get_many(ENTRIES, [unit.last_entry_id for unit in units if unit.last_entry_id])
-        return {
-            unit.serial_id: last[unit.last_entry_id].to_account.stage for unit in units if unit.last_entry_id in last
-        }
+    async def _staged(self, units: Sequence[SerialUnit]) -> list[NamedUnit]:
+        """The units as movements name them; how far those off the shelf are is what the entry that last moved them
+        says."""
+        asked = [unit.last_entry_id for unit in units if unit.status == "picked" and unit.last_entry_id]
+        last = await self._change.get_many(ENTRIES, asked) if asked else {}
+        stages = {entry_id: entry.to_account.stage for entry_id, entry in last.items()}
+        return [_named(unit)._replace(stage=stages.get(unit.last_entry_id or "")) for unit in units]
 
     def _check_sellable(self, page: Page, unit: SerialUnit) -> None:
         today = day_of(self._change.now)
@@ -222,17 +220,20 @@ class Serials:
 
 
 def _check_holder(unit: SerialUnit, held_by: str | None) -> None:
-    if held_by not in {ANYONE, unit.held_by_id}:
+    # On the shelf it may be in the name of a promise it was once put away for: promises name no units.
+    if unit.status not in ON_SHELF and held_by not in {ANYONE, unit.held_by_id}:
         raise InvalidState(f"serial {unit.serial_no} is held by another", status=unit.status)
 
 
 def _is_of(unit: SerialUnit, commit_id: str, page: Page, open_too: bool) -> bool:
-    on_shelf = unit.status == "in_stock" and unit.held_by_id is None and unit.logical_guid == page.logical_guid
-    return unit.held_by_id == commit_id or (open_too and on_shelf)
+    if unit.status in ON_SHELF:
+        return open_too and unit.logical_guid == page.logical_guid
+    return unit.held_by_id == commit_id
 
 
 def _named(unit: SerialUnit) -> NamedUnit:
-    return NamedUnit(unit.serial_no or "", unit.zone_id, unit.bin_id)
+    holder = None if unit.status in ON_SHELF else unit.held_by_id
+    return NamedUnit(unit.serial_no or "", unit.zone_id, unit.bin_id, held_by_id=holder)
 
 
 def _whereabouts(account: Account) -> Whereabouts:
