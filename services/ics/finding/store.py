@@ -99,7 +99,7 @@ class Found(Value, Generic[R], frozen=True, kw_only=True):
 
 async def search(view: View, entity: Entity[R], question: Question[R], page: Paged) -> Found[R]:
     """A page of what is looked for, newest first. Index: tokens, id; the lead, id; grams of the words."""
-    question = question._replace(asked=[entity.name, question.asked])
+    question = question._replace(asked=[view.call.orgcode, entity.name, question.asked])
     top = _position(page.next_token, question.asked)
     tokens = await _tokens(view, question.words)
     if tokens is not None and not tokens:

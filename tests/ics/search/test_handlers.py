@@ -112,6 +112,8 @@ async def test_a_token_is_good_for_its_question_only(ics: ServiceClient) -> None
     ):
         answer = await ics.post(path, **body)
         assert (answer.status, list(answer.problems)) == (400, ["next_token"]), body
+    elsewhere = await ics.as_caller(orgcode="OTHR0001").post("/search/comments", q="pallet", next_token=token)
+    assert (elsewhere.status, list(elsewhere.problems)) == (400, ["next_token"])
 
 
 async def many(ics: ServiceClient, bodies: list[str]) -> None:
