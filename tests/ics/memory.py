@@ -1,10 +1,11 @@
 """ICS without a database: a Change over dictionaries, for driving handlers through long random histories.
 
-It keeps what it is given and finds what matches; that real queries have an index, and that changes at the same time
-do not get in each other's way, is tested on the real engine.
+It keeps what it is given, finds what matches and lets a unique key exist once; that real queries have an index, and
+that changes at the same time do not get in each other's way, is tested on the real engine.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from chassis.caller import Call, Caller
 from chassis.clock import FixedClock, Utc, to_millis
-from chassis.entity import Document, Entity
+from chassis.entity import Document, Entity, Index
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
 from chassis.unit import OneOf, Range, Want
@@ -33,6 +34,7 @@ class Memory:
         self.ids = IdSource()
         self.store: Store = {}
         self.events: list[tuple[str, str, dict[str, Any]]] = []
+        self._documents: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def change(
         self,
@@ -49,15 +51,48 @@ class Memory:
         )
         change = MemoryChange(self, call)
         answer = _driven(handler(change))
+        self.keep(change)
+        return answer
+
+    def keep(self, change: "MemoryChange") -> None:
+        """Let what a change wrote and told be so."""
         for collection, shelf in change.written.items():
             self.store.setdefault(collection, {}).update(shelf)
         self.events += change.told
-        return answer
 
     def all(self, entity: Entity[R]) -> list[R]:
         """Every record of an entity, by id."""
         shelf = self.store.get(entity.collection, {})
         return [record for _, (kept, record) in sorted(shelf.items()) if kept is entity]
+
+    def document(self, entity: Entity[Any], record: Any) -> dict[str, Any]:
+        """A record as it would be stored. Records never change, so each is converted once."""
+        known = self._documents.get(id(record))
+        if known is None or known[0] is not record:
+            known = self._documents[id(record)] = (record, entity.to_document(record))
+        return known[1]
+
+
+class MemoryUnits:
+    """What a job asks for its views and changes, over the same memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    async def view(self, call: Call, handler: Callable[["MemoryChange"], Awaitable[T]], *, snapshot: bool = False) -> T:
+        return await handler(MemoryChange(self.memory, call))
+
+    async def change(
+        self,
+        call: Call,
+        handler: Callable[["MemoryChange"], Awaitable[T]],
+        *,
+        emits: Collection[str] | None = None,
+    ) -> T:
+        change = MemoryChange(self.memory, call)
+        answer = await handler(change)
+        self.memory.keep(change)
+        return answer
 
 
 def _driven(awaitable: Awaitable[T]) -> T:
@@ -103,8 +138,8 @@ class MemoryChange:
     async def lookup_many(
         self, entity: Entity[R], by: str, keys: Iterable[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], R]:
-        fields = entity.index_named(by).fields
-        known = {tuple(self._value(entity, record, field) for field in fields): record for record in self._own(entity)}
+        which = entity.index_named(by)
+        known = {key: record for record in self._own(entity) for key in self._keys(entity, which, record)}
         return {key: known[key] for key in keys if key in known}
 
     async def load(self, entity: Entity[R], record_id: str, expected_revision: int | UnsetType | None = UNSET) -> R:
@@ -145,6 +180,7 @@ class MemoryChange:
         if entity.versioned:
             stamps = {"revision": 1, "created_utc": self.now, "updated_utc": self.now, "orgcode": ORG}
             record = replace(record, **stamps)
+        self._check_unique(entity, record)
         self._keep(entity, record_id, record)
         return record
 
@@ -155,8 +191,16 @@ class MemoryChange:
             before = self.memory.store.get(entity.collection, {}).get(record_id)
             first = before[1].revision if before is not None else 0
             record = replace(record, revision=first + 1, updated_utc=self.now)
+        self._check_unique(entity, record)
         self._keep(entity, record_id, record)
         return record
+
+    def discard(self) -> None:
+        self.written.clear()
+        self.told.clear()
+
+    def every_org(self) -> "MemoryChange":
+        return self
 
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
         self.told.append((event_type, subject, body))
@@ -172,15 +216,28 @@ class MemoryChange:
 
     def _documents(self, entity: Entity[Any]) -> list[dict[str, Any]]:
         shelf = self._shelf(entity).values()
-        return [kept.to_document(record) for kept, record in shelf if kept is entity or not entity.kind]
+        return [self.memory.document(kept, record) for kept, record in shelf if kept is entity or not entity.kind]
 
     def _as(self, entity: Entity[R], kept: Entity[Any], record: Any) -> R | None:
         if record is None or kept is entity:
             return record  # type: ignore[no-any-return]
         return None if entity.kind else entity.from_document(kept.to_document(record))
 
-    def _value(self, entity: Entity[Any], record: Any, field: str) -> Any:
-        return _at(entity.to_document(record), entity, field)
+    def _keys(self, entity: Entity[Any], which: Index, record: Any) -> list[tuple[Any, ...]]:
+        """The keys of an index that a record has: one for each value of a list."""
+        document = self.memory.document(entity, record)
+        if any(_at(document, entity, field) != wanted for field, wanted in (which.where or {}).items()):
+            return []
+        values = (_at(document, entity, field) for field in which.fields)
+        return list(product(*(value if isinstance(value, list) else [value] for value in values)))
+
+    def _check_unique(self, entity: Entity[Any], record: Any) -> None:
+        for which in entity.indexes:
+            if which.unique:
+                ours = set(self._keys(entity, which, record))
+                for other in self._own(entity):
+                    if entity.id_of(other) != entity.id_of(record) and ours & set(self._keys(entity, which, other)):
+                        raise Conflict(which.refusal)
 
 
 def _at(document: dict[str, Any], entity: Entity[Any], field: str) -> Any:

@@ -1,16 +1,23 @@
-"""What happens to units on the floor: they come, are inspected, moved, corrected; lots and policies change."""
+"""What happens to units on the floor: they come, are inspected, moved, corrected; lots, places and policies change."""
 
 from typing import Any
 
-from msgspec.structs import replace
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
+from services.ics.bin.handlers import BinStatusSetRequest, ics_bin_status_set
+from services.ics.bin.store import BINS
+from services.ics.holdback.handlers import HoldbackSetRequest, ics_holdback_set
+from services.ics.holdback.store import HOLDBACKS
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.handlers import StockPolicySetRequest, ics_stock_policy_set
 from services.ics.policy.store import POLICIES
 from services.ics.putaway.handlers import PutawayRecordRequest, ics_putaway_record
-from services.ics.receive.fields import QcResultInput, ReceiveLineInput
+from services.ics.receive.domain import Receipt
+from services.ics.receive.fields import QcResultInput
 from services.ics.receive.handlers import QcCompleteRequest, ReceiveRecordRequest, ics_qc_complete, ics_receive_record
 from services.ics.receive.store import RECEIPTS
+from services.ics.serial.handlers import SerialUpdateRequest, ics_serial_update
 from services.ics.serial.store import SERIALS
 from services.ics.stock.handlers import (
     AdjustmentCreateRequest,
@@ -18,118 +25,178 @@ from services.ics.stock.handlers import (
     ics_adjustment_create,
     ics_stock_transition,
 )
-from tests.ics.histories.house import EXPIRIES, FACILITIES, House
-from tests.ics.memory import MemoryChange
+from services.ics.stock.serials import STATUSES
+from tests.ics.histories.house import (
+    FACILITY,
+    LOT,
+    PART,
+    PIN,
+    PIN_LOT,
+    PLACE,
+    SHELVES,
+    TRACKED,
+    UNITS,
+    VARIANT,
+    WHICH,
+    House,
+    some,
+)
+
+UNHELD = st.sampled_from(("available", "quarantine", "damaged"))
+SHELF = st.sampled_from(SHELVES)
+SHELVED = st.sampled_from(
+    (None, None, None, "available", "quarantine", "damaged", "consignment", "reserved", "committed")
+)
+
+
+def pending(receipt: Receipt) -> bool:
+    """Whether a receipt has units to be inspected."""
+    return receipt.status != "completed"
 
 
 class Floor(House):
-    """A house with goods in it, and the calls that move them without promising them."""
+    """The calls that move goods without promising them, and those that change what holds for them."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        for facility in FACILITIES * 3:
-            self.receive(facility)
+    @rule(facility=FACILITY, variant=VARIANT, units=UNITS, place=PLACE, lot=LOT)
+    def receive(self, facility: str, variant: str, units: int, place: str, lot: str | None) -> None:
+        lines = [self.line(facility, variant, units, place, lot)]
+        self.attempt(ics_receive_record, ReceiveRecordRequest(lines=lines), facility)
 
-    def receive(self, facility: str) -> None:
-        lines = []
-        for _ in range(self.random.choice((1, 1, 2, 3))):
-            zone, bin_id = self.place(facility)
-            lot = self.lot()
-            expiry: Any = EXPIRIES[lot] if lot else None
-            lines.append(
-                ReceiveLineInput(
-                    variant_id=self.variant(),
-                    quantity=self.some(),
-                    zone_id=zone,
-                    bin_id=bin_id,
-                    lot_code=lot,
-                    expiry_date=expiry,
-                )
-            )
-        self.attempt(ics_receive_record, ReceiveRecordRequest(lines=lines), facility, call=True)
-
-    def inspect(self, facility: str) -> None:
-        receipt = self.chosen(RECEIPTS, facility)
-        if receipt is None:
+    @some(RECEIPTS, pending)
+    @rule(which=WHICH, outcome=st.sampled_from(("accepted", "rejected", "damaged", None)), units=PART, to=PIN)
+    def inspect(self, which: int, outcome: Any, units: int | None, to: str | None) -> None:
+        if (receipt := self.nth(RECEIPTS, which, pending)) is None:
             return
         results = None
-        if self.random.random() < 0.7:
-            lines = self.random.sample(receipt.lines, self.random.randint(1, len(receipt.lines)))
-            results = [self.result(facility, line) for line in lines]
+        if outcome is not None:
+            line = next((line for line in receipt.lines if line.pending), receipt.lines[0])
+            zone, bin_id = self.places[receipt.logical_guid, to or "nowhere"]
+            quantity = min(units or line.pending, line.pending) or 1
+            result = QcResultInput(
+                line_no=line.line_no, outcome=outcome, quantity=quantity, zone_id=zone, bin_id=bin_id
+            )
+            results = [result]
         body = QcCompleteRequest(receive_id=receipt.receive_id, expected_revision=receipt.revision, results=results)
-        self.attempt(ics_qc_complete, body, facility, call=True)
+        self.attempt(ics_qc_complete, body, receipt.logical_guid)
 
-    def result(self, facility: str, line: Any) -> QcResultInput:
-        zone, bin_id = self.place(facility) if self.random.random() < 0.4 else (None, None)
-        outcome: Any = self.random.choice(("accepted", "accepted", "rejected", "damaged"))
-        return QcResultInput(
-            line_no=line.line_no, outcome=outcome, quantity=self.some(line.pending), zone_id=zone, bin_id=bin_id
-        )
-
-    def put_away(self, facility: str) -> None:
-        zone, bin_id = self.place(facility)
-        to_zone, to_bin = self.random.choice(self.places[facility][1:])
+    @rule(facility=FACILITY, variant=VARIANT, units=UNITS, bucket=SHELVED, shelf=WHICH, to=SHELF, lot=PIN_LOT)
+    def put_away(
+        self, facility: str, variant: str, units: int, bucket: Any, shelf: int, to: str, lot: str | None
+    ) -> None:
+        to_zone, to_bin = self.places[facility, to]
+        quantity, serials = self.named(facility, variant, units, *STATUSES[bucket])
         body = PutawayRecordRequest(
-            variant_id=self.variant(),
-            quantity=self.some(6),
-            bucket=self.random.choice((None, None, "available", "quarantine", "damaged", "reserved", "committed")),
-            from_zone_id=zone,
-            from_bin_id=bin_id,
+            variant_id=variant,
+            quantity=quantity,
+            serials=serials,
+            bucket=bucket,
             to_zone_id=to_zone or "",
             to_bin_id=to_bin,
-            lot_code=self.lot() if self.random.random() < 0.2 else None,
+            lot_code=lot,
+            **self.shelf(facility, variant, shelf),
         )
-        self.attempt(ics_putaway_record, body, facility, call=True)
+        self.attempt(ics_putaway_record, body, facility)
 
-    def adjust(self, facility: str) -> None:
-        bucket: Any = self.random.choice(("available", "quarantine", "damaged", "reserved", "committed"))
-        inwards = bucket in {"available", "quarantine", "damaged"} and self.random.random() < 0.4
+    @rule(facility=FACILITY, variant=VARIANT, units=UNITS, bucket=UNHELD, place=PIN, lot=LOT)
+    def find(self, facility: str, variant: str, units: int, bucket: Any, place: str | None, lot: str | None) -> None:
+        self.adjust(facility, variant, units, bucket, place, lot, self.coming(variant, units))
+
+    @rule(facility=FACILITY, variant=VARIANT, units=UNITS, which=WHICH, place=PIN)
+    def lose(self, facility: str, variant: str, units: int, which: int, place: str | None) -> None:
+        """Units of a bucket that has some, held or not."""
+        buckets = self.buckets(facility, variant)
+        bucket = buckets[which % len(buckets)]
+        quantity, serials = self.named(facility, variant, units, *STATUSES[bucket])
+        self.adjust(facility, variant, -quantity, bucket, place, None, serials)
+
+    def adjust(
+        self, facility: str, variant: str, delta: int, bucket: Any, place: str | None, lot: Any, named: Any
+    ) -> None:
         body = AdjustmentCreateRequest(
-            variant_id=self.variant(),
-            delta=self.some(4) if inwards else -self.some(4),
+            variant_id=variant,
+            delta=delta,
             from_bucket=bucket,
             reason_code="correction",
-            **self.pin(facility),
+            serials=named,
+            **self.pin(facility, place, lot),
         )
-        self.attempt(ics_adjustment_create, body, facility, call=True)
+        self.attempt(ics_adjustment_create, body, facility)
 
-    def transit(self, facility: str) -> None:
-        source: Any
-        into: Any
-        source, into = self.random.sample(("available", "quarantine", "damaged"), 2)
-        to_zone, to_bin = self.place(facility) if self.random.random() < 0.4 else (None, None)
+    @rule(facility=FACILITY, variant=VARIANT, units=UNITS, source=UNHELD, into=UNHELD, place=PIN, to=PIN)
+    def transit(
+        self, facility: str, variant: str, units: int, source: Any, into: Any, place: str | None, to: str | None
+    ) -> None:
+        quantity, serials = self.named(facility, variant, units, *STATUSES[source])
         body = StockTransitionRequest(
-            variant_id=self.variant(),
+            variant_id=variant,
             from_bucket=source,
             to_bucket=into,
-            quantity=self.some(4),
-            to_zone_id=to_zone,
-            to_bin_id=to_bin,
-            **self.pin(facility),
+            quantity=quantity,
+            serials=serials,
+            **self.pin(facility, place),
+            **self.target(facility, to),
         )
-        self.attempt(ics_stock_transition, body, facility, call=True)
+        self.attempt(ics_stock_transition, body, facility)
 
-    def wait(self, _: str) -> None:
-        self.memory.clock.advance(self.random.choice((1, 1, 30, 3600, 86_400)))
+    @rule(seconds=st.sampled_from((1, 30, 3600, 86_400)))
+    def wait(self, seconds: int) -> None:
+        self.memory.clock.advance(seconds)
 
-    def block(self, _: str) -> None:
+    @rule(which=WHICH)
+    def block(self, which: int) -> None:
         """A lot is blocked, or freed again; what is freed joins at the next call that brings units."""
-        found = [unit for unit in self.memory.all(SERIALS) if unit.kind == "batch"]
-        if found:
-            lot = self.random.choice(found)
+        lots = [unit for unit in self.memory.all(SERIALS) if unit.kind == "batch"]
+        if lots:
+            lot = lots[which % len(lots)]
+            reason = None if lot.blocked else "recalled"
+            body = SerialUpdateRequest(
+                serial_id=lot.serial_id, expected_revision=lot.revision, blocked=not lot.blocked, block_reason=reason
+            )
+            self.checks.late |= {item.item_id for item in self.memory.all(ITEMS) if item.variant_id == lot.variant_id}
+            assert self.attempt(ics_serial_update, body, "FAC-A")
 
-            async def turn(change: MemoryChange) -> None:
-                await change.update(SERIALS, replace(lot, blocked=not lot.blocked))
+    @rule(which=WHICH)
+    def turn(self, which: int) -> None:
+        """A bin is closed, or opened again."""
+        places = self.memory.all(BINS)
+        place = places[which % len(places)]
+        status: Any = "inactive" if place.status == "active" else "active"
+        body = BinStatusSetRequest(bin_id=place.bin_id, expected_revision=place.revision, status=status)
+        self.attempt(ics_bin_status_set, body, place.logical_guid)
 
-            self.memory.change(turn)
-            self.late |= {item.item_id for item in self.memory.all(ITEMS) if item.variant_id == lot.variant_id}
-
-    def set_policy(self, _: str) -> None:
-        policy = self.random.choice(self.memory.all(POLICIES))
+    @rule(
+        variant=VARIANT,
+        qc=st.sampled_from(("skip", "required")),
+        backorder=st.sampled_from((0, 3, 6)),
+        safety=st.sampled_from((0, 0, 2)),
+    )
+    def set_policy(self, variant: str, qc: Any, backorder: int, safety: int) -> None:
+        known = next((policy for policy in self.memory.all(POLICIES) if policy.variant_id == variant), None)
         body = StockPolicySetRequest(
-            variant_id=policy.variant_id,
-            expected_revision=policy.revision,
-            backorder_limit=self.random.choice((0, 3, 6)),
-            safety_stock=self.random.choice((0, 0, 2)),
+            variant_id=variant,
+            expected_revision=known.revision if known else None,
+            tracking="serial" if variant == TRACKED else "none",
+            qc=qc,
+            backorder_limit=backorder,
+            safety_stock=safety,
         )
-        self.do(ics_stock_policy_set, body)
+        assert self.attempt(ics_stock_policy_set, body, "FAC-A")
+
+    @rule(facility=FACILITY, variant=VARIANT, units=st.integers(0, 3), channel=st.sampled_from((None, "WEB", "POS")))
+    def hold_back(self, facility: str, variant: str, units: int, channel: str | None) -> None:
+        key = (facility, variant, channel)
+        known = next(
+            (
+                each
+                for each in self.memory.all(HOLDBACKS)
+                if (each.logical_guid, each.variant_id, each.channel_code) == key
+            ),
+            None,
+        )
+        body = HoldbackSetRequest(
+            variant_id=variant,
+            channel_code=channel,
+            quantity=units,
+            expected_revision=known.revision if known else None,
+        )
+        assert self.attempt(ics_holdback_set, body, facility)

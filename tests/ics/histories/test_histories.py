@@ -1,50 +1,31 @@
 """Long random histories of calls: after every one, whatever was answered, the contract's invariants hold."""
 
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from tests.ics.histories.house import FACILITIES
+from tests.ics.histories.consigning import Consigning
+from tests.ics.histories.counting import Counting
+from tests.ics.histories.floor import Floor
+from tests.ics.histories.house import House
+from tests.ics.histories.lanes import Lanes
+from tests.ics.histories.looking import Looking
 from tests.ics.histories.promises import Promises
-
-STEPS = 100
-WEIGHTS = {
-    "receive": 8,
-    "inspect": 4,
-    "put_away": 5,
-    "adjust": 3,
-    "transit": 3,
-    "reserve": 5,
-    "release_reservation": 2,
-    "expire": 2,
-    "allocate": 3,
-    "allocate_reserved": 3,
-    "release_allocation": 2,
-    "commit_direct": 3,
-    "commit": 4,
-    "pick": 6,
-    "pack": 3,
-    "ship": 4,
-    "release_commit": 3,
-    "wait": 2,
-    "block": 1,
-    "set_policy": 1,
-}
+from tests.ics.histories.refilling import Refilling
 
 
-class History(Promises):
+class Selling(Floor, Promises, Looking):
+    """Goods come in, are promised, and go to customers: few kinds of call, and so long chains of them."""
+
+
+class Moving(Floor, Lanes, Counting, Consigning, Refilling):
+    """Goods go to and fro, are counted, consigned and brought to where they are picked."""
+
+
+class Everything(Floor, Promises, Lanes, Counting, Consigning, Refilling, Looking):
     """All of it, in any order."""
 
-    def step(self) -> None:
-        """One call, whichever."""
-        names = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
-        getattr(self, self.random.choice(names))(self.random.choice(FACILITIES))
 
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32))
-def test_whatever_is_called_the_invariants_hold(seed: int) -> None:
-    history = History(seed)
-    for number in range(STEPS):
-        note(f"step {number}")
-        history.step()
-    assert history.answered > STEPS // 10
+@pytest.mark.parametrize("history", [Selling, Moving, Everything])
+def test_whatever_is_called_the_invariants_hold(history: type[House]) -> None:
+    run_state_machine_as_test(history, settings=settings(max_examples=30, stateful_step_count=50, deadline=None))
