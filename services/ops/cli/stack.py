@@ -9,13 +9,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import grpc
+
 from chassis.rpc.client import Channels
+from chassis.rpc.status import Unreachable
 from chassis.rpc.tls import Tls
 from services.ops.cli.options import Options, UsageError
 from services.ops.cli.output import Output
 
 SECRET_FILE = "STACK_SECRET_FILE"  # noqa: S105  the variable's name
 YES = {"y", "yes"}
+
+
+class Addressed(Channels):
+    """Channels of a command: a service nobody said the address of is as far away as one that does not answer."""
+
+    def channel(self, peer: str) -> grpc.aio.Channel:
+        """The channel to a service; `Unreachable` when no address of it is known."""
+        if peer not in self.addresses:
+            raise Unreachable(f"no address of {peer} is known: say --{peer}-grpc, or STACK_{peer.upper()}_GRPC")
+        return super().channel(peer)
 
 
 class Stack:
@@ -26,8 +39,8 @@ class Stack:
         self.output = output
         # With the code in the metadata of every call, and without: for what checks a code of its own, or none.
         self.tls = read_tls(os.environ)
-        self.channels = Channels(options.addresses, secret_code=lambda: self.secret, tls=self.tls)
-        self.open_channels = Channels(options.addresses, tls=self.tls)
+        self.channels = Addressed(options.addresses, secret_code=lambda: self.secret, tls=self.tls)
+        self.open_channels = Addressed(options.addresses, tls=self.tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,8 +53,11 @@ class Stack:
 
     @property
     def peers(self) -> list[str]:
-        """The services that have an address."""
-        return [peer for peer, addresses in self.options.addresses.items() if addresses]
+        """The services that have an address; `Unreachable` when there are none."""
+        known = [peer for peer, addresses in self.options.addresses.items() if addresses]
+        if not known:
+            raise Unreachable("no address of any service is known: say STACK_OPS_GRPC and its like")
+        return known
 
     @cached_property
     def secret(self) -> str:

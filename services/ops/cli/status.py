@@ -20,7 +20,7 @@ async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
     """Show build, health, gate, relay lag and queue depth of every service."""
     asked = [(peer, address) for peer in stack.peers for address in stack.options.addresses[peer]]
     services = await asyncio.gather(*(_ask(stack, peer, address) for peer, address in asked))
-    silent = not services or any("error" in service for service in services)
+    silent = any("error" in service for service in services)
     return Outcome(
         document={"services": services},
         rows=[_row(service) for service in services],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.ops.cli.app import call
-from services.ops.cli.options import UsageError, read_addresses, seconds_of
+from services.ops.cli.options import PEERS, UsageError, read_addresses, seconds_of
 from tests.ops.cli.given import NOW, SECRET, Operator
 
 
@@ -96,6 +96,18 @@ async def test_usage_errors_are_status_2(operator: Operator, words: tuple[str, .
 async def test_an_unreachable_service_is_status_3(operator: Operator) -> None:
     assert await operator.run("org", "list", "--gateway-grpc", "127.0.0.1:1") == 3
     assert "gateway can't be reached" in operator.err
+
+
+@pytest.mark.parametrize(
+    "words", [("org", "list"), ("maintenance", "list"), ("job", "list"), ("events", "dead"), ("status",)]
+)
+async def test_a_service_of_no_known_address_is_unreachable_too(
+    operator: Operator, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for peer in PEERS:
+        monkeypatch.delenv(f"STACK_{peer.upper()}_GRPC", raising=False)
+    assert await operator.run(*words, "--json") == 3
+    assert "no address of" in json.loads(operator.err)["major"]["message"]["en_US"]
 
 
 @pytest.mark.parametrize(
