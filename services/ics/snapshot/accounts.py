@@ -1,11 +1,12 @@
 """The accounts of an item as they stood at one of its entries: what is there now, less what was posted since. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.holder import BUCKET_OF, HeldPosition, Parts
-from services.ics.snapshot.domain import EXTERNALS, Outside, Row
+from services.ics.snapshot.domain import EXTERNALS, Filled, Outside, Row
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, External, HolderType, Stage
 
 
@@ -34,9 +35,36 @@ HELD_COUNTS: Mapping[str, Bucket] = {
 }
 """Counts of a cell that say that somebody holds units there, and the bucket those are in."""
 
+_UNHELD = {bucket: BUCKETS.index(bucket) for bucket in UNHELD_BUCKETS}
+"""The buckets whose units may be nobody's, and where they stand in account order."""
+
+
+def unheld(document: Mapping[str, Any]) -> Filled | None:
+    """What the stored document of an item says of its accounts by itself; None where somebody holds some of its units,
+    and has to be asked. Most items are nobody's, so this takes a fifth of what `Accounts` does."""
+    if document["in_transit"]:
+        return None
+    variant_id, seq = document["variant_id"], document["seq"]
+    found: list[tuple[tuple[int, str, str, str], Row]] = []
+    for cell in document["cells"]:
+        # A cell is stored without what is 0 or none.
+        lot_code = cell.get("lot_code")
+        place = (cell.get("zone_code") or "", cell.get("bin_code") or "", lot_code or "")
+        for count, units in cell.items():
+            if count in HELD_COUNTS:
+                return None
+            if count in _UNHELD:
+                row = Row(
+                    variant_id, count, cell.get("zone_id"), cell.get("bin_id"), lot_code, None, None, None, units, seq
+                )
+                found.append(((_UNHELD[count], *place), row))
+    if len(found) > 1:
+        found.sort(key=itemgetter(0))
+    return Filled([row for _, row in found], _shares(variant_id, document["externals"]))
+
 
 class Accounts:
-    """An item's accounts, taken from its stored document."""
+    """An item's accounts, taken from its stored document; what its holders have is added to them."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.variant_id: str = document["variant_id"]
@@ -107,7 +135,11 @@ class Accounts:
 
     def shares(self) -> list[Outside]:
         """Its shares in the accounts outside; those of 0 left out."""
-        return [Outside(self.variant_id, name, self.outside[name]) for name in EXTERNALS if self.outside.get(name)]
+        return _shares(self.variant_id, self.outside)
+
+
+def _shares(variant_id: str, outside: Mapping[External, int]) -> list[Outside]:
+    return [Outside(variant_id, name, outside[name]) for name in EXTERNALS if outside.get(name)]
 
 
 def _account_order(key: Key, codes: Mapping[str, str]) -> tuple[Any, ...]:

@@ -1,15 +1,15 @@
 """Making a snapshot: its parts are kept as they are filled, so that another replica can go on where one stopped.
 
-begin      what there was, cut at one moment; nothing but a note that a snapshot is being made
-fill_all   parts, up to so many rows at once; what is left is kept as it was cut
+take       what there was, cut at one moment; parts filled up to so many rows, and what is left kept as it was cut
+go_on      what was left
 complete   the accounts outside added up, and the directory
 """
 
 import asyncio
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from typing import NamedTuple
 
@@ -23,13 +23,11 @@ from services.ics.snapshot.domain import (
     Entry,
     Outside,
     Part,
-    cuts_of,
-    described,
     pack,
     part_id,
     shares_of,
 )
-from services.ics.snapshot.reading import Slice, cut, fill
+from services.ics.snapshot.reading import cut, fill
 from services.ics.snapshot.store import BUILDS, PARTS
 from services.ics.words import External
 
@@ -39,9 +37,11 @@ ROWS_AT_ONCE = 100_000
 AT_ONCE_SECONDS = 15.0
 """Whoever asked is not kept waiting longer: what is left then is built behind the answer, few rows or many."""
 
+PARTS_TOGETHER = 8
+"""Parts kept in one change: some hundred kilobytes at most."""
+
 OUTSIDE_ROWS = 1000
 """Rows of accounts outside in a part."""
-
 
 ROWS_BETWEEN_PAUSES = 200
 """Rows of accounts outside added up before others have a turn."""
@@ -71,21 +71,31 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
         await change.insert(BUILDS, Build(snapshot_id=snapshot_id, orgcode=call.orgcode, begun_utc=change.now))
         return snapshot_id
 
+    until = monotonic() + AT_ONCE_SECONDS
     snapshot_id = await units.change(call, begin)
-    moment = await cut(units, call, logical_guid, variant_ids)
-    row_count, until = 0, monotonic() + AT_ONCE_SECONDS
+    moment = await cut(units, call, snapshot_id, logical_guid, variant_ids)
+    row_count = 0
     heads: list[Head] = []
-    for number, each in enumerate(moment.slices):
-        part = _cut_part(call.orgcode, snapshot_id, number, each)
-        if row_count <= ROWS_AT_ONCE and monotonic() < until:
-            part = await _filled(units, call, part)
-            row_count += part.entry.row_count if part.entry is not None else 0
-            heads.append(_head(part))
-        await _keep(units, call, part, new=True)
-    if row_count > ROWS_AT_ONCE or len(heads) < len(moment.slices):
+    for parts in _together(moment.parts):
+        kept: list[Part] = []
+        for part in parts:
+            at_once = row_count <= ROWS_AT_ONCE and monotonic() < until
+            kept.append(await fill(units, call, part) if part.cuts is not None and at_once else part)
+            row_count += _row_count(kept[-1])
+        await _keep(units, call, kept)
+        heads += [_head(part) for part in kept if part.cuts is None]
+    if row_count > ROWS_AT_ONCE or len(heads) < len(moment.parts):
         return Taken(snapshot_id, moment.taken_utc, None)
     directory = await complete(units, call, snapshot_id, heads, whole=logical_guid is None)
     return Taken(snapshot_id, moment.taken_utc, directory)
+
+
+def _together(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    return (parts[start : start + PARTS_TOGETHER] for start in range(0, len(parts), PARTS_TOGETHER))
+
+
+def _row_count(part: Part) -> int:
+    return part.entry.row_count if part.entry is not None else 0
 
 
 async def go_on(units: Units, call: Call, build: Build, *, whole: bool) -> Directory:
@@ -96,8 +106,8 @@ async def go_on(units: Units, call: Call, build: Build, *, whole: bool) -> Direc
             # Accounts outside, from a try that was cut off: they are made again.
             break
         if part.cuts is not None:
-            part = await _filled(units, call, part)
-            await _keep(units, call, part, new=False)
+            part = await fill(units, call, part)
+            await _keep(units, call, [part])
         heads.append(_head(part))
     return await complete(units, call, build.snapshot_id, heads, whole=whole)
 
@@ -118,31 +128,14 @@ async def _keep_outside(
 ) -> list[Entry]:
     """Keep the rows of accounts outside behind the stock parts, and say what the directory is to say of them."""
     entries: list[Entry] = []
+    parts: list[Part] = []
     rows: list[Outside] = []
 
-    async def keep_rows() -> None:
-        place = number + len(entries)
-        entry = Entry(
-            number=place,
-            logical_guid=None,
-            first=rows[0].variant_id,
-            last=rows[-1].variant_id,
-            buckets=[],
-            row_count=len(rows),
-            on_hand=0,
-        )
-        part = Part(
-            part_id=part_id(snapshot_id, place),
-            orgcode=call.orgcode,
-            snapshot_id=snapshot_id,
-            number=place,
-            logical_guid=None,
-            outside=pack(rows),
-            entry=entry,
-        )
-        # A build that was cut off may have kept it already: it is the same again.
-        await _keep(units, call, part, new=await _part(units, call, snapshot_id, place) is None)
-        entries.append(entry)
+    def close() -> None:
+        part = _outside_part(call.orgcode, snapshot_id, number + len(entries), rows)
+        assert part.entry is not None, part.part_id
+        entries.append(part.entry)
+        parts.append(part)
         rows.clear()
 
     for count, row in enumerate(_merged([_shares(heads) for heads in facilities]), 1):
@@ -150,10 +143,36 @@ async def _keep_outside(
         if not count % ROWS_BETWEEN_PAUSES:
             await asyncio.sleep(0)
         if len(rows) == OUTSIDE_ROWS:
-            await keep_rows()
+            close()
+        if len(parts) == PARTS_TOGETHER:
+            await _keep(units, call, parts)
+            parts.clear()
     if rows:
-        await keep_rows()
+        close()
+    if parts:
+        await _keep(units, call, parts)
     return entries
+
+
+def _outside_part(orgcode: str, snapshot_id: str, number: int, rows: Sequence[Outside]) -> Part:
+    entry = Entry(
+        number=number,
+        logical_guid=None,
+        first=rows[0].variant_id,
+        last=rows[-1].variant_id,
+        buckets=[],
+        row_count=len(rows),
+        on_hand=0,
+    )
+    return Part(
+        part_id=part_id(snapshot_id, number),
+        orgcode=orgcode,
+        snapshot_id=snapshot_id,
+        number=number,
+        logical_guid=None,
+        outside=pack(rows),
+        entry=entry,
+    )
 
 
 def _shares(heads: Sequence[Head]) -> Iterator[Outside]:
@@ -164,46 +183,19 @@ def _shares(heads: Sequence[Head]) -> Iterator[Outside]:
 
 def _merged(facilities: Sequence[Iterator[Outside]]) -> Iterator[Outside]:
     """The shares of all facilities' items added up, by variant and account."""
-    by_variant = groupby(heapq.merge(*facilities, key=lambda share: share.variant_id), lambda share: share.variant_id)
-    for variant_id, shares in by_variant:
-        total: Counter[External] = Counter()
-        for share in shares:
-            total[share.external] += share.quantity
+    variant_of = itemgetter(0)
+    for variant_id, shares in groupby(heapq.merge(*facilities, key=variant_of), variant_of):
+        total: dict[External, int] = {}
+        for _, external, quantity in shares:
+            total[external] = total.get(external, 0) + quantity
         for external in EXTERNALS:
-            if total[external]:
+            if total.get(external):
                 yield Outside(variant_id, external, total[external])
-
-
-def _cut_part(orgcode: str, snapshot_id: str, number: int, each: Slice) -> Part:
-    return Part(
-        part_id=part_id(snapshot_id, number),
-        orgcode=orgcode,
-        snapshot_id=snapshot_id,
-        number=number,
-        logical_guid=each.logical_guid,
-        cuts=pack(each.cuts),
-    )
 
 
 def _head(part: Part) -> Head:
     assert part.logical_guid is not None, part.part_id
     return Head(part.logical_guid, part.entry, part.outside)
-
-
-async def _filled(units: Units, call: Call, part: Part) -> Part:
-    """A part with its rows."""
-    assert part.logical_guid is not None, part.part_id
-    found = await fill(units, call, Slice(part.logical_guid, cuts_of(part)))
-    return Part(
-        part_id=part.part_id,
-        orgcode=part.orgcode,
-        snapshot_id=part.snapshot_id,
-        number=part.number,
-        logical_guid=part.logical_guid,
-        rows=pack(found.rows),
-        outside=pack(found.outside),
-        entry=described(part.number, part.logical_guid, found.rows),
-    )
 
 
 async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> Part | None:
@@ -213,12 +205,15 @@ async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> Part
     return await units.view(call, read)
 
 
-async def _keep(units: Units, call: Call, part: Part, *, new: bool) -> None:
+async def _keep(units: Units, call: Call, parts: Sequence[Part]) -> None:
+    """Keep these parts, whether they were kept before or not: a build that was cut off may have kept some already."""
+
     async def write(change: Change) -> None:
-        if new:
-            await change.insert(PARTS, part)
-            return
-        await change.load(PARTS, part.part_id)
-        await change.update(PARTS, part)
+        known = await change.get_many(PARTS, [part.part_id for part in parts])
+        for part in parts:
+            if part.part_id in known:
+                await change.update(PARTS, part)
+            else:
+                await change.insert(PARTS, part)
 
     await units.change(call, write)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chassis.entity import Document, Record, Value
 from chassis.errors import InvalidState
-from chassis.values import Guid, Id, Lot, Name, Qty0, Utc
+from chassis.values import Count, Guid, Id, Lot, Name, Qty0, Utc
 from services.ics.stock.fields import Seq
 from services.ics.words import BUCKETS, Bucket, External, HolderType, Stage
 
@@ -30,7 +30,8 @@ EXTERNALS: tuple[External, ...] = ("adjustment", "consignor", "customer", "scrap
 
 class Snapshot(Record, frozen=True, kw_only=True):
     """The ledger at `taken_utc`, of one facility or all, of some variants or all. `row_count` and `on_hand` count
-    stock rows at position level, and are known once it is ready."""
+    stock rows at position level, and are known once it is ready. Units of all variants together may be more than any
+    one quantity can be."""
 
     snapshot_id: Id
     name: Name | None
@@ -39,7 +40,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     taken_utc: Utc
     status: SnapshotStatus = "building"
     row_count: Qty0 = 0
-    on_hand: Qty0 = 0
+    on_hand: Count = 0
 
 
 class SnapshotRow(Value, frozen=True, kw_only=True):
@@ -90,6 +91,13 @@ class Cut(NamedTuple):
     seq: int
 
 
+class Filled(NamedTuple):
+    """The rows of an item, or of a part, and its shares in the accounts outside."""
+
+    rows: list[Row]
+    outside: list[Outside]
+
+
 class Entry(Value, frozen=True, kw_only=True, array_like=True):
     """What the directory says of a part."""
 
@@ -103,8 +111,9 @@ class Entry(Value, frozen=True, kw_only=True, array_like=True):
 
 
 class Part(Document, frozen=True, kw_only=True):
-    """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read;
-    `entry` is for the directory, None where there are no rows to be shown."""
+    """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read,
+    `rows` and `outside` what the others have; `entry` is for the directory, None where there are no rows to be shown or
+    items are still to be read."""
 
     part_id: str
     orgcode: str
@@ -140,9 +149,13 @@ def part_id(snapshot_id: str, number: int) -> str:
     return f"{snapshot_id}/{number:06d}"
 
 
+# Numbers past 2**31 come from the database as a kind of `int` of its own.
+_PACKER = msgspec.msgpack.Encoder(enc_hook=int)
+
+
 def pack(values: Sequence[Any]) -> bytes:
     """Rows, shares or cuts as they are kept."""
-    return zlib.compress(msgspec.msgpack.encode(values), 1) if values else b""
+    return zlib.compress(_PACKER.encode(values), 1) if values else b""
 
 
 _ROWS = msgspec.msgpack.Decoder(list[Row])
@@ -163,6 +176,15 @@ def shares_of(outside: bytes) -> list[Outside]:
 def cuts_of(part: Part) -> list[Cut]:
     """The items of a part that is still to be filled."""
     return _CUTS.decode(zlib.decompress(part.cuts)) if part.cuts else []
+
+
+def filled_up(part: Part, read: Filled) -> Part:
+    """A part with what its last items have, none of which is still to be read then."""
+    assert part.logical_guid is not None, part.part_id
+    rows = sorted([*rows_of(part), *read.rows], key=lambda row: row.variant_id)
+    outside = sorted([*shares_of(part.outside), *read.outside], key=lambda share: share.variant_id)
+    entry = described(part.number, part.logical_guid, rows)
+    return replace(part, cuts=None, rows=pack(rows), outside=pack(outside), entry=entry)
 
 
 def described(number: int, logical_guid: str | None, rows: Sequence[Row]) -> Entry | None:

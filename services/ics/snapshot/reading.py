@@ -1,113 +1,124 @@
 """Reading a snapshot's moment: first the number of every item's last entry, all at once; then each item, at leisure.
 
 Whatever is posted in between has a higher number, and is taken off again. So the one reading that must be of one moment
-is short, and the long one may be broken off and taken up.
+is short, and the long one may be broken off and taken up. Items that nobody holds anything of need no second reading
+where there is time for all of them in the first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Any
 
 from chassis.caller import Call
-from chassis.clock import Utc
 from chassis.unit import Still, Units, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, promises_of, variant_key
-from services.ics.snapshot.accounts import Accounts, Codes
-from services.ics.snapshot.domain import Cut, Outside, Row
+from services.ics.snapshot.accounts import Accounts, Codes, unheld
+from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, cuts_of, filled_up
+from services.ics.snapshot.slicing import Moment, Slicer, place_of
 from services.ics.zone.store import ZONES
 
-PART_ITEMS = 1000
-"""Items in a part."""
+WHOLE_ITEMS = 200_000
+"""So many items are read whole at the one moment; of more, no more than numbers: a transaction ends after a minute."""
 
 ITEMS_BETWEEN_PAUSES = 50
 """Items worked on before others have a turn: a fraction of a millisecond."""
 
-ITEMS_AT_ONCE = 250
-"""Items the database sends at a time."""
+ITEMS_AT_ONCE = 500
+"""Items the database sends at a time: decoding them is a few milliseconds in which nobody else has a turn."""
 
+REST_SECONDS = 0.02
+"""How long others have to themselves after so many items have been read: about three times as long as that took."""
+
+REST_WITHIN_SECONDS = 6.0
+"""Where reading takes longer than this, it is hurried on with: whoever asked is waiting."""
+
+NUMBERS_AT_ONCE = 1000
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
+WHOLE: tuple[str, ...] = ()
+"""All fields: the embedded engine takes four times as long to pick some as to send all."""
+
 ENTRIES_AT_ONCE = 1000
 
 
-class Slice(NamedTuple):
-    """Items of one facility, by variant, that make a part."""
-
-    logical_guid: str
-    cuts: list[Cut]
-
-
-class Moment(NamedTuple):
-    """What there was at one moment."""
-
-    taken_utc: Utc
-    slices: list[Slice]
-
-
-class Filled(NamedTuple):
-    """What a part holds."""
-
-    rows: list[Row]
-    outside: list[Outside]
-
-
-async def cut(units: Units, call: Call, logical_guid: str | None, variant_ids: Sequence[str]) -> Moment:
-    """The last entry of every item in scope, read at one moment."""
-    slices: list[Slice] = []
+async def cut(
+    units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]
+) -> Moment:
+    """The last entry of every item in scope, read at one moment; and what those have that are nobody's."""
     async with units.still(call) as still:
-        taken = still.now
-        async for documents in _items(still, logical_guid, variant_ids):
-            for document in documents:
-                if document["seq"]:
-                    _add(slices, document)
-                    taken = max(taken, Utc(document["recorded_utc"]))
-            await asyncio.sleep(0)
-    return Moment(taken, slices)
-
-
-def _add(slices: list[Slice], document: Mapping[str, Any]) -> None:
-    if not slices or slices[-1].logical_guid != document["logical_guid"] or len(slices[-1].cuts) >= PART_ITEMS:
-        slices.append(Slice(document["logical_guid"], []))
-    slices[-1].cuts.append(Cut(document["variant_id"], document["seq"]))
-
-
-async def _items(
-    still: Still, logical_guid: str | None, variant_ids: Sequence[str]
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """Items by facility and variant. By id; or index: spots, logical_guid, variant_id."""
-    if not variant_ids:
+        if variant_ids:
+            return await _named(still, snapshot_id, logical_guid, variant_ids)
         where: dict[str, Any] = {"spots": EVERYTHING}
         where |= {"logical_guid": logical_guid} if logical_guid is not None else {}
-        order = ("logical_guid", "variant_id")
-        async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, order=order):
-            yield documents
-        return
+        return await _whole(still, snapshot_id, where) or await _numbers(still, snapshot_id, where)
+
+
+async def _whole(still: Still, snapshot_id: str, where: Mapping[str, Any]) -> Moment | None:
+    """All items, and what those have that are nobody's; None where there are too many. Index: spots, logical_guid,
+    variant_id; the order is the index's own, since the embedded engine sorts again where it is asked for an order."""
+    slicer, count = Slicer(still.call.orgcode, snapshot_id, still.now), 0
+    hurry = monotonic() + REST_WITHIN_SECONDS
+    async for documents in still.parts(ITEMS, where, fields=WHOLE, size=ITEMS_AT_ONCE):
+        for document in documents:
+            if not slicer.follows(place_of(document)):
+                return None
+            slicer.add(document, unheld(document))
+        count += len(documents)
+        if count > WHOLE_ITEMS:
+            return None
+        if len(documents) == ITEMS_AT_ONCE:
+            await asyncio.sleep(REST_SECONDS if monotonic() < hurry else 0)
+    return slicer.moment()
+
+
+async def _numbers(still: Still, snapshot_id: str, where: Mapping[str, Any]) -> Moment:
+    """All items, however many. Index: spots, logical_guid, variant_id."""
+    slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
+    order = ("logical_guid", "variant_id")
+    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, order=order, size=NUMBERS_AT_ONCE):
+        for document in documents:
+            slicer.add(document, None)
+        await asyncio.sleep(0)
+    return slicer.moment()
+
+
+async def _named(still: Still, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]) -> Moment:
+    """The items of these variants. By id; or index: spots."""
     if logical_guid is not None:
         where = {"item_id": one_of(item_id_of(still.call.orgcode, logical_guid, each) for each in variant_ids)}
     else:
         where = {"spots": one_of(variant_key(each) for each in variant_ids)}
     found: list[dict[str, Any]] = []
-    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS):
+    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, size=NUMBERS_AT_ONCE):
         found += documents
-    yield sorted(found, key=lambda document: (document["logical_guid"], document["variant_id"]))
+    slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
+    for document in sorted(found, key=place_of):
+        slicer.add(document, None)
+    return slicer.moment()
 
 
-async def fill(units: Units, call: Call, wanted: Slice) -> Filled:
-    """The accounts of these items, each as of its own entry."""
-    facility = wanted.logical_guid
-    ids = [item_id_of(call.orgcode, facility, item.variant_id) for item in wanted.cuts]
+async def fill(units: Units, call: Call, part: Part) -> Part:
+    """A part with what those of its items have that are still to be read, each as of its own entry."""
+    assert part.logical_guid is not None, part.part_id
+    return filled_up(part, await _read(units, call, part.logical_guid, cuts_of(part)))
+
+
+async def _read(units: Units, call: Call, facility: str, cuts: Sequence[Cut]) -> Filled:
+    """Items of a facility as they are by now, with their holders, and back to the entries of the cut."""
+    ids = [item_id_of(call.orgcode, facility, variant_id) for variant_id, _ in cuts]
+    read: dict[str, Accounts] = {}
     rows: list[Row] = []
     outside: list[Outside] = []
     async with units.still(call) as still:
-        found: dict[str, Accounts] = {}
         async for documents in still.parts(ITEMS, {"item_id": one_of(ids)}, fields=FIELDS, size=ITEMS_AT_ONCE):
-            found.update({document["variant_id"]: Accounts(document) for document in documents})
+            read.update({document["variant_id"]: Accounts(document) for document in documents})
             await asyncio.sleep(0)
-        for number, (variant_id, seq) in enumerate(wanted.cuts, 1):
-            item = found[variant_id]
+        for number, (variant_id, seq) in enumerate(cuts, 1):
+            item = read[variant_id]
             if item.held:
                 await _hold(still, facility, item)
             if item.seq > seq:

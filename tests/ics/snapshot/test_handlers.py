@@ -10,7 +10,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock
 from chassis.jobs import NoParams
 from chassis.testing.client import ServiceClient
-from services.ics.snapshot import building, jobs, reading
+from services.ics.snapshot import building, jobs, reading, slicing
 from services.ics.snapshot.jobs import snapshot_build
 from services.ics.snapshot.store import BUILDS, PARTS
 from tests.ics.floor import Floor
@@ -152,7 +152,7 @@ async def test_the_bucket_level_adds_up_places_and_holders(ics: ServiceClient) -
 async def test_filters_leave_only_what_fits(
     ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, level: str, filters: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(reading, "PART_ITEMS", 1)
+    monkeypatch.setattr(slicing, "PART_ITEMS", 1)
     await a_busy_floor(ics)
     snapshot = await taken(ics)
     everything = await rows_of(ics, snapshot, level=level, include_external=True)
@@ -182,10 +182,39 @@ async def test_a_scope_leaves_the_rest_out(ics: ServiceClient) -> None:
     assert shown == one
 
 
-async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
+async def test_it_makes_no_difference_whether_items_are_read_at_once_or_later(
     ics: ServiceClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PART_ITEMS", 2)
+    await a_busy_floor(ics)
+    for size, items in ((1, 9), (3, 1), (2, 0)):
+        monkeypatch.setattr(reading, "ITEMS_AT_ONCE", size)
+        monkeypatch.setattr(reading, "WHOLE_ITEMS", items)
+        snapshots = [await taken(ics), await taken(ics, variant_ids=["VAR-1", "VAR-2"])]
+
+        read = [await rows_of(ics, each, level="position", include_external=True) for each in snapshots]
+
+        assert read[0] == read[1]
+        assert {row["variant_id"] for row in read[0]} == {"VAR-1", "VAR-2"}
+
+
+async def test_more_units_than_four_bytes_can_count_are_shown_as_they_are(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-1")
+    for _ in range(3):
+        await floor.receive(1_000_000_000)
+
+    snapshot = await taken(ics)
+
+    rows = await rows_of(ics, snapshot, include_external=True)
+    assert [(row["kind"], row["quantity"]) for row in rows] == [("stock", 3_000_000_000), ("external", -3_000_000_000)]
+    assert snapshot["on_hand"] == 3_000_000_000
+
+
+@pytest.mark.parametrize("items_read_whole", [reading.WHOLE_ITEMS, 3])
+async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
+    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, items_read_whole: int
+) -> None:
+    monkeypatch.setattr(slicing, "PART_ITEMS", 2)
+    monkeypatch.setattr(reading, "WHOLE_ITEMS", items_read_whole)
     await ics.post("/stock/policy/set", logical_guid="FAC-A", qc="skip")
     names = [f"V-{number}" for number in range(12)]
     await Floor(ics, "V-0").do("/receive/record", lines=[{"variant_id": name, "quantity": 50} for name in names])
@@ -215,7 +244,7 @@ async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots with more than two rows are built behind the answer, an item a part."""
     monkeypatch.setattr(building, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(reading, "PART_ITEMS", 1)
+    monkeypatch.setattr(slicing, "PART_ITEMS", 1)
 
 
 def as_job(ics: ServiceClient) -> tuple[Any, Call]:

@@ -2,23 +2,29 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from services.ics.ledger.balance import NO_PLACE, Page, Place, new_item
+from services.ics.ledger.balance import NO_PLACE, Cell, Page, Place, new_item
 from services.ics.ledger.books import Books, Leg
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.store import ITEMS
-from services.ics.snapshot.accounts import Accounts
+from services.ics.snapshot import slicing
+from services.ics.snapshot.accounts import Accounts, unheld
 from services.ics.snapshot.building import Head, _merged, _shares
 from services.ics.snapshot.domain import (
     EXTERNALS,
+    Filled,
     Outside,
     Part,
     Row,
     Wanted,
     added_up,
+    cuts_of,
     described,
+    filled_up,
     pack,
     rows_of,
     shares_of,
@@ -60,6 +66,7 @@ def test_what_was_posted_since_is_taken_off_again(moves: list[tuple[Place, str, 
 
     codes = {"z": "PCK", "b": "B-01"}
     assert (item.rows(seq, codes), item.shares()) == shown[seq]
+    assert unheld(ITEMS.to_document(page.close(NOON))) == shown[-1]
     assert sum(row.quantity for row in item.rows(seq, codes)) + sum(each.quantity for each in item.shares()) == 0
 
 
@@ -97,6 +104,71 @@ def test_nothing_is_lost_between_packing_and_showing(rows: list[Row], variant: s
         totals[row.variant_id, row.bucket] += row.quantity
     summed = {(row.variant_id, row.bucket): row.quantity for row in added_up(rows)}
     assert summed == {key: units for key, units in totals.items() if units}
+
+
+CELLS = st.lists(
+    st.builds(
+        Cell,
+        zone_code=st.sampled_from([None, "A", "B"]),
+        lot_code=st.sampled_from([None, "L-1"]),
+        available=st.integers(0, 2),
+        quarantine=st.integers(0, 2),
+        inspection=st.integers(0, 1),
+        reserved=st.integers(0, 1),
+        packed=st.integers(0, 1),
+    ).map(lambda cell: replace(cell, zone_id=cell.zone_code)),
+    unique_by=lambda cell: cell.spot,
+    max_size=3,
+)
+
+
+@given(cells=CELLS, in_transit=st.integers(0, 1))
+def test_who_holds_units_is_asked_and_nobody_else(cells: list[Cell], in_transit: int) -> None:
+    item = replace(new_item(ORG, FACILITY, VARIANT), seq=3, cells=cells, in_transit=in_transit)
+    document = ITEMS.to_document(item)
+    accounts = Accounts(document)
+
+    found = unheld(document)
+
+    if accounts.held:
+        assert found is None
+    else:
+        assert found == Filled(accounts.rows(3, accounts.codes()), [])
+        assert sum(row.quantity for row in found.rows) == sum(cell.on_hand for cell in cells)
+
+
+ITEMS_SEEN = st.lists(
+    st.tuples(st.sampled_from(["F1", "F2"]), st.sampled_from("ABCDEFG"), st.integers(0, 2), st.booleans()),
+    unique_by=lambda seen: seen[:2],
+).map(sorted)
+
+
+@given(seen=ITEMS_SEEN, size=st.integers(1, 3))
+def test_parts_have_every_item_once_in_order_and_one_facility(
+    seen: list[tuple[str, str, int, bool]], size: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slicing, "PART_ITEMS", size)
+        slicer = slicing.Slicer(ORG, "s", NOON)
+        for facility, variant, seq, held in seen:
+            document = {"logical_guid": facility, "variant_id": variant, "seq": seq, "recorded_utc": NOON}
+            row = Row(variant, "available", None, None, None, None, None, None, 1, seq)
+            slicer.add(document, None if held else Filled([row], [Outside(variant, "supplier", -1)]))
+        parts = slicer.moment().parts
+
+    def read(part: Part) -> Filled:
+        rows = [
+            Row(cut.variant_id, "available", None, None, None, None, None, None, 1, cut.seq) for cut in cuts_of(part)
+        ]
+        return Filled(rows, [Outside(cut.variant_id, "supplier", -1) for cut in cuts_of(part)])
+
+    full = [filled_up(part, read(part)) for part in parts]
+    assert [part.number for part in full] == list(range(len(full)))
+    assert all(0 < len(rows_of(part)) <= size and part.entry is not None for part in full)
+    assert [part.entry is None for part in parts] == [part.cuts is not None for part in parts]
+    shown = [(part.logical_guid, row.variant_id, row.seq) for part in full for row in rows_of(part)]
+    assert shown == [(facility, variant, seq) for facility, variant, seq, _ in seen if seq]
+    assert [len(shares_of(part.outside)) for part in full] == [len(rows_of(part)) for part in full]
 
 
 SHARES = st.lists(

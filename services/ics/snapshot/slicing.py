@@ -1,0 +1,90 @@
+"""Items made into parts as they are read, packed a thousand at a time so that no more than that lie about. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from chassis.clock import Utc
+from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, described, pack, part_id
+
+PART_ITEMS = 1000
+"""Items in a part."""
+
+
+class Place(NamedTuple):
+    """Where an item stands among all of a snapshot."""
+
+    logical_guid: str
+    variant_id: str
+
+
+class Moment(NamedTuple):
+    """What there was at one moment, in parts."""
+
+    taken_utc: Utc
+    parts: list[Part]
+
+
+def place_of(document: Mapping[str, Any]) -> Place:
+    """The place of an item as it is stored."""
+    return Place(document["logical_guid"], document["variant_id"])
+
+
+class Slicer:
+    """Takes the items of a snapshot in order, as they are stored, and makes parts of them."""
+
+    def __init__(self, orgcode: str, snapshot_id: str, now: Utc) -> None:
+        self._orgcode = orgcode
+        self._snapshot_id = snapshot_id
+        self._taken = now
+        self._parts: list[Part] = []
+        self._last = Place("", "")
+        self._items = 0
+        self._left: list[Cut] = []
+        self._rows: list[Row] = []
+        self._outside: list[Outside] = []
+
+    def follows(self, place: Place) -> bool:
+        """Whether this is behind the last item."""
+        return place > self._last
+
+    def add(self, document: Mapping[str, Any], filled: Filled | None) -> None:
+        """Take the next item: with what it has, or (None) as one that is to be read. One without entries is none."""
+        place = place_of(document)
+        assert self.follows(place), (self._last, place)
+        if not document["seq"]:
+            return
+        if self._items >= PART_ITEMS or place.logical_guid != self._last.logical_guid:
+            self._close()
+        self._last = place
+        self._items += 1
+        self._taken = max(self._taken, Utc(document["recorded_utc"]))
+        if filled is None:
+            self._left.append(Cut(place.variant_id, document["seq"]))
+            return
+        self._rows += filled.rows
+        self._outside += filled.outside
+
+    def moment(self) -> Moment:
+        """All that was taken."""
+        self._close()
+        return Moment(self._taken, self._parts)
+
+    def _close(self) -> None:
+        """Make a part of the items that are in none yet."""
+        if not self._items:
+            return
+        number, logical_guid = len(self._parts), self._last.logical_guid
+        part = Part(
+            part_id=part_id(self._snapshot_id, number),
+            orgcode=self._orgcode,
+            snapshot_id=self._snapshot_id,
+            number=number,
+            logical_guid=logical_guid,
+            cuts=pack(self._left) or None,
+            rows=pack(self._rows),
+            outside=pack(self._outside),
+            entry=None if self._left else described(number, logical_guid, self._rows),
+        )
+        self._parts.append(part)
+        self._items = 0
+        self._left, self._rows, self._outside = [], [], []
