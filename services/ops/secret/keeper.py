@@ -18,7 +18,7 @@ from chassis.ids import new_id
 from chassis.rpc.interceptors import SecretVerdict
 from chassis.unit import Change, Units, View, want
 from services.ops.secret.code import Hasher
-from services.ops.secret.domain import SECRET_ID, SecretHash, check_code, seconds_locked, with_one_more
+from services.ops.secret.domain import SECRET_ID, Attempts, SecretHash, check_code, seconds_locked, with_one_more
 from services.ops.secret.store import ATTEMPTS, SECRETS, attempts_of, the_secret
 
 RIGHT = SecretVerdict(ok=True)
@@ -39,11 +39,14 @@ class SecretKeeper:
 
     async def check(self, code: str, peer: str) -> SecretVerdict:
         """Whether it is the code. A wrong one is counted against the peer; a missing one is a wrong one."""
-        secret, locked = await self._look(peer)
+        secret, attempts = await self._look(peer)
+        locked = seconds_locked(attempts, self._clock.now())
         if locked:
             return SecretVerdict(ok=False, locked=True, retry_after_seconds=locked)
         mark = self._mark(code)
         if secret is not None and self._remembers(secret, mark):
+            if attempts is not None:
+                await self._forgive(peer)
             return RIGHT
         # The same code from the same peer is one attempt, however many calls bring it at once.
         task = self._running.get((mark, peer))
@@ -69,12 +72,16 @@ class SecretKeeper:
             # Looked at, so that asyncio does not complain when everybody who waited has gone.
             done.exception()
 
-    async def _look(self, peer: str) -> tuple[SecretHash | None, int]:
-        async def look(view: View) -> tuple[SecretHash | None, int]:
+    async def _look(self, peer: str) -> tuple[SecretHash | None, Attempts | None]:
+        async def look(view: View) -> tuple[SecretHash | None, Attempts | None]:
             await view.prefetch(want(SECRETS, [SECRET_ID]), want(ATTEMPTS, [peer]))
-            return await the_secret(view), seconds_locked(await view.get(ATTEMPTS, peer), view.now)
+            return await the_secret(view), await view.get(ATTEMPTS, peer)
 
         return await self._units.view(self._call("secret_look"), look)
+
+    async def _forgive(self, peer: str) -> None:
+        """Forget what a peer has tried before it said the right code."""
+        await self._units.change(self._call("secret_forgive"), lambda change: _forgive(change, peer))
 
     async def _try(self, code: str, peer: str, secret: SecretHash | None) -> SecretVerdict:
         try:
@@ -86,7 +93,7 @@ class SecretKeeper:
             return WRONG
         assert secret is not None
         self._known = (secret.salt, self._mark(code))
-        await self._units.change(self._call("secret_forgive"), lambda change: _forgive(change, peer))
+        await self._forgive(peer)
         if self._hasher.is_outgrown(secret):
             salt, hashed = await self._hasher.hash(code)
             await self._replace(secret, SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost), "costs more now")

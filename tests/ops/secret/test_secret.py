@@ -111,12 +111,15 @@ async def test_guesses_sent_at_once_are_not_all_looked_at(keeper: SecretKeeper) 
     assert sum(verdict.locked for verdict in verdicts) == 15
 
 
-async def test_a_success_forgives_the_failures_before_it(keeper: SecretKeeper) -> None:
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_success_forgives_the_failures_before_it(keeper: SecretKeeper, remembered: bool) -> None:
     await keeper.set(CODE, None, "10.0.0.9")
+    await keeper.check(CODE, "10.0.0.9")
     for _ in range(2):
         for _ in range(FAILURES_MAX - 1):
             await keeper.check("wrong", "10.0.0.1")
-        keeper._known = None
+        if not remembered:
+            keeper._known = None
         assert (await keeper.check(CODE, "10.0.0.1")).ok
 
 
