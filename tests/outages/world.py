@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ from typing import Any
 import aiohttp
 import psutil
 
+from deploy.local import process
+from deploy.local.running import Running
 from deploy.local.state import ROOT, read_env
 
 LAUNCH_SECONDS = 180
-END_SECONDS = 30
 
 
 class World:
@@ -49,16 +48,9 @@ class World:
 
     def kill(self, name: str) -> None:
         """End one process and all it started, at once, and wait until it is gone."""
-        process = psutil.Process(self.pid(name))
-        family = [process, *process.children(recursive=True)]
-        for member in family:
-            if name == "rabbitmq" and member.name().startswith("epmd"):
-                continue
-            member.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + END_SECONDS
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline, f"{name} does not end"
-            time.sleep(0.02)
+        pid = self.pid(name)
+        began = psutil.Process(pid).create_time()
+        process.kill(Running(name=name, pid=pid, started=began, log=str(self.log(name))))
 
     def pid(self, name: str) -> int:
         """The process id of one part of the stack."""
@@ -79,10 +71,10 @@ class World:
             "x-channel-code": "WEB",
         }
 
-    async def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """The data of an answer that must be a good one."""
+    async def call(self, path: str, *, facility: str = "FAC-A", **body: Any) -> dict[str, Any]:
+        """The data of an answer that must be a good one, asked in a facility."""
         async with (
-            aiohttp.ClientSession(headers=self.headers) as http,
+            aiohttp.ClientSession(headers={**self.headers, "x-logical-guid": facility}) as http,
             http.post(self.stack["GATEWAY_URL"] + path, json=body) as answer,
         ):
             envelope: dict[str, Any] = await answer.json()
