@@ -4,10 +4,11 @@ Made as an operator and a user would make it: identities over gRPC with the secr
 What is there already is kept; sessions and the key are new each time and end after a week.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -23,6 +24,11 @@ from retailstack.ops.v1.secret_pb2 import SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 
 CALL_SECONDS = 15.0
+BUSY_SECONDS = 60.0
+"""How long a stack that has just come up may be too busy to answer, on a machine that does much besides."""
+
+BUSY_PAUSE_SECONDS = 0.5
+BUSY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 WEEK_SECONDS = 7 * 86_400
 PAGE_ITEMS = 256
 CALLS_AT_ONCE = 2
@@ -35,6 +41,8 @@ USERS = (
 )
 VIEWER_ROLES = ("ics_view", "pmc_view", "slc_view")
 
+T = TypeVar("T")
+
 
 def make(home: Home, parts: Sequence[Part], report: Report) -> None:
     """Make what is missing, open new sessions, and write demo.env."""
@@ -46,8 +54,8 @@ def make(home: Home, parts: Sequence[Part], report: Report) -> None:
             identity = open_channels.enter_context(grpc.insecure_channel(first_of(parts, GATEWAY)))
             identities = _Identities(AdministrationStub(identity), home.operator_code.read_text())
             if not made_before:
-                identities.set_code(SecretStub(ops))
-            values = identities.make(made_before)
+                _once_answered(lambda: identities.set_code(SecretStub(ops)))
+            values = _once_answered(lambda: identities.make(made_before))
     except grpc.RpcError as refusal:
         raise Failed(f"the demo could not be made: {_said(refusal)}") from refusal
     report.say("demo", "orgs DEMO0001 and DEMO0002, sessions, an API key")
@@ -135,6 +143,18 @@ class _Identities:
             secret_code=self._code, orgcode=orgcode, name="demo", roles=ROLES, ttl_seconds=WEEK_SECONDS
         )
         return self._stub.CreateKey(request, timeout=CALL_SECONDS).api_key
+
+
+def _once_answered(work: Callable[[], T]) -> T:
+    """What the work comes to; begun again where somebody did not answer in time, so it must bear repetition."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except grpc.RpcError as refusal:
+            if _status(refusal) not in BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_PAUSE_SECONDS)
 
 
 def first_of(parts: Sequence[Part], service: str) -> str:
