@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from chassis.bus.desk import BusDesk
-from chassis.jobs import JOB_STATES
+from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.emptying import reached
 

@@ -78,6 +78,12 @@ def invalid_field(path: str, problem: str) -> Invalid:
     return Invalid(f"{path}: {problem}", [FieldProblem(path, problem)])
 
 
+def invalid_fields(problems: Sequence[FieldProblem]) -> Invalid:
+    """The refusal of several fields at once; its message tells of the first."""
+    first, more = problems[0], len(problems) - 1
+    return Invalid(f"{first.path}: {first.problem}{f' (and {more} more)' if more else ''}", problems)
+
+
 class TooLarge(Invalid):
     """The body is larger than this call takes."""
 

@@ -11,7 +11,7 @@ from chassis.bus.desk import BusDesk
 from chassis.bus.link import BusDown
 from chassis.bus.relay import Relay
 from chassis.gate import Gate
-from chassis.jobs import JobRunner
+from chassis.jobs.runner import JobRunner
 from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseError
 from chassis.mongo.unit import MongoUnits

@@ -28,7 +28,8 @@ from chassis.health import Health
 from chassis.http.idempotency import IDEMPOTENCY
 from chassis.http.private import PrivatePort
 from chassis.http.token import sign, verify
-from chassis.jobs import JOB_STATES, JobRunner
+from chassis.jobs.runner import JobRunner
+from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.leases import LEASES, Leases
 from chassis.mongo.unit import MongoUnits

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import NODEFAULT, Struct, inspect
 
 from chassis.endpoint import Endpoint, Request
-from chassis.errors import FieldProblem, Invalid
-from chassis.http import forms
-from chassis.http.problems import Reading, from_decoder
-from chassis.http.scan import Malformed, is_plain, read
+from chassis.errors import FieldProblem, Invalid, invalid_fields
+from chassis.reading import forms
+from chassis.reading.fields import Reading, from_decoder
+from chassis.reading.json_text import Malformed, is_plain, read
 from chassis.values import Cccode, Code, Guid, IdempotencyKey, Orgcode, Text, Token
 
 COMMON: Mapping[str, Any] = {
@@ -97,10 +97,10 @@ class Decoder:
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
-            raise _invalid([FieldProblem("query", "can't be read")]) from None
+            raise invalid_fields([FieldProblem("query", "can't be read")]) from None
         values: dict[str, Any] = {}
         for name in {name for name, _ in pairs} & _NEVER_IN_QUERY:
-            raise _invalid([FieldProblem(name, "is not taken from the query: addresses are logged on their way")])
+            raise invalid_fields([FieldProblem(name, "is not taken from the query: addresses are logged on their way")])
         for name, value in pairs:
             if name in values:
                 known = values[name]
@@ -122,11 +122,11 @@ class Decoder:
         if reading.problems:
             given = canonical if isinstance(canonical, dict) else {}
             missing = [name for name in self._needs if name not in given and FROM_HEADER[name] not in headers]
-            raise _invalid([*reading.problems, *self._header_problems(headers), *map(_required, missing)])
+            raise invalid_fields([*reading.problems, *self._header_problems(headers), *map(_required, missing)])
         try:
             wire = msgspec.convert(canonical, self._wire)
         except msgspec.ValidationError as failure:
-            raise _invalid([from_decoder(failure)]) from None
+            raise invalid_fields([from_decoder(failure)]) from None
         return self._complete(wire, headers, [])
 
     def _header_problems(self, headers: Mapping[str, str]) -> list[FieldProblem]:
@@ -155,10 +155,10 @@ class Decoder:
         problems += [_required(name) for name in self._required if values[name] is None]
         problems += [_required(name) for name in self._needs if context[name] is None]
         if problems:
-            raise _invalid(problems)
+            raise invalid_fields(problems)
         body = self._request(**values)
         if self._has_rules and (broken := body.problems()):
-            raise _invalid([FieldProblem(path, problem) for path, problem in broken])
+            raise invalid_fields([FieldProblem(path, problem) for path, problem in broken])
         return Decoded(body if self._has_request else None, context)
 
 
@@ -225,12 +225,6 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 def _required(name: str) -> FieldProblem:
     return FieldProblem(name, "is required")
-
-
-def _invalid(problems: list[FieldProblem]) -> Invalid:
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Invalid(f"{first.path}: {first.problem}{more}", problems)
 
 
 Check = Callable[[Any], bool]

@@ -12,7 +12,7 @@ from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
 
 
 class Runner(Protocol):
-    """What runs a service's jobs: `chassis.jobs.JobRunner`."""
+    """What runs a service's jobs: `chassis.jobs.runner.JobRunner`."""
 
     async def status(self) -> Sequence[Any]: ...
 

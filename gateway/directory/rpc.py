@@ -3,13 +3,12 @@
 import re
 from typing import Any
 
-from msgspec import inspect
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM
-from chassis.errors import Invalid, invalid_field
-from chassis.http.problems import Reading
+from chassis.errors import invalid_field
 from chassis.page import Page, PageRequest
+from chassis.reading.fields import read_field
 from chassis.rpc.context import acting_for, current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.values import Name, Text
@@ -63,7 +62,7 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
 
     async def CreateOrg(self, request: pb.CreateOrgRequest, context: Any) -> pb.OrgAnswer:
         await self._check(request)
-        org = await self._does.create_org(_orgcode(request.orgcode), _text("name", request.name, Name))
+        org = await self._does.create_org(_orgcode(request.orgcode), read_field("name", request.name, Name))
         return pb.OrgAnswer(org=org_to_proto(org))
 
     async def ListOrgs(self, request: pb.ListOrgsRequest, context: Any) -> pb.ListOrgsResponse:
@@ -77,8 +76,10 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
 
     async def CreateUser(self, request: pb.CreateUserRequest, context: Any) -> pb.UserAnswer:
         await self._check(request)
-        email = _text("email", request.email, Text) if request.HasField("email") else None
-        return pb.UserAnswer(user=user_to_proto(await self._does.create_user(_text("name", request.name, Name), email)))
+        email = read_field("email", request.email, Text) if request.HasField("email") else None
+        return pb.UserAnswer(
+            user=user_to_proto(await self._does.create_user(read_field("name", request.name, Name), email))
+        )
 
     async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
         await self._check(request)
@@ -115,7 +116,7 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
     async def CreateKey(self, request: pb.CreateKeyRequest, context: Any) -> pb.CreateKeyResponse:
         await self._check(request)
         seconds = request.ttl_seconds if request.HasField("ttl_seconds") else None
-        name = _text("name", request.name, Name)
+        name = read_field("name", request.name, Name)
         text, key = await self._does.create_key(_orgcode(request.orgcode), name, list(request.roles), seconds)
         return pb.CreateKeyResponse(api_key=text, key_id=key.key_id, orgcode=key.orgcode, expires_utc=key.expires_utc)
 
@@ -207,14 +208,6 @@ def _id(field: str, text: str) -> str:
     if not _ID.fullmatch(text):
         raise invalid_field(field, "is not an id")
     return text
-
-
-def _text(field: str, text: str, kind: Any) -> str:
-    reading = Reading()
-    canonical = reading.read(inspect.type_info(kind), text, field)
-    if reading.problems:
-        raise Invalid(f"{field}: {reading.problems[0].problem}", reading.problems)
-    return str(canonical)
 
 
 def _page(request: Any) -> PageRequest:

@@ -21,7 +21,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.entity import Entity, Record, Value
 from chassis.gate import Gate
 from chassis.ids import new_id
-from chassis.jobs import JOB_STATES
+from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits

@@ -12,7 +12,10 @@ from chassis.closures import ClosureWatch
 from chassis.entity import Entity, Record, Value
 from chassis.errors import MaintenanceActive, Refusal
 from chassis.gate import Closures, Gate, Window
-from chassis.jobs import JOB_STATES, JobRunner, Jobs, NoParams, is_open
+from chassis.jobs.declaration import Jobs, NoParams
+from chassis.jobs.orgs import is_open
+from chassis.jobs.runner import JobRunner
+from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits

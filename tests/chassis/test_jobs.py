@@ -5,20 +5,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chassis import jobs as jobs_module
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock, SystemClock, Utc, later
 from chassis.entity import Value
 from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
 from chassis.gate import Gate, Window
-from chassis.jobs import JOB_STATES, Job, JobRunner, Jobs, read_params, within
-from chassis.jobstatus import JobStatus
+from chassis.jobs import runner as jobs_module
+from chassis.jobs.declaration import Job, Jobs
+from chassis.jobs.orgs import within
+from chassis.jobs.params import read_params
+from chassis.jobs.runner import JobRunner
+from chassis.jobs.state import JOB_STATES, JobStatus
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.context import acting_for
 from chassis.rpc.jobs import JobsServicer
 from chassis.unit import Units
+from chassis.values import Orgcode
 from retailstack.chassis.v1 import jobs_pb2 as pb
 from tests.chassis.bus_given import a_call, eventually
 
@@ -28,7 +32,7 @@ NOON = Utc("2026-03-01T12:00:00.000Z")
 class SweepParams(Value, frozen=True, kw_only=True):
     """What a sweep may be told."""
 
-    orgcode: str | None = None
+    orgcode: Orgcode | None = None
     limit: int = 50
     dry_run: bool = False
 
@@ -270,9 +274,17 @@ async def test_an_unknown_job_is_not_found(replicas: Replicas) -> None:
 
 
 @pytest.mark.parametrize("given", [{"limit": "many"}, {"colour": "red"}])
-def test_params_that_do_not_fit_are_refused(given: dict[str, str]) -> None:
-    with pytest.raises(Invalid):
+def test_params_that_do_not_fit_are_refused_by_name(given: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as refused:
         read_params(Sweep().declared[0], given, dry_run=False)
+
+    assert [field.path for field in refused.value.details["fields"]] == list(given)
+
+
+def test_params_are_read_as_leniently_as_a_query() -> None:
+    read = read_params(Sweep().declared[0], {"limit": "7", "orgcode": "acme"}, dry_run=True)
+
+    assert read == SweepParams(orgcode="ACME", limit=7, dry_run=True)
 
 
 def test_a_job_that_knows_no_dry_run_refuses_one() -> None:

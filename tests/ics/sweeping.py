@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from chassis.clock import later
-from chassis.jobs import JOB_STATES
+from chassis.jobs.state import JOB_STATES
 from chassis.rpc.context import acting_for
 from chassis.testing.client import ServiceClient
 from retailstack.chassis.v1.jobs_pb2 import RunJobRequest

@@ -18,11 +18,11 @@ from services.ics.comment.report import (
     Span,
     days_of,
     end_of,
-    period,
     span,
 )
 from services.ics.comment.store import COMMENTS, count_in, created_between, list_comments, tallies
 from services.ics.finding.store import learn, mark
+from services.ics.period import period
 from services.ics.reads import together
 from services.ics.words import READ, Source, SubjectType
 

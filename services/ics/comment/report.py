@@ -10,9 +10,8 @@ from typing import Annotated, Literal, assert_never
 from msgspec import Meta
 from msgspec.structs import replace
 
-from chassis.clock import Date, Utc, day_of, days_after, later, seconds_between, start_of
+from chassis.clock import Date, Utc, day_of, days_after, start_of
 from chassis.entity import Document, Value
-from chassis.errors import invalid_field
 from chassis.values import Guid, Qty0, Text
 from services.ics.comment.domain import Comment
 from services.ics.words import Source, SubjectType
@@ -21,12 +20,6 @@ GroupBy = Literal["subject_type", "author", "source", "day"]
 
 ROWS_MAX = 1000
 """Most rows of an answer, the first by key; the total counts the others, too."""
-
-PERIOD_DAYS_DEFAULT = 30
-PERIOD_DAYS_MAX = 366
-
-_DAY_SECONDS = 86_400
-_UTC_LENGTH = len("2026-01-01T00:00:00.000Z")
 
 
 class Tally(Document, frozen=True, kw_only=True):
@@ -92,27 +85,6 @@ class Span(Value, frozen=True, kw_only=True):
     first_day: Date | None
     last_day: Date | None
     edges: list[tuple[Utc, Utc]]
-
-
-def period(from_utc: Utc | None, to_utc: Utc | None, now: Utc) -> tuple[Utc, Utc]:
-    """The time a report covers, its end left out: by default the 30 days before its end, which is now."""
-    until = now if to_utc is None else to_utc
-    since = _back(until) if from_utc is None else from_utc
-    if until <= since:
-        raise invalid_field("to_utc", "is not after from_utc")
-    if seconds_between(since, until) > PERIOD_DAYS_MAX * _DAY_SECONDS:
-        raise invalid_field("to_utc", f"is more than {PERIOD_DAYS_MAX} days after from_utc")
-    return since, until
-
-
-def _back(moment: Utc) -> Utc:
-    try:
-        earlier = later(moment, -PERIOD_DAYS_DEFAULT * _DAY_SECONDS)
-    except OverflowError:
-        earlier = Utc("")
-    if len(earlier) != _UTC_LENGTH:
-        raise invalid_field("to_utc", "is too early")
-    return earlier
 
 
 def days_of(since: Utc, until: Utc) -> tuple[Date, Date]:

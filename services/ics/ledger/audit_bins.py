@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from chassis.caller import Call
-from chassis.jobs import within
+from chassis.jobs.orgs import within
 from chassis.unit import Units, View
 from services.ics.ledger.audit import Difference, bin_difference
 from services.ics.ledger.balance import Item

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc
 from chassis.entity import Value
-from chassis.jobs import Jobs, within
+from chassis.jobs.declaration import Jobs
+from chassis.jobs.orgs import within
 from chassis.unit import Units, View, between
 from services.ics.ledger.audit import DIFFERENCES_MAX, Difference, Held, Replay, held_of
 from services.ics.ledger.audit_bins import CappedBin, bins_of, counted_bins, differences_in

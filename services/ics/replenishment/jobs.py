@@ -19,7 +19,8 @@ from chassis.clock import Utc, day_of, later
 from chassis.entity import Value
 from chassis.errors import Conflict, InvalidState
 from chassis.ids import new_id
-from chassis.jobs import Jobs, is_open, within
+from chassis.jobs.declaration import Jobs
+from chassis.jobs.orgs import is_open, within
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, want
 from chassis.values import Count, Guid, Id, Orgcode, Token

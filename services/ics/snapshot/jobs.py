@@ -6,7 +6,8 @@ from chassis.caller import Call
 from chassis.clock import later
 from chassis.entity import Value
 from chassis.errors import Refusal
-from chassis.jobs import Jobs, NoParams, is_open, within
+from chassis.jobs.declaration import Jobs, NoParams
+from chassis.jobs.orgs import is_open, within
 from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View

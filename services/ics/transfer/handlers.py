@@ -14,6 +14,7 @@ from chassis.page import PageLimit
 from chassis.unit import Change, View
 from chassis.values import Code, Count, Date, Guid, Id, Qty, Qty0, Text, Token, Utc
 from services.ics.atp.reading import FACILITIES_MAX
+from services.ics.period import period
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
     KeptTransfer,
@@ -27,7 +28,7 @@ from services.ics.transfer.domain import (
     submit,
 )
 from services.ics.transfer.reading import facts_of
-from services.ics.transfer.report import GroupBy, Report, Rows, TransferReportRow, period
+from services.ics.transfer.report import GroupBy, Report, Rows, TransferReportRow
 from services.ics.transfer.shipping import endpoints
 from services.ics.transfer.store import TRANSFERS, list_transfers, transfers_created
 from services.ics.transfer.suggest import Suggestions, Weighings, suggest

@@ -8,9 +8,8 @@ from typing import Annotated, Literal, assert_never
 
 from msgspec import Meta
 
-from chassis.clock import Utc, day_of, later, seconds_between, to_millis
+from chassis.clock import day_of, to_millis
 from chassis.entity import Value
-from chassis.errors import invalid_field
 from chassis.values import Count, Guid, Text
 from services.ics.figures import ratio
 from services.ics.transfer.domain import KeptTransfer, TransferLine
@@ -20,12 +19,7 @@ GroupBy = Literal["lane", "variant", "status", "day"]
 ROWS_MAX = 1000
 """Most rows of an answer, the first by key; the total counts the others, too."""
 
-PERIOD_DAYS_DEFAULT = 30
-PERIOD_DAYS_MAX = 366
-
-_DAY_SECONDS = 86_400
 _MILLIS_AN_HOUR = 3_600_000
-_UTC_LENGTH = len("2026-01-01T00:00:00.000Z")
 
 
 class TransferReportRow(Value, frozen=True, kw_only=True):
@@ -51,27 +45,6 @@ class TransferReportRow(Value, frozen=True, kw_only=True):
 Rows = Annotated[list[TransferReportRow], Meta(max_length=ROWS_MAX)]
 
 _SUMMED = ("quantity", "approved", "shipped", "in_transit", "received", "damaged", "missing")
-
-
-def period(from_utc: Utc | None, to_utc: Utc | None, now: Utc) -> tuple[Utc, Utc]:
-    """The time a report covers, its end left out: by default the 30 days before its end, which is now."""
-    until = now if to_utc is None else to_utc
-    since = _back(until, PERIOD_DAYS_DEFAULT * _DAY_SECONDS) if from_utc is None else from_utc
-    if until <= since:
-        raise invalid_field("to_utc", "is not after from_utc")
-    if seconds_between(since, until) > PERIOD_DAYS_MAX * _DAY_SECONDS:
-        raise invalid_field("to_utc", f"is more than {PERIOD_DAYS_MAX} days after from_utc")
-    return since, until
-
-
-def _back(moment: Utc, seconds: int) -> Utc:
-    try:
-        earlier = later(moment, -seconds)
-    except OverflowError:
-        earlier = Utc("")
-    if len(earlier) != _UTC_LENGTH:
-        raise invalid_field("to_utc", "is too early")
-    return earlier
 
 
 class Sums:

@@ -2,7 +2,7 @@
 
 from chassis.caller import Call
 from chassis.entity import Value
-from chassis.jobs import Jobs, NoParams
+from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
 from services.ops.maintenance.requests import Requests
 

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.errors import invalid_field
-from chassis.http.forms import utc_form
 from chassis.page import Page, PageRequest
+from chassis.reading.fields import read_field
+from chassis.reading.forms import utc_form
 from chassis.rpc.context import OPERATOR_ACTOR, current_call
 from chassis.rpc.interceptors import SECRET_KEY
 from chassis.rpc.server import RpcContext
@@ -19,7 +20,6 @@ from chassis.unit import Units, View
 from chassis.values import Id, LongText, Reason, Revision, Text
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1 import maintenance_pb2_grpc
-from services.ops.fields import read_field
 from services.ops.maintenance.domain import Maintenance, Minutes, News, Percent, State, shown
 from services.ops.maintenance.requests import Requests
 from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of

@@ -3,13 +3,13 @@
 from typing import Any
 
 from chassis.caller import Call
+from chassis.reading.fields import read_field
 from chassis.rpc.context import OPERATOR_ACTOR, current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.unit import Units, View
 from chassis.values import Id, Orgcode, Reason
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
-from services.ops.fields import read_field
 from services.ops.secret.keeper import SecretKeeper, keeper_of
 from services.ops.vacuum.crew import sign_on
 from services.ops.vacuum.domain import ServiceTally, VacuumRun, shown

@@ -1,13 +1,11 @@
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Date, Utc, later, start_of
-from chassis.errors import Invalid
 from services.ics.comment.domain import Comment
-from services.ics.comment.report import Report, Tally, counted, days_of, end_of, period, span, tally_of
+from services.ics.comment.report import Report, Tally, counted, days_of, end_of, span, tally_of
 from tests.ics.given import NOON, ORG, an_id
 
 START = Utc("2026-03-01T00:00:00.000Z")
@@ -75,25 +73,6 @@ def test_a_comment_that_changes_counts_as_what_it_is_now() -> None:
     after = a_comment(comment_id=before.comment_id, status="archived", edits=1)
     tally = counted(tally, after, before)
     assert (tally.current, tally.archived, tally.doomed, tally.revised) == (0, 1, 0, 1)
-
-
-def test_a_report_covers_thirty_days_unless_told_otherwise() -> None:
-    assert period(None, None, NOON) == ("2026-01-31T12:00:00.000Z", NOON)
-    assert period(START, None, NOON) == (START, NOON)
-
-
-@pytest.mark.parametrize(
-    ("since", "until"),
-    [
-        (NOON, NOON),
-        (NOON, START),
-        ("2025-01-01T00:00:00.000Z", "2026-01-02T00:00:00.001Z"),
-        (None, "0001-01-01T00:00:00.000Z"),
-    ],
-)
-def test_a_time_that_is_empty_or_too_long_is_refused(since: Any, until: Any) -> None:
-    with pytest.raises(Invalid):
-        period(since, until, NOON)
 
 
 def test_the_last_day_there_is_has_an_end() -> None:

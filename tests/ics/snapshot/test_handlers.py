@@ -8,7 +8,7 @@ import pytest
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock
-from chassis.jobs import NoParams
+from chassis.jobs.declaration import NoParams
 from chassis.testing.client import ServiceClient
 from services.ics.snapshot import building, jobs, reading, slicing
 from services.ics.snapshot.jobs import snapshot_build

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Utc, later
-from chassis.errors import Invalid
 from services.ics.transfer.domain import KeptTransfer
-from services.ics.transfer.report import GroupBy, Report, TransferReportRow, period
+from services.ics.transfer.report import GroupBy, Report, TransferReportRow
 from tests.ics.given import NOON
 from tests.ics.transfer.given import a_line, a_transfer, a_trip
 
@@ -100,29 +98,3 @@ def test_rows_add_up_to_the_total_however_they_are_grouped(transfers: list[KeptT
     if group_by != "variant":
         assert sum(row.transfers for row in rows) == total.transfers == len(transfers)
     assert [row.key for row in rows] == sorted(row.key for row in rows)
-
-
-def test_a_report_covers_the_thirty_days_before_now_unless_told() -> None:
-    assert period(None, None, NOON) == ("2026-01-31T12:00:00.000Z", NOON)
-    assert period(None, Utc("2026-02-01T00:00:00.000Z"), NOON)[0] == "2026-01-02T00:00:00.000Z"
-
-
-@pytest.mark.parametrize(
-    ("since", "until"),
-    [
-        (NOON, NOON),
-        (later(NOON, 1), NOON),
-        (later(NOON, -366 * 24 * HOUR - 1), NOON),
-        (None, "0001-01-01T00:00:00.000Z"),
-        (None, "0400-01-01T00:00:00.000Z"),
-        (later(NOON, 1), None),
-    ],
-)
-def test_a_time_that_is_none_or_too_long_is_refused(since: Any, until: Any) -> None:
-    with pytest.raises(Invalid):
-        period(since, until, NOON)
-
-
-def test_a_report_covers_366_days_at_most() -> None:
-    since = later(NOON, -366 * 24 * HOUR)
-    assert period(since, NOON, NOON) == (since, NOON)

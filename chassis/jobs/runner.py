@@ -1,21 +1,12 @@
-"""Jobs: what a service does by the clock, or when an operator asks. Of all replicas, one at a time runs each.
+"""Running jobs: each by one replica at a time, held by a lease that is renewed while it runs.
 
-    jobs = Jobs("ics")
-
-    @jobs.every(seconds=15, name="replenishment-sweep", params=SweepParams)
-    async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
-
-Further parameters of a handler (the settings struct, Channels …) are provided by the process, found by their type. A
-job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its process
-dies, its lease is lost) and run again: what it does must bear that.
+A job may be cut off at any point, when its process dies or its lease is lost, and run again elsewhere.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
-from inspect import getdoc, signature
 from time import monotonic
 from typing import Any
 
@@ -25,11 +16,13 @@ from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc, later
-from chassis.entity import Document, Entity, Value
-from chassis.errors import InternalError, Invalid, NotFound, Refusal, StillRunning, Unavailable, invalid_field
+from chassis.errors import InternalError, NotFound, Refusal, StillRunning, Unavailable
 from chassis.gate import Gate
 from chassis.ids import new_id
-from chassis.jobstatus import JobStats, JobStatus
+from chassis.jobs.declaration import Job
+from chassis.jobs.orgs import GATE
+from chassis.jobs.params import read_params
+from chassis.jobs.state import JOB_STATES, JobState, JobStats, JobStatus
 from chassis.mongo.leases import Leases
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import Scope, enter, leave, span
@@ -42,87 +35,7 @@ TICK_SECONDS_MIN = 0.05
 STATE_BYTES_MAX = 16 * 1024
 """A longer answer is given to who asked, but not kept in the job's state."""
 
-JobHandler = Callable[..., Awaitable[Struct]]
-
-_GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
-
 log = get_logger("chassis.jobs")
-
-
-class NoParams(Value, frozen=True, kw_only=True):
-    """Of a job that takes none."""
-
-
-class Job(Value, frozen=True, kw_only=True):
-    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand; `asks` names what
-    else its handler wants of the process -> its type."""
-
-    service: str
-    name: str
-    seconds: float | None
-    params: type[Struct]
-    handler: JobHandler
-    summary: str
-    asks: Mapping[str, type] = {}
-
-
-class Jobs:
-    """The jobs of one feature."""
-
-    def __init__(self, service: str) -> None:
-        self.service = service
-        self.declared: list[Job] = []
-
-    def every(
-        self, *, seconds: float, name: str, params: type[Struct] = NoParams
-    ) -> Callable[[JobHandler], JobHandler]:
-        """Declare a job that runs every so many seconds, with default params, and by hand."""
-        if seconds <= 0:
-            raise TypeError(f"job {name} must run every so many seconds, more than none")
-        params()
-        return self._declare(seconds, name, params)
-
-    def by_hand(self, *, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
-        """Declare a job that only an operator runs."""
-        return self._declare(None, name, params)
-
-    def _declare(self, seconds: float | None, name: str, params: type[Struct]) -> Callable[[JobHandler], JobHandler]:
-        def keep(handler: JobHandler) -> JobHandler:
-            summary = (getdoc(handler) or "").partition("\n")[0]
-            if not summary:
-                raise TypeError(f"job {name} has no docstring; its first line tells operators what it does")
-            asks = {each.name: each.annotation for each in list(signature(handler).parameters.values())[3:]}
-            self.declared.append(
-                Job(
-                    service=self.service,
-                    name=name,
-                    seconds=seconds,
-                    params=params,
-                    handler=handler,
-                    summary=summary,
-                    asks=asks,
-                )
-            )
-            return handler
-
-        return keep
-
-
-class JobState(Document, frozen=True, kw_only=True):
-    """How a job's last run went, for every replica to see. `running_until_utc` moves on while it runs."""
-
-    name: str
-    started_utc: Utc
-    ended_utc: Utc | None = None
-    running_until_utc: Utc | None = None
-    replica: str = ""
-    answer: str | None = None
-    error: str | None = None
-
-
-JOB_STATES: Entity[JobState] = Entity(
-    "job_state", JobState, collection="jobs", id="name", org_scoped=False, history=False, technical=True
-)
 
 
 class JobRunner:
@@ -281,7 +194,7 @@ class JobRunner:
     async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
         """Run the handler under its own name in log and trace."""
         scope = enter(Scope(request_id=call.request_id, call=f"{job.service}.job.{job.name}"))
-        _GATE.set(self._gate)
+        GATE.set(self._gate)
         try:
             with span(job.name, traceparent=call.traceparent):
                 return await job.handler(self._units, call, params, **self._asked[job.name])
@@ -340,31 +253,6 @@ class JobRunner:
     def _system(self, name: str) -> Call:
         now = self._clock.now()
         return Call(caller=SYSTEM, name=name, request_id=new_id(now), started_utc=now)
-
-
-def is_open(orgcode: str) -> bool:
-    """Whether a job may work for an org now. One that is being emptied is skipped: its changes would be refused."""
-    gate = _GATE.get()
-    return gate is None or not gate.is_closed_for(orgcode)
-
-
-def within(call: Call, orgcode: str) -> Call:
-    """The same call, acting in an org: for jobs that go through the orgs one by one, as far as they are open."""
-    return replace(call, caller=replace(call.caller, orgcode=orgcode))
-
-
-def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:
-    """The params of a run by hand, numbers and truth values also as text; `Invalid` where they do not fit the job."""
-    known = {field.name for field in msgspec.structs.fields(job.params)}
-    if unknown := sorted(set(given) - known):
-        raise invalid_field(unknown[0], f"{job.name} takes no such parameter")
-    if dry_run and "dry_run" not in known:
-        raise Invalid(f"{job.name} cannot be run dry")
-    values = {**given, "dry_run": True} if dry_run else given
-    try:
-        return msgspec.convert(values, type=job.params, strict=False)
-    except msgspec.ValidationError as cause:
-        raise Invalid(f"params of {job.name}: {cause}") from cause
 
 
 def _asked(job: Job, provided: Mapping[type, Any]) -> dict[str, Any]:

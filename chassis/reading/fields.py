@@ -1,4 +1,4 @@
-"""The careful reading of a request: every problem named by its path, values folded into their canonical form.
+"""Reading carefully what callers send, however it came: each problem named by its path, values made canonical.
 
 It walks a value along the declared type (`msgspec.inspect`) and answers what the quick decoder can then take. Nothing
 of a value is ever quoted in a problem: it may be a secret sent in the wrong place.
@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from chassis.errors import FieldProblem
-from chassis.http import forms
-from chassis.http.scan import OUT_OF_RANGE, Doubled
+from chassis.errors import FieldProblem, invalid_fields
+from chassis.reading import forms
+from chassis.reading.json_text import OUT_OF_RANGE, Doubled
 
 PROBLEMS_MAX = 64
 """More are not listed: who gets so much wrong needs no full list."""
@@ -26,6 +26,15 @@ _UNREADABLE: Any = object()
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+def read_field(path: str, value: Any, kind: Any) -> Any:
+    """The canonical form of one value of a declared type; `Invalid`, naming the field, where it is none."""
+    reading = Reading()
+    canonical = reading.read(inspect.type_info(kind), value, path)
+    if reading.problems:
+        raise invalid_fields(reading.problems)
+    return canonical
 
 
 class Reading:

@@ -1,0 +1,79 @@
+"""Jobs: what a service does by the clock, or when an operator asks. Of all replicas, one at a time runs each.
+
+    jobs = Jobs("ics")
+
+    @jobs.every(seconds=15, name="replenishment-sweep", params=SweepParams)
+    async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
+
+Further parameters of a handler (the settings struct, Channels …) are provided by the process, found by their type. A
+job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its process
+dies, its lease is lost) and run again: what it does must bear that.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import getdoc, signature
+
+from msgspec import Struct
+
+from chassis.entity import Value
+
+JobHandler = Callable[..., Awaitable[Struct]]
+
+
+class NoParams(Value, frozen=True, kw_only=True):
+    """Of a job that takes none."""
+
+
+class Job(Value, frozen=True, kw_only=True):
+    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand; `asks` names what
+    else its handler wants of the process -> its type."""
+
+    service: str
+    name: str
+    seconds: float | None
+    params: type[Struct]
+    handler: JobHandler
+    summary: str
+    asks: Mapping[str, type] = {}
+
+
+class Jobs:
+    """The jobs of one feature."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.declared: list[Job] = []
+
+    def every(
+        self, *, seconds: float, name: str, params: type[Struct] = NoParams
+    ) -> Callable[[JobHandler], JobHandler]:
+        """Declare a job that runs every so many seconds, with default params, and by hand."""
+        if seconds <= 0:
+            raise TypeError(f"job {name} must run every so many seconds, more than none")
+        params()
+        return self._declare(seconds, name, params)
+
+    def by_hand(self, *, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
+        """Declare a job that only an operator runs."""
+        return self._declare(None, name, params)
+
+    def _declare(self, seconds: float | None, name: str, params: type[Struct]) -> Callable[[JobHandler], JobHandler]:
+        def keep(handler: JobHandler) -> JobHandler:
+            summary = (getdoc(handler) or "").partition("\n")[0]
+            if not summary:
+                raise TypeError(f"job {name} has no docstring; its first line tells operators what it does")
+            asks = {each.name: each.annotation for each in list(signature(handler).parameters.values())[3:]}
+            self.declared.append(
+                Job(
+                    service=self.service,
+                    name=name,
+                    seconds=seconds,
+                    params=params,
+                    handler=handler,
+                    summary=summary,
+                    asks=asks,
+                )
+            )
+            return handler
+
+        return keep

@@ -1,0 +1,26 @@
+"""What an operator gives a job to run with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, inspect
+
+from chassis.errors import Invalid, invalid_field, invalid_fields
+from chassis.jobs.declaration import Job
+from chassis.reading.fields import Reading
+
+
+def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:
+    """The params of a run by hand, numbers and truth values also as text; `Invalid`, naming those that do not fit."""
+    known = {field.name for field in msgspec.structs.fields(job.params)}
+    if unknown := sorted(set(given) - known):
+        raise invalid_field(unknown[0], f"{job.name} takes no such parameter")
+    if dry_run and "dry_run" not in known:
+        raise Invalid(f"{job.name} cannot be run dry")
+    values = {**given, "dry_run": True} if dry_run else given
+    reading = Reading(lax=True)
+    canonical = reading.read(inspect.type_info(job.params), values)
+    if reading.problems:
+        raise invalid_fields(reading.problems)
+    return msgspec.convert(canonical, type=job.params)

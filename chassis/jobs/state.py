@@ -1,0 +1,45 @@
+"""How jobs fare: what replicas tell each other of a run, and the words operators and metrics have for it."""
+
+from chassis.clock import Utc
+from chassis.entity import Document, Entity, Value
+
+
+class JobState(Document, frozen=True, kw_only=True):
+    """How a job's last run went, for every replica to see. `running_until_utc` moves on while it runs."""
+
+    name: str
+    started_utc: Utc
+    ended_utc: Utc | None = None
+    running_until_utc: Utc | None = None
+    replica: str = ""
+    answer: str | None = None
+    error: str | None = None
+
+
+JOB_STATES: Entity[JobState] = Entity(
+    "job_state", JobState, collection="jobs", id="name", org_scoped=False, history=False, technical=True
+)
+
+
+class JobStatus(Value, frozen=True, kw_only=True):
+    """A job as an operator sees it. `answer` is JSON."""
+
+    name: str
+    summary: str
+    params: list[str]
+    every_seconds: float | None
+    running: bool
+    replica: str
+    last_started_utc: Utc | None
+    last_ended_utc: Utc | None
+    last_answer: str | None
+    last_error: str | None
+    next_utc: Utc | None
+
+
+class JobStats(Value, frozen=True, kw_only=True):
+    """Runs of a job on this replica since it started."""
+
+    name: str
+    runs: int
+    failures: int
