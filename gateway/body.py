@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from aiohttp import StreamReader
 from aiohttp.web_request import BaseRequest
 
-from chassis.errors import Invalid, TooLarge, Unavailable, UnsupportedMedia
+from chassis.errors import TooLarge, Unavailable, UnsupportedMedia, invalid_field
 
 SMALL_BYTES = 64 * 1024
 """Bodies up to this size are not counted against the budget."""
@@ -105,7 +105,7 @@ def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *
     if length is None and has_body:
         codings = request.headers.getall("Transfer-Encoding", ())
         if any(coding.strip().lower() != "chunked" for coding in codings):
-            raise Invalid("the transfer coding must be chunked")
+            raise invalid_field("transfer-encoding", "must be chunked")
     if not has_body or raw:
         return announced
     if taken.get("content-encoding", "identity").lower() not in {"identity", ""}:
@@ -140,7 +140,7 @@ async def read(request: BaseRequest, bytes_max: int) -> bytes:
                     raise too_large(bytes_max)
                 parts.append(part)
     except TimeoutError:
-        raise Invalid("the body did not arrive in time") from None
+        raise invalid_field("body", "did not arrive in time") from None
     return b"".join(parts)
 
 

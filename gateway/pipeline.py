@@ -17,7 +17,7 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.caller import ANONYMOUS, Caller
 from chassis.clock import Clock
-from chassis.errors import InternalError, Invalid, MethodNotAllowed, NotFound, Refusal
+from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, invalid_field
 from chassis.gate import Gate
 from chassis.ids import IDS
 from chassis.telemetry.log import get_logger
@@ -133,7 +133,7 @@ class Pipeline:
         except (HopFailed, ConnectionError):
             raise
         except (HttpProcessingError, web.RequestPayloadError):
-            refusal: Refusal = Invalid("the body can't be read")
+            refusal: Refusal = invalid_field("body", "can't be read")
         except Refusal as raised:
             refusal = raised
         except Exception:
@@ -150,7 +150,7 @@ class Pipeline:
             self._cors.mark(origin, exchange.own)
         self._announce(exchange)
         if request.version >= HttpVersion11 and "Host" not in request.headers:
-            raise Invalid("the Host header is missing")
+            raise invalid_field("host", "is missing")
         if exchange.method not in METHODS:
             raise MethodNotAllowed("the method is not known", METHODS)
         if _shows(request, exchange.path):

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
-from chassis.errors import Invalid, Refusal, Unavailable
+from chassis.errors import Refusal, Unavailable, invalid_field
 from gateway.balance import Replica, Upstream, unreachable
 from gateway.exchange import Exchange
 from gateway.headers import as_dict, pass_out
@@ -60,7 +60,7 @@ class Proxy:
         try:
             answer = await self.ask(service, ask, exchange)
         except (HttpProcessingError, web.RequestPayloadError):
-            raise Invalid("the body can't be read") from None
+            raise invalid_field("body", "can't be read") from None
         exchange.mark(service)
         passed = pass_out(answer.headers)
         body = answer.body

@@ -30,9 +30,12 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        self._notes: list[str] = []
 
     def show(self, outcome: Outcome | Mapping[str, Any] | None) -> int:
         """Print what a verb gave, and answer its exit status."""
+        for note in self._notes:
+            print(note, file=sys.stderr)
         if outcome is None:
             return 0
         if not isinstance(outcome, Outcome):
@@ -52,8 +55,14 @@ class Output:
         print(text, flush=True)
 
     def note(self, text: str) -> None:
-        """A remark beside the answer: on stderr, so that the answer stays what it is."""
-        print(text, file=sys.stderr)
+        """A remark beside the answer: on stderr, so that the answer stays what it is.
+
+        A program is told only with the answer: where there is none, the error object stands on stderr alone.
+        """
+        if self.as_json:
+            self._notes.append(text)
+        else:
+            print(text, file=sys.stderr)
 
     def refuse(self, refusal: Refusal) -> None:
         """Say on stderr why it was not done."""

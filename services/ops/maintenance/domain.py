@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc, later
 from chassis.entity import Record, Value
-from chassis.errors import Conflict, Invalid, InvalidState, invalid_field
+from chassis.errors import Conflict, InvalidState, invalid_field
 from chassis.values import Id, LongText, Reason, Revision, Text
 
 State = Literal["scheduled", "active", "ended", "cancelled"]
@@ -105,7 +105,7 @@ class News(Value, frozen=True, kw_only=True):
         if self.message is None and self.percent is not None:
             raise invalid_field("progress.message", "is required")
         if self.description is None and self.duration_minutes is None and self.message is None:
-            raise Invalid("there is nothing to change: give a description, a duration, or progress")
+            raise invalid_field("body", "changes nothing: give a description, a duration, or progress")
 
 
 def shown(window: Window, now: Utc) -> Maintenance:

@@ -103,7 +103,7 @@ async def refused(terminal: Terminal, *words: str) -> dict[str, Any]:
     """The error object of a command that is refused."""
     assert await terminal.run(*words, "--json") == 1
     assert terminal.out == ""
-    error: dict[str, Any] = json.loads(terminal.err.splitlines()[-1])
+    error: dict[str, Any] = json.loads(terminal.err)
     return error
 
 
