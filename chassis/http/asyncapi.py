@@ -11,7 +11,7 @@ EXCHANGE = "retailstack.events"
 _COMMON: dict[str, Schema] = {
     "orgcode": {"type": "string", "description": "The organisation it happened in; empty where it belongs to none."},
     "actor": {"type": "string", "description": "Who caused it: a user, an API key, or `system`."},
-    "revision": {"type": "integer", "description": "The subject's revision since then; 0 where it has none."},
+    "revision": {"type": "integer", "description": "The subject's revision since then."},
     "cccode": {"type": ["string", "null"], "description": "The cost centre the call was attributed to."},
 }
 _HEADERS: Schema = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
-CODE = ("chassis", "gateway", "services", "deploy", "bench", "demo", "tests")
+CODE = ("chassis", "gateway", "services", "deploy", "bench", "demo", "docs", "tests")
 HANDLED = {"change", "view"}
 PACKAGE_HOSTS = re.compile(
     r"(pypi\.|pythonhosted|npmjs|registry\.|--index-url|--find-links|--extra-index)", re.IGNORECASE

@@ -98,6 +98,7 @@ class Replay:
         shares: dict[str, int] = to_builtins(item.externals)
         self._compare("external", self.outside, Counter(shares))
         self._compare("position", self._counted(), _kept(item))
+        self._compare("coming", self._coming(), Counter({each.lot_code: each.units for each in item.coming}))
         ours = Counter({_held_key(account): units for account, units in self.accounts.items() if account.holder})
         self._compare("holder", ours, Counter(dict(held)))
         for counter in self.counters:
@@ -143,6 +144,14 @@ class Replay:
                 inspected = account.bucket == "quarantine" and account.holder is not None
                 counted[account.spot, "inspection" if inspected else account.stage or account.bucket] += units
         return counted
+
+    def _coming(self) -> Counter[str]:
+        """Units on their way, by lot."""
+        coming: Counter[str] = Counter()
+        for account, units in self.accounts.items():
+            if account.bucket == "in_transit" and account.spot.lot_code is not None:
+                coming[account.spot.lot_code] += units
+        return coming
 
     def _compare(self, what: str, booked: Counter[K], kept: Counter[K]) -> None:
         for key in set(booked) | set(kept):

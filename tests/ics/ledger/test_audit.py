@@ -184,6 +184,15 @@ async def test_the_audit_finds_stages_that_add_up_to_the_right_sum(damage: Damag
     assert await damage.found() == {("open", "0", "1"), ("picked", "1", "0")}
 
 
+async def test_the_audit_finds_a_lot_of_which_more_is_on_its_way_than_was_sent(damage: Damage) -> None:
+    floor = Floor(damage.ics, "VAR-B")
+    await floor.stocked(3, lot_code="L-1")
+    await floor.send(3, "FAC-B")
+    coming = [{"lot_code": "L-1", "units": 9}]
+    await damage.do(ITEMS.collection, f"{damage.org}/FAC-B/VAR-B", coming=coming)
+    assert await damage.found() == {("coming L-1", "3", "9")}
+
+
 async def test_the_audit_finds_a_bin_whose_units_are_miscounted(damage: Damage) -> None:
     await damage.do(BIN_UNITS.collection, damage.bin_id, units=9)
     assert await damage.found() == {(f"units in bin {damage.bin_id}", "5", "9")}
