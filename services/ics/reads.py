@@ -101,24 +101,31 @@ async def sifted_together(
 ) -> Page[R]:
     """As `sifted`, where records are shown many at a time, because that takes reading.
 
-    A page ends early, with a token, once enough has been looked at: no call reads without bound.
+    A full page has a token only if more is shown behind it, as far as that can be told: no call reads without bound,
+    and where enough has been looked at, a page ends early, with a token.
     """
     mark = mark_of(asked)
     size, token = items_of(page), inner_of(mark, page.next_token)
     found: list[R] = []
+    cut: str | None = None
     for chunk in range(CHUNKS_MAX):
-        # What usually suffices first, then as much as there can be.
-        limit = PAGE_ITEMS_MAX if chunk else size
+        # What usually suffices first, with one more to see whether that is all; then as much as there can be.
+        limit = PAGE_ITEMS_MAX if chunk else min(size + 1, PAGE_ITEMS_MAX)
         part = await view.page(entity, where, page=PageRequest(limit=limit, next_token=token), rest=rest)
         for place, shown in enumerate(await show_all(part.items), 1):
-            if shown is not None:
-                found.append(shown)
+            if shown is None:
+                continue
             if len(found) == size:
+                return Page(items=found, count=size, next_token=token_of(mark, cut))
+            found.append(shown)
+            if len(found) == size:
+                cut = part.next_token
                 if place < part.count:
                     last = PageRequest(limit=place, next_token=token)
-                    part = await view.page(entity, where, page=last, rest=rest)
-                return Page(items=found, count=size, next_token=token_of(mark, part.next_token))
+                    cut = (await view.page(entity, where, page=last, rest=rest)).next_token
         token = part.next_token
         if token is None:
             break
+    else:
+        token = cut or token
     return Page(items=found, count=len(found), next_token=token_of(mark, token))

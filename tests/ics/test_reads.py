@@ -111,6 +111,12 @@ async def test_sifted_pages_are_full_until_the_last_where_enough_is_shown() -> N
     assert counts == [10, 10, 10, 4]
 
 
+@pytest.mark.parametrize("step", [1, 7, 100])
+async def test_no_page_is_empty_because_nothing_shown_follows_a_full_one(step: int) -> None:
+    _, counts = await every(step, Shelf(20 * step + 50), 7)
+    assert counts[-1] > 0
+
+
 async def test_one_call_looks_at_so_much_and_no_more() -> None:
     shelf = Shelf(100_000)
     first = await multiples(99_999, shelf, 1)
