@@ -15,6 +15,7 @@ from chassis.service import collect
 from chassis.testing.client import ServiceClient, TestAnswer
 from services.ics.app import ICS
 from tests.contract.conftest import in_new_org
+from tests.contract.schema import QUANTITY_MAX
 from tests.ics.given import CHANNEL, an_id
 from tests.ics.world import BODIES, REVISIONS, World, make_world
 
@@ -24,6 +25,7 @@ POSTS = [endpoint for endpoint in TENANT if endpoint.method == "POST"]
 WORLD = World(*World._fields)
 REVISED = [endpoint for endpoint in TENANT if endpoint.revised and "create_direct" not in endpoint.call]
 CHANGES = [endpoint for endpoint in TENANT if endpoint.access == "change"]
+READS = [endpoint for endpoint in TENANT if endpoint.access in {"none", "view"}]
 SUBJECTS = [
     endpoint
     for endpoint in POSTS
@@ -222,23 +224,54 @@ async def test_a_repeated_key_changes_once_and_answers_the_same(ics_service: Ser
     assert client.events == heard
 
 
+@pytest.mark.parametrize("endpoint", READS, ids=name)
+async def test_a_stranger_is_shown_nothing_of_it(questioned: Questioned, endpoint: Endpoint) -> None:
+    client, world = questioned
+    answer = await put(in_new_org(client), endpoint, body_for(endpoint, world))
+    assert answer.status in {200, 404}
+    assert not [known for known in world if known.encode() in answer.raw and known not in asked_for(endpoint, world)]
+
+
+def asked_for(endpoint: Endpoint, world: World) -> set[Any]:
+    """What a question names itself, an answer may repeat."""
+    return {value for value in BODIES[endpoint.call](world).values() if isinstance(value, str)}
+
+
 @pytest.mark.parametrize("endpoint", CHANGES, ids=name)
 async def test_a_refused_call_leaves_no_trace(ics_service: ServiceClient, endpoint: Endpoint) -> None:
     client = in_new_org(ics_service)
     world = await a_world(client)
     client.events = []
     before = await what_there_is(client)
+    body = body_for(endpoint, world)
 
-    await put(client, endpoint, body_for(endpoint, world) | {"surprise": 1})
+    refused = [
+        await put(client, endpoint, body | {"surprise": 1}),
+        await put(client.nobody, endpoint, body),
+        await put(client.with_roles(), endpoint, body),
+        await put(in_new_org(client), endpoint, body | {"surprise": 1}),
+    ]
     if endpoint in REVISED:
-        await put(client, endpoint, body_for(endpoint, world) | {"expected_revision": 99})
-    await put(in_new_org(client), endpoint, body_for(endpoint, world) | {"surprise": 1})
+        refused.append(await put(client, endpoint, BODIES[endpoint.call](world)))
+        refused.append(await put(client, endpoint, body | {"expected_revision": 99}))
+    if endpoint in SUBJECTS:
+        refused.append(await put(in_new_org(client), endpoint, body))
+        refused.append(await put(client, endpoint, body_for(endpoint, World(*(an_id() for _ in World._fields)))))
+    if endpoint in SUBJECTS and endpoint.needs:
+        refused.append(await put(client.in_facility("FAC-B"), endpoint, body))
+    if "quantity" in body and endpoint.call != "ics_holdback_set" and "receive" not in endpoint.call:
+        refused.append(await put(client, endpoint, body | {"quantity": QUANTITY_MAX}))
 
+    assert [answer.status for answer in refused if answer.status < 400] == []
     assert await what_there_is(client) == before
     assert client.events == []
 
 
-async def what_there_is(client: ServiceClient) -> list[Any]:
-    """Everything the lists show, revisions included."""
-    paths = ("/zone/list", "/bin/list", "/holdback/list", "/stock/list", "/stock/card/list", "/receive/list")
-    return [(await client.plain.post(path, limit=256)).data["items"] for path in paths]
+async def what_there_is(client: ServiceClient) -> dict[str, list[Any]]:
+    """Every record of the client's org, as it is kept."""
+    assert client.caller is not None
+    database = client.application.runtime.database
+    names = {entity.collection for entity in collect(ICS).entities if entity.org_scoped}
+    mine = {"orgcode": client.caller.orgcode}
+    found = {collection: await database.collection(collection).find(mine) for collection in sorted(names)}
+    return {collection: sorted(each, key=lambda one: str(one["_id"])) for collection, each in found.items()}
