@@ -115,13 +115,14 @@ async def test_trace_context_is_passed_on_if_it_is_one_and_made_where_there_is_n
     async with a_house() as house:
         await house.get("/ics/x", {**SIGNED_IN, "traceparent": good})
         await house.get("/ics/x", {**SIGNED_IN, "traceparent": "00-nonsense"})
-        await house.get("/ics/x")
+        await house.get("/ics/x", {**SIGNED_IN, "x-request-id": "order-77.a"})
         first, *others = house.ics.seen
 
     assert first.headers["traceparent"] == good
     made = [seen.headers["traceparent"] for seen in others]
     assert all(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", each) for each in made)
     assert len(set(made)) == 2
+    assert made[0].split("-")[1] == others[0].request_id.replace("-", ""), "the one is found by the other"
 
 
 @pytest.mark.parametrize(
