@@ -21,7 +21,7 @@ from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, i
 from chassis.gate import Gate
 from chassis.ids import IDS
 from chassis.telemetry.log import get_logger
-from chassis.telemetry.trace import span, traceparent_of
+from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
 from gateway import body as bodies
 from gateway import context, credential, fields
 from gateway.access import AccessLog
@@ -46,7 +46,6 @@ GONE = 499
 """The status in the log of a request whose caller did not wait for the answer."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_OUR_ID = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 Page = Callable[[Exchange], Awaitable[Response]]
 """A page of the gateway's own: documents and MCP."""
@@ -98,7 +97,7 @@ class Pipeline:
         try:
             given = traceparent_of(request.headers)
             with span(f"gateway {request.method}", "server", given) as traceparent:
-                exchange.traceparent = traceparent or given or _trace_of(exchange.request_id)
+                exchange.traceparent = traceparent or given or trace_begun_by(exchange.request_id)
                 response = await self._answer(exchange)
             exchange.status = response.status
             if self.draining or "Upgrade" in request.headers:
@@ -315,14 +314,6 @@ def _request_id(request: BaseRequest) -> str:
 
 def _new_id() -> str:
     return IDS.new_at(time_ns() // 1_000_000)
-
-
-def _trace_of(request_id: str) -> str:
-    """The trace of a request that came without one, recorded by nobody: what it leads to can still be told together."""
-    ours = request_id.replace("-", "")
-    if not _OUR_ID.fullmatch(ours):
-        ours = _new_id().replace("-", "")
-    return f"00-{ours}-{ours[16:]}-00"
 
 
 def _shows(request: BaseRequest, text: str) -> bool:

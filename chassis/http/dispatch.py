@@ -258,11 +258,8 @@ def _call_of(route: Route, visit: _Visit, decoded: Decoded) -> Call:
     """The call a request stands for, once its context agrees with the caller's."""
     context, caller = decoded.context, visit.caller
     orgcode = context.get("orgcode")
-    if route.tenant:
-        if caller.orgcode is None:
-            raise invalid_field("orgcode", "is required")
-        if orgcode is not None and orgcode != caller.orgcode:
-            raise invalid_field("orgcode", "differs from the caller's organisation")
+    if route.tenant and orgcode is not None and orgcode != caller.orgcode:
+        raise invalid_field("orgcode", "differs from the caller's organisation")
     cccode = context.get("cccode")
     if cccode is not None and caller.cccode is not None and cccode != caller.cccode:
         raise invalid_field("cccode", "differs from the caller's cost centre")

@@ -12,7 +12,7 @@ from msgspec import Struct
 from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
-from chassis.errors import Forbidden, StillRunning, Unauthorized
+from chassis.errors import Forbidden, StillRunning, Unauthorized, invalid_field
 from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
@@ -78,21 +78,20 @@ class Route:
         self.run = run
         self._roles = frozenset(endpoint.roles)
         words = self._roles - _NO_ORG_ROLES
+        self._users_only = AUTHENTICATED in self._roles and SIGNED_IN not in self._roles and not words
+        self._by_role = bool(words) and SIGNED_IN not in self._roles
         self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
 
     def admit(self, caller: Caller) -> None:
-        """Let the caller pass, or raise Unauthorized or Forbidden."""
-        if not self._roles:
-            return
-        if caller.kind == "anonymous":
+        """Let the caller pass; Unauthorized, Invalid where he names no org and needs one, or Forbidden."""
+        if self._roles and caller.kind == "anonymous":
             raise Unauthorized("a credential is required")
-        if SIGNED_IN in self._roles:
-            return
-        if AUTHENTICATED in self._roles and not self._words:
-            if caller.kind == "key":
-                raise Unauthorized("a user session is required")
-            return
-        if not caller.has_any(self._words):
+        if self._users_only and caller.kind == "key":
+            raise Unauthorized("a user session is required")
+        if self.tenant and caller.orgcode is None:
+            # Before roles: nobody holds one outside an org, and "forbidden" would not tell him what is missing.
+            raise invalid_field("orgcode", "is required")
+        if self._by_role and not caller.has_any(self._words):
             raise Forbidden("the caller holds none of the roles this call asks for")
 
 

@@ -11,6 +11,7 @@ from chassis.event import shard_of
 from chassis.ids import IdSource
 from chassis.mongo.run import Emitted, Run
 from chassis.mongo.working_set import Written
+from chassis.telemetry.trace import trace_begun_by
 
 TOUCHED_MAX = 64
 """Records an event lists beside its subject; of a larger change only the first event lists all."""
@@ -108,7 +109,7 @@ class Teller:
             "actor": actor,
             "revision": revision,
             "cccode": call.cccode,
-            "traceparent": call.traceparent,
+            "traceparent": call.traceparent or trace_begun_by(call.request_id),
             "reason": reason,
             "touched": touched,
             "body": msgspec.json.encode({**head, **body}).decode(),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
+from hashlib import md5
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from msgspec import Struct
 Kind = Literal["server", "client", "producer", "consumer", "internal"]
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_DIGITS = re.compile(r"[0-9a-f]{16}(?!0{16})[0-9a-f]{16}")
 
 
 class Scope(Struct, frozen=True):
@@ -47,6 +49,17 @@ def traceparent_of(headers: Mapping[str, str]) -> str | None:
     """The caller's W3C `traceparent`, or None where it is absent or malformed."""
     text = headers.get("traceparent")
     return text if text and _TRACEPARENT.fullmatch(text) else None
+
+
+def trace_begun_by(request_id: str) -> str:
+    """The `traceparent` of what came without one, recorded by nobody: what it leads to can still be told together.
+
+    The same request id gives the same trace.
+    """
+    digits = request_id.replace("-", "")
+    if not _DIGITS.fullmatch(digits):
+        digits = md5(request_id.encode(), usedforsecurity=False).hexdigest()
+    return f"00-{digits}-{digits[16:]}-00"
 
 
 class _Tracing:

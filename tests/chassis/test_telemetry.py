@@ -194,3 +194,11 @@ async def test_calls_are_counted(sample: ServiceClient) -> None:
     assert 'retailstack_http_request_seconds_count{call="sample_crate_create"} 2.0' in text
     assert "retailstack_changes_total 1.0" in text
     assert "retailstack_http_in_flight 0.0" in text
+
+
+@pytest.mark.parametrize("request_id", ["01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a", "order-77.a", "0" * 32])
+def test_what_came_without_a_trace_is_given_the_one_of_its_request(request_id: str) -> None:
+    begun = trace.trace_begun_by(request_id)
+
+    assert trace.traceparent_of({"traceparent": begun}) == begun
+    assert begun == trace.trace_begun_by(request_id) != trace.trace_begun_by(request_id + "b")

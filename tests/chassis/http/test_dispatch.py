@@ -58,6 +58,13 @@ async def test_roles_open_calls(sample: ServiceClient) -> None:
     assert await status(sample.as_caller(kind="anonymous", orgcode=None, roles=frozenset())) == 401
 
 
+async def test_who_names_no_org_is_told_so(sample: ServiceClient) -> None:
+    answer = await sample.as_caller(orgcode=None, roles=frozenset()).post("/crate/close", crate_id=ID)
+
+    assert answer.status == 400
+    assert answer.error["details"]["fields"] == [{"path": "orgcode", "problem": "is required"}]
+
+
 async def test_a_users_session_opens_what_a_key_does_not(sample: ServiceClient) -> None:
     user = sample.as_caller(orgcode=None, roles=frozenset())
     key = user.as_caller(kind="key")
