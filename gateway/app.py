@@ -6,12 +6,12 @@ from chassis.clock import Clock
 from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
-from gateway.counts import Counts
+from gateway.caller.resolve import Directory
 from gateway.directory.desk import desk_of
 from gateway.directory.remote import PEER, RemoteDirectory
 from gateway.entrance import Entrance
-from gateway.resolve import Directory
 from gateway.settings import GatewaySettings
+from gateway.telemetry.counts import Counts
 
 GATEWAY = Service(
     name="gateway",

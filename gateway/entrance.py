@@ -8,23 +8,23 @@ from time import monotonic
 
 from chassis.clock import Clock
 from chassis.gate import Gate
-from gateway.access import AccessLog
-from gateway.balance import Replica, Upstream
-from gateway.counts import Counts
-from gateway.documents import Documents
-from gateway.hop import Hop
-from gateway.lean import LeanHop
-from gateway.mcp import Mcp
+from gateway.caller.resolve import Directory, Resolver
+from gateway.hop.balance import Replica, Upstream
+from gateway.hop.lean import LeanHop
+from gateway.hop.port import Hop
+from gateway.hop.proxy import Proxy
+from gateway.hop.session import SessionHop
+from gateway.http.refusals import Refusals
+from gateway.http.server import Server
+from gateway.http.squeeze import Squeeze
+from gateway.limits.rates import Limit, Rates
+from gateway.pages.documents import Documents
+from gateway.pages.mcp import Mcp
 from gateway.pipeline import Page, Pipeline
-from gateway.proxy import Proxy
-from gateway.rates import Limit, Rates
-from gateway.refusals import Refusals
-from gateway.resolve import Directory, Resolver
 from gateway.routes import SERVICES
-from gateway.server import Server
-from gateway.session import SessionHop
 from gateway.settings import GatewaySettings
-from gateway.squeeze import Squeeze
+from gateway.telemetry.access import AccessLog
+from gateway.telemetry.counts import Counts
 
 BACKLOG = 1024
 LAME_SECONDS = 0.25

@@ -22,24 +22,24 @@ from chassis.gate import Gate
 from chassis.ids import IDS
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
-from gateway import body as bodies
-from gateway import context, credential, fields
-from gateway.access import AccessLog
-from gateway.admission import Admission
-from gateway.claim import Claim
-from gateway.cors import Cors
-from gateway.counts import Counts
-from gateway.credential import Credential
-from gateway.exchange import Exchange
-from gateway.headers import Inbound
-from gateway.hop import HopFailed
-from gateway.proxy import Proxy, Response
-from gateway.rates import Rates
-from gateway.refusals import Refusals
-from gateway.resolve import Resolution, Resolver
+from gateway.caller import context, credential, fields
+from gateway.caller.claim import Claim
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import Resolution, Resolver
+from gateway.hop.port import HopFailed
+from gateway.hop.proxy import Proxy, Response
+from gateway.hop.vouch import Voucher
+from gateway.http import body as bodies
+from gateway.http.cors import Cors
+from gateway.http.exchange import Exchange
+from gateway.http.headers import Inbound
+from gateway.http.refusals import Refusals
+from gateway.limits.admission import Admission
+from gateway.limits.rates import Rates
 from gateway.routes import Route, Routes
 from gateway.settings import GatewaySettings
-from gateway.vouch import Voucher
+from gateway.telemetry.access import AccessLog
+from gateway.telemetry.counts import Counts
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499

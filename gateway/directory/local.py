@@ -14,12 +14,12 @@ from chassis.ids import new_id
 from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, want
-from gateway.credential import Credential
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import Resolution, unreachable
 from gateway.directory.api_key import API_KEYS, KEY_USES, KeyUse
 from gateway.directory.org import ORGS
 from gateway.directory.session import SESSIONS, used
 from gateway.directory.store import resolve
-from gateway.resolve import Resolution, unreachable
 
 T = TypeVar("T")
 

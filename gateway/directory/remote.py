@@ -3,8 +3,8 @@
 from chassis.clock import Utc
 from chassis.errors import Unauthorized
 from chassis.rpc.client import Channels
-from gateway.credential import Credential
-from gateway.resolve import UNKNOWN, Identity, Membership, Resolution
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
 from retailstack.identity.v1 import directory_pb2 as pb
 from retailstack.identity.v1.directory_pb2_grpc import DirectoryStub
 

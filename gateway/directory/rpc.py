@@ -12,8 +12,8 @@ from chassis.reading.fields import read_field
 from chassis.rpc.context import acting_for, current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.values import Name, Text
-from gateway import context as contexts
-from gateway import credential
+from gateway.caller import context as contexts
+from gateway.caller import credential
 from gateway.directory.administration import Administration
 from gateway.directory.api_key import ApiKey
 from gateway.directory.association import Association

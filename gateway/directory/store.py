@@ -1,13 +1,13 @@
 """The questions the gateway puts to its directory: whose is a credential, and what is he in an org."""
 
 from chassis.unit import View, want
-from gateway.credential import Credential
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
 from gateway.directory.api_key import API_KEYS, KEY_USES, ApiKey, id_in, opens
 from gateway.directory.association import ASSOCIATIONS
 from gateway.directory.org import ORGS
 from gateway.directory.session import SESSIONS, Session, is_open
 from gateway.directory.user import USERS
-from gateway.resolve import UNKNOWN, Identity, Membership, Resolution
 
 ENTITIES = (ORGS, USERS, ASSOCIATIONS, SESSIONS, API_KEYS, KEY_USES)
 

@@ -16,11 +16,11 @@ from chassis.clock import FixedClock, SystemClock, Utc
 from chassis.gate import Gate
 from chassis.http.token import verify
 from chassis.settings import load
-from gateway.counts import Counts
-from gateway.credential import Credential
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
 from gateway.entrance import Entrance
-from gateway.resolve import UNKNOWN, Identity, Membership, Resolution
 from gateway.settings import GatewaySettings
+from gateway.telemetry.counts import Counts
 
 SESSION = "0193a1b2-aaaa-4bbb-8ccc-0123456789ab"
 KEY = "rsk_0193a1b2-0000-7000-8000-000000000001_kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from chassis.telemetry import log as logs
-from gateway.access import AccessLog
+from gateway.telemetry.access import AccessLog
 from tests.gateway.given import (
     KEY,
     ORG,

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from chassis.errors import Unavailable
-from gateway.body import Budget
+from gateway.http.body import Budget
 from tests.gateway.given import (
     ORG,
     SESSION,
@@ -175,7 +175,7 @@ async def test_room_that_is_given_back_goes_to_who_waits_longest() -> None:
 
 
 async def test_who_waits_too_long_for_room_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.body.BODY_SECONDS", 0.01)
+    monkeypatch.setattr("gateway.http.body.BODY_SECONDS", 0.01)
     budget = Budget(10)
     await budget.take(10)
     with pytest.raises(Unavailable):

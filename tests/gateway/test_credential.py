@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gateway import credential
+from gateway.caller import credential
 from tests.gateway.given import KEY, ORG, SESSION, SIGNED_IN, USER_ID, a_house
 
 

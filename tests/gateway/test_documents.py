@@ -11,7 +11,7 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.http.documents import Documents
 from chassis.service import collect
-from gateway.documents import merged
+from gateway.pages.documents import merged
 from services.ics.app import ICS
 from services.ops.app import OPS
 from tests.gateway.given import ORG, SESSION, SIGNED_IN, House, Upstream, a_house, request, send

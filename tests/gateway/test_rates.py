@@ -1,7 +1,7 @@
 import pytest
 
 from chassis.errors import Throttled
-from gateway.rates import Limit, Rates
+from gateway.limits.rates import Limit, Rates
 from tests.gateway.given import KEY, ORG, SIGNED_IN, a_house
 
 

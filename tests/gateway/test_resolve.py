@@ -4,9 +4,9 @@ from dataclasses import dataclass
 import pytest
 
 from chassis.errors import Unavailable
-from gateway import resolve
-from gateway.credential import Credential
-from gateway.resolve import Resolution, Resolver
+from gateway.caller import resolve
+from gateway.caller.credential import Credential
+from gateway.caller.resolve import Resolution, Resolver
 from tests.gateway.given import GATEWAY_KEY, ORG, OTHER_ORG, SESSION, StubDirectory, a_directory
 
 CREDENTIAL = Credential("session", SESSION)

@@ -24,7 +24,7 @@ DRAIN_LOOK_SECONDS = 0.01
 Refuse = Callable[[BaseRequest, Refusal], web.Response]
 Handle = Callable[[BaseRequest], Awaitable[Any]]
 
-log = get_logger("gateway.server")
+log = get_logger("gateway.http.server")
 
 
 class _Protocol(RequestHandler):

@@ -5,7 +5,7 @@ from time import perf_counter
 from aiohttp.web_request import BaseRequest
 
 from chassis.clock import Utc
-from gateway.headers import Inbound
+from gateway.http.headers import Inbound
 
 _NONE = Inbound(())
 

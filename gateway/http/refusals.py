@@ -8,7 +8,7 @@ from chassis.clock import Clock
 from chassis.errors import Dialect, Refusal
 from chassis.http.envelope import Envelope, GridEnvelope, StandardEnvelope, Stats, build_of
 from chassis.settings import BaseSettings
-from gateway.exchange import Exchange
+from gateway.http.exchange import Exchange
 
 _DIALECTS: dict[str, Dialect] = {"pmc": "catalogue", "slc": "catalogue", "visualgrid": "catalogue"}
 _CALL = re.compile(r"/[a-z]+(?:[/-][a-z]+){0,6}")

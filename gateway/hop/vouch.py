@@ -6,9 +6,9 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.caller import Caller
 from chassis.http.token import HEADER, sign
-from gateway.exchange import Exchange
-from gateway.headers import Pair
-from gateway.hop import Ask
+from gateway.hop.port import Ask
+from gateway.http.exchange import Exchange
+from gateway.http.headers import Pair
 from gateway.routes import Route
 from gateway.settings import GatewaySettings
 

@@ -6,7 +6,7 @@ There are two hops behind the same two words: `lean` with connections of its own
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.balance import Replica
+from gateway.hop.balance import Replica
 
 Headers = Sequence[tuple[bytes, bytes]]
 

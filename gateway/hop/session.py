@@ -17,8 +17,8 @@ from aiohttp import (
 )
 from yarl import URL
 
-from gateway.balance import Replica
-from gateway.hop import BUFFER_BYTES_MAX, Ask, Broken, Headers, HopFailed, Refused, Source, TimedOut
+from gateway.hop.balance import Replica
+from gateway.hop.port import BUFFER_BYTES_MAX, Ask, Broken, Headers, HopFailed, Refused, Source, TimedOut
 
 _OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 

@@ -15,11 +15,11 @@ from aiohttp import web
 from chassis.clock import Clock
 from chassis.errors import NotFound, Refusal
 from chassis.telemetry.log import get_logger
-from gateway.exchange import Exchange
-from gateway.hop import Ask, HopFailed
-from gateway.page import CONTENT_SECURITY_POLICY, render
+from gateway.hop.port import Ask, HopFailed
+from gateway.hop.proxy import Proxy, read_all
+from gateway.http.exchange import Exchange
+from gateway.pages.reference import CONTENT_SECURITY_POLICY, render
 from gateway.pipeline import Page
-from gateway.proxy import Proxy, read_all
 from gateway.routes import SERVICES
 from gateway.settings import GatewaySettings
 
@@ -29,7 +29,7 @@ FETCH_SECONDS = 5.0
 Named = dict[str, dict[str, Any]]
 """Service -> a document of its."""
 
-log = get_logger("gateway.documents")
+log = get_logger("gateway.pages.documents")
 
 
 class Documents:

@@ -5,10 +5,10 @@ who is unknown or a stranger hears that first.
 """
 
 from chassis.errors import FieldProblem, Invalid
-from gateway import context, credential, fields
-from gateway.credential import Credential
-from gateway.fields import NOTHING, Fields
-from gateway.headers import Inbound
+from gateway.caller import context, credential, fields
+from gateway.caller.credential import Credential
+from gateway.caller.fields import NOTHING, Fields
+from gateway.http.headers import Inbound
 
 
 class Claim:

@@ -10,7 +10,7 @@ from time import time
 from aiohttp.http import HttpVersion10
 from aiohttp.web_request import BaseRequest
 
-from gateway.headers import Pair
+from gateway.http.headers import Pair
 
 
 class Reply:

@@ -9,12 +9,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from chassis.errors import Refusal, Unavailable, invalid_field
-from gateway.balance import Replica, Upstream, unreachable
-from gateway.exchange import Exchange
-from gateway.headers import as_dict, pass_out
-from gateway.hop import Answer, Ask, Broken, Hop, HopFailed, TimedOut
-from gateway.reply import Reply, block_of
-from gateway.squeeze import Squeeze
+from gateway.hop.balance import Replica, Upstream, unreachable
+from gateway.hop.port import Answer, Ask, Broken, Hop, HopFailed, TimedOut
+from gateway.http.exchange import Exchange
+from gateway.http.headers import as_dict, pass_out
+from gateway.http.reply import Reply, block_of
+from gateway.http.squeeze import Squeeze
 
 ATTEMPTS_MAX = 2
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from chassis.clock import Utc
 from chassis.entity import Value
 from chassis.errors import Unavailable
-from gateway.credential import Credential
+from gateway.caller.credential import Credential
 
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 1.9

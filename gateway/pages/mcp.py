@@ -13,13 +13,13 @@ from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
 from chassis.endpoint import BODY_BYTES_MAX
-from gateway import body as bodies
-from gateway.balance import Replica
-from gateway.documents import Documents
-from gateway.exchange import Exchange
-from gateway.headers import Inbound
-from gateway.hop import Ask, Hop, HopFailed
-from gateway.proxy import read_all
+from gateway.hop.balance import Replica
+from gateway.hop.port import Ask, Hop, HopFailed
+from gateway.hop.proxy import read_all
+from gateway.http import body as bodies
+from gateway.http.exchange import Exchange
+from gateway.http.headers import Inbound
+from gateway.pages.documents import Documents
 
 VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
 """Protocol versions spoken, newest first."""

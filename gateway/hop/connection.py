@@ -15,8 +15,8 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http import HttpResponseParser, RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.balance import Replica
-from gateway.hop import Broken, HopFailed, Refused, TimedOut
+from gateway.hop.balance import Replica
+from gateway.hop.port import Broken, HopFailed, Refused, TimedOut
 
 READ_BYTES = 64 * 1024
 LINE_BYTES_MAX = 8190

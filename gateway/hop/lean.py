@@ -8,9 +8,9 @@ from aiohttp import StreamReader
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http import RawResponseMessage
 
-from gateway.balance import Replica
-from gateway.connection import Connection, Head, Pool
-from gateway.hop import BUFFER_BYTES_MAX, Ask, Broken, Headers, TimedOut
+from gateway.hop.balance import Replica
+from gateway.hop.connection import Connection, Head, Pool
+from gateway.hop.port import BUFFER_BYTES_MAX, Ask, Broken, Headers, TimedOut
 
 
 class LeanAnswer:

@@ -12,7 +12,7 @@ from typing import TextIO
 import msgspec
 from msgspec import Struct
 
-from gateway.exchange import Exchange
+from gateway.http.exchange import Exchange
 
 FLUSH_SECONDS = 0.05
 LINES_MAX = 256
