@@ -2,21 +2,20 @@
 balances to be frozen; and what callers keep of their pace meanwhile.
 
 The snapshot's items are put straight into the database, in an org's other facility, since what is measured is how they
-are read. Its load is the same before, meanwhile and afterwards; the ratio is what the callers keep.
+are read. Positions are snapshot while callers reserve; the row says what these keep of their pace.
 """
 
 import asyncio
-import json
 import time
 from typing import Any
 
 import aiohttp
 from pymongo import AsyncMongoClient
 
-from bench import load
-from bench.load import Flow, Measured, single
+from bench.beside import beside
+from bench.load import Measured, single
 from bench.rows import SPREAD, Bench, Row
-from bench.world import ORG, World, variant
+from bench.world import ORG, World, ask, variant
 from chassis.clock import SystemClock
 from services.ics.ledger.balance import Cell, Externals, Item, item_id_of
 from services.ics.ledger.store import ITEMS
@@ -25,23 +24,22 @@ POSITIONS = 500
 SNAPSHOT_ITEMS = 100_000
 FACILITY = "FAC-SNAP"
 BATCH = 2_000
-CLIENTS = 16
-TIMEOUT = aiohttp.ClientTimeout(total=120)
+POLL_SECONDS = 0.2
 
 
 async def count_positions(bench: Bench) -> Row:
     """Create, submit and approve counts of 500 positions; a row's latency is that of the approval."""
     told = Measured(name=f"count/approve, {POSITIONS} positions", clients=1, latencies=[])
     before, started = bench.meter.read(), time.perf_counter()
-    async with _calls(bench.world) as http:
+    async with bench.world.calls() as http:
         while told.seconds < bench.seconds:
             lines = [{"variant_id": variant(number)} for number in range(POSITIONS)]
-            count = (await _ask(http, "/ics/count/create", lines=lines))["count"]
+            count = (await ask(http, "/ics/count/create", lines=lines))["count"]
             named = {"count_id": count["count_id"], "expected_revision": 1}
             counted = await _off_by_one(http, count, bench.world)
-            await _ask(http, "/ics/count/submit", **named, lines=counted)
+            await ask(http, "/ics/count/submit", **named, lines=counted)
             began = time.perf_counter()
-            await _ask(http, "/ics/count/approve", count_id=count["count_id"], expected_revision=2)
+            await ask(http, "/ics/count/approve", count_id=count["count_id"], expected_revision=2)
             told.latencies.append((time.perf_counter() - began) * 1000)
             told.requests += 1
             told.seconds = time.perf_counter() - started
@@ -54,62 +52,40 @@ async def _off_by_one(http: aiohttp.ClientSession, count: dict[str, Any], world:
     for start in range(0, POSITIONS, 100):
         names = [variant(number) for number in range(start, start + 100)]
         headers = {"x-logical-guid": world.headers["x-logical-guid"]}
-        listed = await _ask(http, "/ics/stock/list", headers, variant_ids=names, limit=256)
+        listed = await ask(http, "/ics/stock/list", headers, variant_ids=names, limit=256)
         there |= {row["variant_id"]: row["on_hand"] for row in listed["items"]}
     return [{"line_no": line["line_no"], "counted": there[line["variant_id"]] - 1} for line in count["lines"]]
 
 
 async def snapshot(bench: Bench) -> Row:
-    """Throughput of reservations while a hundred thousand positions are frozen; its note says how long that took."""
+    """Throughput of reservations while a hundred thousand positions are frozen; its name says how long that took."""
     world = bench.world
     await _stock(world.stack["MONGODB_URI"])
     requests = [
         world.request("/ics/reservation/create", variant_id=variant(n), quantity=1, ttl_seconds=60)
         for n in range(SPREAD)
     ]
-    flow = single(lambda n: requests[n % len(requests)])
-    alone = [await _alone(bench, flow)]
-    before = bench.meter.read()
-    told, seconds, row_count = await _through(world, flow)
-    used = bench.meter.read() - before
-    # Once more afterwards: what else this machine does changes by the minute.
-    alone.append(await _alone(bench, flow))
-    kept = told.per_second / (sum(alone) / len(alone))
-    told.name = f"reservation/create, {row_count:,} rows snapshot in {seconds:.1f} s: {kept:.0%} kept"
-    return Row(measured=told, cpu=used)
+    found = await beside(bench, single(lambda n: requests[n % len(requests)]), lambda: _taken(world))
+    seconds, row_count = found.answer
+    told = found.measured
+    told.name = f"reservation/create, {row_count:,} rows snapshot in {seconds:.1f} s: {found.kept:.0%} kept"
+    if row_count != SNAPSHOT_ITEMS:
+        told.errors += 1
+        told.note = told.note or f"the snapshot has {row_count:,} rows, not {SNAPSHOT_ITEMS:,}"
+    return Row(measured=told, cpu=found.cpu)
 
 
-async def _through(world: World, flow: Flow) -> tuple[Measured, float, int]:
-    """The load while a snapshot is taken, how long that took, and its rows."""
-
-    async def take() -> tuple[float, int]:
-        async with _calls(world) as http:
-            began = time.perf_counter()
-            taken = (await _ask(http, "/ics/snapshot/create", {"x-logical-guid": FACILITY}))["snapshot"]
-            while taken["status"] == "building":
-                await asyncio.sleep(0.2)
-                taken = (await _ask(http, "/ics/snapshot/get", snapshot_id=taken["snapshot_id"]))["snapshot"]
-            return time.perf_counter() - began, taken["row_count"]
-
-    taking = asyncio.create_task(take())
-    parts: list[Measured] = []
-    while not taking.done():
-        parts.append(await load.run("meanwhile", world.address, flow, clients=CLIENTS, seconds=0.5))
-    seconds, row_count = await taking
-    whole = Measured(name="", clients=CLIENTS, latencies=[])
-    for part in parts:
-        whole.requests += part.requests
-        whole.errors += part.errors
-        whole.seconds += part.seconds
-        whole.latencies += part.latencies
-        whole.note = whole.note or part.note
-    return whole, seconds, row_count
-
-
-async def _alone(bench: Bench, flow: Flow) -> float:
-    """Requests a second without a snapshot."""
-    told = await load.run("alone", bench.world.address, flow, clients=CLIENTS, seconds=bench.seconds)
-    return told.per_second
+async def _taken(world: World) -> tuple[float, int]:
+    """Take a snapshot of the facility: how long until it was ready, and its rows."""
+    async with world.calls() as http:
+        began = time.perf_counter()
+        taken = (await ask(http, "/ics/snapshot/create", {"x-logical-guid": FACILITY}))["snapshot"]
+        while taken["status"] == "building":
+            await asyncio.sleep(POLL_SECONDS)
+            taken = (await ask(http, "/ics/snapshot/get", snapshot_id=taken["snapshot_id"]))["snapshot"]
+        if taken["status"] != "ready":
+            raise RuntimeError(f"the snapshot is {taken['status']}")
+        return time.perf_counter() - began, taken["row_count"]
 
 
 async def _stock(uri: str) -> None:
@@ -143,18 +119,3 @@ def _item(number: int, now: Any) -> Item:
         externals=Externals(supplier=-7),
         cells=[Cell(available=7)],
     )
-
-
-def _calls(world: World) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(headers=world.headers, base_url=world.stack["GATEWAY_URL"], timeout=TIMEOUT)
-
-
-async def _ask(
-    http: aiohttp.ClientSession, path: str, headers: dict[str, str] | None = None, **body: Any
-) -> dict[str, Any]:
-    async with http.post(path, json=body, headers=headers) as answer:
-        envelope = json.loads(await answer.read())
-    if not envelope["success"]:
-        raise RuntimeError(f"{path}: {envelope['error']}")
-    data: dict[str, Any] = envelope["data"]
-    return data

@@ -61,6 +61,8 @@ class Connection(asyncio.Protocol):
     def ask(self, request: bytes) -> asyncio.Future[Answer]:
         """Send a request; the future is its answer."""
         assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionError("closed by the server")
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return self._waiting
@@ -132,8 +134,9 @@ async def run(
     seconds: float,
     good: Collection[int] = (200,),
     limit: int = 10**9,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Measured:
-    """Load one address with so many clients for so many seconds, or until `limit` flows have begun.
+    """Load one address with so many clients for so many seconds, until `limit` flows have begun, or it is `enough`.
 
     `flow(client, n)` is the n-th unit of work: usually one request, or several that belong together.
     """
@@ -145,7 +148,7 @@ async def run(
 
     async def keep_going(connection: Connection) -> None:
         client, clock = Client(connection, result, good), time.perf_counter
-        while (before := clock()) < end and (number := next(counter, None)) is not None:
+        while (before := clock()) < end and not enough() and (number := next(counter, None)) is not None:
             await flow(client, number)
             result.latencies.append((clock() - before) * 1000)
             result.requests += 1

@@ -48,15 +48,27 @@ class Meter:
     def memory_mib(self) -> dict[str, float]:
         """Resident memory of each process by name, in MiB."""
         return {
-            name: sum(member.memory_info().rss for member in _family(process)) / 2**20
-            for name, process in self._processes
+            name: sum(_resident(member) for member in _family(process)) / 2**20 for name, process in self._processes
         }
 
 
 def _family(process: psutil.Process) -> Iterable[psutil.Process]:
-    return [process, *process.children(recursive=True)]
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # Children come and go.
+        return 0.0
     return float(times.user + times.system)
+
+
+def _resident(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0.0

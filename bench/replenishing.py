@@ -5,21 +5,16 @@ that goes by the clock finds nothing to do until just before the measurement, an
 """
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from bench.load import Measured
 from bench.rows import Bench, Row
-from bench.world import FACILITY, ORG, RECEIPT_LINES, World
+from bench.world import FACILITY, ORG, RECEIPT_LINES, Refused, World, ask
 
 RULES = 1_000
 RULES_A_RUN = 500
@@ -56,44 +51,39 @@ def _sweep_all(world: World) -> list[dict[str, Any]]:
 
 
 def _run(world: World, *params: str) -> dict[str, Any]:
-    command = [str(Path(sys.executable).with_name("stackctl")), "job", "run", "ics", "replenishment-sweep", "--json"]
-    command += [word for param in params for word in ("--param", param)]
-    environment = {**os.environ, "STACK_SECRET_FILE": world.demo["DEMO_SECRET_FILE"]}
+    words = [word for param in params for word in ("--param", param)]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-        )
-        if done.returncode == 0:
-            answer: dict[str, Any] = json.loads(done.stdout)
-            return answer
-        # The one that goes by the clock may be at it just now.
-        if "running" not in done.stderr or time.monotonic() > deadline:
-            raise RuntimeError(f"the sweep failed: {done.stderr.strip()}")
+        try:
+            return world.stackctl("job", "run", "ics", "replenishment-sweep", *words)
+        except Refused as refusal:
+            # The one that goes by the clock may be at it just now.
+            if "running" not in str(refusal) or time.monotonic() > deadline:
+                raise
         time.sleep(0.1)
 
 
 async def _lay_out(world: World) -> None:
     """A variant a rule, with nothing at its pick place and plenty in overstock."""
-    async with aiohttp.ClientSession(headers=world.headers, base_url=world.stack["GATEWAY_URL"]) as http:
+    async with world.calls() as http:
         await _archive_all(http)
         lane = uuid.uuid4().hex[:8].upper()
-        pick = (await _ask(http, "/ics/zone/create", code=f"P-{lane}", purpose="pick"))["zone"]["zone_id"]
-        over = (await _ask(http, "/ics/zone/create", code=f"O-{lane}", purpose="overstock"))["zone"]["zone_id"]
+        pick = (await ask(http, "/ics/zone/create", code=f"P-{lane}", purpose="pick"))["zone"]["zone_id"]
+        over = (await ask(http, "/ics/zone/create", code=f"O-{lane}", purpose="overstock"))["zone"]["zone_id"]
         names = [f"R-{lane}-{number}" for number in range(RULES)]
         places = {"pick_zone_id": pick, "overstock_zone_id": over, "min_qty": MINIMUM, "max_qty": MAXIMUM}
-        await _all(_ask(http, "/ics/replenishment/rule/set", variant_id=name, **places) for name in names)
+        await _all(ask(http, "/ics/replenishment/rule/set", variant_id=name, **places) for name in names)
         for start in range(0, RULES, RECEIPT_LINES):
             part = names[start : start + RECEIPT_LINES]
             lines = [{"variant_id": name, "quantity": STOCK_EACH, "zone_id": over} for name in part]
-            await _ask(http, "/ics/receive/record", lines=lines)
+            await ask(http, "/ics/receive/record", lines=lines)
 
 
 async def _archive_all(http: aiohttp.ClientSession) -> None:
     asked = {"logical_guid": FACILITY, "status": "active", "limit": 256}
-    while rules := (await _ask(http, "/ics/replenishment/rule/list", **asked))["items"]:
+    while rules := (await ask(http, "/ics/replenishment/rule/list", **asked))["items"]:
         await _all(
-            _ask(
+            ask(
                 http,
                 "/ics/replenishment/rule/status/set",
                 rule_id=rule["rule_id"],
@@ -106,12 +96,3 @@ async def _archive_all(http: aiohttp.ClientSession) -> None:
 
 async def _all(calls: Iterable[Coroutine[Any, Any, Any]]) -> None:
     await asyncio.gather(*calls)
-
-
-async def _ask(http: aiohttp.ClientSession, path: str, **body: Any) -> dict[str, Any]:
-    async with http.post(path, json=body) as answer:
-        envelope = await answer.json()
-    if not envelope["success"]:
-        raise RuntimeError(f"{path}: {envelope['error']}")
-    data: dict[str, Any] = envelope["data"]
-    return data

@@ -5,11 +5,10 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import aiohttp
 import psutil
 from msgspec import Struct
 
@@ -17,7 +16,7 @@ from bench import load
 from bench.events import listen
 from bench.load import Client, Measured, single
 from bench.meter import Cpu, Meter
-from bench.world import World, variant
+from bench.world import World, ask, variant
 from bench.yardstick import reserve_by_hand
 
 SPREAD = 1_000
@@ -31,6 +30,11 @@ class Row(Struct):
     measured: Measured
     cpu: Cpu
     against: str = ""
+
+
+def failed(name: str, why: str) -> Row:
+    """The row that says that there is none."""
+    return Row(measured=Measured(name=f"{name}: failed", clients=0, errors=1, note=why), cpu=Cpu())
 
 
 class Bench:
@@ -127,29 +131,26 @@ class Bench:
         return {"clients": clients, "seconds": self.seconds}
 
     async def _receive_hot(self) -> None:
-        lines = [{"variant_id": HOT, "quantity": 10_000_000}]
-        async with aiohttp.ClientSession(headers=self.world.headers) as http:
-            url = self.world.stack["GATEWAY_URL"] + "/ics/receive/record"
-            async with http.post(url, json={"lines": lines}) as answer:
-                answer.raise_for_status()
+        async with self.world.calls() as http:
+            await ask(http, "/ics/receive/record", lines=[{"variant_id": HOT, "quantity": 10_000_000}])
 
     async def _one_piece(self, client: Client, number: int) -> None:
         """One piece of one article, from the supplier to the customer."""
         name = variant(number % SPREAD)
-        ask: Callable[..., Any] = self.world.request
-        await client.ask(ask("/ics/receive/record", lines=[{"variant_id": name, "quantity": 1}]))
-        answer = await client.ask(ask("/ics/reservation/create", variant_id=name, quantity=1))
+        made = self.world.request
+        await client.ask(made("/ics/receive/record", lines=[{"variant_id": name, "quantity": 1}]))
+        answer = await client.ask(made("/ics/reservation/create", variant_id=name, quantity=1))
         if answer.status != 200:
             return
         held = json.loads(answer.body)["data"]["reservation"]
         promise = {"reservation_id": held["reservation_id"], "expected_revision": held["revision"]}
-        answer = await client.ask(ask("/ics/commit/create", **promise, order_ref=f"order {number}"))
+        answer = await client.ask(made("/ics/commit/create", **promise, order_ref=f"order {number}"))
         for step in ("pick", "pack", "ship"):
             if answer.status != 200:
                 return
             commit = json.loads(answer.body)["data"]["commit"]
             seen = {"commit_id": commit["commit_id"], "expected_revision": commit["revision"], "quantity": 1}
-            answer = await client.ask(ask(f"/ics/{step}/record", **seen))
+            answer = await client.ask(made(f"/ics/{step}/record", **seen))
 
 
 def _spread(items: int) -> list[int]:

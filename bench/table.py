@@ -8,6 +8,9 @@ from rich.table import Table
 from bench.load import GENERATOR_BUSY
 from bench.rows import Row
 
+FEW = 20.0
+"""Rates below this are told with a decimal."""
+
 
 def show(console: Console, rows: Sequence[Row], engine: str, items: int, memory: Mapping[str, float]) -> None:
     """Print what was measured."""
@@ -32,7 +35,7 @@ def _cells(row: Row, rates: Mapping[str, float]) -> list[str]:
     return [
         told.name,
         str(told.clients),
-        f"{told.per_second:,.0f}",
+        f"{told.per_second:,.0f}" if told.per_second >= FEW else f"{told.per_second:.1f}",
         f"{told.percentile(0.50):.2f}",
         f"{told.percentile(0.99):.2f}",
         *(f"{seconds * each:.3f}" if seconds else "–" for seconds in (cpu.ours, cpu.database, cpu.broker)),

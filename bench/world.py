@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,8 +21,8 @@ FACILITY = "FAC-A"
 CHANNEL = "WEB"
 RECEIPT_LINES = 200
 STOCK_EACH = 1_000_000
-RECEIPTS_AT_ONCE = 4
-
+STACKCTL_SECONDS = 120.0
+TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 THIS_RUN = f"{int(time.time()):x}"
 """Each run has articles of its own: what an earlier one left promised would weigh on this one's figures."""
@@ -29,6 +31,10 @@ THIS_RUN = f"{int(time.time()):x}"
 def variant(number: int) -> str:
     """The variant id of the n-th item."""
     return f"V{THIS_RUN}-{number:06d}"
+
+
+class Refused(Exception):
+    """A call or a command that a row needs was refused."""
 
 
 class World:
@@ -48,36 +54,41 @@ class World:
             "x-channel-code": CHANNEL,
         }
 
-    def request(self, path: str, **body: Any) -> bytes:
-        """The bytes of a call of the benchmark's org."""
-        return post(path, self.headers, json.dumps(body).encode())
+    def request(self, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> bytes:
+        """The bytes of a call of the benchmark's org; in another facility, say, by a header of its own."""
+        return post(path, {**self.headers, **(headers or {})}, json.dumps(body).encode())
 
     def _owner_session(self) -> str:
         """A session of the org's owner; org and owner are made on first use."""
-        made = self._stackctl("org", "create", ORG, "--name", "Benchmark", refused_is_fine=True)
-        del made
-        user = self._stackctl("user", "create", "--name", "Benchmark")["user"]["user_id"]
-        self._stackctl("member", "set", ORG, user, "--owner")
-        return str(self._stackctl("session", "open", user)["session_guid"])
+        with suppress(Refused):  # It is there from an earlier run.
+            self.stackctl("org", "create", ORG, "--name", "Benchmark")
+        user = self.stackctl("user", "create", "--name", "Benchmark")["user"]["user_id"]
+        self.stackctl("member", "set", ORG, user, "--owner")
+        return str(self.stackctl("session", "open", user)["session_guid"])
 
-    def _stackctl(self, *words: str, refused_is_fine: bool = False) -> dict[str, Any]:
+    def stackctl(self, *words: str) -> dict[str, Any]:
+        """What an operator's command answers; Refused where the stack says no."""
         command = [str(Path(sys.executable).with_name("stackctl")), *words, "--json"]
         addresses = {f"STACK_{name}": value for name, value in self.stack.items()}
         environment = {**os.environ, **addresses, "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"]}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=STACKCTL_SECONDS, check=False
+        )
         if done.returncode != 0:
-            if refused_is_fine and done.returncode == 1:
-                return {}
-            raise RuntimeError(f"stackctl {' '.join(words[:2])} failed: {done.stderr.strip()}")
+            raise Refused(f"stackctl {' '.join(words[:2])}: {done.stderr.strip()}")
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def calls(self) -> aiohttp.ClientSession:
+        """Connections for the calls around a measurement; see `ask`."""
+        return aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"], timeout=TIMEOUT)
+
     async def stock_up(self, items: int) -> None:
         """Make sure that the first `items` items exist and hold plenty; what is there already is left alone."""
-        async with aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"]) as http:
-            policy = await _ask(http, "/ics/stock/policy/get", logical_guid=FACILITY)
+        async with self.calls() as http:
+            policy = await ask(http, "/ics/stock/policy/get", logical_guid=FACILITY)
             if policy["policy"] is None:
-                await _ask(http, "/ics/stock/policy/set", logical_guid=FACILITY, qc="skip")
+                await ask(http, "/ics/stock/policy/set", logical_guid=FACILITY, qc="skip")
             for start in range(0, items, RECEIPT_LINES):
                 await self._receive(http, range(start, min(items, start + RECEIPT_LINES)))
 
@@ -86,23 +97,23 @@ class World:
         held: set[str] = set()
         for part in (names[:100], names[100:]):
             if part:
-                listed = await _ask(http, "/ics/stock/list", logical_guid=FACILITY, variant_ids=part, limit=256)
+                listed = await ask(http, "/ics/stock/list", logical_guid=FACILITY, variant_ids=part, limit=256)
                 held |= {row["variant_id"] for row in listed["items"] if row["buckets"]["available"] > STOCK_EACH // 2}
         lines = [{"variant_id": name, "quantity": STOCK_EACH} for name in names if name not in held]
         if lines:
-            await _ask(http, "/ics/receive/record", lines=lines)
+            await ask(http, "/ics/receive/record", lines=lines)
 
     async def stock(self, variant_id: str) -> dict[str, Any]:
         """What the ledger says of one item."""
-        async with aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"]) as http:
-            stock: dict[str, Any] = (await _ask(http, "/ics/stock/get", variant_id=variant_id))["stock"]
+        async with self.calls() as http:
+            stock: dict[str, Any] = (await ask(http, "/ics/stock/get", variant_id=variant_id))["stock"]
             return stock
 
 
-async def _ask(http: aiohttp.ClientSession, path: str, **body: Any) -> dict[str, Any]:
-    async with http.post(path, json=body) as answer:
-        envelope = await answer.json()
+async def ask(http: aiohttp.ClientSession, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> Any:
+    """What a call answers; Refused where it was refused."""
+    async with http.post(path, json=body, headers=headers) as answer:
+        envelope = json.loads(await answer.read())
     if not envelope["success"]:
-        raise RuntimeError(f"{path}: {envelope['error']}")
-    data: dict[str, Any] = envelope["data"]
-    return data
+        raise Refused(f"{path}: {envelope['error']}")
+    return envelope["data"]

@@ -1,0 +1,69 @@
+"""The rows of stock cards: the page a hundred thousand entries down in one item's, against the first.
+
+Depth is reached as callers reach it, by following tokens. The item has a facility to itself; an earlier run's is used
+again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from bench.rows import Bench, Row
+from bench.world import RECEIPT_LINES, ask
+
+FACILITY = "FAC-CARDS"
+VARIANT = "CARDS-1"
+DEPTH = 100_000
+RECEIPTS_AT_ONCE = 4
+PAGE_MAX = 256
+CLIENTS = 16
+FIRST = "stock/card/list, page one"
+_HERE = {"x-logical-guid": FACILITY}
+_ASKED: Mapping[str, Any] = {"variant_id": VARIANT, "limit": PAGE_MAX}
+
+
+async def first_page(bench: Bench) -> Row:
+    """stock/card/list of one item, newest first."""
+    await _fill(bench)
+    return await bench.ask(FIRST, [_request(bench, _ASKED)], CLIENTS)
+
+
+async def deep_page(bench: Bench) -> Row:
+    """The same, so many entries down."""
+    await _fill(bench)
+    async with bench.world.calls() as http:
+        token = await _token_at_depth(http)
+    asked = [_request(bench, {**_ASKED, "next_token": token})]
+    row = await bench.ask(f"stock/card/list, {DEPTH:,} entries down", asked, CLIENTS)
+    row.against = FIRST
+    return row
+
+
+def _request(bench: Bench, asked: Mapping[str, Any]) -> bytes:
+    return bench.world.request("/ics/stock/card/list", _HERE, **asked)
+
+
+async def _fill(bench: Bench) -> None:
+    """Make sure that the item has a page more than that many entries, by receipts of as many lines as one can have."""
+    async with bench.world.calls() as http:
+        policy = await ask(http, "/ics/stock/policy/get", _HERE)
+        if policy["policy"] is None:
+            await ask(http, "/ics/stock/policy/set", _HERE, qc="skip")
+        lines = [{"variant_id": VARIANT, "quantity": 1}] * RECEIPT_LINES
+        while (await ask(http, "/ics/stock/get", _HERE, variant_id=VARIANT))["stock"]["seq"] < DEPTH + PAGE_MAX:
+            receipts = (ask(http, "/ics/receive/record", _HERE, lines=lines) for _ in range(RECEIPTS_AT_ONCE))
+            await asyncio.gather(*receipts)
+
+
+async def _token_at_depth(http: aiohttp.ClientSession) -> str:
+    """The token of the page that begins so many entries down."""
+    passed, asked = 0, dict(_ASKED)
+    while passed < DEPTH:
+        page = await ask(http, "/ics/stock/card/list", _HERE, **asked)
+        passed += page["count"]
+        if page["next_token"] is None:
+            raise RuntimeError(f"the list ends after {passed:,} entries")
+        asked["next_token"] = page["next_token"]
+    return str(asked["next_token"])
