@@ -1,4 +1,5 @@
-"""Reading more than one thing: many finds in one round, and pages of what a query alone cannot tell."""
+"""Reading more than one thing: many finds in one round, all there is of something, and pages of what a query alone
+cannot tell."""
 
 import asyncio
 import hashlib
@@ -18,6 +19,9 @@ R = TypeVar("R", bound=Document)
 
 CHUNKS_MAX = 8
 """Most chunks one call looks through for a page; after that it answers what it has, and where to go on."""
+
+STRETCH_RECORDS_MAX = 1000
+"""Most records that are read at a time where all of them are wanted."""
 
 _SPLIT = "."
 _MARK_DIGITS = 16
@@ -41,6 +45,28 @@ async def together(reads: Iterable[Awaitable[T]]) -> list[T]:
     if missing is not None:
         raise missing
     return found
+
+
+async def find_all(
+    view: View,
+    entity: Entity[R],
+    where: Where,
+    *,
+    order: Sequence[str],
+    rest: Where | None = None,
+    at_most: int | None = None,
+) -> list[R]:
+    """All records that fit (or so many of them, the first), read stretch by stretch; the order goes upwards."""
+    fields = order if entity.id in order else (*order, entity.id)
+    found: list[R] = []
+    after: list[Any] | None = None
+    while True:
+        limit = STRETCH_RECORDS_MAX if at_most is None else min(STRETCH_RECORDS_MAX, at_most - len(found))
+        part = await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
+        found += part
+        if len(part) < limit or len(found) == at_most:
+            return found
+        after = [getattr(part[-1], field) for field in fields]
 
 
 def mark_of(asked: Any) -> str:

@@ -1,4 +1,5 @@
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
@@ -7,7 +8,7 @@ from chassis.errors import Invalid
 from chassis.page import Page, Paged, PageRequest
 from chassis.unit import View, Where
 from services.ics.filters import split
-from services.ics.reads import CHUNKS_MAX, sifted, together
+from services.ics.reads import CHUNKS_MAX, STRETCH_RECORDS_MAX, find_all, sifted, together
 
 LEADS = (("zone_id", "code"), ("zone_id",), ("status",), ())
 
@@ -72,6 +73,22 @@ class Shelf:
         token = str(start + limit) if start + limit < self.size else None
         return Page(items=items, count=len(items), next_token=token)
 
+    async def find(
+        self,
+        _entity: Entity[Number],
+        _where: Where,
+        *,
+        order: Sequence[str],
+        limit: int,
+        after: Sequence[Any] | None,
+        rest: Where | None,
+    ) -> list[Number]:
+        """Those behind a value and an id, in the order of their values."""
+        assert (tuple(order), rest) == (("value",), None)
+        start = 0 if after is None else after[0] + 1
+        assert after is None or after[1] == str(after[0])
+        return [Number(number_id=str(value), value=value) for value in range(start, min(start + limit, self.size))]
+
 
 async def multiples(step: int, shelf: Shelf, limit: int, token: str | None = None) -> Page[Number]:
     """A page of the multiples of a number, which the query itself does not say."""
@@ -96,6 +113,13 @@ async def every(step: int, shelf: Shelf, limit: int) -> tuple[list[int], list[in
         token = page.next_token
         if token is None:
             return found, counts
+
+
+@pytest.mark.parametrize("size", [0, 1, STRETCH_RECORDS_MAX - 1, STRETCH_RECORDS_MAX, 2 * STRETCH_RECORDS_MAX + 1])
+@pytest.mark.parametrize("at_most", [None, 1, STRETCH_RECORDS_MAX, STRETCH_RECORDS_MAX + 1])
+async def test_all_records_are_found_once_in_order_or_so_many_of_them(size: int, at_most: int | None) -> None:
+    found = await find_all(cast(View, Shelf(size)), NUMBERS, {}, order=("value",), at_most=at_most)
+    assert [number.value for number in found] == list(range(size))[:at_most]
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 300, 5000])

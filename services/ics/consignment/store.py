@@ -4,8 +4,7 @@ from chassis.entity import Entity, edge, index
 from chassis.unit import View
 from services.ics.consignment.domain import KeptConsignment, changed_in_passing
 from services.ics.ledger.holder import HolderKind, parts_of, register
-
-_FIND_LIMIT = 1000
+from services.ics.reads import find_all
 
 CONSIGNMENTS = Entity(
     "consignment",
@@ -29,14 +28,7 @@ CONSIGNMENTS = Entity(
 async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[KeptConsignment]:
     """Consignments that have units of an item on hand, oldest first. Index: logical_guid, variant_id."""
     where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
-    found: list[KeptConsignment] = []
-    after: tuple[str] | None = None
-    while True:
-        page = await view.find(CONSIGNMENTS, where, order=("consignment_id",), limit=_FIND_LIMIT, after=after)
-        found += page
-        if len(page) < _FIND_LIMIT:
-            return found
-        after = (page[-1].consignment_id,)
+    return await find_all(view, CONSIGNMENTS, where, order=("consignment_id",))
 
 
 register(

@@ -6,15 +6,15 @@ from chassis.clock import Date, Utc
 from chassis.entity import Entity, edge, index, unique
 from chassis.errors import InvalidState
 from chassis.page import Page, Paged
-from chassis.unit import Change, Range, View, between, one_of
+from chassis.unit import Change, View, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.count.domain import LINES_MAX, OPEN, Count, Target, in_scope, open_positions
 from services.ics.count.plan import CountPlan, PlanDate, is_due, seen
 from services.ics.filters import split
 from services.ics.ledger.balance import Item, item_id_of
-from services.ics.ledger.entry import StockCardEntry, number_in
-from services.ics.ledger.store import ENTRIES, EVERYTHING, ITEMS, bin_key, item_key, zone_key
-from services.ics.reads import sifted, together
+from services.ics.ledger.entry import StockCardEntry
+from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, entries_between, zone_key
+from services.ics.reads import find_all, sifted
 from services.ics.words import BUCKETS
 
 PLANS = Entity(
@@ -67,7 +67,6 @@ COUNTS = Entity(
 )
 
 _LEADS = (("logical_guid",), ("status",), ())
-_DATES_AT_ONCE = 1000
 _FIRST_STRETCH = 64
 _STRETCH_MAX = 16_384
 ENTRIES_BACK_MAX = 100_000
@@ -100,14 +99,8 @@ async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:
 async def _counted_before(view: View, day: Date) -> dict[str, Date]:
     """The day each plan was last counted, of all plans that may be due again by a day: one is, a day later at the
     soonest. An org has few enough plans to look at all of them. Index: plan_id."""
-    dates: dict[str, Date] = {}
-    after: tuple[str, ...] | None = None
-    while True:
-        part = await view.find(PLAN_DATES, {}, order=("plan_id",), limit=_DATES_AT_ONCE, after=after)
-        dates.update({known.plan_id: known.last_counted_date for known in part if known.last_counted_date < day})
-        if len(part) < _DATES_AT_ONCE:
-            return dates
-        after = (part[-1].plan_id,)
+    found = await find_all(view, PLAN_DATES, {}, order=("plan_id",))
+    return {known.plan_id: known.last_counted_date for known in found if known.last_counted_date < day}
 
 
 async def note_counted(change: Change, plan_id: str, day: Date) -> None:
@@ -164,17 +157,10 @@ async def entries_since(view: View, item: Item, moment: Utc) -> list[StockCardEn
         if len(found) >= ENTRIES_BACK_MAX:
             raise InvalidState("too much has moved since then to tell what was there: count again", status="counting")
         start = max(0, end - width)
-        part = await _entries_between(view, item, between(above=start, at_most=end), end - start)
+        numbers = between(above=start, at_most=end)
+        part = await entries_between(view, item.logical_guid, item.variant_id, numbers, limit=width)
         found += part
         if part[0].recorded_utc <= moment:
             break
         end, width = start, min(width * 4, _STRETCH_MAX)
     return found
-
-
-async def _entries_between(view: View, item: Item, numbers: Range, limit: int) -> list[StockCardEntry]:
-    key = item_key(item.logical_guid, item.variant_id)
-    ours = {"item": key, "item_seq": numbers}
-    others = {"crosses": True, "other_item": key, "other_seq": numbers}
-    parts = await together(view.find(ENTRIES, where, limit=limit) for where in (ours, others))
-    return sorted([*parts[0], *parts[1]], key=lambda entry: number_in(entry, item.logical_guid))

@@ -16,7 +16,8 @@ from services.ics.filters import split
 from services.ics.ledger.audit_counters import Counted, register
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
-from services.ics.ledger.store import ITEMS, item_of, variant_key
+from services.ics.ledger.store import item_of, items_of_variant
+from services.ics.reads import find_all
 
 SIGNALS = Entity(
     "demand_signal",
@@ -53,7 +54,6 @@ SHIPPED = Entity(
     technical=True,
 )
 
-_FIND_LIMIT = 1000
 _LEADS = (("variant_id",), ("logical_key",), ("channel_key",), ("trend",), ())
 
 
@@ -112,14 +112,7 @@ async def shipped_until(
 
 async def _months(view: View, where: Where, rest: Where) -> list[ShippedMonth]:
     """All counters that fit. Index: variant_id, month."""
-    found: list[ShippedMonth] = []
-    after: tuple[str, str] | None = None
-    while True:
-        page = await view.find(SHIPPED, where, order=("month",), limit=_FIND_LIMIT, after=after, rest=rest)
-        found += page
-        if len(page) < _FIND_LIMIT:
-            return found
-        after = (page[-1].month, page[-1].shipped_id)
+    return await find_all(view, SHIPPED, where, order=("month",), rest=rest)
 
 
 def _counts(entry: StockCardEntry) -> list[tuple[str, int]]:
@@ -151,16 +144,7 @@ async def available_in(view: View, variant_id: str, logical_guid: str | None) ->
     """Available units of a variant now, in a facility (by id) or in all (index: spots)."""
     if logical_guid is not None:
         return (await item_of(view, logical_guid, variant_id)).available
-    units = 0
-    after: tuple[str, str, str] | None = None
-    while True:
-        where = {"spots": variant_key(variant_id)}
-        page = await view.find(ITEMS, where, order=("logical_guid", "variant_id"), limit=_FIND_LIMIT, after=after)
-        units += sum(item.available for item in page)
-        if len(page) < _FIND_LIMIT:
-            return units
-        last = page[-1]
-        after = (last.logical_guid, last.variant_id, last.item_id)
+    return sum(item.available for item in await items_of_variant(view, variant_id))
 
 
 async def signal_of(

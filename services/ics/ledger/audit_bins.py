@@ -14,6 +14,7 @@ from chassis.unit import Units, View
 from services.ics.ledger.audit import Difference, bin_difference
 from services.ics.ledger.balance import Item
 from services.ics.ledger.store import BIN_UNITS, ITEMS, BinUnits, bin_key
+from services.ics.reads import find_all
 
 READ_MAX = 500
 BINS_AT_ONCE = 32
@@ -76,12 +77,4 @@ async def _checked(units: Units, call: Call, each: CappedBin) -> Difference | No
 
 async def _items_in(view: View, bin_id: str) -> list[Item]:
     """All items that lie in a bin. Index: spots."""
-    found: list[Item] = []
-    after: tuple[str, str, str] | None = None
-    while True:
-        where = {"spots": bin_key(bin_id)}
-        part = await view.find(ITEMS, where, order=("logical_guid", "variant_id"), limit=READ_MAX, after=after)
-        found += part
-        if len(part) < READ_MAX:
-            return found
-        after = (part[-1].logical_guid, part[-1].variant_id, part[-1].item_id)
+    return await find_all(view, ITEMS, {"spots": bin_key(bin_id)}, order=("logical_guid", "variant_id"))

@@ -9,7 +9,7 @@ from chassis.unit import Range, View, Where, between
 from services.ics.ledger.balance import SHORTFALL, Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
-from services.ics.reads import together
+from services.ics.reads import find_all, together
 from services.ics.words import BUCKETS, HolderType
 
 _FIND_LIMIT = 1000
@@ -241,16 +241,27 @@ async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[t
 
 
 async def entries_between(
-    view: View, logical_guid: str, variant_id: str, numbers: Range, filters: Sequence[Where] = ({},)
+    view: View,
+    logical_guid: str,
+    variant_id: str,
+    numbers: Range,
+    filters: Sequence[Where] = ({},),
+    *,
+    limit: int = _FIND_LIMIT,
 ) -> list[StockCardEntry]:
-    """An item's entries with these numbers, of which there may be 1000, in order: those that any of the filters fits.
-    Index: item, item_seq; other_item, other_seq."""
+    """An item's entries with these numbers, of which there are `limit` at most, in order: those that any of the filters
+    fits. Index: item, item_seq; other_item, other_seq."""
     key = item_key(logical_guid, variant_id)
     first: Where = {"item": key, "item_seq": numbers}
     second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
-    asked = (view.find(ENTRIES, where, limit=_FIND_LIMIT, rest=rest) for where in (first, second) for rest in filters)
+    asked = (view.find(ENTRIES, where, limit=limit, rest=rest) for where in (first, second) for rest in filters)
     found = {entry.entry_id: entry for part in await together(asked) for entry in part}
     return sorted(found.values(), key=lambda entry: number_in(entry, logical_guid))
+
+
+async def items_of_variant(view: View, variant_id: str) -> list[Item]:
+    """A variant's items, by facility. Index: spots."""
+    return await find_all(view, ITEMS, {"spots": variant_key(variant_id)}, order=("logical_guid", "variant_id"))
 
 
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:
@@ -277,15 +288,8 @@ async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: i
     """Every promise that holds units of an item (or so many of them, those that lapse first), by id: oldest first.
     Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
-    found: list[Promise] = []
-    after: tuple[str, str] | None = None
-    while True:
-        limit = _FIND_LIMIT if at_most is None else min(_FIND_LIMIT, at_most - len(found))
-        page = await view.find(PROMISES, where, order=("due",), limit=limit, after=after)
-        found += page
-        if len(page) < limit or len(found) == at_most:
-            return sorted(found, key=lambda promise: promise.promise_id)
-        after = (page[-1].due or "", page[-1].promise_id)
+    found = await find_all(view, PROMISES, where, order=("due",), at_most=at_most)
+    return sorted(found, key=lambda promise: promise.promise_id)
 
 
 async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: Utc) -> list[Promise]:

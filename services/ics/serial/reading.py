@@ -12,7 +12,7 @@ from services.ics.filters import split
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.store import ENTRIES, ITEMS, lot_ref, variant_key
+from services.ics.ledger.store import ENTRIES, items_of_variant, lot_ref
 from services.ics.reads import sifted_together, together
 from services.ics.serial.domain import SerialStatus, SerialUnit, lot_seen
 from services.ics.serial.life import (
@@ -29,8 +29,6 @@ from services.ics.serial.life import (
 )
 from services.ics.serial.store import LOT_PLACE, SERIALS
 from services.ics.words import BUCKETS, Bucket, HolderType
-
-_ITEMS_LIMIT = 1000
 
 LOOKUP_LEADS = (("serial_no",), ("lot_code",), ("gtin_key",))
 LIST_LEADS = (("lot_code",), ("variant_id",), ("place",), ())
@@ -55,13 +53,8 @@ async def all_seen(view: View, units: Sequence[SerialUnit]) -> list[SerialUnit]:
 async def _items_of_lots(view: View, units: Iterable[SerialUnit]) -> dict[str, list[Item]]:
     """The items of every variant that has lots among these, by variant."""
     variants = list(dict.fromkeys(unit.variant_id for unit in units if unit.kind == "batch"))
-    found = await together(_items_of(view, variant) for variant in variants)
+    found = await together(items_of_variant(view, variant) for variant in variants)
     return dict(zip(variants, found, strict=True))
-
-
-async def _items_of(view: View, variant_id: str) -> list[Item]:
-    """A variant's items. Index: spots."""
-    return await view.find(ITEMS, {"spots": variant_key(variant_id)}, limit=_ITEMS_LIMIT)
 
 
 def _on_hand(items: Mapping[str, list[Item]], lot: SerialUnit) -> int:
@@ -177,7 +170,7 @@ async def _document(view: View, entry: StockCardEntry | None, kind: HolderType) 
 async def _lot_counts(view: View, lot: SerialUnit) -> LotCounts:
     """Units of a lot in each facility and bucket; those on their way are the shipments' to tell."""
     counts: LotCounts = {}
-    for item in await _items_of(view, lot.variant_id):
+    for item in await items_of_variant(view, lot.variant_id):
         cells = [cell for cell in item.cells if cell.lot_code == lot.lot_code]
         counts[item.logical_guid] = {bucket: sum(cell.bucket(bucket) for cell in cells) for bucket in BUCKETS}
     coming = HOLDER_KINDS["shipment"]

@@ -9,10 +9,9 @@ from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
+from services.ics.reads import find_all
 from services.ics.transfer.domain import KeptTransfer, arrived
 from services.ics.transfer.shipment import Shipment, lost_in_passing, parts_of_shipment, restated
-
-_FIND_LIMIT = 1000
 
 
 def _variants(transfer: KeptTransfer) -> list[str]:
@@ -111,32 +110,17 @@ _REPORT_LEADS = (("variants",), ("from_logical_guid",), ("to_logical_guid",), ()
 async def transfers_created(
     view: View, wanted: Mapping[str, str | None], since: Utc, until: Utc, limit: int
 ) -> list[KeptTransfer]:
-    """Transfers created in [since, until), oldest first; of more than `limit`, as many and one or more beyond.
+    """Transfers created in [since, until), oldest first; of more than `limit`, one beyond.
     Index: created_utc behind the first of `_REPORT_LEADS` that the filters cover."""
     where, rest = split(wanted, _REPORT_LEADS)
     where["created_utc"] = between(at_least=since, below=until)
-    found: list[KeptTransfer] = []
-    after: tuple[str, str] | None = None
-    while len(found) <= limit:
-        page = await view.find(TRANSFERS, where, order=("created_utc",), limit=_FIND_LIMIT, after=after, rest=rest)
-        found += page
-        if len(page) < _FIND_LIMIT:
-            break
-        after = (page[-1].created_utc, page[-1].transfer_id)
-    return found
+    return await find_all(view, TRANSFERS, where, order=("created_utc",), rest=rest, at_most=limit + 1)
 
 
 async def shipments_coming(view: View, logical_guid: str, variant_id: str) -> list[Shipment]:
     """Shipments that hold units of an item, on their way to it; oldest first. Index: to_logical_guid, coming."""
     where = {"to_logical_guid": logical_guid, "coming": variant_id}
-    found: list[Shipment] = []
-    after: tuple[str] | None = None
-    while True:
-        page = await view.find(SHIPMENTS, where, order=("shipment_id",), limit=_FIND_LIMIT, after=after)
-        found += page
-        if len(page) < _FIND_LIMIT:
-            return found
-        after = (page[-1].shipment_id,)
+    return await find_all(view, SHIPMENTS, where, order=("shipment_id",))
 
 
 async def _follow(change: Change, before: Shipment, after: Shipment) -> Shipment:
