@@ -293,14 +293,10 @@ async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: i
 
 
 async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: Utc) -> list[Promise]:
-    """Reservations and allocations of an item whose time is up and that still hold units, the longest overdue first.
-    Index: logical_guid, variant_id, due."""
-    return await view.find(
-        PROMISES,
-        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="", at_most=now)},
-        order=("due",),
-        limit=_FIND_LIMIT,
-    )
+    """Reservations and allocations of an item whose time is up and that still hold units, the longest overdue first;
+    all of them, since the next promise may have what any of them holds. Index: logical_guid, variant_id, due."""
+    where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="", at_most=now)}
+    return await find_all(view, PROMISES, where, order=("due",))
 
 
 async def next_lapse(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:
