@@ -49,7 +49,9 @@ def bench(
     started_here = not PROCESSES.exists()
     if started_here:
         console.print("no stack is running here: bringing one up")
-        subprocess.run([sys.executable, "-m", "deploy.local", "up"], env={**os.environ, **HURRIED}, check=True)
+        up = [sys.executable, "-m", "deploy.local", "up"]
+        if subprocess.run(up, env={**os.environ, **HURRIED}, check=False).returncode:
+            return 1  # It has said why.
     try:
         return uvloop.run(_run(console, plan, seconds, items))
     finally:
