@@ -11,9 +11,6 @@ from chassis.clock import Utc
 from chassis.entity import Value
 from chassis.errors import Invalid
 
-OWNER_ROLE = "owner"
-"""Held by an org's owner, and enough for every call of the org."""
-
 AUTHENTICATED = "authenticated"
 """In a declaration's roles: any user session, and no org needed."""
 

@@ -26,7 +26,6 @@ from chassis.rpc.context import acting
 from chassis.rpc.interceptors import CALLER_KEY, REQUEST_ID_KEY, SECRET_KEY, TRACE_KEY, SecretVerdict
 from chassis.rpc.status import METADATA_BYTES_MAX, refusal_of
 from chassis.rpc.tls import Tls
-from chassis.settings import BaseSettings
 from chassis.telemetry.trace import current, span
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
@@ -209,11 +208,6 @@ def _complete(
 def _listed(addresses: str | Sequence[str]) -> tuple[str, ...]:
     parts = addresses.split(",") if isinstance(addresses, str) else addresses
     return tuple(part.strip() for part in parts if part.strip())
-
-
-def peers_of(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
-    """Where the peers are, as a process was told."""
-    return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
 
 
 def target_of(addresses: Sequence[str]) -> str:

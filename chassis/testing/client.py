@@ -30,7 +30,6 @@ from chassis.settings import Secret
 TEST_KEY = Secret("a key that only tests use, 32 bytes or more")
 ORGCODE = "DEMO0001"
 FACILITY = "FAC-A"
-STRANGER = "OTHR0001"
 
 
 class TestAnswer(Struct, frozen=True, kw_only=True):

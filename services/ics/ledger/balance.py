@@ -384,8 +384,3 @@ TOTALS = (
 def account_order(cell: Cell) -> tuple[str, str, str]:
     """Where a cell stands among an item's cells wherever positions are listed: zone, bin, lot, none first."""
     return cell.zone_code or "", cell.bin_code or "", cell.lot_code or ""
-
-
-def in_account_order(item: Item) -> list[Cell]:
-    """The cells of an item as lists show them."""
-    return sorted(item.cells, key=account_order)

@@ -136,10 +136,6 @@ class Books:
             self._fill(target.page)
         return entry
 
-    def of_operation(self, operation_id: str) -> list[StockCardEntry]:
-        """The entries made in one operation."""
-        return [entry for entry in self.entries if entry.operation_id == operation_id]
-
     def _number(self, source: Side, target: Side) -> None:
         pages = [side.page for side in (source, target) if isinstance(side, Leg)]
         pages[0].seq += 1

@@ -10,7 +10,6 @@ from typing import Literal
 from msgspec import field
 from msgspec.structs import replace
 
-from chassis.clock import day_of
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Barcode, Date, Guid, Id, Map, Qty0, Reason, SerialNo, Utc
@@ -100,11 +99,6 @@ def as_lot(batch: SerialUnit) -> Lot:
     """What the ledger needs to know of a lot."""
     assert batch.lot_code is not None, batch.serial_id
     return Lot(lot_code=batch.lot_code, expiry_date=batch.expiry_date, blocked=batch.blocked)
-
-
-def is_sellable(unit: SerialUnit | None, now: Utc) -> bool:
-    """Whether a lot's units may be promised; units of no lot, and of a lot nothing is known of, may."""
-    return unit is None or as_lot(unit).sellable(day_of(now))
 
 
 def status_at(where: Whereabouts) -> SerialStatus:

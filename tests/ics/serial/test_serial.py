@@ -1,16 +1,16 @@
 import pytest
 
-from chassis.clock import later
+from chassis.clock import day_of, days_after
 from chassis.errors import Invalid, InvalidState
 from services.ics.serial.domain import (
     SerialStatus,
     Whereabouts,
+    as_lot,
     check_digit,
     check_gtin,
     check_takes,
     coming_in,
     gtin14,
-    is_sellable,
     lot_seen,
     moved,
     status_at,
@@ -97,11 +97,11 @@ def test_serials_are_taken_from_the_facility_and_status_they_are_in() -> None:
 
 
 def test_a_lot_sells_until_its_expiry_date_has_passed_unless_blocked() -> None:
-    assert is_sellable(None, NOON)
-    assert is_sellable(a_lot(), NOON)
-    assert is_sellable(a_lot(expiry_date="2026-03-02"), NOON)
-    assert not is_sellable(a_lot(expiry_date="2026-03-02"), later(NOON, 43_200))
-    assert not is_sellable(a_lot(blocked=True), NOON)
+    day, next_day = day_of(NOON), days_after(day_of(NOON), 1)
+    assert as_lot(a_lot()).sellable(day)
+    assert as_lot(a_lot(expiry_date=day)).sellable(day)
+    assert not as_lot(a_lot(expiry_date=day)).sellable(next_day)
+    assert not as_lot(a_lot(blocked=True)).sellable(day)
 
 
 def test_a_lot_is_in_stock_while_any_unit_is_on_hand() -> None:
