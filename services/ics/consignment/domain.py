@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
+from services.ics.figures import FIGURE_DIGITS
 from services.ics.ledger.balance import Page, Place
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
@@ -24,8 +25,6 @@ SETTLEMENTS_MAX = 500
 
 AMOUNT_MAX = Decimal(10) ** 15
 """No amount of money is as large as this."""
-
-_DIGITS = 60
 
 ConsignmentStatus = Literal["open", "consumed", "settled"]
 
@@ -103,14 +102,14 @@ def shown(kept: KeptConsignment, *, money: bool) -> Consignment:
 
 def times(cost: Money, quantity: int) -> Money:
     """What so many units cost, exactly, with as many places as one."""
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=FIGURE_DIGITS):
         return Money(amount=f"{Decimal(cost.amount) * quantity:f}", currency=cost.currency)
 
 
 def plus(amount: Money, more: Money) -> Money:
     """Both together; they are of one currency."""
     assert amount.currency == more.currency, (amount, more)
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=FIGURE_DIGITS):
         return Money(amount=f"{Decimal(amount.amount) + Decimal(more.amount):f}", currency=amount.currency)
 
 
@@ -118,7 +117,7 @@ def check_cost(cost: Money, quantity: int) -> None:
     """Refuse a cost below 0, and one that would make of all units an amount too large to be told."""
     if Decimal(cost.amount) < 0:
         raise invalid_field("unit_cost.amount", "is below 0")
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=FIGURE_DIGITS):
         if Decimal(cost.amount) * quantity >= AMOUNT_MAX:
             raise invalid_field("unit_cost.amount", "is too large for so many units")
 

@@ -11,7 +11,7 @@ Rounding happens once, at the end: four places, half up.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -20,16 +20,13 @@ from msgspec.structs import replace
 from chassis.clock import Date as Day
 from chassis.entity import Document, Record, Value
 from chassis.values import Code, Count, Date, Guid, Id, Utc
-from services.ics.figures import ratio
+from services.ics.figures import FIGURE_DIGITS, ratio, rounded
 
 Trend = Literal["rising", "steady", "falling", "none"]
 
 WINDOWS = (7, 28, 90)
 DAYS_LOOKED_AT = max(WINDOWS)
 MONTH_DAYS = 31
-
-_PLACES = Decimal("0.0001")
-_DIGITS = 60
 
 Decimal4 = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{4}$")]
 
@@ -116,9 +113,9 @@ def window(days: Sequence[int]) -> DemandWindow:
 def _deviation(days: Sequence[int], total: int) -> str:
     """√(Σd²/n - (total/n)²) as √(n·Σd² - total²) / n: whole numbers up to the root, so nothing is lost before it."""
     count = len(days)
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=FIGURE_DIGITS):
         root = Decimal(count * sum(units * units for units in days) - total * total).sqrt()
-        return str((root / count).quantize(_PLACES, rounding=ROUND_HALF_UP))
+        return rounded(root / count)
 
 
 def trend_of(week: int, month: int) -> Trend:

@@ -5,7 +5,6 @@ lot they are the first of its units' coming in, and the last of their going out.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
 from msgspec import Meta
@@ -15,6 +14,7 @@ from chassis.clock import Utc, to_millis
 from chassis.entity import Value
 from chassis.values import Guid, Id, Text
 from services.ics.comment.domain import Comment
+from services.ics.figures import ratio
 from services.ics.ledger.balance import Buckets
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.serial.domain import SerialUnit
@@ -26,7 +26,6 @@ HISTORY_MAX = 1000
 COMMENTS_MAX = 100
 
 _DAY_MILLIS = 86_400_000
-_FOUR_PLACES = Decimal("0.0001")
 
 
 class SerialPlace(Value, frozen=True, kw_only=True):
@@ -90,7 +89,7 @@ def days_in_stock(found: Milestones, now: Utc) -> str | None:
         return None
     end = found.left.recorded_utc if found.left is not None else now
     millis = max(0, to_millis(end) - to_millis(found.came_in.recorded_utc))
-    return str((Decimal(millis) / _DAY_MILLIS).quantize(_FOUR_PLACES, rounding=ROUND_HALF_UP))
+    return ratio(millis, _DAY_MILLIS)
 
 
 def documents_of(entries: Iterable[StockCardEntry]) -> list[SerialDocument]:
