@@ -6,13 +6,11 @@ from msgspec.structs import replace
 
 from chassis.clock import later
 from chassis.entity import Value
-from chassis.errors import InvalidState
 from chassis.values import Id, Text
-from services.ics.ledger.balance import Page
 from services.ics.ledger.books import Books
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.holder import Holding
-from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.lot import check_sellable
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.policy.domain import PolicyValues
 from services.ics.reservation.domain import Reservation, draw_promise
@@ -53,7 +51,7 @@ def allocate(
     limit: int,
 ) -> Allocation:
     """A free-standing allocation that has drawn its units: within the limit, and at the pin if there is one."""
-    _check_pin(books, holding.page, line.pin)
+    check_sellable(holding.page.lots, line.pin.lot_code, books.today)
     draw_promise(books, "allocate", quantity, holding, limit=limit, pin=line.pin)
     return _allocation(books, holding, line, quantity, channel_code=channel_code, policy=policy)
 
@@ -63,18 +61,13 @@ def allocate_from(
 ) -> tuple[Allocation, Reservation]:
     """An allocation of a reservation's units, repinned first where a pin says where they must come from."""
     page = holding.page
-    _check_pin(books, page, line.pin)
+    check_sellable(page.lots, line.pin.lot_code, books.today)
     giver = held_by(books, page, reservation)
     repin(books, quantity, giver, line.pin)
     pass_on(books, "allocate", quantity, giver, holding, pin=line.pin)
     allocation = _allocation(books, holding, line, quantity, channel_code=reservation.channel_code, policy=policy)
     left = replace(reservation, remaining=reservation.remaining - quantity, allocated=reservation.allocated + quantity)
     return replace(allocation, reservation_id=reservation.reservation_id), restated(left, giver)
-
-
-def _check_pin(books: Books, page: Page, pin: Pin) -> None:
-    if not is_sellable(page.lots, pin.lot_code, books.today):
-        raise InvalidState(f"lot {pin.lot_code} is unsellable", status="unsellable")
 
 
 def _allocation(

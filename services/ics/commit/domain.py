@@ -16,7 +16,7 @@ from services.ics.ledger.balance import Page, Place
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import Holding, parts_of
-from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.lot import check_sellable
 from services.ics.ledger.naming import Named
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.reservation.domain import draw_promise
@@ -156,10 +156,10 @@ def pick(
     """The commit after units left their shelf; where a pin says they really were, the scan wins."""
     page = holding.page
     check_stage(commit, "open", quantity)
-    _check_lots(books, page, [pin.lot_code])
+    check_sellable(page.lots, pin.lot_code, books.today)
     repin(books, quantity, holding, pin)
     takes = _takes(page, holding, quantity, stage="open", pin=pin)
-    _check_lots(books, page, [take.part.spot.lot_code for take in takes])
+    _check_lots(books, page, takes)
     for part, units in takes:
         spot = books.land(page, target, part.spot.lot_code)
         source = Leg(page, "committed", part.spot, holding, "open")
@@ -190,7 +190,7 @@ def ship(books: Books, holding: Holding, commit: Commit, note: ShipNote, *, stag
     if len(commit.ships) >= SHIPS_MAX:
         raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
     takes = _takes(page, holding, note.quantity, stage=stage)
-    _check_lots(books, page, [take.part.spot.lot_code for take in takes])
+    _check_lots(books, page, takes)
     for part, units in takes:
         serials = named.hand(part.spot, units, None if stage == "open" else stage)
         books.move("ship", units, Leg(page, "committed", part.spot, holding, stage), "customer", serials=serials)
@@ -236,10 +236,9 @@ def _takes(page: Page, holding: Holding, quantity: int, *, stage: Stage, pin: Pi
     return takes
 
 
-def _check_lots(books: Books, page: Page, lot_codes: list[str | None]) -> None:
-    for lot_code in lot_codes:
-        if not is_sellable(page.lots, lot_code, books.today):
-            raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable")
+def _check_lots(books: Books, page: Page, takes: list[HeldTake]) -> None:
+    for take in takes:
+        check_sellable(page.lots, take.part.spot.lot_code, books.today)
 
 
 def changed_in_passing(commit: Commit, holding: Holding) -> Commit:

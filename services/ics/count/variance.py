@@ -8,7 +8,7 @@ from chassis.values import QUANTITY_MAX
 from services.ics.ledger.balance import Item, Page, Place, Spot
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.entry import Account, StockCardEntry
-from services.ics.ledger.holder import Holding, Loss, Part
+from services.ics.ledger.holder import Holding, Loss, Part, is_on_shelf
 from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
 
 
@@ -28,8 +28,7 @@ def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[Spot
     for entry in entries:
         for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
             if _lies_there(side, logical_guid):
-                spot = Spot(side.zone_id, side.bin_id, side.lot_code)
-                found.setdefault(spot, []).append(Movement(entry.recorded_utc, units))
+                found.setdefault(side.spot, []).append(Movement(entry.recorded_utc, units))
     return found
 
 
@@ -131,7 +130,7 @@ def _absorb(books: Books, page: Page, spot: Spot, quantity: int, line_no: int) -
 def _lose(books: Books, holding: Holding, spot: Spot, stage: Stage | None, quantity: int, line_no: int) -> int:
     """Units a holder loses at the position, at most so many."""
     page, lost = holding.page, 0
-    on_shelf = holding.bucket == "reserved" or stage == "open"
+    on_shelf = is_on_shelf(holding.bucket, stage)
     for part in _parts_at(holding, spot, stage):
         units = min(quantity - lost, holding.parts[part])
         if on_shelf:

@@ -79,7 +79,7 @@ class Replay:
             elif side.external is not None:
                 self.outside[side.external] += quantity
         for side in sides:
-            if (shelf := self.shelves[_spot(side)]) < 0:
+            if (shelf := self.shelves[side.spot]) < 0:
                 self._differ(f"rule G at {self.seq}", "at least 0", shelf)
         for side, balance in ((entry.from_account, entry.from_balance), (entry.to_account, entry.to_balance)):
             if self._is_ours(side) and balance != self.totals[side.bucket or ""]:
@@ -117,7 +117,7 @@ class Replay:
 
     def _add(self, account: Account, quantity: int) -> None:
         assert account.bucket is not None
-        spot = _spot(account)
+        spot = account.spot
         booked = Booked(account.bucket, spot, account.stage, account.held_by_id)
         self.accounts[booked] += quantity
         self.totals[account.bucket] += quantity
@@ -170,10 +170,6 @@ class Replay:
                     kept=str(kept),
                 )
             )
-
-
-def _spot(account: Account) -> Spot:
-    return Spot(account.zone_id, account.bin_id, account.lot_code)
 
 
 def _held_key(account: Booked) -> tuple[str, Spot, Stage | None]:

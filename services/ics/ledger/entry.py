@@ -10,6 +10,7 @@ from typing import Literal
 
 from chassis.clock import Utc
 from chassis.entity import Document, Value
+from services.ics.ledger.balance import Spot
 from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
 
 ENTRIES_MAX = 500
@@ -30,6 +31,11 @@ class Account(Value, frozen=True, kw_only=True):
     held_by_type: HolderType | None = None
     held_by_id: str | None = None
     seq: int | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """Where in its item the units are, or were."""
+        return Spot(self.zone_id, self.bin_id, self.lot_code)
 
 
 class StockCardEntry(Document, frozen=True, kw_only=True):

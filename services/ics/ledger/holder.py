@@ -58,6 +58,11 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
 """The bucket the units of each type of holder are in."""
 
 
+def is_on_shelf(bucket: Bucket, stage: Stage | None) -> bool:
+    """Whether units somebody holds still stand on the shelf, where rule G counts them: promised, and not picked yet."""
+    return bucket == "reserved" or stage == "open"
+
+
 class Holding:
     """What one holder has of one item while a call works on it. `own`: the call keeps its record itself."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from chassis.clock import Date
 from chassis.entity import Value
+from chassis.errors import InvalidState
 
 
 class Lot(Value, frozen=True, kw_only=True):
@@ -24,3 +25,9 @@ def is_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> b
         return True
     lot = lots.get(lot_code)
     return lot is None or lot.sellable(today)
+
+
+def check_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> None:
+    """Refuse units of a lot that may not be sold."""
+    if not is_sellable(lots, lot_code, today):
+        raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable")

@@ -7,7 +7,8 @@ from chassis.errors import InvalidState, invalid_field
 from services.ics.ledger.balance import Spot
 from services.ics.words import Stage
 
-ANY_HOLDER = "*"
+ANYONE = "*"
+"""In place of a holder: whoever it is, or no one."""
 
 
 class NamedUnit(NamedTuple):
@@ -31,9 +32,7 @@ class Named:
         self.units = list(units)
         self.explicit = explicit
 
-    def hand(
-        self, spot: Spot, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANY_HOLDER
-    ) -> list[str]:
+    def hand(self, spot: Spot, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE) -> list[str]:
         """The serials of so many units taken from a position (and stage, and holder)."""
         if not self.units:
             return []
@@ -58,7 +57,7 @@ class Named:
 
 
 def _fits(unit: NamedUnit, stage: Stage | None, held_by_id: str | None) -> bool:
-    return unit.stage == stage and held_by_id in {ANY_HOLDER, unit.held_by_id}
+    return unit.stage == stage and held_by_id in {ANYONE, unit.held_by_id}
 
 
 def named_at(stage: Stage | None, held_by_id: str, *, on_shelf: bool) -> tuple[Stage | None, str | None]:

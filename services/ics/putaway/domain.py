@@ -8,8 +8,9 @@ from typing import Literal
 from services.ics.ledger.balance import Page, Place, Spot
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import Pin, draw, draw_held
+from services.ics.ledger.holder import is_on_shelf
 from services.ics.ledger.naming import Named, named_at
-from services.ics.words import Bucket, Stage
+from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
 OnHand = Literal["available", "quarantine", "damaged", "consignment", "reserved", "committed"]
 
@@ -18,9 +19,6 @@ Want = tuple[OnHand, Stage | None]
 
 GOOD_STOCK: tuple[Want, ...] = (("available", None), ("reserved", None), ("committed", "open"))
 """What a handler sees as good stock, promised or not."""
-
-UNHELD = ("available", "quarantine", "damaged")
-ON_SHELF: frozenset[tuple[Bucket, Stage | None]] = frozenset({("reserved", None), ("committed", "open")})
 
 
 def wanted(bucket: OnHand | None) -> tuple[Want, ...]:
@@ -39,7 +37,7 @@ def put_away(
     """Move units to their new place; refused where there are fewer of them."""
     left = quantity
     for want in wants:
-        if want[0] in UNHELD:
+        if want[0] in UNHELD_BUCKETS:
             left = _free(books, page, want[0], left, pin, target=target, named=named)
         if left and want[0] not in {"available", "damaged"}:
             left = _held(books, page, want, left, pin, target=target, named=named)
@@ -50,7 +48,7 @@ def put_away(
 def unheld(page: Page, bucket: OnHand | None, pin: Pin, quantity: int) -> bool:
     """Whether units no one holds are enough, so that no holder need be looked at."""
     first = bucket or "available"
-    return first in UNHELD and draw(page, first, quantity, pin)[1] == 0
+    return first in UNHELD_BUCKETS and draw(page, first, quantity, pin)[1] == 0
 
 
 def _free(books: Books, page: Page, bucket: Bucket, quantity: int, pin: Pin, *, target: Place, named: Named) -> int:
@@ -71,7 +69,7 @@ def _held(books: Books, page: Page, want: Want, quantity: int, pin: Pin, *, targ
     bucket, stage = want
     for holding in books.holders_in(page, bucket):
         for take_stage in _stages(bucket, stage):
-            leaves_shelf = (bucket, take_stage) in ON_SHELF
+            leaves_shelf = is_on_shelf(bucket, take_stage)
             known = named_at(take_stage, holding.id, on_shelf=leaves_shelf)
             wanted = named.at_most(quantity, *known)
             takes, _ = draw_held(page, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
@@ -87,4 +85,4 @@ def _held(books: Books, page: Page, want: Want, quantity: int, pin: Pin, *, targ
 def _stages(bucket: Bucket, stage: Stage | None) -> tuple[Stage | None, ...]:
     if bucket != "committed":
         return (None,)
-    return ("open", "picked", "packed") if stage is None else (stage,)
+    return STAGES if stage is None else (stage,)

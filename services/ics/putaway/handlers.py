@@ -2,17 +2,18 @@
 
 from chassis.caller import Call
 from chassis.endpoint import Endpoints, Request
-from chassis.errors import FieldProblem, Invalid
+from chassis.errors import invalid_field
 from chassis.unit import Change
 from chassis.values import Guid, Id, Lot, Qty, Reason
 from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.ledger.naming import ANYONE
 from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
 from services.ics.putaway.domain import OnHand, put_away, source_pin, unheld, wanted
 from services.ics.stock.fields import SerialList
 from services.ics.stock.floor import open_item
-from services.ics.stock.serials import ANYONE, STATUSES, Serials, serial_problems
+from services.ics.stock.serials import STATUSES, Serials, serial_problems
 from services.ics.words import OPERATOR
 
 endpoints = Endpoints("ics", "/putaway")
@@ -52,7 +53,7 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
         [(body.from_zone_id, body.from_bin_id, "from_"), (body.to_zone_id, body.to_bin_id, "to_")],
     )
     if (source.zone_id, source.bin_id) == (target.zone_id, target.bin_id):
-        raise Invalid("from and to are the same place", [FieldProblem("to_zone_id", "is where the units are")])
+        raise invalid_field("to_zone_id", "is where the units are")
     books = open_books(change)
     page = await open_item(change, books, body.variant_id)
     operation_id = books.begin(operation(change, "putaway", reason=body.reason)).operation_id

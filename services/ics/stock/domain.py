@@ -11,7 +11,7 @@ from services.ics.ledger.balance import Page, Place
 from services.ics.ledger.books import Books, Leg, insufficient
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
-from services.ics.ledger.holder import Holding, Loss
+from services.ics.ledger.holder import Holding, Loss, is_on_shelf
 from services.ics.ledger.naming import Named, named_at
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
@@ -116,7 +116,7 @@ def adjust_out(books: Books, page: Page, asked: Correction, pin: Pin, named: Nam
 def _lose(
     books: Books, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
 ) -> int:
-    on_shelf = holding.bucket == "reserved" or stage == "open"
+    on_shelf = is_on_shelf(holding.bucket, stage)
     known = named_at(stage, holding.id, on_shelf=on_shelf)
     wanted = named.at_most(quantity, *known)
     takes, lacking = draw_held(holding.page, holding, wanted, pin, stage=stage, leaves_shelf=on_shelf)

@@ -7,7 +7,7 @@ from msgspec import Meta
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.errors import invalid_field
-from chassis.page import PageLimit
+from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Count, Date, Delta, Guid, Id, Lot, Qty, Reason, Token
 from services.ics.bin.domain import Place, admit
@@ -16,6 +16,7 @@ from services.ics.ledger.balance import Balance, Page
 from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import StockCardEntry
+from services.ics.ledger.naming import ANYONE
 from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
@@ -34,7 +35,7 @@ from services.ics.stock.domain import (
 from services.ics.stock.fields import AnyBalance, SerialList
 from services.ics.stock.floor import open_item
 from services.ics.stock.reading import Stock, Wanted, stock_list, stock_of
-from services.ics.stock.serials import ANYONE, STATUSES, Serials, check_tracked, serial_problems
+from services.ics.stock.serials import STATUSES, Serials, check_tracked, serial_problems
 from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
 
@@ -58,7 +59,7 @@ async def ics_stock_get(call: Call, view: View, body: StockGetRequest) -> StockE
     return StockEnvelope(stock=await stock_of(view, item))
 
 
-class StockListRequest(Request, frozen=True, kw_only=True):
+class StockListRequest(Request, PageRequest, frozen=True, kw_only=True):
     logical_guid: Guid | None = None
     variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)] | None = None
     zone_id: Id | None = None
@@ -66,8 +67,6 @@ class StockListRequest(Request, frozen=True, kw_only=True):
     lot_code: Lot | None = None
     bucket: Bucket | None = None
     include_zero: bool = False
-    limit: PageLimit | None = None
-    next_token: Token | None = None
 
     def problems(self) -> list[tuple[str, str]]:
         if self.include_zero and (self.zone_id or self.bin_id or self.lot_code):

@@ -10,7 +10,7 @@ from chassis.unit import Change
 from services.ics.ledger.balance import Page
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.lot import is_sellable
-from services.ics.ledger.naming import Named, NamedUnit
+from services.ics.ledger.naming import ANYONE, Named, NamedUnit
 from services.ics.ledger.store import ENTRIES
 from services.ics.policy.domain import PolicyValues
 from services.ics.serial.domain import (
@@ -26,7 +26,6 @@ from services.ics.serial.domain import (
 from services.ics.serial.store import SERIALS, know_lot, units_held_by
 from services.ics.words import Bucket
 
-ANYONE = "*"
 STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
     None: ("in_stock",),
     "available": ("in_stock",),
