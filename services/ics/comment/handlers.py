@@ -102,7 +102,7 @@ async def ics_comment_list(view: View, body: CommentListRequest) -> CommentListE
         "status": None if body.status == "all" else body.status,
     }
     page = await list_comments(view, wanted, body)
-    return CommentListEnvelope(items=page.items, count=len(page.items), next_token=page.next_token)
+    return CommentListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
 class CommentReportRequest(Request, frozen=True, kw_only=True):

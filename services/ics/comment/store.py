@@ -5,13 +5,13 @@ from typing import Any
 
 from chassis.clock import Date, Utc
 from chassis.entity import Entity, edge, index
-from chassis.page import Paged
+from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ics.comment.domain import Comment
 from services.ics.comment.report import Tally, counted, tally_of
 from services.ics.filters import split
 from services.ics.finding.domain import tokens_of
-from services.ics.finding.store import Found, Question, search
+from services.ics.finding.store import Question, search
 
 _FIND_LIMIT = 1000
 
@@ -51,7 +51,7 @@ TALLIES = Entity(
 _LEADS = (("subject_id",), ("created_by",), ("source", "subject_type"), ("source",))
 
 
-async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Found[Comment]:
+async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Comment]:
     """Comments of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     question: Question[Comment] = Question((), where, rest, None, lambda _: True, ["list", where, rest])

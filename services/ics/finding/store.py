@@ -12,12 +12,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from chassis.clock import Utc, to_millis
-from chassis.entity import Document, Entity, Value, index
-from chassis.errors import invalid_field
-from chassis.page import Paged, items_of
+from chassis.entity import Document, Entity, index
+from chassis.page import Page, Paged, items_of
 from chassis.unit import Change, View, Where, between, one_of
 from services.ics.finding.domain import Marks, Word, choices, floors, grams_of, marked, part_of, tokens_of
-from services.ics.reads import together
+from services.ics.reads import together, unfit
 
 R = TypeVar("R", bound=Document)
 
@@ -90,20 +89,13 @@ class Question(NamedTuple, Generic[R]):
     asked: Any
 
 
-class Found(Value, Generic[R], frozen=True, kw_only=True):
-    """A page of answers, newest first."""
-
-    items: list[R]
-    next_token: str | None
-
-
-async def search(view: View, entity: Entity[R], question: Question[R], page: Paged) -> Found[R]:
+async def search(view: View, entity: Entity[R], question: Question[R], page: Paged) -> Page[R]:
     """A page of what is looked for, newest first. Index: tokens, id; the lead, id; grams of the words."""
     question = question._replace(asked=[view.call.orgcode, entity.name, question.asked])
     top = _position(page.next_token, question.asked)
     tokens = await _tokens(view, question.words)
     if tokens is not None and not tokens:
-        return Found(items=[], next_token=None)
+        return _page([])
     marks = await view.get(MARKS, marks_id_of(view.call.orgcode, entity))
     # An id is never older than its record (but may be younger, where a clock was set back).
     bottom = "" if question.since is None else _id_at(to_millis(question.since))
@@ -153,7 +145,7 @@ class _Walk(Generic[R]):
         self._looked_at = 0
         self._size = READ_FIRST
 
-    async def back(self, top: str | None, stops: Sequence[str | None]) -> Found[R]:
+    async def back(self, top: str | None, stops: Sequence[str | None]) -> Page[R]:
         """Go back from an id, stretch by stretch, until the page is full, enough was looked at, or all was read."""
         id_of, asked = self._entity.id_of, self._question.asked
         for number, stop in enumerate(stops):
@@ -167,16 +159,16 @@ class _Walk(Generic[R]):
                 self._found += filter(self._question.shows, part)
                 if len(self._found) > self._wanted:
                     items = self._found[: self._wanted]
-                    return Found(items=items, next_token=_token(id_of(items[-1]), asked))
+                    return _page(items, _token(id_of(items[-1]), asked))
                 if len(part) < limit:
                     break
                 top = id_of(part[-1])
                 if self._looked_at >= LOOKED_AT_MAX:
-                    return Found(items=self._found, next_token=_token(top, asked))
+                    return _page(self._found, _token(top, asked))
             if end is None:
                 break
             top = end
-        return Found(items=self._found, next_token=None)
+        return _page(self._found)
 
     async def _read(self, top: str | None, end: str | None, limit: int, rare: bool) -> list[R]:
         """The newest records below an id that may be answers, down to another id."""
@@ -190,6 +182,10 @@ class _Walk(Generic[R]):
             rest["tokens"] = one_of(self._tokens)
         where[name] = ids
         return await self._view.find(self._entity, where, order=(f"-{name}",), limit=limit, rest=rest)
+
+
+def _page(items: list[R], next_token: str | None = None) -> Page[R]:
+    return Page(items=items, count=len(items), next_token=next_token)
 
 
 def _id_at(millis: int) -> str:
@@ -208,7 +204,7 @@ def _position(token: str | None, asked: Any) -> str | None:
         return None
     last, _, seal = token.partition(".")
     if not last or seal != _seal(last, asked):
-        raise invalid_field("next_token", "was not made for this query")
+        raise unfit()
     return last
 
 

@@ -95,7 +95,7 @@ async def ics_inbox_list(view: View, body: InboxListRequest) -> InboxListEnvelop
         "subject_id": body.subject_id,
     }
     page = await list_items(view, wanted, body)
-    return InboxListEnvelope(items=page.items, count=len(page.items), next_token=page.next_token)
+    return InboxListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
 class InboxStateRequest(Revised, frozen=True, kw_only=True):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from chassis.entity import Entity, edge, index
-from chassis.page import Paged
+from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
 from services.ics.finding.domain import tokens_of
-from services.ics.finding.store import Found, Question, search
+from services.ics.finding.store import Question, search
 from services.ics.inbox.domain import InboxItem, texts_of
 
 INBOX = Entity(
@@ -31,7 +31,7 @@ INBOX = Entity(
 _LEADS = (("subject_id",), ("recipient",), ("source",))
 
 
-async def list_items(view: View, wanted: Mapping[str, str | None], page: Paged) -> Found[InboxItem]:
+async def list_items(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[InboxItem]:
     """Items of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     question: Question[InboxItem] = Question((), where, rest, None, lambda _: True, ["list", where, rest])

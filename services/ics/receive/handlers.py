@@ -8,7 +8,7 @@ from msgspec import Meta
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import Conflict, invalid_field
-from chassis.page import PageLimit
+from chassis.page import PageRequest
 from chassis.unit import Change, View, between, want
 from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
 from services.ics.bin.domain import Place, admit
@@ -268,7 +268,7 @@ async def ics_receive_get(view: View, body: ReceiveGetRequest) -> ReceiveEnvelop
     return ReceiveEnvelope(receive=shown(await view.load(RECEIPTS, body.receive_id)))
 
 
-class ReceiveListRequest(Request, frozen=True, kw_only=True):
+class ReceiveListRequest(Request, PageRequest, frozen=True, kw_only=True):
     logical_guid: Guid | None = None
     status: Status | None = None
     source: Source | None = None
@@ -276,8 +276,6 @@ class ReceiveListRequest(Request, frozen=True, kw_only=True):
     variant_id: Guid | None = None
     from_utc: Utc | None = None
     to_utc: Utc | None = None
-    limit: PageLimit | None = None
-    next_token: Token | None = None
 
 
 class ReceiveListEnvelope(Answer, frozen=True, kw_only=True):

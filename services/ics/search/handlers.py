@@ -84,7 +84,7 @@ async def ics_search_comments(view: View, body: CommentSearchRequest) -> Comment
     question = _question(body, words, split(wanted, _COMMENT_LEADS), lambda comment: matches(words, [comment.body]))
     found = await search(view, COMMENTS, question, body)
     items = [CommentHit(comment=each, snippet=snippet(words, [each.body])) for each in found.items]
-    return CommentSearchEnvelope(items=items, count=len(items), next_token=found.next_token)
+    return CommentSearchEnvelope(items=items, count=found.count, next_token=found.next_token)
 
 
 class InboxHit(Value, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ async def ics_search_inbox(view: View, body: InboxSearchRequest) -> InboxSearchE
     question = _question(body, words, split(wanted, _INBOX_LEADS), lambda item: matches(words, texts_of(item)))
     found = await search(view, INBOX, question, body)
     items = [InboxHit(item=each, snippet=snippet(words, texts_of(each))) for each in found.items]
-    return InboxSearchEnvelope(items=items, count=len(items), next_token=found.next_token)
+    return InboxSearchEnvelope(items=items, count=found.count, next_token=found.next_token)
 
 
 def _question(

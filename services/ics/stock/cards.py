@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.endpoint import Request
-from chassis.page import PageLimit, items_of
+from chassis.page import PageRequest, items_of
 from chassis.unit import View, between
-from chassis.values import Guid, Id, Lot, SerialNo, Token
+from chassis.values import Guid, Id, Lot, SerialNo
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
@@ -31,7 +31,7 @@ _SIDE_FIELDS = ("logical_guid", "bucket", "zone_id", "bin_id", "lot_code", "held
 _STRETCH_MAX = 1000
 
 
-class StockCardListRequest(Request, frozen=True, kw_only=True):
+class StockCardListRequest(Request, PageRequest, frozen=True, kw_only=True):
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
     bucket: Bucket | None = None
@@ -49,8 +49,6 @@ class StockCardListRequest(Request, frozen=True, kw_only=True):
     from_utc: UtcField | None = None
     to_utc: UtcField | None = None
     order: Order = "newest"
-    limit: PageLimit | None = None
-    next_token: Token | None = None
 
     def problems(self) -> Sequence[tuple[str, str]]:
         if self.logical_guid is not None and self.variant_id is not None:

@@ -10,7 +10,7 @@ from msgspec import Meta
 from chassis.caller import Call
 from chassis.endpoint import Answer, Request, Revised
 from chassis.errors import invalid_field
-from chassis.page import PageLimit
+from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Code, Count, Date, Guid, Id, Qty, Qty0, Text, Token, Utc
 from services.ics.atp.reading import FACILITIES_MAX
@@ -107,14 +107,12 @@ async def ics_transfer_request_get(view: View, body: TransferRequestGetRequest) 
     return TransferEnvelope(transfer=shown(await view.load(TRANSFERS, body.transfer_id)))
 
 
-class TransferRequestListRequest(Request, frozen=True, kw_only=True):
+class TransferRequestListRequest(Request, PageRequest, frozen=True, kw_only=True):
     from_logical_guid: Guid | None = None
     to_logical_guid: Guid | None = None
     status: TransferStatus | None = None
     variant_id: Guid | None = None
     code: Code | None = None
-    limit: PageLimit | None = None
-    next_token: Token | None = None
 
 
 class TransferListEnvelope(Answer, frozen=True, kw_only=True):

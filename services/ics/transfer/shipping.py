@@ -9,7 +9,7 @@ from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.entity import Entity
 from chassis.errors import InvalidState, NotFound, invalid_field
-from chassis.page import PageLimit
+from chassis.page import PageRequest
 from chassis.unit import Change, View, between, want
 from chassis.values import Count, Date, Guid, Id, Lot, Name, Qty, Text, Token
 from services.ics.bin.domain import Place, admit
@@ -326,14 +326,12 @@ async def ics_transfer_shipment_get(view: View, body: TransferShipmentGetRequest
     return TransferShipmentEnvelope(shipment=shipment, transfer=shown(kept))
 
 
-class TransferShipmentListRequest(Request, frozen=True, kw_only=True):
+class TransferShipmentListRequest(Request, PageRequest, frozen=True, kw_only=True):
     transfer_id: Id | None = None
     from_logical_guid: Guid | None = None
     to_logical_guid: Guid | None = None
     status: ShipmentStatus | None = None
     expected_by: Date | None = None
-    limit: PageLimit | None = None
-    next_token: Token | None = None
 
 
 class TransferShipmentListEnvelope(Answer, frozen=True, kw_only=True):
