@@ -82,9 +82,9 @@ async def ics_commit_create(change: Change, body: CommitCreateRequest) -> Commit
         commit, allocation, balances = await _commit_promised(change, ALLOCATIONS, body.allocation_id, body)
         return CommitEnvelope(commit=commit, allocation=allocation, balances=balances)
     if body.reservation_id is None or body.allocation_id is not None:
-        raise _invalid("reservation_id", "exactly one of reservation_id and allocation_id is required")
+        raise invalid_field("reservation_id", "exactly one of reservation_id and allocation_id is required")
     if body.order_ref is None:
-        raise _invalid("order_ref", "is required with reservation_id")
+        raise invalid_field("order_ref", "is required with reservation_id")
     commit, reservation, balances = await _commit_promised(change, RESERVATIONS, body.reservation_id, body)
     return CommitEnvelope(commit=commit, reservation=reservation, balances=balances)
 
@@ -144,10 +144,6 @@ def _direct(body: CommitCreateRequest) -> tuple[str, int]:
     if fields or body.variant_id is None or body.quantity is None:
         raise Invalid("a direct commit names its variant, quantity and order, and no promise", fields)
     return body.variant_id, body.quantity
-
-
-def _invalid(path: str, problem: str) -> Invalid:
-    return Invalid(problem, [FieldProblem(path, problem)])
 
 
 class CommitReleaseRequest(Revised, frozen=True, kw_only=True):

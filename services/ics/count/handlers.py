@@ -98,7 +98,7 @@ async def ics_count_create(call: Call, change: Change, body: CountCreateRequest)
 async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tuple[CountPlan | None, list[Target]]:
     """What is to be counted, and by which plan: a recount goes by the plan of the count it repeats."""
     if body.plan_id is not None:
-        plan = await _plan_here(change, body.plan_id)
+        plan = await load_here(change, PLANS, body.plan_id)
         check_active(plan)
         targets = await positions_of(change, plan)
         check_coverage(targets)
@@ -116,10 +116,6 @@ async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tupl
     ]
     check_targets(targets)
     return None, targets
-
-
-async def _plan_here(change: Change, plan_id: str) -> CountPlan:
-    return await load_here(change, PLANS, plan_id)
 
 
 async def _plan_of(change: Change, count: Count) -> CountPlan | None:

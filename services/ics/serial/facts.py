@@ -1,11 +1,9 @@
 """What a caller says of a unit or lot: read off a UDI, checked, and made into its record. Pure."""
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from chassis.entity import Value
-from chassis.errors import FieldProblem, Invalid, invalid_field
+from chassis.errors import FieldProblem, invalid_field, invalid_fields
 from chassis.values import Date
 from services.ics.serial.domain import SerialKind, SerialUnit, check_gtin, gtin14
 from services.ics.serial.udi import read_udi
@@ -48,14 +46,15 @@ def _agree(field: str, given: str, told: str) -> bool:
 
 def check_kind(kind: SerialKind, facts: Facts) -> None:
     """Refuse a single unit without its number, and a lot without its code or with a number."""
-    problems: list[tuple[str, str]] = []
+    problems: list[FieldProblem] = []
     if kind == "serial" and facts.serial_no is None:
-        problems.append(("serial_no", "is required for a single unit"))
+        problems.append(FieldProblem("serial_no", "is required for a single unit"))
     if kind == "batch" and facts.lot_code is None:
-        problems.append(("lot_code", "is required for a batch"))
+        problems.append(FieldProblem("lot_code", "is required for a batch"))
     if kind == "batch" and facts.serial_no is not None:
-        problems.append(("serial_no", "goes with single units only"))
-    _refuse(problems)
+        problems.append(FieldProblem("serial_no", "goes with single units only"))
+    if problems:
+        raise invalid_fields(problems)
     if facts.gtin is not None:
         check_gtin(facts.gtin)
 
@@ -87,9 +86,3 @@ def blocked(unit: SerialUnit, is_blocked: bool | None, block_reason: str | None)
             raise invalid_field("block_reason", "goes with a blocked unit")
         return replace(unit, block_reason=block_reason)
     return replace(unit, blocked=is_blocked, block_reason=block_reason if is_blocked else None)
-
-
-def _refuse(problems: Sequence[tuple[str, str]]) -> None:
-    if problems:
-        path, problem = problems[0]
-        raise Invalid(f"{path}: {problem}", [FieldProblem(*each) for each in problems])

@@ -6,7 +6,7 @@ from chassis.entity import Entity, edge, index, unique
 from chassis.unit import Change, View
 from chassis.values import Date
 from services.ics.ledger.lot import Lot
-from services.ics.serial.domain import SerialUnit, as_lot, lot_key, new_lot, number_of
+from services.ics.serial.domain import SerialUnit, as_lot, gtin14, lot_key, new_lot, number_of
 
 LOT_PLACE = "*"
 """In `place`, for lots: they are wherever units of them are, which only the ledger knows."""
@@ -41,7 +41,7 @@ SERIALS = Entity(
         edge("held_by", to="holder", by="held_by_id"),
         edge("moved_by", to="entry", by="last_entry_id"),
     ],
-    derived={"number": number_of, "gtin_key": lambda unit: unit.gtin.zfill(14) if unit.gtin else None, "place": _place},
+    derived={"number": number_of, "gtin_key": lambda unit: gtin14(unit.gtin) if unit.gtin else None, "place": _place},
 )
 
 
