@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection
 from msgspec import Struct
 
 HEARD_SECONDS = 60.0
@@ -46,14 +46,17 @@ class Listener:
         self._url = url
         self._variants = tuple(variants)
         self._connection: AbstractRobustConnection | None = None
+        self._channel: AbstractRobustChannel | None = None
         self.heard: list[Heard] = []
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=0.2)
-        channel = await self._connection.channel()
-        await channel.set_qos(prefetch_count=200)
-        queue = await channel.get_queue(QUEUE)
+        # Kept, because the connection only knows its channels weakly: one that nobody else holds may be collected while
+        # the broker is away, and then nothing is heard when it is back.
+        self._channel = await self._connection.channel()
+        await self._channel.set_qos(prefetch_count=200)
+        queue = await self._channel.get_queue(QUEUE)
         await queue.consume(self._hear)
         return self
 
