@@ -1,18 +1,19 @@
 """What availability rests on, read at one moment: items and their lots, overdue promises, policies, holdbacks, and
 what shipments bring in time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from chassis.clock import day_of
-from chassis.unit import View, want
+from chassis.unit import View, Want, want
 from chassis.values import Date
-from services.ics.atp.domain import AtpItem, Terms, facility_atp, item_atp, terms_of
+from services.ics.atp.domain import AtpFacility, AtpItem, Terms, facility_atp, item_atp, terms_of
 from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
 from services.ics.ledger.balance import Item, item_id_of
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.ledger.store import ITEMS, facilities_with, items_of_many, overdue_promises
-from services.ics.policy.domain import scope_keys
+from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.reads import together
 from services.ics.serial.store import ledger_lots
@@ -32,48 +33,57 @@ async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str
     return dict(zip(variants, found, strict=True))
 
 
+class Basis(NamedTuple):
+    """What promises of items rest on, each by facility and variant: the items, their lots, the policies that rule."""
+
+    items: dict[ItemKey, Item]
+    lots: dict[ItemKey, dict[str, Lot]]
+    policies: dict[ItemKey, PolicyValues]
+
+
+async def basis_of(view: View, keys: Sequence[ItemKey], *beside: Want) -> Basis:
+    """The basis of these; what is wanted `beside` it is loaded in the same round. By id, and indexes scope, number."""
+    orgcode = view.call.orgcode
+    scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
+    await view.prefetch(
+        want(ITEMS, [item_id_of(orgcode, *key) for key in keys]), want(POLICIES, scopes, by="scope"), *beside
+    )
+    items = await items_of_many(view, keys)
+    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
+    policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
+    return Basis(
+        items=items,
+        lots={(facility, variant): lots.get(variant, {}) for facility, variant in items},
+        policies={(facility, variant): policies[variant, facility] for facility, variant in items},
+    )
+
+
 async def atp_of(
     view: View, asked: dict[str, list[str]], channel: str | None, by_date: Date | None = None
 ) -> list[AtpItem]:
     """What can be promised of each variant in its facilities, on a channel or on none in particular; `by_date` lets
     what is expected until then count, too."""
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
-    orgcode = view.call.orgcode
-    scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
-    await view.prefetch(
-        want(ITEMS, [item_id_of(orgcode, *key) for key in keys]),
-        want(POLICIES, scopes, by="scope"),
-        want(HOLDBACKS, item_keys(keys, channel), by="item"),
-    )
-    terms = await _terms(view, keys, by_date)
-    policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
+    basis = await basis_of(view, keys, want(HOLDBACKS, item_keys(keys, channel), by="item"))
+    terms = await _terms(view, basis, by_date)
     withheld = await held_back_from(view, keys, channel)
+
+    def answer(facility: str, variant: str) -> AtpFacility:
+        key = (facility, variant)
+        return facility_atp(facility, terms[key], basis.policies[key], withheld[key])
+
     return [
-        item_atp(
-            variant,
-            [
-                facility_atp(
-                    facility,
-                    terms[facility, variant],
-                    policies[variant, facility],
-                    withheld[facility, variant],
-                )
-                for facility in facilities
-            ],
-        )
+        item_atp(variant, [answer(facility, variant) for facility in facilities])
         for variant, facilities in asked.items()
     ]
 
 
-async def _terms(view: View, keys: Iterable[ItemKey], by_date: Date | None) -> dict[ItemKey, Terms]:
-    items = await items_of_many(view, keys)
-    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
-    today = day_of(view.now)
-    known = {key: lots.get(item.variant_id, {}) for key, item in items.items()}
-    overdue = await together(_overdue_units(view, item, known[key], today) for key, item in items.items())
+async def _terms(view: View, basis: Basis, by_date: Date | None) -> dict[ItemKey, Terms]:
+    items, lots, today = basis.items, basis.lots, day_of(view.now)
+    overdue = await together(_overdue_units(view, item, lots[key], today) for key, item in items.items())
     inbound = await together(_inbound_units(view, item, by_date) for item in items.values())
     return {
-        key: terms_of(item, known[key], today, units, coming)
+        key: terms_of(item, lots[key], today, units, coming)
         for (key, item), units, coming in zip(items.items(), overdue, inbound, strict=True)
     }
 

@@ -3,17 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from chassis.clock import Date, day_of, days_after
-from chassis.unit import View, want
+from chassis.unit import View
 from services.ics.atp.domain import unsellable_units
-from services.ics.atp.reading import facilities_of
+from services.ics.atp.reading import basis_of, facilities_of
 from services.ics.demand.domain import ShippedMonth, daily
 from services.ics.demand.store import shipped_until
-from services.ics.ledger.balance import item_id_of
-from services.ics.ledger.store import ITEMS, items_of_many
-from services.ics.policy.domain import scope_keys
-from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.reads import together
-from services.ics.serial.store import ledger_lots
 from services.ics.transfer.suggest import SHIPPED_DAYS, Facts
 
 
@@ -21,29 +16,21 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
     """What is known of each variant, once each and as asked, in the facilities named, or in all that keep it."""
     asked = await facilities_of(view, list(dict.fromkeys(variants)), list(dict.fromkeys(named)) if named else None)
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
-    orgcode = view.call.orgcode
-    scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
-    await view.prefetch(
-        want(ITEMS, [item_id_of(orgcode, *key) for key in keys]),
-        want(POLICIES, scopes, by="scope"),
-    )
-    items = await items_of_many(view, keys)
-    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
-    policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
+    basis = await basis_of(view, keys)
     today = day_of(view.now)
     yesterday = days_after(today, -1)
     months = await together(shipped_until(view, variant, yesterday, None, None) for variant in asked)
     shipped = {variant: _shipped(each, yesterday) for variant, each in zip(asked, months, strict=True)}
 
     def facts(facility: str, variant: str) -> Facts:
-        item = items[facility, variant]
+        item = basis.items[facility, variant]
         return Facts(
             variant_id=variant,
             logical_guid=facility,
             available=item.available,
-            unsellable=unsellable_units(item, lots.get(variant, {}), today),
+            unsellable=unsellable_units(item, basis.lots[facility, variant], today),
             inbound=item.in_transit,
-            safety_stock=policies[variant, facility].safety_stock,
+            safety_stock=basis.policies[facility, variant].safety_stock,
             shipped=shipped[variant].get(facility, 0),
         )
 
