@@ -101,15 +101,15 @@ async def sifted(
     rest: Where,
     *,
     page: Paged,
-    show: Callable[[R], R | None],
+    show: Callable[[R], T | None],
     asked: Any = None,
-) -> Page[R]:
+) -> Page[T]:
     """A page, newest first, of the records that `show` gives something for; None leaves one out.
 
     What `show` goes by, and the query does not say, is told by `asked`: the page's token is good for that alone.
     """
 
-    async def show_all(records: Sequence[R]) -> list[R | None]:
+    async def show_all(records: Sequence[R]) -> list[T | None]:
         return [show(record) for record in records]
 
     return await sifted_together(view, entity, where, rest, page=page, show_all=show_all, asked=asked)
@@ -122,22 +122,24 @@ async def sifted_together(
     rest: Where,
     *,
     page: Paged,
-    show_all: Callable[[Sequence[R]], Awaitable[Sequence[R | None]]],
+    show_all: Callable[[Sequence[R]], Awaitable[Sequence[T | None]]],
     asked: Any,
-) -> Page[R]:
-    """As `sifted`, where records are shown many at a time, because that takes reading.
+    order: Sequence[str] = (),
+) -> Page[T]:
+    """As `sifted`, where records are shown many at a time, because that takes reading; in the order given, if one is.
 
     A full page has a token only if more is shown behind it, as far as that can be told: no call reads without bound,
     and where enough has been looked at, a page ends early, with a token.
     """
     mark = mark_of(asked)
     size, token = items_of(page), inner_of(mark, page.next_token)
-    found: list[R] = []
+    found: list[T] = []
     cut: str | None = None
     for chunk in range(CHUNKS_MAX):
         # What usually suffices first, with one more to see whether that is all; then as much as there can be.
         limit = PAGE_ITEMS_MAX if chunk else min(size + 1, PAGE_ITEMS_MAX)
-        part = await view.page(entity, where, page=PageRequest(limit=limit, next_token=token), rest=rest)
+        asked_for = PageRequest(limit=limit, next_token=token)
+        part = await view.page(entity, where, page=asked_for, order=order, rest=rest)
         for place, shown in enumerate(await show_all(part.items), 1):
             if shown is None:
                 continue
@@ -148,7 +150,7 @@ async def sifted_together(
                 cut = part.next_token
                 if place < part.count:
                     last = PageRequest(limit=place, next_token=token)
-                    cut = (await view.page(entity, where, page=last, rest=rest)).next_token
+                    cut = (await view.page(entity, where, page=last, order=order, rest=rest)).next_token
         token = part.next_token
         if token is None:
             break

@@ -66,7 +66,10 @@ class Shelf:
         self.size = size
         self.read_count = 0
 
-    async def page(self, _entity: Entity[Number], _where: Where, *, page: Paged, rest: Where | None) -> Page[Number]:
+    async def page(
+        self, _entity: Entity[Number], _where: Where, *, page: Paged, order: Sequence[str], rest: Where | None
+    ) -> Page[Number]:
+        assert (tuple(order), rest) == ((), {})
         start, limit = int(page.next_token or 0), page.limit or 0
         items = [Number(number_id=str(value), value=value) for value in range(start, min(start + limit, self.size))]
         self.read_count += len(items)

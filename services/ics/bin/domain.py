@@ -38,6 +38,11 @@ class Place(Value, frozen=True, kw_only=True):
         """The bin's id, if any."""
         return self.bin.bin_id if self.bin else None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither the bin nor its zone is closed."""
+        return all(each is None or each.status == "active" for each in (self.zone, self.bin))
+
     def landing(self) -> Landing:
         """What the ledger keeps of the place beside the units that land there."""
         return Landing(

@@ -12,9 +12,9 @@ from chassis.unit import Change, View
 from chassis.values import Count, Guid, Id, Lot, Qty, Reason, Token
 from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
-from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.commit.answers import StockCardEntryEnvelope
 from services.ics.ledger.draw import Pin
-from services.ics.ledger.post import keep, open_books, operation, tell
+from services.ics.ledger.post import open_books, operation
 from services.ics.replenishment.domain import (
     ReplenishmentRule,
     ReplenishmentSuggestion,
@@ -22,7 +22,7 @@ from services.ics.replenishment.domain import (
     replenish,
     set_status,
 )
-from services.ics.replenishment.moving import move_by_rule
+from services.ics.replenishment.moving import keep_moved, move_by_rule
 from services.ics.replenishment.store import RULES, list_rules, rule_at
 from services.ics.replenishment.suggest import suggestion_of, suggestions
 from services.ics.stock.floor import open_item
@@ -82,20 +82,10 @@ async def ics_replenishment_record(
     admit(source)
     books = open_books(change)
     page = await open_item(change, books, body.variant_id)
-    operation_id = books.begin(operation(change, "replenishment", reason=body.reason)).operation_id
+    books.begin(operation(change, "replenishment", reason=body.reason))
     pin = Pin(source.zone_id, source.bin_id, body.lot_code, away=(landing.zone_id, landing.bin_id))
     replenish(books, page, body.quantity, pin, landing)
-    answer = moved(operation_id, await keep(change, books, listed=True))
-    change.emit(
-        "ics.replenishment.recorded",
-        operation_id,
-        revision=1,
-        operation_id=operation_id,
-        rule_id=None,
-        entries=answer.entries,
-    )
-    tell(change, books)
-    return answer
+    return await keep_moved(change, books, rule_id=None)
 
 
 class ReplenishmentRuleEnvelope(Answer, frozen=True, kw_only=True):
@@ -134,7 +124,7 @@ async def ics_replenishment_rule_list(view: View, body: ReplenishmentRuleListReq
         "pick_zone_id": body.pick_zone_id,
         "status": body.status,
     }
-    page = await list_rules(view, wanted, PageRequest(limit=body.limit, next_token=body.next_token))
+    page = await list_rules(view, wanted, body)
     return ReplenishmentRuleListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 

@@ -231,7 +231,7 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
     if rule is None or rule.status != "active":
         return "conflicts"
     _, over = await places_by(change, rule)
-    overstocked = over.zone is not None and over.zone.status == "active" and _is_active(over.bin)
+    overstocked = over.zone is not None and over.is_open
     page = await open_item(change, open_books(change), rule.variant_id)
     stands = standing(rule, page, day_of(change.now), overstocked=overstocked)
     if stands.pick >= rule.min_qty:
@@ -252,7 +252,3 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
     expires_utc = later(change.now, WINDOW_KEPT_SECONDS)
     await change.insert(SWEPT, SweptWindow(swept_id=swept_id, operation_id=moved.operation_id, expires_utc=expires_utc))
     return "executed"
-
-
-def _is_active(place: object) -> bool:
-    return getattr(place, "status", "active") == "active"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from chassis.clock import Utc, to_datetime
 from chassis.entity import Document, Entity, edge, expiring, index, unique
-from chassis.page import Page, PageRequest
+from chassis.page import Page, Paged
 from chassis.unit import View, want
 from services.ics.bin.store import BINS
 from services.ics.filters import split
@@ -104,7 +104,7 @@ SWEEP_CURSORS = Entity(
     technical=True,
 )
 
-_LEADS = (
+RULE_LEADS = (
     ("variant_id",),
     ("pick_zone_id",),
     ("logical_guid", "status"),
@@ -121,13 +121,10 @@ async def rule_at(
     return await view.lookup(RULES, "place", logical_guid, variant_id, pick_zone_id, pick_bin_id or "")
 
 
-async def list_rules(
-    view: View, wanted: Mapping[str, str | None], page: PageRequest, *, oldest_first: bool = False
-) -> Page[ReplenishmentRule]:
-    """Rules, newest first unless told otherwise. Index: the first of `_LEADS` that the filters cover."""
-    where, rest = split(wanted, _LEADS)
-    order = ("rule_id",) if oldest_first else ()
-    return await view.page(RULES, where, page=page, order=order, rest=rest)
+async def list_rules(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[ReplenishmentRule]:
+    """Rules, newest first. Index: the first of `RULE_LEADS` that the filters cover."""
+    where, rest = split(wanted, RULE_LEADS)
+    return await view.page(RULES, where, page=page, rest=rest)
 
 
 async def active_rules(

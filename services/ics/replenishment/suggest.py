@@ -1,45 +1,30 @@
-"""Rules below their minimum, found a stretch of rules at a time."""
+"""Rules below their minimum, and what a sweep would do about each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chassis.clock import day_of
-from chassis.page import Page, Paged, PageRequest, items_of
+from chassis.page import Page, Paged
 from chassis.unit import View
-from chassis.values import PAGE_ITEMS_MAX
-from services.ics.replenishment.domain import ReplenishmentSuggestion, suggested
-from services.ics.replenishment.store import RULES, ground_of, list_rules
-
-CHUNKS_MAX = 8
-"""Most stretches one call looks through for a page; after that it answers what it has, and where to go on."""
+from services.ics.filters import split
+from services.ics.reads import sifted_together
+from services.ics.replenishment.domain import ReplenishmentRule, ReplenishmentSuggestion, suggested
+from services.ics.replenishment.store import RULE_LEADS, RULES, ground_of
 
 
 async def suggestions(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[ReplenishmentSuggestion]:
-    """A page of what a sweep would do, by rule id; with a token only where there is more, or enough was looked at."""
-    size, token = items_of(page), page.next_token
-    today = day_of(view.now)
-    found: list[ReplenishmentSuggestion] = []
-    last: PageRequest | None = None
-    for _ in range(CHUNKS_MAX):
-        part = await list_rules(view, wanted, PageRequest(limit=PAGE_ITEMS_MAX, next_token=token), oldest_first=True)
-        ground = await ground_of(view, part.items)
-        for place, rule in enumerate(part.items, 1):
-            shown = suggested(rule, ground.page(rule), today, overstocked=ground.overstocked(rule))
-            if shown is None:
-                continue
-            if last is not None:
-                return Page(items=found, count=size, next_token=await _token_behind(view, wanted, last))
-            found.append(shown)
-            if len(found) == size:
-                last = PageRequest(limit=place, next_token=token)
-        token = part.next_token
-        if token is None:
-            break
-    return Page(items=found, count=len(found), next_token=token)
+    """A page of what a sweep would do, by rule id. Index: the first of `RULE_LEADS` that the filters cover."""
+    where, rest = split(wanted, RULE_LEADS)
+
+    async def show_all(rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
+        return await _suggested(view, rules)
+
+    order = ("rule_id",)
+    return await sifted_together(view, RULES, where, rest, page=page, show_all=show_all, asked=None, order=order)
 
 
-async def _token_behind(view: View, wanted: Mapping[str, str | None], last: PageRequest) -> str | None:
-    """The token to go on with behind the last rule of these."""
-    return (await list_rules(view, wanted, last, oldest_first=True)).next_token
+async def _suggested(view: View, rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
+    ground, today = await ground_of(view, rules), day_of(view.now)
+    return [suggested(rule, ground.page(rule), today, overstocked=ground.overstocked(rule)) for rule in rules]
 
 
 async def suggestion_of(view: View, rule_id: str, wanted: Mapping[str, str | None]) -> Page[ReplenishmentSuggestion]:
@@ -48,6 +33,5 @@ async def suggestion_of(view: View, rule_id: str, wanted: Mapping[str, str | Non
     given = {name: value for name, value in wanted.items() if value is not None}
     if rule is None or any(getattr(rule, name) != value for name, value in given.items()):
         return Page(items=[], count=0, next_token=None)
-    ground = await ground_of(view, [rule])
-    shown = suggested(rule, ground.page(rule), day_of(view.now), overstocked=ground.overstocked(rule))
-    return Page(items=[shown] if shown else [], count=1 if shown else 0, next_token=None)
+    items = [shown for shown in await _suggested(view, [rule]) if shown is not None]
+    return Page(items=items, count=len(items), next_token=None)
