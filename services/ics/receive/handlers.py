@@ -1,6 +1,6 @@
 """The endpoints of receipts and their inspection. What each promises its callers is in the contract's ics.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -82,15 +82,8 @@ class ReceiveRecordRequest(Request, frozen=True, kw_only=True):
 async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequest) -> ReceiveEnvelope:
     """Take goods in: held by the receipt until inspected, or available at once where the policy skips inspection."""
     places = await _places(change, call.logical_guid, body.lines, "lines")
-    policies = await _open(change, body.lines)
-    for number, line in enumerate(body.lines):
-        check_tracked(
-            policies[line.variant_id],
-            serials=line.serials,
-            lot_code=line.lot_code,
-            comes_in=True,
-            path=f"lines.{number}.",
-        )
+    policies = await _policies(change, body.lines)
+    _check_tracked(body.lines, policies)
     books, serials, receive_id = open_books(change), Serials(change), change.new_id()
     await open_items(change, books, [line.variant_id for line in body.lines], _lots(body.lines))
     pages = [books.pages[call.logical_guid, line.variant_id] for line in body.lines]
@@ -128,7 +121,14 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
     return ReceiveEnvelope(receive=receive)
 
 
-async def _open(change: Change, lines: list[ReceiveLineInput]) -> dict[str, PolicyValues]:
+def _check_tracked(lines: Sequence[ReceiveLineInput], policies: Mapping[str, PolicyValues]) -> None:
+    """Refuse lines that do not name what their variants' policies track."""
+    for number, line in enumerate(lines):
+        policy, path = policies[line.variant_id], f"lines.{number}."
+        check_tracked(policy, serials=line.serials, lot_code=line.lot_code, comes_in=True, path=path)
+
+
+async def _policies(change: Change, lines: list[ReceiveLineInput]) -> dict[str, PolicyValues]:
     """The policies that rule the lines' variants; the items are loaded in the same round."""
     facility = change.call.logical_guid
     variants = list(dict.fromkeys(line.variant_id for line in lines))
