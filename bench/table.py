@@ -16,8 +16,8 @@ def show(console: Console, rows: Sequence[Row], engine: str, items: int, memory:
     """Print what was measured."""
     table = Table(title=f"{engine}, {items:,} items in the ledger", title_justify="left")
     for column in ("row", "clients", "requests/s", "p50 ms", "p99 ms", "CPU ms ours", "database", "broker", "errors"):
-        table.add_column(column, justify="left" if column == "row" else "right", no_wrap=column == "row")
-    table.add_column("ratio", justify="right")
+        table.add_column(column, justify="left" if column == "row" else "right", no_wrap=column != "row")
+    table.add_column("ratio", justify="right", no_wrap=True)
     rates = {row.measured.name: row.measured.per_second for row in rows}
     for row in rows:
         table.add_row(*_cells(row, rates))
