@@ -62,6 +62,7 @@ class ClosureWatch:
         except Refusal:
             log.debug("OPS can't be asked what is being emptied")
         except Exception:
+            # It goes on asking, whatever an answer did to it: what is closed would never be opened again otherwise.
             log.exception("asking OPS what is being emptied failed")
 
 

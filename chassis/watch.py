@@ -104,6 +104,7 @@ class GateWatch:
             try:
                 await self.ask()
             except Exception:
+                # The gate is kept by this loop alone: it goes on asking, whatever an answer did to it.
                 log.exception("asking OPS for the gate's state failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASK_EVERY_SECONDS):
@@ -115,6 +116,7 @@ class GateWatch:
             try:
                 self._take(event.type.rpartition(".")[2], event.data)
             except Exception:
+                # One bad event must not end the hearing; what it would have said is asked for at once.
                 log.exception("a maintenance event can't be understood", event_id=event.event_id)
             self._news.set()
 

@@ -129,6 +129,7 @@ class Dispatcher:
             log.warning("the database failed", problem=repr(failure))
             reply = self._refused(Unavailable("the database can't be reached"))
         except Exception:
+            # The border: whatever a handler's defect is, its caller gets an envelope and none of its details.
             self._enter(visit)
             log.exception("a request failed unexpectedly")
             self._surprises.inc()

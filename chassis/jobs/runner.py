@@ -6,7 +6,7 @@ A job may be cut off at any point, when its process dies or its lease is lost, a
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
@@ -125,6 +125,7 @@ class JobRunner:
             try:
                 await self.tick()
             except Exception:
+                # The clock outlives whatever happens to the database: jobs that are due stay due.
                 log.exception("looking for jobs that are due failed")
             await asyncio.sleep(pause)
 
@@ -153,8 +154,10 @@ class JobRunner:
         try:
             yield lease
         finally:
-            with suppress(Exception):  # It lapses by itself where the database cannot be told.
+            try:
                 await self._leases.give_back([lease])
+            except Exception as cause:  # noqa: BLE001  it lapses by itself where the database cannot be told
+                log.warning("the lease of a job could not be given back", lease=lease, reason=str(cause))
 
     async def _run_leased(self, job: Job, params: Struct, call: Call, lease: str) -> Struct:
         """Run the handler, with the lease renewed beside it, and keep how it went."""
@@ -179,6 +182,7 @@ class JobRunner:
             error = f"{refusal.tag}: {refusal.message}"
             raise
         except Exception as defect:
+            # A handler's defect is told to operators by its state, and to whoever ran it by hand without its details.
             error = f"{type(defect).__name__}: {defect}"
             log.exception("a job failed unexpectedly", job=job.name)
             raise InternalError from defect
@@ -188,8 +192,10 @@ class JobRunner:
             await asyncio.gather(renewing, return_exceptions=True)
             self._failures[job.name] += error is not None
             ended = replace(state, ended_utc=self._clock.now(), answer=_text(answer), error=error)
-            with suppress(Exception):  # The state is for operators; the job itself has ended either way.
+            try:
                 await self._keep(ended)
+            except Exception as cause:  # noqa: BLE001  the state is for operators; the job has ended either way
+                log.warning("how a job ended could not be kept", job=job.name, reason=str(cause))
 
     async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
         """Run the handler under its own name in log and trace."""
@@ -212,7 +218,7 @@ class JobRunner:
                     break
                 held_until = began + LEASE_SECONDS
                 await self._keep(replace(state, running_until_utc=later(self._clock.now(), LEASE_SECONDS)))
-            except Exception as cause:  # noqa: BLE001 - the database may be back before the lease has lapsed
+            except Exception as cause:  # noqa: BLE001  the database may be back before the lease has lapsed
                 log.warning("the lease of a job could not be renewed", job=state.name, reason=str(cause))
         log.error("a job is cut off: its lease was lost", job=state.name)
         work.cancel()

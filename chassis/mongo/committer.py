@@ -114,6 +114,7 @@ class Committer:
             try:
                 await self._complete(batch)
             except BaseException as cause:
+                # The callers hear of it; the loop serves those behind them, unless it is told to end.
                 for operation in batch:
                     operation.fail(cause if isinstance(cause, Exception) else Unavailable("shutting down"))
                 if not isinstance(cause, Exception):

@@ -132,4 +132,5 @@ class MongoUnits(Units):
             try:
                 callback()
             except Exception:
+                # What was committed is committed: no listener may turn it into a failure, or keep it from the others.
                 log.exception("on_commit_failed")
