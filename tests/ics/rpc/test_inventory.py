@@ -111,7 +111,7 @@ async def test_a_stream_tells_of_any_number_of_variants(ics: ServiceClient, slc:
     assert list(told) == variants
     assert {name: units for name, units in told.items() if units} == {"V-150": 7}
 
-    for wrong in (["V1", "V1"], [f"V-{number}" for number in range(10_001)], []):
+    for wrong in (["V1", "V1"], [f"V-{number}" for number in range(10_001)], [], ["V1\n"]):
         with acting_for(acting_as(service_of(ics))), pytest.raises(Invalid):
             async for _ in slc.stub.AtpStream(pb.AtpQueryRequest(variant_ids=wrong)):
                 pass
