@@ -1,6 +1,7 @@
 """Where bins are kept, and how a request's zone and bin are turned into a place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from chassis.entity import Entity, edge, index, unique
 from chassis.errors import Conflict, invalid_field
@@ -55,6 +56,21 @@ async def places_of(view: View, logical_guid: str, named: list[tuple[str | None,
     found = await view.get_many(BINS, sorted(bins))
     await view.get_many(ZONES, sorted(zones | {place.zone_id for place in found.values()}))
     return [await place_of(view, logical_guid, zone_id, bin_id, path) for zone_id, bin_id, path in named]
+
+
+class Placed(Protocol):
+    """A line of a request that names a place."""
+
+    @property
+    def zone_id(self) -> str | None: ...
+    @property
+    def bin_id(self) -> str | None: ...
+
+
+async def places_of_lines(view: View, logical_guid: str, lines: Iterable[Placed], path: str = "lines") -> list[Place]:
+    """The places that the lines of a request name, one each; `path` is the field the lines stand in."""
+    named = [(line.zone_id, line.bin_id, f"{path}.{number}.") for number, line in enumerate(lines)]
+    return await places_of(view, logical_guid, named)
 
 
 async def check_code_free(view: View, zone_id: str, code: str) -> None:

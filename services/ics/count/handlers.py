@@ -10,7 +10,7 @@ from chassis.endpoint import Answer, Request, Revised
 from chassis.errors import Conflict, invalid_field
 from chassis.unit import Change
 from chassis.values import Guid, Id, Lot, Qty0, Reason, Text, Utc
-from services.ics.bin.store import places_of
+from services.ics.bin.store import places_of_lines
 from services.ics.count.domain import (
     LINES_MAX,
     Count,
@@ -108,8 +108,7 @@ async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tupl
         targets = to_recount(count)
         return await _plan_of(change, count), targets
     given = body.lines or []
-    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(given)]
-    places = await places_of(change, call.logical_guid, named)
+    places = await places_of_lines(change, call.logical_guid, given)
     targets = [
         Target(variant_id=line.variant_id, spot=Spot(place.zone_id, place.bin_id, line.lot_code))
         for line, place in zip(given, places, strict=True)
@@ -166,8 +165,7 @@ class CountSubmitRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest) -> CountEnvelope:
     """Say what was counted, and learn how far off it is; approved at once where the plan says so and nothing is."""
-    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(body.lines)]
-    places = await places_of(change, call.logical_guid, named)
+    places = await places_of_lines(change, call.logical_guid, body.lines)
     count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
     spots = [Spot(place.zone_id, place.bin_id, line.lot_code) for line, place in zip(body.lines, places, strict=True)]
     findings = [

@@ -12,7 +12,7 @@ from chassis.page import PageRequest
 from chassis.unit import Change, View, between, want
 from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
 from services.ics.bin.domain import Place, admit
-from services.ics.bin.store import places_of
+from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import Page, item_id_of
 from services.ics.ledger.naming import Named
 from services.ics.ledger.post import keep, open_books, operation, tell
@@ -40,7 +40,7 @@ from services.ics.receive.domain import (
 from services.ics.receive.fields import QcResultInput, ReceiveLineInput
 from services.ics.receive.store import RECEIPTS, list_receipts
 from services.ics.stock.floor import open_items
-from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems
+from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems_by_line
 from services.ics.words import OPERATOR, READ, load_here
 
 endpoints = Endpoints("ics")
@@ -58,15 +58,7 @@ class ReceiveRecordRequest(Request, frozen=True, kw_only=True):
     lines: Annotated[list[ReceiveLineInput], Meta(min_length=1, max_length=RECEIVE_LINES_MAX)]
 
     def problems(self) -> list[tuple[str, str]]:
-        found = []
-        seen: set[tuple[str, str]] = set()
-        for number, line in enumerate(self.lines):
-            found += serial_problems(line.serials, line.quantity, f"lines.{number}.serials")
-            named = {(line.variant_id, serial_no) for serial_no in line.serials or ()}
-            if named & seen:
-                found.append((f"lines.{number}.serials", "names a serial of another line"))
-            seen |= named
-        return found
+        return serial_problems_by_line((line.variant_id, line.serials, line.quantity) for line in self.lines)
 
 
 @endpoints.post(
@@ -81,7 +73,7 @@ class ReceiveRecordRequest(Request, frozen=True, kw_only=True):
 )
 async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequest) -> ReceiveEnvelope:
     """Take goods in: held by the receipt until inspected, or available at once where the policy skips inspection."""
-    places = await _places(change, call.logical_guid, body.lines, "lines")
+    places = await places_of_lines(change, call.logical_guid, body.lines)
     policies = await _policies(change, body.lines)
     _check_tracked(body.lines, policies)
     books, serials, receive_id = open_books(change), Serials(change), change.new_id()
@@ -144,13 +136,6 @@ def _lots(lines: list[ReceiveLineInput]) -> list[str]:
     return sorted({line.lot_code for line in lines if line.lot_code is not None})
 
 
-async def _places(
-    view: View, facility: str, lines: Sequence[ReceiveLineInput | QcResultInput], path: str
-) -> list[Place]:
-    named = [(line.zone_id, line.bin_id, f"{path}.{number}.") for number, line in enumerate(lines)]
-    return await places_of(view, facility, named)
-
-
 async def _named_in(serials: Serials, page: Page, line: ReceiveLineInput, path: str) -> Named:
     """The line's lot and serials, known or registered on the way."""
     if line.lot_code is not None:
@@ -186,15 +171,8 @@ class QcCompleteRequest(Revised, frozen=True, kw_only=True):
     results: Annotated[list[QcResultInput], Meta(min_length=1, max_length=RESULTS_MAX)] | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        found = []
-        seen: set[str] = set()
-        for number, result in enumerate(self.results or ()):
-            path = f"results.{number}.serials"
-            found += serial_problems(result.serials, result.quantity, path)
-            if seen & set(result.serials or ()):
-                found.append((path, "names a serial of another result"))
-            seen.update(result.serials or ())
-        return found
+        # Of which variant a result is, only the receipt says.
+        return serial_problems_by_line(((None, each.serials, each.quantity) for each in self.results or ()), "result")
 
 
 @endpoints.post(
@@ -206,7 +184,7 @@ class QcCompleteRequest(Revised, frozen=True, kw_only=True):
 )
 async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -> ReceiveEnvelope:
     """Record what inspection found; left out, everything pending is accepted where it is."""
-    places = await _places(change, call.logical_guid, body.results or [], "results")
+    places = await places_of_lines(change, call.logical_guid, body.results or (), "results")
     receipt = await load_here(change, RECEIPTS, body.receive_id, body.expected_revision)
     findings = _findings(receipt, body.results, places)
     check_pending(receipt, findings)

@@ -1,6 +1,6 @@
 """Serials a call names: found and checked before units move, brought to where the entries put them afterwards."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -53,6 +53,23 @@ def serial_problems(
         problems.append((path, f"names {len(serials)} serials for {quantity} units"))
     if len(set(serials)) != len(serials):
         problems.append((path, "names a serial twice"))
+    return problems
+
+
+def serial_problems_by_line(
+    lines: Iterable[tuple[Hashable, Sequence[str] | None, int]], line: str = "line"
+) -> list[tuple[str, str]]:
+    """What is wrong with the serials of a request's lines, each given as what it is of, its serials and its quantity:
+    by themselves, and where two lines of the same name the same."""
+    problems = []
+    seen: set[tuple[Hashable, str]] = set()
+    for number, (of, serials, quantity) in enumerate(lines):
+        path = f"{line}s.{number}.serials"
+        problems += serial_problems(serials, quantity, path)
+        named = {(of, serial_no) for serial_no in serials or ()}
+        if named & seen:
+            problems.append((path, f"names a serial of another {line}"))
+        seen |= named
     return problems
 
 

@@ -13,7 +13,7 @@ from chassis.page import PageRequest
 from chassis.unit import Change, View, between, want
 from chassis.values import Count, Date, Guid, Id, Lot, Name, Qty, Text, Token
 from services.ics.bin.domain import Place, admit
-from services.ics.bin.store import places_of
+from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import NO_PLACE, Page, item_id_of
 from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
@@ -24,7 +24,7 @@ from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.serial.store import ledger_lots
 from services.ics.stock.fields import SerialList
 from services.ics.stock.floor import open_items
-from services.ics.stock.serials import ON_SHELF, STATUSES, Serials, check_tracked, serial_problems
+from services.ics.stock.serials import ON_SHELF, STATUSES, Serials, check_tracked, serial_problems_by_line
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
     KeptTransfer,
@@ -83,16 +83,9 @@ class TransferShipmentRecordRequest(Revised, frozen=True, kw_only=True):
     expected_date: Date | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        found = []
-        seen: set[tuple[int, str]] = set()
-        for number, line in enumerate(self.lines or ()):
-            path = f"lines.{number}.serials"
-            found += serial_problems(line.serials, line.quantity, path)
-            named = {(line.transfer_line_no, serial_no) for serial_no in line.serials or ()}
-            if named & seen:
-                found.append((path, "names a serial of another line"))
-            seen |= named
-        return found
+        return serial_problems_by_line(
+            (line.transfer_line_no, line.serials, line.quantity) for line in self.lines or ()
+        )
 
 
 @endpoints.post(
@@ -111,8 +104,7 @@ async def ics_transfer_shipment_record(
     call: Call, change: Change, body: TransferShipmentRecordRequest
 ) -> TransferShipmentEnvelope:
     """Send units of an approved transfer on their way; asked in the facility they leave."""
-    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(body.lines or ())]
-    places = await places_of(change, call.logical_guid, named)
+    places = await places_of_lines(change, call.logical_guid, body.lines or ())
     kept = await _load_here(change, TRANSFERS, body.transfer_id, "from_logical_guid", body.expected_revision)
     loads = _loads(kept, body.lines, places)
     books, serials, shipment_id = open_books(change), Serials(change), change.new_id()
@@ -209,18 +201,12 @@ class TransferReceiveRequest(Revised, frozen=True, kw_only=True):
     note: Text | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        found = []
-        seen: set[tuple[int, str]] = set()
+        found = serial_problems_by_line((line.line_no, line.serials, line.quantity) for line in self.lines or ())
         for number, line in enumerate(self.lines or ()):
-            path = f"lines.{number}."
-            found += serial_problems(line.serials, line.quantity, f"{path}serials")
-            named = {(line.line_no, serial_no) for serial_no in line.serials or ()}
-            if named & seen:
-                found.append((f"{path}serials", "names a serial of another line"))
-            seen |= named
             if line.outcome == "missing":
                 places = {"zone_id": line.zone_id, "bin_id": line.bin_id}
-                found += [(path + name, "goes with goods that arrived") for name, value in places.items() if value]
+                named = [name for name, value in places.items() if value]
+                found += [(f"lines.{number}.{name}", "goes with goods that arrived") for name in named]
         return found
 
 
@@ -238,8 +224,7 @@ async def ics_transfer_shipment_receive(
     call: Call, change: Change, body: TransferReceiveRequest
 ) -> TransferShipmentEnvelope:
     """Book in what arrived, and out what never did; asked in the facility the goods go to."""
-    named = [(line.zone_id, line.bin_id, f"lines.{number}.") for number, line in enumerate(body.lines or ())]
-    places = await places_of(change, call.logical_guid, named)
+    places = await places_of_lines(change, call.logical_guid, body.lines or ())
     before = await _load_here(change, SHIPMENTS, body.shipment_id, "to_logical_guid", body.expected_revision)
     receipts = _receipts(before, body.lines, places)
     check_outstanding(before, receipts)
