@@ -5,15 +5,13 @@ Who changes something shows the secret code, in the message or in the metadata; 
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.errors import invalid_field
 from chassis.page import Page, PageRequest
 from chassis.reading.fields import read_field
 from chassis.reading.forms import utc_form
-from chassis.rpc.context import OPERATOR_ACTOR, current_call
+from chassis.rpc.context import current_call
 from chassis.rpc.interceptors import SECRET_KEY
 from chassis.rpc.server import RpcContext
 from chassis.unit import Units, View
@@ -39,7 +37,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
     async def GetState(self, request: pb.GetMaintenanceStateRequest, context: Any) -> pb.GetMaintenanceStateResponse:
         call = current_call()
         if call.caller.kind == "anonymous":
-            await self._insist(_code_of(request, context), call)
+            await self._keeper.as_operator(call, _code_of(request, context))
         state = await self._units.view(call, state_of)
         return pb.GetMaintenanceStateResponse(
             active=state.active is not None,
@@ -92,13 +90,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         return pb.ListMaintenanceResponse(items=map(maintenance_to_proto, page.items), next_token=page.next_token)
 
     async def _operator(self, request: Any, context: Any) -> Call:
-        """The call of who knows the code; anybody else is refused."""
-        call = current_call()
-        await self._insist(_code_of(request, context), call)
-        return replace(call, caller=replace(call.caller, kind="service", actor=OPERATOR_ACTOR, orgcode=None))
-
-    async def _insist(self, code: str, call: Call) -> None:
-        (await self._keeper.check(code, call.peer or "")).insist()
+        return await self._keeper.as_operator(current_call(), _code_of(request, context))
 
 
 def maintenance_to_proto(told: Maintenance) -> pb.MaintenanceWindow:

@@ -15,7 +15,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock
 from chassis.errors import Throttled
 from chassis.ids import new_id
-from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.interceptors import OPERATOR, SecretVerdict
 from chassis.unit import Change, Units, View, want
 from services.ops.secret.code import Hasher
 from services.ops.secret.domain import SECRET_ID, Attempts, SecretHash, check_code, seconds_locked, with_one_more
@@ -55,6 +55,11 @@ class SecretKeeper:
             self._running[mark, peer] = task
             task.add_done_callback(lambda done: self._forget((mark, peer), done))
         return await asyncio.shield(task)
+
+    async def as_operator(self, call: Call, code: str) -> Call:
+        """The call, made by whoever knows the code; anybody else is refused."""
+        (await self.check(code, call.peer or "")).insist()
+        return replace(call, caller=OPERATOR)
 
     async def set(self, new_code: str, current_code: str | None, peer: str) -> None:
         """Set the code, or rotate it: then the current one is needed. `Conflict` when two try it at the same moment."""

@@ -1,7 +1,5 @@
 """What an operator may do with vacuums, as units of work."""
 
-from msgspec.structs import replace
-
 from chassis.caller import Call
 from chassis.errors import Conflict, NotFound
 from chassis.unit import Change, Units, View
@@ -76,8 +74,3 @@ class Requests:
         # One that was erased before may be counted and swept again, to see that nothing is left.
         if not await self._units.view(call, look):
             raise NotFound("there is no such organisation")
-
-
-def as_operator(call: Call, actor: str) -> Call:
-    """The call, made by whoever knew the secret code."""
-    return replace(call, caller=replace(call.caller, kind="service", actor=actor))

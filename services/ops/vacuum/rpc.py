@@ -4,7 +4,7 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.reading.fields import read_field
-from chassis.rpc.context import OPERATOR_ACTOR, current_call, require_stack
+from chassis.rpc.context import current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.unit import Units, View
 from chassis.values import Id, Orgcode, Reason
@@ -13,7 +13,7 @@ from retailstack.ops.v1 import vacuum_pb2_grpc
 from services.ops.secret.keeper import SecretKeeper, keeper_of
 from services.ops.vacuum.crew import sign_on
 from services.ops.vacuum.domain import ServiceTally, VacuumRun, shown
-from services.ops.vacuum.requests import Requests, as_operator
+from services.ops.vacuum.requests import Requests
 from services.ops.vacuum.store import erased_since, running
 
 
@@ -48,10 +48,7 @@ class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
         return answer_to_proto(await ask(call, orgcode, request.confirmation_phrase, reason))
 
     async def _operator(self, request: Any) -> Call:
-        """The call of who knows the code; anybody else is refused."""
-        call = current_call()
-        (await self._keeper.check(request.secret_code, call.peer or "")).insist()
-        return as_operator(call, OPERATOR_ACTOR)
+        return await self._keeper.as_operator(current_call(), request.secret_code)
 
 
 class ClosuresServicer(vacuum_pb2_grpc.ClosuresServicer):
