@@ -12,9 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from services.ops.cli.options import Options, UsageError, read_addresses
-
-DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+from services.ops.cli.options import DONE, REFUSED, UNREACHABLE, USAGE, Options, UsageError, read_addresses
 
 NOUNS = {
     "secret": "The operator's secret code.",

@@ -5,8 +5,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from services.ops.cli.job import run_job
+from services.ops.cli.options import DONE, REFUSED
 from services.ops.cli.output import Outcome
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given
 
 LEDGER_SERVICE = "ics"
 LEDGER_JOB = "audit-ledger"
@@ -18,11 +19,11 @@ audit = App(name="audit", help="Whether the books are right.")
 async def audit_ledger(
     *,
     org: Annotated[str | None, Parameter(help="Only this org.")] = None,
-    stack: Annotated[Stack, Parameter(parse=False)],
+    stack: Given,
 ) -> Outcome:
     """Replay stock cards against balances, and show every difference; exit status 1 if there is any."""
     answer = await run_job(stack, LEDGER_SERVICE, LEDGER_JOB, {"orgcode": org} if org else {})
     document = {name: answer[name] for name in ("items_checked", "entries_checked", "differences")}
     differences = document["differences"]
     counts = {**document, "differences": len(differences)}
-    return Outcome(document=document, rows=differences or [counts], status=1 if differences else 0)
+    return Outcome(document=document, rows=differences or [counts], status=REFUSED if differences else DONE)

@@ -10,12 +10,11 @@ from retailstack.chassis.v1.bus_pb2 import DeadLettersRequest, ReplayRequest, Ta
 from retailstack.chassis.v1.bus_pb2_grpc import BusStub
 from services.ops.cli.options import UsageError
 from services.ops.cli.output import Outcome, plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 
 TAIL_SECONDS = 7 * 24 * 3600.0
 REPLAY_SECONDS = 600.0
 
-Given = Annotated[Stack, Parameter(parse=False)]
 
 events = App(name="events", help="Live events, dead letters, replay.")
 

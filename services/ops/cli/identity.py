@@ -9,14 +9,13 @@ from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1.administration_pb2_grpc import AdministrationStub
 from services.ops.cli.options import seconds_of
 from services.ops.cli.output import plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 
 if TYPE_CHECKING:
     from retailstack.identity.v1.administration_pb2_grpc import AdministrationAsyncStub
 
 PAGE_ITEMS = 256
 
-Given = Annotated[Stack, Parameter(parse=False)]
 Roles = Annotated[Sequence[str], Parameter(name="--role", negative="", help="A role to hold; may be repeated.")]
 Ttl = Annotated[str | None, Parameter(help="How long it lasts: 90s, 30m, 12h, 7d.")]
 

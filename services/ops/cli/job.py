@@ -10,11 +10,10 @@ from retailstack.chassis.v1.jobs_pb2 import ListJobsRequest, RunJobRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from services.ops.cli.options import UsageError
 from services.ops.cli.output import Outcome, plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 
 RUN_SECONDS = 3600.0
 
-Given = Annotated[Stack, Parameter(parse=False)]
 
 job = App(name="job", help="Scheduled jobs, and running them by hand.")
 

@@ -8,12 +8,11 @@ from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from services.ops.cli.options import UsageError
 from services.ops.cli.output import Outcome, plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 
 SECONDS = 15.0
 """Checking the secret code takes its time."""
 
-Given = Annotated[Stack, Parameter(parse=False)]
 Revision = Annotated[int | None, Parameter(help="The revision you have seen; left out, the current one is read.")]
 Minutes = Annotated[int, Parameter(help="How long it is expected to take.")]
 State = Literal["scheduled", "active", "ended", "cancelled"]

@@ -1,4 +1,4 @@
-"""What a command line says beside its verb, and where the services are."""
+"""What a command line says beside its verb, what it exits with, and where the services are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,10 @@ from pathlib import Path
 
 PEERS = ("ops", "gateway", "ics", "pmc", "slc", "visualgrid")
 STACK_FILE = Path(".run/stack.env")
+
+
+DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+"""Exit statuses."""
 
 
 class UsageError(Exception):

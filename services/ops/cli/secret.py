@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from retailstack.ops.v1.secret_pb2 import SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 from services.ops.cli.options import UsageError
-from services.ops.cli.stack import SECRET_FILE, Stack, ask_secret, read_fd, read_file
+from services.ops.cli.stack import SECRET_FILE, Given, Stack, ask_secret, read_fd, read_file
 
 secret = App(name="secret", help="The operator's secret code.")
 
@@ -18,7 +18,7 @@ secret = App(name="secret", help="The operator's secret code.")
 async def set_(
     *,
     current_fd: Annotated[int | None, Parameter(help="Read the current code from this file descriptor.")] = None,
-    stack: Annotated[Stack, Parameter(parse=False)],
+    stack: Given,
 ) -> dict[str, Any]:
     """Set the secret code, or rotate it.
 

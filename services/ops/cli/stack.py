@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import grpc
+from cyclopts import Parameter
 
 from chassis.rpc.client import Channels
 from chassis.rpc.status import Unreachable
@@ -76,6 +77,10 @@ class Stack:
         print(f"{what} Sure? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in YES:
             raise UsageError("not done; say yes, or --yes beforehand")
+
+
+Given = Annotated[Stack, Parameter(parse=False)]
+"""The stack, as a verb takes it: from `app.py`, and not from the command line."""
 
 
 def read_tls(environ: Mapping[str, str]) -> Tls | None:

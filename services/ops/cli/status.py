@@ -1,22 +1,20 @@
 """`stackctl status`: how every replica of every service is, without any secret."""
 
 import asyncio
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from chassis.errors import Refusal
 from chassis.rpc.client import Channels
 from retailstack.chassis.v1.status_pb2 import GetStatusRequest
 from retailstack.chassis.v1.status_pb2_grpc import StatusStub
+from services.ops.cli.options import DONE, UNREACHABLE
 from services.ops.cli.output import Outcome, plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 
 ASK_SECONDS = 3.0
-UNREACHABLE = 3
 
 
-async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
+async def status(*, stack: Given) -> Outcome:
     """Show build, health, gate, relay lag and queue depth of every service."""
     asked = [(peer, address) for peer in stack.peers for address in stack.options.addresses[peer]]
     services = await asyncio.gather(*(_ask(stack, peer, address) for peer, address in asked))
@@ -24,7 +22,7 @@ async def status(*, stack: Annotated[Stack, Parameter(parse=False)]) -> Outcome:
     return Outcome(
         document={"services": services},
         rows=[_row(service) for service in services],
-        status=UNREACHABLE if silent else 0,
+        status=UNREACHABLE if silent else DONE,
     )
 
 

@@ -9,18 +9,16 @@ from cyclopts import App, Parameter
 
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1.vacuum_pb2_grpc import VacuumStub
-from services.ops.cli.options import UsageError
+from services.ops.cli.options import DONE, REFUSED, UsageError
 from services.ops.cli.output import Outcome, plain
-from services.ops.cli.stack import Stack
+from services.ops.cli.stack import Given, Stack
 from services.ops.vacuum.domain import OPEN, phrase_of
 
 REQUEST_SECONDS = 60.0
 """A dry run counts everything before it answers."""
 
 WATCH_SECONDS = 0.5
-REFUSED = 1
 
-Given = Annotated[Stack, Parameter(parse=False)]
 Why = Annotated[str, Parameter(help="Why; kept for good.")]
 Dry = Annotated[bool, Parameter(negative="", help="Only count what would be deleted.")]
 Phrase = Annotated[str, Parameter(help="The confirmation; asked for when left out.")]
@@ -178,7 +176,8 @@ def _outcome(answer: pb.VacuumAnswer) -> Outcome:
     whole = {"service": "all of it", "state": found["state"], "matched": found["matched"], "deleted": found["deleted"]}
     del head["matched"], head["deleted"], head["state"]
     whole["collections"] = " ".join(f"{name}={value}" for name, value in head.items() if value not in (None, ""))
-    return Outcome(document={"vacuum": found}, rows=[*rows, whole], status=REFUSED if found["state"] == "failed" else 0)
+    status = REFUSED if found["state"] == "failed" else DONE
+    return Outcome(document={"vacuum": found}, rows=[*rows, whole], status=status)
 
 
 def _stub(stack: Stack) -> Any:
