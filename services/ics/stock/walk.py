@@ -1,7 +1,7 @@
 """Lists that a query alone cannot make: what is read is looked at record by record, and shown or left out.
 
-A page ends early, with a token, once enough has been looked at: no call reads without bound. A token is bound to all
-that was asked for, what is looked at here included.
+A full page has a token only if more is shown behind it. A page ends early, with a token, once enough has been looked
+at: no call reads without bound. A token is bound to all that was asked for, what is looked at here included.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,18 +46,25 @@ async def walk(
     mark, limit = mark_of(asked), items_of(page)
     inner = inner_of(mark, page.next_token)
     items: list[T] = []
+    cut: str | None = None
     for _ in range(CHUNKS_MAX):
         chunk = await _page(view, stream, PAGE_ITEMS_MAX if sifts else limit, inner)
         for place, record in enumerate(chunk.items, 1):
             shown = show(record)
-            if shown is not None:
-                items.append(shown)
-            if len(items) == limit and place < len(chunk.items):
-                cut = await _page(view, stream, place, inner)
-                return Walked(items=items, next_token=token_of(mark, cut.next_token))
+            if shown is None:
+                continue
+            if len(items) == limit:
+                return Walked(items=items, next_token=token_of(mark, cut))
+            items.append(shown)
+            if len(items) == limit:
+                cut = chunk.next_token
+                if place < len(chunk.items):
+                    cut = (await _page(view, stream, place, inner)).next_token
         inner = chunk.next_token
-        if inner is None or len(items) == limit:
+        if inner is None or (len(items) == limit and not sifts):
             break
+    else:
+        inner = cut or inner
     return Walked(items=items, next_token=token_of(mark, inner))
 
 

@@ -80,6 +80,7 @@ async def rows(ics: ServiceClient, **filters: Any) -> list[tuple[str, str, int]]
     while True:
         answer = await ics.plain.post("/stock/list", limit=2, **filters, **token)
         assert answer.status == 200, answer
+        assert answer.data["items"] or not token, "a token led to nothing"
         found += [(row["logical_guid"], row["variant_id"], row["on_hand"]) for row in answer.data["items"]]
         if answer.data["next_token"] is None:
             return found
