@@ -1,13 +1,14 @@
 """Who is about to listen where: between finding a port free and listening on it, another could find it free too.
 
 Launchers and test runs of one user write down the ports they have chosen, in one locked file of the temporary folder. A
-claim holds as long as the process that made it lives; what it started listens by then.
+claim holds as long as the process that made it lives; a stack's also while any of its processes does, so that one that
+is stopped and started again finds its ports as it left them.
 """
 
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,21 +16,33 @@ import msgspec
 import psutil
 
 
-class Claim(msgspec.Struct):
-    """A port chosen by a process, for an owner: a stack, or the process itself."""
+class Claim(msgspec.Struct, frozen=True):
+    """A port chosen for an owner: a stack, or a process itself. It holds while one of these processes lives."""
 
-    pid: int
     owner: str
+    pids: list[int]
+
+    def holds(self) -> bool:
+        """Whether it is still in force."""
+        return any(map(psutil.pid_exists, self.pids))
 
 
 def claim(port: int, owner: str) -> bool:
     """Whether the port is the owner's from now on. It is not while another's claim holds."""
     with _claims() as claims:
         held = claims.get(port)
-        if held is not None and held.owner != owner and psutil.pid_exists(held.pid):
+        if held is not None and held.owner != owner and held.holds():
             return False
-        claims[port] = Claim(os.getpid(), owner)
+        claims[port] = Claim(owner, [os.getpid()])
         return True
+
+
+def keep(owner: str, pids: Iterable[int]) -> None:
+    """Let all claims of the owner hold as long as any of these processes lives, too."""
+    with _claims() as claims:
+        for port, held in claims.items():
+            if held.owner == owner:
+                claims[port] = Claim(owner, [os.getpid(), *pids])
 
 
 def own() -> str:
@@ -41,7 +54,7 @@ def is_claimed(port: int) -> bool:
     """Whether anybody holds a claim, we ourselves included."""
     with _claims() as claims:
         held = claims.get(port)
-        return held is not None and psutil.pid_exists(held.pid)
+        return held is not None and held.holds()
 
 
 @contextmanager
@@ -58,7 +71,7 @@ def _claims() -> Iterator[dict[int, Claim]]:
         before = dict(claims)
         yield claims
         if claims != before:
-            living = {port: held for port, held in claims.items() if psutil.pid_exists(held.pid)}
+            living = {port: held for port, held in claims.items() if held.holds()}
             text.seek(0)
             text.truncate()
             text.write(msgspec.json.encode(living))

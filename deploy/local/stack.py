@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from deploy.local import plan, process, readiness
+from deploy.local import claims, plan, process, readiness
 from deploy.local.engines import roles
 from deploy.local.engines.engine import Engine
 from deploy.local.engines.roles import ROLES
@@ -64,7 +64,7 @@ class Stack:
                 broker.result()
             finally:
                 wait([database, broker])
-                self.home.save(self.state)
+                self._save()
         in_parallel(self._wait_ready, fresh)
         return parts
 
@@ -141,7 +141,7 @@ class Stack:
             ports=part.ports,
         )
         self.state.members[part.name] = Member(service=part.service, recipe=plan.recipe(words), running=running)
-        self.home.save(self.state)
+        self._save()
 
     def _wait_ready(self, part: Part) -> None:
         running = self.state.members[part.name].running
@@ -162,7 +162,7 @@ class Stack:
         else:
             # Kinds and ports are remembered, so that the next start finds the data and the same addresses.
             self.state = State(engines=self.state.engines, ports=self.state.ports)
-            self.home.save(self.state)
+            self._save()
         return ran
 
     def _end(self, names: Iterable[str]) -> None:
@@ -177,7 +177,7 @@ class Stack:
                 self._stop_engine(role)
         for name in members:
             self.state.members.pop(name, None)
-        self.home.save(self.state)
+        self._save()
 
     def _stop_members(self, names: Sequence[str]) -> None:
         killed = []
@@ -217,7 +217,7 @@ class Stack:
         else:
             self._stop_members([name])
             self.state.members[name].wanted = "stopped"
-        self.home.save(self.state)
+        self._save()
 
     def start(self, name: str) -> None:
         """Start one process again, on the ports it had, with what it was told."""
@@ -235,7 +235,7 @@ class Stack:
             self.report.say(name, f"{engine.name} answers on port {engine.port}")
         else:
             self._start_again(name)
-        self.home.save(self.state)
+        self._save()
 
     def _start_again(self, name: str) -> None:
         member = self.state.members[name]
@@ -284,6 +284,11 @@ class Stack:
             for role, engine in self.state.engines.items()
             if engine.processes and not all(process.alive(running) for running in engine.processes)
         ]
+
+    def _save(self) -> None:
+        """Remember how things are, and keep the ports for as long as anything of the stack runs."""
+        self.home.save(self.state)
+        claims.keep(str(self.home.directory), self.state.pids())
 
     def _ports(self) -> Ports:
         return Ports(str(self.home.directory), self.state.ports)

@@ -44,6 +44,11 @@ class State(msgspec.Struct, kw_only=True):
     ports: dict[str, int] = {}
     replicas: dict[str, int] = {}
 
+    def pids(self) -> list[int]:
+        """Of all that was started and not stopped since."""
+        engines = [running.pid for engine in self.engines.values() for running in engine.processes]
+        return [*engines, *(member.running.pid for member in self.members.values())]
+
 
 class Home:
     """The `.run` folder of one stack."""

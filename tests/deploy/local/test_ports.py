@@ -50,6 +50,21 @@ def test_a_claim_ends_with_the_process_that_made_it() -> None:
     assert claims.claim(port + 1, "somebody else")
 
 
+def test_a_stack_keeps_its_ports_while_anything_of_it_runs(tmp_path: Path) -> None:
+    port = ports.any_free()
+    sleeper = process.start("sleeper", ["sleep", "60"], log=tmp_path / "log")
+    script = (
+        "from deploy.local import claims\n"
+        f"assert claims.claim({port} + 1, 'stack {port}')\n"
+        f"claims.keep('stack {port}', [{sleeper.pid}])"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+    assert not claims.claim(port + 1, "somebody else")
+    process.kill(sleeper)
+    assert claims.claim(port + 1, "somebody else")
+
+
 def test_another_ones_answer_is_not_taken_for_the_process_s_own(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
