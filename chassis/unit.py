@@ -188,8 +188,8 @@ class Still(View, Protocol):
     def parts(
         self, entity: Entity[Any], where: Where, *, fields: Sequence[str], order: Sequence[str] = (), size: int = 1000
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Some fields of the stored documents that match, so many at a time, in the order given; served by a declared
-        index or by id as `find` is. Where there may be more than memory should hold, and decoding each would cost."""
+        """Some fields (none named: all) of the stored documents that match, so many at a time, in the order given; by a
+        declared index or by id, as `find`. Where there may be more than memory should hold, and decoding would cost."""
         ...
 
 
@@ -200,8 +200,9 @@ class Units(Protocol):
         """Run a reading handler."""
         ...
 
-    def still(self, call: Call) -> AbstractAsyncContextManager[Still]:
-        """Read at length, and at one moment, without holding anybody up."""
+    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
+        """Read at length, and at one moment, without holding anybody up; or (`moment` False) as things are by the time
+        each is read, where a question is so long that the embedded engine would let transactions wait behind it."""
         ...
 
     async def change(

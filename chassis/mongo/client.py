@@ -126,6 +126,12 @@ class Database:
             finally:
                 await transaction.abort()
 
+    @asynccontextmanager
+    async def outside(self) -> AsyncIterator[Transaction]:
+        """A session without a transaction, for what takes one: its reads are of no one moment."""
+        async with self.admission(), self.session() as session:
+            yield Transaction(session)
+
     async def ping(self) -> None:
         """Ask whether the server answers; Unreachable when it does not."""
         try:

@@ -112,9 +112,10 @@ class MongoUnits(Units):
         return answer
 
     @asynccontextmanager
-    async def still(self, call: Call) -> AsyncIterator[Still]:
+    async def still(self, call: Call, *, moment: bool = True) -> AsyncIterator[Still]:
         """Read at length; see `Units.still`."""
-        async with self.database.transaction() as transaction:
+        reading = self.database.transaction() if moment else self.database.outside()
+        async with reading as transaction:
             yield StillView(self.database, self._tables, self._paging, transaction, call, self._clock.now())
 
     async def change(

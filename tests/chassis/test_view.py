@@ -163,3 +163,16 @@ async def test_a_caller_who_left_costs_nobody_anything(units: MongoUnits, snapsh
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert await thing_of(units, "t1") is not None
+
+
+@pytest.mark.parametrize("moment", [True, False])
+async def test_reading_at_length_is_of_one_moment_unless_told_otherwise(units: MongoUnits, moment: bool) -> None:
+    await keep(units, a_thing("t0"), a_thing("t1"))
+
+    async with units.still(a_call(), moment=moment) as still:
+        before = [one.thing_id for one in await still.find(THINGS, {"place": "here"})]
+        await keep(units, a_thing("t2"))
+        after = [one.thing_id for one in await still.find(THINGS, {"place": "here"})]
+
+    assert sorted(before) == ["t0", "t1"]
+    assert sorted(after) == (["t0", "t1"] if moment else ["t0", "t1", "t2"])

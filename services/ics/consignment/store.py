@@ -14,7 +14,7 @@ CONSIGNMENTS = Entity(
     keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
     indexes=[
         index("consignment_id"),
-        index("logical_guid", "variant_id", "consignment_id", where={"on_floor": True}),
+        index("on_floor", "logical_guid", "variant_id", "consignment_id", where={"on_floor": True}),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
@@ -26,7 +26,7 @@ CONSIGNMENTS = Entity(
 
 
 async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[KeptConsignment]:
-    """Consignments that have units of an item on hand, oldest first. Index: logical_guid, variant_id."""
+    """Consignments that have units of an item on hand, oldest first. Index: on_floor, logical_guid, variant_id."""
     where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
     return await find_all(view, CONSIGNMENTS, where, order=("consignment_id",))
 

@@ -140,11 +140,12 @@ ENTRIES = Entity(
     keys=("ORG#{orgcode}", "ENTRY#{entry_id}"),
     indexes=[
         index("item", "item_seq"),
+        # Partial indexes begin with their condition: the embedded engine uses none of them for a range otherwise.
         # Only entries between facilities have a second item.
-        index("other_item", "other_seq", where={"crosses": True}),
+        index("crosses", "other_item", "other_seq", where={"crosses": True}),
         # One index for all else that entries are looked up by.
         index("refs", "entry_id"),
-        index("serials", "entry_id", where={"named": True}),
+        index("named", "serials", "entry_id", where={"named": True}),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
@@ -201,7 +202,7 @@ PROMISES = Entity(
     id="promise_id",
     indexes=[
         index("logical_guid", "variant_id", "due"),
-        index("logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
+        index("waits", "logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
     ],
     history=False,
     technical=True,
@@ -250,7 +251,7 @@ async def entries_between(
     limit: int = _FIND_LIMIT,
 ) -> list[StockCardEntry]:
     """An item's entries with these numbers, of which there are `limit` at most, in order: those that any of the filters
-    fits. Index: item, item_seq; other_item, other_seq."""
+    fits. Index: item, item_seq; crosses, other_item, other_seq."""
     key = item_key(logical_guid, variant_id)
     first: Where = {"item": key, "item_seq": numbers}
     second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
@@ -312,7 +313,7 @@ async def next_lapse(view: View, logical_guid: str, variant_id: str, now: Utc) -
 
 async def waiting_promises(view: View, logical_guid: str, variant_id: str, units: int) -> list[Promise]:
     """Those who hold at the shortfall position, commits first, then oldest first; enough of them to take so many
-    units. Index: logical_guid, variant_id, rank, promise_id."""
+    units. Index: waits, logical_guid, variant_id, rank, promise_id."""
     found: list[Promise] = []
     for rank in (1, 2):
         if units > 0:

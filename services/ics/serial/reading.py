@@ -151,7 +151,7 @@ async def _comments(view: View, unit: SerialUnit) -> list[Any]:
 
 
 async def _entries(view: View, unit: SerialUnit, order: str) -> list[StockCardEntry]:
-    """The first or last entries that named a unit, or moved units of a lot. Index: serials, or refs."""
+    """The first or last entries that named a unit, or moved units of a lot. Index: named, serials; or refs."""
     if unit.kind == "batch":
         where: dict[str, Any] = {"refs": lot_ref(unit.variant_id, unit.lot_code or "")}
         return await view.find(ENTRIES, where, order=(order,), limit=HISTORY_MAX)

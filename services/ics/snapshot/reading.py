@@ -6,19 +6,19 @@ where there is time for all of them in the first.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
 from chassis.caller import Call
-from chassis.unit import Still, Units, between, one_of
+from chassis.unit import Still, Units, Where, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, promises_of, variant_key
 from services.ics.snapshot.accounts import Accounts, Codes, unheld
 from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, cuts_of, filled_up
-from services.ics.snapshot.slicing import Moment, Slicer, place_of
+from services.ics.snapshot.slicing import Moment, Place, Slicer, place_of, stretches
 from services.ics.zone.store import ZONES
 
 WHOLE_ITEMS = 200_000
@@ -36,7 +36,8 @@ REST_SECONDS = 0.02
 REST_WITHIN_SECONDS = 6.0
 """Where reading takes longer than this, it is hurried on with: whoever asked is waiting."""
 
-NUMBERS_AT_ONCE = 1000
+PLACES_AT_ONCE = 4 * ITEMS_AT_ONCE
+PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
 WHOLE: tuple[str, ...] = ()
@@ -49,40 +50,43 @@ async def cut(
     units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]
 ) -> Moment:
     """The last entry of every item in scope, read at one moment; and what those have that are nobody's."""
-    async with units.still(call) as still:
-        if variant_ids:
+    if variant_ids:
+        async with units.still(call) as still:
             return await _named(still, snapshot_id, logical_guid, variant_ids)
-        where: dict[str, Any] = {"spots": EVERYTHING}
-        where |= {"logical_guid": logical_guid} if logical_guid is not None else {}
-        return await _whole(still, snapshot_id, where) or await _numbers(still, snapshot_id, where)
+    places, count = await _survey(units, call, logical_guid)
+    async with units.still(call) as still:
+        return await _everything(still, snapshot_id, stretches(places, logical_guid), whole=count <= WHOLE_ITEMS)
 
 
-async def _whole(still: Still, snapshot_id: str, where: Mapping[str, Any]) -> Moment | None:
-    """All items, and what those have that are nobody's; None where there are too many. Index: spots, logical_guid,
-    variant_id; the order is the index's own, since the embedded engine sorts again where it is asked for an order."""
-    slicer, count = Slicer(still.call.orgcode, snapshot_id, still.now), 0
-    hurry = monotonic() + REST_WITHIN_SECONDS
-    async for documents in still.parts(ITEMS, where, fields=WHOLE, size=ITEMS_AT_ONCE):
-        for document in documents:
-            if not slicer.follows(place_of(document)):
-                return None
-            slicer.add(document, unheld(document))
-        count += len(documents)
-        if count > WHOLE_ITEMS:
-            return None
-        if len(documents) == ITEMS_AT_ONCE:
-            await asyncio.sleep(REST_SECONDS if monotonic() < hurry else 0)
-    return slicer.moment()
+async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[Place], int]:
+    """Every so manyth item, and how many there are: as they are by the time they are read, for it is only to know how
+    long each stretch will be. Index: spots, logical_guid, variant_id."""
+    where: dict[str, Any] = {"spots": EVERYTHING}
+    where |= {"logical_guid": logical_guid} if logical_guid is not None else {}
+    places: list[Place] = []
+    count = 0
+    async with units.still(call, moment=False) as still:
+        async for documents in still.parts(ITEMS, where, fields=PLACE_FIELDS, size=PLACES_AT_ONCE):
+            places += [place_of(document) for document in documents[::ITEMS_AT_ONCE]]
+            count += len(documents)
+            await asyncio.sleep(0)
+    return sorted(places), count
 
 
-async def _numbers(still: Still, snapshot_id: str, where: Mapping[str, Any]) -> Moment:
-    """All items, however many. Index: spots, logical_guid, variant_id."""
+async def _everything(still: Still, snapshot_id: str, parts: Sequence[Where], *, whole: bool) -> Moment:
+    """All items; if there is time for it, with what those have that are nobody's. Short stretches, since the embedded
+    engine lets every other transaction wait for as long as it answers one. Index: spots, logical_guid, variant_id."""
     slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
-    order = ("logical_guid", "variant_id")
-    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, order=order, size=NUMBERS_AT_ONCE):
-        for document in documents:
-            slicer.add(document, None)
-        await asyncio.sleep(0)
+    fields = WHOLE if whole else CUT_FIELDS
+    hurry = monotonic() + REST_WITHIN_SECONDS
+    for where in parts:
+        found: list[dict[str, Any]] = []
+        async for documents in still.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
+            found += documents
+        for document in sorted(found, key=place_of):
+            slicer.add(document, unheld(document) if whole else None)
+        if len(found) >= ITEMS_AT_ONCE // 2:
+            await asyncio.sleep(REST_SECONDS if whole and monotonic() < hurry else 0)
     return slicer.moment()
 
 
@@ -93,7 +97,7 @@ async def _named(still: Still, snapshot_id: str, logical_guid: str | None, varia
     else:
         where = {"spots": one_of(variant_key(each) for each in variant_ids)}
     found: list[dict[str, Any]] = []
-    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, size=NUMBERS_AT_ONCE):
+    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, size=PLACES_AT_ONCE):
         found += documents
     slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
     for document in sorted(found, key=place_of):

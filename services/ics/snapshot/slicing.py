@@ -1,9 +1,13 @@
 """Items made into parts as they are read, packed a thousand at a time so that no more than that lie about. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from chassis.clock import Utc
+from chassis.unit import Where, between
+from services.ics.ledger.store import EVERYTHING
 from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, described, pack, part_id
 
 PART_ITEMS = 1000
@@ -27,6 +31,30 @@ class Moment(NamedTuple):
 def place_of(document: Mapping[str, Any]) -> Place:
     """The place of an item as it is stored."""
     return Place(document["logical_guid"], document["variant_id"])
+
+
+def stretches(places: Sequence[Place], logical_guid: str | None) -> list[Where]:
+    """What to ask for, in order, to be given every item of a facility or of all once, whichever there are by then: from
+    each of these places to the next, and whatever lies between facilities that are known."""
+    if logical_guid is not None:
+        return _within(logical_guid, [variant_id for _, variant_id in places])
+    found: list[Where] = []
+    before: str | None = None
+    for facility, group in groupby(places, itemgetter(0)):
+        found.append({"spots": EVERYTHING, "logical_guid": between(above=before, below=facility)})
+        found += _within(facility, [variant_id for _, variant_id in group])
+        before = facility
+    beyond: Where = {"logical_guid": between(above=before)} if before is not None else {}
+    return [*found, {"spots": EVERYTHING, **beyond}]
+
+
+def _within(facility: str, variant_ids: Sequence[str]) -> list[Where]:
+    edges = [None, *variant_ids, None]
+    return [
+        {"spots": EVERYTHING, "logical_guid": facility}
+        | ({"variant_id": between(at_least=start, below=end)} if start is not None or end is not None else {})
+        for start, end in pairwise(edges)
+    ]
 
 
 class Slicer:

@@ -1,12 +1,14 @@
 """Rows by themselves: going back to an entry gives what was there, and packing, adding up and picking lose nothing."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from chassis.unit import Range
 from services.ics.ledger.balance import NO_PLACE, Cell, Page, Place, new_item
 from services.ics.ledger.books import Books, Leg
 from services.ics.ledger.entry import Operation
@@ -169,6 +171,36 @@ def test_parts_have_every_item_once_in_order_and_one_facility(
     shown = [(part.logical_guid, row.variant_id, row.seq) for part in full for row in rows_of(part)]
     assert shown == [(facility, variant, seq) for facility, variant, seq, _ in seen if seq]
     assert [len(shares_of(part.outside)) for part in full] == [len(rows_of(part)) for part in full]
+
+
+KNOWN = st.lists(st.builds(slicing.Place, st.sampled_from("BDF"), st.sampled_from("bdf")), unique=True).map(sorted)
+ANY_ITEMS = st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.sampled_from("abcdefg")), unique=True)
+
+
+@given(places=KNOWN, items=ANY_ITEMS, facility=st.sampled_from([None, "B", "C"]))
+def test_stretches_have_every_item_once_in_order_wherever_they_were_cut(
+    places: list[slicing.Place], items: list[tuple[str, str]], facility: str | None
+) -> None:
+    known = [place for place in places if facility in {None, place.logical_guid}]
+
+    read = [
+        item
+        for where in slicing.stretches(known, facility)
+        for item in sorted(items)
+        if _fits(where.get("logical_guid"), item[0]) and _fits(where.get("variant_id"), item[1])
+    ]
+
+    assert read == sorted(item for item in items if facility in {None, item[0]})
+
+
+def _fits(wanted: Any, value: str) -> bool:
+    if not isinstance(wanted, Range):
+        return wanted in {None, value}
+    return not (
+        (wanted.above is not None and value <= wanted.above)
+        or (wanted.at_least is not None and value < wanted.at_least)
+        or (wanted.below is not None and value >= wanted.below)
+    )
 
 
 SHARES = st.lists(
