@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection
 
 
 class Subscriber:
@@ -16,6 +16,7 @@ class Subscriber:
         self._url = url
         self._orgcode = orgcode
         self._connection: AbstractRobustConnection | None = None
+        self._channel: AbstractRobustChannel | None = None
         self.heard: Counter[str] = Counter()
         self.newest: list[str] = []
         self._seen: set[str] = set()
@@ -24,7 +25,8 @@ class Subscriber:
     async def start(self) -> None:
         """Bind to everything and listen; the queue goes away by itself a minute after the last listener."""
         self._connection = await aio_pika.connect_robust(self._url)
-        channel = await self._connection.channel()
+        # Held on to: the connection knows its channels only weakly, and a collected one hears nothing again.
+        channel = self._channel = await self._connection.channel()
         await channel.set_qos(prefetch_count=100)
         exchange = await channel.get_exchange("retailstack.events")
         arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-expires": 60_000}
