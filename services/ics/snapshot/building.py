@@ -28,11 +28,15 @@ from services.ics.snapshot.domain import (
     shares_of,
 )
 from services.ics.snapshot.reading import cut, fill
+from services.ics.snapshot.rests import Rests
 from services.ics.snapshot.store import BUILDS, PARTS
 from services.ics.words import External
 
 ROWS_AT_ONCE = 100_000
 """A snapshot with so many rows is ready when it is answered; one with more is built behind the answer."""
+
+REST_WITHIN_SECONDS = 8.0
+"""Rests end then, so that a hundred thousand rows are ready in ten seconds."""
 
 AT_ONCE_SECONDS = 15.0
 """Whoever asked is not kept waiting longer: what is left then is built behind the answer, few rows or many."""
@@ -71,9 +75,9 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
         await change.insert(BUILDS, Build(snapshot_id=snapshot_id, orgcode=call.orgcode, begun_utc=change.now))
         return snapshot_id
 
-    until = monotonic() + AT_ONCE_SECONDS
+    until, rests = monotonic() + AT_ONCE_SECONDS, Rests(REST_WITHIN_SECONDS)
     snapshot_id = await units.change(call, begin)
-    moment = await cut(units, call, snapshot_id, logical_guid, variant_ids)
+    moment = await cut(units, call, snapshot_id, logical_guid, variant_ids, rests)
     row_count = 0
     heads: list[Head] = []
     for parts in _together(moment.parts):
@@ -83,6 +87,7 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
             kept.append(await fill(units, call, part) if part.cuts is not None and at_once else part)
             row_count += _row_count(kept[-1])
         await _keep(units, call, kept)
+        await rests.rest()
         heads += [_head(part) for part in kept if part.cuts is None]
     if row_count > ROWS_AT_ONCE or len(heads) < len(moment.parts):
         return Taken(snapshot_id, moment.taken_utc, None)

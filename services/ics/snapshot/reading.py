@@ -7,7 +7,6 @@ where there is time for all of them in the first.
 
 import asyncio
 from collections.abc import Sequence
-from time import monotonic
 from typing import Any
 
 from chassis.caller import Call
@@ -18,6 +17,7 @@ from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, promises_of, variant_key
 from services.ics.snapshot.accounts import Accounts, Codes, unheld
 from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, cuts_of, filled_up
+from services.ics.snapshot.rests import Rests
 from services.ics.snapshot.slicing import Moment, Place, Slicer, place_of, stretches
 from services.ics.zone.store import ZONES
 
@@ -30,12 +30,6 @@ ITEMS_BETWEEN_PAUSES = 50
 ITEMS_AT_ONCE = 500
 """Items the database sends at a time: decoding them is a few milliseconds in which nobody else has a turn."""
 
-REST_SECONDS = 0.02
-"""How long others have to themselves after so many items have been read: about three times as long as that took."""
-
-REST_WITHIN_SECONDS = 6.0
-"""Where reading takes longer than this, it is hurried on with: whoever asked is waiting."""
-
 PLACES_AT_ONCE = 4 * ITEMS_AT_ONCE
 PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
@@ -47,18 +41,19 @@ ENTRIES_AT_ONCE = 1000
 
 
 async def cut(
-    units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]
+    units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str], rests: Rests
 ) -> Moment:
     """The last entry of every item in scope, read at one moment; and what those have that are nobody's."""
     if variant_ids:
         async with units.still(call) as still:
             return await _named(still, snapshot_id, logical_guid, variant_ids)
-    places, count = await _survey(units, call, logical_guid)
+    places, count = await _survey(units, call, logical_guid, rests)
+    parts = stretches(places, logical_guid)
     async with units.still(call) as still:
-        return await _everything(still, snapshot_id, stretches(places, logical_guid), whole=count <= WHOLE_ITEMS)
+        return await _everything(still, snapshot_id, parts, rests, whole=count <= WHOLE_ITEMS)
 
 
-async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[Place], int]:
+async def _survey(units: Units, call: Call, logical_guid: str | None, rests: Rests) -> tuple[list[Place], int]:
     """Every so manyth item, and how many there are: as they are by the time they are read, for it is only to know how
     long each stretch will be. Index: spots, logical_guid, variant_id."""
     where: dict[str, Any] = {"spots": EVERYTHING}
@@ -69,16 +64,15 @@ async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[l
         async for documents in still.parts(ITEMS, where, fields=PLACE_FIELDS, size=PLACES_AT_ONCE):
             places += [place_of(document) for document in documents[::ITEMS_AT_ONCE]]
             count += len(documents)
-            await asyncio.sleep(0)
+            await rests.rest()
     return sorted(places), count
 
 
-async def _everything(still: Still, snapshot_id: str, parts: Sequence[Where], *, whole: bool) -> Moment:
+async def _everything(still: Still, snapshot_id: str, parts: Sequence[Where], rests: Rests, *, whole: bool) -> Moment:
     """All items; if there is time for it, with what those have that are nobody's. Short stretches, since the embedded
     engine lets every other transaction wait for as long as it answers one. Index: spots, logical_guid, variant_id."""
     slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
     fields = WHOLE if whole else CUT_FIELDS
-    hurry = monotonic() + REST_WITHIN_SECONDS
     for where in parts:
         found: list[dict[str, Any]] = []
         async for documents in still.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
@@ -86,7 +80,7 @@ async def _everything(still: Still, snapshot_id: str, parts: Sequence[Where], *,
         for document in sorted(found, key=place_of):
             slicer.add(document, unheld(document) if whole else None)
         if len(found) >= ITEMS_AT_ONCE // 2:
-            await asyncio.sleep(REST_SECONDS if whole and monotonic() < hurry else 0)
+            await rests.rest()
     return slicer.moment()
 
 
