@@ -103,16 +103,21 @@ async def sifted(
     page: Paged,
     show: Callable[[R], T | None],
     asked: Any = None,
+    order: Sequence[str] = (),
+    sifts: bool = True,
 ) -> Page[T]:
-    """A page, newest first, of the records that `show` gives something for; None leaves one out.
+    """A page, newest first unless `order` says otherwise, of what `show` gives for the records; None leaves one out.
 
     What `show` goes by, and the query does not say, is told by `asked`: the page's token is good for that alone.
+    `sifts` says that it may leave out many; where it does not, no more is read at a time than a page has.
     """
 
     async def show_all(records: Sequence[R]) -> list[T | None]:
         return [show(record) for record in records]
 
-    return await sifted_together(view, entity, where, rest, page=page, show_all=show_all, asked=asked)
+    return await sifted_together(
+        view, entity, where, rest, page=page, show_all=show_all, asked=asked, order=order, sifts=sifts
+    )
 
 
 async def sifted_together(
@@ -125,8 +130,9 @@ async def sifted_together(
     show_all: Callable[[Sequence[R]], Awaitable[Sequence[T | None]]],
     asked: Any,
     order: Sequence[str] = (),
+    sifts: bool = True,
 ) -> Page[T]:
-    """As `sifted`, where records are shown many at a time, because that takes reading; in the order given, if one is.
+    """As `sifted`, where records are shown many at a time, because that takes reading.
 
     A full page has a token only if more is shown behind it, as far as that can be told: no call reads without bound,
     and where enough has been looked at, a page ends early, with a token.
@@ -136,8 +142,10 @@ async def sifted_together(
     found: list[T] = []
     cut: str | None = None
     for chunk in range(CHUNKS_MAX):
-        # What usually suffices first, with one more to see whether that is all; then as much as there can be.
-        limit = PAGE_ITEMS_MAX if chunk else min(size + 1, PAGE_ITEMS_MAX)
+        limit = size
+        if sifts:
+            # What usually suffices first, with one more to see whether that is all; then as much as there can be.
+            limit = PAGE_ITEMS_MAX if chunk else min(size + 1, PAGE_ITEMS_MAX)
         asked_for = PageRequest(limit=limit, next_token=token)
         part = await view.page(entity, where, page=asked_for, order=order, rest=rest)
         for place, shown in enumerate(await show_all(part.items), 1):
@@ -152,7 +160,7 @@ async def sifted_together(
                     last = PageRequest(limit=place, next_token=token)
                     cut = (await view.page(entity, where, page=last, order=order, rest=rest)).next_token
         token = part.next_token
-        if token is None:
+        if token is None or (len(found) == size and not sifts):
             break
     else:
         token = cut or token

@@ -76,6 +76,7 @@ async def _build(units: Units, call: Call, build: Build, snapshot: Snapshot) -> 
     except (Refusal, DatabaseError):
         return "building"
     except Exception:
+        # A defect, which would come up again: it is counted against this snapshot, and holds no other up.
         log.exception("a snapshot could not be built", snapshot=build.snapshot_id)
         return await _failed(units, call, build)
     await _ready(units, call, build, directory)

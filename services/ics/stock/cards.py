@@ -12,15 +12,14 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.endpoint import Request
-from chassis.page import PageRequest, items_of
+from chassis.page import Page, PageRequest, items_of
 from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
-from services.ics.reads import CHUNKS_MAX, inner_of, mark_of, token_of, unfit
+from services.ics.reads import CHUNKS_MAX, inner_of, mark_of, sifted, token_of, unfit
 from services.ics.stock.fields import Seq
-from services.ics.stock.walk import Stream, Walked, walk
 from services.ics.words import Bucket, DocumentType, Kind
 
 Order = Literal["newest", "oldest"]
@@ -57,7 +56,7 @@ class StockCardListRequest(Request, PageRequest, frozen=True, kw_only=True):
         return [(name, "needs logical_guid and variant_id") for name in asked]
 
 
-async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry]:
+async def cards(view: View, body: StockCardListRequest) -> Page[StockCardEntry]:
     """A page of entries. Index: the item's numbers, serials, or refs."""
     asked = replace(body, limit=None, next_token=None)
     if body.logical_guid is not None and body.variant_id is not None:
@@ -69,12 +68,14 @@ async def cards(view: View, body: StockCardListRequest) -> Walked[StockCardEntry
         return entry if _on_one_side(entry, side) else None
 
     sifts = bool(side.keys() - {"logical_guid"}) or body.serial_no is not None
-    return await walk(view, _of_others(body), body, show, asked=asked, sifts=sifts)
+    where, rest = _of_others(body)
+    order = ("-entry_id",) if body.order == "newest" else ("entry_id",)
+    return await sifted(view, ENTRIES, where, rest, page=body, show=show, asked=asked, order=order, sifts=sifts)
 
 
 async def _of_item(
     view: View, body: StockCardListRequest, mark: str, facility: str, variant: str
-) -> Walked[StockCardEntry]:
+) -> Page[StockCardEntry]:
     """A page of an item's cards: stretch after stretch of its numbers, longer ones as long as little is found."""
     limit, down = items_of(body), body.order == "newest"
     low, high = await _bounds(view, body, mark, facility, variant)
@@ -94,7 +95,7 @@ async def _of_item(
         if len(items) == limit:
             break
     token = token_of(mark, _checked(mark, high + 1 if down else low - 1)) if low <= high else None
-    return Walked(items=items, next_token=token)
+    return Page(items=items, count=len(items), next_token=token)
 
 
 async def _bounds(view: View, body: StockCardListRequest, mark: str, facility: str, variant: str) -> tuple[int, int]:
@@ -122,14 +123,15 @@ def _behind(mark: str, inner: str | None) -> int | None:
     return int(digits)
 
 
-def _of_others(body: StockCardListRequest) -> Stream:
+def _of_others(body: StockCardListRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The query by what an index has, and what else there is to hold."""
     rest = _rest(body, serials=False)
     if body.variant_id is not None:
         rest["variant_id"] = body.variant_id
     where: dict[str, Any] = {"refs": _ref(body)}
     if body.serial_no is not None:
         where = {"named": True, "serials": body.serial_no}
-    return Stream(ENTRIES, where, ("-entry_id" if body.order == "newest" else "entry_id",), rest)
+    return where, rest
 
 
 def _ref(body: StockCardListRequest) -> str:

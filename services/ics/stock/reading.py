@@ -6,14 +6,14 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from chassis.entity import Value
-from chassis.page import Paged
+from chassis.page import Page, Paged
 from chassis.unit import View, one_of
 from chassis.values import Guid, Id, Lot
 from services.ics.ledger.balance import Balance, Buckets, Cell, Item, Spot, Stages, account_order
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, promises_of, variant_key, zone_key
-from services.ics.stock.walk import Stream, Walked, walk
+from services.ics.reads import sifted
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
 POSITIONS_MAX = 1000
@@ -141,7 +141,7 @@ class Wanted(Value, frozen=True, kw_only=True):
     pin: Pin
 
 
-async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]:
+async def stock_list(view: View, wanted: Wanted, page: Paged) -> Page[Balance]:
     """Balances by facility and variant; where a place or lot is named, of the units there alone."""
     pin = wanted.pin
     rest: dict[str, Any] = {}
@@ -159,16 +159,15 @@ async def stock_list(view: View, wanted: Wanted, page: Paged) -> Walked[Balance]
         rest["stocked"] = wanted.bucket
     elif not wanted.include_zero:
         rest["stocked"] = one_of(BUCKETS)
-    stream = Stream(ITEMS, lead, ("logical_guid", "variant_id"), rest)
 
     def show(item: Item) -> Balance | None:
         balance = _balance_at(item, pin) if keys else item.balance()
         empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not _any(balance.buckets)
         return None if keys and empty else balance
 
-    return await walk(
-        view, stream, page, show, asked=wanted, sifts=bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
-    )
+    sifts = bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
+    order = ("logical_guid", "variant_id")
+    return await sifted(view, ITEMS, lead, rest, page=page, show=show, asked=wanted, order=order, sifts=sifts)
 
 
 def _balance_at(item: Item, pin: Pin) -> Balance:
