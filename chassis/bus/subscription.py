@@ -125,6 +125,7 @@ class Subscription:
             except BusDown:
                 await self._sleep(RETRY_SECONDS)
             except Exception:
+                # Whatever cut it off, messages wait in the queue, and hearing them again loses and doubles nothing.
                 log.exception("a consumer was interrupted", consumer=self.consumer.call_name)
                 await self._sleep(RETRY_SECONDS)
 
