@@ -193,16 +193,27 @@ class Still(View, Protocol):
         ...
 
 
-class Units(Protocol):
+class Stills(Protocol):
+    """Where long readings come from."""
+
+    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
+        """Read at length, and at one moment, without holding anybody up; or (`moment` False) as things are by the time
+        each is read, where a question is so long that the embedded engine would let transactions wait behind it."""
+        ...
+
+
+class Units(Stills, Protocol):
     """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
 
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler."""
         ...
 
-    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
-        """Read at length, and at one moment, without holding anybody up; or (`moment` False) as things are by the time
-        each is read, where a question is so long that the embedded engine would let transactions wait behind it."""
+    async def aside(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
+        """Do `work(stills, call, *given)` in a process beside this one: long readings that would keep this one's
+        processor busy. It is a coroutine function that a module has by name; what it is given and gives is picklable.
+        Nothing is there but what its module imports: what other modules register is not. Beginning takes some tenths
+        of a second. Unavailable where the process is killed."""
         ...
 
     async def change(

@@ -42,7 +42,8 @@ _SNAPSHOT = ReadConcern("snapshot")
 class Database:
     """One database of one server, by whichever driver."""
 
-    def __init__(self, client: Any, name: str, driver: Driver, embedded: bool, admitted: int) -> None:
+    def __init__(self, client: Any, uri: str, name: str, driver: Driver, embedded: bool, admitted: int) -> None:
+        self.uri = uri
         self.name = name
         self.driver = driver
         self.embedded = embedded
@@ -85,7 +86,7 @@ class Database:
             raise UnfitServer("the database is a lone server; transactions need a replica set")
         if embedded is None:
             embedded = hello.get("setName") == EMBEDDED_SET_NAME
-        return cls(client, name, driver, embedded, admitted)
+        return cls(client, uri, name, driver, embedded, admitted)
 
     @property
     def waiting(self) -> int:

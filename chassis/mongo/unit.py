@@ -2,15 +2,15 @@
 
 change ─→ committer.py   queue, passes, one transaction per batch
 view   ─→ reader.py      the same without writes
-           still.py      long readings of one moment, which share nothing
+           still.py      long readings of one moment, which share nothing     aside.py      the same in another process
            view.py       what the handler sees            run.py      what one run has read and written
            working_set.py  what the batch has loaded      loading.py  how what is missed is loaded
            query.py      which index serves               telling.py  event documents      flush.py  the writes
 """
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +19,7 @@ from chassis.caller import Call
 from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.ids import IDS, IdSource
+from chassis.mongo.aside import StillReader, aside
 from chassis.mongo.client import Database
 from chassis.mongo.committer import Committer
 from chassis.mongo.eventlog import EVENTS
@@ -29,7 +30,6 @@ from chassis.mongo.paging import Paging
 from chassis.mongo.reader import Reader
 from chassis.mongo.run import Tables
 from chassis.mongo.stats import UnitStats
-from chassis.mongo.still import StillView
 from chassis.mongo.telling import Teller
 from chassis.page import Seal
 from chassis.unit import Change, Still, Units, View
@@ -74,8 +74,9 @@ class MongoUnits(Units):
         tables = Tables()
         for entity in self._entities:
             tables.of(entity)
-        self._clock, self._tables = clock, tables
-        paging = self._paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
+        self._clock = clock
+        paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
+        self._stills = StillReader(database, tables, paging, clock)
         teller = Teller(source, ids)
         self._committer = Committer(
             database, tables, clock, teller, paging, ids, self.stats, self._committed, committers
@@ -111,12 +112,13 @@ class MongoUnits(Units):
         answer: T = await reader.submit(Operation(call, handler, None))
         return answer
 
-    @asynccontextmanager
-    async def still(self, call: Call, *, moment: bool = True) -> AsyncIterator[Still]:
-        """Read at length; see `Units.still`."""
-        reading = self.database.transaction() if moment else self.database.outside()
-        async with reading as transaction:
-            yield StillView(self.database, self._tables, self._paging, transaction, call, self._clock.now())
+    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
+        """Read at length; see `Stills.still`."""
+        return self._stills.still(call, moment=moment)
+
+    async def aside(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
+        """Read at length in a process beside this one; see `Units.aside`."""
+        return await aside(self.database, self._clock, work, call, *given)
 
     async def change(
         self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None

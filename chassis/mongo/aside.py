@@ -1,0 +1,62 @@
+"""Long readings in a process beside this one, which has a connection to the database of its own."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from chassis import beside
+from chassis.caller import Call
+from chassis.clock import Clock
+from chassis.mongo.client import Database, Driver
+from chassis.mongo.paging import Paging
+from chassis.mongo.run import Tables
+from chassis.mongo.still import StillView
+from chassis.page import Seal
+from chassis.unit import Still, Stills
+
+T = TypeVar("T")
+
+
+class StillReader(Stills):
+    """Long readings over one database."""
+
+    def __init__(self, database: Database, tables: Tables, paging: Paging, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._paging = paging
+        self._clock = clock
+
+    @asynccontextmanager
+    async def still(self, call: Call, *, moment: bool = True) -> AsyncIterator[Still]:
+        """Read at length; see `Stills.still`."""
+        reading = self._database.transaction() if moment else self._database.outside()
+        async with reading as transaction:
+            yield StillView(self._database, self._tables, self._paging, transaction, call, self._clock.now())
+
+
+class _Address(NamedTuple):
+    uri: str
+    name: str
+    driver: Driver
+    embedded: bool
+
+
+async def aside(database: Database, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, *given: Any) -> T:
+    """Have this done over the same database in a process beside this one; see `Units.aside`."""
+    address = _Address(database.uri, database.name, database.driver, database.embedded)
+    return await beside.run(_done, address, clock, work, call, given)
+
+
+def _done(address: _Address, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, given: tuple[Any, ...]) -> T:
+    async def do() -> T:
+        database = await Database.connect(*address)
+        try:
+            # Pages are not handed out here: their seal is as good as any.
+            paging = Paging(Seal(secrets.token_bytes(32)), database.embedded)
+            return await work(StillReader(database, Tables(), paging, clock), call, *given)
+        finally:
+            await database.close()
+
+    return asyncio.run(do())
