@@ -1,7 +1,6 @@
 """The accounts of an item as they stood at one of its entries: what is there now, less what was posted since. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from services.ics.ledger.entry import Account, StockCardEntry
@@ -35,8 +34,16 @@ HELD_COUNTS: Mapping[str, Bucket] = {
 }
 """Counts of a cell that say that somebody holds units there, and the bucket those are in."""
 
+_Units = tuple[Bucket, int, Mapping[str, Any]]
+"""What a cell has of one bucket."""
+
 _UNHELD = {bucket: BUCKETS.index(bucket) for bucket in UNHELD_BUCKETS}
 """The buckets whose units may be nobody's, and where they stand in account order."""
+
+_NOBODY = (None, None, None)
+"""Stage and holder of such units."""
+
+_OUTSIDE_ORDER = EXTERNALS.index
 
 
 def unheld(document: Mapping[str, Any]) -> Filled | None:
@@ -44,23 +51,27 @@ def unheld(document: Mapping[str, Any]) -> Filled | None:
     and has to be asked. Most items are nobody's, so this takes a fifth of what `Accounts` does."""
     if document["in_transit"]:
         return None
-    variant_id, seq = document["variant_id"], document["seq"]
-    found: list[tuple[tuple[int, str, str, str], Row]] = []
+    found: list[_Units] = []
     for cell in document["cells"]:
         # A cell is stored without what is 0 or none.
-        lot_code = cell.get("lot_code")
-        place = (cell.get("zone_code") or "", cell.get("bin_code") or "", lot_code or "")
         for count, units in cell.items():
             if count in HELD_COUNTS:
                 return None
             if count in _UNHELD:
-                row = Row(
-                    variant_id, count, cell.get("zone_id"), cell.get("bin_id"), lot_code, None, None, None, units, seq
-                )
-                found.append(((_UNHELD[count], *place), row))
+                found.append((count, units, cell))
     if len(found) > 1:
-        found.sort(key=itemgetter(0))
-    return Filled([row for _, row in found], _shares(variant_id, document["externals"]))
+        found.sort(key=_unheld_order)
+    variant_id, seq = document["variant_id"], document["seq"]
+    rows = [
+        Row(variant_id, count, cell.get("zone_id"), cell.get("bin_id"), cell.get("lot_code"), *_NOBODY, units, seq)
+        for count, units, cell in found
+    ]
+    return Filled(rows, _shares(variant_id, document["externals"]))
+
+
+def _unheld_order(found: _Units) -> tuple[int, str, str, str]:
+    count, _, cell = found
+    return _UNHELD[count], cell.get("zone_code") or "", cell.get("bin_code") or "", cell.get("lot_code") or ""
 
 
 class Accounts:
@@ -139,7 +150,7 @@ class Accounts:
 
 
 def _shares(variant_id: str, outside: Mapping[External, int]) -> list[Outside]:
-    return [Outside(variant_id, name, outside[name]) for name in EXTERNALS if outside.get(name)]
+    return [Outside(variant_id, name, outside[name]) for name in sorted(outside, key=_OUTSIDE_ORDER) if outside[name]]
 
 
 def _account_order(key: Key, codes: Mapping[str, str]) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ REST_WITHIN_SECONDS = 8.0
 AT_ONCE_SECONDS = 15.0
 """Whoever asked is not kept waiting longer: what is left then is built behind the answer, few rows or many."""
 
-PARTS_TOGETHER = 8
+PARTS_TOGETHER = 16
 """Parts kept in one change: some hundred kilobytes at most."""
 
 OUTSIDE_ROWS = 1000

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.caller import Call
-from chassis.unit import Still, Units, Where, between, one_of
+from chassis.unit import Still, Stills, Units, Where, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
@@ -18,19 +18,22 @@ from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, promis
 from services.ics.snapshot.accounts import Accounts, Codes, unheld
 from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, cuts_of, filled_up
 from services.ics.snapshot.rests import Rests
-from services.ics.snapshot.slicing import Moment, Place, Slicer, place_of, stretches
+from services.ics.snapshot.slicing import Moment, Place, Slicer, in_order, place_of, stretches
 from services.ics.zone.store import ZONES
 
 WHOLE_ITEMS = 200_000
 """So many items are read whole at the one moment; of more, no more than numbers: a transaction ends after a minute."""
 
+ITEMS_IN_PLACE = 5_000
+"""More are read in a process beside this one, where nobody else waits for a turn."""
+
 ITEMS_BETWEEN_PAUSES = 50
 """Items worked on before others have a turn: a fraction of a millisecond."""
 
-ITEMS_AT_ONCE = 500
-"""Items the database sends at a time: decoding them is a few milliseconds in which nobody else has a turn."""
+ITEMS_AT_ONCE = 1000
+"""Items the database sends at a time: decoding them is a few milliseconds."""
 
-PLACES_AT_ONCE = 4 * ITEMS_AT_ONCE
+PLACES_AT_ONCE = 2 * ITEMS_AT_ONCE
 PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
@@ -47,13 +50,15 @@ async def cut(
     if variant_ids:
         async with units.still(call) as still:
             return await _named(still, snapshot_id, logical_guid, variant_ids)
-    places, count = await _survey(units, call, logical_guid, rests)
+    places, count = await _survey(units, call, logical_guid)
     parts = stretches(places, logical_guid)
-    async with units.still(call) as still:
-        return await _everything(still, snapshot_id, parts, rests, whole=count <= WHOLE_ITEMS)
+    whole = count <= WHOLE_ITEMS
+    if count <= ITEMS_IN_PLACE:
+        return await _everything(units, call, snapshot_id, parts, rests, whole)
+    return await units.aside(call, _everything, snapshot_id, parts, rests, whole)
 
 
-async def _survey(units: Units, call: Call, logical_guid: str | None, rests: Rests) -> tuple[list[Place], int]:
+async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[Place], int]:
     """Every so manyth item, and how many there are: as they are by the time they are read, for it is only to know how
     long each stretch will be. Index: spots, logical_guid, variant_id."""
     where: dict[str, Any] = {"spots": EVERYTHING}
@@ -64,23 +69,25 @@ async def _survey(units: Units, call: Call, logical_guid: str | None, rests: Res
         async for documents in still.parts(ITEMS, where, fields=PLACE_FIELDS, size=PLACES_AT_ONCE):
             places += [place_of(document) for document in documents[::ITEMS_AT_ONCE]]
             count += len(documents)
-            await rests.rest()
     return sorted(places), count
 
 
-async def _everything(still: Still, snapshot_id: str, parts: Sequence[Where], rests: Rests, *, whole: bool) -> Moment:
+async def _everything(
+    stills: Stills, call: Call, snapshot_id: str, parts: Sequence[Where], rests: Rests, whole: bool
+) -> Moment:
     """All items; if there is time for it, with what those have that are nobody's. Short stretches, since the embedded
     engine lets every other transaction wait for as long as it answers one. Index: spots, logical_guid, variant_id."""
-    slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
     fields = WHOLE if whole else CUT_FIELDS
-    for where in parts:
-        found: list[dict[str, Any]] = []
-        async for documents in still.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
-            found += documents
-        for document in sorted(found, key=place_of):
-            slicer.add(document, unheld(document) if whole else None)
-        if len(found) >= ITEMS_AT_ONCE // 2:
-            await rests.rest()
+    async with stills.still(call) as still:
+        slicer = Slicer(call.orgcode, snapshot_id, still.now)
+        for where in parts:
+            found: list[dict[str, Any]] = []
+            async for documents in still.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
+                found += documents
+            for document in in_order(found):
+                slicer.add(document, unheld(document) if whole else None)
+            if len(found) >= ITEMS_AT_ONCE // 2:
+                await rests.rest()
     return slicer.moment()
 
 
@@ -94,7 +101,7 @@ async def _named(still: Still, snapshot_id: str, logical_guid: str | None, varia
     async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, size=PLACES_AT_ONCE):
         found += documents
     slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
-    for document in sorted(found, key=place_of):
+    for document in in_order(found):
         slicer.add(document, None)
     return slicer.moment()
 

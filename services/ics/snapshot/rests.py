@@ -3,8 +3,8 @@
 import asyncio
 from time import monotonic
 
-SHARE = 1.6
-"""How long a rest is, by the time that the work before it took: the work has a good third of the time then."""
+SHARE = 0.5
+"""How long a rest is, by the time that the work before it took: the work has two thirds of the time then."""
 
 REST_SECONDS_MAX = 0.1
 """On a busy machine work takes long because it waits; resting as long again would only make it later."""

@@ -1,6 +1,6 @@
 """Items made into parts as they are read, packed a thousand at a time so that no more than that lie about. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -28,9 +28,17 @@ class Moment(NamedTuple):
     parts: list[Part]
 
 
+_PLACE = itemgetter(*Place._fields)
+
+
 def place_of(document: Mapping[str, Any]) -> Place:
     """The place of an item as it is stored."""
-    return Place(document["logical_guid"], document["variant_id"])
+    return Place(*_PLACE(document))
+
+
+def in_order(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Items as they are stored, by place."""
+    return sorted(documents, key=_PLACE)
 
 
 def stretches(places: Sequence[Place], logical_guid: str | None) -> list[Where]:
@@ -63,31 +71,28 @@ class Slicer:
     def __init__(self, orgcode: str, snapshot_id: str, now: Utc) -> None:
         self._orgcode = orgcode
         self._snapshot_id = snapshot_id
-        self._taken = now
+        self._taken: str = now
         self._parts: list[Part] = []
-        self._last = Place("", "")
+        self._last = ("", "")
         self._items = 0
         self._left: list[Cut] = []
         self._rows: list[Row] = []
         self._outside: list[Outside] = []
 
-    def follows(self, place: Place) -> bool:
-        """Whether this is behind the last item."""
-        return place > self._last
-
     def add(self, document: Mapping[str, Any], filled: Filled | None) -> None:
         """Take the next item: with what it has, or (None) as one that is to be read. One without entries is none."""
-        place = place_of(document)
-        assert self.follows(place), (self._last, place)
-        if not document["seq"]:
+        place = facility, variant_id = _PLACE(document)
+        assert place > self._last, (self._last, place)
+        seq = document["seq"]
+        if not seq:
             return
-        if self._items >= PART_ITEMS or place.logical_guid != self._last.logical_guid:
+        if self._items >= PART_ITEMS or facility != self._last[0]:
             self._close()
         self._last = place
         self._items += 1
-        self._taken = max(self._taken, Utc(document["recorded_utc"]))
+        self._taken = max(self._taken, document["recorded_utc"])
         if filled is None:
-            self._left.append(Cut(place.variant_id, document["seq"]))
+            self._left.append(Cut(variant_id, seq))
             return
         self._rows += filled.rows
         self._outside += filled.outside
@@ -95,13 +100,13 @@ class Slicer:
     def moment(self) -> Moment:
         """All that was taken."""
         self._close()
-        return Moment(self._taken, self._parts)
+        return Moment(Utc(self._taken), self._parts)
 
     def _close(self) -> None:
         """Make a part of the items that are in none yet."""
         if not self._items:
             return
-        number, logical_guid = len(self._parts), self._last.logical_guid
+        number, logical_guid = len(self._parts), self._last[0]
         part = Part(
             part_id=part_id(self._snapshot_id, number),
             orgcode=self._orgcode,

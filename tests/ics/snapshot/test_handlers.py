@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from chassis.caller import SYSTEM, Call
@@ -186,9 +188,10 @@ async def test_it_makes_no_difference_whether_items_are_read_at_once_or_later(
     ics: ServiceClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_busy_floor(ics)
-    for size, items in ((1, 9), (3, 1), (2, 0)):
+    for size, items, in_place in ((1, 9, 9), (3, 1, 9), (2, 0, 9), (1, 9, 0), (2, 0, 0)):
         monkeypatch.setattr(reading, "ITEMS_AT_ONCE", size)
         monkeypatch.setattr(reading, "WHOLE_ITEMS", items)
+        monkeypatch.setattr(reading, "ITEMS_IN_PLACE", in_place)
         snapshots = [await taken(ics), await taken(ics, variant_ids=["VAR-1", "VAR-2"])]
 
         read = [await rows_of(ics, each, level="position", include_external=True) for each in snapshots]
@@ -209,12 +212,14 @@ async def test_more_units_than_four_bytes_can_count_are_shown_as_they_are(ics: S
     assert snapshot["on_hand"] == 3_000_000_000
 
 
-@pytest.mark.parametrize("items_read_whole", [reading.WHOLE_ITEMS, 3])
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("in_place", [True, False])
 async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
-    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, items_read_whole: int
+    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, *, whole: bool, in_place: bool
 ) -> None:
     monkeypatch.setattr(slicing, "PART_ITEMS", 2)
-    monkeypatch.setattr(reading, "WHOLE_ITEMS", items_read_whole)
+    monkeypatch.setattr(reading, "WHOLE_ITEMS", reading.WHOLE_ITEMS if whole else 3)
+    monkeypatch.setattr(reading, "ITEMS_IN_PLACE", reading.ITEMS_IN_PLACE if in_place else 0)
     await ics.post("/stock/policy/set", logical_guid="FAC-A", qc="skip")
     names = [f"V-{number}" for number in range(12)]
     await Floor(ics, "V-0").do("/receive/record", lines=[{"variant_id": name, "quantity": 50} for name in names])
@@ -321,6 +326,32 @@ async def test_what_nobody_was_answered_is_cleared_away(
             await snapshot_build(*as_job(ics), NoParams())
 
     assert await database.collection(PARTS.collection).count(mine) == 0
+
+
+async def test_where_the_process_beside_is_killed_nothing_is_taken_and_the_next_try_succeeds(
+    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_busy_floor(ics)
+    monkeypatch.setattr(reading, "ITEMS_IN_PLACE", 0)
+    taking = asyncio.create_task(ics.plain.post("/snapshot/create", idempotency_key="once"))
+
+    (await process_beside()).kill()
+
+    refused = await taking
+    assert (refused.status, refused.error_code) == (503, "ics.upstream_failed")
+    assert (await ics.plain.post("/snapshot/list")).data["count"] == 0
+    assert (await taken(ics, idempotency_key="once"))["status"] == "ready"
+
+
+async def process_beside() -> psutil.Process:
+    """The process that this one begins for a reading, as soon as there is one."""
+    async with asyncio.timeout(20):
+        while True:
+            for child in psutil.Process().children():
+                with suppress(psutil.NoSuchProcess):
+                    if any("spawn_main" in word for word in child.cmdline()):
+                        return child
+            await asyncio.sleep(0.005)
 
 
 async def test_a_repeated_key_takes_one_snapshot(ics: ServiceClient) -> None:
