@@ -38,7 +38,7 @@ PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
 WHOLE: tuple[str, ...] = ()
-"""All fields: the embedded engine takes four times as long to pick some as to send all."""
+"""All fields: the embedded engine takes longer to pick some than to send all."""
 
 ENTRIES_AT_ONCE = 1000
 
