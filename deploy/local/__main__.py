@@ -182,7 +182,7 @@ def first_call(stack: Stack) -> None:
     home, address = stack.home, read_env(stack.home.stack_env)["GATEWAY_URL"]
     for line in (
         f"\nThe gateway is at {address}; addresses and credentials are in {_short(home.directory)}/*.env. Try:\n",
-        f"  set -a; . {_short(home.stack_env)}; . {_short(home.demo_env)}; set +a",
+        f"  . {_short(home.stack_env)}; . {_short(home.demo_env)}",
         '  curl -s "$GATEWAY_URL/ics/zone/list" -H "x-session-guid: $DEMO_OWNER_SESSION" \\',
         '    -H "x-orgcode: $DEMO_ORGCODE" -H "content-type: application/json" -d \'{"logical_guid": "FAC-A"}\'\n',
     ):

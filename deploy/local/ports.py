@@ -37,10 +37,10 @@ def is_free(port: int) -> bool:
     return not answers(port)
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = LOOPBACK) -> bool:
     """Whether somebody accepts connections on the port."""
     try:
-        with socket.create_connection((LOOPBACK, port), CONNECT_SECONDS):
+        with socket.create_connection((host, port), CONNECT_SECONDS):
             return True
     except OSError:
         return False

@@ -6,11 +6,12 @@ The kinds, in the order they are tried: `given` by address, `path` (a program fo
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from deploy.local import process
+from deploy.local import ports, process
 from deploy.local.process import Failed
 from deploy.local.running import Running
 
@@ -18,6 +19,8 @@ Kind = Literal["given", "path", "docker", "embedded"]
 Say = Callable[[str], None]
 
 STOP_SECONDS = 30.0
+GIVEN_SECONDS = 5.0
+DEFAULT_PORTS = {"mongodb": 27017, "amqp": 5672, "amqps": 5671}
 
 
 class Unavailable(Exception):
@@ -91,7 +94,11 @@ class Given(Engine):
         self.name = name
 
     def start(self) -> None:
-        """Nothing to do: it is not ours to start."""
+        """It is not ours to start: Failed where nothing answers at any of its addresses."""
+        places = list(_places(self.uri))
+        if places and not process.wait_until(lambda: any(ports.answers(*place) for place in places), GIVEN_SECONDS):
+            shown = ", ".join(f"{host}:{port}" for port, host in places)
+            raise Failed(f"{self.name} is set, and nothing answers at {shown}: start what it names, or unset it")
 
     def running(self) -> bool:
         """Taken for granted."""
@@ -104,6 +111,18 @@ class Given(Engine):
     def kill(self) -> None:
         """Refused: it is not ours."""
         raise Failed(f"{self.name} is not ours to kill")
+
+
+def _places(uri: str) -> Iterator[tuple[int, str]]:
+    """Ports and hosts that an address names; none where only the name service knows them (`mongodb+srv`)."""
+    parts = urlsplit(uri)
+    default = DEFAULT_PORTS.get(parts.scheme)
+    if default is None:
+        return
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        one = urlsplit(f"//{place}")
+        if one.hostname:
+            yield one.port or default, one.hostname
 
 
 def first_available(

@@ -69,9 +69,10 @@ def find(role: Role, state: EngineState, directory: Path, log: Path) -> Engine:
 
 
 def still_meant(role: Role, state: EngineState | None) -> EngineState | None:
-    """What is remembered, unless the environment names another engine now, or no longer names the one it did."""
+    """What is remembered, unless the environment names another engine now, or no longer names the one it did. A shell
+    that has read `stack.env` names the one we started: that is still ours."""
     named = os.environ.get(role.variable)
-    if state is None or (state.kind == "given") != bool(named) or (named and named != state.uri):
+    if state is None or (named != state.uri and (named or state.kind == "given")):
         return None
     return state
 

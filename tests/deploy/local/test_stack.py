@@ -222,7 +222,12 @@ def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypat
     opened(home).down()
     assert not ports.answers(opened(home).state.engines["mongodb"].port or 0)
 
+    # From a shell that has read stack.env, both times.
+    for variable, address in read_env(home.stack_env).items():
+        monkeypatch.setenv(variable, address)
     opened(home).up(None)
+    opened(home).up(None)
+    assert set(running(home)) == {*NAMES, "mongodb", "rabbitmq"}
     assert read_one(home)
     mapper = opened(home).state.engines["rabbitmq"].processes[1]
     os.kill(running(home)["rabbitmq"], signal.SIGKILL)
@@ -232,7 +237,13 @@ def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypat
     opened(home).stop("rabbitmq")
     opened(home).start("rabbitmq")
     assert ports.speaks_amqp(opened(home).state.engines["rabbitmq"].port or 0)
+    addresses = read_env(home.stack_env)
     opened(home).down(clean=True)
+    with pytest.raises(Failed, match="is set, and nothing answers at"):
+        opened(home).up(None)
+    opened(home).down(clean=True)
+    for variable in addresses:
+        monkeypatch.delenv(variable)
     assert {entry.name for entry in home.directory.iterdir()} <= {"lock", "engines"}
 
     opened(home).up(None)
