@@ -27,7 +27,7 @@ from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 QUEUE_SAFE_SECONDS = 2.0
 """A broker that is killed within half a second of a quorum queue's making has its name, but not what lies in it: it
 writes the registry of its logs to disk that late (RabbitMQ 3.10). No test kills it sooner than this."""

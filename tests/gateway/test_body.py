@@ -143,17 +143,25 @@ async def test_a_caller_who_stops_within_his_body_leaves_nothing_behind() -> Non
 
 
 async def test_large_bodies_wait_for_room_and_small_ones_do_not() -> None:
-    async with a_house(BODY_BUFFER_BYTES="450000") as house:
-        async with connected(house.port) as (slow_reader, slow):
-            slow.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 300000\r\n\r\n".encode() + b"[")
-            await until(lambda: house.entrance.pipeline._budget._free == 150_000)
-            waiting = asyncio.create_task(house.post("/ics/large", b'"' + b"b" * 299_998 + b'"'))
-            await until(lambda: len(house.entrance.pipeline._budget._waiting) == 1)
-            small = await house.post("/ics/small", {})
-            assert not waiting.done()
-            slow.write(b" " * 299_998 + b"]")
-            first = await read_reply(slow_reader)
-        second = await waiting
+    # Neither body is sent whole at first: one that is all there when its turn comes needs no room any more.
+    begun = f"{HEAD}Content-Type: application/json\r\nContent-Length: 300000\r\n\r\n".encode() + b"["
+    rest = b" " * 299_998 + b"]"
+    async with (
+        a_house(BODY_BUFFER_BYTES="450000") as house,
+        connected(house.port) as (early_reader, early),
+        connected(house.port) as (late_reader, late),
+    ):
+        budget = house.entrance.pipeline._budget
+        early.write(begun)
+        await until(lambda: budget._free == 150_000)
+        late.write(begun)
+        await until(lambda: len(budget._waiting) == 1)
+        small = await house.post("/ics/small", {})
+        assert len(budget._waiting) == 1
+        early.write(rest)
+        first = await read_reply(early_reader)
+        late.write(rest)
+        second = await read_reply(late_reader)
 
     assert (small.status, first.status, second.status) == (200, 200, 200)
 

@@ -168,6 +168,7 @@ def test_a_failure_names_its_log_and_leaves_nothing_running(home: Home, monkeypa
 def test_a_failure_of_an_addition_leaves_the_rest_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(home).up(None)
     os.kill(running(home)["ops"], signal.SIGKILL)
+    assert process.wait_until(lambda: [name for name, _ in opened(home).ended()] == ["ops"], 5)
     monkeypatch.setenv("FAKE_FAILS", "ops")
 
     with pytest.raises(Failed, match="ops ended"):
