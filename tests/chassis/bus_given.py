@@ -27,7 +27,7 @@ from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 30.0
 QUEUE_SAFE_SECONDS = 2.0
 """A broker that is killed within half a second of a quorum queue's making has its name, but not what lies in it: it
 writes the registry of its logs to disk that late (RabbitMQ 3.10). No test kills it sooner than this."""
@@ -147,6 +147,11 @@ async def eventually(true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> 
             return
         assert time.monotonic() < deadline, f"not within {seconds} s"
         await asyncio.sleep(0.02)
+
+
+async def all_attached(desk: BusDesk) -> bool:
+    """Whether every queue has its consumer: what is published before the first one came is bound to nothing."""
+    return all(queue.depth.consumers == 1 for queue in await desk.queues())
 
 
 class Ear:

@@ -12,7 +12,7 @@ from chassis.bus.inbox import INBOX
 from chassis.clock import later
 from chassis.gate import Closures
 from chassis.unit import Change
-from tests.chassis.bus_given import World, a_world, eventually, forget
+from tests.chassis.bus_given import World, a_world, all_attached, eventually, forget
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ async def hearing(world: World, *, good: bool) -> AsyncIterator[BusDesk]:
     desk, relay = world.desk(consumers.declared), world.relay()
     await desk.queues()  # Makes the queues.
     await desk.start()
+    await eventually(lambda: all_attached(desk))
     await relay.start()
     try:
         yield desk

@@ -18,7 +18,17 @@ from chassis.errors import NotFound
 from chassis.gate import Window
 from chassis.unit import Change, Units
 from deploy.local.engines.engine import Engine
-from tests.chassis.bus_given import NOTES, QUEUE_SAFE_SECONDS, Note, Noted, World, a_world, eventually, forget
+from tests.chassis.bus_given import (
+    NOTES,
+    QUEUE_SAFE_SECONDS,
+    Note,
+    Noted,
+    World,
+    a_world,
+    all_attached,
+    eventually,
+    forget,
+)
 
 Handle = Callable[[Change, Event], Awaitable[None]]
 
@@ -55,11 +65,6 @@ async def hearing(world: World, *consumers: Consumer) -> AsyncIterator[BusDesk]:
         await desk.stop()
         for subscription in desk._subscriptions.values():
             await forget(world.bus, *(queue.name for queue in subscription.queues.all))
-
-
-async def all_attached(desk: BusDesk) -> bool:
-    """Whether every queue has its consumer."""
-    return all(queue.depth.consumers == 1 for queue in await desk.queues())
 
 
 async def copy(change: Change, event: Event) -> None:

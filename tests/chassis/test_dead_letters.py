@@ -16,7 +16,7 @@ from chassis.rpc.bus import BusServicer
 from chassis.rpc.context import acting_for
 from chassis.unit import Change
 from retailstack.chassis.v1 import bus_pb2 as pb
-from tests.chassis.bus_given import World, a_call, a_world, eventually, forget
+from tests.chassis.bus_given import World, a_call, a_world, all_attached, eventually, forget
 
 
 class Moody:
@@ -51,6 +51,7 @@ async def dead(world: World, events: int) -> AsyncIterator[tuple[BusDesk, Moody]
     desk, relay = world.desk(consumers.declared), world.relay()
     await desk.queues()  # Makes the queues.
     await desk.start()
+    await eventually(lambda: all_attached(desk))
     await relay.start()
     try:
         await world.write("a", [str(number) for number in range(events)])
