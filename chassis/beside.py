@@ -30,12 +30,12 @@ async def run(work: Callable[..., T], *given: Any) -> T:
 
     What the work raises is raised here; Unavailable where its process is killed.
     """
-    receiver, sender = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=_answer, args=(sender, work, given), daemon=True)
+    ours, theirs = _PROCESSES.Pipe()
+    process = _PROCESSES.Process(target=_answer, args=(theirs,), daemon=True)
     process.start()
-    sender.close()
+    theirs.close()
     try:
-        answer, failure = await asyncio.to_thread(_received, receiver)
+        answer, failure = await asyncio.to_thread(_asked, ours, work, given)
     except (EOFError, OSError) as cause:  # It ended before its answer, or amid it.
         raise Unavailable("a process of this service ended before its work was done; try again") from cause
     finally:
@@ -49,21 +49,24 @@ async def run(work: Callable[..., T], *given: Any) -> T:
     return made
 
 
-def _received(receiver: Connection) -> Any:
-    with receiver:
-        return receiver.recv()
+def _asked(process: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    # Not with the process's own arguments: whoever begins it waits until it has read those.
+    with process:
+        process.send((work, given))
+        return process.recv()
 
 
-def _answer(sender: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
+def _answer(parent: Connection) -> None:
     os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Meant for the process that this one works for.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     gc.disable()  # The process ends before what only the collector could free would matter.
     try:
-        sender.send((work(*given), None))
+        work, given = parent.recv()
+        parent.send((work(*given), None))
     except Exception as failure:  # noqa: BLE001  raised where the work is waited for
         failure.add_note(traceback.format_exc())
-        sender.send((None, failure))
+        parent.send((None, failure))
 
 
 def _end_with_parent() -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from chassis import beside
@@ -12,28 +11,10 @@ from chassis.clock import Clock
 from chassis.mongo.client import Database, Driver
 from chassis.mongo.paging import Paging
 from chassis.mongo.run import Tables
-from chassis.mongo.still import StillView
+from chassis.mongo.still import StillReader
 from chassis.page import Seal
-from chassis.unit import Still, Stills
 
 T = TypeVar("T")
-
-
-class StillReader(Stills):
-    """Long readings over one database."""
-
-    def __init__(self, database: Database, tables: Tables, paging: Paging, clock: Clock) -> None:
-        self._database = database
-        self._tables = tables
-        self._paging = paging
-        self._clock = clock
-
-    @asynccontextmanager
-    async def still(self, call: Call, *, moment: bool = True) -> AsyncIterator[Still]:
-        """Read at length; see `Stills.still`."""
-        reading = self._database.transaction() if moment else self._database.outside()
-        async with reading as transaction:
-            yield StillView(self._database, self._tables, self._paging, transaction, call, self._clock.now())
 
 
 class _Address(NamedTuple):

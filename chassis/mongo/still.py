@@ -5,11 +5,12 @@ reads here, and gives way between one read and the next.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any, Self, TypeVar
 
 from chassis.caller import Call
-from chassis.clock import Utc
+from chassis.clock import Clock, Utc
 from chassis.entity import Document, Entity
 from chassis.errors import NotFound
 from chassis.mongo.client import Database
@@ -19,13 +20,13 @@ from chassis.mongo.run import Tables
 from chassis.mongo.table import Table
 from chassis.mongo.transaction import Transaction
 from chassis.page import Page, Paged
-from chassis.unit import OneOf, Want, Where
+from chassis.unit import OneOf, Still, Stills, Want, Where
 
 R = TypeVar("R", bound=Document)
 
 
 class StillView:
-    """What `Units.still` gives."""
+    """What `Stills.still` gives."""
 
     def __init__(
         self, database: Database, tables: Tables, paging: Paging, transaction: Transaction, call: Call, now: Utc
@@ -127,3 +128,20 @@ class StillView:
         """The entity's table, and the org a question is kept within."""
         table = self._tables.of(entity)
         return table, None if self._every or not table.org_scoped else self.call.orgcode
+
+
+class StillReader(Stills):
+    """Long readings over one database."""
+
+    def __init__(self, database: Database, tables: Tables, paging: Paging, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._paging = paging
+        self._clock = clock
+
+    @asynccontextmanager
+    async def still(self, call: Call, *, moment: bool = True) -> AsyncIterator[Still]:
+        """Read at length; see `Stills.still`."""
+        reading = self._database.transaction() if moment else self._database.outside()
+        async with reading as transaction:
+            yield StillView(self._database, self._tables, self._paging, transaction, call, self._clock.now())

@@ -19,7 +19,7 @@ from chassis.caller import Call
 from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.ids import IDS, IdSource
-from chassis.mongo.aside import StillReader, aside
+from chassis.mongo.aside import aside
 from chassis.mongo.client import Database
 from chassis.mongo.committer import Committer
 from chassis.mongo.eventlog import EVENTS
@@ -30,6 +30,7 @@ from chassis.mongo.paging import Paging
 from chassis.mongo.reader import Reader
 from chassis.mongo.run import Tables
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.still import StillReader
 from chassis.mongo.telling import Teller
 from chassis.page import Seal
 from chassis.unit import Change, Still, Units, View

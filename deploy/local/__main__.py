@@ -155,7 +155,10 @@ def show(stack: Stack) -> bool:
 def _engine_rows(stack: Stack) -> Iterator[tuple[str, ...]]:
     for role, engine in stack.state.engines.items():
         alive = stack.runs(role)
-        state = "given" if engine.kind == "given" else "up" if alive else "died" if engine.processes else "stopped"
+        if engine.kind == "given":
+            state = "given" if alive else "silent"
+        else:
+            state = "up" if alive else "died" if engine.processes else "stopped"
         pid = str(engine.processes[0].pid) if engine.processes else ""
         yield role, state, pid, f"{engine.port or ''}  {engine.name}".strip(), _short(stack.home.log(role))
 

@@ -39,6 +39,12 @@ async def test_work_is_done_in_another_process_that_comes_after_this_one() -> No
     assert not psutil.pid_exists(process)
 
 
+async def test_more_may_be_given_than_a_pipe_holds() -> None:
+    much = b"x" * 5_000_000
+
+    assert (await beside.run(work.place_of_work, much))[3] == (much,)
+
+
 @pytest.mark.parametrize("number", range(len(work.FAILURES)))
 async def test_what_the_work_raises_is_raised_here(number: int) -> None:
     wanted = work.FAILURES[number]

@@ -95,14 +95,14 @@ class Given(Engine):
 
     def start(self) -> None:
         """It is not ours to start: Failed where nothing answers at any of its addresses."""
-        places = list(_places(self.uri))
-        if places and not process.wait_until(lambda: any(ports.answers(*place) for place in places), GIVEN_SECONDS):
-            shown = ", ".join(f"{host}:{port}" for port, host in places)
+        if not process.wait_until(self.running, GIVEN_SECONDS):
+            shown = ", ".join(f"{host}:{port}" for port, host in _places(self.uri))
             raise Failed(f"{self.name} is set, and nothing answers at {shown}: start what it names, or unset it")
 
     def running(self) -> bool:
-        """Taken for granted."""
-        return True
+        """Whether something answers at one of its addresses; taken for granted where it says none."""
+        places = list(_places(self.uri))
+        return not places or any(ports.answers(*place) for place in places)
 
     def restart(self) -> None:
         """Refused: it is not ours."""

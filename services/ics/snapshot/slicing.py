@@ -73,7 +73,7 @@ class Slicer:
         self._snapshot_id = snapshot_id
         self._taken: str = now
         self._parts: list[Part] = []
-        self._last = ("", "")
+        self._last = Place("", "")
         self._items = 0
         self._left: list[Cut] = []
         self._rows: list[Row] = []
@@ -81,18 +81,18 @@ class Slicer:
 
     def add(self, document: Mapping[str, Any], filled: Filled | None) -> None:
         """Take the next item: with what it has, or (None) as one that is to be read. One without entries is none."""
-        place = facility, variant_id = _PLACE(document)
+        place = place_of(document)
         assert place > self._last, (self._last, place)
         seq = document["seq"]
         if not seq:
             return
-        if self._items >= PART_ITEMS or facility != self._last[0]:
+        if self._items >= PART_ITEMS or place.logical_guid != self._last.logical_guid:
             self._close()
         self._last = place
         self._items += 1
         self._taken = max(self._taken, document["recorded_utc"])
         if filled is None:
-            self._left.append(Cut(variant_id, seq))
+            self._left.append(Cut(place.variant_id, seq))
             return
         self._rows += filled.rows
         self._outside += filled.outside
@@ -106,7 +106,7 @@ class Slicer:
         """Make a part of the items that are in none yet."""
         if not self._items:
             return
-        number, logical_guid = len(self._parts), self._last[0]
+        number, logical_guid = len(self._parts), self._last.logical_guid
         part = Part(
             part_id=part_id(self._snapshot_id, number),
             orgcode=self._orgcode,

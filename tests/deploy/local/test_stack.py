@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from rich.console import Console
 
 from deploy.local import plan, ports, process, stack
+from deploy.local.engines import engine
 from deploy.local.process import Failed
 from deploy.local.report import Report
 from deploy.local.stack import Stack
@@ -249,6 +250,19 @@ def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypat
 
     opened(home).up(None)
     assert not read_one(home)
+
+
+def test_a_named_engine_that_went_away_is_refused_by_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "GIVEN_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{server.getsockname()[1]}/")
+        opened(home).up(None)
+        assert opened(home).runs("mongodb")
+
+    assert not opened(home).runs("mongodb")
+    with pytest.raises(Failed, match=r"^MONGODB_URI is set, and nothing answers at 127"):
+        opened(home).up(None)
+    assert set(running(home)) == set(NAMES)
 
 
 def write_one(home: Home) -> None:
