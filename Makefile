@@ -94,7 +94,7 @@ $(PY):
 $(STAMPS)/install: requirements/dev.txt pyproject.toml | $(PY)
 	@mkdir -p $(STAMPS)
 	@echo "installing the locked packages (a minute or two, once)"
-	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
