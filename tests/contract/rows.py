@@ -1,4 +1,8 @@
-"""The contract files as data: every endpoint's row, its fields and types, and the objects and events they name."""
+"""The contract files as data: every endpoint's row, its fields and types, and the objects and events they name.
+
+`pending/<service>.yaml` lists what a contract file has and its service does not yet: rows, events, and single
+differences of rows that are served. It may only shrink, and the tests say which line to take out.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-FILES = Path(__file__).parent / "files"
+FILES = Path(__file__).parents[2] / "docs/contract"
+PENDING = Path(__file__).with_name("pending")
 SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
 
 CONTEXT_FIELDS = frozenset(
@@ -39,6 +44,11 @@ class Row(NamedTuple):
         return bool(self.said.get("tenant", bool(self.said.get("roles"))))
 
     @property
+    def name(self) -> str:
+        """The row as the lists name it: `POST /zone/create`, or `POST /slc ping` for an action."""
+        return f"{self.method} {self.path} {self.action}".rstrip()
+
+    @property
     def request(self) -> dict[str, Field]:
         return fields_of(self.said.get("request"))
 
@@ -59,6 +69,25 @@ class Contract(NamedTuple):
     objects: dict[str, dict[str, Field]]
     events: dict[str, Mapping[str, Any]]
 
+    def row(self, method: str, path: str, action: str = "") -> Row:
+        """The row of an endpoint; LookupError says what to add where the file has none."""
+        found = self.rows.get((method, path, action))
+        if found is None:
+            name = f"{method} {path} {action}".rstrip()
+            raise LookupError(
+                f"{self.service} declares {name}, which docs/contract/{self.service}.yaml does not have: "
+                "add its row there, or change the declaration"
+            )
+        return found
+
+
+class Pending(NamedTuple):
+    """What one service does not serve yet, though its contract file has it."""
+
+    rows: frozenset[str]
+    events: frozenset[str]
+    differences: frozenset[str]
+
 
 def fields_of(said: object) -> dict[str, Field]:
     """The fields a mapping of the contract names; a name that ends in `?` is optional."""
@@ -77,6 +106,14 @@ def contract(service: str) -> Contract:
     objects = {name: fields_of(fields) for name, fields in raw.get("objects", {}).items()}
     events = raw.get("events")
     return Contract(service, rows, objects, events if isinstance(events, dict) else {})
+
+
+@cache
+def pending(service: str) -> Pending:
+    """What a service is still to serve; nothing where it has no list."""
+    path = PENDING / f"{service}.yaml"
+    raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return Pending(*(frozenset(raw.get(name) or ()) for name in Pending._fields))
 
 
 def _twin(label: str | None, rows: Mapping[Key, Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """An OpenAPI document's schemas held against the types of the contract, each difference said in a line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tests.contract.rows import Bounds, Contract, Field, fields_of, int_of, list_of, words_of
@@ -63,6 +63,14 @@ class Document:
         return schema, False
 
 
+def other_words(where: str, what: str, found: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:
+    """Where one set of words differs from another, a line for each word."""
+    for word in sorted(set(wanted) - set(found)):
+        yield f"{where}: lacks {what} {word}"
+    for word in sorted(set(found) - set(wanted)):
+        yield f"{where}: has {what} {word}, which the contract lacks"
+
+
 class Comparison:
     """One service's document and its contract, held against each other.
 
@@ -100,8 +108,7 @@ class Comparison:
             yield from self._of_list(where, said, bounds)
         elif (words := BUCKETS if kind == "bucket" else words_of(kind)) is not None:
             found = said.get("enum") or ([said["const"]] if "const" in said else [])
-            if set(found) != set(words):
-                yield f"{where}: is one of {sorted(found)}, not of {sorted(words)}"
+            yield from other_words(where, "the word", found, words)
         else:
             yield from self._of_plain(where, said, kind)
 
@@ -110,7 +117,8 @@ class Comparison:
         if name != kind and kind in self.document.raw["components"]["schemas"]:
             yield f"{where}: is {name or 'nameless'}, not {kind}"
         wanted = self.contract.objects[kind]
-        yield from self.of_object(f"{where}({kind})", schema, wanted)
+        # Named by the object alone: what one lacks, it lacks in every answer it is in.
+        yield from self.of_object(kind, schema, wanted)
 
     def _of_list(self, where: str, said: Mapping[str, Any], bounds: Bounds) -> Iterator[str]:
         limits = (("minItems", bounds.least or None), ("maxItems", bounds.most))

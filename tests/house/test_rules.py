@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import rules
+from tests.house import documents, rules
 
 
-@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*rules.RULES, *documents.RULES], ids=lambda rule: rule.__name__)
 def test_the_rule_holds_everywhere(rule: Callable[[], Iterator[str]]) -> None:
     broken = list(rule())
     assert not broken, "\n".join([(rule.__doc__ or "").strip(), *broken])
@@ -33,3 +33,29 @@ async def ics_zone_create(change, http):
 @pytest.mark.parametrize("line", ["--index-url=https://example.org/simple", 'cd "/home/somebody"', "# /root/x"])
 def test_an_address_that_does_not_belong_here_is_noticed(line: str) -> None:
     assert rules.PACKAGE_HOSTS.search(line) or rules.MACHINE_PATHS.search(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "the table of the contract's section 99",
+        "rule Q keeps it",
+        "Scenario 9 of the ICS domain guide",
+        "see docs/contract/ics.md#1-nothing",
+        "in the contract's nothing.yaml",
+    ],
+)
+def test_a_citation_of_what_the_contract_does_not_have_is_noticed(line: str) -> None:
+    pages = {"ics.md": "## 1. Ledger\n"}
+    assert len(list(documents.dead_in(line, ["1. Ledger", "Rule Z", "ICS domain guide"], pages))) == 1
+
+
+def test_a_citation_of_a_heading_is_fine() -> None:
+    headings = ["3. What each call moves", "Rule G", "Scenario 1: receive"]
+    for line in ("the contract's section 3", "rule G holds", "docs/contract/ics.md#3-what-each-call-moves"):
+        assert list(documents.dead_in(line, headings, {"ics.md": "## 3. What each call moves\n"})) == []
+
+
+def test_links_are_spelled_as_headings_are() -> None:
+    page = "# Rule Z\n## 11. Serials, batches, UDI\n## The `demo`\n## The demo\n```\n# not a heading\n```\n"
+    assert documents.anchors(page) == {"rule-z", "11-serials-batches-udi", "the-demo", "the-demo-1"}

@@ -157,7 +157,15 @@ async def _make_transfers(made: Callable[..., Awaitable[dict[str, Any]]]) -> dic
 
 Body = dict[str, Any]
 
-BODIES: Mapping[str, Callable[[World], Body]] = {
+
+class Bodies(dict[str, Callable[[World], Body]]):
+    """Bodies by call; LookupError says what to add for a call that has none."""
+
+    def __missing__(self, call: str) -> Callable[[World], Body]:
+        raise LookupError(f"tests/ics/world.py has no body for {call}: add to BODIES one that a made world answers 200")
+
+
+_BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_stat": lambda _: {},
     "ics_zone_create": lambda _: {"code": "A-03"},
     "ics_zone_get": lambda world: {"zone_id": world.zone_id},
@@ -288,6 +296,7 @@ BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_demand_signal_list": lambda _: {},
     "ics_demand_signal_compute": lambda _: {"variant_id": VARIANT},
 }
+BODIES = Bodies(_BODIES)
 """A body for every call that the world answers with 200, but for `expected_revision`."""
 
 REVISIONS: Mapping[str, int] = {
