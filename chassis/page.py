@@ -23,6 +23,8 @@ PageLimit = Annotated[int, Meta(ge=1)]
 """Items a page shall have; more than the most there can be is taken as the most."""
 
 _SEAL_BYTES = 16
+_SPLIT = "."
+_MARK_DIGITS = 16
 
 
 class Paged(Protocol):
@@ -63,6 +65,31 @@ def items_of(page: Paged) -> int:
     return min(page.limit, PAGE_ITEMS_MAX)
 
 
+def query_mark(asked: Any) -> str:
+    """A short digest of a query (any JSON value), which page tokens made for it begin with."""
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:_MARK_DIGITS]
+
+
+def token_for(mark: str, inner: str | None) -> str | None:
+    """A token valid only for the query with this mark; None where there is no next page."""
+    return None if inner is None else f"{mark}{_SPLIT}{inner}"
+
+
+def token_within(mark: str, token: str | None) -> str | None:
+    """What `token_for` wrapped; `Invalid` if the token was made for another query."""
+    if token is None:
+        return None
+    known, _, inner = token.partition(_SPLIT)
+    if known != mark or not inner:
+        raise wrong_token()
+    return inner
+
+
+def wrong_token() -> Invalid:
+    """The refusal of a page token."""
+    return invalid_field("next_token", "was not made for this query")
+
+
 class Seal:
     """Seals page tokens with a key all replicas of a service share."""
 
@@ -79,18 +106,14 @@ class Seal:
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (NotBase64, ValueError) as cause:
-            raise _unfit() from cause
+            raise wrong_token() from cause
         mark, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
         # The decoder overlooks stray bits at the end; only the text we wrote is ours.
         ours = urlsafe_b64encode(raw).decode().rstrip("=") == token
         if not ours or not hmac.compare_digest(mark, self._mark(query, body)):
-            raise _unfit()
+            raise wrong_token()
         return msgspec.json.decode(body, type=list[Any])
 
     def _mark(self, query: Any, body: bytes) -> bytes:
         bound = hashlib.sha256(msgspec.json.encode(query, order="deterministic")).digest()
         return hmac.new(self._key, bound + body, hashlib.sha256).digest()[:_SEAL_BYTES]
-
-
-def _unfit() -> Invalid:
-    return invalid_field("next_token", "was not made for this query")

@@ -48,19 +48,6 @@ Where = Mapping[str, Any]
 """Field (dotted for nested ones) -> a value to equal, a `Range` or a `OneOf`. The org is added by the engine."""
 
 
-class Want(Value, frozen=True, kw_only=True):
-    """Records asked for ahead: by id, or by the values of a unique index (a tuple each)."""
-
-    entity: Any
-    keys: tuple[Any, ...]
-    by: str | None = None
-
-
-def want(entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> Want:
-    """Ask for these ids of an entity, or for these key tuples of its unique index `by`."""
-    return Want(entity=entity, keys=tuple(keys), by=by)
-
-
 class View(Protocol):
     """Reads within one org. What one View answers is of one moment when the declaration asks for `snapshot`."""
 
@@ -74,12 +61,19 @@ class View(Protocol):
         """The call this is for."""
         ...
 
-    async def prefetch(self, *wants: Want) -> None:
-        """Load all of these in one round; later reads of them, present or absent, cost nothing."""
+    def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
+        """Load these records (ids, or key tuples of the unique index `by`) together with whatever is read next.
+
+        It returns at once and costs no round trip of its own: the first read that is not loaded yet loads everything
+        prefetched before it in the same round trip. Absent records are remembered as absent.
+        """
         ...
 
-    def expect(self, *wants: Want) -> None:
-        """Load these together with whatever is loaded next: unlike `prefetch` it costs no round of its own."""
+    async def together(self, reads: Iterable[Awaitable[T]]) -> list[T]:
+        """The results of several reads of this view, loaded in one round trip where each alone would take its own.
+
+        `reads` is a generator of coroutines, so that those behind a failed one are never created.
+        """
         ...
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
@@ -136,6 +130,39 @@ class View(Protocol):
 
         `page` is whatever has `limit` and `next_token`: a request body will do. The order's fields are never null. A
         token that was altered, or made with other filters, is `Invalid`.
+        """
+        ...
+
+    async def find_all(
+        self,
+        entity: Entity[R],
+        where: Where,
+        *,
+        order: Sequence[str],
+        rest: Where | None = None,
+        at_most: int | None = None,
+    ) -> list[R]:
+        """All records that match, or the first `at_most` of them, read in batches; `order` is ascending."""
+        ...
+
+    async def filtered_page(
+        self,
+        entity: Entity[R],
+        where: Where,
+        *,
+        page: Paged,
+        show: Callable[[Sequence[R]], Awaitable[Sequence[T | None]]],
+        asked: Any = None,
+        order: Sequence[str] = (),
+        rest: Where | None = None,
+        selective: bool = True,
+    ) -> Page[T]:
+        """One page of what `show` returns for the records of a query; None leaves a record out.
+
+        `asked` (any JSON value) is what `show` filters by: the page's token is valid only with the same. `selective`
+        says that `show` may leave out many, so more is read at a time than a page holds. A full page has a token only
+        if more is shown behind it, as far as can be told: a call reads a bounded number of records, so a page may end
+        early, with a token.
         """
         ...
 

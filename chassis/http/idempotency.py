@@ -17,7 +17,7 @@ from chassis.caller import Call
 from chassis.clock import Utc, later, to_datetime
 from chassis.entity import Document, Entity, expiring
 from chassis.errors import Conflict, Refusal, StillRunning
-from chassis.unit import Change, Units, View, want
+from chassis.unit import Change, Units, View
 
 KEPT_SECONDS = 15 * 60
 KEPT_SECONDS_FOR_SERVICES = 90 * 24 * 3600
@@ -119,7 +119,7 @@ class Keeper:
     async def _run(self, call: Call, asked: Asked, work: Work) -> Reply:
         async def once(change: Change) -> Reply:
             # Known together with what the handler reads: no round trip of its own.
-            change.expect(want(IDEMPOTENCY, [asked.outcome_id]))
+            change.prefetch(IDEMPOTENCY, [asked.outcome_id])
             refusal: Refusal | None = None
             try:
                 status, answer = 200, await work.do(change)

@@ -4,7 +4,7 @@ Views and changes share their transactions, so whoever reads much in one keeps i
 reads here, and gives way between one read and the next.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any, Self, TypeVar
@@ -16,16 +16,18 @@ from chassis.errors import NotFound
 from chassis.mongo.client import Database
 from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
+from chassis.mongo.reads import CompositeReads
 from chassis.mongo.run import Tables
 from chassis.mongo.table import Table
 from chassis.mongo.transaction import Transaction
 from chassis.page import Page, Paged
-from chassis.unit import OneOf, Still, Stills, Want, Where
+from chassis.unit import OneOf, Still, Stills, Where
 
 R = TypeVar("R", bound=Document)
+T = TypeVar("T")
 
 
-class StillView:
+class StillView(CompositeReads):
     """What `Stills.still` gives."""
 
     def __init__(
@@ -44,11 +46,12 @@ class StillView:
         view._every = True
         return view
 
-    async def prefetch(self, *wants: Want) -> None:
-        """Nothing: each read waits for itself here."""
+    def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
+        """Does nothing: every read awaits the database itself here."""
 
-    def expect(self, *wants: Want) -> None:
-        """Nothing either."""
+    async def together(self, reads: Iterable[Awaitable[T]]) -> list[T]:
+        """One after the other: a transaction takes one command at a time."""
+        return [await read for read in reads]
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
         return (await self.get_many(entity, [record_id])).get(record_id)

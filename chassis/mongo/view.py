@@ -1,6 +1,6 @@
 """`View` and `Change` as handlers see them. They never wait: what is not loaded ends the run; it is then repeated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from copy import copy
 from typing import Any, Self, TypeVar
 
@@ -14,16 +14,18 @@ from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRe
 from chassis.ids import IdSource
 from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
+from chassis.mongo.reads import CompositeReads
 from chassis.mongo.run import Emitted, Run
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import ABSENT, Missing
 from chassis.page import Page, Paged
-from chassis.unit import OneOf, Undeclared, Want, Where
+from chassis.unit import OneOf, Undeclared, Where
 
 R = TypeVar("R", bound=Document)
+T = TypeVar("T")
 
 
-class WorkingView:
+class WorkingView(CompositeReads):
     """A View over a batch's working set."""
 
     __slots__ = ("_every", "_paging", "_run")
@@ -46,26 +48,29 @@ class WorkingView:
         view._every = True
         return view
 
-    async def prefetch(self, *wants: Want) -> None:
-        if not self._has_all(wants):
-            raise Missing
+    def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
+        run = self._run
+        table = run.tables.of(entity)
+        # What is missing is noted here and loaded with the first read that this run misses.
+        if by is None:
+            for record_id in keys:
+                run.has(table, record_id)
+            return
+        unique = _unique(table, by)
+        for values in keys:
+            run.has_key(table, unique, self._key(unique, values))
 
-    def expect(self, *wants: Want) -> None:
-        # What is missing is noted, and loaded with whatever this run misses first.
-        self._has_all(wants)
-
-    def _has_all(self, wants: Iterable[Want]) -> bool:
-        complete = True
-        for each in wants:
-            table = self._run.tables.of(each.entity)
-            if each.by is None:
-                for record_id in each.keys:
-                    complete = self._run.has(table, record_id) and complete
-                continue
-            unique = _unique(table, each.by)
-            for values in each.keys:
-                complete = self._run.has_key(table, unique, self._key(unique, values)) and complete
-        return complete
+    async def together(self, reads: Iterable[Awaitable[T]]) -> list[T]:
+        found: list[T] = []
+        missing: Missing | None = None
+        for read in reads:
+            try:
+                found.append(await read)
+            except Missing as miss:
+                missing = miss
+        if missing is not None:
+            raise missing
+        return found
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
         run = self._run

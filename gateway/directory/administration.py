@@ -11,7 +11,7 @@ from chassis.clock import later
 from chassis.errors import Conflict, InvalidState, NotFound, invalid_field
 from chassis.page import Page, PageRequest
 from chassis.rpc.context import OPERATOR_ACTOR, current_call
-from chassis.unit import Change, Units, View, want
+from chassis.unit import Change, Units, View
 from gateway.directory import api_key, association, org, session
 from gateway.directory.api_key import API_KEYS, KEY_USES, ApiKey
 from gateway.directory.association import ASSOCIATIONS, Association
@@ -81,9 +81,8 @@ class Administration:
         granted = association.declared(roles, await self._desk.roles(list(roles)))
 
         async def write(change: Change) -> Association:
-            await change.prefetch(
-                want(ORGS, [orgcode]), want(USERS, [user_id]), want(ASSOCIATIONS, [(user_id,)], by="user_id")
-            )
+            change.prefetch(USERS, [user_id])
+            change.prefetch(ASSOCIATIONS, [(user_id,)], by="user_id")
             place = _active(await change.load(ORGS, orgcode))
             await change.load(USERS, user_id)
             if (after := org.owned_by(place, user_id, owner=owner)) != place:

@@ -13,7 +13,7 @@ from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
-from chassis.unit import Change, Units, View, want
+from chassis.unit import Change, Units, View
 from gateway.caller.credential import Credential
 from gateway.caller.resolve import Resolution, unreachable
 from gateway.directory.api_key import API_KEYS, KEY_USES, KeyUse
@@ -109,7 +109,7 @@ def _slide(uses: dict[str, Utc]) -> Callable[[Change], Awaitable[None]]:
     """Let these sessions last longer."""
 
     async def write(change: Change) -> None:
-        await change.prefetch(want(SESSIONS, uses))
+        change.prefetch(SESSIONS, uses)
         for session_id, at in uses.items():
             session = await change.get(SESSIONS, session_id)
             if session is not None and (after := used(session, at)) is not session:
@@ -123,7 +123,8 @@ def _note(uses: dict[str, tuple[str, Utc]]) -> Callable[[Change], Awaitable[None
 
     async def write(change: Change) -> None:
         everywhere = change.every_org()
-        await everywhere.prefetch(want(KEY_USES, uses), want(API_KEYS, uses))
+        everywhere.prefetch(KEY_USES, uses)
+        everywhere.prefetch(API_KEYS, uses)
         for key_id, (orgcode, at) in uses.items():
             if await everywhere.get(API_KEYS, key_id) is None:
                 # Gone with its org meanwhile: nothing of it is to come back.

@@ -1,6 +1,6 @@
 """The questions the gateway puts to its directory: whose is a credential, and what is he in an org."""
 
-from chassis.unit import View, want
+from chassis.unit import View
 from gateway.caller.credential import Credential
 from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
 from gateway.directory.api_key import API_KEYS, KEY_USES, ApiKey, id_in, opens
@@ -28,7 +28,8 @@ async def resolve(view: View, credential: Credential, orgcode: str | None) -> tu
 async def _resolve_session(view: View, session: Session, orgcode: str | None) -> tuple[Resolution, str | None]:
     # Asked for together, so that an org that does not exist takes as long as one that is none of the caller's.
     if orgcode is not None:
-        view.expect(want(ORGS, [orgcode]), want(ASSOCIATIONS, [(session.user_id,)], by="user_id"))
+        view.prefetch(ORGS, [orgcode])
+        view.prefetch(ASSOCIATIONS, [(session.user_id,)], by="user_id")
     user = await view.get(USERS, session.user_id)
     if user is None or user.state != "active":
         return UNKNOWN, None

@@ -12,7 +12,7 @@ from chassis.errors import (
     Conflict,
 )
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Change, want
+from chassis.unit import Change
 from tests.chassis.data_given import (
     THINGS,
     Thing,
@@ -91,7 +91,7 @@ async def test_a_key_given_up_can_be_taken_in_the_same_batch(units: MongoUnits) 
         await change.delete(THINGS, await change.load(THINGS, "t2"))
 
     async def retake(change: Change) -> list[Thing | None]:
-        await change.prefetch(want(THINGS, [("here", "A"), ("here", "Z")], by="place_code"))
+        change.prefetch(THINGS, [("here", "A"), ("here", "Z")], by="place_code")
         found = [await change.lookup(THINGS, "place_code", "here", code) for code in ("A", "B", "Z")]
         await change.insert(THINGS, a_thing("t3", code="A"))
         await change.insert(THINGS, a_thing("t4", code="B"))

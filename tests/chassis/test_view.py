@@ -9,7 +9,7 @@ import pytest
 
 from chassis.errors import NotFound
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Change, HeldUp, View, between, one_of, want
+from chassis.unit import Change, HeldUp, View, between, one_of
 from tests.chassis.data_given import THINGS, Part, a_call, a_thing, add, keep, opened, thing_of
 
 
@@ -31,7 +31,8 @@ async def test_a_view_reads_what_is_kept(units: MongoUnits, snapshot: bool) -> N
     await keep(units, *(a_thing(f"t{n}", amount=n) for n in range(5)))
 
     async def look(view: View) -> tuple[Any, ...]:
-        await view.prefetch(want(THINGS, ["t0", "none"]), want(THINGS, [("here", "T1")], by="place_code"))
+        view.prefetch(THINGS, ["t0", "none"])
+        view.prefetch(THINGS, [("here", "T1")], by="place_code")
         return (
             [one and one.amount for one in (await view.get(THINGS, "t0"), await view.get(THINGS, "none"))],
             sorted(await view.get_many(THINGS, ["t1", "t2", "none"])),

@@ -16,7 +16,8 @@ from chassis.clock import FixedClock, Utc, to_millis
 from chassis.entity import Document, Entity, Index
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
-from chassis.unit import OneOf, Range, Want
+from chassis.mongo.reads import CompositeReads
+from chassis.unit import OneOf, Range
 from tests.ics.given import NOON, ORG
 
 R = TypeVar("R", bound=Document)
@@ -105,7 +106,7 @@ def _driven(awaitable: Awaitable[T]) -> T:
     raise AssertionError("a handler waits for something other than data")
 
 
-class MemoryChange:
+class MemoryChange(CompositeReads):
     """One change: its own writes over what there was."""
 
     def __init__(self, memory: Memory, call: Call) -> None:
@@ -118,11 +119,11 @@ class MemoryChange:
     def new_id(self) -> str:
         return self.memory.ids.new_at(to_millis(self.now))
 
-    async def prefetch(self, *wants: Want) -> None:
+    def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
         pass
 
-    def expect(self, *wants: Want) -> None:
-        pass
+    async def together(self, reads: Iterable[Awaitable[T]]) -> list[T]:
+        return [await read for read in reads]
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
         kept, record = self._shelf(entity).get(record_id, (entity, None))

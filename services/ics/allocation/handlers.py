@@ -19,13 +19,13 @@ from services.ics.atp.reading import FACILITIES_MAX, facilities_of
 from services.ics.bin.store import place_of
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
-from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.domain import PromiseSeconds
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.ending import expire_promise, release_promise
 from services.ics.reservation.lapsing import check_usable
 from services.ics.reservation.opening import open_to_pass_on, open_to_promise
 from services.ics.reservation.store import RESERVATIONS
+from services.ics.stock.posting import posting
 from services.ics.words import OPERATOR, PLANNER, load_here
 
 endpoints = Endpoints("ics", "/allocation")
@@ -83,18 +83,16 @@ async def ics_allocation_create(call: Call, change: Change, body: AllocationCrea
         return await _allocate_reserved(call, change, body, body.reservation_id, line)
     assert body.variant_id is not None
     assert body.quantity is not None
-    books, page, policy, limit = await open_to_promise(change, body.variant_id)
     allocation_id = change.new_id()
-    books.begin(operation(change, "allocation", allocation_id))
-    holding = books.own(page, "allocation", allocation_id)
-    allocation = allocate(
-        books, holding, line, body.quantity, channel_code=call.channel_code, policy=policy, limit=limit
-    )
-    posted = await keep(change, books)
-    allocation = await change.insert(ALLOCATIONS, allocation)
-    change.emit("ics.allocation.created", allocation_id, allocation=allocation)
-    tell(change, books)
-    return AllocationEnvelope(allocation=allocation, balances=posted.balances)
+    async with posting(change, "allocation", allocation_id) as p:
+        page, policy, limit = await open_to_promise(change, p, body.variant_id)
+        holding = p.own(page, "allocation", allocation_id)
+        allocation = allocate(
+            p, holding, line, body.quantity, channel_code=call.channel_code, policy=policy, limit=limit
+        )
+        allocation = await change.insert(ALLOCATIONS, allocation)
+        change.emit("ics.allocation.created", allocation_id, allocation=allocation)
+        return AllocationEnvelope(allocation=allocation, balances=p.balances)
 
 
 async def _allocate_reserved(
@@ -106,17 +104,15 @@ async def _allocate_reserved(
     if call.channel_code != reservation.channel_code:
         raise invalid_field("channel_code", "is not the reservation's")
     quantity = check_usable(reservation, body.quantity, change.now)
-    books, page, policy = await open_to_pass_on(change, reservation.variant_id)
     allocation_id = change.new_id()
-    books.begin(operation(change, "allocation", allocation_id, channel_code=reservation.channel_code))
-    holding = books.own(page, "allocation", allocation_id)
-    allocation, reservation = allocate_from(books, reservation, holding, line, quantity, policy=policy)
-    posted = await keep(change, books)
-    allocation = await change.insert(ALLOCATIONS, allocation)
-    reservation = await change.update(RESERVATIONS, reservation)
-    change.emit("ics.allocation.created", allocation_id, allocation=allocation)
-    tell(change, books)
-    return AllocationEnvelope(allocation=allocation, reservation=reservation, balances=posted.balances)
+    async with posting(change, "allocation", allocation_id, channel_code=reservation.channel_code) as p:
+        page, policy = await open_to_pass_on(change, p, reservation.variant_id)
+        holding = p.own(page, "allocation", allocation_id)
+        allocation, reservation = allocate_from(p, reservation, holding, line, quantity, policy=policy)
+        allocation = await change.insert(ALLOCATIONS, allocation)
+        reservation = await change.update(RESERVATIONS, reservation)
+        change.emit("ics.allocation.created", allocation_id, allocation=allocation)
+        return AllocationEnvelope(allocation=allocation, reservation=reservation, balances=p.balances)
 
 
 class AllocationReleaseRequest(Revised, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chassis.clock import day_of
-from chassis.unit import View, want
+from chassis.unit import View
 from services.ics.allocation.suggest import Offer, servable
 from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import ItemKey, basis_of
@@ -16,7 +16,8 @@ async def offers_of(
 ) -> dict[ItemKey, Offer]:
     """What each facility can serve of each variant on a channel, or on none in particular; by facility and variant."""
     keys = [(facility, variant) for variant in variants for facility in facilities]
-    basis = await basis_of(view, keys, want(HOLDBACKS, item_keys(keys, channel), by="item"))
+    view.prefetch(HOLDBACKS, item_keys(keys, channel), by="item")
+    basis = await basis_of(view, keys)
     withheld = await held_back_from(view, keys, channel)
     today = day_of(view.now)
     found: dict[ItemKey, Offer] = {}

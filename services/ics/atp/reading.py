@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chassis.clock import day_of
-from chassis.unit import View, Want, want
+from chassis.unit import View
 from chassis.values import Date
 from services.ics.atp.domain import AtpFacility, AtpItem, Terms, facility_atp, item_atp, terms_of
 from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
-from services.ics.ledger.balance import Item, item_id_of
+from services.ics.ledger.balance import Item
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.lot import Lot, is_sellable
-from services.ics.ledger.store import ITEMS, facilities_with, items_of_many, overdue_promises
+from services.ics.ledger.store import facilities_with, items_of_many, overdue_promises
 from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
-from services.ics.reads import together
 from services.ics.serial.store import ledger_lots
 
 FACILITIES_MAX = 50
@@ -29,7 +28,7 @@ async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str
     """The facilities each variant is looked at in: those named, or else all that keep it."""
     if named is not None:
         return {variant: list(named) for variant in variants}
-    found = await together(facilities_with(view, variant, FACILITIES_MAX) for variant in variants)
+    found = await view.together(facilities_with(view, variant, FACILITIES_MAX) for variant in variants)
     return dict(zip(variants, found, strict=True))
 
 
@@ -41,13 +40,10 @@ class Basis(NamedTuple):
     policies: dict[ItemKey, PolicyValues]
 
 
-async def basis_of(view: View, keys: Sequence[ItemKey], *beside: Want) -> Basis:
-    """The basis of these; what is wanted `beside` it is loaded in the same round. By id, and indexes scope, number."""
-    orgcode = view.call.orgcode
+async def basis_of(view: View, keys: Sequence[ItemKey]) -> Basis:
+    """The basis of these. By id, and indexes scope, number."""
     scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
-    await view.prefetch(
-        want(ITEMS, [item_id_of(orgcode, *key) for key in keys]), want(POLICIES, scopes, by="scope"), *beside
-    )
+    view.prefetch(POLICIES, scopes, by="scope")
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
     policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
@@ -64,7 +60,8 @@ async def atp_of(
     """What can be promised of each variant in its facilities, on a channel or on none in particular; `by_date` lets
     what is expected until then count, too."""
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
-    basis = await basis_of(view, keys, want(HOLDBACKS, item_keys(keys, channel), by="item"))
+    view.prefetch(HOLDBACKS, item_keys(keys, channel), by="item")
+    basis = await basis_of(view, keys)
     terms = await _terms(view, basis, by_date)
     withheld = await held_back_from(view, keys, channel)
 
@@ -80,8 +77,8 @@ async def atp_of(
 
 async def _terms(view: View, basis: Basis, by_date: Date | None) -> dict[ItemKey, Terms]:
     items, lots, today = basis.items, basis.lots, day_of(view.now)
-    overdue = await together(_overdue_units(view, item, lots[key], today) for key, item in items.items())
-    inbound = await together(_inbound_units(view, item, by_date) for item in items.values())
+    overdue = await view.together(_overdue_units(view, item, lots[key], today) for key, item in items.items())
+    inbound = await view.together(_inbound_units(view, item, by_date) for item in items.values())
     return {
         key: terms_of(item, lots[key], today, units, coming)
         for (key, item), units, coming in zip(items.items(), overdue, inbound, strict=True)

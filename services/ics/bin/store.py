@@ -6,7 +6,7 @@ from typing import Protocol
 from chassis.entity import Entity, edge, index, unique
 from chassis.errors import Conflict, invalid_field
 from chassis.page import Page, Paged
-from chassis.unit import View, want
+from chassis.unit import View
 from services.ics.bin.domain import NOWHERE, Bin, Place
 from services.ics.filters import split
 from services.ics.zone.store import ZONES
@@ -52,7 +52,7 @@ async def places_of(view: View, logical_guid: str, named: list[tuple[str | None,
     """The places of many (zone_id, bin_id, path), loaded in as few rounds as there are kinds of record."""
     bins = {bin_id for _, bin_id, _ in named if bin_id is not None}
     zones = {zone_id for zone_id, _, _ in named if zone_id is not None}
-    await view.prefetch(want(BINS, sorted(bins)), want(ZONES, sorted(zones)))
+    view.prefetch(ZONES, sorted(zones))
     found = await view.get_many(BINS, sorted(bins))
     await view.get_many(ZONES, sorted(zones | {place.zone_id for place in found.values()}))
     return [await place_of(view, logical_guid, zone_id, bin_id, path) for zone_id, bin_id, path in named]

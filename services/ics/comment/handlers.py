@@ -23,7 +23,6 @@ from services.ics.comment.report import (
 from services.ics.comment.store import COMMENTS, count_in, created_between, list_comments, tallies
 from services.ics.finding.store import learn, mark
 from services.ics.period import period
-from services.ics.reads import together
 from services.ics.words import READ, Source, SubjectType
 
 REPORT_EDGE_MAX = 10_000
@@ -149,7 +148,7 @@ async def _parts(view: View, since: Utc, until: Utc) -> Span:
     first, last = days_of(since, until)
     outside = [(start_of(first), since), (until, end_of(last))]
     asked = [created_between(view, start, end, {}, 0) for start, end in outside if start < end]
-    found = iter(await together(asked))
+    found = iter(await view.together(asked))
     before, after = (next(found) if start < end else [] for start, end in outside)
     return span(since, until, quiet_before=not before, quiet_after=not after)
 

@@ -9,7 +9,7 @@ from chassis.values import Id
 from services.ics.commit.domain import Commit
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
-from services.ics.ledger.post import Posted
+from services.ics.stock.posting import LedgerPosting
 
 
 class StockCardEntryEnvelope(Answer, frozen=True, kw_only=True):
@@ -19,8 +19,8 @@ class StockCardEntryEnvelope(Answer, frozen=True, kw_only=True):
     balances: Annotated[list[Balance], Meta(min_length=1, max_length=2)]
 
 
-def moved(operation_id: str, posted: Posted, commit: Commit | None = None) -> StockCardEntryEnvelope:
-    """The answer of one operation."""
+def moved(p: LedgerPosting, commit: Commit | None = None) -> StockCardEntryEnvelope:
+    """The answer of a call that is one operation."""
     return StockCardEntryEnvelope(
-        operation_id=operation_id, entries=posted.entries, commit=commit, balances=posted.balances
+        operation_id=p.operation.operation_id, entries=p.entries, commit=commit, balances=p.balances
     )

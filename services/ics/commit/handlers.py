@@ -25,18 +25,17 @@ from services.ics.commit.domain import (
     ship,
 )
 from services.ics.commit.store import COMMITS
-from services.ics.demand.store import expect_shipped, note_shipped
+from services.ics.demand.store import prefetch_shipped
 from services.ics.ledger.balance import Balance
-from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
-from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.store import ruling
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.lapsing import P, check_usable
-from services.ics.reservation.opening import open_promise, open_to_promise
+from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.fields import SerialList
-from services.ics.stock.serials import ON_SHELF, Serials, check_tracked, serial_problems
+from services.ics.stock.posting import LedgerPosting, posting
+from services.ics.stock.serials import ON_SHELF, check_tracked, serial_problems
 from services.ics.words import OPERATOR, Stage, load_here
 
 endpoints = Endpoints("ics")
@@ -97,16 +96,14 @@ async def _commit_promised(
         raise invalid_field("variant_id", f"is not the {promise.kind}'s")
     quantity = check_usable(promise, body.quantity, change.now)
     commit_id = change.new_id()
-    books, page = await open_promise(change, "commit", commit_id, promise)
-    holding = books.own(page, "commit", commit_id)
     order = body.order(promise if isinstance(promise, Allocation) else None)
-    commit, promise = commit_promised(books, promise, holding, order, quantity)
-    posted = await keep(change, books)
-    promise = await change.update(entity, promise)
-    commit = await change.insert(COMMITS, commit)
-    change.emit("ics.commit.created", commit_id, commit=commit)
-    tell(change, books)
-    return commit, promise, posted.balances
+    async with posting(change, "commit", commit_id, channel_code=promise.channel_code) as p:
+        page = await p.open(promise.variant_id)
+        commit, promise = commit_promised(p, promise, p.own(page, "commit", commit_id), order, quantity)
+        promise = await change.update(entity, promise)
+        commit = await change.insert(COMMITS, commit)
+        change.emit("ics.commit.created", commit_id, commit=commit)
+        return commit, promise, p.balances
 
 
 @endpoints.post(
@@ -119,16 +116,14 @@ async def _commit_promised(
 async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreateRequest) -> CommitEnvelope:
     """Commit units with no promise before it, under the same limit as a reservation."""
     variant_id, quantity = _direct(body)
-    books, page, _, limit = await open_to_promise(change, variant_id)
     commit_id = change.new_id()
-    books.begin(operation(change, "commit", commit_id))
-    holding = books.own(page, "commit", commit_id)
-    commit = commit_direct(books, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
-    posted = await keep(change, books)
-    commit = await change.insert(COMMITS, commit)
-    change.emit("ics.commit.created", commit_id, commit=commit)
-    tell(change, books)
-    return CommitEnvelope(commit=commit, balances=posted.balances)
+    async with posting(change, "commit", commit_id) as p:
+        page, _, limit = await open_to_promise(change, p, variant_id)
+        holding = p.own(page, "commit", commit_id)
+        commit = commit_direct(p, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
+        commit = await change.insert(COMMITS, commit)
+        change.emit("ics.commit.created", commit_id, commit=commit)
+        return CommitEnvelope(commit=commit, balances=p.balances)
 
 
 def _direct(body: CommitCreateRequest) -> tuple[str, int]:
@@ -167,18 +162,20 @@ class CommitReleaseRequest(Revised, frozen=True, kw_only=True):
 async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> CommitEnvelope:
     """Give units of a commit back to available where they lie; staged goods stay in their staging zone."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    books, page = await open_promise(change, "commit", body.commit_id, commit, body.reason)
-    serials = Serials(change)
-    named = await serials.take_staged(page, body.commit_id, body.serials, open_too=True)
-    holding = held_by(books, page, commit)
-    commit, quantity = release(books, holding, commit, body.quantity, stage=body.stage, named=named)
-    named.check_all_handed()
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    commit = await change.update(COMMITS, commit, body.reason)
-    change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)
-    tell(change, books)
-    return CommitEnvelope(commit=commit, balances=posted.balances)
+    async with _posting(change, commit, body.reason) as p:
+        page = await p.open(commit.variant_id)
+        named = await p.serials.take_staged(page, body.commit_id, body.serials, open_too=True)
+        holding = held_by(p, page, commit)
+        commit, quantity = release(p, holding, commit, body.quantity, stage=body.stage, named=named)
+        named.check_all_handed()
+        commit = await change.update(COMMITS, commit, body.reason)
+        change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)
+        return CommitEnvelope(commit=commit, balances=p.balances)
+
+
+def _posting(change: Change, commit: Commit, reason: str | None = None, *, listed: bool = False) -> LedgerPosting:
+    """The posting of an operation on a commit, on the commit's channel."""
+    return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)
 
 
 class PickRecordRequest(Revised, frozen=True, kw_only=True):
@@ -212,16 +209,16 @@ async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -
         change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
     )
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    books, page = await open_promise(change, "commit", body.commit_id, commit)
-    policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
-    check_tracked(policy, serials=body.serials)
-    check_stage(commit, "open", body.quantity)
-    serials = Serials(change)
-    named = await serials.take(page, body.serials, ON_SHELF, sellable=True)
     pin = Pin(place.zone_id, place.bin_id, body.lot_code)
-    holding = held_by(books, page, commit)
-    commit = pick(books, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
-    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.picked")
+    async with _posting(change, commit, listed=True) as p:
+        page = await p.open(commit.variant_id)
+        policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
+        check_tracked(policy, serials=body.serials)
+        check_stage(commit, "open", body.quantity)
+        named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
+        holding = held_by(p, page, commit)
+        commit = pick(p, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
+        return await _moved(change, p, commit, body.quantity, "ics.commit.picked")
 
 
 class PackRecordRequest(Revised, frozen=True, kw_only=True):
@@ -247,14 +244,13 @@ async def ics_pack_record(call: Call, change: Change, body: PackRecordRequest) -
     """Pack picked units, where they lie or at the place the parcel is put."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    books, page = await open_promise(change, "commit", body.commit_id, commit)
-    check_stage(commit, "picked", body.quantity)
-    serials = Serials(change)
-    named = await serials.take_staged(page, body.commit_id, body.serials)
-    target = admit(place).landing() if place.zone is not None else None
-    holding = held_by(books, page, commit)
-    commit = pack(books, holding, commit, body.quantity, target=target, named=named)
-    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.packed", body.package_ref)
+    async with _posting(change, commit, listed=True) as p:
+        page = await p.open(commit.variant_id)
+        check_stage(commit, "picked", body.quantity)
+        named = await p.serials.take_staged(page, body.commit_id, body.serials)
+        target = admit(place).landing() if place.zone is not None else None
+        commit = pack(p, held_by(p, page, commit), commit, body.quantity, target=target, named=named)
+        return await _moved(change, p, commit, body.quantity, "ics.commit.packed", body.package_ref)
 
 
 class ShipRecordRequest(Revised, frozen=True, kw_only=True):
@@ -282,42 +278,32 @@ class ShipRecordRequest(Revised, frozen=True, kw_only=True):
 async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -> StockCardEntryEnvelope:
     """Let units leave for the customer: packed ones, or picked or open ones where those steps are skipped."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    expect_shipped(change, commit.variant_id, commit.logical_guid, commit.channel_code)
-    books, page = await open_promise(change, "commit", body.commit_id, commit)
-    serials = Serials(change)
-    if body.from_stage == "open":
-        policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
-        check_tracked(policy, serials=body.serials)
-        check_stage(commit, "open", body.quantity)
-        named = await serials.take(page, body.serials, ON_SHELF, sellable=True)
-    else:
-        check_stage(commit, body.from_stage, body.quantity)
-        named = await serials.take_staged(page, body.commit_id, body.serials, sellable=True)
-    note = ShipNote(
-        operation_id=books.operation.operation_id,
-        quantity=body.quantity,
-        carrier=body.carrier,
-        tracking_ref=body.tracking_ref,
-        shipped_utc=change.now,
-    )
-    commit = ship(books, held_by(books, page, commit), commit, note, stage=body.from_stage, named=named)
-    return await _moved(change, books, serials, commit, body.quantity, "ics.commit.shipped")
+    prefetch_shipped(change, commit.variant_id, commit.logical_guid, commit.channel_code)
+    async with _posting(change, commit, listed=True) as p:
+        page = await p.open(commit.variant_id)
+        if body.from_stage == "open":
+            policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
+            check_tracked(policy, serials=body.serials)
+            check_stage(commit, "open", body.quantity)
+            named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
+        else:
+            check_stage(commit, body.from_stage, body.quantity)
+            named = await p.serials.take_staged(page, body.commit_id, body.serials, sellable=True)
+        note = ShipNote(
+            operation_id=p.operation.operation_id,
+            quantity=body.quantity,
+            carrier=body.carrier,
+            tracking_ref=body.tracking_ref,
+            shipped_utc=change.now,
+        )
+        commit = ship(p, held_by(p, page, commit), commit, note, stage=body.from_stage, named=named)
+        return await _moved(change, p, commit, body.quantity, "ics.commit.shipped")
 
 
 async def _moved(
-    change: Change,
-    books: Books,
-    serials: Serials,
-    commit: Commit,
-    quantity: int,
-    event: str,
-    reference: str | None = None,
+    change: Change, p: LedgerPosting, commit: Commit, quantity: int, event: str, reference: str | None = None
 ) -> StockCardEntryEnvelope:
-    """Keep what was done to a commit (a `reference` in its history only), tell of it, and answer."""
-    posted = await keep(change, books, listed=True)
-    await serials.keep(posted.entries)
-    await note_shipped(change, posted.entries)
+    """Update the commit (`reference` is kept in its history only), emit its event, and answer."""
     commit = await change.update(COMMITS, commit, reference)
     change.emit(event, commit.commit_id, commit=commit, quantity=quantity)
-    tell(change, books)
-    return moved(books.operation.operation_id, posted, commit)
+    return moved(p, commit)

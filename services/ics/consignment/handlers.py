@@ -26,11 +26,10 @@ from services.ics.consignment.store import CONSIGNMENTS
 from services.ics.ledger.balance import Balance, Page
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.naming import Named
-from services.ics.ledger.post import keep, open_books, operation, tell
 from services.ics.policy.store import ruling
 from services.ics.serial.store import units_held_by
 from services.ics.stock.fields import SERIALS_MAX, SerialList
-from services.ics.stock.floor import open_item
+from services.ics.stock.posting import posting
 from services.ics.stock.serials import STATUSES, Serials, check_dates, check_tracked, serial_problems
 from services.ics.words import COST, OPERATOR, load_here
 
@@ -69,37 +68,33 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
     """Take goods in that a consignor still owns: on hand, and not sellable until consumed."""
     check_cost(body.unit_cost, body.quantity)
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
-    books, serials, consignment_id = open_books(change), Serials(change), change.new_id()
-    page = await open_item(change, books, body.variant_id, [body.lot_code] if body.lot_code else [])
-    policy, _ = await ruling(change, body.variant_id, call.logical_guid)
-    check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=True)
-    if body.lot_code is not None:
-        check_dates(page, body.lot_code, body.expiry_date)
-    books.begin(operation(change, "consignment", consignment_id))
-    landing = admit(place).landing()
-    if body.lot_code is not None:
-        await serials.lot(page, body.lot_code, body.expiry_date, None)
-    named = await serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
-    kept = KeptConsignment(
-        consignment_id=consignment_id,
-        consignor_ref=body.consignor_ref,
-        agreement_ref=body.agreement_ref,
-        logical_guid=call.logical_guid,
-        variant_id=body.variant_id,
-        lot_code=body.lot_code,
-        quantity=body.quantity,
-        on_hand=body.quantity,
-        unit_cost=body.unit_cost,
-        settled_amount=times(body.unit_cost, 0),
-    )
-    kept = bring_in(books, page, kept, place=landing, named=named)
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    kept = await change.insert(CONSIGNMENTS, kept)
-    change.emit("ics.consignment.received", consignment_id, consignment=shown(kept, money=True))
-    serials.tell()
-    tell(change, books)
-    return _answer(call, kept, posted.balances)
+    consignment_id = change.new_id()
+    async with posting(change, "consignment", consignment_id) as p:
+        page = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
+        policy, _ = await ruling(change, body.variant_id, call.logical_guid)
+        check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=True)
+        if body.lot_code is not None:
+            check_dates(page, body.lot_code, body.expiry_date)
+        landing = admit(place).landing()
+        if body.lot_code is not None:
+            await p.serials.lot(page, body.lot_code, body.expiry_date, None)
+        named = await p.serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
+        kept = KeptConsignment(
+            consignment_id=consignment_id,
+            consignor_ref=body.consignor_ref,
+            agreement_ref=body.agreement_ref,
+            logical_guid=call.logical_guid,
+            variant_id=body.variant_id,
+            lot_code=body.lot_code,
+            quantity=body.quantity,
+            on_hand=body.quantity,
+            unit_cost=body.unit_cost,
+            settled_amount=times(body.unit_cost, 0),
+        )
+        kept = bring_in(p, page, kept, place=landing, named=named)
+        kept = await change.insert(CONSIGNMENTS, kept)
+        change.emit("ics.consignment.received", consignment_id, consignment=shown(kept, money=True))
+        return _answer(call, kept, p.balances)
 
 
 def _answer(call: Call, kept: KeptConsignment, balances: list[Balance]) -> ConsignmentEnvelope:
@@ -130,19 +125,15 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
     """Make consigned units ours: available where they are, and owed for."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
-    books, serials = open_books(change), Serials(change)
-    page = await open_item(change, books, kept.variant_id)
-    books.begin(operation(change, "consignment", kept.consignment_id, reason=body.reason))
-    named = await _named(change, serials, page, kept, body.serials)
     pin = Pin(place.zone_id, place.bin_id)
-    kept = consume(books, held_by(books, page, kept), kept, body.quantity, pin=pin, named=named)
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    kept = await change.update(CONSIGNMENTS, kept, body.reason)
-    told = shown(kept, money=True)
-    change.emit("ics.consignment.consumed", kept.consignment_id, consignment=told, quantity=body.quantity)
-    tell(change, books)
-    return _answer(call, kept, posted.balances)
+    async with posting(change, "consignment", kept.consignment_id, reason=body.reason) as p:
+        page = await p.open(kept.variant_id)
+        named = await _named(change, p.serials, page, kept, body.serials)
+        kept = consume(p, held_by(p, page, kept), kept, body.quantity, pin=pin, named=named)
+        kept = await change.update(CONSIGNMENTS, kept, body.reason)
+        consignment = shown(kept, money=True)
+        change.emit("ics.consignment.consumed", kept.consignment_id, consignment=consignment, quantity=body.quantity)
+        return _answer(call, kept, p.balances)
 
 
 async def _named(
@@ -187,14 +178,6 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
     kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
     paid, returned = body.quantity or 0, body.return_quantity or 0
     check_settled(kept, paid)
-    books, serials = open_books(change), Serials(change)
-    page = await open_item(change, books, kept.variant_id)
-    books.begin(operation(change, "consignment", kept.consignment_id))
-    holding = held_by(books, page, kept)
-    if returned:
-        send_back(books, holding, returned, await _named(change, serials, page, kept, body.serials))
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
     settlement = Settlement(
         settlement_ref=body.settlement_ref,
         quantity=paid,
@@ -203,8 +186,12 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
         settled_utc=change.now,
         settled_by=call.caller.actor,
     )
-    kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
-    told = shown(kept, money=True)
-    change.emit("ics.consignment.settled", kept.consignment_id, consignment=told, settlement=settlement)
-    tell(change, books)
-    return _answer(call, kept, posted.balances)
+    async with posting(change, "consignment", kept.consignment_id) as p:
+        page = await p.open(kept.variant_id)
+        holding = held_by(p, page, kept)
+        if returned:
+            send_back(p, holding, returned, await _named(change, p.serials, page, kept, body.serials))
+        kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
+        consignment = shown(kept, money=True)
+        change.emit("ics.consignment.settled", kept.consignment_id, consignment=consignment, settlement=settlement)
+        return _answer(call, kept, p.balances)

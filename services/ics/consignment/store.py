@@ -4,7 +4,6 @@ from chassis.entity import Entity, edge, index
 from chassis.unit import View
 from services.ics.consignment.domain import KeptConsignment, changed_in_passing
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.reads import find_all
 
 CONSIGNMENTS = Entity(
     "consignment",
@@ -28,7 +27,7 @@ CONSIGNMENTS = Entity(
 async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[KeptConsignment]:
     """Consignments that have units of an item on hand, oldest first. Index: on_floor, logical_guid, variant_id."""
     where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
-    return await find_all(view, CONSIGNMENTS, where, order=("consignment_id",))
+    return await view.find_all(CONSIGNMENTS, where, order=("consignment_id",))
 
 
 register(

@@ -36,8 +36,8 @@ from services.ics.count.plans import endpoints
 from services.ics.count.posting import approve, compare
 from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
 from services.ics.ledger.balance import Spot
-from services.ics.ledger.post import tell
 from services.ics.ledger.store import items_of_many
+from services.ics.stock.posting import posting
 from services.ics.words import COUNT, load_here
 
 
@@ -180,11 +180,11 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
         count = await change.update(COUNTS, count)
         change.emit("ics.count.submitted", count.count_id, count=count)
         return CountEnvelope(count=count)
-    count, books = await approve(change, count)
-    change.emit("ics.count.submitted", count.count_id, count=count)
-    change.emit("ics.count.approved", count.count_id, count=count)
-    tell(change, books)
-    return CountEnvelope(count=count)
+    async with posting(change, "count", count.count_id) as p:
+        count = await approve(change, p, count)
+        change.emit("ics.count.submitted", count.count_id, count=count)
+        change.emit("ics.count.approved", count.count_id, count=count)
+        return CountEnvelope(count=count)
 
 
 def _finding(count: Count, line: CountedLineInput, spot: Spot, path: str, now: Utc) -> Finding:
@@ -234,10 +234,10 @@ async def ics_count_approve(call: Call, change: Change, body: CountApproveReques
     check_four_eyes(count, await _plan_of(change, count), call.caller.actor)
     count = await change.load(COUNTS, body.count_id, body.expected_revision)
     check_submitted(count)
-    count, books = await approve(change, count, body.note)
-    change.emit("ics.count.approved", count.count_id, count=count)
-    tell(change, books)
-    return CountEnvelope(count=count)
+    async with posting(change, "count", count.count_id) as p:
+        count = await approve(change, p, count, body.note)
+        change.emit("ics.count.approved", count.count_id, count=count)
+        return CountEnvelope(count=count)
 
 
 class CountRejectRequest(Revised, frozen=True, kw_only=True):

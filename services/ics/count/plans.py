@@ -6,7 +6,7 @@ from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
-from chassis.unit import Change, View, want
+from chassis.unit import Change, View
 from chassis.values import Code, Count, Date, Guid, Id, Name, Qty0, Reason, Token
 from services.ics.bin.store import BINS
 from services.ics.count.plan import (
@@ -115,7 +115,8 @@ async def ics_count_plan_set(call: Call, change: Change, body: CountPlanSetReque
 
 async def _check_places(change: Change, facility: str, zone_ids: Sequence[str], bin_ids: Sequence[str]) -> None:
     """Refuse zones and bins that the facility does not have, naming the first."""
-    await change.prefetch(want(ZONES, zone_ids), want(BINS, bin_ids))
+    change.prefetch(ZONES, zone_ids)
+    change.prefetch(BINS, bin_ids)
     zones, bins = await change.get_many(ZONES, zone_ids), await change.get_many(BINS, bin_ids)
     for number, zone_id in enumerate(zone_ids):
         if zone_id not in zones or zones[zone_id].logical_guid != facility:

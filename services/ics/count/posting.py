@@ -19,12 +19,9 @@ from services.ics.count.domain import (
 from services.ics.count.plan import CountPlan
 from services.ics.count.store import COUNTS, entries_since, note_counted
 from services.ics.count.variance import Difference, Movements, expected_at, held_buckets, movements, nobodys, post_all
-from services.ics.ledger.balance import Item, Page
-from services.ics.ledger.books import Books
-from services.ics.ledger.post import keep, open_books, open_page, operation, take_up_holders
+from services.ics.ledger.balance import Page
 from services.ics.ledger.store import items_of_many
-from services.ics.reads import together
-from services.ics.serial.store import ledger_lots
+from services.ics.stock.posting import LedgerPosting
 
 
 async def compare(view: View, count: Count, findings: Sequence[Finding], plan: CountPlan | None, now: Utc) -> Count:
@@ -34,7 +31,7 @@ async def compare(view: View, count: Count, findings: Sequence[Finding], plan: C
     items = await items_of_many(view, [(facility, variant_id) for variant_id in variants])
     oldest = {variant_id: _oldest(findings, variant_id) for variant_id in variants}
     stirred = [item for item in items.values() if item.recorded_utc > oldest[item.variant_id]]
-    entries = await together(entries_since(view, item, oldest[item.variant_id]) for item in stirred)
+    entries = await view.together(entries_since(view, item, oldest[item.variant_id]) for item in stirred)
     since: dict[str, Movements] = {
         item.variant_id: movements(found, facility) for item, found in zip(stirred, entries, strict=True)
     }
@@ -72,36 +69,28 @@ def _moved_up(line: CountLine, by: int) -> CountLine:
     )
 
 
-async def approve(change: Change, count: Count, note: str | None = None) -> tuple[Count, Books]:
+async def approve(change: Change, p: LedgerPosting, count: Count, note: str | None = None) -> Count:
     """The count approved and kept, its variances posted: all of them or, where one cannot be, none."""
-    books = open_books(change)
-    books.begin(operation(change, "count", count.count_id))
     off = [line for line in count.lines if line.difference]
-    pages = await _open(change, books, count.logical_guid, off)
-    post_all(books, await _differences(change, count.logical_guid, pages, off))
-    posted = await keep(change, books)
-    count = approved(count, posted.entries, change.call.caller.actor, change.now, note)
+    pages = await _open(change, p, off)
+    post_all(p, await _differences(change, count.logical_guid, pages, off))
+    count = approved(count, p.entries, change.call.caller.actor, change.now, note)
     if count.plan_id is not None:
         await note_counted(change, count.plan_id, counted_date(count))
-    return await change.update(COUNTS, count, note), books
+    return await change.update(COUNTS, count, note)
 
 
-async def _open(change: Change, books: Books, facility: str, off: Sequence[CountLine]) -> Mapping[str, Page]:
+async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> Mapping[str, Page]:
     """The items of these lines, open for posting, with every holder who may have to lose something."""
-    wanted = [(facility, variant_id) for variant_id in dict.fromkeys(line.variant_id for line in off)]
-    items: list[Item] = list((await items_of_many(change, wanted)).values())
-    codes = {item.variant_id: item.lot_codes() for item in items}
+    codes: dict[str, set[str]] = {}
     for line in off:
-        codes[line.variant_id] |= {line.lot_code} if line.lot_code else set()
-    lots = await ledger_lots(change, codes.items())
-    # One round for all of them, where one after the other would take a round each.
-    opened = await together(open_page(change, books, item, lots.get(item.variant_id, {})) for item in items)
-    pages = {page.variant_id: page for page in opened}
-    short = {page.variant_id: [line for line in off if line.variant_id == page.variant_id] for page in opened}
-    await together(
-        take_up_holders(change, books, page, held_buckets(page, [line.spot for line in short[page.variant_id]]))
-        for page in opened
-        if _somebody_loses(page, short[page.variant_id])
+        codes.setdefault(line.variant_id, set()).update({line.lot_code} if line.lot_code else ())
+    pages = await p.open_many(codes, codes)
+    short = {variant_id: [line for line in off if line.variant_id == variant_id] for variant_id in pages}
+    await change.together(
+        p.take_up_holders(page, held_buckets(page, [line.spot for line in short[variant_id]]))
+        for variant_id, page in pages.items()
+        if _somebody_loses(page, short[variant_id])
     )
     return pages
 

@@ -1,6 +1,6 @@
 """Where counts and their plans are kept, and what is read to make one. Each question says which index serves it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from chassis.clock import Date, Utc
 from chassis.entity import Entity, edge, index, unique
@@ -14,7 +14,6 @@ from services.ics.filters import split
 from services.ics.ledger.balance import Item, item_id_of
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, entries_between, zone_key
-from services.ics.reads import find_all, sifted
 from services.ics.words import BUCKETS
 
 PLANS = Entity(
@@ -83,11 +82,11 @@ async def list_plans(view: View, wanted: Mapping[str, str | None], due_by: Date 
         return Page(items=items, count=found.count, next_token=found.next_token)
     known = await _counted_before(view, due_by)
 
-    def show(plan: CountPlan) -> CountPlan | None:
-        shown = seen(plan, known.get(plan.plan_id))
-        return shown if is_due(shown, due_by) else None
+    async def show(plans: Sequence[CountPlan]) -> list[CountPlan | None]:
+        shown = [seen(plan, known.get(plan.plan_id)) for plan in plans]
+        return [plan if is_due(plan, due_by) else None for plan in shown]
 
-    return await sifted(view, PLANS, where, rest, page=page, show=show, asked=due_by)
+    return await view.filtered_page(PLANS, where, page=page, show=show, asked=due_by, rest=rest)
 
 
 async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:
@@ -99,7 +98,7 @@ async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:
 async def _counted_before(view: View, day: Date) -> dict[str, Date]:
     """The day each plan was last counted, of all plans that may be due again by a day: one is, a day later at the
     soonest. An org has few enough plans to look at all of them. Index: plan_id."""
-    found = await find_all(view, PLAN_DATES, {}, order=("plan_id",))
+    found = await view.find_all(PLAN_DATES, {}, order=("plan_id",))
     return {known.plan_id: known.last_counted_date for known in found if known.last_counted_date < day}
 
 

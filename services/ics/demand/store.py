@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from chassis.clock import Date, day_of
 from chassis.entity import Entity, edge, index, unique
 from chassis.page import Page, Paged
-from chassis.unit import Change, View, Where, between, want
+from chassis.unit import Change, View, Where, between
 from services.ics.demand.domain import MONTH_DAYS, DemandSignal, ShippedMonth, month_of, months_until, with_shipped
 from services.ics.filters import split
 from services.ics.ledger.audit_counters import Counted, register
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.store import item_of, items_of_variant
-from services.ics.reads import find_all
 
 SIGNALS = Entity(
     "demand_signal",
@@ -88,10 +87,10 @@ async def note_shipped(change: Change, entries: Iterable[StockCardEntry]) -> Non
             await change.update(SHIPPED, with_shipped(known, day, quantity))
 
 
-def expect_shipped(change: Change, variant_id: str, facility: str, channel: str) -> None:
+def prefetch_shipped(change: Change, variant_id: str, facility: str, channel: str) -> None:
     """Have the counter of today loaded together with what else a shipment reads: no round of its own."""
     month = month_of(day_of(change.now))
-    change.expect(want(SHIPPED, [shipped_id_of(change.call.orgcode, variant_id, facility, channel, month)]))
+    change.prefetch(SHIPPED, [shipped_id_of(change.call.orgcode, variant_id, facility, channel, month)])
 
 
 def shipped_id_of(orgcode: str, variant_id: str, facility: str, channel: str, month: str) -> str:
@@ -112,7 +111,7 @@ async def shipped_until(
 
 async def _months(view: View, where: Where, rest: Where) -> list[ShippedMonth]:
     """All counters that fit. Index: variant_id, month."""
-    return await find_all(view, SHIPPED, where, order=("month",), rest=rest)
+    return await view.find_all(SHIPPED, where, order=("month",), rest=rest)
 
 
 def _counts(entry: StockCardEntry) -> list[tuple[str, int]]:

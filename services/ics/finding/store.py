@@ -13,10 +13,9 @@ import msgspec
 
 from chassis.clock import Utc, to_millis
 from chassis.entity import Document, Entity, index
-from chassis.page import Page, Paged, items_of
+from chassis.page import Page, Paged, items_of, wrong_token
 from chassis.unit import Change, View, Where, between, one_of
 from services.ics.finding.domain import Marks, Word, choices, floors, grams_of, marked, part_of, tokens_of
-from services.ics.reads import together, unfit
 
 R = TypeVar("R", bound=Document)
 
@@ -110,7 +109,7 @@ async def _tokens(view: View, words: Sequence[str]) -> list[str] | None:
     grams = list(dict.fromkeys(gram for part in parts for gram in choices(part)))
     if not grams:
         return None
-    found = await together(view.find(WORDS, {"grams": gram}, limit=TOKENS_MAX + 1) for gram in grams)
+    found = await view.together(view.find(WORDS, {"grams": gram}, limit=TOKENS_MAX + 1) for gram in grams)
     by_gram = dict(zip(grams, found, strict=True))
     best: list[str] | None = None
     for part in parts:
@@ -204,7 +203,7 @@ def _position(token: str | None, asked: Any) -> str | None:
         return None
     last, _, seal = token.partition(".")
     if not last or seal != _seal(last, asked):
-        raise unfit()
+        raise wrong_token()
     return last
 
 

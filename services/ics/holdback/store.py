@@ -1,13 +1,12 @@
 """Where holdbacks are kept, one for each facility, variant and channel."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from chassis.entity import Entity, edge, index, unique
 from chassis.page import Page, Paged
 from chassis.unit import View, between
 from services.ics.filters import split
 from services.ics.holdback.domain import Holdback, HoldbackStatus, channel_keys, held_back, seen
-from services.ics.reads import sifted
 
 HOLDBACKS = Entity(
     "holdback",
@@ -62,8 +61,8 @@ async def list_holdbacks(
     if status is not None:
         rest["quantity"] = 0 if status == "cleared" else between(at_least=1)
 
-    def show(holdback: Holdback) -> Holdback | None:
-        now_seen = seen(holdback, view.now)
-        return now_seen if status in {None, now_seen.status} else None
+    async def show(holdbacks: Sequence[Holdback]) -> list[Holdback | None]:
+        now_seen = [seen(holdback, view.now) for holdback in holdbacks]
+        return [each if status in {None, each.status} else None for each in now_seen]
 
-    return await sifted(view, HOLDBACKS, where, rest, page=page, show=show, asked=status)
+    return await view.filtered_page(HOLDBACKS, where, page=page, show=show, asked=status, rest=rest)

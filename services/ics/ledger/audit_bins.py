@@ -14,7 +14,6 @@ from chassis.unit import Units, View
 from services.ics.ledger.audit import Difference, bin_difference
 from services.ics.ledger.balance import Item
 from services.ics.ledger.store import BIN_UNITS, ITEMS, BinUnits, bin_key
-from services.ics.reads import find_all
 
 READ_MAX = 500
 BINS_AT_ONCE = 32
@@ -77,4 +76,4 @@ async def _checked(units: Units, call: Call, each: CappedBin) -> Difference | No
 
 async def _items_in(view: View, bin_id: str) -> list[Item]:
     """All items that lie in a bin. Index: spots."""
-    return await find_all(view, ITEMS, {"spots": bin_key(bin_id)}, order=("logical_guid", "variant_id"))
+    return await view.find_all(ITEMS, {"spots": bin_key(bin_id)}, order=("logical_guid", "variant_id"))

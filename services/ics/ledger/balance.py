@@ -338,6 +338,17 @@ class Page:
         """The seven totals now."""
         return Buckets(**{bucket: self.total(bucket) for bucket in BUCKETS})
 
+    def balance(self) -> Balance:
+        """The item as answers show it, after the entries made so far."""
+        buckets = self.buckets()
+        return Balance(
+            logical_guid=self.logical_guid,
+            variant_id=self.variant_id,
+            buckets=buckets,
+            on_hand=buckets.on_hand,
+            seq=self.seq,
+        )
+
     @property
     def shortfall(self) -> int:
         """Units promised beyond stock: how far available is below 0 at no place and no lot."""

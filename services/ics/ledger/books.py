@@ -46,6 +46,7 @@ class Books:
         self.capacities: dict[str, int] = {}
         self.bins: dict[str, int] = {}
         self.bins_limited: set[str] = set()
+        self.closed = False
         self._operation: Operation | None = None
 
     @property
@@ -55,12 +56,16 @@ class Books:
         return self._operation
 
     def begin(self, operation: Operation) -> Operation:
-        """Turn to an operation."""
+        """Start an operation: entries made from now on belong to it."""
         self._operation = operation
         return operation
 
-    def open(self, page: Page) -> Page:
-        """Take an item up."""
+    def end(self) -> None:
+        """End the operation; the next one must begin before the next entry."""
+        self._operation = None
+
+    def add(self, page: Page) -> Page:
+        """Make an open item part of these books."""
         self.pages[page.logical_guid, page.variant_id] = page
         return page
 
@@ -101,6 +106,7 @@ class Books:
     ) -> StockCardEntry:
         """Take units from one account and give them to another."""
         assert quantity > 0, (kind, quantity)
+        assert not self.closed, "entries are made before the posting is written"
         operation = self.operation
         self._number(source, target)
         self._apply(kind, source, -quantity)

@@ -31,7 +31,6 @@ from services.ics.ledger.store import (
     entries_between,
     promises_of,
 )
-from services.ics.reads import together
 
 jobs = Jobs("ics")
 
@@ -137,7 +136,7 @@ def _stretch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[lis
 
 async def _kept(view: View, item: Item) -> Kept:
     """What everybody's records say of an item."""
-    counts = await together(counter.kept(view, item) for counter in COUNTERS)
+    counts = await view.together(counter.kept(view, item) for counter in COUNTERS)
     promises = await promises_of(view, item.logical_guid, item.variant_id)
     return Kept(
         item=item,

@@ -1,39 +1,20 @@
-"""The ledger's way in and out of a change: items are opened, worked on in memory, and kept with their entries.
+"""How a posting reads and writes the ledger: who waits for units, who holds them, and everything it wrote at its end.
 
-books = open_books(change)                      nothing is read yet
-page = await open_page(change, books, item, lots)   an item, and whoever waits for units of it
-...                                             `books.move(...)`, by the pure rules of this package
-posted = await keep(change, books)    entries, items, bins and other people's records
-await change.update(RESERVATIONS, ...); change.emit(...)   the call's own record and event
-tell(change, books)                             ics.stock.changed, last
+Only `services/ics/stock/posting.py` calls what writes here, in the one order that is right.
 """
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
 from chassis.errors import InvalidState
-from chassis.unit import Change, want
-from services.ics.ledger.balance import Balance, Item, Page
+from chassis.unit import Change
+from services.ics.ledger.balance import Page
 from services.ics.ledger.books import Books
-from services.ics.ledger.entry import ENTRIES_MAX, Operation, StockCardEntry
+from services.ics.ledger.entry import ENTRIES_MAX, Operation
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
-from services.ics.ledger.lot import Lot
 from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise, promises_of, waiting_promises
 from services.ics.words import Bucket, DocumentType
-
-
-class Posted(NamedTuple):
-    """What a call did to the ledger: its entries, and the balances of the items it had open."""
-
-    entries: list[StockCardEntry]
-    balances: list[Balance]
-
-
-def open_books(change: Change) -> Books:
-    """Books for one call."""
-    return Books(change.call.orgcode, change.now, change.new_id)
 
 
 def operation(
@@ -59,15 +40,11 @@ def operation(
     )
 
 
-async def open_page(change: Change, books: Books, item: Item, lots: Mapping[str, Lot]) -> Page:
-    """An item open for posting. Where more is promised than there is, those who wait are taken up with it, so that
-    whatever comes in goes to them first."""
-    page = books.open(Page(item, lots))
+async def take_up_waiting(change: Change, books: Books, page: Page) -> None:
+    """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first."""
     if page.shortfall:
-        waiting = await waiting_promises(change, item.logical_guid, item.variant_id, page.shortfall)
-        for promise in waiting:
+        for promise in await waiting_promises(change, page.logical_guid, page.variant_id, page.shortfall):
             take_up(books, page, promise)
-    return page
 
 
 def take_up(books: Books, page: Page, promise: Promise) -> Holding:
@@ -88,27 +65,23 @@ async def take_up_holders(change: Change, books: Books, page: Page, buckets: Col
                 books.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
 
 
-async def keep(change: Change, books: Books, *, listed: bool = False) -> Posted:
-    """Write what the books say: entries, items, units in bins, and the records of holders other than the call's own.
+async def write_ledger(change: Change, books: Books, *, listed: bool) -> None:
+    """Write entries, items, units in bins, and the records of holders other than the call's own.
 
-    `listed` says that the answer lists the entries: it has room for so many. All that can be refused here is, before
-    anything is written.
+    `listed`: the answer lists the entries, and has room for `ENTRIES_MAX`.
     """
     if listed and len(books.entries) > ENTRIES_MAX:
         raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
     bins = await _checked_bins(change, books)
-    balances: list[Balance] = []
     for entry in books.entries:
         await change.insert(ENTRIES, entry)
     for page in books.pages.values():
-        item = page.close(books.now)
         if page.seq > page.item.seq or page.lapse_utc != page.item.lapse_utc:
-            item = await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
-        balances.append(item.balance())
+            item = page.close(books.now)
+            await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
     for record in bins:
         await (change.update(BIN_UNITS, record) if record.revision else change.insert(BIN_UNITS, record))
     await _keep_others(change, books)
-    return Posted(books.entries, balances)
 
 
 async def _checked_bins(change: Change, books: Books) -> list[BinUnits]:
@@ -131,7 +104,8 @@ async def _keep_others(change: Change, books: Books) -> None:
     touched = [each for each in books.holdings.values() if each.touched and not each.own]
     if not touched:
         return
-    await change.prefetch(*(want(HOLDER_KINDS[each.type].entity, [each.id]) for each in touched))
+    for each in touched:
+        change.prefetch(HOLDER_KINDS[each.type].entity, [each.id])
     for holding in touched:
         kind = HOLDER_KINDS[holding.type]
         before = await change.load(kind.entity, holding.id)
@@ -141,8 +115,8 @@ async def _keep_others(change: Change, books: Books) -> None:
         await change.update(kind.entity, after)
 
 
-def tell(change: Change, books: Books) -> None:
-    """Tell of every item whose bucket totals changed."""
+def emit_stock_changed(change: Change, books: Books) -> None:
+    """One event for every item whose bucket totals changed."""
     for page in books.pages.values():
         if page.totals_changed():
             buckets = page.buckets()

@@ -9,7 +9,6 @@ from chassis.unit import Range, View, Where, between
 from services.ics.ledger.balance import SHORTFALL, Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
-from services.ics.reads import find_all, together
 from services.ics.words import BUCKETS, HolderType
 
 _FIND_LIMIT = 1000
@@ -256,13 +255,13 @@ async def entries_between(
     first: Where = {"item": key, "item_seq": numbers}
     second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
     asked = (view.find(ENTRIES, where, limit=limit, rest=rest) for where in (first, second) for rest in filters)
-    found = {entry.entry_id: entry for part in await together(asked) for entry in part}
+    found = {entry.entry_id: entry for part in await view.together(asked) for entry in part}
     return sorted(found.values(), key=lambda entry: number_in(entry, logical_guid))
 
 
 async def items_of_variant(view: View, variant_id: str) -> list[Item]:
     """A variant's items, by facility. Index: spots."""
-    return await find_all(view, ITEMS, {"spots": variant_key(variant_id)}, order=("logical_guid", "variant_id"))
+    return await view.find_all(ITEMS, {"spots": variant_key(variant_id)}, order=("logical_guid", "variant_id"))
 
 
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:
@@ -289,7 +288,7 @@ async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: i
     """Every promise that holds units of an item (or so many of them, those that lapse first), by id: oldest first.
     Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
-    found = await find_all(view, PROMISES, where, order=("due",), at_most=at_most)
+    found = await view.find_all(PROMISES, where, order=("due",), at_most=at_most)
     return sorted(found, key=lambda promise: promise.promise_id)
 
 
@@ -297,7 +296,7 @@ async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: 
     """Reservations and allocations of an item whose time is up and that still hold units, the longest overdue first;
     all of them, since the next promise may have what any of them holds. Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="", at_most=now)}
-    return await find_all(view, PROMISES, where, order=("due",))
+    return await view.find_all(PROMISES, where, order=("due",))
 
 
 async def next_lapse(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:

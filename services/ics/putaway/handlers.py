@@ -9,11 +9,10 @@ from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope, moved
 from services.ics.ledger.naming import ANYONE
-from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
 from services.ics.putaway.domain import OnHand, put_away, source_pin, unheld, wanted
 from services.ics.stock.fields import SerialList
-from services.ics.stock.floor import open_item
-from services.ics.stock.serials import STATUSES, Serials, serial_problems
+from services.ics.stock.posting import posting
+from services.ics.stock.serials import STATUSES, serial_problems
 from services.ics.words import OPERATOR
 
 endpoints = Endpoints("ics", "/putaway")
@@ -54,22 +53,23 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
     )
     if (source.zone_id, source.bin_id) == (target.zone_id, target.bin_id):
         raise invalid_field("to_zone_id", "is where the units are")
-    books = open_books(change)
-    page = await open_item(change, books, body.variant_id)
-    operation_id = books.begin(operation(change, "putaway", reason=body.reason)).operation_id
-    serials = Serials(change)
-    named = await serials.take(page, body.serials, STATUSES[body.bucket], held_by=ANYONE)
-    landing = admit(target).landing()
-    pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
-    wants = wanted(body.bucket)
-    # Units that are named may be somebody's, however many no one holds.
-    if body.serials or not unheld(page, body.bucket, pin, body.quantity):
-        await take_up_holders(change, books, page, {bucket for bucket, _ in wants})
-    put_away(books, page, body.quantity, wants, pin, target=landing, named=named)
-    posted = await keep(change, books, listed=True)
-    await serials.keep(posted.entries)
-    answer = moved(operation_id, posted)
-    # An operation happens once: no record of its own, and never another event.
-    change.emit("ics.putaway.recorded", operation_id, revision=1, operation_id=operation_id, entries=answer.entries)
-    tell(change, books)
-    return answer
+    async with posting(change, "putaway", reason=body.reason, listed=True) as p:
+        page = await p.open(body.variant_id)
+        named = await p.serials.take(page, body.serials, STATUSES[body.bucket], held_by=ANYONE)
+        landing = admit(target).landing()
+        pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
+        wants = wanted(body.bucket)
+        # Units that are named may be somebody's, however many no one holds.
+        if body.serials or not unheld(page, body.bucket, pin, body.quantity):
+            await p.take_up_holders(page, {bucket for bucket, _ in wants})
+        put_away(p, page, body.quantity, wants, pin, target=landing, named=named)
+        answer = moved(p)
+        # An operation happens once: no record of its own, and never another event.
+        change.emit(
+            "ics.putaway.recorded",
+            answer.operation_id,
+            revision=1,
+            operation_id=answer.operation_id,
+            entries=answer.entries,
+        )
+        return answer

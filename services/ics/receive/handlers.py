@@ -9,16 +9,15 @@ from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import Conflict, invalid_field
 from chassis.page import PageRequest
-from chassis.unit import Change, View, between, want
+from chassis.unit import Change, View, between
 from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import Page, item_id_of
 from services.ics.ledger.naming import Named
-from services.ics.ledger.post import keep, open_books, operation, tell
 from services.ics.ledger.store import ITEMS
-from services.ics.policy.domain import PolicyValues, scope_keys
-from services.ics.policy.store import POLICIES, ruling_many
+from services.ics.policy.domain import PolicyValues
+from services.ics.policy.store import ruling_many
 from services.ics.receive.domain import (
     RECEIVE_LINES_MAX,
     RESULTS_MAX,
@@ -39,7 +38,7 @@ from services.ics.receive.domain import (
 )
 from services.ics.receive.fields import QcResultInput, ReceiveLineInput
 from services.ics.receive.store import RECEIPTS, list_receipts
-from services.ics.stock.floor import open_items
+from services.ics.stock.posting import posting
 from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems_by_line
 from services.ics.words import OPERATOR, READ, load_here
 
@@ -76,41 +75,37 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
     places = await places_of_lines(change, call.logical_guid, body.lines)
     policies = await _policies(change, body.lines)
     _check_tracked(body.lines, policies)
-    books, serials, receive_id = open_books(change), Serials(change), change.new_id()
-    await open_items(change, books, [line.variant_id for line in body.lines], _lots(body.lines))
-    pages = [books.pages[call.logical_guid, line.variant_id] for line in body.lines]
-    for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
-        if line.lot_code is not None:
-            check_dates(page, line.lot_code, line.expiry_date, f"lines.{number}.")
-    if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
-        raise Conflict("the code is taken in this facility")
-    operation_id = books.begin(operation(change, "receive", receive_id)).operation_id
-    lines = []
-    for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
-        place = admit(places[number])
-        kept = _line(number + 1, line, place, policies[line.variant_id])
-        named = await _named_in(serials, page, line, f"lines.{number}.")
-        lines.append(
-            bring_in(books, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
+    receive_id = change.new_id()
+    async with posting(change, "receive", receive_id) as p:
+        opened = await p.open_many([line.variant_id for line in body.lines], _lots(body.lines))
+        pages = [opened[line.variant_id] for line in body.lines]
+        for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
+            if line.lot_code is not None:
+                check_dates(page, line.lot_code, line.expiry_date, f"lines.{number}.")
+        if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
+            raise Conflict("the code is taken in this facility")
+        lines = []
+        for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
+            place = admit(places[number])
+            kept = _line(number + 1, line, place, policies[line.variant_id])
+            named = await _named_in(p.serials, page, line, f"lines.{number}.")
+            lines.append(
+                bring_in(p, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
+            )
+        receipt = Receipt(
+            receive_id=receive_id,
+            logical_guid=call.logical_guid,
+            code=body.code,
+            source=body.source,
+            source_ref=body.source_ref,
+            status=status_of(lines, inspected=False),
+            lines=lines,
+            note=body.note,
+            operation_id=p.operation.operation_id,
         )
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    receipt = Receipt(
-        receive_id=receive_id,
-        logical_guid=call.logical_guid,
-        code=body.code,
-        source=body.source,
-        source_ref=body.source_ref,
-        status=status_of(lines, inspected=False),
-        lines=lines,
-        note=body.note,
-        operation_id=operation_id,
-    )
-    receive = shown(await change.insert(RECEIPTS, receipt))
-    change.emit("ics.receive.recorded", receive_id, receive=receive)
-    serials.tell()
-    tell(change, books)
-    return ReceiveEnvelope(receive=receive)
+        receive = shown(await change.insert(RECEIPTS, receipt))
+        change.emit("ics.receive.recorded", receive_id, receive=receive)
+        return ReceiveEnvelope(receive=receive)
 
 
 def _check_tracked(lines: Sequence[ReceiveLineInput], policies: Mapping[str, PolicyValues]) -> None:
@@ -124,16 +119,18 @@ async def _policies(change: Change, lines: list[ReceiveLineInput]) -> dict[str, 
     """The policies that rule the lines' variants; the items are loaded in the same round."""
     facility = change.call.logical_guid
     variants = list(dict.fromkeys(line.variant_id for line in lines))
-    await change.prefetch(
-        want(ITEMS, [item_id_of(change.call.orgcode, facility, variant) for variant in variants]),
-        want(POLICIES, dict.fromkeys(key for one in variants for key in scope_keys(one, facility)), by="scope"),
-    )
+    change.prefetch(ITEMS, [item_id_of(change.call.orgcode, facility, variant) for variant in variants])
     ruling = await ruling_many(change, [(variant, facility) for variant in variants])
     return {variant: ruling[variant, facility] for variant in variants}
 
 
-def _lots(lines: list[ReceiveLineInput]) -> list[str]:
-    return sorted({line.lot_code for line in lines if line.lot_code is not None})
+def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
+    """The lots that come in, by variant."""
+    lots: dict[str, list[str]] = {}
+    for line in lines:
+        if line.lot_code is not None:
+            lots.setdefault(line.variant_id, []).append(line.lot_code)
+    return lots
 
 
 async def _named_in(serials: Serials, page: Page, line: ReceiveLineInput, path: str) -> Named:
@@ -188,30 +185,26 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
     receipt = await load_here(change, RECEIPTS, body.receive_id, body.expected_revision)
     findings = _findings(receipt, body.results, places)
     check_pending(receipt, findings)
-    books, serials = open_books(change), Serials(change)
-    books.begin(operation(change, "receive", receipt.receive_id))
     lines = {line.line_no: line for line in receipt.lines}
-    await open_items(change, books, [lines[finding.line_no].variant_id for finding in findings])
-    holdings = [
-        books.own(page, "receive", receipt.receive_id, parts_of_receipt(receipt, page.variant_id))
-        for page in books.pages.values()
-    ]
-    for place in places:
-        admit(place)
-    for number, finding in enumerate(findings):
-        line = lines[finding.line_no]
-        page = books.pages[call.logical_guid, line.variant_id]
-        asked = body.results[number].serials if body.results else None
-        named = await serials.take_held(page, receipt.receive_id, asked, line.serials)
-        inspect(books, page, books.own(page, "receive", receipt.receive_id), finding, named)
-        serials.spent(page, books.entries)
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    receive = shown(await change.update(RECEIPTS, inspected(receipt, findings, holdings)))
-    results = body.results or [_as_result(finding) for finding in findings]
-    change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)
-    tell(change, books)
-    return ReceiveEnvelope(receive=receive)
+    async with posting(change, "receive", receipt.receive_id) as p:
+        pages = await p.open_many(lines[finding.line_no].variant_id for finding in findings)
+        holdings = {
+            variant_id: p.own(page, "receive", receipt.receive_id, parts_of_receipt(receipt, variant_id))
+            for variant_id, page in pages.items()
+        }
+        for place in places:
+            admit(place)
+        for number, finding in enumerate(findings):
+            line = lines[finding.line_no]
+            page = pages[line.variant_id]
+            asked = body.results[number].serials if body.results else None
+            named = await p.serials.take_held(page, receipt.receive_id, asked, line.serials)
+            inspect(p, page, holdings[line.variant_id], finding, named)
+            p.serials.spent(page, p.entries)
+        receive = shown(await change.update(RECEIPTS, inspected(receipt, findings, list(holdings.values()))))
+        results = body.results or [_as_result(finding) for finding in findings]
+        change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)
+        return ReceiveEnvelope(receive=receive)
 
 
 def _findings(receipt: Receipt, results: list[QcResultInput] | None, places: list[Place]) -> list[Finding]:

@@ -8,7 +8,6 @@ from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
-from services.ics.reads import find_all
 from services.ics.receive.domain import Receipt, changed_in_passing, parts_of_receipt
 
 
@@ -63,7 +62,7 @@ async def list_receipts(view: View, wanted: Mapping[str, Any], page: Paged) -> P
 async def receipts_pending(view: View, logical_guid: str, variant_id: str) -> list[Receipt]:
     """Receipts that hold units of an item for inspection, oldest first. Index: logical_guid, pending_variants."""
     where = {"logical_guid": logical_guid, "pending_variants": variant_id}
-    return await find_all(view, RECEIPTS, where, order=("receive_id",))
+    return await view.find_all(RECEIPTS, where, order=("receive_id",))
 
 
 register(

@@ -14,7 +14,6 @@ from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope
 from services.ics.ledger.draw import Pin
-from services.ics.ledger.post import open_books, operation
 from services.ics.replenishment.domain import (
     ReplenishmentRule,
     ReplenishmentSuggestion,
@@ -22,10 +21,10 @@ from services.ics.replenishment.domain import (
     replenish,
     set_status,
 )
-from services.ics.replenishment.moving import keep_moved, move_by_rule
+from services.ics.replenishment.moving import move_by_rule, replenished
 from services.ics.replenishment.store import RULES, list_rules, rule_at
 from services.ics.replenishment.suggest import suggestion_of, suggestions
-from services.ics.stock.floor import open_item
+from services.ics.stock.posting import posting
 from services.ics.words import PLANNER, READ, load_here
 
 endpoints = Endpoints("ics", "/replenishment")
@@ -80,12 +79,11 @@ async def ics_replenishment_record(
     )
     landing = admit(target).landing()
     admit(source)
-    books = open_books(change)
-    page = await open_item(change, books, body.variant_id)
-    books.begin(operation(change, "replenishment", reason=body.reason))
     pin = Pin(source.zone_id, source.bin_id, body.lot_code, away=(landing.zone_id, landing.bin_id))
-    replenish(books, page, body.quantity, pin, landing)
-    return await keep_moved(change, books, rule_id=None)
+    async with posting(change, "replenishment", reason=body.reason, listed=True) as p:
+        page = await p.open(body.variant_id)
+        replenish(p, page, body.quantity, pin, landing)
+        return replenished(change, p, rule_id=None)
 
 
 class ReplenishmentRuleEnvelope(Answer, frozen=True, kw_only=True):

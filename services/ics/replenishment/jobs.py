@@ -22,12 +22,11 @@ from chassis.ids import new_id
 from chassis.jobs.declaration import Jobs
 from chassis.jobs.orgs import is_open, within
 from chassis.telemetry.log import get_logger
-from chassis.unit import Change, Units, View, want
+from chassis.unit import Change, Units, View
 from chassis.values import Count, Guid, Id, Orgcode, Token
 from chassis.values import Utc as UtcText
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
-from services.ics.ledger.post import open_books
 from services.ics.ledger.store import ITEMS
 from services.ics.replenishment.domain import ReplenishmentRule, outcome_of, standing, window_start
 from services.ics.replenishment.moving import move_by_rule, places_by
@@ -41,7 +40,7 @@ from services.ics.replenishment.store import (
     ground_of,
 )
 from services.ics.settings import SWEEP_RULES_MAX, IcsSettings
-from services.ics.stock.floor import open_item
+from services.ics.stock.posting import posting
 from services.ics.zone.store import ZONES
 
 jobs = Jobs("ics")
@@ -220,20 +219,18 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
     swept_id = f"sweep:{seen.rule_id}:{sweep.window}"
     zones = [zone_id for zone_id in (seen.pick_zone_id, seen.overstock_zone_id) if zone_id is not None]
     bins = [bin_id for bin_id in (seen.pick_bin_id, seen.overstock_bin_id) if bin_id is not None]
-    await change.prefetch(
-        want(RULES, [seen.rule_id]),
-        want(SWEPT, [swept_id]),
-        want(ITEMS, [item_id_of(seen.orgcode, seen.logical_guid, seen.variant_id)]),
-        want(ZONES, zones),
-        want(BINS, bins),
-    )
+    change.prefetch(SWEPT, [swept_id])
+    change.prefetch(ITEMS, [item_id_of(seen.orgcode, seen.logical_guid, seen.variant_id)])
+    change.prefetch(ZONES, zones)
+    change.prefetch(BINS, bins)
     rule = await change.get(RULES, seen.rule_id)
     if rule is None or rule.status != "active":
         return "conflicts"
     _, over = await places_by(change, rule)
     overstocked = over.zone is not None and over.is_open
-    page = await open_item(change, open_books(change), rule.variant_id)
-    stands = standing(rule, page, day_of(change.now), overstocked=overstocked)
+    async with posting(change, "replenishment", rule.rule_id) as p:
+        # Only to see how things stand: a posting without entries writes nothing.
+        stands = standing(rule, await p.open(rule.variant_id), day_of(change.now), overstocked=overstocked)
     if stands.pick >= rule.min_qty:
         return "conflicts"
     match outcome_of(stands, overstocked=overstocked):

@@ -6,10 +6,9 @@ from chassis.unit import Change
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope, moved
-from services.ics.ledger.books import Books, insufficient
-from services.ics.ledger.post import keep, open_books, operation, tell
+from services.ics.ledger.books import insufficient
 from services.ics.replenishment.domain import ReplenishmentRule, check_open, replenish, source_pin, standing
-from services.ics.stock.floor import open_item
+from services.ics.stock.posting import LedgerPosting, posting
 
 
 async def places_by(change: Change, rule: ReplenishmentRule) -> tuple[Place, Place]:
@@ -37,25 +36,22 @@ async def move_by_rule(
         raise InvalidState("the rule has no overstock place", status=rule.status)
     admit(over)
     landing = admit(pick).landing()
-    books = open_books(change)
-    page = await open_item(change, books, rule.variant_id)
-    books.begin(operation(change, "replenishment", rule.rule_id, reason=reason))
-    if quantity is None:
-        stands = standing(rule, page, day_of(change.now), overstocked=True)
-        quantity = stands.recommended
-        if not quantity:
-            lacking = max(1, min(rule.multiple, rule.max_qty - stands.pick))
-            raise insufficient(page, "available", lacking, stands.over, "nothing is recommended")
-    replenish(books, page, quantity, source_pin(rule)._replace(lot_code=lot_code), landing)
-    return await keep_moved(change, books, rule.rule_id)
+    async with posting(change, "replenishment", rule.rule_id, reason=reason, listed=True) as p:
+        page = await p.open(rule.variant_id)
+        if quantity is None:
+            stands = standing(rule, page, day_of(change.now), overstocked=True)
+            quantity = stands.recommended
+            if not quantity:
+                lacking = max(1, min(rule.multiple, rule.max_qty - stands.pick))
+                raise insufficient(page, "available", lacking, stands.over, "nothing is recommended")
+        replenish(p, page, quantity, source_pin(rule)._replace(lot_code=lot_code), landing)
+        return replenished(change, p, rule.rule_id)
 
 
-async def keep_moved(change: Change, books: Books, rule_id: str | None) -> StockCardEntryEnvelope:
-    """Keep what was moved, by a rule or by none, tell of it, and answer."""
-    operation_id = books.operation.operation_id
-    answer = moved(operation_id, await keep(change, books, listed=True))
-    told = {"operation_id": operation_id, "rule_id": rule_id, "entries": answer.entries}
+def replenished(change: Change, p: LedgerPosting, rule_id: str | None) -> StockCardEntryEnvelope:
+    """Emit the event of units moved by a rule, or by none, and answer."""
+    answer = moved(p)
+    body = {"operation_id": answer.operation_id, "rule_id": rule_id, "entries": answer.entries}
     # An operation happens once: no record of its own, and never another event.
-    change.emit("ics.replenishment.recorded", operation_id, revision=1, **told)
-    tell(change, books)
+    change.emit("ics.replenishment.recorded", answer.operation_id, revision=1, **body)
     return answer

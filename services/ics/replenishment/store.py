@@ -6,7 +6,7 @@ from datetime import datetime
 from chassis.clock import Utc, to_datetime
 from chassis.entity import Document, Entity, edge, expiring, index, unique
 from chassis.page import Page, Paged
-from chassis.unit import View, want
+from chassis.unit import View
 from services.ics.bin.store import BINS
 from services.ics.filters import split
 from services.ics.ledger.balance import Page as LedgerPage
@@ -161,7 +161,9 @@ async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
     zones = _ids(rule.overstock_zone_id for rule in rules)
     bins = _ids(rule.overstock_bin_id for rule in rules)
     orgcode = view.call.orgcode
-    await view.prefetch(want(ITEMS, [item_id_of(orgcode, *key) for key in keys]), want(ZONES, zones), want(BINS, bins))
+    view.prefetch(ITEMS, [item_id_of(orgcode, *key) for key in keys])
+    view.prefetch(ZONES, zones)
+    view.prefetch(BINS, bins)
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
     pages = {key: LedgerPage(item, lots.get(item.variant_id, {})) for key, item in items.items()}

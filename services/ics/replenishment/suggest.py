@@ -6,7 +6,6 @@ from chassis.clock import day_of
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
-from services.ics.reads import sifted_together
 from services.ics.replenishment.domain import ReplenishmentRule, ReplenishmentSuggestion, suggested
 from services.ics.replenishment.store import RULE_LEADS, RULES, ground_of
 
@@ -15,11 +14,10 @@ async def suggestions(view: View, wanted: Mapping[str, str | None], page: Paged)
     """A page of what a sweep would do, by rule id. Index: the first of `RULE_LEADS` that the filters cover."""
     where, rest = split(wanted, RULE_LEADS)
 
-    async def show_all(rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
+    async def show(rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
         return await _suggested(view, rules)
 
-    order = ("rule_id",)
-    return await sifted_together(view, RULES, where, rest, page=page, show_all=show_all, asked=None, order=order)
+    return await view.filtered_page(RULES, where, page=page, show=show, order=("rule_id",), rest=rest)
 
 
 async def _suggested(view: View, rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:

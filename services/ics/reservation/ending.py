@@ -6,13 +6,12 @@ from typing import Any
 from chassis.entity import Entity
 from chassis.unit import Change
 from services.ics.ledger.balance import Balance
-from services.ics.ledger.post import keep, tell
 from services.ics.reservation.lapsing import LapsingPromise, P, expire, release
-from services.ics.reservation.opening import open_promise
+from services.ics.stock.posting import posting
 from services.ics.words import load_here
 
 Ended = tuple[P, list[Balance]]
-"""The promise as it is since, and the balance of its item."""
+"""The promise after the change, and the balance of its item."""
 
 
 async def release_promise(
@@ -26,25 +25,23 @@ async def release_promise(
 ) -> Ended[P]:
     """Give units back to available where they are; None: all that remain."""
     promise = await load_here(change, entity, promise_id, revision)
-    books, page = await open_promise(change, promise.kind, promise_id, promise, reason)
-    promise, units = release(books, page, promise, quantity)
-    posted = await keep(change, books)
-    promise = await change.update(entity, promise, reason)
-    change.emit(f"ics.{promise.kind}.released", promise_id, **_named(promise), quantity=units)
-    tell(change, books)
-    return promise, posted.balances
+    async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code, reason=reason) as p:
+        page = await p.open(promise.variant_id)
+        promise, units = release(p, page, promise, quantity)
+        promise = await change.update(entity, promise, reason)
+        change.emit(f"ics.{promise.kind}.released", promise_id, **_named(promise), quantity=units)
+        return promise, p.balances
 
 
 async def expire_promise(change: Change, entity: Entity[P], promise_id: str, revision: int | None) -> Ended[P]:
     """Give all remaining units of an overdue promise back to available where they are."""
     promise = await load_here(change, entity, promise_id, revision)
-    books, page = await open_promise(change, promise.kind, promise_id, promise)
-    promise = expire(books, page, promise)
-    posted = await keep(change, books)
-    promise = await change.update(entity, promise)
-    change.emit(f"ics.{promise.kind}.expired", promise_id, **_named(promise))
-    tell(change, books)
-    return promise, posted.balances
+    async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code) as p:
+        page = await p.open(promise.variant_id)
+        promise = expire(p, page, promise)
+        promise = await change.update(entity, promise)
+        change.emit(f"ics.{promise.kind}.expired", promise_id, **_named(promise))
+        return promise, p.balances
 
 
 def _named(promise: LapsingPromise) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.unit import Change
 from chassis.values import Guid, Id, Qty, Reason, Text
 from services.ics.ledger.balance import Balance
-from services.ics.ledger.post import keep, operation, tell
 from services.ics.policy.domain import PromiseSeconds
 from services.ics.reservation.domain import Demand, DemandType, Reservation, reserve
 from services.ics.reservation.ending import expire_promise, release_promise
 from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
+from services.ics.stock.posting import posting
 from services.ics.words import OPERATOR
 
 endpoints = Endpoints("ics", "/reservation")
@@ -39,7 +39,6 @@ class ReservationCreateRequest(Request, frozen=True, kw_only=True):
 )
 async def ics_reservation_create(call: Call, change: Change, body: ReservationCreateRequest) -> ReservationEnvelope:
     """Promise units for a while: drawn in draw order, position and lot kept, all or nothing."""
-    books, page, policy, limit = await open_to_promise(change, body.variant_id)
     demand = Demand(
         channel_code=call.channel_code,
         quantity=body.quantity,
@@ -48,13 +47,12 @@ async def ics_reservation_create(call: Call, change: Change, body: ReservationCr
         ttl_seconds=body.ttl_seconds,
     )
     reservation_id = change.new_id()
-    books.begin(operation(change, "reservation", reservation_id))
-    reservation = reserve(books, page, reservation_id, demand, policy=policy, limit=limit)
-    posted = await keep(change, books)
-    reservation = await change.insert(RESERVATIONS, reservation)
-    change.emit("ics.reservation.created", reservation_id, reservation=reservation)
-    tell(change, books)
-    return ReservationEnvelope(reservation=reservation, balances=posted.balances)
+    async with posting(change, "reservation", reservation_id) as p:
+        page, policy, limit = await open_to_promise(change, p, body.variant_id)
+        reservation = reserve(p, page, reservation_id, demand, policy=policy, limit=limit)
+        reservation = await change.insert(RESERVATIONS, reservation)
+        change.emit("ics.reservation.created", reservation_id, reservation=reservation)
+        return ReservationEnvelope(reservation=reservation, balances=p.balances)
 
 
 class ReservationReleaseRequest(Revised, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.store import ENTRIES, items_of_variant, lot_ref
-from services.ics.reads import sifted_together, together
 from services.ics.serial.domain import SerialStatus, SerialUnit, lot_seen
 from services.ics.serial.life import (
     COMMENTS_MAX,
@@ -53,7 +52,7 @@ async def all_seen(view: View, units: Sequence[SerialUnit]) -> list[SerialUnit]:
 async def _items_of_lots(view: View, units: Iterable[SerialUnit]) -> dict[str, list[Item]]:
     """The items of every variant that has lots among these, by variant."""
     variants = list(dict.fromkeys(unit.variant_id for unit in units if unit.kind == "batch"))
-    found = await together(items_of_variant(view, variant) for variant in variants)
+    found = await view.together(items_of_variant(view, variant) for variant in variants)
     return dict(zip(variants, found, strict=True))
 
 
@@ -80,7 +79,7 @@ async def page_of(
     """Units and lots, newest first. Index: the first of the leads that the filters cover.
 
     A lot's status and where it is follow from what is booked of it and are not stored: lots asked for by these are
-    read wider and sifted.
+    read wider and filtered.
     """
     kind = wanted.get("kind")
     if status is not None and status not in LOT_STATUSES and kind is None:
@@ -93,7 +92,7 @@ async def page_of(
         found = await view.page(SERIALS, where, page=page, rest=rest)
         return replace(found, items=await all_seen(view, found.items))
 
-    async def show_all(units: Sequence[SerialUnit]) -> list[SerialUnit | None]:
+    async def show(units: Sequence[SerialUnit]) -> list[SerialUnit | None]:
         items = await _items_of_lots(view, units)
         shown: list[SerialUnit | None] = []
         for unit in units:
@@ -102,7 +101,7 @@ async def page_of(
             shown.append(seen_now if here and status in {None, seen_now.status} else None)
         return shown
 
-    return await sifted_together(view, SERIALS, where, rest, page=page, show_all=show_all, asked=[status, facility])
+    return await view.filtered_page(SERIALS, where, page=page, show=show, asked=[status, facility], rest=rest)
 
 
 def _places(kind: str | None, facility: str | None) -> Any:
@@ -120,13 +119,13 @@ def _places(kind: str | None, facility: str | None) -> Any:
 
 async def life_of(view: View, unit: SerialUnit) -> SerialLife:
     """The life of a unit or lot as `seen`, from its entries, comments on it and the documents that say more."""
-    first, last, comments = await together(
+    first, last, comments = await view.together(
         [_entries(view, unit, "entry_id"), _entries(view, unit, "-entry_id"), _comments(view, unit)]
     )
     oldest, newest = in_order(first), in_order(last)
     known = in_order({entry.entry_id: entry for entry in [*oldest, *newest]}.values())
     reached = milestones(unit, known)
-    source, order = await together(
+    source, order = await view.together(
         [_document(view, reached.came_in, "receive"), _document(view, reached.shipped, "commit")]
     )
     return SerialLife(

@@ -6,7 +6,7 @@ from msgspec import to_builtins
 
 from chassis.errors import invalid_field
 from chassis.page import Page, Paged, Seal, items_of
-from chassis.unit import View, want
+from chassis.unit import View
 from services.ics.snapshot.domain import Snapshot, SnapshotRow, Wanted, check_ready, part_id
 from services.ics.snapshot.store import DIRECTORIES, PARTS
 
@@ -46,7 +46,7 @@ async def detail(view: View, snapshot: Snapshot, wanted: Wanted, page: Paged) ->
 
 
 async def _expect(view: View, snapshot: Snapshot, numbers: Sequence[int]) -> None:
-    await view.prefetch(want(PARTS, [part_id(snapshot.snapshot_id, number) for number in numbers]))
+    view.prefetch(PARTS, [part_id(snapshot.snapshot_id, number) for number in numbers])
 
 
 async def _next_row(view: View, snapshot: Snapshot, wanted: Wanted, numbers: Sequence[int]) -> tuple[int, int] | None:

@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.endpoint import Request
-from chassis.page import Page, PageRequest, items_of
+from chassis.page import Page, PageRequest, items_of, query_mark, token_for, token_within, wrong_token
 from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
-from services.ics.reads import CHUNKS_MAX, inner_of, mark_of, sifted, token_of, unfit
 from services.ics.stock.fields import Seq
 from services.ics.words import Bucket, DocumentType, Kind
 
@@ -28,6 +27,7 @@ _SIDE_FIELDS = ("logical_guid", "bucket", "zone_id", "bin_id", "lot_code", "held
 """Filters that one and the same side of an entry must meet together."""
 
 _STRETCH_MAX = 1000
+_CHUNKS_MAX = 8
 
 
 class StockCardListRequest(Request, PageRequest, frozen=True, kw_only=True):
@@ -60,17 +60,19 @@ async def cards(view: View, body: StockCardListRequest) -> Page[StockCardEntry]:
     """A page of entries. Index: the item's numbers, serials, or refs."""
     asked = replace(body, limit=None, next_token=None)
     if body.logical_guid is not None and body.variant_id is not None:
-        return await _of_item(view, body, mark_of(asked), body.logical_guid, body.variant_id)
+        return await _of_item(view, body, query_mark(asked), body.logical_guid, body.variant_id)
 
     side = _side(body)
 
-    def show(entry: StockCardEntry) -> StockCardEntry | None:
-        return entry if _on_one_side(entry, side) else None
+    async def show(entries: Sequence[StockCardEntry]) -> list[StockCardEntry | None]:
+        return [entry if _on_one_side(entry, side) else None for entry in entries]
 
-    sifts = bool(side.keys() - {"logical_guid"}) or body.serial_no is not None
+    selective = bool(side.keys() - {"logical_guid"}) or body.serial_no is not None
     where, rest = _of_others(body)
     order = ("-entry_id",) if body.order == "newest" else ("entry_id",)
-    return await sifted(view, ENTRIES, where, rest, page=body, show=show, asked=asked, order=order, sifts=sifts)
+    return await view.filtered_page(
+        ENTRIES, where, page=body, show=show, asked=asked, order=order, rest=rest, selective=selective
+    )
 
 
 async def _of_item(
@@ -82,7 +84,7 @@ async def _of_item(
     filters = _sides(_rest(body, serials=True), _side(body))
     items: list[StockCardEntry] = []
     length = limit
-    for _ in range(CHUNKS_MAX):
+    for _ in range(_CHUNKS_MAX):
         if low > high:
             break
         first, last = (max(low, high - length + 1), high) if down else (low, min(high, low + length - 1))
@@ -94,13 +96,13 @@ async def _of_item(
         length = min(2 * length, _STRETCH_MAX)
         if len(items) == limit:
             break
-    token = token_of(mark, _checked(mark, high + 1 if down else low - 1)) if low <= high else None
+    token = token_for(mark, _checked(mark, high + 1 if down else low - 1)) if low <= high else None
     return Page(items=items, count=len(items), next_token=token)
 
 
 async def _bounds(view: View, body: StockCardListRequest, mark: str, facility: str, variant: str) -> tuple[int, int]:
     """The numbers that are left to look at: those asked for, behind what the token says was the last."""
-    behind = _behind(mark, inner_of(mark, body.next_token))
+    behind = _behind(mark, token_within(mark, body.next_token))
     last = (await item_of(view, facility, variant)).seq
     low, high = max(1, body.from_seq or 1), last if body.to_seq is None else min(last, body.to_seq)
     if behind is None:
@@ -119,7 +121,7 @@ def _behind(mark: str, inner: str | None) -> int | None:
         return None
     digits = inner.partition("-")[0]
     if not digits.isascii() or not digits.isdigit() or inner != _checked(mark, int(digits)):
-        raise unfit()
+        raise wrong_token()
     return int(digits)
 
 

@@ -13,11 +13,9 @@ from chassis.values import Count, Date, Delta, Guid, Id, Lot, Qty, Reason, Token
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import place_of, places_of
 from services.ics.ledger.balance import Balance, Page
-from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.naming import ANYONE
-from services.ics.ledger.post import keep, open_books, operation, take_up_holders, tell
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
 from services.ics.stock.cards import StockCardListRequest, cards
@@ -33,9 +31,9 @@ from services.ics.stock.domain import (
     unheld,
 )
 from services.ics.stock.fields import AnyBalance, SerialList
-from services.ics.stock.floor import open_item
+from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.reading import Stock, Wanted, stock_list, stock_of
-from services.ics.stock.serials import STATUSES, Serials, check_tracked, serial_problems
+from services.ics.stock.serials import STATUSES, check_tracked, serial_problems
 from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
 
@@ -158,54 +156,48 @@ class AdjustmentCreateRequest(Request, frozen=True, kw_only=True):
 async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCreateRequest) -> AdjustmentEnvelope:
     """Put a bucket right: units leave it to the outside, or come in from there."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
-    books, serials, adjustment_id = open_books(change), Serials(change), change.new_id()
-    page = await open_item(change, books, body.variant_id, [body.lot_code] if body.lot_code else [])
-    policy, _ = await ruling(change, body.variant_id, call.logical_guid)
-    check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=body.delta > 0)
-    if body.expiry_date is not None and body.lot_code in page.lots:
-        raise invalid_field("expiry_date", "goes with a lot not yet known")
-    check_balance(page, body.from_bucket, body.expected_balance)
-    books.begin(operation(change, "adjustment", adjustment_id, reason=body.reason))
-    if body.delta > 0:
-        await _adjust_in(books, page, serials, body, place)
-    else:
-        await _adjust_out(change, books, page, serials, body, place)
-    posted = await keep(change, books, listed=True)
-    await serials.keep(posted.entries)
-    adjustment = Adjustment(
-        adjustment_id=adjustment_id,
-        logical_guid=call.logical_guid,
-        variant_id=body.variant_id,
-        delta=body.delta,
-        bucket=body.from_bucket,
-        counter_account=body.counter_account,
-        reason_code=body.reason_code,
-        reason=body.reason,
-        operation_id=books.operation.operation_id,
-        entries=posted.entries,
-    )
-    adjustment = await change.insert(ADJUSTMENTS, adjustment)
-    change.emit("ics.adjustment.created", adjustment_id, adjustment=adjustment)
-    serials.tell()
-    tell(change, books)
-    return AdjustmentEnvelope(adjustment=adjustment, balances=posted.balances)
+    adjustment_id = change.new_id()
+    async with posting(change, "adjustment", adjustment_id, reason=body.reason, listed=True) as p:
+        page = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
+        policy, _ = await ruling(change, body.variant_id, call.logical_guid)
+        check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=body.delta > 0)
+        if body.expiry_date is not None and body.lot_code in page.lots:
+            raise invalid_field("expiry_date", "goes with a lot not yet known")
+        check_balance(page, body.from_bucket, body.expected_balance)
+        if body.delta > 0:
+            await _adjust_in(p, page, body, place)
+        else:
+            await _adjust_out(p, page, body, place)
+        adjustment = Adjustment(
+            adjustment_id=adjustment_id,
+            logical_guid=call.logical_guid,
+            variant_id=body.variant_id,
+            delta=body.delta,
+            bucket=body.from_bucket,
+            counter_account=body.counter_account,
+            reason_code=body.reason_code,
+            reason=body.reason,
+            operation_id=p.operation.operation_id,
+            entries=p.entries,
+        )
+        adjustment = await change.insert(ADJUSTMENTS, adjustment)
+        change.emit("ics.adjustment.created", adjustment_id, adjustment=adjustment)
+        return AdjustmentEnvelope(adjustment=adjustment, balances=p.balances)
 
 
-async def _adjust_in(books: Books, page: Page, serials: Serials, body: AdjustmentCreateRequest, place: Place) -> None:
+async def _adjust_in(p: LedgerPosting, page: Page, body: AdjustmentCreateRequest, place: Place) -> None:
     landing = admit(place).landing()
     if body.lot_code is not None:
-        await serials.lot(page, body.lot_code, body.expiry_date, None)
-    named = await serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
-    adjust_in(books, page, body, landing, named)
+        await p.serials.lot(page, body.lot_code, body.expiry_date, None)
+    named = await p.serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
+    adjust_in(p, page, body, landing, named)
 
 
-async def _adjust_out(
-    change: Change, books: Books, page: Page, serials: Serials, body: AdjustmentCreateRequest, place: Place
-) -> None:
-    named = await serials.take(page, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
+async def _adjust_out(p: LedgerPosting, page: Page, body: AdjustmentCreateRequest, place: Place) -> None:
+    named = await p.serials.take(page, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
     if body.from_bucket not in {"available", "damaged"}:
-        await take_up_holders(change, books, page, {body.from_bucket})
-    adjust_out(books, page, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
+        await p.take_up_holders(page, {body.from_bucket})
+    adjust_out(p, page, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
 
 
 class StockTransitionEnvelope(Answer, frozen=True, kw_only=True):
@@ -250,29 +242,26 @@ async def ics_stock_transition(call: Call, change: Change, body: StockTransition
     place, target = await places_of(
         change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
     )
-    books, serials, transition_id = open_books(change), Serials(change), change.new_id()
-    page = await open_item(change, books, body.variant_id)
-    check_balance(page, body.from_bucket, body.expected_balance)
-    source, into = unheld(body.from_bucket), unheld(body.to_bucket)
-    books.begin(operation(change, "transition", transition_id, reason=body.reason))
-    named = await serials.take(page, body.serials, STATUSES[source])
-    landing = admit(target).landing() if target.zone is not None else None
+    transition_id = change.new_id()
     pin = Pin(place.zone_id, place.bin_id, body.lot_code)
-    transit(books, page, source, into, body.quantity, pin=pin, place=landing, named=named)
-    posted = await keep(change, books, listed=True)
-    await serials.keep(posted.entries)
-    transition = StockTransition(
-        transition_id=transition_id,
-        logical_guid=call.logical_guid,
-        variant_id=body.variant_id,
-        from_bucket=source,
-        to_bucket=into,
-        quantity=body.quantity,
-        reason=body.reason,
-        operation_id=books.operation.operation_id,
-        entries=posted.entries,
-    )
-    transition = await change.insert(TRANSITIONS, transition)
-    change.emit("ics.stock.transitioned", transition_id, transition=transition)
-    tell(change, books)
-    return StockTransitionEnvelope(transition=transition, balances=posted.balances)
+    async with posting(change, "transition", transition_id, reason=body.reason, listed=True) as p:
+        page = await p.open(body.variant_id)
+        check_balance(page, body.from_bucket, body.expected_balance)
+        source, into = unheld(body.from_bucket), unheld(body.to_bucket)
+        named = await p.serials.take(page, body.serials, STATUSES[source])
+        landing = admit(target).landing() if target.zone is not None else None
+        transit(p, page, source, into, body.quantity, pin=pin, place=landing, named=named)
+        transition = StockTransition(
+            transition_id=transition_id,
+            logical_guid=call.logical_guid,
+            variant_id=body.variant_id,
+            from_bucket=source,
+            to_bucket=into,
+            quantity=body.quantity,
+            reason=body.reason,
+            operation_id=p.operation.operation_id,
+            entries=p.entries,
+        )
+        transition = await change.insert(TRANSITIONS, transition)
+        change.emit("ics.stock.transitioned", transition_id, transition=transition)
+        return StockTransitionEnvelope(transition=transition, balances=p.balances)

@@ -1,6 +1,6 @@
 """What lies where: an item with everything booked on it, and lists of items as a whole or at one place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
@@ -13,7 +13,6 @@ from services.ics.ledger.balance import Balance, Buckets, Cell, Item, Spot, Stag
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, promises_of, variant_key, zone_key
-from services.ics.reads import sifted
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
 POSITIONS_MAX = 1000
@@ -160,14 +159,19 @@ async def stock_list(view: View, wanted: Wanted, page: Paged) -> Page[Balance]:
     elif not wanted.include_zero:
         rest["stocked"] = one_of(BUCKETS)
 
-    def show(item: Item) -> Balance | None:
+    def balance_of(item: Item) -> Balance | None:
         balance = _balance_at(item, pin) if keys else item.balance()
         empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not _any(balance.buckets)
         return None if keys and empty else balance
 
-    sifts = bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
+    async def show(items: Sequence[Item]) -> list[Balance | None]:
+        return [balance_of(item) for item in items]
+
+    selective = bool(keys) and (len(keys) > 1 or wanted.bucket is not None)
     order = ("logical_guid", "variant_id")
-    return await sifted(view, ITEMS, lead, rest, page=page, show=show, asked=wanted, order=order, sifts=sifts)
+    return await view.filtered_page(
+        ITEMS, lead, page=page, show=show, asked=wanted, order=order, rest=rest, selective=selective
+    )
 
 
 def _balance_at(item: Item, pin: Pin) -> Balance:

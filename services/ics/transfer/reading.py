@@ -8,7 +8,6 @@ from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import basis_of, facilities_of
 from services.ics.demand.domain import ShippedMonth, daily
 from services.ics.demand.store import shipped_until
-from services.ics.reads import together
 from services.ics.transfer.suggest import SHIPPED_DAYS, Facts
 
 
@@ -19,7 +18,7 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
     basis = await basis_of(view, keys)
     today = day_of(view.now)
     yesterday = days_after(today, -1)
-    months = await together(shipped_until(view, variant, yesterday, None, None) for variant in asked)
+    months = await view.together(shipped_until(view, variant, yesterday, None, None) for variant in asked)
     shipped = {variant: _shipped(each, yesterday) for variant, each in zip(asked, months, strict=True)}
 
     def facts(facility: str, variant: str) -> Facts:

@@ -10,21 +10,18 @@ from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.entity import Entity
 from chassis.errors import InvalidState, NotFound, invalid_field
 from chassis.page import PageRequest
-from chassis.unit import Change, View, between, want
+from chassis.unit import Change, View, between
 from chassis.values import Count, Date, Guid, Id, Lot, Name, Qty, Text, Token
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import NO_PLACE, Page, item_id_of
-from services.ics.ledger.books import Books
 from services.ics.ledger.draw import Pin
-from services.ics.ledger.post import keep, open_books, operation, tell
-from services.ics.ledger.store import ITEMS, items_of_many
+from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
-from services.ics.serial.store import ledger_lots
 from services.ics.stock.fields import SerialList
-from services.ics.stock.floor import open_items
-from services.ics.stock.serials import ON_SHELF, STATUSES, Serials, check_tracked, serial_problems_by_line
+from services.ics.stock.posting import LedgerPosting, posting
+from services.ics.stock.serials import ON_SHELF, STATUSES, check_tracked, serial_problems_by_line
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
     KeptTransfer,
@@ -107,38 +104,35 @@ async def ics_transfer_shipment_record(
     places = await places_of_lines(change, call.logical_guid, body.lines or ())
     kept = await _load_here(change, TRANSFERS, body.transfer_id, "from_logical_guid", body.expected_revision)
     loads = _loads(kept, body.lines, places)
-    books, serials, shipment_id = open_books(change), Serials(change), change.new_id()
-    policies = await _open_both(change, books, kept, dict.fromkeys(load.line.variant_id for load in loads))
-    asked = [line.serials for line in body.lines] if body.lines is not None else [None] * len(loads)
-    for number, load in enumerate(loads):
-        check_tracked(policies[load.line.variant_id], serials=asked[number], path=f"lines.{number}.")
-    check_shippable(kept)
-    check_loads(loads, kept.status)
-    books.begin(operation(change, "shipment", shipment_id))
-    loading = Loading(books, shipment_id)
-    for load, serial_nos in zip(loads, asked, strict=True):
-        origin = books.pages[kept.from_logical_guid, load.line.variant_id]
-        target = books.pages[kept.to_logical_guid, load.line.variant_id]
-        loading.load(origin, target, load, await serials.take(origin, serial_nos, ON_SHELF))
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    shipment = Shipment(
-        shipment_id=shipment_id,
-        transfer_id=kept.transfer_id,
-        from_logical_guid=kept.from_logical_guid,
-        to_logical_guid=kept.to_logical_guid,
-        carrier=body.carrier,
-        tracking_ref=body.tracking_ref,
-        expected_date=body.expected_date,
-        shipped_utc=change.now,
-        lines=loading.lines,
-    )
-    shipment = await change.insert(SHIPMENTS, shipment)
-    kept = left(kept, shipment_id, shipment.lines, now=change.now, final=body.final)
-    transfer = shown(await change.update(TRANSFERS, kept))
-    change.emit("ics.shipment.recorded", shipment_id, shipment=shipment)
-    tell(change, books)
-    return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
+    shipment_id = change.new_id()
+    async with posting(change, "shipment", shipment_id) as p:
+        pages, policies = await _open_both(change, p, kept, [load.line.variant_id for load in loads])
+        asked = [line.serials for line in body.lines] if body.lines is not None else [None] * len(loads)
+        for number, load in enumerate(loads):
+            check_tracked(policies[load.line.variant_id], serials=asked[number], path=f"lines.{number}.")
+        check_shippable(kept)
+        check_loads(loads, kept.status)
+        loading = Loading(p, shipment_id)
+        for load, serial_nos in zip(loads, asked, strict=True):
+            origin = pages[kept.from_logical_guid, load.line.variant_id]
+            target = pages[kept.to_logical_guid, load.line.variant_id]
+            loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF))
+        shipment = Shipment(
+            shipment_id=shipment_id,
+            transfer_id=kept.transfer_id,
+            from_logical_guid=kept.from_logical_guid,
+            to_logical_guid=kept.to_logical_guid,
+            carrier=body.carrier,
+            tracking_ref=body.tracking_ref,
+            expected_date=body.expected_date,
+            shipped_utc=change.now,
+            lines=loading.lines,
+        )
+        shipment = await change.insert(SHIPMENTS, shipment)
+        kept = left(kept, shipment_id, shipment.lines, now=change.now, final=body.final)
+        transfer = shown(await change.update(TRANSFERS, kept))
+        change.emit("ics.shipment.recorded", shipment_id, shipment=shipment)
+        return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
 
 
 async def _load_here(
@@ -165,25 +159,19 @@ def _loads(transfer: KeptTransfer, lines: Sequence[ShipmentLineInput] | None, pl
 
 
 async def _open_both(
-    change: Change, books: Books, transfer: KeptTransfer, variants: Iterable[str]
-) -> dict[str, PolicyValues]:
-    """Open the variants where they leave and where they go, and say what policy rules each where it leaves.
+    change: Change, p: LedgerPosting, transfer: KeptTransfer, variants: Iterable[str]
+) -> tuple[dict[tuple[str, str], Page], dict[str, PolicyValues]]:
+    """The variants opened where they leave and where they go, and the policy of each where it leaves.
 
     Nothing becomes available in either, so nobody who waits for units need be looked for.
     """
     origin, target = transfer.from_logical_guid, transfer.to_logical_guid
     keys = [(facility, variant) for variant in variants for facility in (origin, target)]
     leaving = [(variant, facility) for facility, variant in keys if facility == origin]
-    await change.prefetch(
-        want(ITEMS, [item_id_of(change.call.orgcode, *key) for key in keys]),
-        want(POLICIES, dict.fromkeys(key for each in leaving for key in scope_keys(*each)), by="scope"),
-    )
-    items = await items_of_many(change, keys)
-    lots = await ledger_lots(change, [(item.variant_id, item.lot_codes()) for item in items.values()])
-    for item in items.values():
-        books.open(Page(item, lots.get(item.variant_id, {})))
+    change.prefetch(POLICIES, dict.fromkeys(key for each in leaving for key in scope_keys(*each)), by="scope")
+    pages = await p.open_unfilled(keys)
     ruling = await ruling_many(change, leaving)
-    return {variant: values for (variant, _), values in ruling.items()}
+    return pages, {variant: values for (variant, _), values in ruling.items()}
 
 
 class TransferReceiptInput(Request, frozen=True, kw_only=True):
@@ -229,23 +217,19 @@ async def ics_transfer_shipment_receive(
     receipts = _receipts(before, body.lines, places)
     check_outstanding(before, receipts)
     items = {item_id_of(call.orgcode, call.logical_guid, line.variant_id) for line in before.lines}
-    await change.prefetch(want(TRANSFERS, [before.transfer_id]), want(ITEMS, sorted(items)))
+    change.prefetch(ITEMS, sorted(items))
     for place in places:
         admit(place)
     kept = await change.load(TRANSFERS, before.transfer_id)
-    books = open_books(change)
-    books.begin(operation(change, "shipment", before.shipment_id))
-    serials = await _book(change, books, before, receipts, [line.serials for line in body.lines or ()])
-    posted = await keep(change, books)
-    await serials.keep(posted.entries)
-    shipment = await change.update(SHIPMENTS, received(before, receipts, change.now), body.note)
-    kept = arrived(kept, shipment.shipment_id, before.lines, shipment.lines, received_utc=shipment.received_utc)
-    transfer = shown(await change.update(TRANSFERS, kept))
-    change.emit("ics.shipment.received", shipment.shipment_id, shipment=shipment)
-    if transfer.status == "completed":
-        change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
-    tell(change, books)
-    return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
+    async with posting(change, "shipment", before.shipment_id) as p:
+        await _book(p, before, receipts, [line.serials for line in body.lines or ()])
+        shipment = await change.update(SHIPMENTS, received(before, receipts, change.now), body.note)
+        kept = arrived(kept, shipment.shipment_id, before.lines, shipment.lines, received_utc=shipment.received_utc)
+        transfer = shown(await change.update(TRANSFERS, kept))
+        change.emit("ics.shipment.received", shipment.shipment_id, shipment=shipment)
+        if transfer.status == "completed":
+            change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
+        return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
 
 
 def _receipts(
@@ -268,35 +252,30 @@ def _receipts(
 
 
 async def _book(
-    change: Change,
-    books: Books,
-    shipment: Shipment,
-    receipts: Sequence[Receipt],
-    asked: Sequence[Sequence[str] | None],
-) -> Serials:
-    """Move what arrived off the shipment's hands, and what is missing out of the books.
+    p: LedgerPosting, shipment: Shipment, receipts: Sequence[Receipt], asked: Sequence[Sequence[str] | None]
+) -> None:
+    """Move what arrived from the shipment to its place, and what is missing to the adjustment account.
 
     Where no serials are asked for, the line's go along, by number, as long as it has some.
     """
-    serials = Serials(change)
     lines = {line.line_no: line for line in shipment.lines}
-    await open_items(
-        change,
-        books,
-        [lines[receipt.line_no].variant_id for receipt in receipts],
-        {line.lot_code for line in shipment.lines if line.lot_code is not None},
-    )
-    for page in books.pages.values():
-        books.own(page, "shipment", shipment.shipment_id, parts_of_shipment(shipment, page.variant_id))
+    lots: dict[str, set[str]] = {}
+    for line in shipment.lines:
+        if line.lot_code is not None:
+            lots.setdefault(line.variant_id, set()).add(line.lot_code)
+    pages = await p.open_many([lines[receipt.line_no].variant_id for receipt in receipts], lots)
+    holdings = {
+        variant_id: p.own(page, "shipment", shipment.shipment_id, parts_of_shipment(shipment, variant_id))
+        for variant_id, page in pages.items()
+    }
     for receipt, serial_nos in zip(receipts, asked or [None] * len(receipts), strict=True):
         line = lines[receipt.line_no]
         if serial_nos and (strange := set(serial_nos) - set(line.serials)):
             raise InvalidState(f"serial {min(strange)} is not on line {line.line_no}", status="unknown")
-        page = books.pages[shipment.to_logical_guid, line.variant_id]
-        named = await serials.take_held(page, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
-        receive(books, books.own(page, "shipment", shipment.shipment_id), line, receipt, named)
-        serials.spent(page, books.entries)
-    return serials
+        page = pages[line.variant_id]
+        named = await p.serials.take_held(page, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
+        receive(p, holdings[line.variant_id], line, receipt, named)
+        p.serials.spent(page, p.entries)
 
 
 class TransferShipmentGetRequest(Request, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
-from services.ics.reads import find_all
 from services.ics.transfer.domain import KeptTransfer, arrived
 from services.ics.transfer.shipment import Shipment, lost_in_passing, parts_of_shipment, restated
 
@@ -114,13 +113,13 @@ async def transfers_created(
     Index: created_utc behind the first of `_REPORT_LEADS` that the filters cover."""
     where, rest = split(wanted, _REPORT_LEADS)
     where["created_utc"] = between(at_least=since, below=until)
-    return await find_all(view, TRANSFERS, where, order=("created_utc",), rest=rest, at_most=limit + 1)
+    return await view.find_all(TRANSFERS, where, order=("created_utc",), rest=rest, at_most=limit + 1)
 
 
 async def shipments_coming(view: View, logical_guid: str, variant_id: str) -> list[Shipment]:
     """Shipments that hold units of an item, on their way to it; oldest first. Index: to_logical_guid, coming."""
     where = {"to_logical_guid": logical_guid, "coming": variant_id}
-    return await find_all(view, SHIPMENTS, where, order=("shipment_id",))
+    return await view.find_all(SHIPMENTS, where, order=("shipment_id",))
 
 
 async def _follow(change: Change, before: Shipment, after: Shipment) -> Shipment:

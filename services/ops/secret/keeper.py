@@ -16,7 +16,7 @@ from chassis.clock import Clock
 from chassis.errors import Throttled
 from chassis.ids import new_id
 from chassis.rpc.interceptors import OPERATOR, SecretVerdict
-from chassis.unit import Change, Units, View, want
+from chassis.unit import Change, Units, View
 from services.ops.secret.code import Hasher
 from services.ops.secret.domain import SECRET_ID, Attempts, SecretHash, check_code, seconds_locked, with_one_more
 from services.ops.secret.store import ATTEMPTS, SECRETS, attempts_of, the_secret
@@ -79,7 +79,7 @@ class SecretKeeper:
 
     async def _look(self, peer: str) -> tuple[SecretHash | None, Attempts | None]:
         async def look(view: View) -> tuple[SecretHash | None, Attempts | None]:
-            await view.prefetch(want(SECRETS, [SECRET_ID]), want(ATTEMPTS, [peer]))
+            view.prefetch(ATTEMPTS, [peer])
             return await the_secret(view), await view.get(ATTEMPTS, peer)
 
         return await self._units.view(self._call("secret_look"), look)

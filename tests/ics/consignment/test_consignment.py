@@ -56,7 +56,7 @@ class Desk:
 
     def __init__(self, **given: Any) -> None:
         self.books = Books(ORG, NOON, an_id)
-        self.page = self.books.open(Page(new_item(ORG, FACILITY, VARIANT)))
+        self.page = self.books.add(Page(new_item(ORG, FACILITY, VARIANT)))
         asked = a_consignment(**given)
         whole = Operation(
             operation_id=an_id(), document_type="consignment", document_id=asked.consignment_id, actor="anna"

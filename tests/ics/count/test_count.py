@@ -85,7 +85,7 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
     available: int, quarantine: int, damaged: int, reserved: list[int], stages: tuple[int, int, int], missing: int
 ) -> None:
     books = books_at(NOON)
-    page = books.open(Page(new_item(ORG, FACILITY, VARIANT)))
+    page = books.add(Page(new_item(ORG, FACILITY, VARIANT)))
     total = available + quarantine + damaged + sum(reserved) + sum(stages)
     spot = books.land(page, BIN, None)
     if total:
@@ -134,7 +134,7 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
 
 def test_several_shortages_are_all_told_of() -> None:
     books = books_at(NOON)
-    page = books.open(Page(new_item(ORG, FACILITY, VARIANT)))
+    page = books.add(Page(new_item(ORG, FACILITY, VARIANT)))
     with pytest.raises(InsufficientStock) as refused:
         post_all(books, [Difference(page, Spot(), -1, 1), Difference(page, Spot("z"), -2, 2)])
     assert [each.requested for each in refused.value.details["shortages"]] == [1, 2]

@@ -29,7 +29,7 @@ def books() -> Books:
 
 @pytest.fixture
 def page(books: Books) -> Page:
-    return books.open(Page(new_item("ACME", "FAC-A", "VAR-1")))
+    return books.add(Page(new_item("ACME", "FAC-A", "VAR-1")))
 
 
 def receive(books: Books, page: Page, quantity: int, place: Place = NO_PLACE, lot: str | None = None) -> Spot:
@@ -52,7 +52,7 @@ def test_an_entry_is_numbered_and_knows_the_totals_after_it(books: Books, page: 
 
 def test_time_never_goes_back_within_an_item(books: Books) -> None:
     ahead = Utc("2026-03-02T12:00:05.000Z")
-    page = books.open(Page(replace(new_item("ACME", "FAC-A", "VAR-1"), recorded_utc=ahead)))
+    page = books.add(Page(replace(new_item("ACME", "FAC-A", "VAR-1"), recorded_utc=ahead)))
     receive(books, page, 1)
     assert books.entries[0].recorded_utc == ahead
     assert page.close(NOON).recorded_utc == ahead

@@ -1,10 +1,10 @@
 from typing import cast
 
 from chassis.clock import later
+from chassis.mongo.reads import FIND_ALL_BATCH_MAX
 from chassis.unit import View
 from services.ics.ledger.holder import HeldPosition
 from services.ics.ledger.store import Promise, overdue_promises
-from services.ics.reads import STRETCH_RECORDS_MAX
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.store import RESERVATIONS
 from tests.ics.given import CHANNEL, FACILITY, NOON, VARIANT, an_id
@@ -30,7 +30,7 @@ def a_reservation(seconds: int) -> Reservation:
 def test_every_overdue_promise_is_found_however_many_there_are() -> None:
     """Whoever is left out keeps units that the next promise is refused."""
     memory = Memory()
-    many = STRETCH_RECORDS_MAX + 1
+    many = FIND_ALL_BATCH_MAX + 1
 
     async def promise_all(change: MemoryChange) -> None:
         for seconds in range(many + 1):

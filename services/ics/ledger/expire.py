@@ -5,7 +5,7 @@ a moment before which nothing of it can (`lapse_utc`), so usually this costs not
 """
 
 from chassis.caller import SYSTEM_ACTOR
-from chassis.unit import Change, want
+from chassis.unit import Change
 from services.ics.ledger.balance import Page
 from services.ics.ledger.books import Books
 from services.ics.ledger.holder import HOLDER_KINDS
@@ -14,15 +14,14 @@ from services.ics.ledger.promise import give_back
 from services.ics.ledger.store import next_lapse, overdue_promises
 
 
-async def lapse_overdue(change: Change, books: Books, page: Page) -> None:
+async def expire_overdue(change: Change, books: Books, page: Page) -> None:
     """Expire every overdue promise of the item."""
     if page.lapse_utc is None or page.lapse_utc > change.now:
         return
     overdue = await overdue_promises(change, page.logical_guid, page.variant_id, change.now)
     kinds = [HOLDER_KINDS[promise.kind] for promise in overdue]
-    await change.prefetch(
-        *(want(kind.entity, [promise.promise_id]) for kind, promise in zip(kinds, overdue, strict=True))
-    )
+    for kind, promise in zip(kinds, overdue, strict=True):
+        change.prefetch(kind.entity, [promise.promise_id])
     holdings = [take_up(books, page, promise) for promise in overdue]
     for kind, holding in zip(kinds, holdings, strict=True):
         assert kind.lapse is not None, kind.type
@@ -35,4 +34,6 @@ async def lapse_overdue(change: Change, books: Books, page: Page) -> None:
         record = await change.update(kind.entity, kind.lapse(record, units), actor=SYSTEM_ACTOR)
         event, field = kind.lapsed
         change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
+    if overdue:
+        books.end()
     page.lapse_utc = await next_lapse(change, page.logical_guid, page.variant_id, change.now)

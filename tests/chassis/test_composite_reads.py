@@ -1,54 +1,13 @@
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from chassis.entity import Document, Entity
 from chassis.errors import Invalid
+from chassis.mongo.reads import FILTERED_CHUNKS_MAX, FIND_ALL_BATCH_MAX, CompositeReads
 from chassis.page import Page, Paged, PageRequest
-from chassis.unit import View, Where
-from services.ics.filters import split
-from services.ics.reads import CHUNKS_MAX, STRETCH_RECORDS_MAX, find_all, sifted, together
-
-LEADS = (("zone_id", "code"), ("zone_id",), ("status",), ())
-
-
-class Miss(BaseException):
-    """What the engine ends a run with."""
-
-
-def test_filters_go_to_the_most_selective_lead_they_cover_and_the_rest_is_looked_at() -> None:
-    wanted = {"zone_id": "Z", "code": None, "status": "active"}
-    assert split(wanted, LEADS) == ({"zone_id": "Z"}, {"status": "active"})
-    assert split(wanted | {"code": "C"}, LEADS) == ({"zone_id": "Z", "code": "C"}, {"status": "active"})
-    assert split({"code": "C"}, LEADS) == ({}, {"code": "C"})
-
-
-async def test_reads_that_are_all_there_give_their_results_in_order() -> None:
-    async def read(value: int) -> int:
-        return value
-
-    assert await together(read(value) for value in (3, 1, 2)) == [3, 1, 2]
-
-
-async def test_all_reads_ask_before_the_run_is_given_up() -> None:
-    asked: list[int] = []
-
-    async def read(value: int) -> int:
-        asked.append(value)
-        raise Miss
-
-    with pytest.raises(Miss):
-        await together(read(value) for value in range(300))
-    assert asked == list(range(300))
-
-
-async def test_a_failure_is_told_at_once() -> None:
-    async def read(value: int) -> int:
-        raise ValueError(value)
-
-    with pytest.raises(ValueError, match="0"):
-        await together(read(value) for value in range(3))
+from chassis.unit import Where
 
 
 class Number(Document, frozen=True, kw_only=True):
@@ -59,7 +18,7 @@ class Number(Document, frozen=True, kw_only=True):
 NUMBERS = Entity("number", Number, collection="numbers", id="number_id")
 
 
-class Shelf:
+class Shelf(CompositeReads):
     """Numbers from 0 on, read page by page as a View would; how many were read is counted."""
 
     def __init__(self, size: int) -> None:
@@ -69,7 +28,7 @@ class Shelf:
     async def page(
         self, _entity: Entity[Number], _where: Where, *, page: Paged, order: Sequence[str], rest: Where | None
     ) -> Page[Number]:
-        assert (tuple(order), rest) == ((), {})
+        assert (tuple(order), rest) == ((), None)
         start, limit = int(page.next_token or 0), page.limit or 0
         items = [Number(number_id=str(value), value=value) for value in range(start, min(start + limit, self.size))]
         self.read_count += len(items)
@@ -96,12 +55,11 @@ class Shelf:
 async def multiples(step: int, shelf: Shelf, limit: int, token: str | None = None) -> Page[Number]:
     """A page of the multiples of a number, which the query itself does not say."""
 
-    def show(number: Number) -> Number | None:
-        return number if number.value % step == 0 else None
+    async def show(numbers: Sequence[Number]) -> list[Number | None]:
+        return [number if number.value % step == 0 else None for number in numbers]
 
-    view = cast(View, shelf)
     page = PageRequest(limit=limit, next_token=token)
-    return await sifted(view, NUMBERS, {}, {}, page=page, show=show, asked=step)
+    return await shelf.filtered_page(NUMBERS, {}, page=page, show=show, asked=step)  # type: ignore[misc]
 
 
 async def every(step: int, shelf: Shelf, limit: int) -> tuple[list[int], list[int]]:
@@ -118,22 +76,22 @@ async def every(step: int, shelf: Shelf, limit: int) -> tuple[list[int], list[in
             return found, counts
 
 
-@pytest.mark.parametrize("size", [0, 1, STRETCH_RECORDS_MAX - 1, STRETCH_RECORDS_MAX, 2 * STRETCH_RECORDS_MAX + 1])
-@pytest.mark.parametrize("at_most", [None, 1, STRETCH_RECORDS_MAX, STRETCH_RECORDS_MAX + 1])
+@pytest.mark.parametrize("size", [0, 1, FIND_ALL_BATCH_MAX - 1, FIND_ALL_BATCH_MAX, 2 * FIND_ALL_BATCH_MAX + 1])
+@pytest.mark.parametrize("at_most", [None, 1, FIND_ALL_BATCH_MAX, FIND_ALL_BATCH_MAX + 1])
 async def test_all_records_are_found_once_in_order_or_so_many_of_them(size: int, at_most: int | None) -> None:
-    found = await find_all(cast(View, Shelf(size)), NUMBERS, {}, order=("value",), at_most=at_most)
+    found = await Shelf(size).find_all(NUMBERS, {}, order=("value",), at_most=at_most)  # type: ignore[misc]
     assert [number.value for number in found] == list(range(size))[:at_most]
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 300, 5000])
 @pytest.mark.parametrize("limit", [1, 3, 256])
-async def test_sifted_pages_show_all_once_in_order(step: int, limit: int) -> None:
+async def test_filtered_pages_show_all_once_in_order(step: int, limit: int) -> None:
     found, counts = await every(step, Shelf(3000), limit)
     assert found == list(range(0, 3000, step))
     assert max(counts) <= limit
 
 
-async def test_sifted_pages_are_full_until_the_last_where_enough_is_shown() -> None:
+async def test_filtered_pages_are_full_until_the_last_where_enough_is_shown() -> None:
     _, counts = await every(3, Shelf(100), 10)
     assert counts == [10, 10, 10, 4]
 
@@ -151,7 +109,7 @@ async def test_one_call_looks_at_so_much_and_no_more() -> None:
     page = await multiples(99_999, shelf, 25, first.next_token)
     assert (page.items, page.count) == ([], 0)
     assert page.next_token is not None
-    assert shelf.read_count <= CHUNKS_MAX * 256
+    assert shelf.read_count <= FILTERED_CHUNKS_MAX * 256
 
 
 async def test_a_token_is_good_for_what_it_was_made_for_alone() -> None:

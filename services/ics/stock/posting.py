@@ -1,0 +1,156 @@
+"""A posting: everything one call does to the ledger, from opening its items to publishing what changed.
+
+    async with posting(change, "reservation", reservation_id) as p:
+        page = await p.open(variant_id)
+        reservation = reserve(p, page, ...)                 the rules of a feature; pure, they call `p.move`
+        reservation = await change.insert(RESERVATIONS, reservation)
+        change.emit("ics.reservation.created", reservation_id, reservation=reservation)
+        return ReservationEnvelope(reservation=reservation, balances=p.balances)
+
+When the block ends without an error the posting writes its entries, items, units in bins, the records of other holders,
+serials and counters, and emits `ics.serial.registered` and, last, `ics.stock.changed`. An error, and a read that is not
+loaded yet, write nothing: the change is refused or run again, with a new posting.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from chassis.unit import Change
+from services.ics.demand.store import note_shipped
+from services.ics.ledger.balance import Balance, Item, Page
+from services.ics.ledger.books import Books
+from services.ics.ledger.entry import Operation
+from services.ics.ledger.expire import expire_overdue
+from services.ics.ledger.post import emit_stock_changed, operation, take_up_holders, take_up_waiting, write_ledger
+from services.ics.ledger.store import item_of, items_of_many
+from services.ics.serial.store import ledger_lots
+from services.ics.stock.serials import Serials
+from services.ics.words import Bucket, DocumentType
+
+
+def posting(
+    change: Change,
+    document_type: DocumentType,
+    document_id: str | None = None,
+    *,
+    channel_code: str | None = None,
+    reason: str | None = None,
+    listed: bool = False,
+) -> "LedgerPosting":
+    """The posting of a call, to be entered with `async with`.
+
+    document_id   what the entries are written for; None: the operation is its own document
+    channel_code  the entries' channel; None: the call's
+    listed        the answer lists the entries, so more than `ENTRIES_MAX` are refused
+    """
+    return LedgerPosting(change, document_type, document_id, channel_code, reason, listed)
+
+
+class LedgerPosting(Books):
+    """See the module. Items are opened in the call's facility."""
+
+    def __init__(
+        self,
+        change: Change,
+        document_type: DocumentType,
+        document_id: str | None,
+        channel_code: str | None,
+        reason: str | None,
+        listed: bool,
+    ) -> None:
+        super().__init__(change.call.orgcode, change.now, change.new_id)
+        self._change = change
+        self._document: tuple[DocumentType, str | None, str | None, str | None] = (
+            document_type,
+            document_id,
+            channel_code,
+            reason,
+        )
+        self._listed = listed
+        self._serials: Serials | None = None
+        self.closed = True
+
+    async def __aenter__(self) -> Self:
+        self.closed = False
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closed = True
+        if kind is None:
+            await self._write()
+
+    async def _write(self) -> None:
+        change = self._change
+        await write_ledger(change, self, listed=self._listed)
+        if self._serials is not None:
+            await self._serials.keep(self.entries)
+        await note_shipped(change, self.entries)
+        if self._serials is not None:
+            self._serials.tell()
+        emit_stock_changed(change, self)
+
+    @property
+    def operation(self) -> Operation:
+        """The operation that entries are written for now: the call's own, unless an overdue promise is being expired.
+        The call's begins with its first entry, after those of what it expired."""
+        if self._operation is None:
+            document_type, document_id, channel_code, reason = self._document
+            self._operation = operation(
+                self._change, document_type, document_id, channel_code=channel_code, reason=reason
+            )
+        return self._operation
+
+    @property
+    def serials(self) -> Serials:
+        """The single units and new lots that the call names."""
+        if self._serials is None:
+            self._serials = Serials(self._change)
+        return self._serials
+
+    @property
+    def balances(self) -> list[Balance]:
+        """The open items as the entries made so far leave them."""
+        return [page.balance() for page in self.pages.values()]
+
+    async def open(self, variant_id: str, lot_codes: Iterable[str] = ()) -> Page:
+        """Open a variant in the call's facility; `lot_codes` are lots beside those it has there."""
+        item = await item_of(self._change, self._change.call.logical_guid, variant_id)
+        codes = item.lot_codes().union(lot_codes)
+        lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
+        page = self.add(Page(item, lots))
+        await take_up_waiting(self._change, self, page)
+        return page
+
+    async def open_many(
+        self, variant_ids: Iterable[str], lot_codes: Mapping[str, Collection[str]] | None = None
+    ) -> dict[str, Page]:
+        """Open several variants in the call's facility, by variant; `lot_codes` are lots of a variant beside those it
+        has there."""
+        facility = self._change.call.logical_guid
+        pages = await self.open_unfilled([(facility, variant_id) for variant_id in variant_ids], lot_codes)
+        await self._change.together(take_up_waiting(self._change, self, page) for page in pages.values())
+        return {variant_id: page for (_, variant_id), page in pages.items()}
+
+    async def open_unfilled(
+        self, keys: Iterable[tuple[str, str]], lot_codes: Mapping[str, Collection[str]] | None = None
+    ) -> dict[tuple[str, str], Page]:
+        """Open items by (facility, variant) without those who wait for their units: where nothing becomes available."""
+        items = await items_of_many(self._change, dict.fromkeys(keys))
+        beside = lot_codes or {}
+        lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
+        return {key: self.add(Page(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
+
+    async def take_up_holders(self, page: Page, buckets: Collection[Bucket]) -> None:
+        """Take up everyone who holds units of the item in these buckets, so that they can be moved."""
+        await take_up_holders(self._change, self, page, buckets)
+
+    async def expire_overdue(self, page: Page) -> None:
+        """Expire the overdue promises of the item, before the call's own operation."""
+        await expire_overdue(self._change, self, page)
+
+
+def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> set[str]:
+    return item.lot_codes().union(beside.get(item.variant_id, ()))
