@@ -8,7 +8,11 @@ from typing import Any, Literal
 import pytest
 
 from chassis.errors import NotFound
+from chassis.mongo.client import Database
+from chassis.mongo.loading import load
+from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
+from chassis.mongo.working_set import Wants, WorkingSet
 from chassis.unit import Change, HeldUp, View, between, one_of
 from tests.chassis.data_given import THINGS, Part, a_call, a_thing, add, keep, opened, thing_of
 
@@ -43,6 +47,45 @@ async def test_a_view_reads_what_is_kept(units: MongoUnits, snapshot: bool) -> N
     assert await units.view(a_call(), look, snapshot=snapshot) == ([0, None], ["t1", "t2"], [("here", "T3")], 4)
     with pytest.raises(NotFound, match="no such thing"):
         await units.view(a_call("OTHER"), lambda view: view.load(THINGS, "t1"), snapshot=snapshot)
+
+
+async def test_prefetched_records_and_reads_asked_together_take_one_round_trip(
+    units: MongoUnits, snapshot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(units, *(a_thing(f"t{n}", amount=n, place=f"p{n}") for n in range(4)))
+    loads: list[Wants] = []
+
+    async def counted(database: Database, held: WorkingSet, wants: Wants, within: Transaction | None) -> None:
+        loads.append(wants)
+        await load(database, held, wants, within)
+
+    monkeypatch.setattr("chassis.mongo.reader.load", counted)
+
+    async def look(view: View) -> tuple[Any, ...]:
+        view.prefetch(THINGS, ["t1"])
+        view.prefetch(THINGS, [("p2", "T2")], by="place_code")
+        found = await view.together(
+            view.find(THINGS, {"place": place, "status": "on", "amount": between(at_least=0)}) for place in ("p0", "p3")
+        )
+        one, two = await view.load(THINGS, "t1"), await view.lookup(THINGS, "place_code", "p2", "T2")
+        return [[each.thing_id for each in part] for part in found], one.thing_id, two and two.thing_id
+
+    assert await units.view(a_call(), look, snapshot=snapshot) == ([["t0"], ["t3"]], "t1", "t2")
+    assert len(loads) == 1
+
+
+async def test_a_refusal_among_reads_asked_together_is_raised_at_once(units: MongoUnits, snapshot: bool) -> None:
+    asked: list[str] = []
+
+    async def refused(name: str) -> None:
+        asked.append(name)
+        raise NotFound(name)
+
+    with pytest.raises(NotFound, match="first"):
+        await units.view(
+            a_call(), lambda view: view.together(refused(name) for name in ("first", "second")), snapshot=snapshot
+        )
+    assert asked == ["first"]
 
 
 async def test_a_view_sees_every_change_that_was_answered(units: MongoUnits, snapshot: bool) -> None:

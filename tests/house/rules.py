@@ -116,6 +116,8 @@ def _bindings(node: ast.AST) -> list[tuple[ast.AST, ast.AST]]:
         return [(node.target, node.value)]
     if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         return [(node.target, node.iter)]
+    if isinstance(node, ast.withitem) and node.optional_vars is not None:
+        return [(node.optional_vars, node.context_expr)]
     return []
 
 
@@ -123,4 +125,45 @@ def _names(tree: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
 
 
-RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits]
+POSTING = ROOT / "services" / "ics" / "stock" / "posting.py"
+POSTING_ONLY = {"Books", "write_ledger", "emit_stock_changed"}
+WRITES = {"insert", "update", "delete", "emit"}
+
+
+def loose_postings() -> Iterator[str]:
+    """What a call does to the ledger it does inside its posting: nothing writes or emits behind it, or without one."""
+    for path in (ROOT / "services" / "ics").rglob("*.py"):
+        yield from _loose_postings_of(path, ast.parse(path.read_text()))
+
+
+def _loose_postings_of(path: Path, tree: ast.AST) -> Iterator[str]:
+    where = path.relative_to(ROOT)
+    for node in ast.walk(tree):
+        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+        if called in POSTING_ONLY and path != POSTING:
+            yield f"{where}:{node.lineno}: {called} outside a posting; use `async with posting(...)`"
+        for block in (getattr(node, name, []) for name in ("body", "orelse", "finalbody")):
+            if isinstance(block, list):
+                for call in _writes_behind_posting(block):
+                    yield f"{where}:{call.lineno}: writes behind the posting; do it inside, before it is written"
+
+
+def _writes_behind_posting(block: list[ast.stmt]) -> Iterator[ast.Call]:
+    behind = False
+    for statement in block:
+        if behind:
+            yield from (
+                node
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in WRITES
+                and "change" in _names(node.func.value)
+            )
+        behind = behind or (
+            isinstance(statement, ast.AsyncWith)
+            and any("posting" in "".join(_names(item.context_expr)) for item in statement.items)
+        )
+
+
+RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits, loose_postings]

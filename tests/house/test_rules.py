@@ -30,6 +30,23 @@ async def ics_zone_create(change, http):
     assert "services/x.py:6" in noticed[0]
 
 
+def test_an_event_behind_a_posting_is_noticed() -> None:
+    source = """
+async def ics_zone_create(change):
+    async with posting(change, "zone") as p:
+        change.emit("inside", "1")
+    change.emit("behind", "1")
+"""
+    noticed = list(rules._loose_postings_of(rules.ROOT / "services/ics/x.py", ast.parse(source)))
+    assert len(noticed) == 1
+    assert "services/ics/x.py:5" in noticed[0]
+
+
+def test_a_ledger_written_without_a_posting_is_noticed() -> None:
+    noticed = list(rules._loose_postings_of(rules.ROOT / "services/ics/x.py", ast.parse("Books('ACME', now, new_id)")))
+    assert ["use `async with posting(...)`" in each for each in noticed] == [True]
+
+
 @pytest.mark.parametrize("line", ["--index-url=https://example.org/simple", 'cd "/home/somebody"', "# /root/x"])
 def test_an_address_that_does_not_belong_here_is_noticed(line: str) -> None:
     assert rules.PACKAGE_HOSTS.search(line) or rules.MACHINE_PATHS.search(line)

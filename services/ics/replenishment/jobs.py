@@ -28,7 +28,7 @@ from chassis.values import Utc as UtcText
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.store import ITEMS
-from services.ics.replenishment.domain import ReplenishmentRule, outcome_of, standing, window_start
+from services.ics.replenishment.domain import ReplenishmentRule, Standing, outcome_of, standing, window_start
 from services.ics.replenishment.moving import move_by_rule, places_by
 from services.ics.replenishment.store import (
     RULES,
@@ -228,9 +228,7 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
         return "conflicts"
     _, over = await places_by(change, rule)
     overstocked = over.zone is not None and over.is_open
-    async with posting(change, "replenishment", rule.rule_id) as p:
-        # Only to see how things stand: a posting without entries writes nothing.
-        stands = standing(rule, await p.open(rule.variant_id), day_of(change.now), overstocked=overstocked)
+    stands = await _standing(change, rule, overstocked=overstocked)
     if stands.pick >= rule.min_qty:
         return "conflicts"
     match outcome_of(stands, overstocked=overstocked):
@@ -249,3 +247,9 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
     expires_utc = later(change.now, WINDOW_KEPT_SECONDS)
     await change.insert(SWEPT, SweptWindow(swept_id=swept_id, operation_id=moved.operation_id, expires_utc=expires_utc))
     return "executed"
+
+
+async def _standing(change: Change, rule: ReplenishmentRule, *, overstocked: bool) -> Standing:
+    """What lies in the rule's places now. A posting without entries writes nothing."""
+    async with posting(change, "replenishment", rule.rule_id) as p:
+        return standing(rule, await p.open(rule.variant_id), day_of(change.now), overstocked=overstocked)
