@@ -139,9 +139,8 @@ def loose_postings() -> Iterator[str]:
 def _loose_postings_of(path: Path, tree: ast.AST) -> Iterator[str]:
     where = path.relative_to(ROOT)
     for node in ast.walk(tree):
-        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-        if called in POSTING_ONLY and path != POSTING:
-            yield f"{where}:{node.lineno}: {called} outside a posting; use `async with posting(...)`"
+        if path != POSTING and isinstance(node, ast.Call) and _names(node.func) & POSTING_ONLY:
+            yield f"{where}:{node.lineno}: {ast.unparse(node.func)} outside a posting; use `async with posting(...)`"
         for block in (getattr(node, name, []) for name in ("body", "orelse", "finalbody")):
             if isinstance(block, list):
                 for call in _writes_behind_posting(block):
