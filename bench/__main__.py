@@ -16,7 +16,7 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bench.meter import Meter
+from bench.meter import ProcessMeter
 from bench.plan import Planned, chosen
 from bench.rows import SPREAD, Bench, Row, failed
 from bench.table import show
@@ -65,7 +65,7 @@ async def _run(console: Console, plan: list[Planned], seconds: float, items: int
     world = World(items=items)
     with console.status(f"stocking {items:,} items"):
         await world.stock_up(items)
-    bench = Bench(world, Meter(PROCESSES), seconds)
+    bench = Bench(world, ProcessMeter(PROCESSES), seconds)
     rows: list[Row] = []
     for number, each in enumerate(plan, 1):
         began = time.monotonic()

@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 from pymongo import AsyncMongoClient
 
-from bench.beside import beside
 from bench.load import Measured, single
 from bench.rows import SPREAD, Bench, Row
+from bench.under_load import under_load
 from bench.world import ORG, World, ask, variant
 from chassis.clock import SystemClock
-from services.ics.ledger.balance import Cell, Externals, Item, item_id_of
+from services.ics.ledger.balance import Externals, Item, StockPosition, item_id_of
 from services.ics.ledger.store import ITEMS
 
 POSITIONS = 500
@@ -65,7 +65,7 @@ async def snapshot(bench: Bench) -> Row:
         world.request("/ics/reservation/create", variant_id=variant(n), quantity=1, ttl_seconds=60)
         for n in range(SPREAD)
     ]
-    found = await beside(bench, single(lambda n: requests[n % len(requests)]), lambda: _taken(world))
+    found = await under_load(bench, single(lambda n: requests[n % len(requests)]), lambda: _taken(world))
     seconds, row_count = found.answer
     told = found.measured
     told.name = f"reservation/create, {row_count:,} rows snapshot in {seconds:.1f} s: {found.kept:.0%} kept"
@@ -117,5 +117,5 @@ def _item(number: int, now: Any) -> Item:
         available=7,
         recorded_utc=now,
         externals=Externals(supplier=-7),
-        cells=[Cell(available=7)],
+        cells=[StockPosition(available=7)],
     )

@@ -13,7 +13,7 @@ from chassis.clock import Utc, to_seconds
 SETTLE_SECONDS = 20
 
 
-class Heard:
+class EventReceiver:
     """The latencies of what a subscriber heard, in milliseconds."""
 
     def __init__(self) -> None:
@@ -36,9 +36,9 @@ class Heard:
 
 
 @asynccontextmanager
-async def listen(url: str, key: str) -> AsyncIterator[Heard]:
+async def listen(url: str, key: str) -> AsyncIterator[EventReceiver]:
     """Listen to one routing key for as long as the block runs."""
-    heard = Heard()
+    heard = EventReceiver()
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel()

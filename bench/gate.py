@@ -14,7 +14,7 @@ from bench.rows import SPREAD, Bench, Row
 from bench.world import ORG, variant
 from chassis.clock import SystemClock, later
 from chassis.errors import MaintenanceActive
-from chassis.gate import Closures, Gate, Window
+from chassis.gate import Closures, Gate, GateWindow
 
 LOOKS = 1_000_000
 REFUSED_LOOKS = 50_000
@@ -49,7 +49,7 @@ def _seconds_closed() -> float:
     """CPU seconds of a look at a closed one: the refusal is made, with the time that is left."""
     clock = SystemClock()
     gate = Gate(clock)
-    gate.close(Window(maintenance_id="bench", expected_end_utc=later(clock.now(), 3600)))
+    gate.close(GateWindow(maintenance_id="bench", expected_end_utc=later(clock.now(), 3600)))
     before = time.process_time()
     for _ in range(REFUSED_LOOKS):
         with suppress(MaintenanceActive):

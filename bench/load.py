@@ -16,7 +16,7 @@ GENERATOR_BUSY = 0.85
 """Share of one core above which the generator, not the server, may have set the pace."""
 
 
-class Answer(Struct, frozen=True):
+class HttpAnswer(Struct, frozen=True):
     """An HTTP answer: its status and body."""
 
     status: int
@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._head = 0
         self._length = -1
 
@@ -52,13 +52,13 @@ class Connection(asyncio.Protocol):
             self._length = _content_length(bytes(self._buffer[:end]))
         if len(self._buffer) < self._head + self._length or self._waiting is None:
             return
-        answer = Answer(int(self._buffer[9:12]), bytes(self._buffer[self._head : self._head + self._length]))
+        answer = HttpAnswer(int(self._buffer[9:12]), bytes(self._buffer[self._head : self._head + self._length]))
         self._buffer.clear()
         self._length = -1
         waiting, self._waiting = self._waiting, None
         waiting.set_result(answer)
 
-    def ask(self, request: bytes) -> asyncio.Future[Answer]:
+    def ask(self, request: bytes) -> asyncio.Future[HttpAnswer]:
         """Send a request; the future is its answer."""
         assert self._transport is not None
         if self._transport.is_closing():
@@ -116,7 +116,7 @@ class Client:
         self._result = result
         self._good = good
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> HttpAnswer:
         """One request and its answer; one whose status is not wanted counts as an error, the first is quoted."""
         answer = await self._connection.ask(request)
         if answer.status not in self._good:

@@ -27,7 +27,7 @@ class Cpu(Struct, frozen=True):
         )
 
 
-class Meter:
+class ProcessMeter:
     """Reads the CPU times of every process that `processes.json` lists, their children included."""
 
     def __init__(self, processes_file: Path) -> None:

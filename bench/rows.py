@@ -15,7 +15,7 @@ from msgspec import Struct
 from bench import load
 from bench.events import listen
 from bench.load import Client, Measured, single
-from bench.meter import Cpu, Meter
+from bench.meter import Cpu, ProcessMeter
 from bench.world import World, ask, variant
 from bench.yardstick import reserve_by_hand
 
@@ -40,7 +40,7 @@ def failed(name: str, why: str) -> Row:
 class Bench:
     """The rows, run one after the other on one stack."""
 
-    def __init__(self, world: World, meter: Meter, seconds: float) -> None:
+    def __init__(self, world: World, meter: ProcessMeter, seconds: float) -> None:
         self.world = world
         self.meter = meter
         self.seconds = seconds

@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 from pymongo import AsyncMongoClient
 
-from bench.beside import beside
 from bench.load import single
 from bench.rows import SPREAD, Bench, Row
+from bench.under_load import under_load
 from bench.world import Refused, World, variant
 from chassis.bus.inbox import INBOX
 from chassis.entity import Entity
@@ -48,7 +48,7 @@ async def empty_an_org(bench: Bench) -> Row:
     requests = [world.request("/ics/stock/get", variant_id=variant(n)) for n in range(SPREAD)]
     vacuum = _Vacuum(world)
     flow = single(lambda n: requests[n % len(requests)])
-    found = await beside(bench, flow, vacuum.ended, begin=vacuum.begun)
+    found = await under_load(bench, flow, vacuum.ended, begin=vacuum.begun)
     seconds, grown_mib = found.answer
     found.measured.name = (
         f"stock/get, another org's {RECORDS:,} records vacuumed in {seconds:.0f} s: {found.kept:.0%} kept, "

@@ -21,7 +21,7 @@ from chassis.clock import Clock
 from chassis.http.dispatch import Dispatcher
 from chassis.http.documents import Documents
 from chassis.http.envelope import build_of, envelope_of
-from chassis.http.route import Around
+from chassis.http.route import HttpContext
 from chassis.http.server import HttpServer
 from chassis.mongo.errors import DatabaseError, UnfitServer
 from chassis.rpc.context import acting_for
@@ -90,7 +90,7 @@ class Application:
 
     def _dispatcher(self) -> Dispatcher:
         runtime, service = self.runtime, self.service
-        around = Around(
+        around = HttpContext(
             service=service.name,
             synonyms=service.synonyms,
             envelope=envelope_of(service, self.settings),

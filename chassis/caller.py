@@ -21,7 +21,7 @@ SYSTEM_ACTOR = "system"
 """The actor of sweeps, lapses and jobs."""
 
 
-class Caller(Value, frozen=True, kw_only=True):
+class Caller(Value):
     """Whom the gateway vouches for. `kind` is user, key, service (another service of the stack) or anonymous."""
 
     kind: Literal["user", "key", "service", "anonymous"]
@@ -41,7 +41,7 @@ ANONYMOUS = Caller(kind="anonymous", actor="anonymous")
 SYSTEM = Caller(kind="service", actor=SYSTEM_ACTOR)
 
 
-class Call(Value, frozen=True, kw_only=True):
+class Call(Value):
     """One request: its caller and the context it names."""
 
     caller: Caller

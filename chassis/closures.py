@@ -20,7 +20,7 @@ ASK_SECONDS = 1.0
 log = get_logger("chassis.closures")
 
 
-class ClosureWatch:
+class ClosureSync:
     """Keeps one process's gate told."""
 
     def __init__(self, gate: Gate, channels: Channels) -> None:

@@ -7,12 +7,12 @@ wrong in a declaration (a role nobody declared, a handler that asks for somethin
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, dataclass_transform
+from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from chassis.caller import Call
+from chassis.frozen import Frozen
 from chassis.unit import Change, View
 from chassis.values import Revision
 
@@ -22,8 +22,7 @@ Handler = Callable[..., Awaitable[Any]]
 Need = Literal["logical_guid", "channel_code"]
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Request(Frozen, forbid_unknown_fields=True):
     """A body (POST) or query (GET). The common fields (orgcode, session_guid …) are taken out before it is decoded."""
 
     def problems(self) -> Sequence[tuple[str, str]]:
@@ -31,18 +30,17 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return ()
 
 
-class Revised(Request, frozen=True, kw_only=True):
+class Revised(Request):
     """A request that changes a stored object and names the revision it has seen."""
 
     expected_revision: Revision | None = None
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Frozen):
     """What stands in `data`; its name is the schema's name in the contract."""
 
 
-class Endpoint(Struct, frozen=True, kw_only=True):
+class Endpoint(Frozen):
     """One endpoint, as declared.
 
     path      below the service's base path, `/zone/create`

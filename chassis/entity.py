@@ -5,25 +5,24 @@ is tied to, what of it is secret. Indexes, the operator's graph, the vacuum and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar, dataclass_transform
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from chassis.clock import Utc
+from chassis.frozen import Frozen
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Value(Struct, frozen=True, kw_only=True):
+class Value(Frozen):
     """A part of a record, or any other value a domain passes around."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Document(Struct, frozen=True, kw_only=True):
+class Document(Frozen):
     """What is stored as it is: append-only facts, or technical records without revision."""
 
 
-class Record(Document, frozen=True, kw_only=True):
+class Record(Document):
     """A stored object with the fields all of them share; `Change` stamps these, domain code leaves them alone."""
 
     orgcode: str = ""

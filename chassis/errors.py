@@ -29,6 +29,8 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from chassis.frozen import Frozen
+
 Dialect = Literal["standard", "catalogue"]
 """The two vocabularies of tags: `standard` (ops, ics) and `catalogue` (pmc, slc, visualgrid), which differ in 400s."""
 
@@ -218,7 +220,7 @@ class Major(Struct, frozen=True):
     message: Message
 
 
-class ErrorObject(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ErrorObject(Frozen, omit_defaults=True):
     """The standard error object of the contract."""
 
     error_code: str

@@ -19,7 +19,7 @@ SHARDS = 16
 SPEC_VERSION = "1.0"
 
 
-class Touched(Value, frozen=True, kw_only=True):
+class Touched(Value):
     """A record a change wrote, and the revision it has since (0: the record has none, or was deleted)."""
 
     entity: str
@@ -27,7 +27,7 @@ class Touched(Value, frozen=True, kw_only=True):
     revision: int
 
 
-class EventDocument(Document, frozen=True, kw_only=True):
+class EventDocument(Document):
     """One event. `body` is the JSON text that is published, so it is made once."""
 
     event_id: str
@@ -49,7 +49,7 @@ class EventDocument(Document, frozen=True, kw_only=True):
     """Whether it is for subscribers at all; False marks a silent entry kept for history only."""
 
 
-class EventType(Value, frozen=True, kw_only=True):
+class EventType(Value):
     """A declared event: its type (the routing key), what its subject is, and the struct of its body's own fields."""
 
     type: str

@@ -1,6 +1,6 @@
 """The maintenance gate: open unless told otherwise.
 
-`watch.py` keeps it told, by events and by asking OPS every second; a request only looks at it. An org that is being
+`gate_sync.py` keeps it told, by events and by asking OPS every second; a request only looks at it. An org that is being
 emptied is closed on its own; while everything is being emptied, everybody is.
 """
 
@@ -17,7 +17,7 @@ RETRY_SECONDS_MIN = 5
 EMPTIED_RETRY_SECONDS = 60
 
 
-class Window(Value, frozen=True, kw_only=True):
+class GateWindow(Value):
     """A maintenance window, active or to come."""
 
     maintenance_id: str
@@ -26,7 +26,7 @@ class Window(Value, frozen=True, kw_only=True):
     minutes: int = 0
 
 
-class Closures(Value, frozen=True, kw_only=True):
+class Closures(Value):
     """What is being emptied: all, or these orgs; and until when what there was of others has been erased."""
 
     all: bool = False
@@ -39,17 +39,17 @@ class Gate:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._window: Window | None = None
-        self._next: Window | None = None
+        self._window: GateWindow | None = None
+        self._next: GateWindow | None = None
         self._emptied = Closures()
 
     @property
-    def next(self) -> Window | None:
+    def next(self) -> GateWindow | None:
         """The window that is scheduled to start within a day, as far as it is known."""
         return self._next
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> GateWindow | None:
         """The window that is active, if any."""
         return self._window
 
@@ -58,7 +58,7 @@ class Gate:
         """Whether no window is active, and the stack is not being emptied."""
         return self._window is None and not self._emptied.all
 
-    def close(self, window: Window) -> None:
+    def close(self, window: GateWindow) -> None:
         """A window has started, or its end has moved."""
         self._window = window
 
@@ -67,7 +67,7 @@ class Gate:
         if maintenance_id is None or (self._window and self._window.maintenance_id == maintenance_id):
             self._window = None
 
-    def announce(self, window: Window | None) -> None:
+    def announce(self, window: GateWindow | None) -> None:
         """A window is scheduled next, or none is any more."""
         self._next = window
 
@@ -101,7 +101,7 @@ class Gate:
             raise _being_emptied()
 
     def check_write(self, caller: Caller) -> None:
-        """Let a change pass, or raise MaintenanceActive: nothing is written behind the broom, whoever asks for it.
+        """Rejects writes to an org that is being vacuumed, for every caller, with `MaintenanceActive`.
 
         While everything is emptied, what the processes write of themselves goes on.
         """
@@ -116,7 +116,7 @@ def _being_emptied() -> MaintenanceActive:
     return MaintenanceActive("the organisation is closed for maintenance", EMPTIED_RETRY_SECONDS)
 
 
-def closed_by(window: Window, now: Utc) -> MaintenanceActive:
+def closed_by(window: GateWindow, now: Utc) -> MaintenanceActive:
     """The refusal of a call that meets an active window."""
     seconds = max(RETRY_SECONDS_MIN, round(seconds_between(now, window.expected_end_utc)))
     return MaintenanceActive(

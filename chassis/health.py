@@ -6,7 +6,7 @@ from typing import Protocol
 from chassis.entity import Value
 
 
-class PartHealth(Value, frozen=True, kw_only=True):
+class PartHealth(Value):
     """One part (`database`, `bus`, `rpc` …), whether it answers, and how long that took."""
 
     name: str

@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from chassis.bus.desk import BusDesk
-from chassis.bus.link import BusDown
+from chassis.bus.connection import BusDown
+from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.gate import Gate
 from chassis.jobs.runner import JobRunner
@@ -50,13 +50,13 @@ class Observer:
         database: Database,
         units: MongoUnits,
         relay: Relay,
-        desk: BusDesk,
+        queue_admin: QueueAdmin,
         jobs: JobRunner,
     ) -> None:
         self._metrics = metrics
         self._units = units
         self._relay = relay
-        self._desk = desk
+        self._queue_admin = queue_admin
         self._jobs = jobs
         self._counted: dict[tuple[Any, ...], int] = {}
         self._looked = -LOOK_EVERY_SECONDS
@@ -86,7 +86,7 @@ class Observer:
             backlog = await self._relay.backlog()
             self._metrics.gauge(RELAY_PENDING).set(backlog.pending)
             self._metrics.gauge(RELAY_LAG_SECONDS).set(backlog.lag_seconds)
-            for queue in await self._desk.queues():
+            for queue in await self._queue_admin.queues():
                 self._metrics.gauge(QUEUE_DEPTH).labels(queue.queue).set(queue.depth.ready + queue.depth.waiting)
         except (DatabaseError, BusDown) as failure:
             log.debug("a look at the queues failed", problem=repr(failure))
@@ -115,7 +115,7 @@ class Observer:
         yield metrics.counter(CHANGES), (), done.operations
         yield metrics.counter(VIEWS), (), done.views
         yield metrics.counter(RELAY_PUBLISHED), (), self._relay.stats.published
-        for consumer in self._desk.stats:
+        for consumer in self._queue_admin.stats:
             for outcome in ("handled", "repeated", "later", "never"):
                 yield metrics.counter(CONSUMED), (consumer.consumer, outcome), getattr(consumer, outcome)
         for job in self._jobs.stats:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from chassis.errors import Invalid, invalid_field
+from chassis.frozen import Frozen
 from chassis.values import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Token
 
 T = TypeVar("T")
@@ -41,14 +42,14 @@ class Paged(Protocol):
         ...
 
 
-class PageRequest(Struct, frozen=True, kw_only=True):
+class PageRequest(Frozen):
     """Which page is asked for."""
 
     limit: PageLimit | None = None
     next_token: Token | None = None
 
 
-class Page(Struct, Generic[T], frozen=True, kw_only=True):
+class Page(Frozen, Generic[T]):
     """One page: its items, how many they are, and the token of the next one (None on the last)."""
 
     items: list[T]

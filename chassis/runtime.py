@@ -12,18 +12,18 @@ from math import inf
 from time import monotonic, time
 from typing import Any
 
-from chassis.brooms import JobAnswers, Queues
-from chassis.bus.desk import BusDesk
+from chassis.bus.connection import Bus
 from chassis.bus.inbox import INBOX
-from chassis.bus.link import Bus
+from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.bus.shards import RELAYS
 from chassis.caller import Call, Caller
 from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
-from chassis.closures import ClosureWatch
+from chassis.closures import ClosureSync
 from chassis.entity import Entity
 from chassis.gate import Gate
+from chassis.gate_sync import GateSync
 from chassis.health import Health
 from chassis.http.idempotency import IDEMPOTENCY
 from chassis.http.private import PrivatePort
@@ -48,7 +48,7 @@ from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
-from chassis.watch import GateWatch
+from chassis.vacuum_targets import JobAnswers, Queues
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
 MACHINERY = frozenset({JOB_STATES.collection, RELAYS})
@@ -67,7 +67,7 @@ class Runtime:
     """One process's parts. `start()`, put an HTTP side on top, `serving(True)`; then `serving(False)`, `stop()`."""
 
     database: Database
-    desk: BusDesk
+    queue_admin: QueueAdmin
     units: MongoUnits
 
     def __init__(self, service: Service, settings: BaseSettings, clock: Clock | None = None) -> None:
@@ -149,7 +149,7 @@ class Runtime:
         relay = Relay(self.database, self.bus, leases, self.units, clock=self.clock)
         await relay.start()
         self._to_stop(stack, "relay", lambda: relay.stop(self._left()))
-        self.desk = desk = BusDesk(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
+        self.queue_admin = queue_admin = QueueAdmin(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
         jobs = JobRunner(
             self.parts.jobs,
             units=self.units,
@@ -159,24 +159,24 @@ class Runtime:
             replica=settings.replica,
             provided=self.provided,
         )
-        observer = Observer(self.metrics, self.gate, self.database, self.units, relay, desk, jobs)
+        observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs)
         await observer.start()
         self._to_stop(stack, "observer", observer.stop)
         self.private.before_metrics = observer.look
-        await self._open_rpc(stack, desk, jobs)
+        await self._open_rpc(stack, queue_admin, jobs)
         if self.service.gated:
-            watch = GateWatch(self.gate, self.bus, self.channels, self.clock)
+            watch = GateSync(self.gate, self.bus, self.channels, self.clock)
             await watch.start()
             self._to_stop(stack, "gate watch", watch.stop)
-            closures = ClosureWatch(self.gate, self.channels)
+            closures = ClosureSync(self.gate, self.channels)
             await closures.start()
             self._to_stop(stack, "closure watch", closures.stop)
-        await desk.start()
-        self._to_stop(stack, "consumers", lambda: desk.stop(self._left()))
+        await queue_admin.start()
+        self._to_stop(stack, "consumers", lambda: queue_admin.stop(self._left()))
         await jobs.start()
         self._to_stop(stack, "jobs", lambda: jobs.stop(self._left()))
 
-    async def _open_rpc(self, stack: AsyncExitStack, desk: BusDesk, jobs: JobRunner) -> None:
+    async def _open_rpc(self, stack: AsyncExitStack, queue_admin: QueueAdmin, jobs: JobRunner) -> None:
         settings = self.settings
         context = RpcContext(
             service=self.service,
@@ -191,8 +191,8 @@ class Runtime:
             health=self.health,
             jobs=jobs,
         )
-        vacuum = vacuum_servicer([JobAnswers(self.database), Queues(desk)], MACHINERY)
-        generic = [status, graph, vacuum, bus_servicer(desk), jobs_servicer(jobs)]
+        vacuum = vacuum_servicer([JobAnswers(self.database), Queues(queue_admin)], MACHINERY)
+        generic = [status, graph, vacuum, bus_servicer(queue_admin), jobs_servicer(jobs)]
         self.rpc = server = RpcServer(
             settings.grpc_host,
             settings.grpc_port,

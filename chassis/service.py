@@ -2,7 +2,7 @@
 
 A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`,
 `store` declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`,
-`brooms` declares `brooms`. Each is optional.
+`vacuum_targets` declares `vacuum_targets`. Each is optional.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,17 +10,18 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from msgspec import Struct
+from msgspec import field
 
 from chassis.endpoint import Endpoint
 from chassis.entity import Entity
 from chassis.errors import Dialect
 from chassis.event import EventType
+from chassis.frozen import Frozen
 
-FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "brooms")
+FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "vacuum_targets")
 
 
-class Service(Struct, frozen=True, kw_only=True):
+class Service(Frozen):
     """One service, as a list of its parts.
 
     name         what it is called in paths, topics and databases
@@ -48,7 +49,7 @@ class Service(Struct, frozen=True, kw_only=True):
     check: Callable[[Any], Awaitable[Mapping[str, bool]]] | None = None
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class Parts(Frozen):
     """What a service's features declare, collected."""
 
     endpoints: list[Endpoint]
@@ -57,7 +58,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     consumers: list[Any]
     jobs: list[Any]
     servicers: list[Any]
-    brooms: list[Any] = []
+    vacuum_targets: list[Any] = field(default_factory=list)
 
 
 def collect(service: Service) -> Parts:
@@ -78,7 +79,7 @@ def collect(service: Service) -> Parts:
             if (jobs := getattr(module, "jobs", None)) is not None:
                 parts.jobs.extend(jobs.declared)
             parts.servicers.extend(getattr(module, "servicers", ()))
-            parts.brooms.extend(getattr(module, "brooms", ()))
+            parts.vacuum_targets.extend(getattr(module, "vacuum_targets", ()))
     _check(service, parts)
     return parts
 

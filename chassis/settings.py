@@ -10,10 +10,12 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
+
+from chassis.frozen import Frozen
 
 S = TypeVar("S", bound="BaseSettings")
 
@@ -41,8 +43,7 @@ def _replica() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class BaseSettings(Struct, frozen=True, kw_only=True):
+class BaseSettings(Frozen):
     """What every process of the stack is told.
 
     mongodb_database    the service's name where left empty

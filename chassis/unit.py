@@ -19,7 +19,7 @@ R = TypeVar("R", bound=Document)
 T = TypeVar("T")
 
 
-class Range(Value, frozen=True, kw_only=True):
+class Range(Value):
     """Bounds of one field in a query; `None` leaves that side open."""
 
     above: Any = None
@@ -28,7 +28,7 @@ class Range(Value, frozen=True, kw_only=True):
     at_most: Any = None
 
 
-class OneOf(Value, frozen=True, kw_only=True):
+class OneOf(Value):
     """Any of these values."""
 
     values: tuple[Any, ...]
@@ -206,7 +206,7 @@ class Change(View, Protocol):
         ...
 
 
-class Still(View, Protocol):
+class SnapshotReader(View, Protocol):
     """A long reading of one moment, for work that no other call shall wait behind: a View whose reads really wait.
 
     It is a transaction of its own, which the server ends after a minute.
@@ -220,23 +220,23 @@ class Still(View, Protocol):
         ...
 
 
-class Stills(Protocol):
+class SnapshotReaders(Protocol):
     """Where long readings come from."""
 
-    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
+    def snapshot_reader(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[SnapshotReader]:
         """Read at length, and at one moment, without holding anybody up; or (`moment` False) as things are by the time
         each is read, where a question is so long that the embedded engine would let transactions wait behind it."""
         ...
 
 
-class Units(Stills, Protocol):
+class Units(SnapshotReaders, Protocol):
     """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
 
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler."""
         ...
 
-    async def aside(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
+    async def run_in_process(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
         """Do `work(stills, call, *given)` in a process beside this one: long readings that would keep this one's
         processor busy. It is a coroutine function that a module has by name; what it is given and gives is picklable.
         Nothing is there but what its module imports: what other modules register is not. Beginning takes some tenths

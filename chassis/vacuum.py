@@ -1,15 +1,15 @@
-"""Brooms: what has to be emptied beside a service's collections, or not just collection by collection.
+"""Vacuum targets: what has to be emptied beside a service's collections, or not just collection by collection.
 
-A feature's `brooms.py` declares `brooms = [factory]`, each a function of the process's `RpcContext` to a `Broom`: files
-of an object store, queues, records that belong to an org only through others. Collections need none: each is emptied
-because it is there.
+A feature's `vacuum_targets.py` declares `vacuum_targets = [factory]`, each a function of the process's `RpcContext` to
+a `VacuumTarget`: files of an object store, queues, records that belong to an org only through others. Collections need
+none: every collection of the database is emptied.
 """
 
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 
-class Broom(Protocol):
+class VacuumTarget(Protocol):
     """Empties one thing. Its calls may be cut off anywhere and are made again; what is gone already is no error."""
 
     @property
@@ -23,9 +23,9 @@ class Broom(Protocol):
         ...
 
     async def count(self, orgcode: str | None) -> int:
-        """How much `sweep` would find now, for an org or, None, altogether."""
+        """How much `erase` would find now, for an org or, None, altogether."""
         ...
 
-    def sweep(self, orgcode: str | None) -> AsyncIterator[int]:
+    def erase(self, orgcode: str | None) -> AsyncIterator[int]:
         """Empty it, in steps; how much went with each."""
         ...

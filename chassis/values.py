@@ -11,10 +11,11 @@ whatever comes from outside is held against `exact(pattern)` of `chassis/reading
 from datetime import date
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from chassis.clock import Date as _Date
 from chassis.clock import Utc as _Utc
+from chassis.frozen import Frozen
 
 QUANTITY_MAX = 1_000_000_000
 MAP_BYTES_MAX = 16 * 1024
@@ -67,7 +68,7 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$")]
 
 
-class Money(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Money(Frozen, forbid_unknown_fields=True):
     """An amount of a currency, exact to four places."""
 
     amount: DecimalText

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from demo import day
-from demo.scenarios import play
+from demo.scenarios import runner
 from demo.stack import NotRunning, Refused, running
 
 WIDE_CELLS = 150
 
 Told = Callable[[Console, Mapping[str, str], Mapping[str, str]], Awaitable[int]]
 
-STORIES: Mapping[str, Told] = {"day": day.tell, "scenarios": play.tell}
+STORIES: Mapping[str, Told] = {"day": day.run_day, "scenarios": runner.run_scenarios}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from demo.subscriber import Subscriber
 FACILITIES = ("FAC-A", "FAC-B")
 
 
-async def tell(console: Console, stack: Mapping[str, str], demo: Mapping[str, str]) -> int:
+async def run_day(console: Console, stack: Mapping[str, str], demo: Mapping[str, str]) -> int:
     """Tell the story, then let the auditor have the last word; what the process is to exit with."""
     org, session = demo["DEMO_ORGCODE"], demo["DEMO_OWNER_SESSION"]
     day = load_day()

@@ -7,9 +7,9 @@ from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
 from gateway.caller.resolve import Directory
-from gateway.directory.desk import desk_of
+from gateway.directory.context import directory_context_of
 from gateway.directory.remote import PEER, RemoteDirectory
-from gateway.entrance import Entrance
+from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import Counts
 
@@ -32,7 +32,7 @@ class Gateway:
         self.settings = settings
         self.runtime = Runtime(service, settings, clock)
         self.http_port = 0
-        self.entrance: Entrance
+        self.entrance: GatewayServer
 
     async def start(self) -> None:
         """Bring every part up; from its return on, the gateway is ready."""
@@ -50,26 +50,26 @@ class Gateway:
         stop_by = monotonic() + self.settings.shutdown_seconds
         await self.runtime.serving(False)
         await self.entrance.stop(self.settings.shutdown_seconds)
-        await self._desk.directory.stop()
+        await self._context.directory.stop()
         await self.runtime.stop(max(0.1, stop_by - monotonic()))
         log.info("stopped")
 
     async def _open(self) -> None:
         runtime = self.runtime
-        self._desk = desk_of(runtime.units, runtime.clock, runtime.gate, self.settings)
+        self._context = directory_context_of(runtime.units, runtime.clock, runtime.gate, self.settings)
         counts = Counts()
         counts.show_in(runtime.metrics.registry)
-        self.entrance = Entrance(
+        self.entrance = GatewayServer(
             self.settings, runtime.clock, directory=self._directory(), gate=runtime.gate, counts=counts
         )
-        self._desk.listen(self.entrance.resolver.forget)
-        self._desk.learn_from(self.entrance.documents.roles)
-        await self._desk.directory.start()
+        self._context.listen(self.entrance.resolver.forget)
+        self._context.learn_from(self.entrance.documents.roles)
+        await self._context.directory.start()
         self.http_port = await self.entrance.start()
 
     def _directory(self) -> Directory:
         """Who is asked whose a credential is: this gateway's own database, unless the settings name another."""
         if not self.settings.directory_grpc:
-            return self._desk.directory
+            return self._context.directory
         self.runtime.channels.addresses[PEER] = self.settings.directory_grpc
         return RemoteDirectory(self.runtime.channels)

@@ -22,13 +22,10 @@ from chassis.gate import Gate
 from chassis.ids import IDS
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
-from gateway.caller import context, credential, fields
-from gateway.caller.claim import Claim
+from gateway.caller import credential, fields, named_code
 from gateway.caller.credential import Credential
+from gateway.caller.request_credentials import RequestCredentials
 from gateway.caller.resolve import Resolution, Resolver
-from gateway.hop.port import HopFailed
-from gateway.hop.proxy import Proxy, Response
-from gateway.hop.vouch import Voucher
 from gateway.http import body as bodies
 from gateway.http.cors import Cors
 from gateway.http.exchange import Exchange
@@ -36,10 +33,13 @@ from gateway.http.headers import Inbound
 from gateway.http.refusals import Refusals
 from gateway.limits.admission import Admission
 from gateway.limits.rates import Rates
-from gateway.routes import Route, Routes
+from gateway.routes import RouteTable, UpstreamRoute
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
+from gateway.upstream.port import UpstreamError
+from gateway.upstream.proxy import Proxy, Response
+from gateway.upstream.upstream_request import UpstreamRequests
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
@@ -47,7 +47,7 @@ GONE = 499
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-Page = Callable[[Exchange], Awaitable[Response]]
+PageHandler = Callable[[Exchange], Awaitable[Response]]
 """A page of the gateway's own: documents and MCP."""
 
 log = get_logger("gateway.pipeline")
@@ -69,7 +69,7 @@ class Pipeline:
         counts: Counts,
         access: AccessLog,
         notice: Callable[[], str | None] = lambda: None,
-        pages: Mapping[str, Mapping[str, Page]] | None = None,
+        pages: Mapping[str, Mapping[str, PageHandler]] | None = None,
     ) -> None:
         self.admission = Admission(settings.in_flight_max, settings.in_flight_reserve)
         self.draining = False
@@ -84,10 +84,10 @@ class Pipeline:
         self._access = access
         self._notice = notice
         self._pages = pages or {}
-        self._routes = Routes(settings)
+        self._routes = RouteTable(settings)
         self._cors = Cors(settings.cors_origins)
         self._budget = bodies.Budget(settings.body_buffer_bytes)
-        self._voucher = Voucher(settings)
+        self._requests = UpstreamRequests(settings)
 
     async def handle(self, request: BaseRequest) -> Response:
         """The answer to a request, whatever happens on the way."""
@@ -104,7 +104,7 @@ class Pipeline:
                 # No protocol but HTTP is spoken here; what follows such a request may be in another one.
                 response.force_close()
             return response
-        except HopFailed:
+        except UpstreamError:
             # The answer was cut short after its head was out; the connection is gone already.
             raise ConnectionResetError from None
         except (asyncio.CancelledError, ConnectionError):
@@ -130,7 +130,7 @@ class Pipeline:
     async def _answer(self, exchange: Exchange) -> Response:
         try:
             return await self._served(exchange)
-        except (HopFailed, ConnectionError):
+        except (UpstreamError, ConnectionError):
             raise
         except (HttpProcessingError, web.RequestPayloadError):
             refusal: Refusal = invalid_field("body", "can't be read")
@@ -169,7 +169,7 @@ class Pipeline:
             return await self._own_page(exchange, page)
         raise NotFound("there is nothing at this path")
 
-    async def _own_page(self, exchange: Exchange, page: Mapping[str, Page]) -> Response:
+    async def _own_page(self, exchange: Exchange, page: Mapping[str, PageHandler]) -> Response:
         show = page.get("GET" if exchange.method == "HEAD" else exchange.method)
         if show is None:
             raise MethodNotAllowed("the method is not known here", tuple(page))
@@ -178,7 +178,7 @@ class Pipeline:
         self.admission.check(reserved=exchange.method != "POST")
         return await show(exchange)
 
-    async def _passed_on(self, exchange: Exchange, route: Route) -> Response:
+    async def _passed_on(self, exchange: Exchange, route: UpstreamRoute) -> Response:
         """From here on it is a service's: who calls, may he now, and on it goes."""
         request = exchange.request
         if route.methods and exchange.method not in route.methods:
@@ -196,7 +196,7 @@ class Pipeline:
         async with self._budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
 
-    async def _buffered(self, exchange: Exchange, route: Route) -> Response:
+    async def _buffered(self, exchange: Exchange, route: UpstreamRoute) -> Response:
         """A call whose body, if it has one, is taken in whole."""
         payload = await bodies.read(exchange.request, route.body_bytes_max)
         exchange.body_bytes = len(payload)
@@ -206,24 +206,24 @@ class Pipeline:
             _, payload = fields.read_body(payload)
         return await self._for_anybody(exchange, route, payload)
 
-    async def _streamed(self, exchange: Exchange, route: Route, announced: int | None) -> Response:
+    async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
         """A large body that is none of our business: passed on as it arrives."""
         self._check_gate(route, None)
         exchange.body_bytes = announced or 0
-        ask = self._voucher.ask(exchange, route, ANONYMOUS, None, exchange.target)
+        ask = self._requests.ask(exchange, route, ANONYMOUS, None, exchange.target)
         ask.stream = bodies.Limited(exchange.request.content, route.body_bytes_max)
         ask.length = announced
         return await self._proxy.forward(exchange, route.service, ask)
 
-    async def _for_anybody(self, exchange: Exchange, route: Route, payload: bytes) -> Response:
+    async def _for_anybody(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """A call that needs no session: the service knows its callers by other means."""
         self._check_gate(route, None)
-        ask = self._voucher.ask(exchange, route, ANONYMOUS, payload, exchange.target)
+        ask = self._requests.ask(exchange, route, ANONYMOUS, payload, exchange.target)
         return await self._proxy.forward(exchange, route.service, ask)
 
-    async def _for_caller(self, exchange: Exchange, route: Route, payload: bytes) -> Response:
+    async def _for_caller(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """A call of somebody: each check in its turn, then on to the service."""
-        claim = Claim(exchange.inbound, payload, exchange.target, may_probe=route.probe)
+        claim = RequestCredentials(exchange.inbound, payload, exchange.target, may_probe=route.probe)
         if claim.probe:
             return await self._for_anybody(exchange, route, claim.payload)
         resolution = await self._resolved(exchange, claim.credential, claim.orgcode)
@@ -232,7 +232,7 @@ class Pipeline:
         self._rates.take("credential", exchange.fingerprint, exchange.own)
         if claim.orgcode is not None:
             if resolution.membership is None:
-                raise context.stranger()
+                raise named_code.unknown_org()
             exchange.orgcode = claim.orgcode
             self._check_gate(route, claim.orgcode)
             self._rates.take("org", claim.orgcode, exchange.own)
@@ -240,7 +240,7 @@ class Pipeline:
         exchange.cccode = claim.cccode
         caller = _caller(resolution, claim.cccode)
         exchange.mark("admission")
-        ask = self._voucher.ask(exchange, route, caller, claim.payload, claim.target)
+        ask = self._requests.ask(exchange, route, caller, claim.payload, claim.target)
         return await self._proxy.forward(exchange, route.service, ask)
 
     async def _early(self, exchange: Exchange) -> None:
@@ -249,7 +249,7 @@ class Pipeline:
         session, key = taken.get("x-session-guid"), taken.get("x-api-key")
         if session or key:
             found = credential.find(session, key, None, None).credential
-            await self._resolved(exchange, found, context.named("orgcode", taken.get("x-orgcode")).code)
+            await self._resolved(exchange, found, named_code.named_code("orgcode", taken.get("x-orgcode")).code)
 
     async def _resolved(self, exchange: Exchange, found: Credential | None, orgcode: str | None) -> Resolution:
         """Whose credential it is; 401 where it is nobody's."""
@@ -262,7 +262,7 @@ class Pipeline:
         exchange.actor, exchange.fingerprint = identity.actor, resolution.fingerprint
         return resolution
 
-    def _check_gate(self, route: Route, orgcode: str | None) -> None:
+    def _check_gate(self, route: UpstreamRoute, orgcode: str | None) -> None:
         if route.gated:
             self._gate.check(orgcode)
 

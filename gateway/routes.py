@@ -1,7 +1,7 @@
 """Which service a path belongs to, and what of the common rules is different for it.
 
-One look at method and path gives a `Route`. Nothing here waits, and no path is ever turned into another one: a path
-that could be read in two ways (dot segments, doubled or encoded slashes) has no route at all.
+Method and path give an `UpstreamRoute`. Nothing here waits, and no path is ever turned into another one: a path that
+could be read in two ways (dot segments, doubled or encoded slashes) has no route at all.
 """
 
 import re
@@ -17,7 +17,7 @@ _AMBIGUOUS = re.compile(r"//|/\.{1,2}(?:/|$)|%2[ef]|%5c|%00|[\\\x00-\x20\x7f]", 
 _DOCUMENT = re.compile(r"^/(?:ops|ics|pmc|slc|visualgrid)/(?:openapi|asyncapi)\.(?:yaml|json)$")
 
 
-class Route(Value, frozen=True, kw_only=True):
+class UpstreamRoute(Value):
     """How calls below a path are treated.
 
     service      the service they go to
@@ -44,15 +44,15 @@ class Route(Value, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
 
 
-class Routes:
+class RouteTable:
     """The route of a method and a path."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._seconds = _prefixes(settings.route_seconds)
         usual = settings.upstream_seconds
 
-        def route(service: str, **different: object) -> Route:
-            return Route(service=service, **{"seconds": usual, **different})  # type: ignore[arg-type]
+        def route(service: str, **different: object) -> UpstreamRoute:
+            return UpstreamRoute(service=service, **{"seconds": usual, **different})  # type: ignore[arg-type]
 
         self._usual = {
             "ops": route("ops", gated=False, reserved=True),
@@ -95,7 +95,7 @@ class Routes:
             name: route(name, open=True, gated=False, seconds=10.0, methods=("GET", "HEAD")) for name in SERVICES
         }
 
-    def find(self, method: str, path: str) -> Route | None:
+    def find(self, method: str, path: str) -> UpstreamRoute | None:
         """The route, or None where the path belongs to no service."""
         if (exact := self._exact.get((method, path))) is not None:
             return exact
@@ -107,7 +107,7 @@ class Routes:
             return None
         return self._special(method, path) or self._timed(path, found)
 
-    def _special(self, method: str, path: str) -> Route | None:
+    def _special(self, method: str, path: str) -> UpstreamRoute | None:
         """The route of what is found by its beginning or its end instead of by its service alone."""
         if path.startswith("/pmc/objects/"):
             return self._objects.get(method)
@@ -117,10 +117,10 @@ class Routes:
             return self._documents[path[1:].partition("/")[0]]
         return None
 
-    def _timed(self, path: str, found: Route) -> Route:
+    def _timed(self, path: str, found: UpstreamRoute) -> UpstreamRoute:
         for prefix, route in self._seconds:
             if path.startswith(prefix):
-                return Route(**{**{f: getattr(found, f) for f in found.__struct_fields__}, "seconds": route})
+                return UpstreamRoute(**{**{f: getattr(found, f) for f in found.__struct_fields__}, "seconds": route})
         return found
 
 

@@ -30,7 +30,7 @@ ROLES = (
 )
 
 
-class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
+class GatewaySettings(BaseSettings):
     """The gateway's settings.
 
     gateway_key             makes session fingerprints out of credentials (HMAC-SHA-256); 32 bytes or more

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from chassis.bus.message import Heard
+from chassis.bus.message import BusMessage
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc
 from chassis.entity import Value
@@ -37,7 +37,7 @@ TRIES_MAX_DEFAULT = 12
 DELAYS_SECONDS_DEFAULT = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
-class Later(Refusal):
+class Retry(Refusal):
     """Not now: try this event again, after a growing delay or about so many seconds.
 
     Meanwhile later events of its subject go ahead; who minds compares revisions.
@@ -50,13 +50,13 @@ class Later(Refusal):
         self.after = after
 
 
-class Never(Refusal):
+class DeadLetter(Refusal):
     """This event can not be handled, however often it is tried: keep it as a dead letter."""
 
     status, tag, reason = 422, "consumer-never", "consumer_never"
 
 
-class Event(Value, frozen=True, kw_only=True):
+class Event(Value):
     """An event as it is heard. `call` is for changes made on its behalf; `tries` counts how often it was put off."""
 
     event_id: str
@@ -77,7 +77,7 @@ class Event(Value, frozen=True, kw_only=True):
         try:
             return msgspec.json.decode(self.raw, type=as_type)
         except msgspec.DecodeError as cause:
-            raise Never(f"the body is no {getattr(as_type, '__name__', as_type)}: {cause}") from cause
+            raise DeadLetter(f"the body is no {getattr(as_type, '__name__', as_type)}: {cause}") from cause
 
     @property
     def data(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Event(Value, frozen=True, kw_only=True):
         return self.body(dict[str, Any])
 
 
-class Consumer(Value, frozen=True, kw_only=True):
+class Consumer(Value):
     """A declared consumer. Its queue is `<service>.<name>`.
 
     access      what the handler is given: a Change, or Units
@@ -167,21 +167,21 @@ def _access(handler: Handler) -> Literal["change", "units"]:
     raise TypeError(f"{handler.__qualname__} must take (change: Change, event: Event) or (units: Units, event: Event)")
 
 
-def event_of(heard: Heard, name: str, now: Utc) -> Event:
+def event_of(message: BusMessage, name: str, now: Utc) -> Event:
     """The event a message carries, to be handled by `name`; Never where it carries none."""
-    headers = heard.headers
+    headers = message.headers
     try:
-        common = msgspec.json.decode(heard.body, type=_Common)
+        common = msgspec.json.decode(message.body, type=_Common)
     except msgspec.DecodeError as cause:
-        raise Never(f"the body is no event: {cause}") from cause
+        raise DeadLetter(f"the body is no event: {cause}") from cause
     text = {name: str(value) for name, value in headers.items() if isinstance(value, str)}
-    if not heard.message_id or "cloudEvents:subject" not in text:
-        raise Never("the message has no id or no subject")
+    if not message.message_id or "cloudEvents:subject" not in text:
+        raise DeadLetter("the message has no id or no subject")
     orgcode = text.get("orgcode") or common.orgcode or ""
     traceparent = text.get("traceparent")
     return Event(
-        event_id=heard.message_id,
-        type=text.get("cloudEvents:type", heard.routing_key),
+        event_id=message.message_id,
+        type=text.get("cloudEvents:type", message.routing_key),
         subject=text["cloudEvents:subject"],
         source=text.get("cloudEvents:source", ""),
         at_utc=Utc(text.get("cloudEvents:time", "")),
@@ -189,9 +189,9 @@ def event_of(heard: Heard, name: str, now: Utc) -> Event:
         actor=common.actor or "",
         revision=common.revision or 0,
         traceparent=traceparent,
-        raw=heard.body,
-        call=_call(name, heard.message_id, orgcode, traceparent, now),
-        tries=heard.tries,
+        raw=message.body,
+        call=_call(name, message.message_id, orgcode, traceparent, now),
+        tries=message.tries,
     )
 
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.bus.consumer import Consumer, Event, Later, Never, event_of
+from chassis.bus.consumer import Consumer, DeadLetter, Event, Retry, event_of
 from chassis.bus.inbox import is_handled, note_handled
-from chassis.bus.message import Heard
+from chassis.bus.message import BusMessage
 from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.errors import Refusal
@@ -20,7 +20,7 @@ Word = Literal["handled", "repeated", "skipped", "later", "never"]
 log = get_logger("chassis.bus")
 
 
-class Outcome(Value, frozen=True, kw_only=True):
+class HandlingOutcome(Value):
     """How it ended. `later` is for another try after `delay_seconds`; `never` is a dead letter; the others are done."""
 
     word: Word
@@ -42,27 +42,27 @@ class Handling:
         self._clock = clock
         self._gate = gate
 
-    async def outcome(self, message: Heard) -> Outcome:
+    async def outcome(self, message: BusMessage) -> HandlingOutcome:
         """Let the message be handled, and say what came of it. Never raises, but for being cancelled."""
         try:
             event = event_of(message, self._consumer.call_name, self._clock.now())
-            # An org that is being emptied is to stay empty: nothing is written behind the broom.
+            # Nothing is written to an org that is being vacuumed.
             # What has been emptied is to stay so, however late news of it come out of a wait queue.
             closed = self._gate.open and self._gate.is_closed_for(event.orgcode)
             if closed or self._gate.is_erased(event.orgcode, event.at_utc):
-                return Outcome(word="skipped")
-            return Outcome(word="handled" if await self._handle(event) else "repeated")
-        except Never as never:
-            return self._never(message, never.message)
-        except Later as later:
-            return self._later(message, later.message, later.after)
+                return HandlingOutcome(word="skipped")
+            return HandlingOutcome(word="handled" if await self._handle(event) else "repeated")
+        except DeadLetter as never:
+            return self._reject(message, never.message)
+        except Retry as later:
+            return self._retry(message, later.message, later.after)
         except Refusal as refusal:
-            return self._later(message, f"{refusal.tag}: {refusal.message}", None)
+            return self._retry(message, f"{refusal.tag}: {refusal.message}", None)
         except Exception as defect:
             log.exception(
                 "a consumer failed unexpectedly", consumer=self._consumer.call_name, event_id=message.message_id
             )
-            return self._later(message, f"{type(defect).__name__}: {defect}", None)
+            return self._retry(message, f"{type(defect).__name__}: {defect}", None)
 
     async def _handle(self, event: Event) -> bool:
         """Handle the event on its trace; False where it was handled before."""
@@ -105,18 +105,18 @@ class Handling:
         await self._units.change(event.call, note)
         return True
 
-    def _later(self, message: Heard, reason: str, after: float | None) -> Outcome:
+    def _retry(self, message: BusMessage, reason: str, after: float | None) -> HandlingOutcome:
         tried = message.tries + 1
         log.info("an event is put off", consumer=self._consumer.call_name, event_id=message.message_id, reason=reason)
         if tried >= self._consumer.tries_max:
-            return self._never(message, f"{reason} (tried {tried} times)")
+            return self._reject(message, f"{reason} (tried {tried} times)")
         delay = delay_for(self._consumer.delays, message.tries, after)
-        return Outcome(word="later", reason=reason, delay_seconds=delay)
+        return HandlingOutcome(word="later", reason=reason, delay_seconds=delay)
 
-    def _never(self, message: Heard, reason: str) -> Outcome:
+    def _reject(self, message: BusMessage, reason: str) -> HandlingOutcome:
         consumer, event_id = self._consumer.call_name, message.message_id
         log.warning("an event becomes a dead letter", consumer=consumer, event_id=event_id, reason=reason)
-        return Outcome(word="never", reason=reason)
+        return HandlingOutcome(word="never", reason=reason)
 
 
 def delay_for(delays: tuple[float, ...], tries: int, after: float | None) -> float:

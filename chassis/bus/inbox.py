@@ -9,7 +9,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 """How long a handled event is remembered: longer than any dead letter should wait for its replay."""
 
 
-class Handled(Document, frozen=True, kw_only=True):
+class Handled(Document):
     """An event a consumer has handled, and the org it was of; empty where it was of none."""
 
     handled_id: str

@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
-from chassis.bus.consumer import Event, Never, event_of
-from chassis.bus.link import Bus, BusDown
-from chassis.bus.message import heard
+from chassis.bus.connection import Bus, BusDown
+from chassis.bus.consumer import DeadLetter, Event, event_of
+from chassis.bus.message import message_of
 from chassis.bus.topology import declare_exchange, declare_queue
 from chassis.clock import Clock
 
@@ -33,7 +33,7 @@ class Listener:
         self._clock = clock
         self._name = f"{bus.service_name}.{name}"
         self._queue = bus.topology.listener(f"{self._name}.{uuid4().hex}")
-        self._heard: deque[Event] = deque(maxlen=buffer)
+        self._received: deque[Event] = deque(maxlen=buffer)
         self._arrived = asyncio.Event()
         self._listening = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -63,15 +63,15 @@ class Listener:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
-            while self._heard:
-                yield self._heard.popleft()
+            while self._received:
+                yield self._received.popleft()
             self._arrived.clear()
             await self._arrived.wait()
 
     async def _run(self) -> None:
         while True:
             with suppress(BusDown):
-                async with self._bus.hearing.channel() as channel:
+                async with self._bus.consuming.channel() as channel:
                     await self._listen(channel)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -88,8 +88,8 @@ class Listener:
             gone.cancel()
 
     async def _arrive(self, message: DeliveredMessage) -> None:
-        with suppress(Never):  # What is no event is nothing to show.
-            event = event_of(heard(message), self._name, self._clock.now())
-            self.dropped += len(self._heard) == self._heard.maxlen
-            self._heard.append(event)
+        with suppress(DeadLetter):  # What is no event is nothing to show.
+            event = event_of(message_of(message), self._name, self._clock.now())
+            self.dropped += len(self._received) == self._received.maxlen
+            self._received.append(event)
             self._arrived.set()

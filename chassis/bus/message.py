@@ -6,7 +6,7 @@ from typing import Any
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
-from chassis.bus.link import ANSWER_SECONDS, BusDown
+from chassis.bus.connection import ANSWER_SECONDS, BusDown
 from chassis.clock import Utc
 from chassis.entity import Value
 
@@ -19,7 +19,7 @@ KEY = "x-key"
 REASON_CHARS_MAX = 500
 
 
-class Heard(Value, frozen=True, kw_only=True):
+class BusMessage(Value):
     """A message out of a queue. `headers` are those of who published it first; the broker's own are left out."""
 
     message_id: str
@@ -33,12 +33,12 @@ class Heard(Value, frozen=True, kw_only=True):
     properties: Any
 
 
-def heard(message: DeliveredMessage) -> Heard:
+def message_of(message: DeliveredMessage) -> BusMessage:
     """What a delivery holds."""
     properties = message.header.properties
     headers: Mapping[str, Any] = properties.headers or {}
     tries, failed = headers.get(TRIES), headers.get(FAILED_UTC)
-    return Heard(
+    return BusMessage(
         message_id=properties.message_id or "",
         routing_key=str(headers.get(KEY) or message.routing_key or ""),
         headers={name: value for name, value in headers.items() if not name.startswith("x-")},
@@ -51,7 +51,7 @@ def heard(message: DeliveredMessage) -> Heard:
     )
 
 
-async def pass_on(channel: AbstractChannel, message: Heard, queue: str, marks: Mapping[str, Any]) -> None:
+async def pass_on(channel: AbstractChannel, message: BusMessage, queue: str, marks: Mapping[str, Any]) -> None:
     """Put a copy with these further headers into the queue, and return once it is there for good; else BusDown."""
     properties = message.properties
     copy = Basic.Properties(

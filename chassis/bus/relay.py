@@ -16,9 +16,9 @@ from typing import Protocol
 
 from aiormq.abc import AbstractChannel
 
-from chassis.bus.link import Bus, BusDown
-from chassis.bus.order import settled
-from chassis.bus.page import Outgoing, publish
+from chassis.bus.connection import Bus, BusDown
+from chassis.bus.ordering import settled
+from chassis.bus.publishing import Outgoing, publish
 from chassis.bus.shards import ShardLeases
 from chassis.bus.topology import declare_exchange
 from chassis.clock import Clock, SystemClock, seconds_between, to_datetime
@@ -49,7 +49,7 @@ RETRY_SECONDS_MAX = 2.0
 log = get_logger("chassis.bus")
 
 
-class RelayStats(Value, frozen=True, kw_only=True):
+class RelayStats(Value):
     """What a relay has done since it started, and what it holds now."""
 
     published: int = 0
@@ -58,7 +58,7 @@ class RelayStats(Value, frozen=True, kw_only=True):
     shards: int = 0
 
 
-class Backlog(Value, frozen=True, kw_only=True):
+class Backlog(Value):
     """Events committed and not yet confirmed by the broker, of all shards; the age of the oldest in seconds."""
 
     pending: int = 0

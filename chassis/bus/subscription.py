@@ -13,12 +13,12 @@ from typing import Literal
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from chassis.bus.breaker import Breaker
+from chassis.bus.connection import Bus, BusDown, translated
 from chassis.bus.consumer import Consumer
-from chassis.bus.handling import Handling, Outcome
-from chassis.bus.lanes import Lanes
-from chassis.bus.link import Bus, BusDown, translated
-from chassis.bus.message import Heard, failure_marks, heard, pass_on
-from chassis.bus.order import lane_of
+from chassis.bus.handling import Handling, HandlingOutcome
+from chassis.bus.keyed_executor import KeyedExecutor
+from chassis.bus.message import BusMessage, failure_marks, message_of, pass_on
+from chassis.bus.ordering import worker_of
 from chassis.bus.topology import declare_consumer, wait_name
 from chassis.clock import Clock
 from chassis.entity import Value
@@ -37,7 +37,7 @@ State = Literal["running", "stopped", "paused"]
 log = get_logger("chassis.bus")
 
 
-class SubscriptionStats(Value, frozen=True, kw_only=True):
+class SubscriptionStats(Value):
     """What a consumer has done since it started. `stopped`: most messages failed; `paused`: the gate is closed."""
 
     consumer: str
@@ -76,7 +76,7 @@ class Subscription:
         self._counts: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._over = asyncio.Event()
-        self._lanes: Lanes[Heard] | None = None
+        self._executor: KeyedExecutor[BusMessage] | None = None
         self._drain_seconds = 5.0
         self._runner: asyncio.Task[None] | None = None
 
@@ -87,7 +87,7 @@ class Subscription:
         return SubscriptionStats(
             consumer=self.consumer.call_name,
             state=self._state,
-            busy=self._lanes.busy if self._lanes else 0,
+            busy=self._executor.busy if self._executor else 0,
             **{word: self._counts[word] for word in words},
         )
 
@@ -103,7 +103,7 @@ class Subscription:
         self._drain_seconds = seconds
         self._stopping.set()
         self._over.set()
-        if self._lanes is None:
+        if self._executor is None:
             self._runner.cancel()
         await asyncio.wait({self._runner}, timeout=seconds + 2.0)
         self._runner.cancel()
@@ -121,7 +121,7 @@ class Subscription:
                 if self._stopping.is_set():
                     return
             try:
-                await self._hear(probing=self._state == "stopped")
+                await self._consume(probing=self._state == "stopped")
             except BusDown:
                 await self._sleep(RETRY_SECONDS)
             except Exception:
@@ -129,17 +129,17 @@ class Subscription:
                 log.exception("a consumer was interrupted", consumer=self.consumer.call_name)
                 await self._sleep(RETRY_SECONDS)
 
-    async def _hear(self, *, probing: bool) -> None:
+    async def _consume(self, *, probing: bool) -> None:
         """Hear on one channel until stopped, tripped, paused or cut off; when probing, until one message is judged."""
         self._over.clear()
-        async with self._bus.hearing.channel(confirms=True) as channel:
+        async with self._bus.consuming.channel(confirms=True) as channel:
             await declare_consumer(channel, self._bus.topology, self.queues, self.consumer.keys)
             await channel.basic_qos(prefetch_count=1 if probing else self.consumer.prefetch)
-            lanes = self._lanes = Lanes(lambda message: self._take(channel, message, probing=probing))
+            executor = self._executor = KeyedExecutor(lambda message: self._take(channel, message, probing=probing))
 
             async def arrive(message: DeliveredMessage) -> None:
-                came = heard(message)
-                lanes.put(lane_of(str(came.headers.get("cloudEvents:subject")), self.consumer.concurrency), came)
+                came = message_of(message)
+                executor.put(worker_of(str(came.headers.get("cloudEvents:subject")), self.consumer.concurrency), came)
 
             channel.on_consumer_cancel_callbacks.add(lambda _: self._over.set())
             try:
@@ -150,8 +150,8 @@ class Subscription:
                 # Not cancelled at the broker, but ended with the channel: then what was not begun goes back into its
                 # place before the next replica is served. A cancel would serve it at once, with what comes behind.
                 self._over.set()
-                await lanes.finish(self._drain_seconds)
-                self._lanes = None
+                await executor.finish(self._drain_seconds)
+                self._executor = None
 
     async def _until_over(self, channel: AbstractChannel) -> None:
         """Wait for the end of this hearing, from our side or the broker's."""
@@ -163,7 +163,7 @@ class Subscription:
             over.cancel()
             gone.cancel()
 
-    async def _take(self, channel: AbstractChannel, message: Heard, *, probing: bool) -> None:
+    async def _take(self, channel: AbstractChannel, message: BusMessage, *, probing: bool) -> None:
         """Handle one message. Once the hearing is over nothing is begun: what follows must not overtake what waits."""
         if not self._gate.open:
             self._over.set()
@@ -179,7 +179,7 @@ class Subscription:
         self._counts[outcome.word] += 1
         self._judge(outcome, probing=probing)
 
-    async def _settle(self, channel: AbstractChannel, message: Heard, outcome: Outcome) -> None:
+    async def _settle(self, channel: AbstractChannel, message: BusMessage, outcome: HandlingOutcome) -> None:
         """Make the outcome safe, then let the broker forget the message."""
         if not outcome.done:
             again = outcome.word == "later"
@@ -188,7 +188,7 @@ class Subscription:
             await pass_on(channel, message, queue, marks)
         await channel.basic_ack(message.tag, wait=False)
 
-    def _judge(self, outcome: Outcome, *, probing: bool) -> None:
+    def _judge(self, outcome: HandlingOutcome, *, probing: bool) -> None:
         """Stop where most messages fail; go on where a probe has succeeded."""
         if probing:
             if outcome.done:

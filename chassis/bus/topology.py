@@ -26,14 +26,14 @@ LISTENER_EXPIRES_SECONDS = 60
 _WORD = pattern_of(r"[a-z0-9][a-z0-9_-]*")
 
 
-class Queue(Value, frozen=True, kw_only=True):
+class Queue(Value):
     """A queue as it is declared: its name and its arguments."""
 
     name: str
     arguments: dict[str, Any]
 
 
-class QueueSet(Value, frozen=True, kw_only=True):
+class QueueSet(Value):
     """The queues of one consumer, `name` as people know it. `waits` are in the order of the delays, shortest first."""
 
     name: str
@@ -47,7 +47,7 @@ class QueueSet(Value, frozen=True, kw_only=True):
         return (self.dead, self.work, *self.waits)
 
 
-class Topology(Value, frozen=True, kw_only=True):
+class Topology(Value):
     """Names behind one prefix, so that several stacks (or tests) can share a broker."""
 
     prefix: str = ""

@@ -8,6 +8,7 @@ there is.
 from collections.abc import Callable, Mapping
 from functools import cache
 from operator import attrgetter
+from types import new_class
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl
 
@@ -211,8 +212,10 @@ def wire_struct(own: type[Request], *, with_key: bool, action: str = "", name: s
     ]
     if action:
         fields.append(("action", Literal[action]))
-    wire: Any = msgspec.defstruct(
-        name or own.__name__, fields, bases=(own,), frozen=True, kw_only=True, forbid_unknown_fields=True
+    namespace = {"__annotations__": {each[0]: each[1] for each in fields}}
+    namespace |= {each[0]: each[2] for each in fields if len(each) > 2}
+    wire: Any = new_class(
+        name or own.__name__, (own,), {"forbid_unknown_fields": True}, lambda body: body.update(namespace)
     )
     return cast("type[Request]", wire)
 

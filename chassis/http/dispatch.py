@@ -36,9 +36,9 @@ from chassis.errors import (
 from chassis.http.body import read_body
 from chassis.http.decode import Decoded
 from chassis.http.envelope import Stats
-from chassis.http.idempotency import Keeper, Reply
-from chassis.http.meter import Meter
-from chassis.http.route import Around, Route, runner
+from chassis.http.idempotency import EncodedReply, IdempotencyStore
+from chassis.http.meter import RequestMeter
+from chassis.http.route import HttpContext, Route, runner
 from chassis.http.token import HEADER, verify
 from chassis.ids import new_id
 from chassis.mongo.errors import DatabaseError
@@ -93,17 +93,17 @@ class _Visit:
 class Dispatcher:
     """Answers the requests of one service."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], around: Around) -> None:
-        self._around = around
-        self._gate = around.gate
-        self._meter = Meter(around.metrics)
-        self._surprises = around.metrics.counter(UNEXPECTED_ERRORS).labels("http")
+    def __init__(self, endpoints: Sequence[Endpoint], http_context: HttpContext) -> None:
+        self._http_context = http_context
+        self._gate = http_context.gate
+        self._meter = RequestMeter(http_context.metrics)
+        self._surprises = http_context.metrics.counter(UNEXPECTED_ERRORS).labels("http")
         self._routes: dict[tuple[str, str], Route] = {}
         self._actions: dict[tuple[str, str], dict[str, Route]] = {}
         self._methods: dict[str, list[str]] = {}
-        keeper = Keeper(around.units)
+        idempotency_store = IdempotencyStore(http_context.units)
         for endpoint in endpoints:
-            self._add(Route(endpoint, runner(endpoint, around, keeper), around.synonyms))
+            self._add(Route(endpoint, runner(endpoint, http_context, idempotency_store), http_context.synonyms))
 
     @property
     def in_flight(self) -> int:
@@ -112,7 +112,7 @@ class Dispatcher:
 
     async def handle(self, request: BaseRequest) -> web.Response:
         """Answer a request: whatever becomes of it, in the envelope."""
-        visit = _Visit(request.headers, request.raw_path, self._around.clock)
+        visit = _Visit(request.headers, request.raw_path, self._http_context.clock)
         route = self._routes.get((request.method, visit.path))
         if route is None:
             return self._elsewhere(request, visit)
@@ -141,7 +141,7 @@ class Dispatcher:
         self._meter.end(visit.call, reply.status, seconds)
         return self._respond(visit, reply, seconds)
 
-    async def _answer(self, request: BaseRequest, visit: _Visit, route: Route) -> Reply:
+    async def _answer(self, request: BaseRequest, visit: _Visit, route: Route) -> EncodedReply:
         if self._meter.in_flight > IN_FLIGHT_MAX:
             raise Unavailable("too many calls are being worked on")
         body = await read_body(request, route.body_bytes_max)
@@ -159,7 +159,7 @@ class Dispatcher:
 
     def explain(self, status: int) -> web.Response:
         """The answer to what is no HTTP at all, by the status aiohttp finds fitting."""
-        visit = _Visit({}, "", self._around.clock)
+        visit = _Visit({}, "", self._http_context.clock)
         refusal: Refusal = Invalid("the request is not HTTP as it should be") if status < 500 else InternalError()
         self._meter.end_elsewhere(refusal.status)
         return self._respond(visit, self._refused(refusal), perf_counter() - visit.started)
@@ -168,7 +168,7 @@ class Dispatcher:
         token = visit.headers.get(HEADER)
         if token is None:
             raise Unauthorized("the caller header is missing")
-        return verify(token, self._around.caller_key, time())
+        return verify(token, self._http_context.caller_key, time())
 
     def _pick(self, first: Route, visit: _Visit, body: bytes) -> Route:
         """The route of the action that the body names."""
@@ -185,21 +185,21 @@ class Dispatcher:
     def _enter(self, visit: _Visit) -> None:
         trace.enter(trace.Scope(visit.known_id(), visit.call, visit.traceparent))
 
-    def _refused(self, refusal: Refusal) -> Reply:
-        return Reply(status=refusal.status, body=self._around.envelope.error(refusal), refusal=refusal)
+    def _refused(self, refusal: Refusal) -> EncodedReply:
+        return EncodedReply(status=refusal.status, body=self._http_context.envelope.error(refusal), refusal=refusal)
 
-    def _respond(self, visit: _Visit, reply: Reply, seconds: float) -> web.Response:
-        around = self._around
+    def _respond(self, visit: _Visit, reply: EncodedReply, seconds: float) -> web.Response:
+        http_context = self._http_context
         stats = Stats(
-            service=around.service,
+            service=http_context.service,
             call=visit.call,
             timestamp_utc=visit.started_utc,
             request_id=visit.known_id(),
             session_fingerprint=visit.caller.fingerprint or UNSET,
             duration_ms=round(seconds * 1000, 3),
-            build=around.build,
+            build=http_context.build,
         )
-        wrap = around.envelope.success if reply.status == 200 else around.envelope.failure
+        wrap = http_context.envelope.success if reply.status == 200 else http_context.envelope.failure
         headers = {
             "Content-Type": _JSON,
             "Cache-Control": "no-store",
@@ -214,7 +214,7 @@ class Dispatcher:
 
     def _elsewhere(self, request: BaseRequest, visit: _Visit) -> web.Response:
         """What is at a path that is no endpoint for this method: a document, another method, or nothing."""
-        if request.method in {"GET", "HEAD"} and (page := self._around.pages.find(visit.path)) is not None:
+        if request.method in {"GET", "HEAD"} and (page := self._http_context.pages.find(visit.path)) is not None:
             return web.Response(body=page.body, headers={"Content-Type": page.content_type})
         allowed = self._methods.get(visit.path)
         if allowed is None:
@@ -230,7 +230,7 @@ class Dispatcher:
 
     def _add(self, route: Route) -> None:
         """Both below the service's base path, as callers see it, and without it."""
-        base = f"/{self._around.service}"
+        base = f"/{self._http_context.service}"
         below = route.endpoint.path.removeprefix(base) if route.endpoint.path.startswith(f"{base}/") else ""
         tail = below or ("" if route.endpoint.path == base else route.endpoint.path)
         for path in {base + tail, tail or "/"}:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from chassis.http.route import Page
+from chassis.http.route import DocumentPage
 from chassis.service import Parts, Service, collect
 
 _TYPES = {"json": "application/json", "yaml": "application/yaml", "md": "text/markdown; charset=utf-8"}
@@ -25,16 +25,16 @@ class Documents:
         self._service = service
         self._parts = parts
         self._build_id = build_id
-        self._made: dict[str, Page] = {}
+        self._made: dict[str, DocumentPage] = {}
         self._names = self._paths()
 
-    def find(self, path: str) -> Page | None:
+    def find(self, path: str) -> DocumentPage | None:
         """The document at a path, if there is one."""
         name = self._names.get(path)
         if name is None:
             return None
         if name not in self._made:
-            self._made[name] = Page(_TYPES[name.rpartition(".")[2]], self.text(name))
+            self._made[name] = DocumentPage(_TYPES[name.rpartition(".")[2]], self.text(name))
         return self._made[name]
 
     def text(self, name: str) -> bytes:

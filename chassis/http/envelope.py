@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chassis.clock import Utc
 from chassis.errors import Dialect, Refusal, error_object, tag_of
+from chassis.frozen import Frozen
 from chassis.service import Service
 from chassis.settings import BaseSettings
 
@@ -25,7 +26,7 @@ class Build(Struct, frozen=True):
     build_id: str
 
 
-class Stats(Struct, frozen=True, kw_only=True):
+class Stats(Frozen):
     """What every answer says of itself. `duration_ms` runs from the head of the request to its answer."""
 
     service: str

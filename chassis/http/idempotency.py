@@ -25,7 +25,7 @@ KEPT_STATUSES = frozenset({404, 409, 422})
 """Refusals worth keeping: a 400, 428 or 5xx may well end otherwise next time."""
 
 
-class Outcome(Document, frozen=True, kw_only=True):
+class IdempotencyRecord(Document):
     """What a key was answered with, and whom. `body` is JSON text: the data, or the error object of a refusal."""
 
     outcome_id: str
@@ -39,14 +39,14 @@ class Outcome(Document, frozen=True, kw_only=True):
     expires_utc: Utc
 
 
-def _expires_at(outcome: Outcome) -> datetime:
+def _expires_at(outcome: IdempotencyRecord) -> datetime:
     """The database drops by its own date type."""
     return to_datetime(outcome.expires_utc)
 
 
 IDEMPOTENCY = Entity(
     "idempotency",
-    Outcome,
+    IdempotencyRecord,
     collection="idempotency",
     id="outcome_id",
     indexes=[expiring("expires_at")],
@@ -56,7 +56,7 @@ IDEMPOTENCY = Entity(
 )
 
 
-class Reply(Document, frozen=True, kw_only=True):
+class EncodedReply(Document):
     """An answer as it goes out: status 200 with data, else with an error; `replayed` when it was kept."""
 
     status: int
@@ -65,7 +65,7 @@ class Reply(Document, frozen=True, kw_only=True):
     refusal: Refusal | None = None
 
 
-class Asked(Document, frozen=True, kw_only=True):
+class IdempotentCall(Document):
     """A key as it was used: the id of its record, who used it, and what tells its request from another."""
 
     outcome_id: str
@@ -73,7 +73,7 @@ class Asked(Document, frozen=True, kw_only=True):
     request_hash: str
 
 
-class Work(NamedTuple):
+class IdempotentWork(NamedTuple):
     """What is to be done once: the handler, the events it may emit, and how a refusal of it is encoded. `prepare` is
     what the handler needs done before, which is left out where the key is known already."""
 
@@ -83,14 +83,14 @@ class Work(NamedTuple):
     prepare: Callable[[], Awaitable[None]] | None = None
 
 
-class Keeper:
+class IdempotencyStore:
     """Runs work under the caller's key, once. Keys are scoped to org and endpoint."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
         self._running: set[str] = set()
 
-    async def run(self, call: Call, request: bytes, work: Work) -> Reply:
+    async def run(self, call: Call, request: bytes, work: IdempotentWork) -> EncodedReply:
         """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
 
         Conflict where the key was used with another body or by another caller, StillRunning while its first call has
@@ -98,7 +98,9 @@ class Keeper:
         the same.)
         """
         digest = blake2b(request, digest_size=16).hexdigest()
-        asked = Asked(outcome_id=id_of(call), by=f"{call.caller.kind}:{call.caller.actor}", request_hash=digest)
+        asked = IdempotentCall(
+            outcome_id=id_of(call), by=f"{call.caller.kind}:{call.caller.actor}", request_hash=digest
+        )
         if asked.outcome_id in self._running:
             raise StillRunning("a call with this idempotency key is still running")
         self._running.add(asked.outcome_id)
@@ -109,15 +111,15 @@ class Keeper:
         finally:
             self._running.discard(asked.outcome_id)
 
-    async def _is_known(self, call: Call, asked: Asked) -> bool:
+    async def _is_known(self, call: Call, asked: IdempotentCall) -> bool:
         async def look(view: View) -> bool:
             kept = await view.get(IDEMPOTENCY, asked.outcome_id)
             return kept is not None and kept.expires_utc > view.now
 
         return await self._units.view(call, look)
 
-    async def _run(self, call: Call, asked: Asked, work: Work) -> Reply:
-        async def once(change: Change) -> Reply:
+    async def _run(self, call: Call, asked: IdempotentCall, work: IdempotentWork) -> EncodedReply:
+        async def once(change: Change) -> EncodedReply:
             # Known together with what the handler reads: no round trip of its own.
             change.prefetch(IDEMPOTENCY, [asked.outcome_id])
             refusal: Refusal | None = None
@@ -136,15 +138,15 @@ class Keeper:
                 answer = work.explain(refusal)
             outcome = _outcome(call, asked, status, answer, change.now)
             await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
-            return Reply(status=status, body=answer, refusal=refusal)
+            return EncodedReply(status=status, body=answer, refusal=refusal)
 
-        async def keep_late(change: Change) -> Reply:
+        async def keep_late(change: Change) -> EncodedReply:
             kept = await change.get(IDEMPOTENCY, asked.outcome_id)
             if kept is not None and kept.expires_utc > change.now:
                 return _replay(kept, asked)
             outcome = _outcome(call, asked, late.status, work.explain(late), change.now)
             await (change.insert if kept is None else change.update)(IDEMPOTENCY, outcome)
-            return Reply(status=late.status, body=work.explain(late), refusal=late)
+            return EncodedReply(status=late.status, body=work.explain(late), refusal=late)
 
         try:
             return await self._units.change(call, once, emits=work.emits)
@@ -160,17 +162,17 @@ class _Taken(Conflict):
     """The key belongs to another caller or request; that is no outcome of this one."""
 
 
-def _replay(kept: Outcome, asked: Asked) -> Reply:
+def _replay(kept: IdempotencyRecord, asked: IdempotentCall) -> EncodedReply:
     if kept.asked_by != asked.by:
         raise _Taken("the idempotency key was used by another caller")
     if kept.request_hash != asked.request_hash:
         raise _Taken("the idempotency key was used with another body")
-    return Reply(status=kept.status, body=kept.body.encode(), replayed=True)
+    return EncodedReply(status=kept.status, body=kept.body.encode(), replayed=True)
 
 
-def _outcome(call: Call, asked: Asked, status: int, answer: bytes, now: Utc) -> Outcome:
+def _outcome(call: Call, asked: IdempotentCall, status: int, answer: bytes, now: Utc) -> IdempotencyRecord:
     seconds = KEPT_SECONDS_FOR_SERVICES if call.caller.kind in {"key", "service"} else KEPT_SECONDS
-    return Outcome(
+    return IdempotencyRecord(
         outcome_id=asked.outcome_id,
         orgcode=call.orgcode,
         endpoint=call.name,

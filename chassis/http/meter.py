@@ -6,7 +6,7 @@ from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
 
 
-class Meter:
+class RequestMeter:
     """Counts requests; the labelled counters are looked up once each."""
 
     def __init__(self, metrics: Metrics) -> None:

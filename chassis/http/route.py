@@ -13,34 +13,35 @@ from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
 from chassis.errors import Forbidden, StillRunning, Unauthorized, invalid_field
+from chassis.frozen import Frozen
 from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
-from chassis.http.idempotency import Keeper, Reply, Work
+from chassis.http.idempotency import EncodedReply, IdempotencyStore, IdempotentWork
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Change, Units, View
 
-Run = Callable[[Call, Request | None], Awaitable[Reply]]
+Run = Callable[[Call, Request | None], Awaitable[EncodedReply]]
 OnBehalf = Callable[[Call], AbstractContextManager[None]]
 """Lets calls that a handler makes to other services inherit the caller and the ids of its own."""
 
 
-class Page(Struct, frozen=True):
+class DocumentPage(Struct, frozen=True):
     """Something fixed that is served to everybody: a contract document."""
 
     content_type: str
     body: bytes
 
 
-class Pages(Protocol):
+class DocumentPages(Protocol):
     """The documents of a service."""
 
-    def find(self, path: str) -> Page | None:
+    def find(self, path: str) -> DocumentPage | None:
         """The page at a path, if there is one."""
         ...
 
 
-class Around(Struct, frozen=True, kw_only=True):
+class HttpContext(Frozen):
     """What the HTTP side needs of the process around it.
 
     synonyms    role word -> declared roles it stands for
@@ -59,7 +60,7 @@ class Around(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     provided: Mapping[type, Any]
     on_behalf: OnBehalf
-    pages: Pages
+    pages: DocumentPages
 
 
 _NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
@@ -95,18 +96,18 @@ class Route:
             raise Forbidden("the caller holds none of the roles this call asks for")
 
 
-def runner(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
+def runner(endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore) -> Run:
     """How an endpoint's handler is run; TypeError where it asks for something the process does not provide."""
-    provided = around.provided
+    provided = http_context.provided
     missing = [f"{name}: {kind.__name__}" for name, kind in endpoint.asks.items() if kind not in provided]
     if missing:
         raise TypeError(f"{endpoint.call} asks for what this process does not provide: {', '.join(missing)}")
     if endpoint.access == "view":
-        return _viewing(endpoint, around.units)
+        return _viewing(endpoint, http_context.units)
     if endpoint.access == "change":
-        return _changing(endpoint, around, keeper)
+        return _changing(endpoint, http_context, idempotency_store)
     asks = {name: provided[kind] for name, kind in endpoint.asks.items()}
-    return _plain(endpoint, asks, around.on_behalf)
+    return _plain(endpoint, asks, http_context.on_behalf)
 
 
 def _arguments(endpoint: Endpoint, call: Call, body: Request | None) -> dict[str, Any]:
@@ -119,36 +120,36 @@ def _arguments(endpoint: Endpoint, call: Call, body: Request | None) -> dict[str
 
 
 def _plain(endpoint: Endpoint, asks: Mapping[str, Any], on_behalf: OnBehalf) -> Run:
-    async def run(call: Call, body: Request | None) -> Reply:
+    async def run(call: Call, body: Request | None) -> EncodedReply:
         with on_behalf(call):
             answer = await endpoint.handler(**asks, **_arguments(endpoint, call, body))
-        return Reply(status=200, body=encode(answer))
+        return EncodedReply(status=200, body=encode(answer))
 
     return run
 
 
 def _viewing(endpoint: Endpoint, units: Units) -> Run:
-    async def run(call: Call, body: Request | None) -> Reply:
+    async def run(call: Call, body: Request | None) -> EncodedReply:
         arguments = _arguments(endpoint, call, body)
 
         async def look(view: View) -> Any:
             return await endpoint.handler(view=view, **arguments)
 
-        return Reply(status=200, body=encode(await units.view(call, look, snapshot=endpoint.snapshot)))
+        return EncodedReply(status=200, body=encode(await units.view(call, look, snapshot=endpoint.snapshot)))
 
     return run
 
 
-def _changing(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
+def _changing(endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore) -> Run:
     emits = frozenset(endpoint.emits)
-    asks = {name: around.provided[kind] for name, kind in endpoint.asks.items()}
+    asks = {name: http_context.provided[kind] for name, kind in endpoint.asks.items()}
 
-    async def run(call: Call, body: Request | None) -> Reply:
+    async def run(call: Call, body: Request | None) -> EncodedReply:
         arguments = _arguments(endpoint, call, body)
 
         async def prepare() -> None:
             assert endpoint.prepare is not None
-            with around.on_behalf(call):
+            with http_context.on_behalf(call):
                 arguments["prepared"] = await endpoint.prepare(call=call, body=body, **asks)
 
         if call.idempotency_key is None or call.caller.orgcode is None:
@@ -158,7 +159,7 @@ def _changing(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
             async def work(change: Change) -> Any:
                 return await endpoint.handler(change=change, **arguments)
 
-            return Reply(status=200, body=encode(await around.units.change(call, work, emits=emits)))
+            return EncodedReply(status=200, body=encode(await http_context.units.change(call, work, emits=emits)))
 
         async def encoded(change: Change) -> bytes:
             if endpoint.prepare is not None and "prepared" not in arguments:
@@ -168,6 +169,8 @@ def _changing(endpoint: Endpoint, around: Around, keeper: Keeper) -> Run:
 
         request = encode((body, call.facility, call.channel, call.cccode))
         before = prepare if endpoint.prepare is not None else None
-        return await keeper.run(call, request, Work(encoded, emits, around.envelope.error, before))
+        return await idempotency_store.run(
+            call, request, IdempotentWork(encoded, emits, http_context.envelope.error, before)
+        )
 
     return run

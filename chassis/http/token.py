@@ -10,10 +10,10 @@ from binascii import Error as BinasciiError
 from hmac import compare_digest, digest
 
 import msgspec
-from msgspec import Struct
 
 from chassis.caller import Caller
 from chassis.errors import Unauthorized
+from chassis.frozen import Frozen
 
 HEADER = "x-caller"
 AUDIENCE = "retailstack"
@@ -24,7 +24,7 @@ _HEAD = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."  # {"alg":"HS256","typ":"JWT"}
 _SIGNATURE_BYTES = 43  # of base64 without padding
 
 
-class _Claims(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Claims(Frozen, omit_defaults=True):
     aud: str
     exp: int
     rid: str
@@ -37,7 +37,7 @@ class _Claims(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fingerprint: str | None = None
 
 
-class _Read(Caller, frozen=True, kw_only=True):
+class _Read(Caller):
     """What a token says: a caller and the claims around it."""
 
     aud: str

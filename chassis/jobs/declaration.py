@@ -20,11 +20,11 @@ from chassis.entity import Value
 JobHandler = Callable[..., Awaitable[Struct]]
 
 
-class NoParams(Value, frozen=True, kw_only=True):
+class NoParams(Value):
     """Of a job that takes none."""
 
 
-class Job(Value, frozen=True, kw_only=True):
+class Job(Value):
     """A declared job; `seconds` between the starts of two runs, None where it is only run by hand; `asks` names what
     else its handler wants of the process -> its type."""
 

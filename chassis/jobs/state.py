@@ -4,7 +4,7 @@ from chassis.clock import Utc
 from chassis.entity import Document, Entity, Value
 
 
-class JobState(Document, frozen=True, kw_only=True):
+class JobState(Document):
     """How a job's last run went, for every replica to see. `running_until_utc` moves on while it runs."""
 
     name: str
@@ -21,7 +21,7 @@ JOB_STATES: Entity[JobState] = Entity(
 )
 
 
-class JobStatus(Value, frozen=True, kw_only=True):
+class JobStatus(Value):
     """A job as an operator sees it. `answer` is JSON."""
 
     name: str
@@ -37,7 +37,7 @@ class JobStatus(Value, frozen=True, kw_only=True):
     next_utc: Utc | None
 
 
-class JobStats(Value, frozen=True, kw_only=True):
+class JobStats(Value):
     """Runs of a job on this replica since it started."""
 
     name: str

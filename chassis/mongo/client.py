@@ -20,7 +20,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.uri_parser import parse_uri
 
 from chassis.mongo.collection import MAJORITY, Collection, Document
-from chassis.mongo.errors import UnfitServer, Unreachable, translated
+from chassis.mongo.errors import DatabaseUnreachable, UnfitServer, translated
 from chassis.mongo.transaction import Transaction
 
 Driver = Literal["motor", "pymongo"]
@@ -76,7 +76,7 @@ class Database:
             version = (await client.admin.command("buildInfo"))["versionArray"]
         except PyMongoError as cause:
             await _settled(client.close())
-            raise Unreachable(f"no MongoDB answers: {cause}") from cause
+            raise DatabaseUnreachable(f"no MongoDB answers: {cause}") from cause
         if tuple(version[:2]) < VERSION_MIN:
             await _settled(client.close())
             found, wanted = ".".join(map(str, version[:3])), ".".join(map(str, VERSION_MIN))
@@ -138,7 +138,7 @@ class Database:
         try:
             await self._client.admin.command("ping")
         except PyMongoError as cause:
-            raise Unreachable(str(cause)) from cause
+            raise DatabaseUnreachable(str(cause)) from cause
 
     async def drop(self) -> None:
         """Drop the whole database."""

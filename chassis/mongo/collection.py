@@ -24,7 +24,7 @@ EXISTS_CODE = 48
 ABSENT_CODE = 26
 
 
-class Link(Protocol):
+class DatabaseHandle(Protocol):
     """What a collection needs of its database."""
 
     @property
@@ -48,7 +48,7 @@ class Link(Protocol):
 class Collection:
     """A collection. Its operations may be part of a transaction; alone they are majority and journalled."""
 
-    def __init__(self, link: Link, name: str) -> None:
+    def __init__(self, link: DatabaseHandle, name: str) -> None:
         self.name = name
         self._link = link
         self._raw = link.raw.get_collection(name, write_concern=MAJORITY)
@@ -247,7 +247,7 @@ class Collection:
             raise translated(cause) from cause
 
 
-async def _drained(link: Link, command: Document, session: Any) -> list[Document]:
+async def _drained(link: DatabaseHandle, command: Document, session: Any) -> list[Document]:
     """All documents of a cursor; nearly always the first reply has them."""
     run = link.raw.command
     collection = command.get("find") or command["aggregate"]

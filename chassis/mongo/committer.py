@@ -18,17 +18,17 @@ from chassis.clock import Clock, Utc
 from chassis.errors import Conflict, Refusal, Unavailable
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
-from chassis.mongo.errors import Duplicate, Transient, UnknownCommit, Unreachable
+from chassis.mongo.errors import DatabaseUnreachable, Duplicate, Transient, UnknownCommit
+from chassis.mongo.event_documents import EventWriter
+from chassis.mongo.execution import Execution, Tables
 from chassis.mongo.flush import Writes, collect, write
 from chassis.mongo.loading import load
-from chassis.mongo.operation import Operation, drive
+from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
-from chassis.mongo.run import Run, Tables
 from chassis.mongo.stats import UnitStats
-from chassis.mongo.telling import Teller
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
-from chassis.mongo.working_set import Deferred, Missing, Unsure, Wants, WorkingSet, taken
+from chassis.mongo.working_set import Deferred, Missing, PendingReads, UncheckedKey, WorkingSet, key_conflict
 
 BATCH_OPERATIONS_MAX = 256
 BATCH_DOCUMENTS_MAX = 1_000
@@ -56,7 +56,7 @@ class Committer:
         database: Database,
         tables: Tables,
         clock: Clock,
-        teller: Teller,
+        teller: EventWriter,
         paging: Paging,
         ids: IdSource,
         stats: UnitStats,
@@ -66,13 +66,13 @@ class Committer:
         self._database = database
         self._tables = tables
         self._clock = clock
-        self._teller = teller
+        self._event_writer = teller
         self._paging = paging
         self._ids = ids
         self._stats = stats
         self._on_commit = on_commit
         self._loops = loops
-        self._queue: deque[Operation] = deque()
+        self._queue: deque[BatchedOperation] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,7 +94,7 @@ class Committer:
         await asyncio.gather(*self._tasks)
         self._tasks = []
 
-    async def submit(self, operation: Operation) -> Any:
+    async def submit(self, operation: BatchedOperation) -> Any:
         """Wait for what comes of an operation."""
         if self._stopping or not self._tasks:
             raise Unavailable("shutting down")
@@ -123,9 +123,9 @@ class Committer:
             # Those just answered may have more to do: let them ask before the next batch is closed.
             await asyncio.sleep(0)
 
-    def _take(self) -> list[Operation]:
+    def _take(self) -> list[BatchedOperation]:
         """The next batch. One that was put off too often goes alone."""
-        batch: list[Operation] = []
+        batch: list[BatchedOperation] = []
         while self._queue and len(batch) < BATCH_OPERATIONS_MAX:
             alone = self._queue[0].deferrals >= DEFERRALS_BEFORE_ALONE
             if alone and batch:
@@ -137,16 +137,16 @@ class Committer:
                 break
         return batch
 
-    async def _complete(self, batch: Sequence[Operation]) -> None:
+    async def _complete(self, batch: Sequence[BatchedOperation]) -> None:
         """Bring a batch to its end: repeat it after conflicts, split it where one of it spoils the others."""
-        pieces: deque[tuple[list[Operation], int]] = deque([(list(batch), 0)])
+        pieces: deque[tuple[list[BatchedOperation], int]] = deque([(list(batch), 0)])
         until = monotonic() + RETRY_SECONDS_MAX
         while pieces:
             piece, tries = pieces.popleft()
             cause = await self._tried(piece)
             if cause is None:
                 continue
-            if isinstance(cause, Unreachable):
+            if isinstance(cause, DatabaseUnreachable):
                 # Whoever waits as well would only wait as long again.
                 others = [operation for rest, _ in pieces for operation in rest]
                 _fail([*piece, *others, *self._drained()], _unavailable(cause))
@@ -164,11 +164,11 @@ class Committer:
                 pieces.extendleft([(piece[middle:], 0), (piece[:middle], 0)])
             await asyncio.sleep(random.random() * JITTER_SECONDS * 2 ** min(tries, 6))
 
-    async def _tried(self, piece: list[Operation]) -> Exception | None:
+    async def _tried(self, piece: list[BatchedOperation]) -> Exception | None:
         """What stopped a transaction; None when it went through."""
         try:
             await self._attempt(piece)
-        except Unsure:
+        except UncheckedKey:
             return Duplicate("a claim was given up before it was tried", {}, {})
         except Transient as cause:
             self._stats.conflicts += 1
@@ -180,7 +180,7 @@ class Committer:
             return cause
         return None
 
-    def _verdict(self, piece: list[Operation], tries: int, cause: Exception, until: float) -> Exception | None:
+    def _verdict(self, piece: list[BatchedOperation], tries: int, cause: Exception, until: float) -> Exception | None:
         """What the operations are told for good; None when there is something left to try."""
         if isinstance(cause, Unavailable):
             return cause
@@ -197,7 +197,7 @@ class Committer:
         # Whatever else it is, it is one operation's; if there are several, find out whose.
         return cause if len(piece) == 1 else None
 
-    async def _attempt(self, batch: list[Operation]) -> None:
+    async def _attempt(self, batch: list[BatchedOperation]) -> None:
         """One transaction. What it could not take in goes back to the front of the queue."""
         held = WorkingSet()
         moment = self._clock.now()
@@ -218,19 +218,19 @@ class Committer:
             self._on_commit()
 
     async def _run_all(
-        self, batch: list[Operation], held: WorkingSet, moment: Utc, transaction: Transaction
-    ) -> tuple[list[Operation], list[Operation]]:
+        self, batch: list[BatchedOperation], held: WorkingSet, moment: Utc, transaction: Transaction
+    ) -> tuple[list[BatchedOperation], list[BatchedOperation]]:
         """Run every operation until it is complete: those that are, and those left for the next batch."""
         for operation in batch:
             operation.passes = 0
             operation.minted.clear()
         await self._load(batch, held, transaction)
-        done: list[Operation] = []
-        left: list[Operation] = []
+        done: list[BatchedOperation] = []
+        left: list[BatchedOperation] = []
         todo = batch
         runs = 0
         while todo:
-            again: list[Operation] = []
+            again: list[BatchedOperation] = []
             for place, operation in enumerate(todo):
                 if runs and not runs % RUNS_BETWEEN_YIELDS:
                     await asyncio.sleep(0)
@@ -252,15 +252,17 @@ class Committer:
             todo = again
         return done, _in_order(batch, left)
 
-    async def _load(self, operations: Sequence[Operation], held: WorkingSet, transaction: Transaction) -> None:
+    async def _load(self, operations: Sequence[BatchedOperation], held: WorkingSet, transaction: Transaction) -> None:
         """Load all that these have asked for so far and that is not there yet."""
-        wants = Wants()
+        reads = PendingReads()
         for operation in operations:
-            wants.add(operation.wants)
-        if wants:
-            await load(self._database, held, wants, transaction)
+            reads.add(operation.reads)
+        if reads:
+            await load(self._database, held, reads, transaction)
 
-    def _patient(self, again: list[Operation], done: list[Operation], left: list[Operation]) -> list[Operation]:
+    def _patient(
+        self, again: list[BatchedOperation], done: list[BatchedOperation], left: list[BatchedOperation]
+    ) -> list[BatchedOperation]:
         """Those to run again now. One that asks and asks lets its neighbours go ahead, or is found out."""
         stay = []
         for operation in again:
@@ -274,14 +276,14 @@ class Committer:
                 stay.append(operation)
         return stay
 
-    def _run(self, operation: Operation, held: WorkingSet, moment: Utc) -> None:
+    def _run(self, operation: BatchedOperation, held: WorkingSet, moment: Utc) -> None:
         """Run a handler once, and merge what it leaves behind. Missing and Deferred pass through."""
-        run = Run(
+        run = Execution(
             operation.call,
             held,
             self._tables,
             max(moment, operation.moment),
-            operation.wants,
+            operation.reads,
             emits=operation.emits,
             careful=operation.careful,
             minted=operation.minted,
@@ -290,7 +292,7 @@ class Committer:
         try:
             change = WorkingChange(run, self._paging, self._ids)
             operation.result = drive(operation, change)
-            operation.told = self._teller.documents(run)
+            operation.told = self._event_writer.documents(run)
         except (Missing, Deferred):
             operation.moment = run.moment
             raise
@@ -336,7 +338,7 @@ class Committer:
             try:
                 found = await self._database.collection(collection).find({"_id": marker}, projection={"_id": 1})
                 return bool(found)
-            except (Unreachable, Transient):
+            except (DatabaseUnreachable, Transient):
                 if monotonic() > until:
                     raise _lost() from None
             await asyncio.sleep(pause)
@@ -348,21 +350,21 @@ class Committer:
         for table in self._tables.all():
             for unique in table.uniques.values():
                 if unique.fields == fields:
-                    return taken(unique, table)
+                    return key_conflict(unique, table)
         return Conflict("this exists already") if fields == ("_id",) else cause
 
-    def _drained(self) -> list[Operation]:
+    def _drained(self) -> list[BatchedOperation]:
         waiting = list(self._queue)
         self._queue.clear()
         return waiting
 
 
-def _fail(operations: Sequence[Operation], cause: Exception) -> None:
+def _fail(operations: Sequence[BatchedOperation], cause: Exception) -> None:
     for operation in operations:
         operation.fail(cause)
 
 
-def _in_order(batch: Sequence[Operation], left: list[Operation]) -> list[Operation]:
+def _in_order(batch: Sequence[BatchedOperation], left: list[BatchedOperation]) -> list[BatchedOperation]:
     """Those left, in the order they came in."""
     if len(left) < 2:
         return left
@@ -370,7 +372,7 @@ def _in_order(batch: Sequence[Operation], left: list[Operation]) -> list[Operati
     return sorted(left, key=lambda operation: places[id(operation)])
 
 
-def _unavailable(cause: Unreachable) -> Unavailable:
+def _unavailable(cause: DatabaseUnreachable) -> Unavailable:
     refusal = Unavailable("the database cannot be reached")
     refusal.__cause__ = cause
     return refusal

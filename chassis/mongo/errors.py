@@ -29,7 +29,7 @@ class DatabaseError(Exception):
     """Base of what the seam to the driver raises; anything else the driver raises is passed on as it is."""
 
 
-class Unreachable(DatabaseError):
+class DatabaseUnreachable(DatabaseError):
     """No server answered in time."""
 
 
@@ -57,7 +57,7 @@ class UnfitServer(Exception):
 def translated(cause: PyMongoError) -> Exception:
     """The driver's error in our words; itself where we have none for it."""
     if isinstance(cause, ServerSelectionTimeoutError):
-        return Unreachable(str(cause))
+        return DatabaseUnreachable(str(cause))
     if isinstance(cause, BulkWriteError):
         failed = (cause.details or {}).get("writeErrors") or []
         return _write_error(failed[0]) if failed else Transient(str(cause))
@@ -68,7 +68,7 @@ def translated(cause: PyMongoError) -> Exception:
     if isinstance(cause, ConnectionFailure):
         return Transient(str(cause))
     if isinstance(cause, ExecutionTimeout | WTimeoutError):
-        return Unreachable(str(cause))
+        return DatabaseUnreachable(str(cause))
     return cause
 
 
@@ -77,7 +77,7 @@ def judge(reply: Mapping[str, Any]) -> None:
     if errors := reply.get("writeErrors"):
         raise _write_error(errors[0])
     if trouble := reply.get("writeConcernError"):
-        raise Unreachable(str(trouble.get("errmsg")))
+        raise DatabaseUnreachable(str(trouble.get("errmsg")))
 
 
 def _write_error(error: Mapping[str, Any]) -> Exception:

@@ -14,7 +14,7 @@ from chassis.mongo.working_set import WorkingSet
 MARK_SECONDS = 24 * 3600
 
 
-class Mark(Document, frozen=True, kw_only=True):
+class Mark(Document):
     """Proof that a batch was committed which wrote nothing else that proves it."""
 
     mark_id: str

@@ -13,7 +13,7 @@ from chassis.mongo.client import Database
 from chassis.mongo.errors import Duplicate
 
 
-class Lease(Document, frozen=True, kw_only=True):
+class Lease(Document):
     """Who holds a name until when; an empty holder or a time gone by leaves it free."""
 
     name: str

@@ -9,18 +9,18 @@ from chassis.mongo.collection import Document
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.transaction import Transaction
-from chassis.mongo.working_set import Answer, Wants, WorkingSet
+from chassis.mongo.working_set import FindResult, PendingReads, WorkingSet
 
 IDS_MAX = 5_000
 """Ids asked for in one find."""
 
 
-async def load(database: Database, held: WorkingSet, wants: Wants, within: Transaction | None) -> None:
+async def load(database: Database, held: WorkingSet, reads: PendingReads, within: Transaction | None) -> None:
     """Load all that is wanted: one after the other within a transaction, side by side without."""
     jobs: list[Awaitable[None]] = []
-    jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in wants.ids.items()]
-    jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in wants.keys.values()]
-    unanswered = [asked for asked in wants.finds.values() if not held.has_answer(*asked)]
+    jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in reads.ids.items()]
+    jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in reads.keys.values()]
+    unanswered = [asked for asked in reads.finds.values() if not held.has_answer(*asked)]
     jobs += [_load_finds(database, held, group, within) for group in _alike(unanswered)]
     if within is None and len(jobs) > 1:
         await asyncio.gather(*jobs)
@@ -32,7 +32,7 @@ async def load(database: Database, held: WorkingSet, wants: Wants, within: Trans
 async def _load_ids(
     database: Database, held: WorkingSet, collection: str, ids: set[str], within: Transaction | None
 ) -> None:
-    slots = held.kept(collection).slots
+    slots = held.collection_state(collection).slots
     wanted = [one for one in ids if one not in slots]
     for start in range(0, len(wanted), IDS_MAX):
         part = wanted[start : start + IDS_MAX]
@@ -49,11 +49,11 @@ async def _load_keys(
     keys: set[Key],
     within: Transaction | None,
 ) -> None:
-    known = held.kept(table.collection).keys.setdefault(unique.name, {})
+    known = held.collection_state(table.collection).keys.setdefault(unique.name, {})
     wanted = {key for key in keys if key not in known}
     for first, second in _lookups(unique, wanted):
         for document in await _matching(database, table.collection, first, second, within):
-            slot = held.kept(table.collection).slots[held.keep(table.collection, document)]
+            slot = held.collection_state(table.collection).slots[held.keep(table.collection, document)]
             # A neighbour may have taken the key away or changed it since: what is known already was noted then.
             record = slot.record_of(table)
             for key in unique.keys_of(record) if record is not None else ():
@@ -124,7 +124,7 @@ async def _load_finds(database: Database, held: WorkingSet, group: list[Asked], 
     for query, limit in group:
         documents = await _found(database, query, query.first, limit, within)
         ids = [held.keep(query.collection, document) for document in documents]
-        held.answers[query.key] = Answer(ids, limit)
+        held.answers[query.key] = FindResult(ids, limit)
 
 
 async def _found(
@@ -147,4 +147,4 @@ def _share_out(held: WorkingSet, group: list[Asked], documents: list[Document]) 
             if one in parts:
                 parts[one].append(record_id)
     for query, limit in group:
-        held.answers[query.key] = Answer(parts[query.first[lead.last_field]], limit)
+        held.answers[query.key] = FindResult(parts[query.first[lead.last_field]], limit)

@@ -7,11 +7,11 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.clock import Utc
-from chassis.mongo.working_set import Wants
+from chassis.mongo.working_set import PendingReads
 from chassis.unit import HeldUp
 
 
-class Operation:
+class BatchedOperation:
     """One change that waits to be made."""
 
     __slots__ = (
@@ -26,9 +26,9 @@ class Operation:
         "minted",
         "moment",
         "passes",
+        "reads",
         "result",
         "told",
-        "wants",
     )
 
     def __init__(self, call: Call, handler: Callable[[Any], Any], emits: frozenset[str] | None) -> None:
@@ -37,7 +37,7 @@ class Operation:
         self.emits = emits
         self.context: Context = copy_context()
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.wants = Wants()
+        self.reads = PendingReads()
         self.minted: list[str] = []
         self.moment = Utc("")
         self.careful = False
@@ -64,7 +64,7 @@ class Operation:
         self.settle()
 
 
-def drive(operation: Operation, data: Any) -> Any:
+def drive(operation: BatchedOperation, data: Any) -> Any:
     """Run the handler to its end, in its caller's context, without ever waiting; give what it returns."""
     coroutine = operation.handler(data)
     try:

@@ -14,15 +14,15 @@ import structlog
 from chassis.clock import Clock, Utc
 from chassis.errors import Refusal, Unavailable
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseError, Transient, Unreachable
+from chassis.mongo.errors import DatabaseError, DatabaseUnreachable, Transient
+from chassis.mongo.execution import Execution, Tables
 from chassis.mongo.loading import load
-from chassis.mongo.operation import Operation, drive
+from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
-from chassis.mongo.run import Run, Tables
 from chassis.mongo.stats import UnitStats
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingView
-from chassis.mongo.working_set import Missing, Wants, WorkingSet
+from chassis.mongo.working_set import Missing, PendingReads, WorkingSet
 
 BATCH_VIEWS_MAX = 64
 RUNS_BETWEEN_YIELDS = 16
@@ -53,7 +53,7 @@ class Reader:
         self._stats = stats
         self._snapshot = snapshot
         self._loops = loops
-        self._queue: deque[Operation] = deque()
+        self._queue: deque[BatchedOperation] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,7 +70,7 @@ class Reader:
         await asyncio.gather(*self._tasks)
         self._tasks = []
 
-    async def submit(self, operation: Operation) -> Any:
+    async def submit(self, operation: BatchedOperation) -> Any:
         """Wait for a view's answer."""
         if self._stopping or not self._tasks:
             raise Unavailable("shutting down")
@@ -101,7 +101,7 @@ class Reader:
                 log.exception("reader_failed")
             await asyncio.sleep(0)
 
-    async def _complete(self, batch: Sequence[Operation]) -> None:
+    async def _complete(self, batch: Sequence[BatchedOperation]) -> None:
         """Answer them all. A failure that may be one's own is tried again with each alone."""
         todo = list(batch)
         for tries in range(TRIES_MAX):
@@ -110,7 +110,7 @@ class Reader:
             try:
                 await self._attempt(todo)
                 return
-            except Unreachable:
+            except DatabaseUnreachable:
                 _fail(todo, Unavailable("the database cannot be reached"))
                 return
             except Transient:
@@ -126,12 +126,12 @@ class Reader:
             todo = [operation for operation in todo if not operation.future.done()]
         _fail(todo, Unavailable("the database does not answer"))
 
-    async def _attempt(self, batch: list[Operation]) -> None:
+    async def _attempt(self, batch: list[BatchedOperation]) -> None:
         self._stats.view_batches += 1
         if not self._snapshot:
             await self._run_all(batch, None, lambda operation: operation.settle())
             return
-        done: list[Operation] = []
+        done: list[BatchedOperation] = []
         async with self._database.transaction() as transaction:
             read = await self._run_all(batch, transaction, done.append)
             if read:
@@ -141,14 +141,17 @@ class Reader:
             operation.settle()
 
     async def _run_all(
-        self, batch: list[Operation], transaction: Transaction | None, complete: Callable[[Operation], None]
+        self,
+        batch: list[BatchedOperation],
+        transaction: Transaction | None,
+        complete: Callable[[BatchedOperation], None],
     ) -> bool:
         """Run every view until it is complete; whether anything had to be read."""
         held = WorkingSet()
         moment = self._clock.now()
         todo, runs, passes = batch, 0, 0
         while todo:
-            wants = Wants()
+            reads = PendingReads()
             again = []
             for operation in todo:
                 runs += 1
@@ -156,7 +159,7 @@ class Reader:
                     await asyncio.sleep(0)
                 if operation.future.done():
                     continue
-                if self._run(operation, held, moment, wants):
+                if self._run(operation, held, moment, reads):
                     self._stats.views += 1
                     complete(operation)
                 else:
@@ -165,14 +168,14 @@ class Reader:
             if passes > PASSES_MAX:
                 _fail(again, RuntimeError("a view asks for something new at every run"))
                 return True
-            if again and wants:
-                await load(self._database, held, wants, transaction)
+            if again and reads:
+                await load(self._database, held, reads, transaction)
             todo = again
         return passes > 1
 
-    def _run(self, operation: Operation, held: WorkingSet, moment: Utc, wants: Wants) -> bool:
+    def _run(self, operation: BatchedOperation, held: WorkingSet, moment: Utc, reads: PendingReads) -> bool:
         """Run a handler once; whether it came to an end."""
-        run = Run(operation.call, held, self._tables, max(moment, operation.moment), wants)
+        run = Execution(operation.call, held, self._tables, max(moment, operation.moment), reads)
         operation.result, operation.failure = None, None
         try:
             operation.result = drive(operation, WorkingView(run, self._paging))
@@ -194,6 +197,6 @@ async def _closed(transaction: Transaction) -> None:
         raise Transient(str(cause)) from cause
 
 
-def _fail(operations: Sequence[Operation], cause: Exception) -> None:
+def _fail(operations: Sequence[BatchedOperation], cause: Exception) -> None:
     for operation in operations:
         operation.fail(cause)

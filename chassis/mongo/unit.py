@@ -1,11 +1,16 @@
 """Where a service's views and changes come from: the port `Units` over MongoDB.
 
-change ─→ committer.py   queue, passes, one transaction per batch
-view   ─→ reader.py      the same without writes
-           still.py      long readings of one moment, which share nothing     aside.py      the same in another process
-           view.py       what the handler sees            run.py      what one run has read and written
-           working_set.py  what the batch has loaded      loading.py  how what is missed is loaded
-           query.py      which index serves               telling.py  event documents      flush.py  the writes
+change ─→ committer.py        queue, passes, one transaction per batch
+view   ─→ reader.py           the same without writes
+           snapshot_reader.py  long scans of one moment, each in a transaction of its own
+           run_in_process.py   the same in a child process
+           view.py             what a handler sees
+           execution.py        what one run of a handler has read and written
+           working_set.py      what the batch has loaded
+           loading.py          how missing records are loaded
+           query.py            which index serves a query
+           event_documents.py  the event documents of a run
+           flush.py            the writes of a batch
 """
 
 import secrets
@@ -19,21 +24,21 @@ from chassis.caller import Call
 from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.ids import IDS, IdSource
-from chassis.mongo.aside import aside
 from chassis.mongo.client import Database
 from chassis.mongo.committer import Committer
+from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.eventlog import EVENTS
+from chassis.mongo.execution import Tables
 from chassis.mongo.flush import MARKS
 from chassis.mongo.indexes import ensure
-from chassis.mongo.operation import Operation
+from chassis.mongo.operation import BatchedOperation
 from chassis.mongo.paging import Paging
 from chassis.mongo.reader import Reader
-from chassis.mongo.run import Tables
+from chassis.mongo.run_in_process import run_in_process
+from chassis.mongo.snapshot_reader import MongoSnapshotReaders
 from chassis.mongo.stats import UnitStats
-from chassis.mongo.still import StillReader
-from chassis.mongo.telling import Teller
 from chassis.page import Seal
-from chassis.unit import Change, Still, Units, View
+from chassis.unit import Change, SnapshotReader, Units, View
 
 T = TypeVar("T")
 
@@ -77,8 +82,8 @@ class MongoUnits(Units):
             tables.of(entity)
         self._clock = clock
         paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
-        self._stills = StillReader(database, tables, paging, clock)
-        teller = Teller(source, ids)
+        self._readers = MongoSnapshotReaders(database, tables, paging, clock)
+        teller = EventWriter(source, ids)
         self._committer = Committer(
             database, tables, clock, teller, paging, ids, self.stats, self._committed, committers
         )
@@ -110,16 +115,16 @@ class MongoUnits(Units):
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler; see `Units.view`."""
         reader = self._still if snapshot else self._live
-        answer: T = await reader.submit(Operation(call, handler, None))
+        answer: T = await reader.submit(BatchedOperation(call, handler, None))
         return answer
 
-    def still(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[Still]:
-        """Read at length; see `Stills.still`."""
-        return self._stills.still(call, moment=moment)
+    def snapshot_reader(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[SnapshotReader]:
+        """Read at length; see `SnapshotReaders.snapshot_reader`."""
+        return self._readers.snapshot_reader(call, moment=moment)
 
-    async def aside(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
-        """Read at length in a process beside this one; see `Units.aside`."""
-        return await aside(self.database, self._clock, work, call, *given)
+    async def run_in_process(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
+        """Read at length in a process beside this one; see `Units.run_in_process`."""
+        return await run_in_process(self.database, self._clock, work, call, *given)
 
     async def change(
         self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None
@@ -128,7 +133,7 @@ class MongoUnits(Units):
         if self._admit is not None:
             self._admit(call)
         allowed = frozenset(emits) if emits is not None else None
-        answer: T = await self._committer.submit(Operation(call, handler, allowed))
+        answer: T = await self._committer.submit(BatchedOperation(call, handler, allowed))
         return answer
 
     def _committed(self) -> None:

@@ -12,10 +12,10 @@ from chassis.clock import Utc
 from chassis.entity import Document, Entity
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
+from chassis.mongo.execution import Emitted, Execution
 from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
 from chassis.mongo.reads import CompositeReads
-from chassis.mongo.run import Emitted, Run
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import ABSENT, Missing
 from chassis.page import Page, Paged
@@ -30,7 +30,7 @@ class WorkingView(CompositeReads):
 
     __slots__ = ("_every", "_paging", "_run")
 
-    def __init__(self, run: Run, paging: Paging, every: bool = False) -> None:
+    def __init__(self, run: Execution, paging: Paging, every: bool = False) -> None:
         self._run = run
         self._paging = paging
         self._every = every
@@ -168,7 +168,7 @@ class WorkingChange(WorkingView):
 
     __slots__ = ("_ids",)
 
-    def __init__(self, run: Run, paging: Paging, ids: IdSource, every: bool = False) -> None:
+    def __init__(self, run: Execution, paging: Paging, ids: IdSource, every: bool = False) -> None:
         super().__init__(run, paging, every)
         self._ids = ids
 

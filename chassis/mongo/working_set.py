@@ -22,7 +22,7 @@ class Deferred(BaseException):
     """A query's answer depends on what a neighbour has written in this batch; the operation waits for the next."""
 
 
-class Unsure(BaseException):
+class UncheckedKey(BaseException):
     """An operation undoes a claim that only the database could have refused; the batch looks before it claims anew."""
 
 
@@ -73,7 +73,7 @@ class Written:
         self.reason = reason
 
 
-class Answer(NamedTuple):
+class FindResult(NamedTuple):
     """What a query gave: the ids in order, and how many it was allowed to give."""
 
     ids: list[str]
@@ -84,7 +84,7 @@ class Answer(NamedTuple):
         return self.limit >= limit or len(self.ids) < self.limit
 
 
-class Images:
+class WrittenValues:
     """The values that records written in this batch had and have, by the fields a query compares."""
 
     __slots__ = ("_seen", "_sets")
@@ -107,7 +107,7 @@ class Images:
         return any(key in values for key in _product([wanted for _, wanted in equal]))
 
 
-class Kept:
+class CollectionState:
     """One collection's part of the working set."""
 
     __slots__ = ("images", "keys", "slots", "written")
@@ -116,10 +116,10 @@ class Kept:
         self.slots: dict[str, Slot] = {}
         self.keys: dict[str, dict[Key, str | None]] = {}
         self.written: list[Written] = []
-        self.images = Images()
+        self.images = WrittenValues()
 
 
-class Wants:
+class PendingReads:
     """What is to be loaded."""
 
     __slots__ = ("finds", "ids", "keys")
@@ -132,31 +132,31 @@ class Wants:
     def __bool__(self) -> bool:
         return bool(self.ids or self.keys or self.finds)
 
-    def want_id(self, collection: str, record_id: str) -> None:
+    def add_id(self, collection: str, record_id: str) -> None:
         """Ask for an id."""
         self.ids.setdefault(collection, set()).add(record_id)
 
-    def want_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> None:
+    def add_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> None:
         """Ask for the record with this key in a unique index."""
         found = self.keys.get((table.collection, unique.name))
         if found is None:
             found = self.keys[(table.collection, unique.name)] = (table, unique, set())
         found[2].add(key)
 
-    def want_find(self, query: Query, limit: int) -> None:
+    def add_find(self, query: Query, limit: int) -> None:
         """Ask a query, for so many records at least."""
         known = self.finds.get(query.key)
         self.finds[query.key] = (query, max(limit, known[1]) if known else limit)
 
-    def add(self, other: "Wants") -> None:
+    def add(self, other: "PendingReads") -> None:
         """Ask for all that another asks for."""
         for collection, ids in other.ids.items():
             self.ids.setdefault(collection, set()).update(ids)
         for table, unique, keys in other.keys.values():
             for key in keys:
-                self.want_key(table, unique, key)
+                self.add_key(table, unique, key)
         for query, limit in other.finds.values():
-            self.want_find(query, limit)
+            self.add_find(query, limit)
 
 
 class WorkingSet:
@@ -166,29 +166,29 @@ class WorkingSet:
     """
 
     def __init__(self) -> None:
-        self.collections: dict[str, Kept] = {}
-        self.answers: dict[Any, Answer] = {}
+        self.collections: dict[str, CollectionState] = {}
+        self.answers: dict[Any, FindResult] = {}
         self.assumed: set[Any] = set()
         self.weight = 0
 
-    def kept(self, collection: str) -> Kept:
+    def collection_state(self, collection: str) -> CollectionState:
         """The part of a collection."""
         found = self.collections.get(collection)
         if found is None:
-            found = self.collections[collection] = Kept()
+            found = self.collections[collection] = CollectionState()
         return found
 
     def keep(self, collection: str, document: dict[str, Any]) -> str:
         """Take in a document that was read; what the batch knows of it already stays."""
         record_id: str = document["_id"]
-        slots = self.kept(collection).slots
+        slots = self.collection_state(collection).slots
         if record_id not in slots:
             slots[record_id] = Slot(document)
         return record_id
 
     def note_absent(self, collection: str, ids: Sequence[str]) -> None:
         """Remember that those of the ids that were not found do not exist."""
-        slots = self.kept(collection).slots
+        slots = self.collection_state(collection).slots
         for one in ids:
             if one not in slots:
                 slots[one] = Slot(None)
@@ -206,7 +206,7 @@ class WorkingSet:
     def merge(self, written: Mapping[Any, Written], keys: Mapping[tuple[str, str, Key], str | None]) -> None:
         """Make an operation's writes visible to those behind it."""
         for each in written.values():
-            kept = self.kept(each.table.collection)
+            kept = self.collection_state(each.table.collection)
             slot = kept.slots.get(each.id)
             if slot is None:
                 slot = kept.slots[each.id] = Slot(None)
@@ -216,10 +216,10 @@ class WorkingSet:
             slot.kind = each.table.kind or slot.kind
             kept.written.append(each)
         for (collection, name, key), owner in keys.items():
-            self.kept(collection).keys.setdefault(name, {})[key] = owner
+            self.collection_state(collection).keys.setdefault(name, {})[key] = owner
 
 
-def taken(unique: UniqueKey, table: Table[Any]) -> Conflict:
+def key_conflict(unique: UniqueKey, table: Table[Any]) -> Conflict:
     """The refusal of a key that is taken."""
     return Conflict(unique.refusal or f"another {table.name.replace('_', ' ')} has this {unique.name}")
 

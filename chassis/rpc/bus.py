@@ -11,7 +11,7 @@ LISTEN_SECONDS = 10.0
 """How long the broker may take until a tail hears everything."""
 
 
-class Hearing(Protocol):
+class EventTail(Protocol):
     """Events as they pass, from start to stop."""
 
     dropped: int
@@ -23,8 +23,8 @@ class Hearing(Protocol):
     def __aiter__(self) -> AsyncIterator[Any]: ...
 
 
-class Desk(Protocol):
-    """What the bus answers about a service's queues: `chassis.bus.desk.BusDesk`."""
+class QueueOperations(Protocol):
+    """What the bus answers about a service's queues: `chassis.bus.queue_admin.BusDesk`."""
 
     async def queues(self) -> Sequence[Any]: ...
 
@@ -32,35 +32,35 @@ class Desk(Protocol):
 
     async def replay(self, queue: str, limit: int = 0) -> int: ...
 
-    def listen(self, keys: Sequence[str], name: str = "tail") -> Hearing: ...
+    def listen(self, keys: Sequence[str], name: str = "tail") -> EventTail: ...
 
 
 class BusServicer(pb_grpc.BusServicer):
     """Answers the operator, and other services of the stack."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, queue_admin: QueueOperations) -> None:
+        self._queue_admin = queue_admin
 
     async def Queues(self, request: pb.QueuesRequest, context: Any) -> pb.QueuesResponse:
         """Every queue of the service."""
         require_stack()
-        return pb.QueuesResponse(queues=[_queue_to_proto(queue) for queue in await self._desk.queues()])
+        return pb.QueuesResponse(queues=[_queue_to_proto(queue) for queue in await self._queue_admin.queues()])
 
     async def DeadLetters(self, request: pb.DeadLettersRequest, context: Any) -> pb.DeadLettersResponse:
         """A look at dead letters."""
         require_stack()
-        letters = await self._desk.dead_letters(request.queue, max(0, request.limit))
+        letters = await self._queue_admin.dead_letters(request.queue, max(0, request.limit))
         return pb.DeadLettersResponse(dead_letters=[_letter_to_proto(letter) for letter in letters])
 
     async def Replay(self, request: pb.ReplayRequest, context: Any) -> pb.ReplayResponse:
         """Dead letters back into their queue."""
         require_stack()
-        return pb.ReplayResponse(replayed=await self._desk.replay(request.queue, max(0, request.limit)))
+        return pb.ReplayResponse(replayed=await self._queue_admin.replay(request.queue, max(0, request.limit)))
 
     async def Tail(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.TailEvent]:
         """Events as they pass, until the caller has had enough."""
         require_stack()
-        hearing = self._desk.listen(list(request.keys))
+        hearing = self._queue_admin.listen(list(request.keys))
         await hearing.start(LISTEN_SECONDS)
         try:
             told = 0
@@ -71,11 +71,11 @@ class BusServicer(pb_grpc.BusServicer):
             await hearing.stop()
 
 
-def bus_servicer(desk: Desk) -> Callable[[Any], tuple[Callable[[Any, Any], None], BusServicer]]:
+def bus_servicer(queue_admin: QueueOperations) -> Callable[[Any], tuple[Callable[[Any, Any], None], BusServicer]]:
     """The factory of a servicer over this desk, as `RpcServer` takes it."""
 
     def factory(_context: Any) -> tuple[Callable[[Any, Any], None], BusServicer]:
-        return pb_grpc.add_BusServicer_to_server, BusServicer(desk)
+        return pb_grpc.add_BusServicer_to_server, BusServicer(queue_admin)
 
     return factory
 

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 
 import grpc
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.caller import ANONYMOUS, Call, Caller
 from chassis.clock import Clock
 from chassis.errors import InternalError, Refusal, Throttled, Unauthorized
+from chassis.frozen import Frozen
 from chassis.ids import new_id
 from chassis.rpc.context import OPERATOR_ACTOR, acting_for
 from chassis.rpc.status import code_of, trailing_of
@@ -45,7 +45,7 @@ CheckSecret = Callable[[str, str], Awaitable["SecretVerdict"]]
 log = structlog.get_logger(part="rpc")
 
 
-class SecretVerdict(Struct, frozen=True, kw_only=True):
+class SecretVerdict(Frozen):
     """What became of a code: the right one or not, or not looked at because its peer is locked out."""
 
     ok: bool

@@ -14,7 +14,7 @@ from retailstack.chassis.v1.status_pb2_grpc import StatusStub
 ASK_SECONDS = 1.0
 
 
-class ServiceHealth(Value, frozen=True, kw_only=True):
+class ServiceHealth(Value):
     """One service: whether its gRPC health says it serves, how long that took, what it is, or what went wrong."""
 
     service: str

@@ -56,7 +56,7 @@ _CODES: tuple[tuple[type[Refusal], grpc.StatusCode], ...] = (
 )
 
 
-class Unreachable(Unavailable):
+class PeerUnreachable(Unavailable):
     """A peer that gave no answer at all."""
 
 
@@ -95,9 +95,9 @@ def refusal_of(error: grpc.aio.AioRpcError, peer: str) -> Refusal:
         return revive(said)
     match error.code():
         case grpc.StatusCode.UNAVAILABLE:
-            return Unreachable(f"{peer} can't be reached")
+            return PeerUnreachable(f"{peer} can't be reached")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Unreachable(f"{peer} did not answer in time")
+            return PeerUnreachable(f"{peer} did not answer in time")
         case _:
             return InternalError()
 
@@ -109,16 +109,16 @@ def revive(said: ErrorObject) -> Refusal:
     # Each class has its own parameters; what they were turned into is already here.
     refusal = kind.__new__(kind)
     Refusal.__init__(refusal, said.major.message.en_US, **(said.details or {}))
-    refusal.__cause__ = Said(said)
+    refusal.__cause__ = PeerError(said)
     return refusal
 
 
 def error_of(refusal: Refusal, service: str) -> ErrorObject:
     """The error object of a refusal: as the peer gave it, or as `service` would."""
-    return refusal.__cause__.error if isinstance(refusal.__cause__, Said) else error_object(refusal, service)
+    return refusal.__cause__.error if isinstance(refusal.__cause__, PeerError) else error_object(refusal, service)
 
 
-class Said(Exception):
+class PeerError(Exception):
     """Why a refusal was raised here: a peer said so, in these words."""
 
     def __init__(self, error: ErrorObject) -> None:
@@ -134,7 +134,7 @@ def _kind_of(reason: str, tag: str, status: int, retryable: bool) -> type[Refusa
         if (kind.reason, kind.tag, kind.status, kind.retryable) == wanted:
             return kind
     near = next((kind for kind in known if (kind.tag, kind.status) == (tag, status)), Refusal)
-    named = {"reason": reason, "tag": tag, "status": status, "retryable": retryable, "__doc__": "Said by a peer."}
+    named = {"reason": reason, "tag": tag, "status": status, "retryable": retryable, "__doc__": "PeerError by a peer."}
     return type(near.__name__, (near,), named)
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import grpc
-from msgspec import Struct
+
+from chassis.frozen import Frozen
 
 
-class Tls(Struct, frozen=True, kw_only=True):
+class Tls(Frozen):
     """A service's certificate, its key and the authority both sides trust, each as PEM text."""
 
     certificate: str

@@ -1,20 +1,20 @@
 """`Vacuum`: deletes what a service keeps, in batches, from every collection there is, the technical ones included.
 
 What a struct marks as `kept = True` stays, and so does the machinery: leases, under which this very work may be done,
-and what else running processes note about themselves. Brooms sweep what is no collection.
+and what else running processes note about themselves. Vacuum targets are what is no collection.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from chassis.errors import Invalid
-from chassis.mongo.emptying import Heap, count, empty, heaps
+from chassis.mongo.erasure import ErasureTarget, count, erase, erasure_targets
 from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.flush import MARKS
 from chassis.mongo.leases import LEASES
 from chassis.rpc.context import require_stack
 from chassis.rpc.server import RpcContext
-from chassis.vacuum import Broom
+from chassis.vacuum import VacuumTarget
 from retailstack.chassis.v1 import vacuum_pb2, vacuum_pb2_grpc
 
 MACHINERY = frozenset({LEASES.collection, MARKS.collection})
@@ -23,40 +23,40 @@ MACHINERY = frozenset({LEASES.collection, MARKS.collection})
 class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
     """Empties one service, of an org's records or altogether."""
 
-    def __init__(self, context: RpcContext, brooms: Sequence[Broom], machinery: frozenset[str]) -> None:
+    def __init__(self, context: RpcContext, vacuum_targets: Sequence[VacuumTarget], machinery: frozenset[str]) -> None:
         self._database = context.database
         self._entities = [*context.parts.entities, EVENTS]
-        self._brooms = brooms
+        self._vacuum_targets = vacuum_targets
         kept = {entity.collection for entity in self._entities if getattr(entity.struct, "kept", False)}
         self._kept = kept | MACHINERY | machinery
 
     async def Count(self, request: vacuum_pb2.VacuumRequest, context: Any) -> vacuum_pb2.VacuumTallies:
         org = _scope(request)
         tallies = vacuum_pb2.VacuumTallies()
-        for broom in self._brooms:
-            if matched := await broom.count(org):
-                tallies.collections.add(collection=broom.name, matched=matched, done=True)
-        for heap in await self._heaps(org):
-            if matched := await count(self._database, heap, org):
-                tallies.collections.add(collection=heap.collection, matched=matched, done=True)
+        for target in self._vacuum_targets:
+            if matched := await target.count(org):
+                tallies.collections.add(collection=target.name, matched=matched, done=True)
+        for collection in await self._heaps(org):
+            if matched := await count(self._database, collection, org):
+                tallies.collections.add(collection=collection.collection, matched=matched, done=True)
         return tallies
 
     async def Delete(
         self, request: vacuum_pb2.VacuumRequest, context: Any
     ) -> AsyncGenerator[vacuum_pb2.VacuumTally, None]:
         org = _scope(request)
-        for broom in (broom for broom in self._brooms if not broom.last):
-            async for tally in _tallied(broom.name, broom.sweep(org)):
+        for target in (target for target in self._vacuum_targets if not target.last):
+            async for tally in _tallied(target.name, target.erase(org)):
                 yield tally
-        for heap in await self._heaps(org):
-            async for tally in _tallied(heap.collection, empty(self._database, heap, org)):
+        for collection in await self._heaps(org):
+            async for tally in _tallied(collection.collection, erase(self._database, collection, org)):
                 yield tally
-        for broom in (broom for broom in self._brooms if broom.last):
-            async for tally in _tallied(broom.name, broom.sweep(org)):
+        for target in (target for target in self._vacuum_targets if target.last):
+            async for tally in _tallied(target.name, target.erase(org)):
                 yield tally
 
-    async def _heaps(self, org: str | None) -> list[Heap]:
-        return await heaps(self._database, self._entities, self._kept, org)
+    async def _heaps(self, org: str | None) -> list[ErasureTarget]:
+        return await erasure_targets(self._database, self._entities, self._kept, org)
 
 
 def _scope(request: vacuum_pb2.VacuumRequest) -> str | None:
@@ -82,14 +82,16 @@ async def _tallied(name: str, steps: Any) -> AsyncGenerator[vacuum_pb2.VacuumTal
 
 
 def vacuum_servicer(
-    brooms: Sequence[Broom] = (), machinery: frozenset[str] = frozenset()
+    vacuum_targets: Sequence[VacuumTarget] = (), machinery: frozenset[str] = frozenset()
 ) -> Callable[[RpcContext], tuple[Any, VacuumServicer]]:
-    """The factory of a process's servicer: with these brooms beside those its features declare, and without touching
-    these collections beside those that are kept anyway."""
+    """The factory of a process's servicer.
+
+    `vacuum_targets` are erased beside those its features declare; the collections in `machinery` are never touched.
+    """
 
     def factory(context: RpcContext) -> tuple[Any, VacuumServicer]:
-        declared = [make(context) for make in context.parts.brooms]
-        servicer = VacuumServicer(context, [*brooms, *declared], machinery)
+        declared = [make(context) for make in context.parts.vacuum_targets]
+        servicer = VacuumServicer(context, [*vacuum_targets, *declared], machinery)
         return vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer
 
     return factory

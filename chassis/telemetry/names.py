@@ -5,12 +5,12 @@ Labels are bounded: call names, statuses, queues and jobs as declared; never an 
 
 from typing import Literal
 
-from msgspec import Struct
+from chassis.frozen import Frozen
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Metric(Struct, frozen=True, kw_only=True):
+class Metric(Frozen):
     """One metric.
 
     meaning    what is counted or measured, and its unit

@@ -14,13 +14,13 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from chassis.app import Application
-from chassis.bus.link import BusDown
+from chassis.bus.connection import BusDown
 from chassis.caller import Caller
 from chassis.clock import Clock, SystemClock
+from chassis.frozen import Frozen
 from chassis.http.token import HEADER, sign
 from chassis.ids import new_id
 from chassis.mongo.eventlog import EVENTS
@@ -32,7 +32,7 @@ ORGCODE = "DEMO0001"
 FACILITY = "FAC-A"
 
 
-class TestAnswer(Struct, frozen=True, kw_only=True):
+class TestAnswer(Frozen):
     """An answer: `data` or `error` as they came, and what tests mostly ask of an error."""
 
     __test__ = False  # no test, whatever its name says
@@ -95,7 +95,7 @@ class ServiceClient:
         self.facility: str | None = FACILITY
         self.events: list[str] = []
         self._session = session
-        self._heard = _Heard()
+        self._received = _Heard()
 
     async def post(self, path: str, *, headers: Any = None, **fields: Any) -> TestAnswer:
         """POST these fields as JSON, with these headers beside the usual ones; `path` is below the base path."""
@@ -124,19 +124,19 @@ class ServiceClient:
             method, base + path, data=data, headers=sent, params=query, allow_redirects=False
         ) as response:
             answer = TestAnswer(status=response.status, headers=response.headers.copy(), raw=await response.read())
-        await self.hear()
+        await self.collect_events()
         return answer
 
-    async def hear(self) -> list[str]:
+    async def collect_events(self) -> list[str]:
         """Bring `events` up to date: the types of all events committed so far, in order, and answer them."""
         found = await self.application.runtime.database.collection(EVENTS.collection).find(
-            {"_id": {"$gt": self._heard.newest}}, sort=[("_id", 1)]
+            {"_id": {"$gt": self._received.newest}}, sort=[("_id", 1)]
         )
         for event in found:
             # Another call of this client may have brought it meanwhile.
-            if event["_id"] <= self._heard.newest:
+            if event["_id"] <= self._received.newest:
                 continue
-            self._heard.newest = event["_id"]
+            self._received.newest = event["_id"]
             if event["published"]:
                 self.events.append(event["type"])
         return self.events
@@ -220,9 +220,9 @@ async def serve(
 async def _forget_queues(application: Application) -> None:
     """Remove what the service has made at the broker."""
     runtime = application.runtime
-    await runtime.desk.stop()
+    await runtime.queue_admin.stop()
     with suppress(BusDown):
-        async with runtime.bus.hearing.channel(seconds=5.0) as channel:
+        async with runtime.bus.consuming.channel(seconds=5.0) as channel:
             for consumer in runtime.parts.consumers:
                 names = (consumer.service, consumer.name, consumer.delays)
                 for queue in runtime.bus.topology.consumer(*names, ordered=consumer.ordered).all:

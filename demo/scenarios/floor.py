@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from demo.operator import Operator
-from demo.scenarios.acts import Act, Call, Crowd, Fresh, Outlast, Sweep, The
+from demo.scenarios.steps import Action, ApiCall, ConcurrentCalls, RecordId, RunSweep, UniqueName, WaitUntilExpired
 from demo.stack import Refused, Shop
 
 OK = "200"
@@ -58,7 +58,7 @@ class Floor:
         kind, record = self._kept[name]
         return str(record[_id_field(kind)])
 
-    async def do(self, act: Act) -> None:
+    async def do(self, act: Action) -> None:
         """Carry out an act. `status` and `answer` say what came of it, a refusal as well."""
         self._stocks.clear()
         self.status, self.answer = OK, {}
@@ -84,21 +84,21 @@ class Floor:
             "/ics/stock/card/list", variant_id=self.variant, order="oldest", **filters
         )
 
-    async def _done(self, act: Act) -> dict[str, Any]:
+    async def _done(self, act: Action) -> dict[str, Any]:
         match act:
-            case Call():
+            case ApiCall():
                 return await self._call(act)
-            case Crowd():
+            case ConcurrentCalls():
                 return await self._crowd(act)
-            case Sweep():
+            case RunSweep():
                 return await self._operator.sweep(self.fresh(act.at))
-            case Outlast():
+            case WaitUntilExpired():
                 # The stack runs on this machine: its clock is ours.
                 ends = datetime.fromisoformat(self.kept(act.name)["expires_utc"])
                 await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.01)
                 return {}
 
-    async def _call(self, act: Call) -> dict[str, Any]:
+    async def _call(self, act: ApiCall) -> dict[str, Any]:
         data = await self._shop(act.at).call(f"/ics/{act.path}", **self._body(act))
         for name, part in act.keeps.items():
             self._kept[name] = (part, data[part])
@@ -108,7 +108,7 @@ class Floor:
                 self._kept[name] = (kind, newer)
         return data
 
-    async def _crowd(self, act: Crowd) -> dict[str, Any]:
+    async def _crowd(self, act: ConcurrentCalls) -> dict[str, Any]:
         async def one() -> str:
             try:
                 await self._call(act.call)
@@ -118,7 +118,7 @@ class Floor:
 
         return dict(Counter(await asyncio.gather(*(one() for _ in range(act.times)))))
 
-    def _body(self, act: Call) -> dict[str, Any]:
+    def _body(self, act: ApiCall) -> dict[str, Any]:
         body: dict[str, Any] = self._named(act.body)
         if act.on is None:
             return body
@@ -128,9 +128,9 @@ class Floor:
     def _named(self, value: Any) -> Any:
         """A part of a body with the names this run knows things by."""
         match value:
-            case Fresh(name):
+            case UniqueName(name):
                 return self.fresh(name)
-            case The(name):
+            case RecordId(name):
                 return self.id_of(name)
             case Mapping():
                 return {field: self._named(each) for field, each in value.items()}

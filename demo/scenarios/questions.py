@@ -20,7 +20,7 @@ class Question(Struct, frozen=True):
     found: Callable[[Floor], Awaitable[Any]]
 
 
-async def books(floor: Floor, facility: str) -> tuple[int, ...]:
+async def bucket_totals(floor: Floor, facility: str) -> tuple[int, ...]:
     """The seven bucket totals of a facility, then on hand."""
     stock = await floor.stock(facility)
     return (*(stock["buckets"][bucket] for bucket in BUCKETS), stock["on_hand"])

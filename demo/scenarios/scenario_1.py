@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from demo.scenarios.acts import Crowd, Fresh, Outlast, Sweep, The, call
 from demo.scenarios.questions import answer, atp, entries, external, of, promisable, units
 from demo.scenarios.script import Scenario, Step
+from demo.scenarios.steps import ConcurrentCalls, RecordId, RunSweep, UniqueName, WaitUntilExpired, call
 
-VAR = Fresh("VAR-1")
+VAR = UniqueName("VAR-1")
 
 
 def scenario_1() -> Scenario:
@@ -17,9 +17,9 @@ def scenario_1() -> Scenario:
         given=[
             call("zone/create", code="RCV", purpose="receiving", keeps={"RCV": "zone"}),
             call("zone/create", code="PCK", purpose="pick", keeps={"PCK": "zone"}),
-            call("bin/create", zone_id=The("PCK"), code="P-01", keeps={"P-01": "bin"}),
+            call("bin/create", zone_id=RecordId("PCK"), code="P-01", keeps={"P-01": "bin"}),
             call("zone/create", code="OVR", purpose="overstock", keeps={"OVR": "zone"}),
-            call("bin/create", zone_id=The("OVR"), code="O-01", keeps={"O-01": "bin"}),
+            call("bin/create", zone_id=RecordId("OVR"), code="O-01", keeps={"O-01": "bin"}),
             call("zone/create", code="STG", purpose="staging", keeps={"STG": "zone"}),
         ],
         steps=[*_INBOUND, *_PROMISES, *_FULFILMENT, *_LAPSE_AND_PIN, *_UPKEEP, _demand(), _CROWD, _CHECK],
@@ -31,10 +31,10 @@ _INBOUND = [
     Step(
         number=1,
         says="100 from supplier into RCV (R1)",
-        acts=[
+        actions=[
             call(
                 "receive/record",
-                lines=[{"variant_id": VAR, "quantity": 100, "zone_id": The("RCV")}],
+                lines=[{"variant_id": VAR, "quantity": 100, "zone_id": RecordId("RCV")}],
                 keeps={"R1": "receive"},
             )
         ],
@@ -44,7 +44,7 @@ _INBOUND = [
     Step(
         number=2,
         says="accepted 93, damaged 2, rejected 5",
-        acts=[
+        actions=[
             call(
                 "qc/complete",
                 on="R1",
@@ -61,7 +61,7 @@ _INBOUND = [
     Step(
         number=3,
         says="−5 from quarantine, counter_account supplier",
-        acts=[
+        actions=[
             call(
                 "adjustment/create",
                 variant_id=VAR,
@@ -77,22 +77,22 @@ _INBOUND = [
     Step(
         number=4,
         says="60 RCV → OVR/O-01 and 33 RCV → PCK/P-01",
-        acts=[
+        actions=[
             call(
                 "putaway/record",
                 variant_id=VAR,
                 quantity=60,
-                from_zone_id=The("RCV"),
-                to_zone_id=The("OVR"),
-                to_bin_id=The("O-01"),
+                from_zone_id=RecordId("RCV"),
+                to_zone_id=RecordId("OVR"),
+                to_bin_id=RecordId("O-01"),
             ),
             call(
                 "putaway/record",
                 variant_id=VAR,
                 quantity=33,
-                from_zone_id=The("RCV"),
-                to_zone_id=The("PCK"),
-                to_bin_id=The("P-01"),
+                from_zone_id=RecordId("RCV"),
+                to_zone_id=RecordId("PCK"),
+                to_bin_id=RecordId("P-01"),
             ),
         ],
         books={"FAC-A": (93, 0, 2, 0, 0, 0, 0, 95)},
@@ -104,7 +104,7 @@ _PROMISES = [
     Step(
         number=5,
         says="safety_stock 10; 8 withheld from WEB",
-        acts=[
+        actions=[
             call("stock/policy/set", variant_id=VAR, safety_stock=10),
             call("holdback/set", variant_id=VAR, channel_code="WEB", quantity=8),
         ],
@@ -114,7 +114,7 @@ _PROMISES = [
     Step(
         number=6,
         says="20, ttl_seconds 20 (A1)",
-        acts=[
+        actions=[
             call("reservation/create", variant_id=VAR, quantity=20, ttl_seconds=20, keeps={"A1": "reservation"}),
         ],
         books={"FAC-A": (73, 0, 2, 0, 20, 0, 0, 95)},
@@ -123,7 +123,7 @@ _PROMISES = [
     Step(
         number=7,
         says="12 from A1 (L1)",
-        acts=[call("allocation/create", on="A1", quantity=12, order_ref="O-1", keeps={"L1": "allocation"})],
+        actions=[call("allocation/create", on="A1", quantity=12, order_ref="O-1", keeps={"L1": "allocation"})],
         books={"FAC-A": (73, 0, 2, 0, 20, 0, 0, 95)},
         finds={
             of("A1", "remaining"): 8,
@@ -134,14 +134,14 @@ _PROMISES = [
     Step(
         number=8,
         says="from L1 (C1)",
-        acts=[call("commit/create", on="L1", keeps={"C1": "commit"})],
+        actions=[call("commit/create", on="L1", keeps={"C1": "commit"})],
         books={"FAC-A": (73, 0, 2, 0, 8, 12, 0, 95)},
         finds={of("L1", "status"): "committed", of("C1", "open"): 12},
     ),
     Step(
         number=9,
         says="5 (C2)",
-        acts=[call("commit/create-direct", variant_id=VAR, quantity=5, order_ref="O-2", keeps={"C2": "commit"})],
+        actions=[call("commit/create-direct", variant_id=VAR, quantity=5, order_ref="O-2", keeps={"C2": "commit"})],
         books={"FAC-A": (68, 0, 2, 0, 8, 17, 0, 95)},
         finds={units("available", place="P-01"): 8, promisable(): 50},
     ),
@@ -151,35 +151,35 @@ _FULFILMENT = [
     Step(
         number=10,
         says="C1 12 to STG",
-        acts=[call("pick/record", on="C1", quantity=12, to_zone_id=The("STG"))],
+        actions=[call("pick/record", on="C1", quantity=12, to_zone_id=RecordId("STG"))],
         books={"FAC-A": (68, 0, 2, 0, 8, 17, 0, 95)},
         finds={of("C1", "picked"): 12, units("committed", holder="C1", stage="picked", place="STG"): 12},
     ),
     Step(
         number=11,
         says="C1 12",
-        acts=[call("pack/record", on="C1", quantity=12)],
+        actions=[call("pack/record", on="C1", quantity=12)],
         books={"FAC-A": (68, 0, 2, 0, 8, 17, 0, 95)},
         finds={of("C1", "packed"): 12},
     ),
     Step(
         number=12,
         says="C1 10",
-        acts=[call("ship/record", on="C1", quantity=10)],
+        actions=[call("ship/record", on="C1", quantity=10)],
         books={"FAC-A": (68, 0, 2, 0, 8, 7, 0, 85)},
         finds={external("customer"): 10, of("C1", "packed"): 2, of("C1", "shipped"): 10},
     ),
     Step(
         number=13,
         says="C1 2",
-        acts=[call("commit/release", on="C1", quantity=2)],
+        actions=[call("commit/release", on="C1", quantity=2)],
         books={"FAC-A": (70, 0, 2, 0, 8, 5, 0, 85)},
         finds={of("C1", "status"): "shipped", units("available", place="STG"): 2, promisable(): 52},
     ),
     Step(
         number=14,
         says="A1 3",
-        acts=[call("reservation/release", on="A1", quantity=3)],
+        actions=[call("reservation/release", on="A1", quantity=3)],
         books={"FAC-A": (73, 0, 2, 0, 5, 5, 0, 85)},
         finds={of("A1", "status"): "active", of("A1", "remaining"): 5, promisable(): 55},
     ),
@@ -189,14 +189,14 @@ _LAPSE_AND_PIN = [
     Step(
         number=15,
         says="overdue units can be promised before anybody expires them",
-        acts=[Outlast("A1")],
+        actions=[WaitUntilExpired("A1")],
         books={"FAC-A": (73, 0, 2, 0, 5, 5, 0, 85)},
         finds={promisable(): 60},
     ),
     Step(
         number=15,
         says="A1",
-        acts=[call("reservation/expire", on="A1")],
+        actions=[call("reservation/expire", on="A1")],
         books={"FAC-A": (78, 0, 2, 0, 0, 5, 0, 85)},
         finds={
             of("A1", "allocated"): 12,
@@ -209,7 +209,7 @@ _LAPSE_AND_PIN = [
     Step(
         number=16,
         says="C2 5, pinned to OVR/O-01, no to-place",
-        acts=[call("pick/record", on="C2", quantity=5, zone_id=The("OVR"), bin_id=The("O-01"))],
+        actions=[call("pick/record", on="C2", quantity=5, zone_id=RecordId("OVR"), bin_id=RecordId("O-01"))],
         books={"FAC-A": (78, 0, 2, 0, 0, 5, 0, 85)},
         finds={
             answer("entries.*.kind"): ["repin", "repin", "pick"],
@@ -220,7 +220,7 @@ _LAPSE_AND_PIN = [
     Step(
         number=17,
         says="C2 5, from_stage picked",
-        acts=[call("ship/record", on="C2", quantity=5, from_stage="picked")],
+        actions=[call("ship/record", on="C2", quantity=5, from_stage="picked")],
         books={"FAC-A": (78, 0, 2, 0, 0, 0, 0, 80)},
         finds={external("customer"): 15, of("C2", "status"): "shipped"},
     ),
@@ -230,14 +230,14 @@ _UPKEEP = [
     Step(
         number=18,
         says="damaged → available 1",
-        acts=[call("stock/transition", variant_id=VAR, from_bucket="damaged", to_bucket="available", quantity=1)],
+        actions=[call("stock/transition", variant_id=VAR, from_bucket="damaged", to_bucket="available", quantity=1)],
         books={"FAC-A": (79, 0, 1, 0, 0, 0, 0, 80)},
         finds={units("available", place="RCV"): 1, promisable(): 61},
     ),
     Step(
         number=19,
         says="−1 from damaged, counter_account scrap",
-        acts=[
+        actions=[
             call(
                 "adjustment/create",
                 variant_id=VAR,
@@ -254,19 +254,19 @@ _UPKEEP = [
         number=20,
         says="PCK/P-01 ← OVR/O-01 min 30 max 45; then the sweep",
         # The sweep that goes by the clock may come first: the move then is the same, and ours finds nothing to do.
-        acts=[
+        actions=[
             call(
                 "replenishment/rule/set",
                 variant_id=VAR,
-                pick_zone_id=The("PCK"),
-                pick_bin_id=The("P-01"),
-                overstock_zone_id=The("OVR"),
-                overstock_bin_id=The("O-01"),
+                pick_zone_id=RecordId("PCK"),
+                pick_bin_id=RecordId("P-01"),
+                overstock_zone_id=RecordId("OVR"),
+                overstock_bin_id=RecordId("O-01"),
                 min_qty=30,
                 max_qty=45,
                 keeps={"rule": "rule"},
             ),
-            Sweep("FAC-A"),
+            RunSweep("FAC-A"),
         ],
         books={"FAC-A": (79, 0, 0, 0, 0, 0, 0, 79)},
         finds={
@@ -280,7 +280,7 @@ _UPKEEP = [
     Step(
         number=20,
         says="a second sweep in the window",
-        acts=[Sweep("FAC-A")],
+        actions=[RunSweep("FAC-A")],
         books={"FAC-A": (79, 0, 0, 0, 0, 0, 0, 79)},
         finds={answer("matched"): 0, entries("replenish"): [24]},
     ),
@@ -291,7 +291,7 @@ def _demand() -> Step:
     return Step(
         number=21,
         says="as_of_date today",
-        acts=[
+        actions=[
             call(
                 "demand/signal/compute",
                 variant_id=VAR,
@@ -313,7 +313,7 @@ def _demand() -> Step:
 _CROWD = Step(
     number=22,
     says="of 1 on WEB, all at once",
-    acts=[Crowd(70, call("reservation/create", variant_id=VAR, quantity=1))],
+    actions=[ConcurrentCalls(70, call("reservation/create", variant_id=VAR, quantity=1))],
     books={"FAC-A": (18, 0, 0, 0, 61, 0, 0, 79)},
     finds={answer("succeeded"): 61, answer("insufficient_stock"): 9, promisable(): 0},
 )

@@ -2,33 +2,33 @@
 
 from typing import Any
 
-from demo.scenarios.acts import Fresh, The, call
 from demo.scenarios.questions import atp, external, of, promisable, units
 from demo.scenarios.script import Scenario, Step
+from demo.scenarios.steps import RecordId, UniqueName, call
 
-VAR = Fresh("VAR-2")
+VAR = UniqueName("VAR-2")
 HERE, THERE = "FAC-A", "FAC-B"
 DAY_BEFORE, DAY = "2031-03-08", "2031-03-09"
 
-_IN_B_01: dict[str, Any] = {"zone_id": The("PCK"), "bin_id": The("B-01")}
-_COUNT = call("count/create", at=THERE, lines=[{"variant_id": VAR, "bin_id": The("B-01")}], keeps={"N1": "count"})
+_IN_B_01: dict[str, Any] = {"zone_id": RecordId("PCK"), "bin_id": RecordId("B-01")}
+_COUNT = call("count/create", at=THERE, lines=[{"variant_id": VAR, "bin_id": RecordId("B-01")}], keeps={"N1": "count"})
 
 _TRANSFER = [
     Step(
         number=1,
         says="60 from supplier",
-        acts=[call("receive/record", lines=[{"variant_id": VAR, "quantity": 60}], keeps={"R1": "receive"})],
+        actions=[call("receive/record", lines=[{"variant_id": VAR, "quantity": 60}], keeps={"R1": "receive"})],
         books={HERE: (60, 0, 0, 0, 0, 0, 0, 60)},
         finds={external("supplier"): -60, of("R1", "status"): "completed"},
     ),
     Step(
         number=2,
         says="A → B of 20 (T1)",
-        acts=[
+        actions=[
             call(
                 "transfer/request/create",
-                from_logical_guid=Fresh(HERE),
-                to_logical_guid=Fresh(THERE),
+                from_logical_guid=UniqueName(HERE),
+                to_logical_guid=UniqueName(THERE),
                 lines=[{"variant_id": VAR, "quantity": 20}],
                 keeps={"T1": "transfer"},
             )
@@ -39,21 +39,21 @@ _TRANSFER = [
     Step(
         number=2,
         says="T1",
-        acts=[call("transfer/request/submit", on="T1")],
+        actions=[call("transfer/request/submit", on="T1")],
         books={HERE: (60, 0, 0, 0, 0, 0, 0, 60)},
         finds={of("T1", "status"): "submitted"},
     ),
     Step(
         number=2,
         says="T1",
-        acts=[call("transfer/request/approve", on="T1")],
+        actions=[call("transfer/request/approve", on="T1")],
         books={HERE: (60, 0, 0, 0, 0, 0, 0, 60)},
         finds={of("T1", "status"): "approved"},
     ),
     Step(
         number=3,
         says="20, expected_date D (S1)",
-        acts=[call("transfer/shipment/record", on="T1", expected_date=DAY, keeps={"S1": "shipment"})],
+        actions=[call("transfer/shipment/record", on="T1", expected_date=DAY, keeps={"S1": "shipment"})],
         books={HERE: (40, 0, 0, 0, 0, 0, 0, 40), THERE: (0, 0, 0, 0, 0, 0, 20, 0)},
         finds={
             of("T1", "status"): "in_progress",
@@ -65,7 +65,7 @@ _TRANSFER = [
     Step(
         number=4,
         says="accepted 12 into PCK/B-01",
-        acts=[
+        actions=[
             call(
                 "transfer/shipment/receive",
                 at=THERE,
@@ -79,14 +79,14 @@ _TRANSFER = [
     Step(
         number=5,
         says="accepted 7 into PCK/B-01, damaged 1 into DMG",
-        acts=[
+        actions=[
             call(
                 "transfer/shipment/receive",
                 at=THERE,
                 on="S1",
                 lines=[
                     {"line_no": 1, "outcome": "accepted", "quantity": 7, **_IN_B_01},
-                    {"line_no": 1, "outcome": "damaged", "quantity": 1, "zone_id": The("DMG")},
+                    {"line_no": 1, "outcome": "damaged", "quantity": 1, "zone_id": RecordId("DMG")},
                 ],
             )
         ],
@@ -104,14 +104,14 @@ _COUNTING = [
     Step(
         number=6,
         says="B-01, blind (N1)",
-        acts=[_COUNT],
+        actions=[_COUNT],
         books={THERE: (19, 0, 1, 0, 0, 0, 0, 20)},
         finds={of("N1", "lines.*.expected"): [None]},
     ),
     Step(
         number=7,
         says="counted 17",
-        acts=[call("count/submit", at=THERE, on="N1", lines=[{"line_no": 1, "counted": 17}])],
+        actions=[call("count/submit", at=THERE, on="N1", lines=[{"line_no": 1, "counted": 17}])],
         books={THERE: (19, 0, 1, 0, 0, 0, 0, 20)},
         finds={
             of("N1", "lines.*.expected"): [19],
@@ -122,20 +122,20 @@ _COUNTING = [
     Step(
         number=8,
         says="4: work goes on (A1)",
-        acts=[call("reservation/create", at=THERE, variant_id=VAR, quantity=4, keeps={"A1": "reservation"})],
+        actions=[call("reservation/create", at=THERE, variant_id=VAR, quantity=4, keeps={"A1": "reservation"})],
         books={THERE: (15, 0, 1, 0, 4, 0, 0, 20)},
     ),
     Step(
         number=9,
         says="N1; the reservation is whole",
-        acts=[call("count/approve", at=THERE, on="N1")],
+        actions=[call("count/approve", at=THERE, on="N1")],
         books={THERE: (13, 0, 1, 0, 4, 0, 0, 18)},
         finds={external("adjustment"): 2, units("reserved", holder="A1", facility=THERE): 4},
     ),
     Step(
         number=10,
         says="A1 4",
-        acts=[call("reservation/release", at=THERE, on="A1")],
+        actions=[call("reservation/release", at=THERE, on="A1")],
         books={THERE: (17, 0, 1, 0, 0, 0, 0, 18)},
         finds={of("A1", "released"): 4, of("A1", "lost"): 0},
     ),
@@ -145,7 +145,7 @@ _CONSIGNMENT = [
     Step(
         number=11,
         says="30 at 4.50 EUR into PCK/B-01 (K1)",
-        acts=[
+        actions=[
             call(
                 "consignment/receive",
                 at=THERE,
@@ -163,14 +163,14 @@ _CONSIGNMENT = [
     Step(
         number=12,
         says="K1 12: owed for",
-        acts=[call("consignment/consume", at=THERE, on="K1", quantity=12)],
+        actions=[call("consignment/consume", at=THERE, on="K1", quantity=12)],
         books={THERE: (29, 0, 1, 18, 0, 0, 0, 48)},
         finds={of("K1", "consumed"): 12, of("K1", "settled"): 0, atp(None, facility=THERE): 29},
     ),
     Step(
         number=13,
         says="K1 quantity 12",
-        acts=[call("consignment/settle", at=THERE, on="K1", quantity=12)],
+        actions=[call("consignment/settle", at=THERE, on="K1", quantity=12)],
         books={THERE: (29, 0, 1, 18, 0, 0, 0, 48)},
         finds={
             of("K1", "settled_amount.amount"): "54.00",
@@ -181,14 +181,14 @@ _CONSIGNMENT = [
     Step(
         number=14,
         says="K1 return_quantity 18",
-        acts=[call("consignment/settle", at=THERE, on="K1", return_quantity=18)],
+        actions=[call("consignment/settle", at=THERE, on="K1", return_quantity=18)],
         books={THERE: (29, 0, 1, 0, 0, 0, 0, 30)},
         finds={external("consignor"): -12, of("K1", "status"): "settled"},
     ),
     Step(
         number=15,
         says="B-01, submit 30, approve",
-        acts=[
+        actions=[
             _COUNT,
             call("count/submit", at=THERE, on="N1", lines=[{"line_no": 1, "counted": 30}]),
             call("count/approve", at=THERE, on="N1"),
@@ -214,7 +214,7 @@ SCENARIO_2 = Scenario(
     given=[
         call("stock/policy/set", at=None, variant_id=VAR, qc="skip"),
         call("zone/create", at=THERE, code="PCK", purpose="pick", keeps={"PCK": "zone"}),
-        call("bin/create", at=THERE, zone_id=The("PCK"), code="B-01", keeps={"B-01": "bin"}),
+        call("bin/create", at=THERE, zone_id=RecordId("PCK"), code="B-01", keeps={"B-01": "bin"}),
         call("zone/create", at=THERE, code="DMG", purpose="storage", keeps={"DMG": "zone"}),
     ],
     steps=[*_TRANSFER, *_COUNTING, *_CONSIGNMENT],

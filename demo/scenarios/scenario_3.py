@@ -1,16 +1,16 @@
 """Scenario 3 of the ICS domain guide, with the guide's numbers: lots, promises beyond stock, and their fill."""
 
-from demo.scenarios.acts import Fresh, call
 from demo.scenarios.questions import answer, atp, external, of, promisable, units
 from demo.scenarios.script import Scenario, Step
+from demo.scenarios.steps import UniqueName, call
 
-VAR = Fresh("VAR-3")
+VAR = UniqueName("VAR-3")
 
 _PROMISES = [
     Step(
         number=1,
         says="6 of L-A, 4 of L-B",
-        acts=[
+        actions=[
             call(
                 "receive/record",
                 lines=[
@@ -25,7 +25,7 @@ _PROMISES = [
     Step(
         number=2,
         says="5 (A1)",
-        acts=[call("reservation/create", variant_id=VAR, quantity=5, keeps={"A1": "reservation"})],
+        actions=[call("reservation/create", variant_id=VAR, quantity=5, keeps={"A1": "reservation"})],
         books={"FAC-A": (5, 0, 0, 0, 5, 0, 0, 10)},
         finds={
             units("reserved", holder="A1", lot="L-B"): 4,
@@ -36,7 +36,7 @@ _PROMISES = [
     Step(
         number=3,
         says="8 (A2)",
-        acts=[call("reservation/create", variant_id=VAR, quantity=8, keeps={"A2": "reservation"})],
+        actions=[call("reservation/create", variant_id=VAR, quantity=8, keeps={"A2": "reservation"})],
         books={"FAC-A": (-3, 0, 0, 0, 13, 0, 0, 10)},
         finds={
             units("reserved", holder="A2", lot="L-A"): 5,
@@ -48,14 +48,14 @@ _PROMISES = [
     Step(
         number=4,
         says="1",
-        acts=[call("reservation/create", variant_id=VAR, quantity=1)],
+        actions=[call("reservation/create", variant_id=VAR, quantity=1)],
         status="409 ics.insufficient_stock",
         books={"FAC-A": (-3, 0, 0, 0, 13, 0, 0, 10)},
     ),
     Step(
         number=5,
         says="from A2, 8 (C1)",
-        acts=[call("commit/create", on="A2", quantity=8, order_ref="O-1", keeps={"C1": "commit"})],
+        actions=[call("commit/create", on="A2", quantity=8, order_ref="O-1", keeps={"C1": "commit"})],
         books={"FAC-A": (-3, 0, 0, 0, 5, 8, 0, 10)},
         finds={
             of("C1", "open"): 8,
@@ -69,21 +69,21 @@ _FULFILMENT = [
     Step(
         number=6,
         says="C1 8",
-        acts=[call("pick/record", on="C1", quantity=8)],
+        actions=[call("pick/record", on="C1", quantity=8)],
         status="409 ics.insufficient_stock",
         books={"FAC-A": (-3, 0, 0, 0, 5, 8, 0, 10)},
     ),
     Step(
         number=7,
         says="C1 5",
-        acts=[call("pick/record", on="C1", quantity=5)],
+        actions=[call("pick/record", on="C1", quantity=5)],
         books={"FAC-A": (-3, 0, 0, 0, 5, 8, 0, 10)},
         finds={units("committed", holder="C1", stage="picked", lot="L-A"): 5},
     ),
     Step(
         number=8,
         says="5 of L-C",
-        acts=[
+        actions=[
             call(
                 "receive/record",
                 lines=[{"variant_id": VAR, "quantity": 5, "lot_code": "L-C", "expiry_date": "2031-09-30"}],
@@ -98,14 +98,14 @@ _FULFILMENT = [
     Step(
         number=9,
         says="C1 3; the fill has raised its revision",
-        acts=[call("pick/record", on="C1", quantity=3, expected_revision=3)],
+        actions=[call("pick/record", on="C1", quantity=3, expected_revision=3)],
         books={"FAC-A": (2, 0, 0, 0, 5, 8, 0, 15)},
         finds={of("C1", "picked"): 8, answer("commit.revision"): 4},
     ),
     Step(
         number=10,
         says="C1 8, from_stage picked",
-        acts=[call("ship/record", on="C1", quantity=8, from_stage="picked")],
+        actions=[call("ship/record", on="C1", quantity=8, from_stage="picked")],
         books={"FAC-A": (2, 0, 0, 0, 5, 0, 0, 7)},
         finds={external("supplier"): -15, external("customer"): 8},
     ),

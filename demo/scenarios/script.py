@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
-
-from demo.scenarios.acts import Act, Call
+from chassis.frozen import Frozen
 from demo.scenarios.floor import OK
 from demo.scenarios.questions import Question
+from demo.scenarios.steps import Action, ApiCall
 
 Books = tuple[int, int, int, int, int, int, int, int]
 """Totals of a facility: available, quarantine, damaged, consignment, reserved, committed, in transit; then on hand."""
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class Step(Frozen):
     """One step.
 
     number  its number in the contract; a row of the contract may be played in several steps
@@ -26,17 +25,17 @@ class Step(Struct, frozen=True, kw_only=True):
 
     number: int
     says: str
-    acts: Sequence[Act] = ()
+    actions: Sequence[Action] = ()
     status: str = OK
     books: Mapping[str, Books] = {}
     finds: Mapping[Question, Any] = {}
 
 
-class Scenario(Struct, frozen=True, kw_only=True):
+class Scenario(Frozen):
     """A story with its numbers. What is `given` is done before it, `afterwards` what leaves nothing running behind."""
 
     title: str
     variant: str
-    given: Sequence[Call]
+    given: Sequence[ApiCall]
     steps: Sequence[Step]
-    afterwards: Sequence[Call] = ()
+    afterwards: Sequence[ApiCall] = ()

@@ -20,7 +20,7 @@ VARIABLE = "RETAILSTACK_JOURNAL"
 GUARD_SECONDS = 60.0
 
 
-class Line(msgspec.Struct, omit_defaults=True):
+class JournalLine(msgspec.Struct, omit_defaults=True):
     """One entry: a process, or a container by its id."""
 
     process: Running | None = None
@@ -32,7 +32,7 @@ def note(what: Running | str) -> None:
     file = os.environ.get(VARIABLE)
     if not file:
         return
-    line = Line(container=what) if isinstance(what, str) else Line(process=what)
+    line = JournalLine(container=what) if isinstance(what, str) else JournalLine(process=what)
     with Path(file).open("ab") as journal:
         journal.write(msgspec.json.encode(line) + b"\n")
 
@@ -42,7 +42,7 @@ def end_all(file: Path) -> None:
     from deploy.local import process  # noqa: PLC0415 - it writes to this journal
 
     lines = file.read_bytes().splitlines() if file.exists() else []
-    for line in reversed([msgspec.json.decode(text, type=Line) for text in lines]):
+    for line in reversed([msgspec.json.decode(text, type=JournalLine) for text in lines]):
         if line.process is not None:
             process.kill(line.process)
         if line.container is not None:

@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass, field
 from itertools import chain
 
-from deploy.local import claims
+from deploy.local import locks
 
 LOOPBACK = "127.0.0.1"
 # Stacks look for theirs from 8080 and 18000 on; these are for everything else.
@@ -61,7 +61,7 @@ def any_free() -> int:
     """A free port from anywhere in our range: for engines of a test run, of which several may start at once."""
     for _ in range(PORTS_TRIED_MAX):
         port = random.randint(PORT_FIRST, PORT_LAST)
-        if not claims.is_claimed(port) and is_free(port) and claims.claim(port, claims.own()):
+        if not locks.is_locked(port) and is_free(port) and locks.lock_port(port, locks.own()):
             return port
     raise NoPort(f"no free port between {PORT_FIRST} and {PORT_LAST}")
 
@@ -78,7 +78,7 @@ class Ports:
         others = {port for name, port in self.kept.items() if name != purpose}
         first = self.kept.get(purpose, wished)
         for port in chain([first], range(wished, wished + PORTS_TRIED_MAX)):
-            if port not in others and is_free(port) and claims.claim(port, self.owner):
+            if port not in others and is_free(port) and locks.lock_port(port, self.owner):
                 self.kept[purpose] = port
                 return port
         raise NoPort(f"no free port for {purpose} from {wished} on")

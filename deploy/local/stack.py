@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from deploy.local import claims, plan, process, readiness
+from deploy.local import locks, plan, process, readiness
 from deploy.local.engines import roles
 from deploy.local.engines.engine import Engine
 from deploy.local.engines.roles import ROLES
@@ -288,7 +288,7 @@ class Stack:
     def _save(self) -> None:
         """Remember how things are, and keep the ports for as long as anything of the stack runs."""
         self.home.save(self.state)
-        claims.keep(str(self.home.directory), self.state.pids())
+        locks.extend(str(self.home.directory), self.state.pids())
 
     def _ports(self) -> Ports:
         return Ports(str(self.home.directory), self.state.ports)

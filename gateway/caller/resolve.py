@@ -21,7 +21,7 @@ QUESTIONS_MAX = 64
 """Questions to the directory at once: a flood of made-up credentials must not become one of queries."""
 
 
-class Membership(Value, frozen=True, kw_only=True):
+class Membership(Value):
     """What an identity may do in an org. The owner holds every role."""
 
     orgcode: str
@@ -29,7 +29,7 @@ class Membership(Value, frozen=True, kw_only=True):
     roles: frozenset[str]
 
 
-class Identity(Value, frozen=True, kw_only=True):
+class Identity(Value):
     """Who a credential belongs to. `orgcode` is the org a key is bound to, None for a user."""
 
     kind: Literal["user", "key"]
@@ -38,7 +38,7 @@ class Identity(Value, frozen=True, kw_only=True):
     expires_utc: Utc | None
 
 
-class Resolution(Value, frozen=True, kw_only=True):
+class Resolution(Value):
     """The directory's answer: None and None when nobody is known by the credential."""
 
     identity: Identity | None

@@ -15,7 +15,7 @@ from chassis.unit import Change, Units, View
 from gateway.directory import api_key, association, org, session
 from gateway.directory.api_key import API_KEYS, KEY_USES, ApiKey
 from gateway.directory.association import ASSOCIATIONS, Association
-from gateway.directory.desk import Desk
+from gateway.directory.context import DirectoryContext
 from gateway.directory.org import ORGS, Org
 from gateway.directory.session import SESSIONS, Session
 from gateway.directory.user import USERS, User
@@ -29,9 +29,9 @@ KEY_SECONDS_MAX = 10 * 366 * 86400
 class Administration:
     """The directory's verbs."""
 
-    def __init__(self, units: Units, desk: Desk, settings: GatewaySettings) -> None:
+    def __init__(self, units: Units, directory_context: DirectoryContext, settings: GatewaySettings) -> None:
         self._units = units
-        self._desk = desk
+        self._context = directory_context
         self._settings = settings
 
     async def create_org(self, orgcode: str, name: str) -> Org:
@@ -78,7 +78,7 @@ class Administration:
 
     async def set_association(self, orgcode: str, user_id: str, *, owner: bool, roles: Sequence[str]) -> Association:
         """The user's part in the org, new or in place of the one before."""
-        granted = association.declared(roles, await self._desk.roles(list(roles)))
+        granted = association.declared(roles, await self._context.roles(list(roles)))
 
         async def write(change: Change) -> Association:
             change.prefetch(USERS, [user_id])
@@ -151,7 +151,7 @@ class Administration:
         self, orgcode: str, name: str, roles: Sequence[str], seconds: int | None
     ) -> tuple[str, ApiKey]:
         """A new key of the org and its text, which is kept nowhere."""
-        granted = association.declared(roles, await self._desk.roles(list(roles)))
+        granted = association.declared(roles, await self._context.roles(list(roles)))
         if seconds is not None and not 1 <= seconds <= KEY_SECONDS_MAX:
             raise invalid_field("ttl_seconds", f"must be from 1 to {KEY_SECONDS_MAX}")
         made: list[str] = []
@@ -196,7 +196,7 @@ class Administration:
 
     async def _change(self, name: str, orgcode: str | None, write: Callable[[Change], Awaitable[T]]) -> T:
         done = await self._units.change(_call(name, orgcode), write)
-        self._desk.changed()
+        self._context.changed()
         return done
 
 

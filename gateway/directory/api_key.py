@@ -13,7 +13,7 @@ from gateway.directory.session import hash_of
 SECRET_BYTES = 32
 
 
-class ApiKey(Record, frozen=True, kw_only=True):
+class ApiKey(Record):
     """A key of an org, and the roles it holds there. When it was used last is kept apart, see `KeyUse`."""
 
     key_id: Id
@@ -24,7 +24,7 @@ class ApiKey(Record, frozen=True, kw_only=True):
     revoked_utc: Utc | None = None
 
 
-class KeyUse(Document, frozen=True, kw_only=True):
+class KeyUse(Document):
     """When a key was used last, to the minute: written in batches, and no change of the key itself."""
 
     key_id: Id

@@ -9,7 +9,7 @@ from chassis.values import Id
 ROLES_MAX = 64
 
 
-class Association(Record, frozen=True, kw_only=True):
+class Association(Record):
     """A user's part in an org: owner, or the roles he holds there."""
 
     association_id: Id

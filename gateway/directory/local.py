@@ -84,7 +84,7 @@ class LocalDirectory:
     async def keep(self) -> None:
         """Write what was used since the last time. What can't be written is let go: it costs a session some minutes."""
         sessions, self._sessions = self._sessions, {}
-        # Nothing is written behind the broom for an org that is being emptied.
+        # Nothing is written to an org that is being vacuumed.
         keys = {key: use for key, use in self._keys.items() if not self._gate.is_closed_for(use[0])}
         self._keys = {}
         try:

@@ -11,7 +11,7 @@ from chassis.values import Name, Orgcode
 State = Literal["active", "closed"]
 
 
-class Org(Record, frozen=True, kw_only=True):
+class Org(Record):
     """An org. Its id is its code; the owner is the user whose association says so."""
 
     orgcode: Orgcode

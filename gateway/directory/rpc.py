@@ -12,12 +12,12 @@ from chassis.reading.fields import read_field
 from chassis.rpc.context import acting_for, current_call, require_stack
 from chassis.rpc.server import RpcContext
 from chassis.values import Name, Text
-from gateway.caller import context as contexts
 from gateway.caller import credential
+from gateway.caller import named_code as contexts
 from gateway.directory.administration import Administration
 from gateway.directory.api_key import ApiKey
 from gateway.directory.association import Association
-from gateway.directory.desk import Desk, desk_of
+from gateway.directory.context import DirectoryContext, directory_context_of
 from gateway.directory.org import Org
 from gateway.directory.remote import to_proto
 from gateway.directory.session import Session
@@ -31,8 +31,8 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
     """Asked by other gateways of the stack, and by OPS."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, directory_context: DirectoryContext) -> None:
+        self._context = directory_context
 
     async def Resolve(self, request: directory_pb2.ResolveRequest, context: Any) -> directory_pb2.ResolveResponse:
         require_stack()
@@ -40,15 +40,15 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
         found = credential.find(given.session_guid, given.api_key, None, None).credential
         if found is None:
             raise credential.unknown()
-        orgcode = contexts.named("orgcode", request.orgcode or None, None).code
-        resolution = await self._desk.directory.resolve(found, orgcode)
+        orgcode = contexts.named_code("orgcode", request.orgcode or None, None).code
+        resolution = await self._context.directory.resolve(found, orgcode)
         if resolution.identity is None:
             raise credential.unknown()
         return to_proto(resolution)
 
     async def FindOrg(self, request: directory_pb2.FindOrgRequest, context: Any) -> directory_pb2.FindOrgResponse:
         require_stack()
-        return directory_pb2.FindOrgResponse(found=await self._desk.directory.has_org(_orgcode(request.orgcode)))
+        return directory_pb2.FindOrgResponse(found=await self._context.directory.has_org(_orgcode(request.orgcode)))
 
 
 class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
@@ -198,7 +198,7 @@ def key_to_proto(key: ApiKey, last_used_utc: str | None = None) -> pb.ApiKey:
 
 
 def _orgcode(text: str) -> str:
-    named = contexts.named("orgcode", text, None)
+    named = contexts.named_code("orgcode", text, None)
     if named.code is None:
         raise named.problem or invalid_field("orgcode", "is required")
     return named.code
@@ -223,14 +223,14 @@ def _rest(page: Page[Any]) -> dict[str, Any]:
 
 def directory(context: RpcContext) -> tuple[Any, DirectoryServicer]:
     """The servicer that resolves."""
-    desk = desk_of(context.units, context.clock, context.gate, context.settings)
-    return directory_pb2_grpc.add_DirectoryServicer_to_server, DirectoryServicer(desk)
+    directory_context = directory_context_of(context.units, context.clock, context.gate, context.settings)
+    return directory_pb2_grpc.add_DirectoryServicer_to_server, DirectoryServicer(directory_context)
 
 
 def administration(context: RpcContext) -> tuple[Any, AdministrationServicer]:
     """The operator's servicer."""
-    desk = desk_of(context.units, context.clock, context.gate, context.settings)
-    does = Administration(context.units, desk, context.settings)
+    directory_context = directory_context_of(context.units, context.clock, context.gate, context.settings)
+    does = Administration(context.units, directory_context, context.settings)
     return administration_pb2_grpc.add_AdministrationServicer_to_server, AdministrationServicer(does, context)
 
 

@@ -19,7 +19,7 @@ SLIDES = 24
 """A session in use is written this many times within its length, and not more often than once a minute."""
 
 
-class Session(Record, frozen=True, kw_only=True):
+class Session(Record):
     """A user's session. `idle_seconds`: how long it lasts unused; `ends_utc`: when it ends for good."""
 
     session_id: Id

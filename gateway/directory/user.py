@@ -6,7 +6,7 @@ from chassis.entity import Entity, Record
 from chassis.values import Id, Name, Text
 
 
-class User(Record, frozen=True, kw_only=True):
+class User(Record):
     """A person. What he may do is said per org, by his associations."""
 
     user_id: Id

@@ -15,13 +15,13 @@ from aiohttp import web
 from chassis.clock import Clock
 from chassis.errors import NotFound, Refusal
 from chassis.telemetry.log import get_logger
-from gateway.hop.port import Ask, HopFailed
-from gateway.hop.proxy import Proxy, read_all
 from gateway.http.exchange import Exchange
 from gateway.pages.reference import CONTENT_SECURITY_POLICY, render
-from gateway.pipeline import Page
+from gateway.pipeline import PageHandler
 from gateway.routes import SERVICES
 from gateway.settings import GatewaySettings
+from gateway.upstream.port import UpstreamError, UpstreamRequest
+from gateway.upstream.proxy import Proxy, read_all
 
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FETCH_SECONDS = 5.0
@@ -32,7 +32,7 @@ Named = dict[str, dict[str, Any]]
 log = get_logger("gateway.pages.documents")
 
 
-class Documents:
+class PublicDocuments:
     """What the services say of themselves."""
 
     def __init__(self, proxy: Proxy, settings: GatewaySettings, clock: Clock) -> None:
@@ -45,9 +45,9 @@ class Documents:
         self._results: dict[str, tuple[Named, bytes]] = {}
         self._making = asyncio.Lock()
 
-    def pages(self) -> dict[str, dict[str, Page]]:
+    def pages(self) -> dict[str, dict[str, PageHandler]]:
         """The gateway's own paths and what is shown there."""
-        shown: dict[str, dict[str, Page]] = {
+        shown: dict[str, dict[str, PageHandler]] = {
             "/asyncapi.yaml": {"GET": self._show_asyncapi_yaml},
             "/asyncapi.json": {"GET": self._show_asyncapi_json},
             "/docs": {"GET": self._show_page},
@@ -111,9 +111,11 @@ class Documents:
 
     async def _fetch(self, service: str, path: str) -> bytes | None:
         try:
-            answer = await self._proxy.ask(service, Ask("GET", path, [(b"accept", b"*/*")], b"", seconds=FETCH_SECONDS))
+            answer = await self._proxy.ask(
+                service, UpstreamRequest("GET", path, [(b"accept", b"*/*")], b"", seconds=FETCH_SECONDS)
+            )
             body = await read_all(answer, DOCUMENT_BYTES_MAX)
-        except (Refusal, HopFailed):
+        except (Refusal, UpstreamError):
             return None
         if answer.status != 200:
             log.debug("a service has no such document", path=path, status=answer.status)
@@ -141,7 +143,7 @@ class Documents:
                 before = self._results[name] = (documents, made)
         return before[1]
 
-    def _passed(self, service: str, path: str, content_type: str) -> Page:
+    def _passed(self, service: str, path: str, content_type: str) -> PageHandler:
         async def show(exchange: Exchange) -> web.Response:
             raw = await self._raw(service, path)
             if raw is None:

@@ -13,13 +13,13 @@ from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
 from chassis.endpoint import BODY_BYTES_MAX
-from gateway.hop.balance import Replica
-from gateway.hop.port import Ask, Hop, HopFailed
-from gateway.hop.proxy import read_all
 from gateway.http import body as bodies
 from gateway.http.exchange import Exchange
 from gateway.http.headers import Inbound
-from gateway.pages.documents import Documents
+from gateway.pages.documents import PublicDocuments
+from gateway.upstream.balance import Replica
+from gateway.upstream.port import UpstreamClient, UpstreamError, UpstreamRequest
+from gateway.upstream.proxy import read_all
 
 VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
 """Protocol versions spoken, newest first."""
@@ -37,7 +37,7 @@ _OWN_HEADERS = (
 )
 
 
-class Message(Struct, frozen=True):
+class McpMessage(Struct, frozen=True):
     """A JSON-RPC request, or a notification, which has no id."""
 
     jsonrpc: str
@@ -46,7 +46,7 @@ class Message(Struct, frozen=True):
     params: dict[str, Any] | None = None
 
 
-class Fault(Exception):
+class McpError(Exception):
     """A JSON-RPC error."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -57,7 +57,9 @@ class Fault(Exception):
 class Mcp:
     """The endpoint."""
 
-    def __init__(self, hop: Hop, documents: Documents, front_door: Callable[[], str], seconds: float) -> None:
+    def __init__(
+        self, hop: UpstreamClient, documents: PublicDocuments, front_door: Callable[[], str], seconds: float
+    ) -> None:
         self._hop = hop
         self._documents = documents
         self._front_door = front_door
@@ -69,7 +71,7 @@ class Mcp:
         raw = await bodies.read(exchange.request, BODY_BYTES_MAX)
         exchange.body_bytes = len(raw)
         try:
-            message = msgspec.json.decode(raw, type=Message)
+            message = msgspec.json.decode(raw, type=McpMessage)
         except (msgspec.DecodeError, RecursionError):
             return self._answer(
                 exchange, {"id": None, "error": {"code": PARSE_ERROR, "message": "no JSON-RPC message"}}
@@ -78,14 +80,14 @@ class Mcp:
             return web.Response(status=202, headers=exchange.own_headers())
         try:
             answer = {"id": message.id, "result": await self._do(message, exchange.inbound)}
-        except Fault as fault:
+        except McpError as fault:
             answer = {"id": message.id, "error": {"code": fault.code, "message": str(fault)}}
         return self._answer(exchange, answer)
 
-    async def _do(self, message: Message, inbound: Inbound) -> dict[str, Any]:
+    async def _do(self, message: McpMessage, inbound: Inbound) -> dict[str, Any]:
         params = message.params or {}
         if message.jsonrpc != "2.0":
-            raise Fault(INVALID_REQUEST, "jsonrpc must be 2.0")
+            raise McpError(INVALID_REQUEST, "jsonrpc must be 2.0")
         match message.method:
             case "initialize":
                 return _introduction(params)
@@ -95,32 +97,32 @@ class Mcp:
                 return {"tools": await self._documents.tools()}
             case "tools/call":
                 return await self._call(params, inbound)
-        raise Fault(METHOD_NOT_FOUND, "there is no such method")
+        raise McpError(METHOD_NOT_FOUND, "there is no such method")
 
     async def _tool(self, name: Any) -> dict[str, Any]:
         for tool in await self._documents.tools():
             if tool["name"] == name:
                 return tool
-        raise Fault(INVALID_PARAMS, "there is no such tool")
+        raise McpError(INVALID_PARAMS, "there is no such tool")
 
     async def _call(self, params: dict[str, Any], inbound: Inbound) -> dict[str, Any]:
         """Call a service as the caller; what it refuses is a result too, marked as an error."""
         tool = await self._tool(params.get("name"))
         arguments = params.get("arguments") or {}
         if not isinstance(arguments, dict):
-            raise Fault(INVALID_PARAMS, "arguments must be an object")
+            raise McpError(INVALID_PARAMS, "arguments must be an object")
         try:
             answer = await self._hop.ask(self._replica(), self._ask(tool, arguments, inbound))
             text = (await read_all(answer, RESULT_BYTES_MAX)).decode("utf-8", "replace")
-        except HopFailed:
-            raise Fault(INTERNAL_ERROR, "the call broke off") from None
+        except UpstreamError:
+            raise McpError(INTERNAL_ERROR, "the call broke off") from None
         result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": answer.status >= 400}
         if text.startswith("{") and not result["isError"]:
             whole = msgspec.json.decode(text)
             result["structuredContent"] = whole.get("data", whole)
         return result
 
-    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], inbound: Inbound) -> Ask:
+    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], inbound: Inbound) -> UpstreamRequest:
         headers = [pair for pair in inbound.passed if pair[0] in {b"x-logical-guid", b"x-channel-code"}]
         headers += [pair for pair in inbound.passed if pair[0] == b"idempotency-key"]
         headers += [(name.encode(), inbound.taken[name].encode()) for name in _OWN_HEADERS if name in inbound.taken]
@@ -131,7 +133,7 @@ class Mcp:
         else:
             body = msgspec.json.encode({**arguments, **_fixed(tool)})
             headers.append((b"content-type", b"application/json"))
-        return Ask(method, target, headers, body, seconds=self._seconds)
+        return UpstreamRequest(method, target, headers, body, seconds=self._seconds)
 
     def _replica(self) -> Replica:
         if self._door is None:

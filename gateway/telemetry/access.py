@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import TextIO
 
 import msgspec
-from msgspec import Struct
 
+from chassis.frozen import Frozen
 from gateway.http.exchange import Exchange
 
 FLUSH_SECONDS = 0.05
@@ -19,7 +19,7 @@ LINES_MAX = 256
 PATH_LENGTH_MAX = 512
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AccessRecord(Frozen, omit_defaults=True):
     """One line. Times in milliseconds, sizes in bytes; `status` 499: the caller went away before the answer."""
 
     event: str
@@ -61,7 +61,7 @@ class AccessLog:
             return
         self._lines.append(
             self._encode(
-                Line(
+                AccessRecord(
                     event="request",
                     level="info",
                     service="gateway",

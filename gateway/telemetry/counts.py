@@ -12,8 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from chassis.telemetry.names import SECONDS, Metric
-from gateway.hop.balance import Upstream
 from gateway.http.exchange import Exchange
+from gateway.upstream.balance import Upstream
 
 REQUESTS = Metric(
     name="retailstack_gateway_requests_total",

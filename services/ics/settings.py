@@ -12,7 +12,7 @@ SWEEP_RULES_MAX = 500
 DAY_MINUTES = 24 * 60
 
 
-class IcsSettings(BaseSettings, frozen=True, kw_only=True):
+class IcsSettings(BaseSettings):
     """ICS's settings.
 
     ics_replenishment_sweep_limit           rules that a run of the sweep reads where it is not told how many

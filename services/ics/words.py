@@ -128,7 +128,7 @@ SURVEY = ("ics_count", "ics_planner", "ics_operator")
 COST = ("ics_cost_admin",)
 
 
-class Shortage(Value, frozen=True, kw_only=True):
+class Shortage(Value):
     """What was asked for and is not there, in units of one bucket."""
 
     logical_guid: Guid

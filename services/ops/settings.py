@@ -10,7 +10,7 @@ Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 SecretCost = Annotated[int, Meta(ge=15, le=20)]
 
 
-class OpsSettings(BaseSettings, frozen=True, kw_only=True):
+class OpsSettings(BaseSettings):
     """OPS's settings.
 
     secret_cost             what checking the operator's secret costs: the exponent of scrypt's N, 17 for 128 MiB and a

@@ -3,5 +3,5 @@
 from chassis.settings import BaseSettings
 
 
-class PmcSettings(BaseSettings, frozen=True, kw_only=True):
+class PmcSettings(BaseSettings):
     """PMC's settings: those every process has."""

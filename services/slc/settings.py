@@ -3,5 +3,5 @@
 from chassis.settings import BaseSettings
 
 
-class SlcSettings(BaseSettings, frozen=True, kw_only=True):
+class SlcSettings(BaseSettings):
     """SLC's settings: those every process has."""

@@ -3,5 +3,5 @@
 from chassis.settings import BaseSettings
 
 
-class VisualGridSettings(BaseSettings, frozen=True, kw_only=True):
+class VisualGridSettings(BaseSettings):
     """VisualGrid's settings: those every process has."""

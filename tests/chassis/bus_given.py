@@ -10,11 +10,11 @@ import aiormq
 from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
+from chassis.bus.connection import Bus, BusDown
 from chassis.bus.consumer import Consumer
-from chassis.bus.desk import BusDesk
 from chassis.bus.inbox import INBOX
-from chassis.bus.link import Bus, BusDown
-from chassis.bus.message import Heard, heard
+from chassis.bus.message import BusMessage, message_of
+from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.caller import Call, Caller
 from chassis.clock import Clock, SystemClock
@@ -33,14 +33,14 @@ QUEUE_SAFE_SECONDS = 2.0
 writes the registry of its logs to disk that late (RabbitMQ 3.10). No test kills it sooner than this."""
 
 
-class Note(Record, frozen=True, kw_only=True):
+class Note(Record):
     """Something to write, and to tell of."""
 
     note_id: str
     text: str
 
 
-class Noted(Value, frozen=True, kw_only=True):
+class Noted(Value):
     """The own fields of `test.note.written`."""
 
     note: Note
@@ -71,9 +71,9 @@ class World:
         """A relay of this service."""
         return Relay(self.database, self.bus, self.leases, self.units, **options)
 
-    def desk(self, consumers: Sequence[Consumer]) -> BusDesk:
+    def queue_admin(self, consumers: Sequence[Consumer]) -> QueueAdmin:
         """The desk over these consumers."""
-        return BusDesk(self.bus, consumers, self.units, self.clock, self.gate)
+        return QueueAdmin(self.bus, consumers, self.units, self.clock, self.gate)
 
     async def write(self, note_id: str, texts: Sequence[str], orgcode: str = "ACME") -> None:
         """Write a note so often, each time in a change of its own, telling of it."""
@@ -132,7 +132,7 @@ async def a_world(uri: str, name: str, amqp_url: str, prefix: str, *, replica: s
 async def forget(bus: Bus, *queues: str) -> None:
     """Remove the exchange and these queues."""
     with suppress(BusDown):
-        async with bus.hearing.channel(seconds=5.0) as channel:
+        async with bus.consuming.channel(seconds=5.0) as channel:
             for queue in queues:
                 await channel.queue_delete(queue)
             await channel.exchange_delete(bus.topology.exchange)
@@ -149,9 +149,9 @@ async def eventually(true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> 
         await asyncio.sleep(0.02)
 
 
-async def all_attached(desk: BusDesk) -> bool:
+async def all_attached(queue_admin: QueueAdmin) -> bool:
     """Whether every queue has its consumer: what is published before the first one came is bound to nothing."""
-    return all(queue.depth.consumers == 1 for queue in await desk.queues())
+    return all(queue.depth.consumers == 1 for queue in await queue_admin.queues())
 
 
 class Ear:
@@ -159,7 +159,7 @@ class Ear:
 
     def __init__(self, url: str, exchange: str, queue: str) -> None:
         self._url, self._exchange, self.queue = url, exchange, queue
-        self.heard: list[Heard] = []
+        self.heard: list[BusMessage] = []
         self._attached = 0.0
 
     @property
@@ -185,13 +185,13 @@ class Ear:
         async with self.bound():
             self._attached = time.monotonic()
 
-    async def drain(self) -> list[Heard]:
+    async def drain(self) -> list[BusMessage]:
         """Take all that lies in the queue now; and everything taken so far."""
         async with self.bound() as channel:
             while not isinstance(
                 (message := await channel.basic_get(self.queue, no_ack=True)).delivery, Basic.GetEmpty
             ):
-                self.heard.append(heard(message))
+                self.heard.append(message_of(message))
         return self.heard
 
     async def remove(self) -> None:
@@ -201,9 +201,9 @@ class Ear:
             await channel.exchange_delete(self._exchange)
 
 
-def firsts(messages: Sequence[Heard]) -> list[Heard]:
+def firsts(messages: Sequence[BusMessage]) -> list[BusMessage]:
     """Each event once, where it was heard first."""
-    seen: dict[str, Heard] = {}
+    seen: dict[str, BusMessage] = {}
     for message in messages:
         seen.setdefault(message.message_id, message)
     return list(seen.values())

@@ -22,14 +22,14 @@ from chassis.values import Map
 NOON = Utc("2026-03-01T12:00:00.000Z")
 
 
-class Part(Value, frozen=True, kw_only=True):
+class Part(Value):
     """A part of a thing."""
 
     code: str
     count: int = 0
 
 
-class Thing(Record, frozen=True, kw_only=True):
+class Thing(Record):
     """A record with everything on it."""
 
     thing_id: str
@@ -42,7 +42,7 @@ class Thing(Record, frozen=True, kw_only=True):
     secret: str | None = None
 
 
-class Fact(Document, frozen=True, kw_only=True):
+class Fact(Document):
     """Something that happened, never changed."""
 
     fact_id: str
@@ -52,14 +52,14 @@ class Fact(Document, frozen=True, kw_only=True):
     recorded_utc: Utc
 
 
-class Seen(Document, frozen=True, kw_only=True):
+class Seen(Document):
     """A technical record."""
 
     seen_id: str
     at_utc: Utc
 
 
-class Left(Record, frozen=True, kw_only=True):
+class Left(Record):
     """One of two kinds in one collection."""
 
     left_id: str
@@ -67,7 +67,7 @@ class Left(Record, frozen=True, kw_only=True):
     left: int = 0
 
 
-class Right(Record, frozen=True, kw_only=True):
+class Right(Record):
     """The other."""
 
     right_id: str

@@ -14,7 +14,7 @@ import pytest
 from chassis.errors import Unavailable
 from chassis.ids import new_id
 from chassis.mongo.client import Database
-from chassis.mongo.errors import Unreachable
+from chassis.mongo.errors import DatabaseUnreachable
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
 from deploy.local.engines.engine import Engine
@@ -156,7 +156,7 @@ async def test_a_database_that_is_gone_is_said_soon_and_forgotten_when_it_is_bac
         )
         assert {type(answer) for answer in answers} == {Unavailable}
         assert time.monotonic() - started < 10
-        with pytest.raises(Unreachable):
+        with pytest.raises(DatabaseUnreachable):
             await units.database.ping()
 
         await asyncio.to_thread(private_mongodb.restart)
@@ -166,5 +166,5 @@ async def test_a_database_that_is_gone_is_said_soon_and_forgotten_when_it_is_bac
 
 @LEAVES_A_SOCKET
 async def test_no_database_at_all_is_said_in_one_line() -> None:
-    with pytest.raises(Unreachable, match="no MongoDB answers"):
+    with pytest.raises(DatabaseUnreachable, match="no MongoDB answers"):
         await Database.connect("mongodb://127.0.0.1:1/", "none", "pymongo", wait_seconds=0.1)

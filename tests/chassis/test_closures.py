@@ -8,10 +8,10 @@ import pytest
 
 from chassis.caller import SYSTEM, Call, Caller
 from chassis.clock import FixedClock, SystemClock, Utc, later
-from chassis.closures import ClosureWatch
+from chassis.closures import ClosureSync
 from chassis.entity import Entity, Record, Value
 from chassis.errors import MaintenanceActive, Refusal
-from chassis.gate import Closures, Gate, Window
+from chassis.gate import Closures, Gate, GateWindow
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.orgs import is_open
 from chassis.jobs.runner import JobRunner
@@ -30,7 +30,7 @@ NOON = Utc("2026-03-01T12:00:00.000Z")
 ANN = Caller(kind="user", actor="ann", orgcode="GONE")
 
 
-class Slip(Record, frozen=True, kw_only=True):
+class Slip(Record):
     """Something to write."""
 
     slip_id: str
@@ -69,7 +69,7 @@ def test_while_everything_is_emptied_all_are_closed_and_background_work_pauses()
 
 def test_a_window_closes_on_top_of_it() -> None:
     gate = a_gate(orgcodes=frozenset({"GONE"}))
-    gate.close(Window(maintenance_id="m", expected_end_utc=later(NOON, 600)))
+    gate.close(GateWindow(maintenance_id="m", expected_end_utc=later(NOON, 600)))
     with pytest.raises(MaintenanceActive) as refused:
         gate.check("GONE")
     assert refused.value.details["maintenance_id"] == "m"
@@ -123,7 +123,7 @@ async def test_what_is_closed_stays_closed_while_ops_is_down() -> None:
     ops.answer = pb.GetClosuresResponse(orgcodes=["GONE"], erased=[pb.Erased(orgcode="PAST", completed_utc=NOON)])
     async with an_ops(ops) as server:
         channels = Channels({"ops": [f"127.0.0.1:{server.port}"]}, sign=sign)
-        watch = ClosureWatch(gate, channels)
+        watch = ClosureSync(gate, channels)
         await watch.ask()
         assert gate.is_closed_for("GONE")
         assert gate.is_erased("PAST", NOON)
@@ -138,7 +138,7 @@ async def test_what_is_emptied_no_more_is_open_again() -> None:
     ops, gate = Ops(), Gate(SystemClock())
     async with an_ops(ops) as server:
         channels = Channels({"ops": [f"127.0.0.1:{server.port}"]}, sign=sign)
-        watch = ClosureWatch(gate, channels)
+        watch = ClosureSync(gate, channels)
         for answer, closed in ((pb.GetClosuresResponse(all=True), True), (pb.GetClosuresResponse(), False)):
             ops.answer = answer
             await watch.ask()
@@ -151,14 +151,14 @@ async def test_a_process_knows_what_is_emptied_before_it_takes_work() -> None:
     ops.answer = pb.GetClosuresResponse(orgcodes=["GONE"])
     async with an_ops(ops) as server:
         channels = Channels({"ops": [f"127.0.0.1:{server.port}"]}, sign=sign)
-        watch = ClosureWatch(gate, channels)
+        watch = ClosureSync(gate, channels)
         await watch.start()
         assert gate.is_closed_for("GONE")
         await watch.stop()
         await channels.close()
 
 
-class Seen(Value, frozen=True, kw_only=True):
+class Seen(Value):
     """Which orgs a job found open."""
 
     orgs: list[str]

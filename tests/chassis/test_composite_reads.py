@@ -10,7 +10,7 @@ from chassis.page import Page, Paged, PageRequest
 from chassis.unit import Where
 
 
-class Number(Document, frozen=True, kw_only=True):
+class Number(Document):
     number_id: str
     value: int
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from chassis.bus.breaker import Breaker
-from chassis.bus.consumer import Consumer, Consumers, Event, Later, Never
-from chassis.bus.desk import BusDesk
+from chassis.bus.consumer import Consumer, Consumers, DeadLetter, Event, Retry
+from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.subscription import Subscription
 from chassis.clock import later
 from chassis.errors import NotFound
-from chassis.gate import Window
+from chassis.gate import GateWindow
 from chassis.unit import Change, Units
 from deploy.local.engines.engine import Engine
 from tests.chassis.bus_given import (
@@ -51,19 +51,19 @@ def a_consumer(handle: Handle, **options: Any) -> Consumer:
 
 
 @asynccontextmanager
-async def hearing(world: World, *consumers: Consumer) -> AsyncIterator[BusDesk]:
+async def hearing(world: World, *consumers: Consumer) -> AsyncIterator[QueueAdmin]:
     """A relay and these consumers at work; their queues are gone afterwards."""
-    desk, relay = world.desk(consumers), world.relay()
-    await desk.queues()  # Makes the queues.
-    await desk.start()
+    queue_admin, relay = world.queue_admin(consumers), world.relay()
+    await queue_admin.queues()  # Makes the queues.
+    await queue_admin.start()
     await relay.start()
-    await eventually(lambda: all_attached(desk))
+    await eventually(lambda: all_attached(queue_admin))
     try:
-        yield desk
+        yield queue_admin
     finally:
         await relay.stop()
-        await desk.stop()
-        for subscription in desk._subscriptions.values():
+        await queue_admin.stop()
+        for subscription in queue_admin._subscriptions.values():
             await forget(world.bus, *(queue.name for queue in subscription.queues.all))
 
 
@@ -83,13 +83,13 @@ async def test_a_handlers_writes_are_committed_in_the_org_of_the_event(world: Wo
 
 
 async def test_an_event_that_comes_twice_has_its_effect_once(world: World) -> None:
-    async with hearing(world, a_consumer(copy)) as desk:
+    async with hearing(world, a_consumer(copy)) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].handled == 1)
+        await eventually(lambda: queue_admin.stats[0].handled == 1)
         await world.tell_again()
         await world.write("b", ["wake the relay"])
-        await eventually(lambda: desk.stats[0].handled == 2)
-        await eventually(lambda: desk.stats[0].repeated >= 1)
+        await eventually(lambda: queue_admin.stats[0].handled == 2)
+        await eventually(lambda: queue_admin.stats[0].repeated >= 1)
 
     assert await world.handled() == 2
     assert len(await world.notes()) == 4
@@ -102,12 +102,12 @@ async def test_later_is_tried_again_and_leaves_nothing_of_the_first_try(world: W
         tries.append(event.tries)
         await copy(change, event)
         if event.tries < 2:
-            raise Later("not yet")
+            raise Retry("not yet")
 
-    async with hearing(world, a_consumer(not_at_first)) as desk:
+    async with hearing(world, a_consumer(not_at_first)) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].handled == 1)
-        assert desk.stats[0].later == 2
+        await eventually(lambda: queue_admin.stats[0].handled == 1)
+        assert queue_admin.stats[0].later == 2
 
     assert sorted(set(tries)) == [0, 1, 2]
     assert len(await world.notes()) == 2
@@ -115,12 +115,12 @@ async def test_later_is_tried_again_and_leaves_nothing_of_the_first_try(world: W
 
 async def test_never_makes_a_dead_letter_at_once(world: World) -> None:
     async def refuse(change: Change, event: Event) -> None:
-        raise Never(f"no such note: {event.subject}")
+        raise DeadLetter(f"no such note: {event.subject}")
 
-    async with hearing(world, a_consumer(refuse)) as desk:
+    async with hearing(world, a_consumer(refuse)) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].never == 1)
-        (letter,) = await desk.dead_letters()
+        await eventually(lambda: queue_admin.stats[0].never == 1)
+        (letter,) = await queue_admin.dead_letters()
 
     assert (letter.reason, letter.tries, letter.type, letter.subject) == (
         "no such note: a",
@@ -130,28 +130,28 @@ async def test_never_makes_a_dead_letter_at_once(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("failure", [Later("not yet"), RuntimeError("a defect"), NotFound("no such thing")])
+@pytest.mark.parametrize("failure", [Retry("not yet"), RuntimeError("a defect"), NotFound("no such thing")])
 async def test_what_fails_too_often_becomes_a_dead_letter(world: World, failure: Exception) -> None:
     async def fail(change: Change, event: Event) -> None:
         raise failure
 
-    async with hearing(world, a_consumer(fail, tries_max=3)) as desk:
+    async with hearing(world, a_consumer(fail, tries_max=3)) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].never == 1)
-        (letter,) = await desk.dead_letters("test.sync")
+        await eventually(lambda: queue_admin.stats[0].never == 1)
+        (letter,) = await queue_admin.dead_letters("test.sync")
 
-    assert desk.stats[0].later == 2
+    assert queue_admin.stats[0].later == 2
     assert letter.tries == 3
     assert str(failure) in letter.reason
     assert await world.handled() == 0
 
 
 async def test_a_message_that_is_no_event_becomes_a_dead_letter(world: World) -> None:
-    async with hearing(world, a_consumer(copy)) as desk:
+    async with hearing(world, a_consumer(copy)) as queue_admin:
         async with world.bus.publishing.channel(confirms=True, seconds=10.0) as channel:
             await channel.basic_publish(b"no json", exchange=world.bus.topology.exchange, routing_key="test.note.odd")
-        await eventually(lambda: desk.stats[0].never == 1)
-        (letter,) = await desk.dead_letters()
+        await eventually(lambda: queue_admin.stats[0].never == 1)
+        (letter,) = await queue_admin.dead_letters()
 
     assert letter.body == "no json"
     assert letter.type == "test.note.odd"
@@ -161,12 +161,12 @@ async def test_a_body_without_the_fields_asked_for_is_a_dead_letter(world: World
     async def ask(change: Change, event: Event) -> None:
         event.body(Asked)
 
-    async with hearing(world, a_consumer(ask)) as desk:
+    async with hearing(world, a_consumer(ask)) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].never == 1)
+        await eventually(lambda: queue_admin.stats[0].never == 1)
 
 
-class Asked(Note, frozen=True, kw_only=True):
+class Asked(Note):
     """Fields the event has not got."""
 
 
@@ -185,9 +185,9 @@ async def test_events_of_a_subject_are_handled_in_order_and_others_beside_them(w
         order[event.subject].append(event.revision)
         working.remove(event.subject)
 
-    async with hearing(world, *consumers.declared) as desk:
+    async with hearing(world, *consumers.declared) as queue_admin:
         await asyncio.gather(*(world.write(f"note-{n}", [str(turn) for turn in range(10)]) for n in range(12)))
-        await eventually(lambda: desk.stats[0].handled == 120)
+        await eventually(lambda: queue_admin.stats[0].handled == 120)
 
     assert order == {f"note-{n}": list(range(1, 11)) for n in range(12)}
     assert max(at_once) > 1
@@ -206,12 +206,12 @@ async def test_a_handler_with_units_makes_changes_of_its_own_and_is_not_run_agai
 
         await units.change(event.call, write)
 
-    async with hearing(world, *consumers.declared) as desk:
+    async with hearing(world, *consumers.declared) as queue_admin:
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].handled == 1)
+        await eventually(lambda: queue_admin.stats[0].handled == 1)
         await world.tell_again()
         await world.write("b", ["wake the relay"])
-        await eventually(lambda: desk.stats[0].handled == 2)
+        await eventually(lambda: queue_admin.stats[0].handled == 2)
 
     assert len(calls) == 2
     assert {note["_id"] for note in await world.notes()} >= {"copy of a 1", "copy of b 1"}
@@ -222,7 +222,7 @@ async def test_a_consumer_that_mostly_fails_stops_and_goes_on_once_a_probe_succe
 
     async def work(change: Change, event: Event) -> None:
         if broken:
-            raise Later("the other side is down")
+            raise Retry("the other side is down")
 
     subscription = Subscription(
         a_consumer(work, tries_max=10_000, delays=(0.05,)),
@@ -236,7 +236,7 @@ async def test_a_consumer_that_mostly_fails_stops_and_goes_on_once_a_probe_succe
     relay = world.relay()
     await subscription.start()
     await relay.start()
-    await eventually(lambda: subscription._lanes is not None)
+    await eventually(lambda: subscription._executor is not None)
     try:
         await asyncio.gather(*(world.write(f"note-{n}", ["1"]) for n in range(10)))
         await eventually(lambda: subscription.stats.state == "stopped")
@@ -258,28 +258,28 @@ def a_state(subscription: Subscription) -> str:
 
 
 async def test_during_a_maintenance_window_messages_stay_in_the_queue(world: World) -> None:
-    async with hearing(world, a_consumer(copy)) as desk:
-        world.gate.close(Window(maintenance_id="m", expected_end_utc=later(world.clock.now(), 600)))
+    async with hearing(world, a_consumer(copy)) as queue_admin:
+        world.gate.close(GateWindow(maintenance_id="m", expected_end_utc=later(world.clock.now(), 600)))
         await world.write("a", ["hello"])
-        await eventually(lambda: desk.stats[0].state == "paused")
-        await eventually(lambda: ready(desk, 1))
-        assert desk.stats[0].handled == 0
+        await eventually(lambda: queue_admin.stats[0].state == "paused")
+        await eventually(lambda: ready(queue_admin, 1))
+        assert queue_admin.stats[0].handled == 0
         world.gate.reopen()
-        await eventually(lambda: desk.stats[0].handled == 1)
-        assert desk.stats[0].state == "running"
+        await eventually(lambda: queue_admin.stats[0].handled == 1)
+        assert queue_admin.stats[0].state == "running"
 
 
-async def ready(desk: BusDesk, messages: int) -> bool:
+async def ready(queue_admin: QueueAdmin, messages: int) -> bool:
     """Whether so many messages are ready in the only queue."""
-    return (await desk.queues())[0].depth.ready == messages
+    return (await queue_admin.queues())[0].depth.ready == messages
 
 
 async def test_events_of_an_org_that_is_being_emptied_are_let_go(world: World) -> None:
-    async with hearing(world, a_consumer(copy)) as desk:
+    async with hearing(world, a_consumer(copy)) as queue_admin:
         world.gate.close_orgs(frozenset({"GONE"}))
         await world.write("a", ["hello"], orgcode="GONE")
         await world.write("b", ["hello"], orgcode="ACME")
-        await eventually(lambda: desk.stats[0].skipped == 1 and desk.stats[0].handled == 1)
+        await eventually(lambda: queue_admin.stats[0].skipped == 1 and queue_admin.stats[0].handled == 1)
 
     assert await world.handled() == 1
 
@@ -293,16 +293,16 @@ async def test_stopping_lets_the_handler_at_work_finish_and_leaves_the_rest(worl
         began.set()
         await go_on.wait()
 
-    async with hearing(world, *consumers.declared) as desk:
+    async with hearing(world, *consumers.declared) as queue_admin:
         await world.write("a", ["1", "2", "3"])
         await began.wait()
-        stopping = asyncio.create_task(desk.stop(10.0))
-        await eventually(next(iter(desk._subscriptions.values()))._over.is_set)
+        stopping = asyncio.create_task(queue_admin.stop(10.0))
+        await eventually(next(iter(queue_admin._subscriptions.values()))._over.is_set)
         go_on.set()
         await stopping
-        assert desk.stats[0].handled == 1
-        await desk.start()
-        await eventually(lambda: desk.stats[0].handled == 3)
+        assert queue_admin.stats[0].handled == 1
+        await queue_admin.start()
+        await eventually(lambda: queue_admin.stats[0].handled == 3)
 
     assert await world.handled() == 3
 
@@ -321,7 +321,7 @@ async def test_of_two_replicas_one_is_served_at_a_time_and_the_other_takes_over(
         hearing(world, *consumers.declared) as first,
         a_world(mongodb_uri, database_name, amqp_url, bus_prefix, replica="two") as other,
     ):
-        second = other.desk(consumers.declared)
+        second = other.queue_admin(consumers.declared)
         await second.start()
         load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(20)])) for n in range(10)]
         await eventually(lambda: first.stats[0].handled > 50)
@@ -348,10 +348,12 @@ async def test_a_killed_broker_makes_no_event_unheard_and_none_effective_twice(
             order[event.subject].append(heard.revision)
 
     async with a_world(mongodb_uri, database_name, private_rabbitmq.uri, bus_prefix) as world:
-        async with hearing(world, a_consumer(note)) as desk:
+        async with hearing(world, a_consumer(note)) as queue_admin:
             made = time.monotonic()
             load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(40)])) for n in range(20)]
-            await eventually(lambda: desk.stats[0].handled > 100 and time.monotonic() - made > QUEUE_SAFE_SECONDS)
+            await eventually(
+                lambda: queue_admin.stats[0].handled > 100 and time.monotonic() - made > QUEUE_SAFE_SECONDS
+            )
             await asyncio.to_thread(private_rabbitmq.kill)
             await asyncio.gather(*load)
             await asyncio.to_thread(private_rabbitmq.restart)

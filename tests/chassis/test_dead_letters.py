@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.bus.consumer import Consumers, Event, Never
-from chassis.bus.desk import BusDesk
+from chassis.bus.consumer import Consumers, DeadLetter, Event
 from chassis.bus.listener import Listener
+from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.topology import DELIVERY_LIMIT
 from chassis.caller import ANONYMOUS, SYSTEM
 from chassis.errors import Forbidden, NotFound
@@ -29,7 +29,7 @@ class Moody:
     async def __call__(self, change: Change, event: Event) -> None:
         """Refuse, or note what was heard."""
         if self.bad:
-            raise Never("in a bad mood")
+            raise DeadLetter("in a bad mood")
         self.heard.append((event.subject, event.revision, event.tries))
 
 
@@ -40,7 +40,7 @@ async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix:
 
 
 @asynccontextmanager
-async def dead(world: World, events: int) -> AsyncIterator[tuple[BusDesk, Moody]]:
+async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, Moody]]:
     """A desk with so many dead letters, and who let them die."""
     moody, consumers = Moody(), Consumers("test")
 
@@ -48,69 +48,69 @@ async def dead(world: World, events: int) -> AsyncIterator[tuple[BusDesk, Moody]
     async def handle(change: Change, event: Event) -> None:
         await moody(change, event)
 
-    desk, relay = world.desk(consumers.declared), world.relay()
-    await desk.queues()  # Makes the queues.
-    await desk.start()
-    await eventually(lambda: all_attached(desk))
+    queue_admin, relay = world.queue_admin(consumers.declared), world.relay()
+    await queue_admin.queues()  # Makes the queues.
+    await queue_admin.start()
+    await eventually(lambda: all_attached(queue_admin))
     await relay.start()
     try:
         await world.write("a", [str(number) for number in range(events)])
-        await eventually(lambda: desk.stats[0].never == events)
-        yield desk, moody
+        await eventually(lambda: queue_admin.stats[0].never == events)
+        yield queue_admin, moody
     finally:
         await relay.stop()
-        await desk.stop()
-        for subscription in desk._subscriptions.values():
+        await queue_admin.stop()
+        for subscription in queue_admin._subscriptions.values():
             await forget(world.bus, *(queue.name for queue in subscription.queues.all))
 
 
 async def test_looking_at_dead_letters_leaves_them_where_they_are(world: World) -> None:
-    async with dead(world, 3) as (desk, _):
+    async with dead(world, 3) as (queue_admin, _):
         for _ in range(DELIVERY_LIMIT + 2):
-            assert len(await desk.dead_letters("test.moody")) == 3
-        letters = await desk.dead_letters()
+            assert len(await queue_admin.dead_letters("test.moody")) == 3
+        letters = await queue_admin.dead_letters()
         assert [letter.queue for letter in letters] == ["test.moody"] * 3
         assert [letter.reason for letter in letters] == ["in a bad mood"] * 3
         assert {letter.orgcode for letter in letters} == {"ACME"}
         assert all(letter.failed_utc >= letter.at_utc for letter in letters)
-        assert len(await desk.dead_letters(limit=2)) == 2
-        (queue,) = await desk.queues()
+        assert len(await queue_admin.dead_letters(limit=2)) == 2
+        (queue,) = await queue_admin.queues()
         assert (queue.queue, queue.depth.dead, queue.depth.ready) == ("test.moody", 3, 0)
 
 
 async def test_replayed_letters_are_tried_afresh_and_in_order(world: World) -> None:
-    async with dead(world, 4) as (desk, moody):
+    async with dead(world, 4) as (queue_admin, moody):
         moody.bad = False
-        assert await desk.replay("test.moody", limit=3) == 3
-        await eventually(lambda: desk.stats[0].handled == 3)
-        assert await desk.replay("test.moody.dead") == 1
-        await eventually(lambda: desk.stats[0].handled == 4)
-        assert await desk.dead_letters() == []
+        assert await queue_admin.replay("test.moody", limit=3) == 3
+        await eventually(lambda: queue_admin.stats[0].handled == 3)
+        assert await queue_admin.replay("test.moody.dead") == 1
+        await eventually(lambda: queue_admin.stats[0].handled == 4)
+        assert await queue_admin.dead_letters() == []
 
     assert moody.heard == [("a", revision, 0) for revision in (1, 2, 3, 4)]
 
 
 async def test_letters_that_die_again_are_not_replayed_in_a_circle(world: World) -> None:
-    async with dead(world, 3) as (desk, _):
-        assert await desk.replay("test.moody") == 3
-        await eventually(lambda: desk.stats[0].never == 6)
-        assert len(await desk.dead_letters()) == 3
+    async with dead(world, 3) as (queue_admin, _):
+        assert await queue_admin.replay("test.moody") == 3
+        await eventually(lambda: queue_admin.stats[0].never == 6)
+        assert len(await queue_admin.dead_letters()) == 3
 
 
 async def test_purging_empties_every_queue(world: World) -> None:
-    async with dead(world, 3) as (desk, _):
-        assert await desk.purge() == 3
-        assert await desk.dead_letters() == []
+    async with dead(world, 3) as (queue_admin, _):
+        assert await queue_admin.purge() == 3
+        assert await queue_admin.dead_letters() == []
 
 
 async def test_an_unknown_queue_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
-        await world.desk([]).replay("test.nothing")
+        await world.queue_admin([]).replay("test.nothing")
 
 
 async def test_the_operator_is_answered_over_grpc(world: World) -> None:
-    async with dead(world, 2) as (desk, _):
-        servicer = BusServicer(desk)
+    async with dead(world, 2) as (queue_admin, _):
+        servicer = BusServicer(queue_admin)
         with acting_for(a_call(orgcode=None, caller=SYSTEM)):
             queues = await servicer.Queues(pb.QueuesRequest(), None)
             letters = await servicer.DeadLetters(pb.DeadLettersRequest(queue="test.moody", limit=1), None)
@@ -125,11 +125,11 @@ async def test_the_operator_is_answered_over_grpc(world: World) -> None:
 
 async def test_nobody_else_is(world: World) -> None:
     with acting_for(a_call(caller=ANONYMOUS)), pytest.raises(Forbidden):
-        await BusServicer(world.desk([])).Queues(pb.QueuesRequest(), None)
+        await BusServicer(world.queue_admin([])).Queues(pb.QueuesRequest(), None)
 
 
 async def test_a_tail_shows_events_as_they_pass(world: World) -> None:
-    relay, servicer = world.relay(), BusServicer(world.desk([]))
+    relay, servicer = world.relay(), BusServicer(world.queue_admin([]))
     await relay.start()
     with acting_for(a_call(orgcode=None, caller=SYSTEM)):
         tail = servicer.Tail(pb.TailRequest(keys=["test.#"]), None)
@@ -166,7 +166,7 @@ async def test_a_listener_hears_only_what_it_asked_for_and_goes_on_after_its_con
         await channel.basic_publish(b"{}", exchange=world.bus.topology.exchange, routing_key="other.note.written")
     await world.write("a", ["1"])
     await eventually(lambda: heard == ["a"])
-    connection = await world.bus.hearing.ready(1.0)
+    connection = await world.bus.consuming.ready(1.0)
     await connection.close()
     await world.write("b", ["1"])
     await eventually(lambda: heard == ["a", "b"])

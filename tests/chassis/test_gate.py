@@ -6,21 +6,21 @@ import grpc
 import msgspec
 import pytest
 
-from chassis.bus.link import Bus
-from chassis.bus.page import Outgoing, publish
+from chassis.bus.connection import Bus
+from chassis.bus.publishing import Outgoing, publish
 from chassis.bus.topology import declare_exchange
 from chassis.clock import FixedClock, SystemClock, Utc
 from chassis.errors import MaintenanceActive
-from chassis.gate import Gate, Window
+from chassis.gate import Gate, GateWindow
+from chassis.gate_sync import FAILURES_UNTIL_OPEN, GateSync
 from chassis.rpc.client import Channels
-from chassis.watch import FAILURES_UNTIL_OPEN, GateWatch
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1 import maintenance_pb2_grpc as pb_grpc
 from tests.chassis.bus_given import eventually, forget
 
 NOON = Utc("2024-01-31T12:00:00.000Z")
 ID, OTHER = "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a", "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6b"
-WINDOW = Window(maintenance_id=ID, expected_end_utc=Utc("2024-01-31T12:10:00.000Z"), start_utc=NOON, minutes=10)
+WINDOW = GateWindow(maintenance_id=ID, expected_end_utc=Utc("2024-01-31T12:10:00.000Z"), start_utc=NOON, minutes=10)
 
 
 def test_a_gate_is_open_unless_told() -> None:
@@ -90,7 +90,7 @@ async def an_ops() -> AsyncIterator[tuple[Ops, Channels]]:
         await server.stop(None)
 
 
-def told(window: Window, state: str) -> dict[str, Any]:
+def told(window: GateWindow, state: str) -> dict[str, Any]:
     """A maintenance record as the events carry it, as far as it matters here."""
     return {
         "maintenance_id": window.maintenance_id,
@@ -105,7 +105,7 @@ def told(window: Window, state: str) -> dict[str, Any]:
 async def test_ops_is_asked(amqp_url: str, bus_prefix: str) -> None:
     gate, bus = Gate(FixedClock(NOON)), Bus(amqp_url, "test", bus_prefix)
     async with an_ops() as (ops, channels):
-        watch = GateWatch(gate, bus, channels, SystemClock())
+        watch = GateSync(gate, bus, channels, SystemClock())
         said = pb.MaintenanceWindow(
             maintenance_id=ID,
             expected_end_utc=WINDOW.expected_end_utc,
@@ -128,7 +128,7 @@ async def test_an_ops_that_is_gone_leaves_the_gate_open(amqp_url: str, bus_prefi
     gate, bus = Gate(FixedClock(NOON)), Bus(amqp_url, "test", bus_prefix)
     gate.close(WINDOW)
     channels = Channels({"ops": ("127.0.0.1:1",)})
-    watch = GateWatch(gate, bus, channels, SystemClock())
+    watch = GateSync(gate, bus, channels, SystemClock())
     try:
         for _ in range(FAILURES_UNTIL_OPEN):
             assert not gate.open
@@ -140,14 +140,14 @@ async def test_an_ops_that_is_gone_leaves_the_gate_open(amqp_url: str, bus_prefi
 
 async def test_nobody_to_ask_leaves_the_gate_alone(amqp_url: str, bus_prefix: str) -> None:
     gate, bus = Gate(FixedClock(NOON)), Bus(amqp_url, "test", bus_prefix)
-    await GateWatch(gate, bus, Channels({}), SystemClock()).ask()
+    await GateSync(gate, bus, Channels({}), SystemClock()).ask()
     assert gate.open
 
 
 async def test_events_open_and_close_it(amqp_url: str, bus_prefix: str) -> None:
     gate, bus = Gate(FixedClock(NOON)), Bus(amqp_url, "test", bus_prefix)
     await bus.start()
-    watch = GateWatch(gate, bus, Channels({}), SystemClock())
+    watch = GateSync(gate, bus, Channels({}), SystemClock())
     await watch.start()
     try:
         async with bus.publishing.channel(confirms=True, seconds=10.0) as channel:

@@ -9,7 +9,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock, SystemClock, Utc, later
 from chassis.entity import Value
 from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
-from chassis.gate import Gate, Window
+from chassis.gate import Gate, GateWindow
 from chassis.jobs import runner as jobs_module
 from chassis.jobs.declaration import Job, Jobs
 from chassis.jobs.orgs import within
@@ -29,7 +29,7 @@ from tests.chassis.bus_given import a_call, eventually
 NOON = Utc("2026-03-01T12:00:00.000Z")
 
 
-class SweepParams(Value, frozen=True, kw_only=True):
+class SweepParams(Value):
     """What a sweep may be told."""
 
     orgcode: Orgcode | None = None
@@ -37,7 +37,7 @@ class SweepParams(Value, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-class Swept(Value, frozen=True, kw_only=True):
+class Swept(Value):
     """What a sweep answers."""
 
     limit: int
@@ -215,7 +215,7 @@ async def test_why_a_job_failed_is_kept(
 async def test_jobs_pause_during_a_maintenance_window_but_for_those_run_by_hand(replicas: Replicas) -> None:
     sweep = Sweep()
     runner = replicas.one(sweep.declared)
-    replicas.gate.close(Window(maintenance_id="m", expected_end_utc=later(NOON, 600)))
+    replicas.gate.close(GateWindow(maintenance_id="m", expected_end_utc=later(NOON, 600)))
 
     await runner.tick()
     assert not sweep.runs

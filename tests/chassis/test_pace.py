@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chassis.bus.breaker import Breaker
 from chassis.bus.handling import delay_for
-from chassis.bus.lanes import Lanes
-from chassis.bus.order import lane_of
+from chassis.bus.keyed_executor import KeyedExecutor
+from chassis.bus.ordering import worker_of
 from tests.chassis.bus_given import eventually
 
 
@@ -41,9 +41,9 @@ async def test_within_a_lane_everything_is_in_order(items: list[tuple[int, int]]
             await asyncio.sleep(0)
         done[subject].append(number)
 
-    lanes = Lanes(work)
+    lanes = KeyedExecutor(work)
     for number, (subject, pauses) in enumerate(items):
-        lanes.put(lane_of(str(subject), 3), (subject, pauses, number))
+        lanes.put(worker_of(str(subject), 3), (subject, pauses, number))
     await eventually(lambda: not lanes.busy)
 
     assert sum(map(len, done.values())) == len(items)
@@ -57,7 +57,7 @@ async def test_a_finished_lane_begins_nothing_more() -> None:
         begun.append(item)
         await asyncio.sleep(0)
 
-    lanes = Lanes(work)
+    lanes = KeyedExecutor(work)
     for item in range(3):
         lanes.put(0, item)
     await asyncio.sleep(0)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.bus import relay as relay_module
-from chassis.bus.message import Heard
-from chassis.bus.order import settled
+from chassis.bus.message import BusMessage
+from chassis.bus.ordering import settled
 from chassis.event import SHARDS
 from deploy.local.engines.engine import Engine
 from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, Ear, World, a_world, eventually, firsts
@@ -37,7 +37,7 @@ class Told(msgspec.Struct):
     revision: int
 
 
-def revisions(messages: Sequence[Heard]) -> dict[str, list[int]]:
+def revisions(messages: Sequence[BusMessage]) -> dict[str, list[int]]:
     """Subject -> the revisions told of it, each where it was heard first."""
     told: dict[str, list[int]] = defaultdict(list)
     for message in firsts(messages):
@@ -45,7 +45,7 @@ def revisions(messages: Sequence[Heard]) -> dict[str, list[int]]:
     return dict(told)
 
 
-async def drained(ear: Ear, events: int) -> Sequence[Heard]:
+async def drained(ear: Ear, events: int) -> Sequence[BusMessage]:
     """All messages, once so many different events were heard."""
 
     async def enough() -> bool:

@@ -9,7 +9,7 @@ from chassis.settings import BaseSettings, Secret, SettingsError, load
 LEAST = {"MONGODB_URI": "mongodb://u:hunter2@db/", "AMQP_URL": "amqp://u:hunter2@mq/", "CALLER_KEY": "hunter2" * 5}
 
 
-class ShopSettings(BaseSettings, frozen=True, kw_only=True):
+class ShopSettings(BaseSettings):
     """Settings of a service that needs a little of everything."""
 
     shop_sweep_limit: Annotated[int, Meta(ge=1, le=100)] = 50

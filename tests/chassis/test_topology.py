@@ -2,9 +2,9 @@
 
 import pytest
 
+from chassis.bus.connection import Bus
 from chassis.bus.consumer import DELAYS_SECONDS_DEFAULT
-from chassis.bus.link import Bus
-from chassis.bus.message import heard
+from chassis.bus.message import message_of
 from chassis.bus.topology import Queue, Topology, declare_consumer, declare_queue, wait_name
 from tests.chassis.bus_given import eventually, forget
 
@@ -57,13 +57,13 @@ async def test_declaring_twice_changes_nothing_and_a_wait_queue_hands_back_what_
     queues = bus.topology.consumer("test", "sync", [0.05])
     await bus.start()
     try:
-        async with bus.hearing.channel(confirms=True, seconds=10.0) as channel:
+        async with bus.consuming.channel(confirms=True, seconds=10.0) as channel:
             for _ in range(2):
                 await declare_consumer(channel, bus.topology, queues, ["a.#", "b.*"])
             await channel.basic_publish(b"{}", routing_key=wait_name(queues, 0.05))
 
             async def back() -> bool:
-                return heard(await channel.basic_get(queues.dead.name)).body == b"{}"
+                return message_of(await channel.basic_get(queues.dead.name)).body == b"{}"
 
             # The work queue serves one consumer only, so it is emptied through its dead-letter queue.
             async def refuse(message: object) -> None:
@@ -82,7 +82,7 @@ async def test_a_listeners_queue_can_be_declared(amqp_url: str, bus_prefix: str)
     await bus.start()
     try:
         await bus.ready(10.0)
-        async with bus.hearing.channel() as channel:
+        async with bus.consuming.channel() as channel:
             await declare_queue(channel, queue, ["#"], bus.topology.exchange)
     finally:
         await forget(bus, queue.name)

@@ -12,7 +12,7 @@ from chassis.mongo.client import Database
 from chassis.mongo.loading import load
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
-from chassis.mongo.working_set import Wants, WorkingSet
+from chassis.mongo.working_set import PendingReads, WorkingSet
 from chassis.unit import Change, HeldUp, View, between, one_of
 from tests.chassis.data_given import THINGS, Part, a_call, a_thing, add, keep, opened, thing_of
 
@@ -53,9 +53,9 @@ async def test_prefetched_records_and_reads_asked_together_take_one_round_trip(
     units: MongoUnits, snapshot: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keep(units, *(a_thing(f"t{n}", amount=n, place=f"p{n}") for n in range(4)))
-    loads: list[Wants] = []
+    loads: list[PendingReads] = []
 
-    async def counted(database: Database, held: WorkingSet, wants: Wants, within: Transaction | None) -> None:
+    async def counted(database: Database, held: WorkingSet, wants: PendingReads, within: Transaction | None) -> None:
         loads.append(wants)
         await load(database, held, wants, within)
 
@@ -213,10 +213,10 @@ async def test_a_caller_who_left_costs_nobody_anything(units: MongoUnits, snapsh
 async def test_reading_at_length_is_of_one_moment_unless_told_otherwise(units: MongoUnits, moment: bool) -> None:
     await keep(units, a_thing("t0"), a_thing("t1"))
 
-    async with units.still(a_call(), moment=moment) as still:
-        before = [one.thing_id for one in await still.find(THINGS, {"place": "here"})]
+    async with units.snapshot_reader(a_call(), moment=moment) as reader:
+        before = [one.thing_id for one in await reader.find(THINGS, {"place": "here"})]
         await keep(units, a_thing("t2"))
-        after = [one.thing_id for one in await still.find(THINGS, {"place": "here"})]
+        after = [one.thing_id for one in await reader.find(THINGS, {"place": "here"})]
 
     assert sorted(before) == ["t0", "t1"]
     assert sorted(after) == (["t0", "t1"] if moment else ["t0", "t1", "t2"])

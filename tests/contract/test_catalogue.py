@@ -13,7 +13,7 @@ from docs.catalogue.words import MEANINGS, NAMED, structs_in, words_of
 from tests.contract.services import SERVICES
 
 
-class Part(Value, frozen=True, kw_only=True):
+class Part(Value):
     """A struct of the tests' own."""
 
     seq: int

@@ -11,7 +11,7 @@ from chassis.mongo.eventlog import EVENTS
 from chassis.testing.client import ServiceClient
 from tests.contract.conftest import in_new_org
 from tests.contract.rows import contract, fields_of
-from tests.contract.test_dull_questions import CHANGES, a_world, body_for, put
+from tests.contract.test_endpoint_rules import CHANGES, a_world, body_for, put
 
 ALWAYS = {"orgcode", "actor", "revision"}
 

@@ -25,7 +25,7 @@ from services.ics.reservation.store import RESERVATIONS
 from services.ics.serial.store import SERIALS
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS
 from tests.contract.sequences import STEP, Sequence, Step, judge
-from tests.contract.test_dull_questions import a_world
+from tests.contract.test_endpoint_rules import a_world
 from tests.ics.invariants import (
     check_conservation,
     check_count,

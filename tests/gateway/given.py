@@ -18,7 +18,7 @@ from chassis.http.token import verify
 from chassis.settings import load
 from gateway.caller.credential import Credential
 from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
-from gateway.entrance import Entrance
+from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import Counts
 
@@ -292,7 +292,9 @@ def request(method: str, target: str, headers: Mapping[str, str] | None = None, 
 class House:
     """A gateway's entrance over services, and what a test asks it."""
 
-    def __init__(self, entrance: Entrance, directory: StubDirectory, gate: Gate, ics: Upstream, counts: Counts) -> None:
+    def __init__(
+        self, entrance: GatewayServer, directory: StubDirectory, gate: Gate, ics: Upstream, counts: Counts
+    ) -> None:
         self.entrance = entrance
         self.directory = directory
         self.gate = gate
@@ -332,7 +334,7 @@ async def a_house(
     ticking = clock or SystemClock()
     gate, counts = Gate(ticking), Counts()
     known = directory or a_directory()
-    entrance = Entrance(settings, ticking, directory=known, gate=gate, counts=counts)
+    entrance = GatewayServer(settings, ticking, directory=known, gate=gate, counts=counts)
     await entrance.start()
     try:
         yield House(entrance, known, gate, services["ics"], counts)

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from chassis.errors import Unavailable
-from gateway.hop.balance import Replica, Upstream
+from gateway.upstream.balance import Replica, Upstream
 from tests.gateway.given import Upstream as Service
 from tests.gateway.given import a_house, until
 

@@ -274,7 +274,7 @@ async def test_a_session_lasts_longer_while_it_is_used_and_ends_all_the_same(
             clock.advance(10 * 3600)
             stack.gateway.entrance.resolver.forget()
             statuses.append((await stack.get(session)).status)
-            await stack.gateway._desk.directory.keep()
+            await stack.gateway._context.directory.keep()
         unused = await stack.get(idle)
 
     # 16 times 10 hours are 160 of the 168 that a session can last; the 17th is past them.
@@ -286,8 +286,8 @@ async def test_when_a_key_was_used_is_kept_to_the_minute(stack: Stack) -> None:
     await stack.an_org()
     key = await stack.a_key("ics_view")
     await stack.get(key=key.api_key)
-    await stack.gateway._desk.directory.keep()
-    await stack.gateway._desk.directory.keep()
+    await stack.gateway._context.directory.keep()
+    await stack.gateway._context.directory.keep()
     [listed] = (await stack.operator.ListKeys(pb.ListKeysRequest(secret_code=CODE, orgcode=ORG))).items
 
     assert listed.last_used_utc.endswith(":00.000Z")

@@ -5,7 +5,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from chassis.clock import FixedClock, Utc
-from chassis.gate import Window
+from chassis.gate import GateWindow
 from tests.gateway.given import (
     NOON,
     ORG,
@@ -21,7 +21,7 @@ from tests.gateway.given import (
     until,
 )
 
-WINDOW = Window(
+WINDOW = GateWindow(
     maintenance_id="m1",
     expected_end_utc=Utc("2026-01-01T12:10:00.000Z"),
     start_utc=Utc("2026-01-02T08:00:00.000Z"),

@@ -58,7 +58,7 @@ async def ics_service(
 @pytest_asyncio.fixture(loop_scope="module")
 async def ics(ics_service: ServiceClient) -> ServiceClient:
     """A client who holds every role of ICS in an org nobody has used before, and who has heard of no event yet."""
-    await ics_service.hear()
+    await ics_service.collect_events()
     client = ics_service.as_caller(orgcode=f"T{uuid.uuid4().hex[:15].upper()}")
     client.events = []
     return client

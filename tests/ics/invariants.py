@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 from chassis.clock import Date, Utc, day_of
 from services.ics.allocation.domain import Allocation
 from services.ics.commit.domain import Commit
-from services.ics.consignment.domain import KeptConsignment
+from services.ics.consignment.domain import ConsignmentRecord
 from services.ics.count.domain import Count
 from services.ics.demand.domain import ShippedMonth
 from services.ics.ledger.audit import Difference, Held, Replay, held_of
-from services.ics.ledger.balance import SHORTFALL, Item, Spot
+from services.ics.ledger.balance import SHORTFALL, Item, PositionKey
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HolderKind
 from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.policy.domain import PolicyValues
-from services.ics.receive.domain import Receipt
+from services.ics.receive.domain import ReceiveRecord
 from services.ics.reservation.domain import Reservation
 from services.ics.serial.domain import COMES_IN_FROM, SerialUnit, Whereabouts, status_at
-from services.ics.transfer.domain import KeptTransfer
+from services.ics.transfer.domain import TransferRecord
 from services.ics.transfer.shipment import Shipment, status_of
 from services.ics.words import BUCKETS
 
@@ -49,7 +49,7 @@ def differences(item: Item, entries: Iterable[StockCardEntry], held: Held) -> li
 
 def held_in(item: Item, holders: Iterable[tuple[HolderKind, Any]]) -> Held:
     """What everybody's record says they have of an item."""
-    parts: list[tuple[str, Spot, Any, int]] = []
+    parts: list[tuple[str, PositionKey, Any, int]] = []
     for kind, record in holders:
         # Goods on the way are where they go; a shipment or a receipt says itself what it has of each variant.
         facility = getattr(record, "to_logical_guid", None) or record.logical_guid
@@ -60,7 +60,7 @@ def held_in(item: Item, holders: Iterable[tuple[HolderKind, Any]]) -> Held:
     return held_of(parts)
 
 
-def check_counters(promises: Iterable[Promised], receipts: Iterable[Receipt]) -> None:
+def check_counters(promises: Iterable[Promised], receipts: Iterable[ReceiveRecord]) -> None:
     """9: the counters of each object add up to its quantity, and to what it holds."""
     for promise in promises:
         left, gone = _counted(promise)
@@ -150,7 +150,7 @@ def promisable(item: Item, claims: Claims, lots: Mapping[str, Lot], now: Utc) ->
 
 
 def check_transfers(
-    transfers: Iterable[KeptTransfer], shipments: Sequence[Shipment], entries: Iterable[StockCardEntry]
+    transfers: Iterable[TransferRecord], shipments: Sequence[Shipment], entries: Iterable[StockCardEntry]
 ) -> None:
     """20, line by line: by the transfer's own counters, by its shipments', and by the entries."""
     carried: Counter[tuple[str, int, str]] = Counter()
@@ -184,7 +184,7 @@ def check_transfers(
 
 def check_count(count: Count, entries: Iterable[StockCardEntry]) -> None:
     """21: an approved count has changed each of its positions by the variance, another count nothing."""
-    posted: Counter[tuple[str, Spot]] = Counter()
+    posted: Counter[tuple[str, PositionKey]] = Counter()
     for entry in entries:
         if entry.kind == "count" and entry.document_id == count.count_id:
             for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
@@ -195,7 +195,7 @@ def check_count(count: Count, entries: Iterable[StockCardEntry]) -> None:
     assert {key: units for key, units in due.items() if units} == {key: units for key, units in posted.items() if units}
 
 
-def expected_at(moment: Utc, facility: str, variant: str, spot: Spot, entries: Iterable[StockCardEntry]) -> int:
+def expected_at(moment: Utc, facility: str, variant: str, spot: PositionKey, entries: Iterable[StockCardEntry]) -> int:
     """What the entries say lay at a position at a moment, whosever it was."""
     units = 0
     for entry in entries:
@@ -206,7 +206,7 @@ def expected_at(moment: Utc, facility: str, variant: str, spot: Spot, entries: I
     return units
 
 
-def check_title(consignments: Iterable[KeptConsignment], entries: Sequence[StockCardEntry]) -> None:
+def check_title(consignments: Iterable[ConsignmentRecord], entries: Sequence[StockCardEntry]) -> None:
     """22: what is consumed was consumed by entries, and nothing is paid for that was not."""
     consumed: Counter[str] = Counter()
     for entry in entries:
@@ -256,8 +256,8 @@ def _whereabouts(account: Account) -> Whereabouts:
     )
 
 
-def _spot(account: Account) -> Spot:
-    return Spot(account.zone_id, account.bin_id, account.lot_code)
+def _spot(account: Account) -> PositionKey:
+    return PositionKey(account.zone_id, account.bin_id, account.lot_code)
 
 
 def check_shipped(months: Iterable[ShippedMonth], entries: Iterable[StockCardEntry]) -> None:

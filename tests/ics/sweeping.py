@@ -38,6 +38,6 @@ async def sweep(ics: ServiceClient, *, dry_run: bool = False, **params: Any) -> 
     async with channel_to(ics) as channel:
         with acting_for(acting_as(OPERATOR)):
             answer = await JobsStub(channel).Run(RunJobRequest(job=JOB, params=texts, dry_run=dry_run))
-    await ics.hear()
+    await ics.collect_events()
     told: dict[str, Any] = msgspec.json.decode(answer.answer)
     return told

@@ -12,15 +12,15 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from demo.scenarios.acts import call
 from demo.scenarios.floor import Floor
-from demo.scenarios.play import Tally, play, seconds_to_clear_midnight
+from demo.scenarios.output import ScenarioOutput
 from demo.scenarios.questions import BUCKETS, dig
+from demo.scenarios.runner import Tally, run_scenario, seconds_to_clear_midnight
 from demo.scenarios.scenario_1 import scenario_1
 from demo.scenarios.scenario_2 import SCENARIO_2
 from demo.scenarios.scenario_3 import SCENARIO_3
 from demo.scenarios.script import Scenario, Step
-from demo.scenarios.show import Show
+from demo.scenarios.steps import call
 from tests.outages.world import World
 
 SCENARIOS = [scenario_1(), SCENARIO_2, SCENARIO_3]
@@ -45,7 +45,7 @@ async def played(scenario: Scenario, world: World) -> tuple[Tally, str]:
     tally, printed = Tally(), io.StringIO()
     async with aiohttp.ClientSession() as http:
         floor = Floor(http, world.stack, world.demo, scenario.variant)
-        await play(scenario, floor, Show(Console(file=printed, width=150)), tally)
+        await run_scenario(scenario, floor, ScenarioOutput(Console(file=printed, width=150)), tally)
     return tally, printed.getvalue()
 
 
@@ -72,7 +72,9 @@ async def test_a_number_that_differs_is_shown_beside_the_one_expected_and_counte
 @pytest.mark.outage
 async def test_after_a_call_that_is_refused_the_rest_is_left_out(world: World) -> None:
     first, *rest = SCENARIO_3.steps
-    unknown = Step(number=1, says="", acts=[call("pick/record", nonsense=True)], books=first.books, finds=first.finds)
+    unknown = Step(
+        number=1, says="", actions=[call("pick/record", nonsense=True)], books=first.books, finds=first.finds
+    )
     tally, printed = await played(replace(SCENARIO_3, steps=[first, unknown, *rest]), world)
 
     assert (tally.steps, tally.differing, tally.left_out, tally.good) == (2, 1, len(rest), False)

@@ -17,7 +17,7 @@ QUEUE_SAFE_SECONDS = 10.0
 """RabbitMQ 3.10 can lose a quorum queue for good when it is killed soon after the queue was declared."""
 
 
-class Heard(Struct, frozen=True):
+class ReceivedEvent(Struct, frozen=True):
     """One event as it came in."""
 
     event_id: str
@@ -47,7 +47,7 @@ class Listener:
         self._variants = tuple(variants)
         self._connection: AbstractRobustConnection | None = None
         self._channel: AbstractRobustChannel | None = None
-        self.heard: list[Heard] = []
+        self.heard: list[ReceivedEvent] = []
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -70,7 +70,7 @@ class Listener:
             if not any(variant.encode() in message.body for variant in self._variants):
                 return
             self.heard.append(
-                Heard(
+                ReceivedEvent(
                     event_id=str(message.message_id),
                     type=str(headers["cloudEvents:type"]),
                     subject=str(headers["cloudEvents:subject"]),
@@ -92,9 +92,9 @@ class Listener:
         """The subjects heard of under this type."""
         return {event.subject for event in self.heard if event.type == event_type}
 
-    def first_hearings(self, event_type: str) -> dict[str, list[Heard]]:
+    def first_hearings(self, event_type: str) -> dict[str, list[ReceivedEvent]]:
         """Per subject the events of this type in the order they were first heard."""
-        told: dict[str, list[Heard]] = {}
+        told: dict[str, list[ReceivedEvent]] = {}
         seen: set[str] = set()
         for event in self.heard:
             if event.type == event_type and event.event_id not in seen:

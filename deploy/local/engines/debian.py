@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.engines.engine import Say, Unavailable
+from deploy.local.engines.engine import EngineUnavailable, Say
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 DENY = "#!/bin/sh\n# Put here while a package is installed: it is not to start what it brings.\nexit 101\n"
@@ -34,7 +34,7 @@ def install(package: str, say: Say) -> None:
     _remove(rights, sorted(set(_links()) - links))
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["apt-get did not say why"])[-1]
-        raise Unavailable(f"{package} could not be installed: {reason}")
+        raise EngineUnavailable(f"{package} could not be installed: {reason}")
 
 
 def _rights() -> list[str]:
@@ -44,7 +44,9 @@ def _rights() -> list[str]:
     sudo = shutil.which("sudo")
     if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
         return [sudo, "-n"]
-    raise Unavailable("installing RabbitMQ needs root (or set AMQP_URL, or run: sudo apt-get install rabbitmq-server)")
+    raise EngineUnavailable(
+        "installing RabbitMQ needs root (or set AMQP_URL, or run: sudo apt-get install rabbitmq-server)"
+    )
 
 
 def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.CompletedProcess[str]:

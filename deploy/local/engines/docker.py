@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local import ports, process
-from deploy.local.engines.engine import Engine, Say, Unavailable
+from deploy.local.engines.engine import Engine, EngineUnavailable, Say
 from deploy.local.engines.mongod import REPLICA_SET, make_replica_set
 from deploy.local.process import Failed
 
@@ -42,7 +42,7 @@ class Container(Engine):
     def __init__(self, role: str, image: str, directory: Path, port: int) -> None:
         super().__init__()
         if not answers():
-            raise Unavailable("no Docker engine answers")
+            raise EngineUnavailable("no Docker engine answers")
         self.image = image
         self.name = f"{image} (Docker)"
         self.container = f"retailstack-{role}-{hashlib.sha256(str(directory).encode()).hexdigest()[:10]}"
@@ -61,7 +61,7 @@ class Container(Engine):
         say(f"pulling {self.image} (once)")
         pulled = docker("pull", "--quiet", self.image, seconds=PULL_SECONDS)
         if pulled.returncode:
-            raise Unavailable(f"{self.image} could not be pulled: {last_line(pulled.stderr)}")
+            raise EngineUnavailable(f"{self.image} could not be pulled: {last_line(pulled.stderr)}")
 
     def run(self, options: Sequence[str], command: Sequence[str] = ()) -> None:
         """Run the container anew (its data are in the volume) and wait until its port answers."""

@@ -23,7 +23,7 @@ GIVEN_SECONDS = 5.0
 DEFAULT_PORTS = {"mongodb": 27017, "amqp": 5672, "amqps": 5671}
 
 
-class Unavailable(Exception):
+class EngineUnavailable(Exception):
     """This kind of engine cannot be had on this machine; the message says why."""
 
 
@@ -138,7 +138,7 @@ def first_available(
             engine = makers[candidate]()
             engine.install(say)
             engine.start()
-        except Unavailable as reason:
+        except EngineUnavailable as reason:
             reasons.append(str(reason))
         except BaseException:
             if engine is not None:

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from deploy.local.engines.engine import Say, Unavailable
+from deploy.local.engines.engine import EngineUnavailable, Say
 
 INSTALL_SECONDS = 900
 
@@ -19,7 +19,7 @@ def install(package: str, say: Say) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as cause:
-        raise Unavailable(f"brew install {package} took longer than {INSTALL_SECONDS} s") from cause
+        raise EngineUnavailable(f"brew install {package} took longer than {INSTALL_SECONDS} s") from cause
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["brew did not say why"])[-1]
-        raise Unavailable(f"{package} could not be installed: {reason}")
+        raise EngineUnavailable(f"{package} could not be installed: {reason}")

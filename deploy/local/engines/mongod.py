@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local import ports, process
-from deploy.local.engines.engine import Engine, Unavailable
+from deploy.local.engines.engine import Engine, EngineUnavailable
 from deploy.local.process import Failed
 
 REPLICA_SET = "retailstack"
@@ -29,10 +29,10 @@ class Mongod(Engine):
         super().__init__()
         binary = shutil.which("mongod")
         if binary is None:
-            raise Unavailable("no mongod on PATH")
+            raise EngineUnavailable("no mongod on PATH")
         version = version_of(binary)
         if version < VERSION_MIN:
-            raise Unavailable(f"{binary} is older than {'.'.join(map(str, VERSION_MIN))}")
+            raise EngineUnavailable(f"{binary} is older than {'.'.join(map(str, VERSION_MIN))}")
         self.binary = binary
         self.name = f"mongod {'.'.join(map(str, version))} (on PATH)"
         self.directory = directory

@@ -12,7 +12,16 @@ from pathlib import Path
 from deploy.local import ports, process
 from deploy.local.engines import debian, homebrew
 from deploy.local.engines.docker import DockerRabbit
-from deploy.local.engines.engine import STOP_SECONDS, Engine, Given, Kind, Say, Unavailable, first_available, quiet
+from deploy.local.engines.engine import (
+    STOP_SECONDS,
+    Engine,
+    EngineUnavailable,
+    Given,
+    Kind,
+    Say,
+    first_available,
+    quiet,
+)
 from deploy.local.process import Failed
 from deploy.local.running import Running
 
@@ -64,7 +73,7 @@ class Rabbit(Engine):
         """Nothing to fetch: it is on this machine, or this kind cannot be had."""
         _ = say
         if script() is None:
-            raise Unavailable("no rabbitmq-server on this machine")
+            raise EngineUnavailable("no rabbitmq-server on this machine")
 
     def start(self) -> None:
         """Start the port mapper where it does not run, then the broker, and wait until it takes connections."""
@@ -102,7 +111,7 @@ class Rabbit(Engine):
                 return running
         binary = shutil.which("epmd", path=search_path())
         if binary is None:
-            raise Unavailable("no epmd beside the rabbitmq-server")
+            raise EngineUnavailable("no epmd beside the rabbitmq-server")
         port = ports.any_free()
         mapper = process.start(
             "epmd",
@@ -165,7 +174,7 @@ class PackagedRabbit(Rabbit):
         elif shutil.which("brew"):
             homebrew.install("rabbitmq", say)
         else:
-            raise Unavailable("no apt-get and no brew to install rabbitmq-server (or set AMQP_URL)")
+            raise EngineUnavailable("no apt-get and no brew to install rabbitmq-server (or set AMQP_URL)")
 
 
 def search_path() -> str:

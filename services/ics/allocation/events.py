@@ -5,13 +5,13 @@ from chassis.event import EventType
 from services.ics.allocation.domain import Allocation
 
 
-class AllocationChanged(Value, frozen=True, kw_only=True):
+class AllocationChanged(Value):
     """The allocation as it is since."""
 
     allocation: Allocation
 
 
-class AllocationReleased(Value, frozen=True, kw_only=True):
+class AllocationReleased(Value):
     """The allocation as it is since, and how many units went back."""
 
     allocation: Allocation

@@ -22,7 +22,7 @@ from services.ics.ledger.draw import Pin
 from services.ics.policy.domain import PromiseSeconds
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.ending import expire_promise, release_promise
-from services.ics.reservation.lapsing import check_usable
+from services.ics.reservation.expiring import check_usable
 from services.ics.reservation.opening import open_to_pass_on, open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.posting import posting
@@ -33,13 +33,13 @@ endpoints = Endpoints("ics", "/allocation")
 DEMAND_LINES_MAX = 50
 
 
-class AllocationEnvelope(Answer, frozen=True, kw_only=True):
+class AllocationEnvelope(Answer):
     allocation: Allocation
     reservation: Reservation | None = None
     balances: list[Balance]
 
 
-class AllocationCreateRequest(Revised, frozen=True, kw_only=True):
+class AllocationCreateRequest(Revised):
     reservation_id: Id | None = None
     variant_id: Guid | None = None
     quantity: Qty | None = None
@@ -115,7 +115,7 @@ async def _allocate_reserved(
         return AllocationEnvelope(allocation=allocation, reservation=reservation, balances=p.balances)
 
 
-class AllocationReleaseRequest(Revised, frozen=True, kw_only=True):
+class AllocationReleaseRequest(Revised):
     allocation_id: Id
     quantity: Qty | None = None
     reason: Reason | None = None
@@ -136,7 +136,7 @@ async def ics_allocation_release(change: Change, body: AllocationReleaseRequest)
     return AllocationEnvelope(allocation=allocation, balances=balances)
 
 
-class AllocationExpireRequest(Revised, frozen=True, kw_only=True):
+class AllocationExpireRequest(Revised):
     allocation_id: Id
 
 
@@ -153,12 +153,12 @@ async def ics_allocation_expire(change: Change, body: AllocationExpireRequest) -
     return AllocationEnvelope(allocation=allocation, balances=balances)
 
 
-class DemandLineInput(Request, frozen=True, kw_only=True):
+class DemandLineInput(Request):
     variant_id: Guid
     quantity: Qty
 
 
-class AllocationSuggestRequest(Request, frozen=True, kw_only=True):
+class AllocationSuggestRequest(Request):
     lines: Annotated[list[DemandLineInput], Meta(min_length=1, max_length=DEMAND_LINES_MAX)]
     logical_guids: Annotated[list[Guid], Meta(min_length=1, max_length=FACILITIES_MAX)] | None = None
     channel_code: Code | None = None
@@ -173,7 +173,7 @@ class AllocationSuggestRequest(Request, frozen=True, kw_only=True):
         return found
 
 
-class AllocationSuggestEnvelope(Answer, frozen=True, kw_only=True):
+class AllocationSuggestEnvelope(Answer):
     lines: list[AllocationSuggestion]
     single_facility: Guid | None
 

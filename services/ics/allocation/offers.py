@@ -8,7 +8,7 @@ from services.ics.allocation.suggest import Offer, servable
 from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import ItemKey, basis_of
 from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
-from services.ics.ledger.balance import Page
+from services.ics.ledger.balance import OpenItem
 
 
 async def offers_of(
@@ -25,5 +25,5 @@ async def offers_of(
         lots = basis.lots[key]
         unsellable = unsellable_units(item, lots, today)
         units = servable(item.available, unsellable, basis.policies[key].safety_stock, withheld[key])
-        found[key] = Offer(Page(item, lots), units)
+        found[key] = Offer(OpenItem(item, lots), units)
     return found

@@ -4,7 +4,7 @@ from chassis.entity import Entity, edge
 from services.ics.allocation.domain import Allocation
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
-from services.ics.reservation.lapsing import changed_in_passing, expired
+from services.ics.reservation.expiring import changed_in_passing, expired
 
 ALLOCATIONS = Entity(
     "allocation",
@@ -29,7 +29,7 @@ register(
         entity=ALLOCATIONS,
         parts=lambda record, _: parts_of(record.positions),
         keep=changed_in_passing,
-        lapse=expired,
-        lapsed=("ics.allocation.expired", "allocation"),
+        expire=expired,
+        expired_event=("ics.allocation.expired", "allocation"),
     )
 )

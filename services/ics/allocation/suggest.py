@@ -15,14 +15,14 @@ from chassis.clock import Date
 from chassis.entity import Value
 from chassis.values import Date as DateField
 from chassis.values import Guid, Id, Lot, Qty, Qty0
-from services.ics.ledger.balance import Page
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.draw import draw
 
 POSITIONS_MAX = 500
 """Most positions one part lists, the first in draw order."""
 
 
-class AllocationPosition(Value, frozen=True, kw_only=True):
+class AllocationPosition(Value):
     """Units a draw would take at one place, of one lot."""
 
     zone_id: Id | None
@@ -32,7 +32,7 @@ class AllocationPosition(Value, frozen=True, kw_only=True):
     quantity: Qty
 
 
-class AllocationPart(Value, frozen=True, kw_only=True):
+class AllocationPart(Value):
     """What one facility would serve of a line."""
 
     logical_guid: Guid
@@ -40,7 +40,7 @@ class AllocationPart(Value, frozen=True, kw_only=True):
     positions: Annotated[list[AllocationPosition], Meta(min_length=1, max_length=POSITIONS_MAX)]
 
 
-class AllocationSuggestion(Value, frozen=True, kw_only=True):
+class AllocationSuggestion(Value):
     """Who would serve a line, and how much of it nobody can."""
 
     variant_id: Guid
@@ -60,7 +60,7 @@ class Line(NamedTuple):
 class Offer(NamedTuple):
     """What a facility has of a variant, and how many units of it can be served: a(v, f)."""
 
-    page: Page
+    page: OpenItem
     units: int
 
 
@@ -134,7 +134,7 @@ def _filled(line: Line, turn: Sequence[str], offers: Offers, today: Date) -> All
     )
 
 
-def _positions(page: Page, quantity: int, today: Date) -> list[AllocationPosition]:
+def _positions(page: OpenItem, quantity: int, today: Date) -> list[AllocationPosition]:
     """What a draw of so many units would take now."""
     takes, lacking = draw(page, "available", quantity, today=today)
     assert lacking == 0, (page.logical_guid, page.variant_id, quantity)

@@ -9,7 +9,7 @@ from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.policy.domain import PolicyValues
 
 
-class AtpFacility(Value, frozen=True, kw_only=True):
+class AtpFacility(Value):
     """One facility's terms and what they come to. `available` is below 0 where more is promised than there is."""
 
     logical_guid: Guid
@@ -25,7 +25,7 @@ class AtpFacility(Value, frozen=True, kw_only=True):
     seq: Count
 
 
-class AtpItem(Value, frozen=True, kw_only=True):
+class AtpItem(Value):
     """A variant over several facilities: the sums of their own numbers, so none covers another's shortage."""
 
     variant_id: Guid
@@ -34,7 +34,7 @@ class AtpItem(Value, frozen=True, kw_only=True):
     facilities: list[AtpFacility]
 
 
-class Terms(Value, frozen=True, kw_only=True):
+class Terms(Value):
     """What the ledger says of an item: units available, those in unsellable lots, those held by overdue promises.
 
     `overdue` counts sellable lots only; `inbound` is what is due in time; `seq` is the last entry these numbers count.

@@ -17,7 +17,7 @@ endpoints = Endpoints("ics", "/atp")
 VARIANTS_MAX = 100
 
 
-class AtpQueryRequest(Request, frozen=True, kw_only=True):
+class AtpQueryRequest(Request):
     variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)]
     logical_guids: Annotated[list[Guid], Meta(min_length=1, max_length=FACILITIES_MAX)] | None = None
     channel_code: Code | None = None
@@ -28,7 +28,7 @@ class AtpQueryRequest(Request, frozen=True, kw_only=True):
         return [(name, "names one more than once") for name, each in lists.items() if len(set(each)) < len(each)]
 
 
-class AtpQueryEnvelope(Answer, frozen=True, kw_only=True):
+class AtpQueryEnvelope(Answer):
     items: list[AtpItem]
     channel_code: Code | None
     by_date: Date | None

@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.errors import invalid_field
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.face import Face
+from services.ics.rpc_endpoints import RpcEndpoints
 
 STREAM_VARIANTS_MAX = 10_000
 STREAM_PART_VARIANTS = 100
@@ -15,7 +15,7 @@ STREAM_PART_VARIANTS = 100
 class Availability:
     """The questions of `Inventory` about availability."""
 
-    face: Face
+    face: RpcEndpoints
 
     async def AtpQuery(self, request: pb.AtpQueryRequest, context: Any) -> pb.AtpQueryResponse:
         return await self.face.ask("ics_atp_query", request, pb.AtpQueryResponse(), context)

@@ -5,12 +5,12 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty
-from services.ics.ledger.balance import Place as Landing
+from services.ics.ledger.balance import Landing
 from services.ics.words import Openness
 from services.ics.zone.domain import Zone
 
 
-class Bin(Record, frozen=True, kw_only=True):
+class Bin(Record):
     """A place in a zone. `capacity` is the most units, of all variants together, that it takes; None: any number."""
 
     bin_id: Id
@@ -22,7 +22,7 @@ class Bin(Record, frozen=True, kw_only=True):
     status: Openness = "active"
 
 
-class Place(Value, frozen=True, kw_only=True):
+class Place(Value):
     """Where units lie or are to go: a bin in its zone, a zone and no bin, or neither (somewhere in the facility)."""
 
     zone: Zone | None = None

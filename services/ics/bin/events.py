@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.bin.domain import Bin
 
 
-class BinChanged(Value, frozen=True, kw_only=True):
+class BinChanged(Value):
     """The bin as it is since."""
 
     bin: Bin

@@ -13,11 +13,11 @@ from services.ics.zone.store import ZONES
 endpoints = Endpoints("ics", "/bin")
 
 
-class BinEnvelope(Answer, frozen=True, kw_only=True):
+class BinEnvelope(Answer):
     bin: Bin
 
 
-class BinCreateRequest(Request, frozen=True, kw_only=True):
+class BinCreateRequest(Request):
     zone_id: Id
     code: Code
     name: Name | None = None
@@ -54,7 +54,7 @@ async def ics_bin_create(change: Change, body: BinCreateRequest) -> BinEnvelope:
     return BinEnvelope(bin=place)
 
 
-class BinGetRequest(Request, frozen=True, kw_only=True):
+class BinGetRequest(Request):
     bin_id: Id
 
 
@@ -64,14 +64,14 @@ async def ics_bin_get(view: View, body: BinGetRequest) -> BinEnvelope:
     return BinEnvelope(bin=await view.load(BINS, body.bin_id))
 
 
-class BinListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class BinListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     zone_id: Id | None = None
     code: Code | None = None
     status: Openness | None = None
 
 
-class BinListEnvelope(Answer, frozen=True, kw_only=True):
+class BinListEnvelope(Answer):
     items: list[Bin]
     count: Count
     next_token: Token | None
@@ -90,7 +90,7 @@ async def ics_bin_list(view: View, body: BinListRequest) -> BinListEnvelope:
     return BinListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class BinStatusSetRequest(Revised, frozen=True, kw_only=True):
+class BinStatusSetRequest(Revised):
     bin_id: Id
     status: Openness
     reason: Reason | None = None

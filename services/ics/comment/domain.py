@@ -17,7 +17,7 @@ EDITS_KEPT = 20
 """Most earlier texts a comment keeps, the newest ones."""
 
 
-class CommentEdit(Value, frozen=True, kw_only=True):
+class CommentEdit(Value):
     """A text as it was until an edit: at which revision, and who put another in its place when."""
 
     revision: Revision
@@ -26,7 +26,7 @@ class CommentEdit(Value, frozen=True, kw_only=True):
     edited_by: Guid
 
 
-class Comment(Record, frozen=True, kw_only=True):
+class Comment(Record):
     """A text about one subject; `history` has what it said before, newest first."""
 
     comment_id: Id

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.comment.domain import Comment
 
 
-class CommentChanged(Value, frozen=True, kw_only=True):
+class CommentChanged(Value):
     """The comment as it is since."""
 
     comment: Comment

@@ -11,9 +11,9 @@ from chassis.unit import Change, View
 from chassis.values import Count, Guid, Id, LongText, Reason, Token, Utc
 from services.ics.comment.domain import Comment, CommentStatus, check_may_revise, check_reply, revised, set_status
 from services.ics.comment.report import (
+    CommentReport,
     CommentReportRow,
     GroupBy,
-    Report,
     Rows,
     Span,
     days_of,
@@ -34,11 +34,11 @@ REPORT_TALLIES_MAX = 50_000
 endpoints = Endpoints("ics", "/comment")
 
 
-class CommentEnvelope(Answer, frozen=True, kw_only=True):
+class CommentEnvelope(Answer):
     comment: Comment
 
 
-class CommentAddRequest(Request, frozen=True, kw_only=True):
+class CommentAddRequest(Request):
     subject_type: SubjectType
     subject_id: Guid
     body: LongText
@@ -67,7 +67,7 @@ async def ics_comment(change: Change, body: CommentAddRequest) -> CommentEnvelop
     return CommentEnvelope(comment=comment)
 
 
-class CommentGetRequest(Request, frozen=True, kw_only=True):
+class CommentGetRequest(Request):
     comment_id: Id
 
 
@@ -77,14 +77,14 @@ async def ics_comment_get(view: View, body: CommentGetRequest) -> CommentEnvelop
     return CommentEnvelope(comment=await view.load(COMMENTS, body.comment_id))
 
 
-class CommentListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class CommentListRequest(Request, PageRequest):
     subject_type: SubjectType | None = None
     subject_id: Guid | None = None
     author: Guid | None = None
     status: Literal["current", "archived", "doomed", "all"] = "current"
 
 
-class CommentListEnvelope(Answer, frozen=True, kw_only=True):
+class CommentListEnvelope(Answer):
     items: list[Comment]
     count: Count
     next_token: Token | None
@@ -104,7 +104,7 @@ async def ics_comment_list(view: View, body: CommentListRequest) -> CommentListE
     return CommentListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class CommentReportRequest(Request, frozen=True, kw_only=True):
+class CommentReportRequest(Request):
     from_utc: Utc | None = None
     to_utc: Utc | None = None
     source: Source | None = None
@@ -112,7 +112,7 @@ class CommentReportRequest(Request, frozen=True, kw_only=True):
     group_by: GroupBy = "subject_type"
 
 
-class CommentReportEnvelope(Answer, frozen=True, kw_only=True):
+class CommentReportEnvelope(Answer):
     from_utc: Utc
     to_utc: Utc
     group_by: GroupBy
@@ -126,7 +126,7 @@ async def ics_comment_report(view: View, body: CommentReportRequest) -> CommentR
     since, until = period(body.from_utc, body.to_utc, view.now)
     rest = {field: value for field in ("source", "subject_type") if (value := getattr(body, field)) is not None}
     parts = await _parts(view, since, until)
-    report = Report(body.group_by)
+    report = CommentReport(body.group_by)
     if parts.first_day is not None and parts.last_day is not None:
         days = await tallies(view, parts.first_day, parts.last_day, rest, REPORT_TALLIES_MAX)
         if len(days) > REPORT_TALLIES_MAX:
@@ -153,7 +153,7 @@ async def _parts(view: View, since: Utc, until: Utc) -> Span:
     return span(since, until, quiet_before=not before, quiet_after=not after)
 
 
-class CommentReviseRequest(Revised, frozen=True, kw_only=True):
+class CommentReviseRequest(Revised):
     comment_id: Id
     body: LongText
 
@@ -178,7 +178,7 @@ async def ics_comment_revise(call: Call, change: Change, body: CommentReviseRequ
     return CommentEnvelope(comment=comment)
 
 
-class CommentStatusRequest(Revised, frozen=True, kw_only=True):
+class CommentStatusRequest(Revised):
     comment_id: Id
     status: CommentStatus
     reason: Reason | None = None

@@ -22,7 +22,7 @@ ROWS_MAX = 1000
 """Most rows of an answer, the first by key; the total counts the others, too."""
 
 
-class Tally(Document, frozen=True, kw_only=True):
+class Tally(Document):
     """How many comments of one author about one kind of subject in one domain were created in a day."""
 
     tally_id: str
@@ -64,7 +64,7 @@ def counted(tally: Tally, comment: Comment, before: Comment | None = None) -> Ta
     return replace(tally, **counts, revised=revised, last_utc=last)
 
 
-class CommentReportRow(Value, frozen=True, kw_only=True):
+class CommentReportRow(Value):
     """How many comments have something in common, by what they are now; `last_utc` is when the newest was made."""
 
     key: Text
@@ -79,7 +79,7 @@ class CommentReportRow(Value, frozen=True, kw_only=True):
 Rows = Annotated[list[CommentReportRow], Meta(max_length=ROWS_MAX)]
 
 
-class Span(Value, frozen=True, kw_only=True):
+class Span(Value):
     """A time, cut into whole days (None: there are none) and what is left of a day at either end."""
 
     first_day: Date | None
@@ -118,7 +118,7 @@ def span(since: Utc, until: Utc, *, quiet_before: bool, quiet_after: bool) -> Sp
     return Span(first_day=first_day, last_day=last_day, edges=edges)
 
 
-class Report:
+class CommentReport:
     """Comments added up by what they have in common."""
 
     def __init__(self, group_by: GroupBy) -> None:

@@ -12,7 +12,7 @@ from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.stock.posting import LedgerPosting
 
 
-class StockCardEntryEnvelope(Answer, frozen=True, kw_only=True):
+class StockCardEntryEnvelope(Answer):
     operation_id: Id
     entries: Annotated[list[StockCardEntry], Meta(min_length=1, max_length=ENTRIES_MAX)]
     commit: Commit | None = None

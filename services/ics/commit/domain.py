@@ -12,17 +12,17 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty, Qty0, Text, Utc
-from services.ics.ledger.balance import Page, Place
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import Landing, OpenItem
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import Holding, parts_of
 from services.ics.ledger.lot import check_sellable
 from services.ics.ledger.naming import Named
+from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.reservation.domain import draw_promise
-from services.ics.reservation.lapsing import P, Positions, spread
-from services.ics.reservation.lapsing import held_by as held_by_promise
-from services.ics.reservation.lapsing import restated as restated_promise
+from services.ics.reservation.expiring import P, Positions, spread
+from services.ics.reservation.expiring import held_by as held_by_promise
+from services.ics.reservation.expiring import restated as restated_promise
 from services.ics.words import STAGES, Stage
 
 Source = Literal["reservation", "allocation", "direct"]
@@ -32,7 +32,7 @@ SHIPS_MAX = 500
 """Most shipping notes a commit keeps."""
 
 
-class ShipNote(Value, frozen=True, kw_only=True):
+class ShipNote(Value):
     """One time units of a commit left the house."""
 
     operation_id: Id
@@ -42,7 +42,7 @@ class ShipNote(Value, frozen=True, kw_only=True):
     shipped_utc: Utc
 
 
-class Commit(Record, frozen=True, kw_only=True):
+class Commit(Record):
     """What is being fulfilled. quantity = open + picked + packed + shipped + released + lost."""
 
     commit_id: Id
@@ -67,7 +67,7 @@ class Commit(Record, frozen=True, kw_only=True):
     ships: Annotated[list[ShipNote], Meta(max_length=SHIPS_MAX)] = field(default_factory=list)
 
 
-class Order(Value, frozen=True, kw_only=True):
+class Order(Value):
     """What a commit is for."""
 
     order_ref: str
@@ -100,17 +100,17 @@ def restated(commit: Commit, holding: Holding) -> Commit:
 
 
 def commit_direct(
-    books: Books, holding: Holding, order: Order, quantity: int, *, channel_code: str, limit: int
+    posting: Posting, holding: Holding, order: Order, quantity: int, *, channel_code: str, limit: int
 ) -> Commit:
     """A commit with no promise before it, within the limit of any promise."""
-    draw_promise(books, "commit", quantity, holding, limit=limit)
+    draw_promise(posting, "commit", quantity, holding, limit=limit)
     return _commit(holding, "direct", order, quantity, channel_code)
 
 
-def commit_promised(books: Books, promise: P, holding: Holding, order: Order, quantity: int) -> tuple[Commit, P]:
+def commit_promised(posting: Posting, promise: P, holding: Holding, order: Order, quantity: int) -> tuple[Commit, P]:
     """A commit of a promise's units, position and lot kept."""
-    giver = held_by_promise(books, holding.page, promise)
-    pass_on(books, "commit", quantity, giver, holding)
+    giver = held_by_promise(posting, holding.page, promise)
+    pass_on(posting, "commit", quantity, giver, holding)
     left = replace(promise, remaining=promise.remaining - quantity, committed=promise.committed + quantity)
     commit = _commit(holding, promise.kind, order, quantity, promise.channel_code)
     commit = replace(commit, **{f"{promise.kind}_id": promise.promise_id})
@@ -133,9 +133,9 @@ def _commit(holding: Holding, source: Source, order: Order, quantity: int, chann
     )
 
 
-def held_by(books: Books, page: Page, commit: Commit) -> Holding:
+def held_by(posting: Posting, page: OpenItem, commit: Commit) -> Holding:
     """The commit as a holder, kept by the call itself."""
-    return books.own(page, "commit", commit.commit_id, parts_of(commit.positions))
+    return posting.own(page, "commit", commit.commit_id, parts_of(commit.positions))
 
 
 def units_at(commit: Commit, stage: Stage) -> int:
@@ -151,55 +151,55 @@ def check_stage(commit: Commit, stage: Stage, quantity: int) -> None:
 
 
 def pick(
-    books: Books, holding: Holding, commit: Commit, quantity: int, *, pin: Pin, target: Place, named: Named
+    posting: Posting, holding: Holding, commit: Commit, quantity: int, *, pin: Pin, target: Landing, named: Named
 ) -> Commit:
     """The commit after units left their shelf; where a pin says they really were, the scan wins."""
     page = holding.page
     check_stage(commit, "open", quantity)
-    check_sellable(page.lots, pin.lot_code, books.today)
-    repin(books, quantity, holding, pin)
+    check_sellable(page.lots, pin.lot_code, posting.today)
+    repin(posting, quantity, holding, pin)
     takes = _takes(page, holding, quantity, stage="open", pin=pin)
-    _check_lots(books, page, takes)
+    _check_lots(posting, page, takes)
     for part, units in takes:
-        spot = books.land(page, target, part.spot.lot_code)
+        spot = posting.land(page, target, part.spot.lot_code)
         source = Leg(page, "committed", part.spot, holding, "open")
-        books.move(
+        posting.move(
             "pick", units, source, Leg(page, "committed", spot, holding, "picked"), serials=named.hand(part.spot, units)
         )
     return restated(commit, holding)
 
 
 def pack(
-    books: Books, holding: Holding, commit: Commit, quantity: int, *, target: Place | None, named: Named
+    posting: Posting, holding: Holding, commit: Commit, quantity: int, *, target: Landing | None, named: Named
 ) -> Commit:
     """The commit after picked units were packed, where they lie or at the place named."""
     page = holding.page
     check_stage(commit, "picked", quantity)
     for part, units in _takes(page, holding, quantity, stage="picked"):
-        spot = books.land(page, target, part.spot.lot_code) if target is not None else part.spot
+        spot = posting.land(page, target, part.spot.lot_code) if target is not None else part.spot
         serials = named.hand(part.spot, units, "picked")
         source = Leg(page, "committed", part.spot, holding, "picked")
-        books.move("pack", units, source, Leg(page, "committed", spot, holding, "packed"), serials=serials)
+        posting.move("pack", units, source, Leg(page, "committed", spot, holding, "packed"), serials=serials)
     return restated(commit, holding)
 
 
-def ship(books: Books, holding: Holding, commit: Commit, note: ShipNote, *, stage: Stage, named: Named) -> Commit:
+def ship(posting: Posting, holding: Holding, commit: Commit, note: ShipNote, *, stage: Stage, named: Named) -> Commit:
     """The commit after units left the house. From the shelf (open) they must really be there, as for a pick."""
     page = holding.page
     check_stage(commit, stage, note.quantity)
     if len(commit.ships) >= SHIPS_MAX:
         raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
     takes = _takes(page, holding, note.quantity, stage=stage)
-    _check_lots(books, page, takes)
+    _check_lots(posting, page, takes)
     for part, units in takes:
         serials = named.hand(part.spot, units, None if stage == "open" else stage)
-        books.move("ship", units, Leg(page, "committed", part.spot, holding, stage), "customer", serials=serials)
+        posting.move("ship", units, Leg(page, "committed", part.spot, holding, stage), "customer", serials=serials)
     left = replace(commit, shipped=commit.shipped + note.quantity, ships=[*commit.ships, note])
     return restated(left, holding)
 
 
 def release(
-    books: Books, holding: Holding, commit: Commit, quantity: int | None, *, stage: Stage | None, named: Named
+    posting: Posting, holding: Holding, commit: Commit, quantity: int | None, *, stage: Stage | None, named: Named
 ) -> tuple[Commit, int]:
     """The commit after units went back to available where they lie, and how many did.
 
@@ -212,33 +212,33 @@ def release(
     units = left = quantity or there
     for each in stages:
         part = min(left, holding.total(stage=each))
-        _release_stage(books, holding, part, each, named)
+        _release_stage(posting, holding, part, each, named)
         left -= part
     changed = replace(commit, released=commit.released + units)
     return restated(changed, holding), units
 
 
-def _release_stage(books: Books, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
+def _release_stage(posting: Posting, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
     page = holding.page
     while quantity:
         # One at a time: what becomes available may at once be exchanged for what was promised beyond stock.
         (part, units), *_ = draw_held(page, holding, quantity, stage=stage)[0]
         serials = named.hand(part.spot, units, None if stage == "open" else stage)
         source = Leg(page, "committed", part.spot, holding, stage)
-        books.move("release", units, source, Leg(page, "available", part.spot), serials=serials)
+        posting.move("release", units, source, Leg(page, "available", part.spot), serials=serials)
         quantity -= units
 
 
-def _takes(page: Page, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
+def _takes(page: OpenItem, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
     takes, lacking = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open")
     if lacking:
         raise insufficient(page, "committed", quantity, quantity - lacking, "the shelf has fewer units")
     return takes
 
 
-def _check_lots(books: Books, page: Page, takes: list[HeldTake]) -> None:
+def _check_lots(posting: Posting, page: OpenItem, takes: list[HeldTake]) -> None:
     for take in takes:
-        check_sellable(page.lots, take.part.spot.lot_code, books.today)
+        check_sellable(page.lots, take.part.spot.lot_code, posting.today)
 
 
 def changed_in_passing(commit: Commit, holding: Holding) -> Commit:

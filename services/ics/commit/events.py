@@ -5,13 +5,13 @@ from chassis.event import EventType
 from services.ics.commit.domain import Commit
 
 
-class CommitCreated(Value, frozen=True, kw_only=True):
+class CommitCreated(Value):
     """The commit as it begins."""
 
     commit: Commit
 
 
-class CommitMoved(Value, frozen=True, kw_only=True):
+class CommitMoved(Value):
     """The commit as it is since, and how many units this was about."""
 
     commit: Commit

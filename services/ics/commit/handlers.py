@@ -30,7 +30,7 @@ from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
 from services.ics.policy.store import ruling
 from services.ics.reservation.domain import Reservation
-from services.ics.reservation.lapsing import P, check_usable
+from services.ics.reservation.expiring import P, check_usable
 from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.fields import SerialList
@@ -41,14 +41,14 @@ from services.ics.words import OPERATOR, Stage, load_here
 endpoints = Endpoints("ics")
 
 
-class CommitEnvelope(Answer, frozen=True, kw_only=True):
+class CommitEnvelope(Answer):
     commit: Commit
     reservation: Reservation | None = None
     allocation: Allocation | None = None
     balances: list[Balance]
 
 
-class CommitCreateRequest(Revised, frozen=True, kw_only=True):
+class CommitCreateRequest(Revised):
     reservation_id: Id | None = None
     allocation_id: Id | None = None
     variant_id: Guid | None = None
@@ -141,7 +141,7 @@ def _direct(body: CommitCreateRequest) -> tuple[str, int]:
     return body.variant_id, body.quantity
 
 
-class CommitReleaseRequest(Revised, frozen=True, kw_only=True):
+class CommitReleaseRequest(Revised):
     commit_id: Id
     quantity: Qty | None = None
     stage: Stage | None = None
@@ -178,7 +178,7 @@ def _posting(change: Change, commit: Commit, reason: str | None = None, *, liste
     return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)
 
 
-class PickRecordRequest(Revised, frozen=True, kw_only=True):
+class PickRecordRequest(Revised):
     commit_id: Id
     quantity: Qty
     zone_id: Id | None = None
@@ -221,7 +221,7 @@ async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -
         return await _moved(change, p, commit, body.quantity, "ics.commit.picked")
 
 
-class PackRecordRequest(Revised, frozen=True, kw_only=True):
+class PackRecordRequest(Revised):
     commit_id: Id
     quantity: Qty
     package_ref: Text | None = None
@@ -253,7 +253,7 @@ async def ics_pack_record(call: Call, change: Change, body: PackRecordRequest) -
         return await _moved(change, p, commit, body.quantity, "ics.commit.packed", body.package_ref)
 
 
-class ShipRecordRequest(Revised, frozen=True, kw_only=True):
+class ShipRecordRequest(Revised):
     commit_id: Id
     quantity: Qty
     from_stage: Stage = "packed"

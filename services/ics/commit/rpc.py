@@ -3,13 +3,13 @@
 from typing import Any
 
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.face import Face
+from services.ics.rpc_endpoints import RpcEndpoints
 
 
 class Commitment:
     """The calls of `Inventory` on commits."""
 
-    face: Face
+    face: RpcEndpoints
 
     async def CommitCreateDirect(self, request: pb.CommitCreateDirectRequest, context: Any) -> pb.CommitAnswer:
         return await self.face.ask("ics_commit_create_direct", request, pb.CommitAnswer(), context)

@@ -1,7 +1,7 @@
 """Consignments: goods in the building that a consignor still owns, until they are consumed or sent back. Pure.
 
-What is kept of a consignment is more than its answer shows: where its units lie, since putaway may move them. `shown`
-leaves that out, and money with it for those who may not see any.
+The stored record has more fields than its answer: where its units lie, since putaway may move them. `to_answer` leaves
+those out, and money too for callers who may not see it.
 """
 
 from decimal import Decimal, localcontext
@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
-from services.ics.figures import FIGURE_DIGITS
-from services.ics.ledger.balance import Page, Place
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.decimals import FIGURE_DIGITS
+from services.ics.ledger.balance import Landing, OpenItem
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, parts_of
 from services.ics.ledger.naming import Named
+from services.ics.ledger.posting import Leg, Posting, insufficient
 
 SETTLEMENTS_MAX = 500
 """Most settlements of one consignment."""
@@ -29,7 +29,7 @@ AMOUNT_MAX = Decimal(10) ** 15
 ConsignmentStatus = Literal["open", "consumed", "settled"]
 
 
-class Settlement(Value, frozen=True, kw_only=True):
+class Settlement(Value):
     """Consumed units paid for, unsold ones sent back, or both. `amount` is quantity x unit_cost."""
 
     settlement_ref: Text | None = None
@@ -43,7 +43,7 @@ class Settlement(Value, frozen=True, kw_only=True):
 Settlements = Annotated[list[Settlement], Meta(max_length=SETTLEMENTS_MAX)]
 
 
-class Consignment(Record, frozen=True, kw_only=True):
+class Consignment(Record):
     """A consignment as answers and events show it. quantity = on_hand + consumed + returned + lost."""
 
     consignment_id: Id
@@ -64,7 +64,7 @@ class Consignment(Record, frozen=True, kw_only=True):
     settlements: Settlements
 
 
-class KeptConsignment(Record, frozen=True, kw_only=True):
+class ConsignmentRecord(Record):
     """A consignment as it is kept."""
 
     consignment_id: Id
@@ -91,7 +91,7 @@ class KeptConsignment(Record, frozen=True, kw_only=True):
         return self.consumed - self.settled
 
 
-def shown(kept: KeptConsignment, *, money: bool) -> Consignment:
+def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
     """The consignment as answers show it, or without its money."""
     whole = Consignment(**{name: getattr(kept, name) for name in Consignment.__struct_fields__})
     if money:
@@ -122,45 +122,47 @@ def check_cost(cost: Money, quantity: int) -> None:
             raise invalid_field("unit_cost.amount", "is too large for so many units")
 
 
-def status_of(kept: KeptConsignment) -> ConsignmentStatus:
+def status_of(kept: ConsignmentRecord) -> ConsignmentStatus:
     """Open while units are on hand, consumed while some are owed for, settled then."""
     if kept.on_hand > 0:
         return "open"
     return "consumed" if kept.owed > 0 else "settled"
 
 
-def restated(kept: KeptConsignment, holding: Holding) -> KeptConsignment:
+def restated(kept: ConsignmentRecord, holding: Holding) -> ConsignmentRecord:
     """The consignment with what it holds now, and the status that follows from its counters."""
     held = replace(kept, on_hand=holding.total(), positions=holding.positions())
     return replace(held, status=status_of(held))
 
 
-def held_by(books: Books, page: Page, kept: KeptConsignment) -> Holding:
+def held_by(posting: Posting, page: OpenItem, kept: ConsignmentRecord) -> Holding:
     """The consignment as a holder, kept by the call itself."""
-    return books.own(page, "consignment", kept.consignment_id, parts_of(kept.positions))
+    return posting.own(page, "consignment", kept.consignment_id, parts_of(kept.positions))
 
 
-def bring_in(books: Books, page: Page, kept: KeptConsignment, *, place: Place, named: Named) -> KeptConsignment:
+def bring_in(
+    posting: Posting, page: OpenItem, kept: ConsignmentRecord, *, place: Landing, named: Named
+) -> ConsignmentRecord:
     """The consignment once its units are in the house, still the consignor's."""
-    holding = books.own(page, "consignment", kept.consignment_id)
-    spot = books.land(page, place, kept.lot_code)
+    holding = posting.own(page, "consignment", kept.consignment_id)
+    spot = posting.land(page, place, kept.lot_code)
     target = Leg(page, "consignment", spot, holding)
-    books.move("consign_receive", kept.quantity, "consignor", target, serials=named.hand(spot, kept.quantity))
+    posting.move("consign_receive", kept.quantity, "consignor", target, serials=named.hand(spot, kept.quantity))
     return restated(kept, holding)
 
 
 def consume(
-    books: Books, holding: Holding, kept: KeptConsignment, quantity: int, *, pin: Pin, named: Named
-) -> KeptConsignment:
+    posting: Posting, holding: Holding, kept: ConsignmentRecord, quantity: int, *, pin: Pin, named: Named
+) -> ConsignmentRecord:
     """The consignment after units became ours: available where they lie, and owed for."""
     page = holding.page
     for part, units in _takes(holding, quantity, pin):
         source, target = Leg(page, "consignment", part.spot, holding), Leg(page, "available", part.spot)
-        books.move("consign_consume", units, source, target, serials=named.hand(part.spot, units))
+        posting.move("consign_consume", units, source, target, serials=named.hand(part.spot, units))
     return restated(replace(kept, consumed=kept.consumed + quantity), holding)
 
 
-def check_settled(kept: KeptConsignment, quantity: int) -> None:
+def check_settled(kept: ConsignmentRecord, quantity: int) -> None:
     """Refuse to settle more than is owed for, and more often than a consignment remembers."""
     if quantity > kept.owed:
         raise InvalidState(f"{kept.owed} consumed units are not settled", status=kept.status)
@@ -168,14 +170,14 @@ def check_settled(kept: KeptConsignment, quantity: int) -> None:
         raise InvalidState(f"a consignment has {SETTLEMENTS_MAX} settlements at most", status=kept.status)
 
 
-def send_back(books: Books, holding: Holding, quantity: int, named: Named) -> None:
+def send_back(posting: Posting, holding: Holding, quantity: int, named: Named) -> None:
     """Unsold units go back to the consignor."""
     for part, units in _takes(holding, quantity, ANYWHERE):
         source = Leg(holding.page, "consignment", part.spot, holding)
-        books.move("consign_return", units, source, "consignor", serials=named.hand(part.spot, units))
+        posting.move("consign_return", units, source, "consignor", serials=named.hand(part.spot, units))
 
 
-def settled(kept: KeptConsignment, holding: Holding, settlement: Settlement) -> KeptConsignment:
+def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -> ConsignmentRecord:
     """The consignment after units were paid for, or were sent back."""
     assert settlement.amount is not None, settlement
     changed = replace(
@@ -196,6 +198,6 @@ def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
     return takes
 
 
-def changed_in_passing(kept: KeptConsignment, holding: Holding) -> KeptConsignment:
+def changed_in_passing(kept: ConsignmentRecord, holding: Holding) -> ConsignmentRecord:
     """The consignment after others moved its units about, or lost some of them."""
     return restated(replace(kept, lost=kept.lost + holding.lost), holding)

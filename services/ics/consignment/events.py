@@ -5,20 +5,20 @@ from chassis.event import EventType
 from services.ics.consignment.domain import Consignment, Settlement
 
 
-class ConsignmentReceived(Value, frozen=True, kw_only=True):
+class ConsignmentReceived(Value):
     """The consignment as it begins."""
 
     consignment: Consignment
 
 
-class ConsignmentConsumed(Value, frozen=True, kw_only=True):
+class ConsignmentConsumed(Value):
     """The consignment as it is since, and how many units became ours."""
 
     consignment: Consignment
     quantity: int
 
 
-class ConsignmentSettled(Value, frozen=True, kw_only=True):
+class ConsignmentSettled(Value):
     """The consignment as it is since, and what was paid for or sent back."""
 
     consignment: Consignment

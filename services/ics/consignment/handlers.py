@@ -10,7 +10,7 @@ from services.ics.bin.domain import admit
 from services.ics.bin.store import place_of
 from services.ics.consignment.domain import (
     Consignment,
-    KeptConsignment,
+    ConsignmentRecord,
     Settlement,
     bring_in,
     check_cost,
@@ -19,11 +19,11 @@ from services.ics.consignment.domain import (
     held_by,
     send_back,
     settled,
-    shown,
     times,
+    to_answer,
 )
 from services.ics.consignment.store import CONSIGNMENTS
-from services.ics.ledger.balance import Balance, Page
+from services.ics.ledger.balance import Balance, OpenItem
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.naming import Named
 from services.ics.policy.store import ruling
@@ -36,12 +36,12 @@ from services.ics.words import COST, OPERATOR, load_here
 endpoints = Endpoints("ics", "/consignment")
 
 
-class ConsignmentEnvelope(Answer, frozen=True, kw_only=True):
+class ConsignmentEnvelope(Answer):
     consignment: Consignment
     balances: list[Balance]
 
 
-class ConsignmentReceiveRequest(Request, frozen=True, kw_only=True):
+class ConsignmentReceiveRequest(Request):
     consignor_ref: Guid
     agreement_ref: Text | None = None
     variant_id: Guid
@@ -79,7 +79,7 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
         if body.lot_code is not None:
             await p.serials.lot(page, body.lot_code, body.expiry_date, None)
         named = await p.serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
-        kept = KeptConsignment(
+        kept = ConsignmentRecord(
             consignment_id=consignment_id,
             consignor_ref=body.consignor_ref,
             agreement_ref=body.agreement_ref,
@@ -93,16 +93,16 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
         )
         kept = bring_in(p, page, kept, place=landing, named=named)
         kept = await change.insert(CONSIGNMENTS, kept)
-        change.emit("ics.consignment.received", consignment_id, consignment=shown(kept, money=True))
+        change.emit("ics.consignment.received", consignment_id, consignment=to_answer(kept, money=True))
         return _answer(call, kept, p.balances)
 
 
-def _answer(call: Call, kept: KeptConsignment, balances: list[Balance]) -> ConsignmentEnvelope:
+def _answer(call: Call, kept: ConsignmentRecord, balances: list[Balance]) -> ConsignmentEnvelope:
     """The consignment as the caller may see it."""
-    return ConsignmentEnvelope(consignment=shown(kept, money=call.caller.has_any(COST)), balances=balances)
+    return ConsignmentEnvelope(consignment=to_answer(kept, money=call.caller.has_any(COST)), balances=balances)
 
 
-class ConsignmentConsumeRequest(Revised, frozen=True, kw_only=True):
+class ConsignmentConsumeRequest(Revised):
     consignment_id: Id
     quantity: Qty
     zone_id: Id | None = None
@@ -131,13 +131,13 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
         named = await _named(change, p.serials, page, kept, body.serials)
         kept = consume(p, held_by(p, page, kept), kept, body.quantity, pin=pin, named=named)
         kept = await change.update(CONSIGNMENTS, kept, body.reason)
-        consignment = shown(kept, money=True)
+        consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.consumed", kept.consignment_id, consignment=consignment, quantity=body.quantity)
         return _answer(call, kept, p.balances)
 
 
 async def _named(
-    change: Change, serials: Serials, page: Page, kept: KeptConsignment, asked: Sequence[str] | None
+    change: Change, serials: Serials, page: OpenItem, kept: ConsignmentRecord, asked: Sequence[str] | None
 ) -> Named:
     """The units named, or else the consignment's own as far as it has some, by serial number."""
     among: list[str] = []
@@ -147,7 +147,7 @@ async def _named(
     return await serials.take_held(page, kept.consignment_id, asked, among, STATUSES["consignment"])
 
 
-class ConsignmentSettlementRequest(Revised, frozen=True, kw_only=True):
+class ConsignmentSettlementRequest(Revised):
     consignment_id: Id
     quantity: Qty | None = None
     return_quantity: Qty | None = None
@@ -192,6 +192,6 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
         if returned:
             send_back(p, holding, returned, await _named(change, p.serials, page, kept, body.serials))
         kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
-        consignment = shown(kept, money=True)
+        consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.settled", kept.consignment_id, consignment=consignment, settlement=settlement)
         return _answer(call, kept, p.balances)

@@ -2,12 +2,12 @@
 
 from chassis.entity import Entity, edge, index
 from chassis.unit import View
-from services.ics.consignment.domain import KeptConsignment, changed_in_passing
+from services.ics.consignment.domain import ConsignmentRecord, changed_in_passing
 from services.ics.ledger.holder import HolderKind, parts_of, register
 
 CONSIGNMENTS = Entity(
     "consignment",
-    KeptConsignment,
+    ConsignmentRecord,
     collection="consignments",
     id="consignment_id",
     keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
@@ -24,7 +24,7 @@ CONSIGNMENTS = Entity(
 )
 
 
-async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[KeptConsignment]:
+async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[ConsignmentRecord]:
     """Consignments that have units of an item on hand, oldest first. Index: on_floor, logical_guid, variant_id."""
     where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
     return await view.find_all(CONSIGNMENTS, where, order=("consignment_id",))

@@ -16,7 +16,7 @@ from chassis.errors import Forbidden, InvalidState, invalid_field
 from chassis.values import Guid, Id, Lot, Qty0, Text
 from chassis.values import Utc as UtcField
 from services.ics.count.plan import CountPlan, tolerated
-from services.ics.ledger.balance import Item, Spot
+from services.ics.ledger.balance import Item, PositionKey
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 
 LINES_MAX = 500
@@ -29,7 +29,7 @@ Units = Annotated[int, Meta(ge=0)]
 """What lies at a position: several receipts may have made it more than any one call can name."""
 
 
-class CountLine(Value, frozen=True, kw_only=True):
+class CountLine(Value):
     """A position. `expected` is what the ledger had there when it was counted: None while a blind count goes on."""
 
     line_no: LineNo
@@ -44,8 +44,8 @@ class CountLine(Value, frozen=True, kw_only=True):
     counted_utc: UtcField | None = None
 
     @property
-    def spot(self) -> Spot:
-        return Spot(self.zone_id, self.bin_id, self.lot_code)
+    def spot(self) -> PositionKey:
+        return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
     @property
     def difference(self) -> int:
@@ -53,7 +53,7 @@ class CountLine(Value, frozen=True, kw_only=True):
         return self.variance or 0
 
 
-class Count(Record, frozen=True, kw_only=True):
+class Count(Record):
     """A count of up to 500 positions; `out_of_tolerance` is how many of them were off by too much.
 
     `entry_ids` are the entries its approval posted; where there are more than it can hold, the first of them. All of
@@ -76,11 +76,11 @@ class Count(Record, frozen=True, kw_only=True):
     entry_ids: Annotated[list[Id], Meta(max_length=ENTRIES_MAX)] = field(default_factory=list)
 
 
-class Target(Value, frozen=True, kw_only=True):
+class Target(Value):
     """A position to be counted, and the codes it is sorted by."""
 
     variant_id: str
-    spot: Spot
+    spot: PositionKey
     codes: tuple[str, str] = ("", "")
 
     @property
@@ -89,7 +89,7 @@ class Target(Value, frozen=True, kw_only=True):
         return *self.codes, self.variant_id, self.spot.lot_code or ""
 
 
-class Finding(Value, frozen=True, kw_only=True):
+class CountFinding(Value):
     """What somebody counted at a line, or (no number) at a position found on the way."""
 
     line_no: int | None
@@ -98,7 +98,7 @@ class Finding(Value, frozen=True, kw_only=True):
     counted_utc: Utc
 
 
-def position_key(logical_guid: str, variant_id: str, spot: Spot) -> str:
+def position_key(logical_guid: str, variant_id: str, spot: PositionKey) -> str:
     """One text a position; the lot, which may hold any character, comes last."""
     return f"{logical_guid}/{variant_id}/{spot.zone_id or ''}/{spot.bin_id or ''}/{spot.lot_code or ''}"
 
@@ -152,7 +152,7 @@ def shown_expected(line: CountLine, item: Item) -> CountLine:
 
 def check_targets(targets: Sequence[Target]) -> None:
     """Refuse a position named twice; a bin implies its zone, so only resolved places can tell."""
-    known: set[tuple[str, Spot]] = set()
+    known: set[tuple[str, PositionKey]] = set()
     for number, target in enumerate(targets):
         if (target.variant_id, target.spot) in known:
             raise invalid_field(f"lines.{number}", "is a position of another line")
@@ -167,7 +167,7 @@ def check_coverage(targets: Sequence[Target]) -> None:
         raise InvalidState(f"the plan covers more than {LINES_MAX} positions", status="too_many")
 
 
-def check_findings(count: Count, findings: Sequence[Finding], now: Utc) -> None:
+def check_findings(count: Count, findings: Sequence[CountFinding], now: Utc) -> None:
     """Refuse findings that are not each line of the count once, contradict a line, or lie outside its time."""
     lines = {line.line_no: line for line in count.lines}
     known = {(line.variant_id, line.spot) for line in count.lines}
@@ -206,7 +206,7 @@ def check_four_eyes(count: Count, plan: CountPlan | None, actor: str) -> None:
         raise Forbidden("the plan asks for four eyes: who submitted a count does not approve it")
 
 
-def compared(line: CountLine, finding: Finding, expected: int, plan: CountPlan | None) -> CountLine:
+def compared(line: CountLine, finding: CountFinding, expected: int, plan: CountPlan | None) -> CountLine:
     """A line with what was counted held against what was expected."""
     variance = finding.counted - expected
     return replace(

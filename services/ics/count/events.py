@@ -6,37 +6,43 @@ from services.ics.count.domain import Count
 from services.ics.count.plan import CountPlan
 
 
-class CountTold(Value, frozen=True, kw_only=True):
+class CountChanged(Value):
     """The count as it is since."""
 
     count: Count
 
 
-class CountPlanTold(Value, frozen=True, kw_only=True):
+class CountPlanChanged(Value):
     """The plan as it is since."""
 
     plan: CountPlan
 
 
 EVENTS = [
-    EventType(type="ics.count.created", subject="count_id", body=CountTold, summary="A count was begun."),
+    EventType(type="ics.count.created", subject="count_id", body=CountChanged, summary="A count was begun."),
     EventType(
         type="ics.count.submitted",
         subject="count_id",
-        body=CountTold,
+        body=CountChanged,
         summary="What was counted is known; so are the differences.",
     ),
     EventType(
-        type="ics.count.approved", subject="count_id", body=CountTold, summary="The differences of a count were posted."
+        type="ics.count.approved",
+        subject="count_id",
+        body=CountChanged,
+        summary="The differences of a count were posted.",
     ),
-    EventType(type="ics.count.rejected", subject="count_id", body=CountTold, summary="A count was given up."),
+    EventType(type="ics.count.rejected", subject="count_id", body=CountChanged, summary="A count was given up."),
     EventType(
-        type="ics.count_plan.saved", subject="plan_id", body=CountPlanTold, summary="A count plan was made or changed."
+        type="ics.count_plan.saved",
+        subject="plan_id",
+        body=CountPlanChanged,
+        summary="A count plan was made or changed.",
     ),
     EventType(
         type="ics.count_plan.status_changed",
         subject="plan_id",
-        body=CountPlanTold,
+        body=CountPlanChanged,
         summary="A count plan was paused, taken up again or archived.",
     ),
 ]

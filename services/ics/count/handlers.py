@@ -14,8 +14,8 @@ from services.ics.bin.store import places_of_lines
 from services.ics.count.domain import (
     LINES_MAX,
     Count,
+    CountFinding,
     CountLine,
-    Finding,
     LineNo,
     Target,
     approves_itself,
@@ -35,24 +35,24 @@ from services.ics.count.plan import CountPlan, check_active
 from services.ics.count.plans import endpoints
 from services.ics.count.posting import approve, compare
 from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
-from services.ics.ledger.balance import Spot
+from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.store import items_of_many
 from services.ics.stock.posting import posting
 from services.ics.words import COUNT, load_here
 
 
-class CountEnvelope(Answer, frozen=True, kw_only=True):
+class CountEnvelope(Answer):
     count: Count
 
 
-class CountTargetInput(Request, frozen=True, kw_only=True):
+class CountTargetInput(Request):
     variant_id: Guid
     zone_id: Id | None = None
     bin_id: Id | None = None
     lot_code: Lot | None = None
 
 
-class CountCreateRequest(Request, frozen=True, kw_only=True):
+class CountCreateRequest(Request):
     plan_id: Id | None = None
     recount_of: Id | None = None
     lines: Annotated[list[CountTargetInput], Meta(min_length=1, max_length=LINES_MAX)] | None = None
@@ -110,7 +110,7 @@ async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tupl
     given = body.lines or []
     places = await places_of_lines(change, call.logical_guid, given)
     targets = [
-        Target(variant_id=line.variant_id, spot=Spot(place.zone_id, place.bin_id, line.lot_code))
+        Target(variant_id=line.variant_id, spot=PositionKey(place.zone_id, place.bin_id, line.lot_code))
         for line, place in zip(given, places, strict=True)
     ]
     check_targets(targets)
@@ -127,7 +127,7 @@ async def _with_expected(change: Change, facility: str, lines: list[CountLine]) 
     return [shown_expected(line, items[facility, line.variant_id]) for line in lines]
 
 
-class CountedLineInput(Request, frozen=True, kw_only=True):
+class CountedLineInput(Request):
     line_no: LineNo | None = None
     variant_id: Guid | None = None
     zone_id: Id | None = None
@@ -137,7 +137,7 @@ class CountedLineInput(Request, frozen=True, kw_only=True):
     counted_utc: Utc | None = None
 
 
-class CountSubmitRequest(Revised, frozen=True, kw_only=True):
+class CountSubmitRequest(Revised):
     count_id: Id
     lines: Annotated[list[CountedLineInput], Meta(min_length=1, max_length=LINES_MAX)]
 
@@ -167,7 +167,9 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
     """Say what was counted, and learn how far off it is; approved at once where the plan says so and nothing is."""
     places = await places_of_lines(change, call.logical_guid, body.lines)
     count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
-    spots = [Spot(place.zone_id, place.bin_id, line.lot_code) for line, place in zip(body.lines, places, strict=True)]
+    spots = [
+        PositionKey(place.zone_id, place.bin_id, line.lot_code) for line, place in zip(body.lines, places, strict=True)
+    ]
     findings = [
         _finding(count, line, spots[number], f"lines.{number}", change.now) for number, line in enumerate(body.lines)
     ]
@@ -187,21 +189,21 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
         return CountEnvelope(count=count)
 
 
-def _finding(count: Count, line: CountedLineInput, spot: Spot, path: str, now: Utc) -> Finding:
+def _finding(count: Count, line: CountedLineInput, spot: PositionKey, path: str, now: Utc) -> CountFinding:
     """A row of the request; one that names its line stands for the line's position, and must not name another."""
     counted_utc = line.counted_utc or now
     kept = next((each for each in count.lines if each.line_no == line.line_no), None)
     if kept is None:
         target = Target(variant_id=line.variant_id or "", spot=spot)
-        return Finding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+        return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
     for name in ("variant_id", "zone_id", "bin_id", "lot_code"):
         if getattr(line, name) not in {None, getattr(kept, name)}:
             raise invalid_field(f"{path}.{name}", f"is not that of line {kept.line_no}")
     target = Target(variant_id=kept.variant_id, spot=kept.spot)
-    return Finding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+    return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
 
 
-async def _check_free(change: Change, count: Count, findings: Sequence[Finding]) -> None:
+async def _check_free(change: Change, count: Count, findings: Sequence[CountFinding]) -> None:
     """Refuse a position found on the way that somebody else is counting."""
     added = [
         position_key(count.logical_guid, each.target.variant_id, each.target.spot)
@@ -212,7 +214,7 @@ async def _check_free(change: Change, count: Count, findings: Sequence[Finding])
         raise Conflict("an added position is in another open count")
 
 
-class CountApproveRequest(Revised, frozen=True, kw_only=True):
+class CountApproveRequest(Revised):
     count_id: Id
     note: Text | None = None
 
@@ -240,7 +242,7 @@ async def ics_count_approve(call: Call, change: Change, body: CountApproveReques
         return CountEnvelope(count=count)
 
 
-class CountRejectRequest(Revised, frozen=True, kw_only=True):
+class CountRejectRequest(Revised):
     count_id: Id
     reason: Reason
 

@@ -27,7 +27,7 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
 
-class CountPlan(Record, frozen=True, kw_only=True):
+class CountPlan(Record):
     """What to count. An empty list of zones, bins or variants leaves that side open."""
 
     plan_id: Id
@@ -48,7 +48,7 @@ class CountPlan(Record, frozen=True, kw_only=True):
     status: PlanStatus = "active"
 
 
-class PlanDate(Document, frozen=True, kw_only=True):
+class PlanDate(Document):
     """The day a plan was last counted: of its approved counts, the latest."""
 
     plan_id: str

@@ -29,11 +29,11 @@ from services.ics.zone.store import ZONES
 endpoints = Endpoints("ics", "/count")
 
 
-class CountPlanEnvelope(Answer, frozen=True, kw_only=True):
+class CountPlanEnvelope(Answer):
     plan: CountPlan
 
 
-class CountPlanGetRequest(Request, frozen=True, kw_only=True):
+class CountPlanGetRequest(Request):
     plan_id: Id
 
 
@@ -45,13 +45,13 @@ async def ics_count_plan_get(view: View, body: CountPlanGetRequest) -> CountPlan
     return CountPlanEnvelope(plan=seen(plan, dates.get(plan.plan_id)))
 
 
-class CountPlanListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class CountPlanListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     status: PlanStatus | None = None
     due_by: Date | None = None
 
 
-class CountPlanListEnvelope(Answer, frozen=True, kw_only=True):
+class CountPlanListEnvelope(Answer):
     items: list[CountPlan]
     count: Count
     next_token: Token | None
@@ -65,7 +65,7 @@ async def ics_count_plan_list(view: View, body: CountPlanListRequest) -> CountPl
     return CountPlanListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class CountPlanSetRequest(Revised, frozen=True, kw_only=True):
+class CountPlanSetRequest(Revised):
     code: Code
     name: Name | None = None
     zone_ids: ZoneIds | None = None
@@ -134,7 +134,7 @@ async def _told(change: Change, event: str, plan: CountPlan) -> CountPlanEnvelop
     return CountPlanEnvelope(plan=plan)
 
 
-class CountPlanStatusSetRequest(Revised, frozen=True, kw_only=True):
+class CountPlanStatusSetRequest(Revised):
     plan_id: Id
     status: PlanStatus
     reason: Reason | None = None

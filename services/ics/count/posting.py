@@ -8,8 +8,8 @@ from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
 from services.ics.count.domain import (
     Count,
+    CountFinding,
     CountLine,
-    Finding,
     approved,
     compared,
     counted_date,
@@ -18,13 +18,23 @@ from services.ics.count.domain import (
 )
 from services.ics.count.plan import CountPlan
 from services.ics.count.store import COUNTS, entries_since, note_counted
-from services.ics.count.variance import Difference, Movements, expected_at, held_buckets, movements, nobodys, post_all
-from services.ics.ledger.balance import Page
+from services.ics.count.variance import (
+    CountDifference,
+    Movements,
+    expected_at,
+    held_buckets,
+    movements,
+    nobodys,
+    post_all,
+)
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.store import items_of_many
 from services.ics.stock.posting import LedgerPosting
 
 
-async def compare(view: View, count: Count, findings: Sequence[Finding], plan: CountPlan | None, now: Utc) -> Count:
+async def compare(
+    view: View, count: Count, findings: Sequence[CountFinding], plan: CountPlan | None, now: Utc
+) -> Count:
     """The count submitted: each finding held against what the ledger had there at the moment it was counted."""
     facility = count.logical_guid
     variants = dict.fromkeys(finding.target.variant_id for finding in findings)
@@ -43,12 +53,12 @@ async def compare(view: View, count: Count, findings: Sequence[Finding], plan: C
     return submitted(count, lines, view.call.caller.actor, now)
 
 
-def _oldest(findings: Sequence[Finding], variant_id: str) -> Utc:
+def _oldest(findings: Sequence[CountFinding], variant_id: str) -> Utc:
     """When the first of a variant's positions was counted."""
     return min(finding.counted_utc for finding in findings if finding.target.variant_id == variant_id)
 
 
-def _paired(count: Count, findings: Sequence[Finding]) -> list[tuple[CountLine, Finding]]:
+def _paired(count: Count, findings: Sequence[CountFinding]) -> list[tuple[CountLine, CountFinding]]:
     """Each finding with its line; positions found on the way get the numbers behind the last one."""
     lines = {line.line_no: line for line in count.lines}
     added = [finding for finding in findings if finding.line_no is None]
@@ -80,7 +90,7 @@ async def approve(change: Change, p: LedgerPosting, count: Count, note: str | No
     return await change.update(COUNTS, count, note)
 
 
-async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> Mapping[str, Page]:
+async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> Mapping[str, OpenItem]:
     """The items of these lines, open for posting, with every holder who may have to lose something."""
     codes: dict[str, set[str]] = {}
     for line in off:
@@ -95,21 +105,21 @@ async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> M
     return pages
 
 
-def _somebody_loses(page: Page, lines: Sequence[CountLine]) -> bool:
+def _somebody_loses(page: OpenItem, lines: Sequence[CountLine]) -> bool:
     """Whether a shortage may reach what is held. Where something is short already, units that turn up move others."""
     losses = [line for line in lines if line.difference < 0]
     return any(page.shortfall or nobodys(page, line.spot) < -line.difference for line in losses)
 
 
 async def _differences(
-    change: Change, facility: str, pages: Mapping[str, Page], off: Sequence[CountLine]
-) -> list[Difference]:
+    change: Change, facility: str, pages: Mapping[str, OpenItem], off: Sequence[CountLine]
+) -> list[CountDifference]:
     """What is to be posted. Units that turn up are put where they were found, which must take units in."""
     surplus = [line for line in off if line.difference > 0]
     named = [(line.zone_id, line.bin_id, f"lines.{line.line_no}.") for line in surplus]
     found = await places_of(change, facility, named)
     places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
     return [
-        Difference(pages[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
+        CountDifference(pages[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
         for line in off
     ]

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from chassis.clock import Utc
 from chassis.values import QUANTITY_MAX
-from services.ics.ledger.balance import Item, Page, Place, Spot
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import Item, Landing, OpenItem, PositionKey
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, Part, is_on_shelf
+from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
 
 
@@ -19,12 +19,12 @@ class Movement(NamedTuple):
     units: int
 
 
-Movements = Mapping[Spot, list[Movement]]
+Movements = Mapping[PositionKey, list[Movement]]
 
 
-def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[Spot, list[Movement]]:
+def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[PositionKey, list[Movement]]:
     """What entries of an item moved into and out of each position; a change of bucket alone cancels out."""
-    found: dict[Spot, list[Movement]] = {}
+    found: dict[PositionKey, list[Movement]] = {}
     for entry in entries:
         for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
             if _lies_there(side, logical_guid):
@@ -36,7 +36,7 @@ def _lies_there(side: Account, logical_guid: str) -> bool:
     return side.kind == "stock" and side.logical_guid == logical_guid and side.bucket != "in_transit"
 
 
-def expected_at(item: Item, spot: Spot, moment: Utc, since: Movements) -> int:
+def expected_at(item: Item, spot: PositionKey, moment: Utc, since: Movements) -> int:
     """Units on hand at a position at a moment, all buckets and stages: those there now, less what moved after it.
 
     `since` has all of the item's movements after the moment, and may have earlier ones.
@@ -56,13 +56,13 @@ SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
 """What holders lose once no one's units are used up, in this order; of each, the newest holder first."""
 
 
-def nobodys(page: Page, spot: Spot) -> int:
+def nobodys(page: OpenItem, spot: PositionKey) -> int:
     """Units at a position that can be lost without anybody losing what they hold."""
     cell = page.cell(spot)
     return sum(max(0, getattr(cell, bucket)) for bucket in UNHELD_BUCKETS)
 
 
-def held_buckets(page: Page, spots: Iterable[Spot]) -> set[Bucket]:
+def held_buckets(page: OpenItem, spots: Iterable[PositionKey]) -> set[Bucket]:
     """Buckets in which holders have units at any of these positions."""
     found: set[Bucket] = set()
     for spot in spots:
@@ -74,25 +74,25 @@ def held_buckets(page: Page, spots: Iterable[Spot]) -> set[Bucket]:
     return found
 
 
-class Difference(NamedTuple):
+class CountDifference(NamedTuple):
     """A variance to be posted: where, how many units, and for which line. `place` is known for a surplus."""
 
-    page: Page
-    spot: Spot
+    page: OpenItem
+    spot: PositionKey
     units: int
     line_no: int
-    place: Place | None = None
+    place: Landing | None = None
 
 
-def post_all(books: Books, differences: Iterable[Difference]) -> None:
+def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
     """Post every variance, or none: InsufficientStock names all the shortages that cannot be taken."""
     shortages: list[Shortage] = []
     for difference in differences:
         if difference.units > 0:
-            _add(books, difference)
+            _add(posting, difference)
             continue
         wanted = -difference.units
-        if left := _absorb(books, difference.page, difference.spot, wanted, difference.line_no):
+        if left := _absorb(posting, difference.page, difference.spot, wanted, difference.line_no):
             refusal = insufficient(difference.page, "available", wanted, wanted - left)
             shortages += refusal.details["shortages"]
     if shortages:
@@ -101,14 +101,14 @@ def post_all(books: Books, differences: Iterable[Difference]) -> None:
         )
 
 
-def _add(books: Books, surplus: Difference) -> None:
+def _add(posting: Posting, surplus: CountDifference) -> None:
     """Units found beyond what was expected become available."""
     assert surplus.place is not None, surplus
-    spot = books.land(surplus.page, surplus.place, surplus.spot.lot_code)
-    books.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", spot), line=surplus.line_no)
+    spot = posting.land(surplus.page, surplus.place, surplus.spot.lot_code)
+    posting.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", spot), line=surplus.line_no)
 
 
-def _absorb(books: Books, page: Page, spot: Spot, quantity: int, line_no: int) -> int:
+def _absorb(posting: Posting, page: OpenItem, spot: PositionKey, quantity: int, line_no: int) -> int:
     """Take missing units in the absorbing order, as far as rules Z and G allow, and say how many are left over."""
     left = quantity
     for bucket in UNHELD_BUCKETS:
@@ -117,17 +117,19 @@ def _absorb(books: Books, page: Page, spot: Spot, quantity: int, line_no: int) -
         while there:
             # One entry tells of no more than a call could name.
             units = min(there, QUANTITY_MAX)
-            books.move("count", units, Leg(page, bucket, spot), "adjustment", line=line_no)
+            posting.move("count", units, Leg(page, bucket, spot), "adjustment", line=line_no)
             there -= units
     for held, stage in SOMEBODYS:
-        for holding in reversed(books.holders_in(page, held)):
+        for holding in reversed(posting.holders_in(page, held)):
             if left == 0:
                 return 0
-            left -= _lose(books, holding, spot, stage, left, line_no)
+            left -= _lose(posting, holding, spot, stage, left, line_no)
     return left
 
 
-def _lose(books: Books, holding: Holding, spot: Spot, stage: Stage | None, quantity: int, line_no: int) -> int:
+def _lose(
+    posting: Posting, holding: Holding, spot: PositionKey, stage: Stage | None, quantity: int, line_no: int
+) -> int:
     """Units a holder loses at the position, at most so many."""
     page, lost = holding.page, 0
     on_shelf = is_on_shelf(holding.bucket, stage)
@@ -138,11 +140,11 @@ def _lose(books: Books, holding: Holding, spot: Spot, stage: Stage | None, quant
         if units > 0:
             holding.losses.append(Loss(part, units))
             source = Leg(page, holding.bucket, spot, holding, stage, part.line)
-            books.move("count", units, source, "adjustment", line=line_no)
+            posting.move("count", units, source, "adjustment", line=line_no)
             lost += units
     return lost
 
 
-def _parts_at(holding: Holding, spot: Spot, stage: Stage | None) -> list[Part]:
+def _parts_at(holding: Holding, spot: PositionKey, stage: Stage | None) -> list[Part]:
     found = [part for part, units in holding.parts.items() if units > 0 and (part.spot, part.stage) == (spot, stage)]
     return sorted(found, key=lambda part: part.line or 0)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from chassis.clock import Date as Day
 from chassis.entity import Document, Record, Value
 from chassis.values import Code, Count, Date, Guid, Id, Utc
-from services.ics.figures import FIGURE_DIGITS, ratio, rounded
+from services.ics.decimals import FIGURE_DIGITS, ratio, rounded
 
 Trend = Literal["rising", "steady", "falling", "none"]
 
@@ -31,7 +31,7 @@ MONTH_DAYS = 31
 Decimal4 = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{4}$")]
 
 
-class ShippedMonth(Document, frozen=True, kw_only=True):
+class ShippedMonth(Document):
     """Units of a variant that left a facility for customers of a channel, by day of one month (`2026-03`)."""
 
     shipped_id: str
@@ -43,7 +43,7 @@ class ShippedMonth(Document, frozen=True, kw_only=True):
     days: list[int]
 
 
-class DemandWindow(Value, frozen=True, kw_only=True):
+class DemandWindow(Value):
     """Units shipped in so many days, how many a day, and by how much the days differ."""
 
     days: Annotated[int, Meta(ge=7, le=90)]
@@ -52,7 +52,7 @@ class DemandWindow(Value, frozen=True, kw_only=True):
     stdev_daily: Decimal4
 
 
-class DemandSignal(Record, frozen=True, kw_only=True):
+class DemandSignal(Record):
     """How fast a variant goes in a scope: None in `logical_guid` or `channel_code` stands for all."""
 
     signal_id: Id

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.demand.domain import DemandSignal
 
 
-class DemandSignalComputed(Value, frozen=True, kw_only=True):
+class DemandSignalComputed(Value):
     """The signal as it is since."""
 
     signal: DemandSignal

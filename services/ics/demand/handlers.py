@@ -15,11 +15,11 @@ from services.ics.words import PLANNER, READ
 endpoints = Endpoints("ics", "/demand/signal")
 
 
-class DemandSignalEnvelope(Answer, frozen=True, kw_only=True):
+class DemandSignalEnvelope(Answer):
     signal: DemandSignal
 
 
-class DemandSignalGetRequest(Request, frozen=True, kw_only=True):
+class DemandSignalGetRequest(Request):
     signal_id: Id | None = None
     variant_id: Guid | None = None
     logical_guid: Guid | None = None
@@ -45,14 +45,14 @@ async def ics_demand_signal_get(view: View, body: DemandSignalGetRequest) -> Dem
     return DemandSignalEnvelope(signal=signal)
 
 
-class DemandSignalListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class DemandSignalListRequest(Request, PageRequest):
     variant_id: Guid | None = None
     logical_guid: Guid | None = None
     channel_code: Code | None = None
     trend: Trend | None = None
 
 
-class DemandSignalListEnvelope(Answer, frozen=True, kw_only=True):
+class DemandSignalListEnvelope(Answer):
     items: list[DemandSignal]
     count: Count
     next_token: Token | None
@@ -71,7 +71,7 @@ async def ics_demand_signal_list(view: View, body: DemandSignalListRequest) -> D
     return DemandSignalListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class DemandSignalComputeRequest(Request, frozen=True, kw_only=True):
+class DemandSignalComputeRequest(Request):
     variant_id: Guid
     logical_guid: Guid | None = None
     channel_code: Code | None = None

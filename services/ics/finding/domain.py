@@ -102,7 +102,7 @@ def _around(text: str, place: int, length: int) -> str:
     return text[start : start + SNIPPET_CHARACTERS]
 
 
-class Word(Document, frozen=True, kw_only=True):
+class Word(Document):
     """A token that some text of an org has, or had."""
 
     word_id: str
@@ -110,7 +110,7 @@ class Word(Document, frozen=True, kw_only=True):
     word: str
 
 
-class Marks(Document, frozen=True, kw_only=True):
+class Marks(Document):
     """Ids of an org's records of one kind, one in every so many (`step`), oldest first: how densely they lie in time.
 
     They say how far a search need look back at a time; what it finds does not depend on them.

@@ -14,7 +14,7 @@ EVERY_CHANNEL = ""
 """In keys, where a holdback names no channel."""
 
 
-class Holdback(Record, frozen=True, kw_only=True):
+class Holdback(Record):
     """Units withheld, from `starts_utc` (None: at once) until `ends_utc` (None: for good). One a channel and item.
 
     `status` follows from the time: it is true of the moment the holdback was last written or, once `seen`, read.

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.holdback.domain import Holdback
 
 
-class HoldbackSaved(Value, frozen=True, kw_only=True):
+class HoldbackSaved(Value):
     """The holdback as it is since."""
 
     holdback: Holdback

@@ -16,11 +16,11 @@ from services.ics.words import PLANNER, READ
 endpoints = Endpoints("ics", "/holdback")
 
 
-class HoldbackEnvelope(Answer, frozen=True, kw_only=True):
+class HoldbackEnvelope(Answer):
     holdback: Holdback
 
 
-class HoldbackSetRequest(Revised, frozen=True, kw_only=True):
+class HoldbackSetRequest(Revised):
     variant_id: Guid
     channel_code: Code | None = None
     quantity: Qty0
@@ -54,7 +54,7 @@ async def ics_holdback_set(call: Call, change: Change, body: HoldbackSetRequest)
     return HoldbackEnvelope(holdback=holdback)
 
 
-class HoldbackGetRequest(Request, frozen=True, kw_only=True):
+class HoldbackGetRequest(Request):
     holdback_id: Id | None = None
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
@@ -84,14 +84,14 @@ async def ics_holdback_get(view: View, body: HoldbackGetRequest) -> HoldbackEnve
     return HoldbackEnvelope(holdback=seen(holdback, view.now))
 
 
-class HoldbackListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class HoldbackListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
     channel_code: Code | None = None
     status: Literal["scheduled", "active", "ended", "cleared", "all"] = "active"
 
 
-class HoldbackListEnvelope(Answer, frozen=True, kw_only=True):
+class HoldbackListEnvelope(Answer):
     items: list[Holdback]
     count: Count
     next_token: Token | None

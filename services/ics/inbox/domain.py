@@ -14,7 +14,7 @@ InboxState = Literal["unread", "read", "in_progress", "done"]
 Priority = Literal["low", "normal", "high"]
 
 
-class InboxItem(Record, frozen=True, kw_only=True):
+class InboxItem(Record):
     """One thing to do or to know; without a recipient it is for everyone who may read."""
 
     inbox_id: Id

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.inbox.domain import InboxItem
 
 
-class InboxChanged(Value, frozen=True, kw_only=True):
+class InboxChanged(Value):
     """The item as it is since."""
 
     item: InboxItem

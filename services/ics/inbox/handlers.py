@@ -15,11 +15,11 @@ from services.ics.words import READ, Source, SubjectType
 endpoints = Endpoints("ics", "/inbox")
 
 
-class InboxEnvelope(Answer, frozen=True, kw_only=True):
+class InboxEnvelope(Answer):
     item: InboxItem
 
 
-class InboxCreateRequest(Request, frozen=True, kw_only=True):
+class InboxCreateRequest(Request):
     title: Name
     body: LongText | None = None
     recipient: Guid | None = None
@@ -57,7 +57,7 @@ async def ics_inbox_create(change: Change, body: InboxCreateRequest) -> InboxEnv
     return InboxEnvelope(item=item)
 
 
-class InboxGetRequest(Request, frozen=True, kw_only=True):
+class InboxGetRequest(Request):
     inbox_id: Id
 
 
@@ -67,7 +67,7 @@ async def ics_inbox_get(view: View, body: InboxGetRequest) -> InboxEnvelope:
     return InboxEnvelope(item=await view.load(INBOX, body.inbox_id))
 
 
-class InboxListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class InboxListRequest(Request, PageRequest):
     status: Literal["inbox", "archived", "doomed", "all"] = "inbox"
     state: InboxState | None = None
     recipient: Guid | None = None
@@ -76,7 +76,7 @@ class InboxListRequest(Request, PageRequest, frozen=True, kw_only=True):
     subject_id: Guid | None = None
 
 
-class InboxListEnvelope(Answer, frozen=True, kw_only=True):
+class InboxListEnvelope(Answer):
     items: list[InboxItem]
     count: Count
     next_token: Token | None
@@ -98,7 +98,7 @@ async def ics_inbox_list(view: View, body: InboxListRequest) -> InboxListEnvelop
     return InboxListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class InboxStateRequest(Revised, frozen=True, kw_only=True):
+class InboxStateRequest(Revised):
     inbox_id: Id
     state: InboxState
 
@@ -117,7 +117,7 @@ async def ics_inbox_state(change: Change, body: InboxStateRequest) -> InboxEnvel
     return InboxEnvelope(item=item)
 
 
-class InboxStatusRequest(Revised, frozen=True, kw_only=True):
+class InboxStatusRequest(Revised):
     inbox_id: Id
     status: InboxStatus
     reason: Reason | None = None

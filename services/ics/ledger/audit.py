@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from chassis.clock import Utc
 from chassis.entity import Value
 from services.ics.ledger.audit_counters import Counted, Units
-from services.ics.ledger.balance import COUNTS, SHORTFALL, TOTALS, Item, Spot, total_field
+from services.ics.ledger.balance import COUNTS, SHORTFALL, TOTALS, Item, PositionKey, total_field
 from services.ics.ledger.entry import LEGAL, Account, StockCardEntry, form_of
 from services.ics.words import Bucket, Stage
 
@@ -21,7 +21,7 @@ DIFFERENCES_MAX = 1000
 K = TypeVar("K")
 
 
-class Difference(Value, frozen=True, kw_only=True):
+class Difference(Value):
     """Something that is not as the entries say. A bin is of a facility, and of no variant in particular."""
 
     orgcode: str
@@ -36,12 +36,12 @@ class Booked(NamedTuple):
     """One stock account within an item."""
 
     bucket: Bucket
-    spot: Spot
+    spot: PositionKey
     stage: Stage | None
     holder: str | None
 
 
-Held = Mapping[tuple[str, Spot, Stage | None], int]
+Held = Mapping[tuple[str, PositionKey, Stage | None], int]
 """Units by holder, position and stage."""
 
 
@@ -56,7 +56,7 @@ class Replay:
         self.accounts: Counter[Booked] = Counter()
         self.totals: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
-        self.shelves: Counter[Spot] = Counter()
+        self.shelves: Counter[PositionKey] = Counter()
         self.outside: Counter[str] = Counter()
         self.counted: dict[str, Counter[str]] = defaultdict(Counter)
         self.differences: list[Difference] = []
@@ -105,12 +105,12 @@ class Replay:
             self._compare(counter.what, self.counted[counter.what], Counter(dict((kept or {}).get(counter.what, {}))))
         return self.differences
 
-    def check_lapse(self, lapses: Utc | None) -> None:
+    def check_expiry(self, next_expiry: Utc | None) -> None:
         """Hold when the first of the item's promises lapses against the moment before which the item says none does:
         an overdue promise the item knows nothing of would never be let go."""
         known = self.item.lapse_utc
-        if lapses is not None and (known is None or known > lapses):
-            self._differ("lapse_utc", f"at most {lapses}", known)
+        if next_expiry is not None and (known is None or known > next_expiry):
+            self._differ("lapse_utc", f"at most {next_expiry}", known)
 
     def _is_ours(self, account: Account) -> bool:
         return account.kind == "stock" and account.logical_guid == self.item.logical_guid
@@ -136,9 +136,9 @@ class Replay:
     def _on_hand(self) -> int:
         return sum(units for bucket, units in self.totals.items() if bucket != "in_transit")
 
-    def _counted(self) -> Counter[tuple[Spot, str]]:
+    def _counted(self) -> Counter[tuple[PositionKey, str]]:
         """Units by position, as cells count them."""
-        counted: Counter[tuple[Spot, str]] = Counter()
+        counted: Counter[tuple[PositionKey, str]] = Counter()
         for account, units in self.accounts.items():
             if account.bucket != "in_transit":
                 inspected = account.bucket == "quarantine" and account.holder is not None
@@ -172,17 +172,17 @@ class Replay:
             )
 
 
-def _held_key(account: Booked) -> tuple[str, Spot, Stage | None]:
+def _held_key(account: Booked) -> tuple[str, PositionKey, Stage | None]:
     return account.holder or "", account.spot, account.stage
 
 
-def _kept(item: Item) -> Counter[tuple[Spot, str]]:
+def _kept(item: Item) -> Counter[tuple[PositionKey, str]]:
     return Counter({(cell.spot, count): getattr(cell, count) for cell in item.cells for count in COUNTS})
 
 
-def held_of(parts: Iterable[tuple[str, Spot, Stage | None, int]]) -> Held:
+def held_of(parts: Iterable[tuple[str, PositionKey, Stage | None, int]]) -> Held:
     """Units by holder, position and stage, of (holder, position, stage, units)."""
-    found: Counter[tuple[str, Spot, Stage | None]] = Counter()
+    found: Counter[tuple[str, PositionKey, Stage | None]] = Counter()
     for holder, spot, stage, units in parts:
         found[holder, spot, stage] += units
     return found

@@ -1,7 +1,7 @@
 """Items and their cells: how many units of a variant lie where in a facility, and how an entry changes that.
 
 An item keeps its seven bucket totals and one cell a place and lot. A cell counts all holders together; who holds what
-is in the holders' own records. `Page` is an item while a call works on it: changed freely, kept only at the end.
+is in the holders' own records. `OpenItem` is an item while a call works on it: changed freely, kept only at the end.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from services.ics.ledger.lot import Lot
 from services.ics.words import BUCKETS, Bucket, External, Stage
 
 
-class Spot(NamedTuple):
+class PositionKey(NamedTuple):
     """A position within an item: a place and a lot."""
 
     zone_id: str | None = None
@@ -25,11 +25,11 @@ class Spot(NamedTuple):
     lot_code: str | None = None
 
 
-SHORTFALL = Spot()
+SHORTFALL = PositionKey()
 """No place and no lot: the one position whose available units may fall below zero."""
 
 
-class Place(Value, frozen=True, kw_only=True):
+class Landing(Value):
     """Where units are put: what the ledger needs to know of a zone and a bin. The defaults are no place at all."""
 
     zone_id: str | None = None
@@ -39,15 +39,15 @@ class Place(Value, frozen=True, kw_only=True):
     purpose: str | None = None
     capacity: int | None = None
 
-    def spot(self, lot_code: str | None) -> Spot:
+    def spot(self, lot_code: str | None) -> PositionKey:
         """The position of a lot at this place."""
-        return Spot(self.zone_id, self.bin_id, lot_code)
+        return PositionKey(self.zone_id, self.bin_id, lot_code)
 
 
-NO_PLACE = Place()
+NO_LANDING = Landing()
 
 
-class Cell(Value, frozen=True, kw_only=True, omit_defaults=True):
+class StockPosition(Value, omit_defaults=True):
     """Units at one place and of one lot; `quarantine` counts those no one holds, `inspection` those of receipts."""
 
     zone_id: str | None = None
@@ -68,8 +68,8 @@ class Cell(Value, frozen=True, kw_only=True, omit_defaults=True):
     packed: int = 0
 
     @property
-    def spot(self) -> Spot:
-        return Spot(self.zone_id, self.bin_id, self.lot_code)
+    def spot(self) -> PositionKey:
+        return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
     @property
     def shelf(self) -> int:
@@ -106,7 +106,7 @@ CELL_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
 }
 
 
-class Buckets(Value, frozen=True, kw_only=True):
+class Buckets(Value):
     """The seven totals of an item."""
 
     available: int = 0
@@ -123,7 +123,7 @@ class Buckets(Value, frozen=True, kw_only=True):
         return self.available + self.quarantine + self.damaged + self.consignment + self.reserved + self.committed
 
 
-class Stages(Value, frozen=True, kw_only=True):
+class Stages(Value):
     """Committed units by how far they are."""
 
     open: int = 0
@@ -131,7 +131,7 @@ class Stages(Value, frozen=True, kw_only=True):
     packed: int = 0
 
 
-class Externals(Value, frozen=True, kw_only=True, omit_defaults=True):
+class Externals(Value, omit_defaults=True):
     """What the entries of an item gave to each account outside, less what they took from it."""
 
     supplier: int = 0
@@ -141,14 +141,14 @@ class Externals(Value, frozen=True, kw_only=True, omit_defaults=True):
     consignor: int = 0
 
 
-class Coming(Value, frozen=True, kw_only=True):
+class Coming(Value):
     """Units of a lot on their way to the facility: they have a lot and no place, so no cell counts them."""
 
     lot_code: str
     units: int
 
 
-class Balance(Value, frozen=True, kw_only=True):
+class Balance(Value):
     """One variant in one facility, as an answer shows it; true as of the entry numbered `seq`."""
 
     logical_guid: str
@@ -158,7 +158,7 @@ class Balance(Value, frozen=True, kw_only=True):
     seq: int
 
 
-class Item(Record, frozen=True, kw_only=True):
+class Item(Record):
     """One variant in one facility.
 
     seq           number of its last entry
@@ -187,7 +187,7 @@ class Item(Record, frozen=True, kw_only=True):
     serialised: bool = False
     externals: Externals = Externals()
     coming: list[Coming] = field(default_factory=list)
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[StockPosition] = field(default_factory=list)
 
     @property
     def committed(self) -> int:
@@ -256,7 +256,7 @@ def cell_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
     return stage if stage is not None else bucket
 
 
-class Page:
+class OpenItem:
     """An item open for posting: its cells and totals as they are after the entries made so far."""
 
     __slots__ = (
@@ -279,7 +279,7 @@ class Page:
         self.logical_guid = item.logical_guid
         self.variant_id = item.variant_id
         self.lots: dict[str, Lot] = dict(lots or {})
-        self.cells: dict[Spot, Cell] = {cell.spot: cell for cell in item.cells}
+        self.cells: dict[PositionKey, StockPosition] = {cell.spot: cell for cell in item.cells}
         self.totals: dict[str, int] = {field: getattr(item, field) for field in TOTALS}
         self.seq = item.seq
         self.lapse_utc = item.lapse_utc
@@ -288,18 +288,18 @@ class Page:
         self.externals: Counter[External] = Counter()
         self.coming = {each.lot_code: each.units for each in item.coming}
 
-    def cell(self, spot: Spot) -> Cell:
+    def cell(self, spot: PositionKey) -> StockPosition:
         """The cell at a position; an empty one where nothing is booked."""
         known = self.cells.get(spot)
         if known is not None:
             return known
-        return Cell(zone_id=spot.zone_id, bin_id=spot.bin_id, lot_code=spot.lot_code)
+        return StockPosition(zone_id=spot.zone_id, bin_id=spot.bin_id, lot_code=spot.lot_code)
 
-    def land(self, place: Place, lot_code: str | None) -> Spot:
+    def land(self, place: Landing, lot_code: str | None) -> PositionKey:
         """The position of a lot at a place, made known to the page so that units may be put there."""
         spot = place.spot(lot_code)
         if spot not in self.cells:
-            self.cells[spot] = Cell(
+            self.cells[spot] = StockPosition(
                 zone_id=place.zone_id,
                 bin_id=place.bin_id,
                 lot_code=lot_code,
@@ -310,7 +310,7 @@ class Page:
             )
         return spot
 
-    def shift(self, bucket: Bucket, stage: Stage | None, held: bool, spot: Spot, quantity: int) -> None:
+    def shift(self, bucket: Bucket, stage: Stage | None, held: bool, spot: PositionKey, quantity: int) -> None:
         """Add units (or take them, below 0) to one account of the item."""
         self.totals[total_field(bucket, stage)] += quantity
         count = cell_field(bucket, stage, held)
@@ -392,6 +392,6 @@ TOTALS = (
 )
 
 
-def account_order(cell: Cell) -> tuple[str, str, str]:
+def account_order(cell: StockPosition) -> tuple[str, str, str]:
     """Where a cell stands among an item's cells wherever positions are listed: zone, bin, lot, none first."""
     return cell.zone_code or "", cell.bin_code or "", cell.lot_code or ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chassis.clock import Date
-from services.ics.ledger.balance import Cell, Page, Spot
+from services.ics.ledger.balance import OpenItem, PositionKey, StockPosition
 from services.ics.ledger.holder import Holding, Part
 from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.words import Stage
@@ -37,7 +37,7 @@ class Pin(NamedTuple):
     unplaced: bool = False
     away: tuple[str | None, str | None] | None = None
 
-    def holds(self, spot: Spot) -> bool:
+    def holds(self, spot: PositionKey) -> bool:
         """Whether a position is inside the pin."""
         if (self.unplaced and spot.zone_id is not None) or (spot.zone_id, spot.bin_id) == self.away:
             return False
@@ -59,7 +59,7 @@ ANYWHERE = Pin()
 class Take(NamedTuple):
     """Units to be taken from one position."""
 
-    spot: Spot
+    spot: PositionKey
     quantity: int
 
 
@@ -70,7 +70,7 @@ class HeldTake(NamedTuple):
     quantity: int
 
 
-def draw_key(cell: Cell, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
+def draw_key(cell: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
     """Where a cell stands in draw order."""
     lot = lots.get(cell.lot_code) if cell.lot_code is not None else None
     expiry = lot.expiry_date if lot is not None and lot.expiry_date is not None else _NO_DATE
@@ -83,7 +83,7 @@ def draw_key(cell: Cell, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, s
     )
 
 
-def in_draw_order(page: Page, cells: Iterable[Cell]) -> list[Cell]:
+def in_draw_order(page: OpenItem, cells: Iterable[StockPosition]) -> list[StockPosition]:
     """Cells of a page, the one to take from first in front."""
     found = list(cells)
     if len(found) > 1:
@@ -91,7 +91,7 @@ def in_draw_order(page: Page, cells: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-def free(page: Page, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[Cell]:
+def free(page: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[StockPosition]:
     """Cells inside the pin that have units of this count, in draw order; with `today`, sellable ones only."""
     return in_draw_order(
         page,
@@ -106,7 +106,7 @@ def free(page: Page, count: str, pin: Pin = ANYWHERE, *, today: Date | None = No
 
 
 def draw(
-    page: Page,
+    page: OpenItem,
     count: str,
     quantity: int,
     pin: Pin = ANYWHERE,
@@ -124,12 +124,12 @@ def draw(
     return takes, quantity
 
 
-def count_free(page: Page, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
+def count_free(page: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
     """Units of this count inside the pin."""
     return sum(getattr(cell, count) for cell in free(page, count, pin, today=today))
 
 
-def parts_in_draw_order(page: Page, holding: Holding) -> list[Part]:
+def parts_in_draw_order(page: OpenItem, holding: Holding) -> list[Part]:
     """The parts of a holding, the one to take from first in front; of one position, earlier stages and lines first."""
     parts = [part for part, quantity in holding.parts.items() if quantity > 0]
     if len(parts) > 1:
@@ -140,7 +140,7 @@ def parts_in_draw_order(page: Page, holding: Holding) -> list[Part]:
 
 
 def draw_held(
-    page: Page,
+    page: OpenItem,
     holding: Holding,
     quantity: int,
     pin: Pin = ANYWHERE,
@@ -155,7 +155,7 @@ def draw_held(
     beyond stock is not there to be taken.
     """
     takes: list[HeldTake] = []
-    shelves: dict[Spot, int] = {}
+    shelves: dict[PositionKey, int] = {}
     for part in parts_in_draw_order(page, holding):
         if quantity == 0:
             break

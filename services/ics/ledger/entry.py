@@ -10,14 +10,14 @@ from typing import Literal
 
 from chassis.clock import Utc
 from chassis.entity import Document, Value
-from services.ics.ledger.balance import Spot
+from services.ics.ledger.balance import PositionKey
 from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
 
 ENTRIES_MAX = 500
 """Most entries an answer lists: a call that would need more is refused."""
 
 
-class Account(Value, frozen=True, kw_only=True):
+class Account(Value):
     """One side of an entry. `seq` is the entry's place in this side's item; None for an external account."""
 
     kind: Literal["stock", "external"]
@@ -33,12 +33,12 @@ class Account(Value, frozen=True, kw_only=True):
     seq: int | None = None
 
     @property
-    def spot(self) -> Spot:
+    def spot(self) -> PositionKey:
         """Where in its item the units are, or were."""
-        return Spot(self.zone_id, self.bin_id, self.lot_code)
+        return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
 
-class StockCardEntry(Document, frozen=True, kw_only=True):
+class StockCardEntry(Document):
     """Units of one variant that went from one account to another. Balances are the buckets' totals right after it."""
 
     orgcode: str
@@ -62,7 +62,7 @@ class StockCardEntry(Document, frozen=True, kw_only=True):
     recorded_by: str
 
 
-class Operation(Value, frozen=True, kw_only=True):
+class Operation(Value):
     """What the entries of one call (or of one lapsed promise) have in common."""
 
     operation_id: str

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.ledger.balance import Buckets
 
 
-class StockChanged(Value, frozen=True, kw_only=True):
+class StockChanged(Value):
     """The totals of one variant in one facility, as of the entry numbered `seq`."""
 
     logical_guid: str

@@ -6,15 +6,15 @@ a moment before which nothing of it can (`lapse_utc`), so usually this costs not
 
 from chassis.caller import SYSTEM_ACTOR
 from chassis.unit import Change
-from services.ics.ledger.balance import Page
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.post import operation, take_up
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
-from services.ics.ledger.store import next_lapse, overdue_promises
+from services.ics.ledger.store import next_expiry, overdue_promises
 
 
-async def expire_overdue(change: Change, books: Books, page: Page) -> None:
+async def expire_overdue(change: Change, posting: Posting, page: OpenItem) -> None:
     """Expire every overdue promise of the item."""
     if page.lapse_utc is None or page.lapse_utc > change.now:
         return
@@ -22,18 +22,18 @@ async def expire_overdue(change: Change, books: Books, page: Page) -> None:
     kinds = [HOLDER_KINDS[promise.kind] for promise in overdue]
     for kind, promise in zip(kinds, overdue, strict=True):
         change.prefetch(kind.entity, [promise.promise_id])
-    holdings = [take_up(books, page, promise) for promise in overdue]
+    holdings = [take_up(posting, page, promise) for promise in overdue]
     for kind, holding in zip(kinds, holdings, strict=True):
-        assert kind.lapse is not None, kind.type
-        assert kind.lapsed is not None, kind.type
+        assert kind.expire is not None, kind.type
+        assert kind.expired_event is not None, kind.type
         holding.own = True
         record = await change.load(kind.entity, holding.id)
-        books.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
+        posting.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
         units = holding.total()
-        give_back(books, "expire", units, holding)
-        record = await change.update(kind.entity, kind.lapse(record, units), actor=SYSTEM_ACTOR)
-        event, field = kind.lapsed
+        give_back(posting, "expire", units, holding)
+        record = await change.update(kind.entity, kind.expire(record, units), actor=SYSTEM_ACTOR)
+        event, field = kind.expired_event
         change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
     if overdue:
-        books.end()
-    page.lapse_utc = await next_lapse(change, page.logical_guid, page.variant_id, change.now)
+        posting.end()
+    page.lapse_utc = await next_expiry(change, page.logical_guid, page.variant_id, change.now)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chassis.clock import Date
-from services.ics.ledger.balance import SHORTFALL, Page
+from services.ics.ledger.balance import SHORTFALL, OpenItem
 from services.ics.ledger.draw import Take, free
 from services.ics.ledger.holder import Holding, Part
 from services.ics.words import Stage
@@ -29,7 +29,7 @@ class FillStep(NamedTuple):
         return sum(take.quantity for take in self.takes)
 
 
-def plan_fill(page: Page, holdings: Iterable[Holding], today: Date) -> list[FillStep]:
+def plan_fill(page: OpenItem, holdings: Iterable[Holding], today: Date) -> list[FillStep]:
     """Who gets which units, in order; empty where nothing is short or nothing is there."""
     short = page.shortfall
     if short == 0:
@@ -54,7 +54,7 @@ def plan_fill(page: Page, holdings: Iterable[Holding], today: Date) -> list[Fill
     return steps
 
 
-def waiting(page: Page, holdings: Iterable[Holding]) -> list[tuple[Holding, Part]]:
+def waiting(page: OpenItem, holdings: Iterable[Holding]) -> list[tuple[Holding, Part]]:
     """Holders at the shortfall position, whoever is to be served first in front."""
     ranks = dict(FILLABLE)
     found = [

@@ -12,11 +12,11 @@ from chassis.clock import Date
 from chassis.entity import Entity, Value
 from chassis.unit import Change, View
 from chassis.values import Qty
-from services.ics.ledger.balance import Cell, Page, Spot, account_order
+from services.ics.ledger.balance import OpenItem, PositionKey, StockPosition, account_order
 from services.ics.words import STAGES, Bucket, HolderType, Stage
 
 
-class HeldPosition(Value, frozen=True, kw_only=True):
+class HeldPosition(Value):
     """Units a holder has at one place, of one lot, at one stage."""
 
     zone_id: str | None = None
@@ -26,14 +26,14 @@ class HeldPosition(Value, frozen=True, kw_only=True):
     quantity: Qty
 
     @property
-    def spot(self) -> Spot:
-        return Spot(self.zone_id, self.bin_id, self.lot_code)
+    def spot(self) -> PositionKey:
+        return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
 
 class Part(NamedTuple):
     """One part of what is held: where it is, how far (commits), and on which line (receipts, shipments)."""
 
-    spot: Spot
+    spot: PositionKey
     stage: Stage | None = None
     line: int | None = None
 
@@ -68,7 +68,7 @@ class Holding:
 
     __slots__ = ("id", "losses", "own", "page", "parts", "touched", "type")
 
-    def __init__(self, holder_type: HolderType, holder_id: str, page: Page, parts: Parts | None = None) -> None:
+    def __init__(self, holder_type: HolderType, holder_id: str, page: OpenItem, parts: Parts | None = None) -> None:
         self.type: HolderType = holder_type
         self.id = holder_id
         self.page = page
@@ -101,7 +101,7 @@ class Holding:
         """Units that were adjusted away."""
         return sum(loss.quantity for loss in self.losses)
 
-    def at(self, spot: Spot, *, stage: Stage | None = None) -> int:
+    def at(self, spot: PositionKey, *, stage: Stage | None = None) -> int:
         """Units held at one position."""
         return sum(
             quantity
@@ -114,9 +114,9 @@ class Holding:
         return positions_of(self.page, {p: q for p, q in self.parts.items() if line is None or p.line == line})
 
 
-def positions_of(page: Page, parts: Parts) -> list[HeldPosition]:
+def positions_of(page: OpenItem, parts: Parts) -> list[HeldPosition]:
     """Parts as a record keeps them: in account order, what is empty left out."""
-    found: list[tuple[Cell, Part, int]] = [
+    found: list[tuple[StockPosition, Part, int]] = [
         (page.cell(part.spot), part, quantity) for part, quantity in parts.items() if quantity > 0
     ]
     if len(found) > 1:
@@ -157,8 +157,8 @@ class HolderKind(NamedTuple):
     entity: Entity[Any]
     parts: Callable[[Any, str], Parts]
     keep: Callable[[Any, Holding], Any]
-    lapse: Callable[[Any, int], Any] | None = None
-    lapsed: tuple[str, str] | None = None
+    expire: Callable[[Any, int], Any] | None = None
+    expired_event: tuple[str, str] | None = None
     find: Callable[[View, str, str], Awaitable[Sequence[Any]]] | None = None
     follow: Callable[[Change, Any, Any], Awaitable[Any]] | None = None
     arrives: Callable[[Any], Date | None] | None = None

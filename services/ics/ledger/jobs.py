@@ -26,7 +26,7 @@ from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.store import (
     ITEMS,
-    NEVER_LAPSES,
+    NEVER_EXPIRES,
     Promise,
     entries_between,
     promises_of,
@@ -39,7 +39,7 @@ ENTRIES_READ_MAX = 1000
 ITEMS_AT_ONCE = 32
 
 
-class AuditParams(Value, frozen=True, kw_only=True):
+class AuditParams(Value):
     """Which items are audited, and the bins they lie in: of one org, one facility, one variant, or all."""
 
     orgcode: str | None = None
@@ -47,7 +47,7 @@ class AuditParams(Value, frozen=True, kw_only=True):
     variant_id: str | None = None
 
 
-class AuditAnswer(Value, frozen=True, kw_only=True):
+class AuditAnswer(Value):
     """What was looked at, and what is not as the entries say."""
 
     items_checked: int
@@ -99,20 +99,20 @@ def _is_meant(item: Item, params: AuditParams) -> bool:
     )
 
 
-class Kept(NamedTuple):
+class AuditedItem(NamedTuple):
     """An item as it is kept, and what others keep of it, all at one moment."""
 
     item: Item
     held: Held
     counts: dict[str, Counts]
-    lapses: Utc | None
+    next_expiry: Utc | None
 
 
 async def _replayed(units: Units, call: Call, seen: Item) -> Replay:
     """One item replayed and compared."""
     own = within(call, seen.orgcode)
 
-    async def still(view: View) -> Kept:
+    async def still(view: View) -> AuditedItem:
         return await _kept(view, await view.load(ITEMS, seen.item_id))
 
     kept = await units.view(own, still, snapshot=True)
@@ -120,29 +120,29 @@ async def _replayed(units: Units, call: Call, seen: Item) -> Replay:
     replay = Replay(item, COUNTERS)
     for start in range(0, item.seq, ENTRIES_READ_MAX):
         end = min(start + ENTRIES_READ_MAX, item.seq)
-        for entry in await units.view(own, _stretch(item, start, end)):
+        for entry in await units.view(own, _batch(item, start, end)):
             replay.read(entry)
     replay.finish(kept.held, kept.counts)
-    replay.check_lapse(kept.lapses)
+    replay.check_expiry(kept.next_expiry)
     return replay
 
 
-def _stretch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[list[StockCardEntry]]]:
+def _batch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[list[StockCardEntry]]]:
     async def read(view: View) -> list[StockCardEntry]:
         return await entries_between(view, item.logical_guid, item.variant_id, between(above=start, at_most=end))
 
     return read
 
 
-async def _kept(view: View, item: Item) -> Kept:
+async def _kept(view: View, item: Item) -> AuditedItem:
     """What everybody's records say of an item."""
     counts = await view.together(counter.kept(view, item) for counter in COUNTERS)
     promises = await promises_of(view, item.logical_guid, item.variant_id)
-    return Kept(
+    return AuditedItem(
         item=item,
         held=await _held(view, item, promises),
         counts={counter.what: each for counter, each in zip(COUNTERS, counts, strict=True)},
-        lapses=min((Utc(each.due) for each in promises if each.due and each.due != NEVER_LAPSES), default=None),
+        next_expiry=min((Utc(each.due) for each in promises if each.due and each.due != NEVER_EXPIRES), default=None),
     )
 
 

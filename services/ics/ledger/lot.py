@@ -7,7 +7,7 @@ from chassis.entity import Value
 from chassis.errors import InvalidState
 
 
-class Lot(Value, frozen=True, kw_only=True):
+class Lot(Value):
     """What is known of a lot of one variant."""
 
     lot_code: str

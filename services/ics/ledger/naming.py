@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chassis.errors import InvalidState, invalid_field
-from services.ics.ledger.balance import Spot
+from services.ics.ledger.balance import PositionKey
 from services.ics.words import Stage
 
 ANYONE = "*"
@@ -32,7 +32,9 @@ class Named:
         self.units = list(units)
         self.explicit = explicit
 
-    def hand(self, spot: Spot, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE) -> list[str]:
+    def hand(
+        self, spot: PositionKey, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE
+    ) -> list[str]:
         """The serials of so many units taken from a position (and stage, and holder)."""
         if not self.units:
             return []

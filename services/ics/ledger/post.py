@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from chassis.errors import InvalidState
 from chassis.unit import Change
-from services.ics.ledger.balance import Page
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.entry import ENTRIES_MAX, Operation
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise, promises_of, waiting_promises
 from services.ics.words import Bucket, DocumentType
 
@@ -40,68 +40,68 @@ def operation(
     )
 
 
-async def take_up_waiting(change: Change, books: Books, page: Page) -> None:
+async def take_up_waiting(change: Change, posting: Posting, page: OpenItem) -> None:
     """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first."""
     if page.shortfall:
         for promise in await waiting_promises(change, page.logical_guid, page.variant_id, page.shortfall):
-            take_up(books, page, promise)
+            take_up(posting, page, promise)
 
 
-def take_up(books: Books, page: Page, promise: Promise) -> Holding:
+def take_up(posting: Posting, page: OpenItem, promise: Promise) -> Holding:
     """A promise of the page's item as a holder."""
-    return books.hold(page, promise.kind, promise.promise_id, parts_of(promise.positions))
+    return posting.hold(page, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
-async def take_up_holders(change: Change, books: Books, page: Page, buckets: Collection[Bucket]) -> None:
+async def take_up_holders(change: Change, posting: Posting, page: OpenItem, buckets: Collection[Bucket]) -> None:
     """Take up everyone who has units of the page's item in these buckets."""
     facility, variant = page.logical_guid, page.variant_id
     if {"reserved", "committed"} & set(buckets):
         for promise in await promises_of(change, facility, variant):
             if BUCKET_OF[promise.kind] in buckets:
-                take_up(books, page, promise)
+                take_up(posting, page, promise)
     for kind in HOLDER_KINDS.values():
         if kind.find is not None and BUCKET_OF[kind.type] in buckets:
             for record in await kind.find(change, facility, variant):
-                books.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
+                posting.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
 
 
-async def write_ledger(change: Change, books: Books, *, listed: bool) -> None:
+async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:
     """Write entries, items, units in bins, and the records of holders other than the call's own.
 
     `listed`: the answer lists the entries, and has room for `ENTRIES_MAX`.
     """
-    if listed and len(books.entries) > ENTRIES_MAX:
+    if listed and len(posting.entries) > ENTRIES_MAX:
         raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
-    bins = await _checked_bins(change, books)
-    for entry in books.entries:
+    bins = await _checked_bins(change, posting)
+    for entry in posting.entries:
         await change.insert(ENTRIES, entry)
-    for page in books.pages.values():
+    for page in posting.pages.values():
         if page.seq > page.item.seq or page.lapse_utc != page.item.lapse_utc:
-            item = page.close(books.now)
+            item = page.close(posting.now)
             await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
     for record in bins:
         await (change.update(BIN_UNITS, record) if record.revision else change.insert(BIN_UNITS, record))
-    await _keep_others(change, books)
+    await _keep_others(change, posting)
 
 
-async def _checked_bins(change: Change, books: Books) -> list[BinUnits]:
+async def _checked_bins(change: Change, posting: Posting) -> list[BinUnits]:
     """What lies in each bin that has a capacity, as it is to be kept; refused where a bin would hold too much."""
-    moved = {bin_id: units for bin_id, units in books.bins.items() if units}
+    moved = {bin_id: units for bin_id, units in posting.bins.items() if units}
     known = await change.get_many(BIN_UNITS, moved) if moved else {}
     kept: list[BinUnits] = []
     for bin_id, units in moved.items():
         before = known.get(bin_id) or BinUnits(bin_id=bin_id)
         after = before.units + units
-        capacity = books.capacities.get(bin_id)
-        if units > 0 and bin_id in books.bins_limited and capacity is not None and after > capacity:
+        capacity = posting.capacities.get(bin_id)
+        if units > 0 and bin_id in posting.bins_limited and capacity is not None and after > capacity:
             raise InvalidState(f"the bin holds {capacity} units at most", status="full", capacity=capacity)
         kept.append(replace(before, units=after))
     return kept
 
 
-async def _keep_others(change: Change, books: Books) -> None:
+async def _keep_others(change: Change, posting: Posting) -> None:
     """Objects changed in passing: a revision more, and no event of their own."""
-    touched = [each for each in books.holdings.values() if each.touched and not each.own]
+    touched = [each for each in posting.holdings.values() if each.touched and not each.own]
     if not touched:
         return
     for each in touched:
@@ -115,9 +115,9 @@ async def _keep_others(change: Change, books: Books) -> None:
         await change.update(kind.entity, after)
 
 
-def emit_stock_changed(change: Change, books: Books) -> None:
+def emit_stock_changed(change: Change, posting: Posting) -> None:
     """One event for every item whose bucket totals changed."""
-    for page in books.pages.values():
+    for page in posting.pages.values():
         if page.totals_changed():
             buckets = page.buckets()
             change.emit(
@@ -129,5 +129,5 @@ def emit_stock_changed(change: Change, books: Books) -> None:
                 buckets=buckets,
                 on_hand=buckets.on_hand,
                 seq=page.seq,
-                operation_id=books.operation.operation_id,
+                operation_id=posting.operation.operation_id,
             )

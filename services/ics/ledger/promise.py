@@ -1,20 +1,20 @@
 """How promises get their units, give them back, and exchange them for others. Pure, on the books of a call."""
 
-from services.ics.ledger.balance import SHORTFALL, Page
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import SHORTFALL, OpenItem
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, count_free, draw, draw_held
 from services.ics.ledger.holder import Holding
+from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import Kind, Stage
 
 
-def promise(books: Books, kind: Kind, quantity: int, holding: Holding, pin: Pin = ANYWHERE) -> int:
+def promise(posting: Posting, kind: Kind, quantity: int, holding: Holding, pin: Pin = ANYWHERE) -> int:
     """Draw units for a promise, and say how many of them are promised beyond stock.
 
     The caller has made sure that so many are promisable. Sellable units go first; without a pin the rest comes from the
     shortfall account, with one it is refused.
     """
     page = holding.page
-    takes, lacking = draw(page, "available", quantity, pin, today=books.today)
+    takes, lacking = draw(page, "available", quantity, pin, today=posting.today)
     if lacking and not pin.open:
         raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
     if lacking:
@@ -22,10 +22,10 @@ def promise(books: Books, kind: Kind, quantity: int, holding: Holding, pin: Pin 
     stage = first_stage(holding)
     for take in takes:
         target = Leg(page, holding.bucket, take.spot, holding, stage)
-        books.move(kind, take.quantity, Leg(page, "available", take.spot), target)
+        posting.move(kind, take.quantity, Leg(page, "available", take.spot), target)
     if lacking:
         target = Leg(page, holding.bucket, SHORTFALL, holding, stage)
-        books.move(kind, lacking, Leg(page, "available"), target)
+        posting.move(kind, lacking, Leg(page, "available"), target)
     return lacking
 
 
@@ -35,7 +35,7 @@ def first_stage(holding: Holding) -> Stage | None:
 
 
 def give_back(
-    books: Books, kind: Kind, quantity: int, holding: Holding, *, stage: Stage | None = None
+    posting: Posting, kind: Kind, quantity: int, holding: Holding, *, stage: Stage | None = None
 ) -> list[HeldTake]:
     """Return a promise's units to available where they lie, in draw order.
 
@@ -47,23 +47,25 @@ def give_back(
         takes, _ = draw_held(holding.page, holding, quantity, stage=stage)
         part, units = takes[0]
         source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
-        books.move(kind, units, source, Leg(holding.page, "available", part.spot))
+        posting.move(kind, units, source, Leg(holding.page, "available", part.spot))
         given.append(takes[0])
         quantity -= units
     return given
 
 
-def pass_on(books: Books, kind: Kind, quantity: int, giver: Holding, taker: Holding, *, pin: Pin = ANYWHERE) -> None:
+def pass_on(
+    posting: Posting, kind: Kind, quantity: int, giver: Holding, taker: Holding, *, pin: Pin = ANYWHERE
+) -> None:
     """Units go from one promise to the next, position and lot kept."""
     takes, lacking = draw_held(giver.page, giver, quantity, pin)
     assert lacking == 0, (giver.id, quantity, lacking)
     for part, units in takes:
         source = Leg(giver.page, giver.bucket, part.spot, giver, part.stage)
         target = Leg(giver.page, taker.bucket, part.spot, taker, first_stage(taker))
-        books.move(kind, units, source, target)
+        posting.move(kind, units, source, target)
 
 
-def repin(books: Books, quantity: int, holding: Holding, pin: Pin) -> None:
+def repin(posting: Posting, quantity: int, holding: Holding, pin: Pin) -> None:
     """Make sure that so many of the promise's units on the shelf are inside the pin: the scan wins.
 
     Its units inside count first. The rest is exchanged: units outside go back to available in reverse draw order, and
@@ -73,22 +75,22 @@ def repin(books: Books, quantity: int, holding: Holding, pin: Pin) -> None:
     _, exchange = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=True)
     if pin.open or exchange == 0:
         return
-    there = count_free(page, "available", pin, today=books.today)
+    there = count_free(page, "available", pin, today=posting.today)
     inside = quantity - exchange
     if there < exchange:
         raise insufficient(page, "available", quantity, inside + there, "the pinned place has fewer units")
     for part, units in _outside(page, holding, exchange, pin, stage):
         source = Leg(page, holding.bucket, part.spot, holding, part.stage)
-        books.move("repin", units, source, Leg(page, "available", part.spot))
-    takes, lacking = draw(page, "available", exchange, pin, today=books.today)
+        posting.move("repin", units, source, Leg(page, "available", part.spot))
+    takes, lacking = draw(page, "available", exchange, pin, today=posting.today)
     if lacking:
         raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
     for take in takes:
         target = Leg(page, holding.bucket, take.spot, holding, stage)
-        books.move("repin", take.quantity, Leg(page, "available", take.spot), target)
+        posting.move("repin", take.quantity, Leg(page, "available", take.spot), target)
 
 
-def _outside(page: Page, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
+def _outside(page: OpenItem, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
     """Parts outside the pin, the last in draw order first."""
     everything, _ = draw_held(page, holding, holding.total(stage=stage), stage=stage)
     found: list[HeldTake] = []

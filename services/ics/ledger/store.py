@@ -12,7 +12,7 @@ from services.ics.ledger.holder import HeldPosition
 from services.ics.words import BUCKETS, HolderType
 
 _FIND_LIMIT = 1000
-NEVER_LAPSES = "~"
+NEVER_EXPIRES = "~"
 """In `due`: holds units and never lapses. Sorts after every time."""
 
 
@@ -166,7 +166,7 @@ ENTRIES = Entity(
 )
 
 
-class BinUnits(Record, frozen=True, kw_only=True):
+class BinUnits(Record):
     """Units of all variants in a bin that has a capacity: what every movement into or out of it writes."""
 
     bin_id: str
@@ -176,10 +176,10 @@ class BinUnits(Record, frozen=True, kw_only=True):
 BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", history=False, technical=True)
 
 
-class Promise(Document, frozen=True, kw_only=True):
+class Promise(Document):
     """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
 
-    `due` is when it lapses while it holds units (`NEVER_LAPSES` for a commit), None once it holds none; `waits` is
+    `due` is when it lapses while it holds units (`NEVER_EXPIRES` for a commit), None once it holds none; `waits` is
     whether some of them are at the shortfall position, and `rank` whose turn it is then: 1 commits, 2 the others.
     """
 
@@ -214,7 +214,7 @@ def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
     def due(promise: Any) -> str | None:
         if not promise.positions:
             return None
-        return NEVER_LAPSES if kind == "commit" else str(promise.expires_utc)
+        return NEVER_EXPIRES if kind == "commit" else str(promise.expires_utc)
 
     def waits(promise: Any) -> bool:
         return any(
@@ -299,11 +299,11 @@ async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: 
     return await view.find_all(PROMISES, where, order=("due",))
 
 
-async def next_lapse(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:
+async def next_expiry(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:
     """When the next promise of an item lapses that has not lapsed by `now`. Index: logical_guid, variant_id, due."""
     found = await view.find(
         PROMISES,
-        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above=now, below=NEVER_LAPSES)},
+        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above=now, below=NEVER_EXPIRES)},
         order=("due",),
         limit=1,
     )

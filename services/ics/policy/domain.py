@@ -25,7 +25,7 @@ ScopeKey = tuple[str, str]
 """Variant and facility of a scope; "" stands for every one."""
 
 
-class PolicyValues(Value, frozen=True, kw_only=True):
+class PolicyValues(Value):
     """What a policy says. The defaults are the built-in policy's."""
 
     tracking: Tracking = "none"
@@ -39,7 +39,7 @@ class PolicyValues(Value, frozen=True, kw_only=True):
 BUILT_IN = PolicyValues()
 
 
-class StockPolicy(Record, frozen=True, kw_only=True):
+class StockPolicy(Record):
     """The policy of one scope; None in `variant_id` or `logical_guid` leaves that side open."""
 
     policy_id: Id

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.policy.domain import StockPolicy
 
 
-class StockPolicySaved(Value, frozen=True, kw_only=True):
+class StockPolicySaved(Value):
     """The policy as it is since."""
 
     policy: StockPolicy

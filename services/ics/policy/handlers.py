@@ -23,13 +23,13 @@ from services.ics.words import PLANNER, READ
 endpoints = Endpoints("ics", "/stock/policy")
 
 
-class StockPolicyEnvelope(Answer, frozen=True, kw_only=True):
+class StockPolicyEnvelope(Answer):
     policy: StockPolicy | None
     effective: PolicyValues
     effective_scope: Scope
 
 
-class StockPolicyGetRequest(Request, frozen=True, kw_only=True):
+class StockPolicyGetRequest(Request):
     variant_id: Guid | None = None
     logical_guid: Guid | None = None
 
@@ -42,7 +42,7 @@ async def ics_stock_policy_get(view: View, body: StockPolicyGetRequest) -> Stock
     return StockPolicyEnvelope(policy=policy, effective=values, effective_scope=scope)
 
 
-class StockPolicySetRequest(Revised, frozen=True, kw_only=True):
+class StockPolicySetRequest(Revised):
     variant_id: Guid | None = None
     logical_guid: Guid | None = None
     tracking: Tracking | None = None

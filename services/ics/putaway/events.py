@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.ledger.entry import StockCardEntry
 
 
-class PutawayRecorded(Value, frozen=True, kw_only=True):
+class PutawayRecorded(Value):
     """The entries that moved the goods."""
 
     operation_id: str

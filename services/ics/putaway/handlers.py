@@ -18,7 +18,7 @@ from services.ics.words import OPERATOR
 endpoints = Endpoints("ics", "/putaway")
 
 
-class PutawayRecordRequest(Request, frozen=True, kw_only=True):
+class PutawayRecordRequest(Request):
     variant_id: Guid
     quantity: Qty
     bucket: OnHand | None = None

@@ -1,7 +1,7 @@
 """Receipts: goods that came in, held in the receipt's name until they are inspected. Pure.
 
 What a receipt keeps of a line is more than its answer shows: where the units still under inspection lie, since putaway
-may move them meanwhile. `shown` leaves that out.
+may move them meanwhile. `to_answer` leaves that out.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Date, Guid, Id, Lot, Qty, Qty0, SerialNo, Text
-from services.ics.ledger.balance import Page, Place
-from services.ics.ledger.books import Books, Leg
+from services.ics.ledger.balance import Landing, OpenItem
 from services.ics.ledger.draw import draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, Part, Parts
 from services.ics.ledger.naming import Named
+from services.ics.ledger.posting import Leg, Posting
 from services.ics.words import Bucket
 
 RECEIVE_LINES_MAX = 200
@@ -29,7 +29,7 @@ Outcome = Literal["accepted", "rejected", "damaged"]
 LineNo = Annotated[int, Meta(ge=1, le=RECEIVE_LINES_MAX)]
 
 
-class ReceiveLine(Value, frozen=True, kw_only=True):
+class ReceiveLine(Value):
     """One line of a receipt. quantity = pending + accepted + rejected + damaged + lost."""
 
     line_no: LineNo
@@ -48,13 +48,13 @@ class ReceiveLine(Value, frozen=True, kw_only=True):
     serials: list[SerialNo]
 
 
-class ReceiptLine(ReceiveLine, frozen=True, kw_only=True):
+class ReceiptLine(ReceiveLine):
     """A line as it is kept: with where its pending units lie."""
 
     positions: list[HeldPosition] = field(default_factory=list)
 
 
-class Receive(Record, frozen=True, kw_only=True):
+class Receive(Record):
     """A receipt as answers and events show it."""
 
     receive_id: Id
@@ -68,7 +68,7 @@ class Receive(Record, frozen=True, kw_only=True):
     operation_id: Id
 
 
-class Receipt(Record, frozen=True, kw_only=True):
+class ReceiveRecord(Record):
     """A receipt as it is kept."""
 
     receive_id: Id
@@ -82,7 +82,7 @@ class Receipt(Record, frozen=True, kw_only=True):
     operation_id: Id
 
 
-def shown(receipt: Receipt) -> Receive:
+def to_answer(receipt: ReceiveRecord) -> Receive:
     """The receipt as answers and events show it."""
     fields = {name: getattr(receipt, name) for name in Receive.__struct_fields__ if name != "lines"}
     return Receive(lines=[_shown_line(line) for line in receipt.lines], **fields)
@@ -100,33 +100,33 @@ def status_of(lines: Sequence[ReceiptLine], inspected: bool) -> Status:
 
 
 def bring_in(
-    books: Books, page: Page, line: ReceiptLine, *, holder: str, source: Source, place: Place, named: Named
+    posting: Posting, page: OpenItem, line: ReceiptLine, *, holder: str, source: Source, place: Landing, named: Named
 ) -> ReceiptLine:
     """A line whose goods came in: pending ones in the receipt's name, the others available at once."""
-    spot = books.land(page, place, line.lot_code)
+    spot = posting.land(page, place, line.lot_code)
     serials = named.hand(spot, line.quantity)
     if not line.pending:
-        books.move("receive", line.quantity, source, Leg(page, "available", spot), serials=serials, line=line.line_no)
+        posting.move("receive", line.quantity, source, Leg(page, "available", spot), serials=serials, line=line.line_no)
         return line
-    holding = books.own(page, "receive", holder)
+    holding = posting.own(page, "receive", holder)
     target = Leg(page, "quarantine", spot, holding, line=line.line_no)
-    books.move("receive", line.quantity, source, target, serials=serials, line=line.line_no)
+    posting.move("receive", line.quantity, source, target, serials=serials, line=line.line_no)
     return replace(line, positions=holding.positions(line.line_no))
 
 
-class Finding(Value, frozen=True, kw_only=True):
+class QcFinding(Value):
     """What inspection found of some units of a line, and where they are put (None: they stay)."""
 
     line_no: int
     outcome: Outcome
     quantity: int
-    place: Place | None
+    place: Landing | None
 
 
 TARGETS: dict[Outcome, Bucket] = {"accepted": "available", "damaged": "damaged", "rejected": "quarantine"}
 
 
-def check_pending(receipt: Receipt, findings: Sequence[Finding]) -> None:
+def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None:
     """Refuse results on a completed receipt, and more of them than a line has pending."""
     if receipt.status == "completed":
         raise InvalidState("the receipt is completed", status=receipt.status)
@@ -136,19 +136,19 @@ def check_pending(receipt: Receipt, findings: Sequence[Finding]) -> None:
             raise InvalidState(f"line {line.line_no} has {line.pending} units pending", status=receipt.status)
 
 
-def inspect(books: Books, page: Page, holding: Holding, finding: Finding, named: Named) -> None:
+def inspect(posting: Posting, page: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:
     """Move inspected units out of the receipt's name."""
     takes, lacking = draw_held(page, holding, finding.quantity, line=finding.line_no)
     assert lacking == 0, (holding.id, finding)
     bucket = TARGETS[finding.outcome]
     for part, units in takes:
-        spot = part.spot if finding.place is None else books.land(page, finding.place, part.spot.lot_code)
+        spot = part.spot if finding.place is None else posting.land(page, finding.place, part.spot.lot_code)
         source = Leg(page, "quarantine", part.spot, holding, line=part.line)
         serials = named.hand(part.spot, units)
-        books.move("qc", units, source, Leg(page, bucket, spot), serials=serials, line=finding.line_no)
+        posting.move("qc", units, source, Leg(page, bucket, spot), serials=serials, line=finding.line_no)
 
 
-def inspected(receipt: Receipt, findings: Sequence[Finding], holdings: Sequence[Holding]) -> Receipt:
+def inspected(receipt: ReceiveRecord, findings: Sequence[QcFinding], holdings: Sequence[Holding]) -> ReceiveRecord:
     """The receipt after results were recorded."""
     lines = []
     for line in receipt.lines:
@@ -163,7 +163,7 @@ def inspected(receipt: Receipt, findings: Sequence[Finding], holdings: Sequence[
     return replace(receipt, lines=lines, status=status_of(lines, inspected=True))
 
 
-def _sum(findings: Sequence[Finding], line_no: int, outcome: Outcome) -> int:
+def _sum(findings: Sequence[QcFinding], line_no: int, outcome: Outcome) -> int:
     return sum(each.quantity for each in findings if each.line_no == line_no and each.outcome == outcome)
 
 
@@ -175,16 +175,16 @@ def _held(line: ReceiptLine, holdings: Sequence[Holding]) -> ReceiptLine:
     return line
 
 
-def everything_accepted(receipt: Receipt) -> list[Finding]:
+def everything_accepted(receipt: ReceiveRecord) -> list[QcFinding]:
     """Results that accept all that is pending where it is."""
     return [
-        Finding(line_no=line.line_no, outcome="accepted", quantity=line.pending, place=None)
+        QcFinding(line_no=line.line_no, outcome="accepted", quantity=line.pending, place=None)
         for line in receipt.lines
         if line.pending
     ]
 
 
-def parts_of_receipt(receipt: Receipt, variant_id: str) -> Parts:
+def parts_of_receipt(receipt: ReceiveRecord, variant_id: str) -> Parts:
     """What a receipt holds of a variant."""
     return {
         Part(held.spot, None, line.line_no): held.quantity
@@ -194,7 +194,7 @@ def parts_of_receipt(receipt: Receipt, variant_id: str) -> Parts:
     }
 
 
-def changed_in_passing(receipt: Receipt, holding: Holding) -> Receipt:
+def changed_in_passing(receipt: ReceiveRecord, holding: Holding) -> ReceiveRecord:
     """The receipt after others moved its pending units about, or lost some of them."""
     lost = {line.line_no: 0 for line in receipt.lines}
     for loss in holding.losses:

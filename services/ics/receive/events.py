@@ -6,13 +6,13 @@ from services.ics.receive.domain import Receive
 from services.ics.receive.fields import QcResultInput
 
 
-class ReceiveRecorded(Value, frozen=True, kw_only=True):
+class ReceiveRecorded(Value):
     """The receipt as it begins."""
 
     receive: Receive
 
 
-class ReceiveInspected(Value, frozen=True, kw_only=True):
+class ReceiveInspected(Value):
     """The receipt as it is since, and what inspection found."""
 
     receive: Receive

@@ -6,7 +6,7 @@ from services.ics.receive.domain import LineNo, Outcome
 from services.ics.stock.fields import SerialList
 
 
-class ReceiveLineInput(Request, frozen=True, kw_only=True):
+class ReceiveLineInput(Request):
     """One line of goods coming in."""
 
     variant_id: Guid
@@ -20,7 +20,7 @@ class ReceiveLineInput(Request, frozen=True, kw_only=True):
     serials: SerialList | None = None
 
 
-class QcResultInput(Request, frozen=True, kw_only=True):
+class QcResultInput(Request):
     """What inspection found of some units of a line, and where they are put."""
 
     line_no: LineNo

@@ -13,7 +13,7 @@ from chassis.unit import Change, View, between
 from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
-from services.ics.ledger.balance import Page, item_id_of
+from services.ics.ledger.balance import OpenItem, item_id_of
 from services.ics.ledger.naming import Named
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues
@@ -21,10 +21,10 @@ from services.ics.policy.store import ruling_many
 from services.ics.receive.domain import (
     RECEIVE_LINES_MAX,
     RESULTS_MAX,
-    Finding,
-    Receipt,
+    QcFinding,
     ReceiptLine,
     Receive,
+    ReceiveRecord,
     Source,
     Status,
     bring_in,
@@ -33,8 +33,8 @@ from services.ics.receive.domain import (
     inspect,
     inspected,
     parts_of_receipt,
-    shown,
     status_of,
+    to_answer,
 )
 from services.ics.receive.fields import QcResultInput, ReceiveLineInput
 from services.ics.receive.store import RECEIPTS, list_receipts
@@ -45,11 +45,11 @@ from services.ics.words import OPERATOR, READ, load_here
 endpoints = Endpoints("ics")
 
 
-class ReceiveEnvelope(Answer, frozen=True, kw_only=True):
+class ReceiveEnvelope(Answer):
     receive: Receive
 
 
-class ReceiveRecordRequest(Request, frozen=True, kw_only=True):
+class ReceiveRecordRequest(Request):
     source: Source = "supplier"
     source_ref: Text | None = None
     code: Code | None = None
@@ -92,7 +92,7 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
             lines.append(
                 bring_in(p, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
             )
-        receipt = Receipt(
+        receipt = ReceiveRecord(
             receive_id=receive_id,
             logical_guid=call.logical_guid,
             code=body.code,
@@ -103,7 +103,7 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
             note=body.note,
             operation_id=p.operation.operation_id,
         )
-        receive = shown(await change.insert(RECEIPTS, receipt))
+        receive = to_answer(await change.insert(RECEIPTS, receipt))
         change.emit("ics.receive.recorded", receive_id, receive=receive)
         return ReceiveEnvelope(receive=receive)
 
@@ -133,7 +133,7 @@ def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
     return lots
 
 
-async def _named_in(serials: Serials, page: Page, line: ReceiveLineInput, path: str) -> Named:
+async def _named_in(serials: Serials, page: OpenItem, line: ReceiveLineInput, path: str) -> Named:
     """The line's lot and serials, known or registered on the way."""
     if line.lot_code is not None:
         # Once more: a line before may have made the lot known.
@@ -163,7 +163,7 @@ def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValu
     )
 
 
-class QcCompleteRequest(Revised, frozen=True, kw_only=True):
+class QcCompleteRequest(Revised):
     receive_id: Id
     results: Annotated[list[QcResultInput], Meta(min_length=1, max_length=RESULTS_MAX)] | None = None
 
@@ -201,13 +201,13 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
             named = await p.serials.take_held(page, receipt.receive_id, asked, line.serials)
             inspect(p, page, holdings[line.variant_id], finding, named)
             p.serials.spent(page, p.entries)
-        receive = shown(await change.update(RECEIPTS, inspected(receipt, findings, list(holdings.values()))))
+        receive = to_answer(await change.update(RECEIPTS, inspected(receipt, findings, list(holdings.values()))))
         results = body.results or [_as_result(finding) for finding in findings]
         change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)
         return ReceiveEnvelope(receive=receive)
 
 
-def _findings(receipt: Receipt, results: list[QcResultInput] | None, places: list[Place]) -> list[Finding]:
+def _findings(receipt: ReceiveRecord, results: list[QcResultInput] | None, places: list[Place]) -> list[QcFinding]:
     if results is None:
         return everything_accepted(receipt)
     known = {line.line_no for line in receipt.lines}
@@ -215,7 +215,7 @@ def _findings(receipt: Receipt, results: list[QcResultInput] | None, places: lis
         if result.line_no not in known:
             raise invalid_field(f"results.{number}.line_no", "the receipt has no such line")
     return [
-        Finding(
+        QcFinding(
             line_no=result.line_no,
             outcome=result.outcome,
             quantity=result.quantity,
@@ -225,21 +225,21 @@ def _findings(receipt: Receipt, results: list[QcResultInput] | None, places: lis
     ]
 
 
-def _as_result(finding: Finding) -> QcResultInput:
+def _as_result(finding: QcFinding) -> QcResultInput:
     return QcResultInput(line_no=finding.line_no, outcome=finding.outcome, quantity=finding.quantity)
 
 
-class ReceiveGetRequest(Request, frozen=True, kw_only=True):
+class ReceiveGetRequest(Request):
     receive_id: Id
 
 
 @endpoints.post("/receive/get", roles=READ)
 async def ics_receive_get(view: View, body: ReceiveGetRequest) -> ReceiveEnvelope:
     """Show a receipt."""
-    return ReceiveEnvelope(receive=shown(await view.load(RECEIPTS, body.receive_id)))
+    return ReceiveEnvelope(receive=to_answer(await view.load(RECEIPTS, body.receive_id)))
 
 
-class ReceiveListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class ReceiveListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     status: Status | None = None
     source: Source | None = None
@@ -249,7 +249,7 @@ class ReceiveListRequest(Request, PageRequest, frozen=True, kw_only=True):
     to_utc: Utc | None = None
 
 
-class ReceiveListEnvelope(Answer, frozen=True, kw_only=True):
+class ReceiveListEnvelope(Answer):
     items: list[Receive]
     count: Count
     next_token: Token | None
@@ -269,5 +269,5 @@ async def ics_receive_list(view: View, body: ReceiveListRequest) -> ReceiveListE
     }
     page = await list_receipts(view, wanted, body)
     return ReceiveListEnvelope(
-        items=[shown(receipt) for receipt in page.items], count=page.count, next_token=page.next_token
+        items=[to_answer(receipt) for receipt in page.items], count=page.count, next_token=page.next_token
     )

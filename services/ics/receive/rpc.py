@@ -3,13 +3,13 @@
 from typing import Any
 
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.face import Face
+from services.ics.rpc_endpoints import RpcEndpoints
 
 
 class Receiving:
     """The calls of `Inventory` on receipts."""
 
-    face: Face
+    face: RpcEndpoints
 
     async def ReceiveRecord(self, request: pb.ReceiveRecordRequest, context: Any) -> pb.ReceiveAnswer:
         return await self.face.ask("ics_receive_record", request, pb.ReceiveAnswer(), context)

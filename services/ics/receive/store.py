@@ -8,20 +8,20 @@ from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
-from services.ics.receive.domain import Receipt, changed_in_passing, parts_of_receipt
+from services.ics.receive.domain import ReceiveRecord, changed_in_passing, parts_of_receipt
 
 
-def _variants(receipt: Receipt) -> list[str]:
+def _variants(receipt: ReceiveRecord) -> list[str]:
     return sorted({line.variant_id for line in receipt.lines})
 
 
-def _pending(receipt: Receipt) -> list[str]:
+def _pending(receipt: ReceiveRecord) -> list[str]:
     return sorted({line.variant_id for line in receipt.lines if line.pending})
 
 
 RECEIPTS = Entity(
     "receive",
-    Receipt,
+    ReceiveRecord,
     collection="receipts",
     id="receive_id",
     keys=("ORG#{orgcode}", "RECEIVE#{receive_id}"),
@@ -53,13 +53,13 @@ RECEIPTS = Entity(
 _LEADS = (("source_ref",), ("logical_guid", "variants"), ("variants",), ("logical_guid",), ())
 
 
-async def list_receipts(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[Receipt]:
+async def list_receipts(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[ReceiveRecord]:
     """Receipts, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     return await view.page(RECEIPTS, where, page=page, rest=rest)
 
 
-async def receipts_pending(view: View, logical_guid: str, variant_id: str) -> list[Receipt]:
+async def receipts_pending(view: View, logical_guid: str, variant_id: str) -> list[ReceiveRecord]:
     """Receipts that hold units of an item for inspection, oldest first. Index: logical_guid, pending_variants."""
     where = {"logical_guid": logical_guid, "pending_variants": variant_id}
     return await view.find_all(RECEIPTS, where, order=("receive_id",))

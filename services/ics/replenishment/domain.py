@@ -15,15 +15,15 @@ from chassis.clock import Date, Utc, from_seconds, to_millis
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Qty, Qty0
-from services.ics.ledger.balance import Page, Place
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import Landing, OpenItem
 from services.ics.ledger.draw import Pin, count_free, draw
+from services.ics.ledger.posting import Leg, Posting, insufficient
 
 RuleStatus = Literal["active", "paused", "archived"]
 Outcome = Literal["move", "missing_overstock", "no_stock"]
 
 
-class ReplenishmentRule(Record, frozen=True, kw_only=True):
+class ReplenishmentRule(Record):
     """What to keep where of one variant; no bin means all of the zone. Without an overstock zone nothing is moved."""
 
     rule_id: Id
@@ -39,7 +39,7 @@ class ReplenishmentRule(Record, frozen=True, kw_only=True):
     status: RuleStatus = "active"
 
 
-class ReplenishmentSuggestion(Value, frozen=True, kw_only=True):
+class ReplenishmentSuggestion(Value):
     """A rule whose pick place is below its minimum, and what a sweep would do about it."""
 
     rule_id: Id
@@ -52,7 +52,7 @@ class ReplenishmentSuggestion(Value, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-class Standing(Value, frozen=True, kw_only=True):
+class Standing(Value):
     """How a rule stands: units in its two places, and how many should move."""
 
     pick: int
@@ -85,7 +85,7 @@ def recommend(pick: int, over: int, max_qty: int, multiple: int) -> int:
     return max(0, min(max_qty - pick, over)) // multiple * multiple
 
 
-def standing(rule: ReplenishmentRule, page: Page, today: Date, *, overstocked: bool) -> Standing:
+def standing(rule: ReplenishmentRule, page: OpenItem, today: Date, *, overstocked: bool) -> Standing:
     """How a rule stands; `overstocked` says whether it has an overstock place that is active."""
     pick = count_free(page, "available", Pin(rule.pick_zone_id, rule.pick_bin_id), today=today)
     over = count_free(page, "available", source_pin(rule), today=today) if overstocked else 0
@@ -99,7 +99,9 @@ def outcome_of(stands: Standing, *, overstocked: bool) -> Outcome:
     return "move" if stands.recommended else "no_stock"
 
 
-def suggested(rule: ReplenishmentRule, page: Page, today: Date, *, overstocked: bool) -> ReplenishmentSuggestion | None:
+def suggested(
+    rule: ReplenishmentRule, page: OpenItem, today: Date, *, overstocked: bool
+) -> ReplenishmentSuggestion | None:
     """What a sweep would do about a rule; None where the pick place has enough."""
     stands = standing(rule, page, today, overstocked=overstocked)
     if stands.pick >= rule.min_qty:
@@ -116,9 +118,9 @@ def suggested(rule: ReplenishmentRule, page: Page, today: Date, *, overstocked: 
     )
 
 
-def replenish(books: Books, page: Page, quantity: int, pin: Pin, target: Place) -> None:
+def replenish(posting: Posting, page: OpenItem, quantity: int, pin: Pin, target: Landing) -> None:
     """Move available units to a place; refused where there are fewer. Unsellable lots go only where they are named."""
-    today = None if pin.lot_code is not None else books.today
+    today = None if pin.lot_code is not None else posting.today
     there = count_free(page, "available", pin, today=today)
     if there < quantity:
         raise insufficient(page, "available", quantity, there, "fewer available units are there")
@@ -129,8 +131,8 @@ def replenish(books: Books, page: Page, quantity: int, pin: Pin, target: Place) 
         if not takes:
             raise insufficient(page, "available", quantity, quantity - left, "fewer available units are there")
         spot, units = takes[0]
-        landing = books.land(page, target, spot.lot_code)
-        books.move("replenish", units, Leg(page, "available", spot), Leg(page, "available", landing))
+        landing = posting.land(page, target, spot.lot_code)
+        posting.move("replenish", units, Leg(page, "available", spot), Leg(page, "available", landing))
         left -= units
 
 

@@ -6,7 +6,7 @@ from services.ics.ledger.entry import StockCardEntry
 from services.ics.replenishment.domain import ReplenishmentRule
 
 
-class ReplenishmentRecorded(Value, frozen=True, kw_only=True):
+class ReplenishmentRecorded(Value):
     """The entries that moved the goods, and the rule they were moved by, if any."""
 
     operation_id: str
@@ -14,7 +14,7 @@ class ReplenishmentRecorded(Value, frozen=True, kw_only=True):
     entries: list[StockCardEntry]
 
 
-class ReplenishmentRuleSaved(Value, frozen=True, kw_only=True):
+class ReplenishmentRuleSaved(Value):
     """The rule as it is since."""
 
     rule: ReplenishmentRule

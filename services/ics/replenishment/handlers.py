@@ -33,7 +33,7 @@ _LEFT_OUT = ("variant_id", "from_zone_id", "from_bin_id", "to_zone_id", "to_bin_
 _REQUIRED = ("variant_id", "quantity", "from_zone_id", "to_zone_id")
 
 
-class ReplenishmentRecordRequest(Request, frozen=True, kw_only=True):
+class ReplenishmentRecordRequest(Request):
     rule_id: Id | None = None
     variant_id: Guid | None = None
     quantity: Qty | None = None
@@ -86,11 +86,11 @@ async def ics_replenishment_record(
         return replenished(change, p, rule_id=None)
 
 
-class ReplenishmentRuleEnvelope(Answer, frozen=True, kw_only=True):
+class ReplenishmentRuleEnvelope(Answer):
     rule: ReplenishmentRule
 
 
-class ReplenishmentRuleGetRequest(Request, frozen=True, kw_only=True):
+class ReplenishmentRuleGetRequest(Request):
     rule_id: Id
 
 
@@ -100,14 +100,14 @@ async def ics_replenishment_rule_get(view: View, body: ReplenishmentRuleGetReque
     return ReplenishmentRuleEnvelope(rule=await view.load(RULES, body.rule_id))
 
 
-class ReplenishmentRuleListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class ReplenishmentRuleListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
     pick_zone_id: Id | None = None
     status: RuleStatus | None = None
 
 
-class ReplenishmentRuleListEnvelope(Answer, frozen=True, kw_only=True):
+class ReplenishmentRuleListEnvelope(Answer):
     items: list[ReplenishmentRule]
     count: Count
     next_token: Token | None
@@ -126,7 +126,7 @@ async def ics_replenishment_rule_list(view: View, body: ReplenishmentRuleListReq
     return ReplenishmentRuleListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class ReplenishmentRuleSetRequest(Revised, frozen=True, kw_only=True):
+class ReplenishmentRuleSetRequest(Revised):
     variant_id: Guid
     pick_zone_id: Id
     pick_bin_id: Id | None = None
@@ -186,7 +186,7 @@ async def ics_replenishment_rule_set(
     return ReplenishmentRuleEnvelope(rule=rule)
 
 
-class ReplenishmentRuleStatusSetRequest(Revised, frozen=True, kw_only=True):
+class ReplenishmentRuleStatusSetRequest(Revised):
     rule_id: Id
     status: RuleStatus
     reason: Reason | None = None
@@ -208,13 +208,13 @@ async def ics_replenishment_rule_status_set(
     return ReplenishmentRuleEnvelope(rule=rule)
 
 
-class ReplenishmentSuggestRequest(Request, PageRequest, frozen=True, kw_only=True):
+class ReplenishmentSuggestRequest(Request, PageRequest):
     rule_id: Id | None = None
     variant_id: Guid | None = None
     pick_zone_id: Id | None = None
 
 
-class ReplenishmentSuggestEnvelope(Answer, frozen=True, kw_only=True):
+class ReplenishmentSuggestEnvelope(Answer):
     items: list[ReplenishmentSuggestion]
     count: Count
     next_token: Token | None

@@ -59,7 +59,7 @@ Finding = Literal["executed", "skipped_missing_overstock", "skipped_no_stock", "
 log = get_logger("services.ics.replenishment")
 
 
-class SweepParams(Value, frozen=True, kw_only=True):
+class SweepParams(Value):
     """What a run is asked. `as_of_utc` (now) decides the window; `limit` (the settings') how many rules are read."""
 
     job: Literal["replenishment-sweep"] = "replenishment-sweep"
@@ -70,7 +70,7 @@ class SweepParams(Value, frozen=True, kw_only=True):
     logical_guid: Guid | None = None
 
 
-class SweepAnswer(Value, frozen=True, kw_only=True):
+class SweepAnswer(Value):
     """What a run found and did. processed = executed + both skips + conflicts + errors, but for a dry run, where rules
     that would have moved count as processed only. `next_cursor` is null when the end was reached."""
 
@@ -106,7 +106,7 @@ async def replenishment_sweep(units: Units, call: Call, params: SweepParams, set
     window = window_start(as_of, settings.ics_replenishment_sweep_window_minutes)
     call = replace(call, caller=SYSTEM)
     sweep = Sweep(units, call, window, params.dry_run)
-    rules, cursor = await _stretch(units, call, params, limit)
+    rules, cursor = await _batch(units, call, params, limit)
     matched = await _below_minimum(units, call, rules)
     found = Counter(await _side_by_side(sweep, matched))
     if not params.dry_run:
@@ -127,7 +127,7 @@ async def replenishment_sweep(units: Units, call: Call, params: SweepParams, set
     )
 
 
-async def _stretch(units: Units, call: Call, params: SweepParams, limit: int) -> tuple[list[ReplenishmentRule], str]:
+async def _batch(units: Units, call: Call, params: SweepParams, limit: int) -> tuple[list[ReplenishmentRule], str]:
     """The rules to be read now, and where the next run goes on: "" from the start."""
     own = call if params.orgcode is None else within(call, params.orgcode)
 

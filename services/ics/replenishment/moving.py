@@ -6,7 +6,7 @@ from chassis.unit import Change
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope, moved
-from services.ics.ledger.books import insufficient
+from services.ics.ledger.posting import insufficient
 from services.ics.replenishment.domain import ReplenishmentRule, check_open, replenish, source_pin, standing
 from services.ics.stock.posting import LedgerPosting, posting
 

@@ -9,7 +9,7 @@ from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.bin.store import BINS
 from services.ics.filters import split
-from services.ics.ledger.balance import Page as LedgerPage
+from services.ics.ledger.balance import OpenItem as LedgerPage
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.store import ITEMS, items_of_many
 from services.ics.replenishment.domain import ReplenishmentRule
@@ -58,7 +58,7 @@ RULES = Entity(
 )
 
 
-class SweptWindow(Document, frozen=True, kw_only=True):
+class SweptWindow(Document):
     """That a rule has moved units in a window: `sweep:<rule_id>:<start of the window>`. Written with the entries."""
 
     swept_id: str
@@ -84,7 +84,7 @@ SWEPT = Entity(
 )
 
 
-class SweepCursor(Document, frozen=True, kw_only=True):
+class SweepCursor(Document):
     """The last rule that a run with these filters read; "" where it read to the end. "" in a filter stands for all."""
 
     cursor_id: str

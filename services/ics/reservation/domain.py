@@ -6,21 +6,21 @@ from chassis.clock import Date, later
 from chassis.entity import Value
 from chassis.values import Id, Qty0, Text
 from services.ics.atp.domain import Terms, promisable
-from services.ics.ledger.balance import Page
-from services.ics.ledger.books import Books, insufficient
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.holder import Holding
 from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.ledger.promise import promise
 from services.ics.policy.domain import PolicyValues
-from services.ics.reservation.lapsing import LapsingPromise, lapses_at, spread
+from services.ics.reservation.expiring import ExpiringPromise, expiry_of, spread
 from services.ics.words import Kind
 
 DemandType = Literal["cart", "order", "quote", "other"]
 Status = Literal["active", "allocated", "committed", "released", "expired", "lost"]
 
 
-class Reservation(LapsingPromise, frozen=True, kw_only=True):
+class Reservation(ExpiringPromise):
     """Units promised for a while. quantity = remaining + allocated + committed + released + expired + lost."""
 
     kind: ClassVar = "reservation"
@@ -33,7 +33,7 @@ class Reservation(LapsingPromise, frozen=True, kw_only=True):
     status: Status = "active"
 
 
-class Demand(Value, frozen=True, kw_only=True):
+class Demand(Value):
     """What is asked for."""
 
     channel_code: str
@@ -43,7 +43,7 @@ class Demand(Value, frozen=True, kw_only=True):
     ttl_seconds: int | None
 
 
-def promisable_now(page: Page, policy: PolicyValues, held_back: int, today: Date) -> int:
+def promisable_now(page: OpenItem, policy: PolicyValues, held_back: int, today: Date) -> int:
     """How many units a promise may ask for, once what was overdue has lapsed."""
     unsellable = sum(
         cell.available
@@ -53,21 +53,23 @@ def promisable_now(page: Page, policy: PolicyValues, held_back: int, today: Date
     return promisable(Terms(available=page.total("available"), unsellable=unsellable), policy, held_back)
 
 
-def draw_promise(books: Books, kind: Kind, quantity: int, holding: Holding, *, limit: int, pin: Pin = ANYWHERE) -> int:
+def draw_promise(
+    posting: Posting, kind: Kind, quantity: int, holding: Holding, *, limit: int, pin: Pin = ANYWHERE
+) -> int:
     """Draw a promise's units within what is promisable, and say how many are promised beyond stock."""
     if quantity > limit:
         raise insufficient(holding.page, "available", quantity, limit, f"{limit} of {quantity} can be promised")
-    return promise(books, kind, quantity, holding, pin)
+    return promise(posting, kind, quantity, holding, pin)
 
 
 def reserve(
-    books: Books, page: Page, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
+    posting: Posting, page: OpenItem, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
 ) -> Reservation:
     """A reservation that has drawn its units; refused where more is asked for than `limit`."""
-    holding = books.own(page, "reservation", reservation_id)
-    backordered = draw_promise(books, "reserve", demand.quantity, holding, limit=limit)
-    expires_utc = later(books.now, demand.ttl_seconds or policy.reservation_ttl_seconds)
-    lapses_at(page, expires_utc)
+    holding = posting.own(page, "reservation", reservation_id)
+    backordered = draw_promise(posting, "reserve", demand.quantity, holding, limit=limit)
+    expires_utc = later(posting.now, demand.ttl_seconds or policy.reservation_ttl_seconds)
+    expiry_of(page, expires_utc)
     return Reservation(
         reservation_id=reservation_id,
         logical_guid=page.logical_guid,

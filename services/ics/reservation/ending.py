@@ -6,7 +6,7 @@ from typing import Any
 from chassis.entity import Entity
 from chassis.unit import Change
 from services.ics.ledger.balance import Balance
-from services.ics.reservation.lapsing import LapsingPromise, P, expire, release
+from services.ics.reservation.expiring import ExpiringPromise, P, expire, release
 from services.ics.stock.posting import posting
 from services.ics.words import load_here
 
@@ -44,6 +44,6 @@ async def expire_promise(change: Change, entity: Entity[P], promise_id: str, rev
         return promise, p.balances
 
 
-def _named(promise: LapsingPromise) -> dict[str, Any]:
+def _named(promise: ExpiringPromise) -> dict[str, Any]:
     """The promise as an event's body has it: under its kind."""
     return {promise.kind: promise}

@@ -5,13 +5,13 @@ from chassis.event import EventType
 from services.ics.reservation.domain import Reservation
 
 
-class ReservationChanged(Value, frozen=True, kw_only=True):
+class ReservationChanged(Value):
     """The reservation as it is since."""
 
     reservation: Reservation
 
 
-class ReservationReleased(Value, frozen=True, kw_only=True):
+class ReservationReleased(Value):
     """The reservation as it is since, and how many units went back."""
 
     reservation: Reservation

@@ -16,12 +16,12 @@ from services.ics.words import OPERATOR
 endpoints = Endpoints("ics", "/reservation")
 
 
-class ReservationEnvelope(Answer, frozen=True, kw_only=True):
+class ReservationEnvelope(Answer):
     reservation: Reservation
     balances: list[Balance]
 
 
-class ReservationCreateRequest(Request, frozen=True, kw_only=True):
+class ReservationCreateRequest(Request):
     variant_id: Guid
     quantity: Qty
     demand_type: DemandType = "cart"
@@ -55,7 +55,7 @@ async def ics_reservation_create(call: Call, change: Change, body: ReservationCr
         return ReservationEnvelope(reservation=reservation, balances=p.balances)
 
 
-class ReservationReleaseRequest(Revised, frozen=True, kw_only=True):
+class ReservationReleaseRequest(Revised):
     reservation_id: Id
     quantity: Qty | None = None
     reason: Reason | None = None
@@ -76,7 +76,7 @@ async def ics_reservation_release(change: Change, body: ReservationReleaseReques
     return ReservationEnvelope(reservation=reservation, balances=balances)
 
 
-class ReservationExpireRequest(Revised, frozen=True, kw_only=True):
+class ReservationExpireRequest(Revised):
     reservation_id: Id
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from chassis.unit import Change
 from services.ics.holdback.domain import held_back
 from services.ics.holdback.store import HOLDBACKS, item_keys
-from services.ics.ledger.balance import Page, item_id_of
+from services.ics.ledger.balance import OpenItem, item_id_of
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, effective, scope_keys
 from services.ics.policy.store import POLICIES, ruling
@@ -16,7 +16,7 @@ from services.ics.stock.posting import LedgerPosting
 class Opening(NamedTuple):
     """An item ready for a promise, the policy that applies to it, and how many units may be promised."""
 
-    page: Page
+    page: OpenItem
     policy: PolicyValues
     limit: int
 
@@ -36,7 +36,7 @@ async def open_to_promise(change: Change, p: LedgerPosting, variant_id: str) -> 
     return Opening(page, policy, promisable_now(page, policy, kept_back, p.today))
 
 
-async def open_to_pass_on(change: Change, p: LedgerPosting, variant_id: str) -> tuple[Page, PolicyValues]:
+async def open_to_pass_on(change: Change, p: LedgerPosting, variant_id: str) -> tuple[OpenItem, PolicyValues]:
     """Open the variant in the call's facility for a promise made from another one."""
     policy, _ = await ruling(change, variant_id, change.call.logical_guid)
     page = await p.open(variant_id)

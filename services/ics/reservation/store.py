@@ -4,7 +4,7 @@ from chassis.entity import Entity, edge
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
 from services.ics.reservation.domain import Reservation
-from services.ics.reservation.lapsing import changed_in_passing, expired
+from services.ics.reservation.expiring import changed_in_passing, expired
 
 RESERVATIONS = Entity(
     "reservation",
@@ -27,7 +27,7 @@ register(
         entity=RESERVATIONS,
         parts=lambda record, _: parts_of(record.positions),
         keep=changed_in_passing,
-        lapse=expired,
-        lapsed=("ics.reservation.expired", "reservation"),
+        expire=expired,
+        expired_event=("ics.reservation.expired", "reservation"),
     )
 )

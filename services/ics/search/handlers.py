@@ -28,7 +28,7 @@ _INBOX_LEADS = (("recipient",), ())
 endpoints = Endpoints("ics", "/search")
 
 
-class Searching(Request, PageRequest, frozen=True, kw_only=True):
+class Searching(Request, PageRequest):
     """What both searches take."""
 
     q: Text | None = None
@@ -50,21 +50,21 @@ class Searching(Request, PageRequest, frozen=True, kw_only=True):
         }
 
 
-class CommentHit(Value, frozen=True, kw_only=True):
+class CommentHit(Value):
     """A comment, and what of it was looked for."""
 
     comment: Comment
     snippet: Text
 
 
-class CommentSearchRequest(Searching, frozen=True, kw_only=True):
+class CommentSearchRequest(Searching):
     subject_type: SubjectType | None = None
     subject_id: Guid | None = None
     author: Guid | None = None
     status: Literal["current", "archived", "doomed", "all"] = "current"
 
 
-class CommentSearchEnvelope(Answer, frozen=True, kw_only=True):
+class CommentSearchEnvelope(Answer):
     items: list[CommentHit]
     count: Count
     next_token: Token | None
@@ -87,20 +87,20 @@ async def ics_search_comments(view: View, body: CommentSearchRequest) -> Comment
     return CommentSearchEnvelope(items=items, count=found.count, next_token=found.next_token)
 
 
-class InboxHit(Value, frozen=True, kw_only=True):
+class InboxHit(Value):
     """An item, and what of it was looked for."""
 
     item: InboxItem
     snippet: Text
 
 
-class InboxSearchRequest(Searching, frozen=True, kw_only=True):
+class InboxSearchRequest(Searching):
     recipient: Guid | None = None
     state: InboxState | None = None
     status: Literal["inbox", "archived", "doomed", "all"] = "inbox"
 
 
-class InboxSearchEnvelope(Answer, frozen=True, kw_only=True):
+class InboxSearchEnvelope(Answer):
     items: list[InboxHit]
     count: Count
     next_token: Token | None

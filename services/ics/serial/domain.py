@@ -40,7 +40,7 @@ SerialKey = tuple[str, str, str]
 """Variant, kind and number: what no two units or lots of an org share."""
 
 
-class SerialUnit(Record, frozen=True, kw_only=True):
+class SerialUnit(Record):
     """A single unit (`serial_no`, and the lot it is of if known) or a lot (`lot_code` alone)."""
 
     serial_id: Id
@@ -65,7 +65,7 @@ class SerialUnit(Record, frozen=True, kw_only=True):
     last_moved_utc: Utc | None = None
 
 
-class Whereabouts(Value, frozen=True, kw_only=True):
+class Whereabouts(Value):
     """The account a unit's last entry put it in."""
 
     bucket: Bucket | None = None

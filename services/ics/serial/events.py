@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.serial.domain import SerialUnit
 
 
-class SerialChanged(Value, frozen=True, kw_only=True):
+class SerialChanged(Value):
     """The unit or lot as it is since."""
 
     serial: SerialUnit

@@ -9,7 +9,7 @@ from services.ics.serial.domain import SerialKind, SerialUnit, check_gtin, gtin1
 from services.ics.serial.udi import read_udi
 
 
-class Facts(Value, frozen=True, kw_only=True):
+class SerialFacts(Value):
     """What is said of a unit or lot; None where nothing is."""
 
     serial_no: str | None = None
@@ -19,12 +19,12 @@ class Facts(Value, frozen=True, kw_only=True):
     manufacture_date: Date | None = None
 
 
-def with_udi(facts: Facts, udi: str | None, year: int) -> Facts:
+def with_udi(facts: SerialFacts, udi: str | None, year: int) -> SerialFacts:
     """The facts, filled from a UDI; one given beside it must agree with it."""
     if udi is None:
         return facts
     read = read_udi(udi, year)
-    said = Facts(
+    said = SerialFacts(
         serial_no=read.serial_no,
         lot_code=read.lot_code,
         gtin=read.di,
@@ -32,19 +32,19 @@ def with_udi(facts: Facts, udi: str | None, year: int) -> Facts:
         manufacture_date=read.manufacture_date,
     )
     filled = {}
-    for field in Facts.__struct_fields__:
+    for field in SerialFacts.__struct_fields__:
         given, told = getattr(facts, field), getattr(said, field)
         if given is not None and told is not None and not _agree(field, given, told):
             raise invalid_field(field, "differs from the udi")
         filled[field] = given if told is None else told
-    return Facts(**filled)
+    return SerialFacts(**filled)
 
 
 def _agree(field: str, given: str, told: str) -> bool:
     return gtin14(given) == told if field == "gtin" else given == told
 
 
-def check_kind(kind: SerialKind, facts: Facts) -> None:
+def check_kind(kind: SerialKind, facts: SerialFacts) -> None:
     """Refuse a single unit without its number, and a lot without its code or with a number."""
     problems: list[FieldProblem] = []
     if kind == "serial" and facts.serial_no is None:
@@ -60,7 +60,7 @@ def check_kind(kind: SerialKind, facts: Facts) -> None:
 
 
 def registered(
-    serial_id: str, variant_id: str, kind: SerialKind, facts: Facts, attributes: dict[str, object]
+    serial_id: str, variant_id: str, kind: SerialKind, facts: SerialFacts, attributes: dict[str, object]
 ) -> SerialUnit:
     """A unit or lot that has not moved yet."""
     check_kind(kind, facts)

@@ -20,7 +20,7 @@ from services.ics.serial.domain import (
     lot_key,
     serial_key,
 )
-from services.ics.serial.facts import Facts, blocked, registered, with_udi
+from services.ics.serial.facts import SerialFacts, blocked, registered, with_udi
 from services.ics.serial.life import SerialLife
 from services.ics.serial.reading import LIST_LEADS, LOOKUP_LEADS, life_of, page_of, seen
 from services.ics.serial.store import SERIALS
@@ -33,19 +33,19 @@ UdiText = Annotated[str, Meta(min_length=1, max_length=256)]
 endpoints = Endpoints("ics", "/serial")
 
 
-class SerialEnvelope(Answer, frozen=True, kw_only=True):
+class SerialEnvelope(Answer):
     serial: SerialUnit
     life: SerialLife | None = None
 
 
-class SerialListEnvelope(Answer, frozen=True, kw_only=True):
+class SerialListEnvelope(Answer):
     items: list[SerialUnit]
     count: Count
     next_token: Token | None
     udi: Udi | None = None
 
 
-class SerialRegisterRequest(Request, frozen=True, kw_only=True):
+class SerialRegisterRequest(Request):
     variant_id: Guid
     kind: SerialKind = "serial"
     serial_no: SerialNo | None = None
@@ -65,7 +65,7 @@ class SerialRegisterRequest(Request, frozen=True, kw_only=True):
 )
 async def ics_serial_register(change: Change, body: SerialRegisterRequest) -> SerialEnvelope:
     """Make a unit or a batch known. Moves no stock."""
-    said = Facts(
+    said = SerialFacts(
         serial_no=body.serial_no,
         lot_code=body.lot_code,
         gtin=body.gtin,
@@ -79,7 +79,7 @@ async def ics_serial_register(change: Change, body: SerialRegisterRequest) -> Se
     return SerialEnvelope(serial=unit)
 
 
-class SerialGetRequest(Request, frozen=True, kw_only=True):
+class SerialGetRequest(Request):
     serial_id: Id
 
 
@@ -89,7 +89,7 @@ async def ics_serial_get(view: View, body: SerialGetRequest) -> SerialEnvelope:
     return SerialEnvelope(serial=await seen(view, await view.load(SERIALS, body.serial_id)))
 
 
-class SerialLookupRequest(Request, PageRequest, frozen=True, kw_only=True):
+class SerialLookupRequest(Request, PageRequest):
     serial_no: SerialNo | None = None
     lot_code: Lot | None = None
     gtin: Barcode | None = None
@@ -113,7 +113,7 @@ async def ics_serial_lookup(view: View, body: SerialLookupRequest) -> SerialList
     return _listed(await page_of(view, wanted, LOOKUP_LEADS, body))
 
 
-class SerialLookupUdiRequest(Request, PageRequest, frozen=True, kw_only=True):
+class SerialLookupUdiRequest(Request, PageRequest):
     udi: UdiText
 
 
@@ -125,7 +125,7 @@ async def ics_serial_lookup_udi(view: View, body: SerialLookupUdiRequest) -> Ser
     return replace(_listed(await page_of(view, wanted, LOOKUP_LEADS, body)), udi=udi)
 
 
-class SerialListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class SerialListRequest(Request, PageRequest):
     kind: SerialKind | None = None
     variant_id: Guid | None = None
     lot_code: Lot | None = None
@@ -149,7 +149,7 @@ async def ics_serial_list(view: View, body: SerialListRequest) -> SerialListEnve
     return _listed(page)
 
 
-class SerialUpdateRequest(Revised, frozen=True, kw_only=True):
+class SerialUpdateRequest(Revised):
     serial_id: Id
     gtin: Barcode | None = None
     expiry_date: Date | None = None
@@ -181,7 +181,7 @@ async def ics_serial_update(change: Change, body: SerialUpdateRequest) -> Serial
     return SerialEnvelope(serial=unit)
 
 
-class Serial360Request(Request, frozen=True, kw_only=True):
+class Serial360Request(Request):
     serial_id: Id | None = None
     variant_id: Guid | None = None
     serial_no: SerialNo | None = None

@@ -14,7 +14,7 @@ from chassis.clock import Utc, to_millis
 from chassis.entity import Value
 from chassis.values import Guid, Id, Text
 from services.ics.comment.domain import Comment
-from services.ics.figures import ratio
+from services.ics.decimals import ratio
 from services.ics.ledger.balance import Buckets
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.serial.domain import SerialUnit
@@ -28,14 +28,14 @@ COMMENTS_MAX = 100
 _DAY_MILLIS = 86_400_000
 
 
-class SerialPlace(Value, frozen=True, kw_only=True):
+class SerialPlace(Value):
     """A facility where the unit, or units of the lot, are (or are on the way to)."""
 
     logical_guid: Guid
     buckets: Buckets
 
 
-class SerialDocument(Value, frozen=True, kw_only=True):
+class SerialDocument(Value):
     """What entries were written for, and when the first of them was."""
 
     document_type: DocumentType
@@ -43,7 +43,7 @@ class SerialDocument(Value, frozen=True, kw_only=True):
     first_utc: Utc
 
 
-class SerialLife(Value, frozen=True, kw_only=True):
+class SerialLife(Value):
     """All that is known of a unit or lot. `history` ends where it is; it has the last 1000 entries."""
 
     registered_utc: Utc
@@ -59,7 +59,7 @@ class SerialLife(Value, frozen=True, kw_only=True):
     comments: Annotated[list[Comment], Meta(max_length=COMMENTS_MAX)]
 
 
-class Milestones(Value, frozen=True, kw_only=True):
+class Milestones(Value):
     """The entries that brought a unit or lot in, made it available, shipped it, and took it out of the house."""
 
     came_in: StockCardEntry | None = None

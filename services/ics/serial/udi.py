@@ -46,7 +46,7 @@ _BRACKET = re.compile(r"\(([0-9]{2,4})\)")
 _CHARACTERS = re.compile(r"[!-\"%-?A-Z_a-z]+")
 
 
-class Udi(Value, frozen=True, kw_only=True):
+class Udi(Value):
     """What a UDI says: the device (GTIN, 14 digits), and of the unit whatever else is on its label."""
 
     di: Barcode

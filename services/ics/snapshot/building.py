@@ -18,18 +18,18 @@ from chassis.clock import Utc
 from chassis.unit import Change, Units, View
 from services.ics.snapshot.domain import (
     EXTERNALS,
-    Build,
     Directory,
     Entry,
     Outside,
-    Part,
+    SnapshotBuild,
+    SnapshotPart,
     pack,
     part_id,
     shares_of,
 )
 from services.ics.snapshot.reading import cut, fill
-from services.ics.snapshot.rests import Rests
 from services.ics.snapshot.store import BUILDS, PARTS
+from services.ics.snapshot.throttle import Throttle
 from services.ics.words import External
 
 ROWS_AT_ONCE = 100_000
@@ -72,22 +72,22 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
 
     async def begin(change: Change) -> str:
         snapshot_id = change.new_id()
-        await change.insert(BUILDS, Build(snapshot_id=snapshot_id, orgcode=call.orgcode, begun_utc=change.now))
+        await change.insert(BUILDS, SnapshotBuild(snapshot_id=snapshot_id, orgcode=call.orgcode, begun_utc=change.now))
         return snapshot_id
 
-    until, rests = monotonic() + AT_ONCE_SECONDS, Rests(REST_WITHIN_SECONDS)
+    until, throttle = monotonic() + AT_ONCE_SECONDS, Throttle(REST_WITHIN_SECONDS)
     snapshot_id = await units.change(call, begin)
-    moment = await cut(units, call, snapshot_id, logical_guid, variant_ids, rests)
+    moment = await cut(units, call, snapshot_id, logical_guid, variant_ids, throttle)
     row_count = 0
     heads: list[Head] = []
     for parts in _together(moment.parts):
-        kept: list[Part] = []
+        kept: list[SnapshotPart] = []
         for part in parts:
             at_once = row_count <= ROWS_AT_ONCE and monotonic() < until
             kept.append(await fill(units, call, part) if part.cuts is not None and at_once else part)
             row_count += _row_count(kept[-1])
         await _keep(units, call, kept)
-        await rests.rest()
+        await throttle.pause()
         heads += [_head(part) for part in kept if part.cuts is None]
     if row_count > ROWS_AT_ONCE or len(heads) < len(moment.parts):
         return Taken(snapshot_id, moment.taken_utc, None)
@@ -95,15 +95,15 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
     return Taken(snapshot_id, moment.taken_utc, directory)
 
 
-def _together(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+def _together(parts: Sequence[SnapshotPart]) -> Iterator[Sequence[SnapshotPart]]:
     return (parts[start : start + PARTS_TOGETHER] for start in range(0, len(parts), PARTS_TOGETHER))
 
 
-def _row_count(part: Part) -> int:
+def _row_count(part: SnapshotPart) -> int:
     return part.entry.row_count if part.entry is not None else 0
 
 
-async def go_on(units: Units, call: Call, build: Build, *, whole: bool) -> Directory:
+async def go_on(units: Units, call: Call, build: SnapshotBuild, *, whole: bool) -> Directory:
     """Fill the parts that are still to be filled."""
     heads: list[Head] = []
     while (part := await _part(units, call, build.snapshot_id, len(heads))) is not None:
@@ -133,7 +133,7 @@ async def _keep_outside(
 ) -> list[Entry]:
     """Keep the rows of accounts outside behind the stock parts, and say what the directory is to say of them."""
     entries: list[Entry] = []
-    parts: list[Part] = []
+    parts: list[SnapshotPart] = []
     rows: list[Outside] = []
 
     def close() -> None:
@@ -159,7 +159,7 @@ async def _keep_outside(
     return entries
 
 
-def _outside_part(orgcode: str, snapshot_id: str, number: int, rows: Sequence[Outside]) -> Part:
+def _outside_part(orgcode: str, snapshot_id: str, number: int, rows: Sequence[Outside]) -> SnapshotPart:
     entry = Entry(
         number=number,
         logical_guid=None,
@@ -169,7 +169,7 @@ def _outside_part(orgcode: str, snapshot_id: str, number: int, rows: Sequence[Ou
         row_count=len(rows),
         on_hand=0,
     )
-    return Part(
+    return SnapshotPart(
         part_id=part_id(snapshot_id, number),
         orgcode=orgcode,
         snapshot_id=snapshot_id,
@@ -198,19 +198,19 @@ def _merged(facilities: Sequence[Iterator[Outside]]) -> Iterator[Outside]:
                 yield Outside(variant_id, external, total[external])
 
 
-def _head(part: Part) -> Head:
+def _head(part: SnapshotPart) -> Head:
     assert part.logical_guid is not None, part.part_id
     return Head(part.logical_guid, part.entry, part.outside)
 
 
-async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> Part | None:
-    async def read(view: View) -> Part | None:
+async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> SnapshotPart | None:
+    async def read(view: View) -> SnapshotPart | None:
         return await view.get(PARTS, part_id(snapshot_id, number))
 
     return await units.view(call, read)
 
 
-async def _keep(units: Units, call: Call, parts: Sequence[Part]) -> None:
+async def _keep(units: Units, call: Call, parts: Sequence[SnapshotPart]) -> None:
     """Keep these parts, whether they were kept before or not: a build that was cut off may have kept some already."""
 
     async def write(change: Change) -> None:

@@ -7,7 +7,7 @@ from msgspec import to_builtins
 from chassis.errors import invalid_field
 from chassis.page import Page, Paged, Seal, items_of
 from chassis.unit import View
-from services.ics.snapshot.domain import Snapshot, SnapshotRow, Wanted, check_ready, part_id
+from services.ics.snapshot.domain import Snapshot, SnapshotFilter, SnapshotRow, check_ready, part_id
 from services.ics.snapshot.store import DIRECTORIES, PARTS
 
 PARTS_MAX = 32
@@ -19,7 +19,7 @@ _TOGETHER = 4
 _SEAL = Seal(b"snapshot rows")
 
 
-async def detail(view: View, snapshot: Snapshot, wanted: Wanted, page: Paged) -> Page[SnapshotRow]:
+async def detail(view: View, snapshot: Snapshot, wanted: SnapshotFilter, page: Paged) -> Page[SnapshotRow]:
     """Rows in the order of the contract. By id."""
     asked = [snapshot.snapshot_id, to_builtins(wanted)]
     part, skip = _position(asked, page.next_token)
@@ -49,7 +49,9 @@ async def _expect(view: View, snapshot: Snapshot, numbers: Sequence[int]) -> Non
     view.prefetch(PARTS, [part_id(snapshot.snapshot_id, number) for number in numbers])
 
 
-async def _next_row(view: View, snapshot: Snapshot, wanted: Wanted, numbers: Sequence[int]) -> tuple[int, int] | None:
+async def _next_row(
+    view: View, snapshot: Snapshot, wanted: SnapshotFilter, numbers: Sequence[int]
+) -> tuple[int, int] | None:
     """Where the next row is: a part that may have some wanted need not, where a variant is asked for."""
     if wanted.variant_id is None:
         return (numbers[0], 0) if numbers else None

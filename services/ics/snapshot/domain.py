@@ -28,7 +28,7 @@ EXTERNALS: tuple[External, ...] = ("adjustment", "consignor", "customer", "scrap
 """Accounts outside, in the order rows show them."""
 
 
-class Snapshot(Record, frozen=True, kw_only=True):
+class Snapshot(Record):
     """The ledger at `taken_utc`, of one facility or all, of some variants or all. `row_count` and `on_hand` count
     stock rows at position level, and are known once it is ready. Units of all variants together may be more than any
     one quantity can be."""
@@ -43,7 +43,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     on_hand: Count = 0
 
 
-class SnapshotRow(Value, frozen=True, kw_only=True):
+class SnapshotRow(Value):
     """The balance of one account, or of all of one bucket of an item together."""
 
     kind: Literal["stock", "external"]
@@ -98,7 +98,7 @@ class Filled(NamedTuple):
     outside: list[Outside]
 
 
-class Entry(Value, frozen=True, kw_only=True, array_like=True):
+class Entry(Value, array_like=True):
     """What the directory says of a part."""
 
     number: int
@@ -110,7 +110,7 @@ class Entry(Value, frozen=True, kw_only=True, array_like=True):
     on_hand: int
 
 
-class Part(Document, frozen=True, kw_only=True):
+class SnapshotPart(Document):
     """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read,
     `rows` and `outside` what the others have; `entry` is for the directory, None where there are no rows to be shown or
     items are still to be read."""
@@ -126,7 +126,7 @@ class Part(Document, frozen=True, kw_only=True):
     entry: Entry | None = None
 
 
-class Directory(Document, frozen=True, kw_only=True):
+class Directory(Document):
     """The parts of a snapshot that is ready, in the order they are shown."""
 
     snapshot_id: str
@@ -134,7 +134,7 @@ class Directory(Document, frozen=True, kw_only=True):
     entries: list[Entry]
 
 
-class Build(Document, frozen=True, kw_only=True):
+class SnapshotBuild(Document):
     """A snapshot being made: how many parts have been kept for it, and how often making it failed."""
 
     snapshot_id: str
@@ -163,7 +163,7 @@ _OUTSIDE = msgspec.msgpack.Decoder(list[Outside])
 _CUTS = msgspec.msgpack.Decoder(list[Cut])
 
 
-def rows_of(part: Part) -> list[Row]:
+def rows_of(part: SnapshotPart) -> list[Row]:
     """A part's stock rows."""
     return _ROWS.decode(zlib.decompress(part.rows)) if part.rows else []
 
@@ -173,12 +173,12 @@ def shares_of(outside: bytes) -> list[Outside]:
     return _OUTSIDE.decode(zlib.decompress(outside)) if outside else []
 
 
-def cuts_of(part: Part) -> list[Cut]:
+def cuts_of(part: SnapshotPart) -> list[Cut]:
     """The items of a part that is still to be filled."""
     return _CUTS.decode(zlib.decompress(part.cuts)) if part.cuts else []
 
 
-def filled_up(part: Part, read: Filled) -> Part:
+def filled_up(part: SnapshotPart, read: Filled) -> SnapshotPart:
     """A part with what its last items have, none of which is still to be read then."""
     assert part.logical_guid is not None, part.part_id
     rows = sorted([*rows_of(part), *read.rows], key=lambda row: row.variant_id)
@@ -217,7 +217,7 @@ def added_up(rows: Iterable[Row]) -> list[Row]:
     return [row for row in found if row.quantity]
 
 
-class Wanted(Value, frozen=True, kw_only=True):
+class SnapshotFilter(Value):
     """What of a snapshot is asked for."""
 
     level: Level = "bucket"
@@ -234,7 +234,7 @@ class Wanted(Value, frozen=True, kw_only=True):
             return self.include_external and self.logical_guid is None and self.bucket is None
         return self.logical_guid in {None, entry.logical_guid} and (self.bucket is None or self.bucket in entry.buckets)
 
-    def pick(self, part: Part) -> list[SnapshotRow]:
+    def pick(self, part: SnapshotPart) -> list[SnapshotRow]:
         """The rows of a part that are wanted, in order."""
         if part.logical_guid is None:
             return [

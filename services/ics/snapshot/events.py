@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.snapshot.domain import Snapshot
 
 
-class SnapshotCreated(Value, frozen=True, kw_only=True):
+class SnapshotCreated(Value):
     """The snapshot, ready or still building."""
 
     snapshot: Snapshot

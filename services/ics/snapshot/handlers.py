@@ -11,18 +11,26 @@ from chassis.unit import Change, Units, View, between
 from chassis.values import Count, Guid, Id, Name, Token, Utc
 from services.ics.snapshot.building import Taken, take
 from services.ics.snapshot.detail import detail
-from services.ics.snapshot.domain import VARIANTS_MAX, Level, Snapshot, SnapshotRow, SnapshotStatus, Wanted, ready
+from services.ics.snapshot.domain import (
+    VARIANTS_MAX,
+    Level,
+    Snapshot,
+    SnapshotFilter,
+    SnapshotRow,
+    SnapshotStatus,
+    ready,
+)
 from services.ics.snapshot.store import BUILDS, DIRECTORIES, SNAPSHOTS, list_snapshots
 from services.ics.words import READ, SURVEY, Bucket
 
 endpoints = Endpoints("ics", "/snapshot")
 
 
-class SnapshotEnvelope(Answer, frozen=True, kw_only=True):
+class SnapshotEnvelope(Answer):
     snapshot: Snapshot
 
 
-class SnapshotCreateRequest(Request, frozen=True, kw_only=True):
+class SnapshotCreateRequest(Request):
     name: Name | None = None
     logical_guid: Guid | None = None
     variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)] | None = None
@@ -52,7 +60,7 @@ async def ics_snapshot_create(change: Change, body: SnapshotCreateRequest, prepa
     return SnapshotEnvelope(snapshot=snapshot)
 
 
-class SnapshotGetRequest(Request, frozen=True, kw_only=True):
+class SnapshotGetRequest(Request):
     snapshot_id: Id
 
 
@@ -62,14 +70,14 @@ async def ics_snapshot_get(view: View, body: SnapshotGetRequest) -> SnapshotEnve
     return SnapshotEnvelope(snapshot=await view.load(SNAPSHOTS, body.snapshot_id))
 
 
-class SnapshotListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class SnapshotListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     status: SnapshotStatus | None = None
     from_utc: Utc | None = None
     to_utc: Utc | None = None
 
 
-class SnapshotListEnvelope(Answer, frozen=True, kw_only=True):
+class SnapshotListEnvelope(Answer):
     items: list[Snapshot]
     count: Count
     next_token: Token | None
@@ -84,7 +92,7 @@ async def ics_snapshot_list(view: View, body: SnapshotListRequest) -> SnapshotLi
     return SnapshotListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class SnapshotDetailRequest(Request, frozen=True, kw_only=True):
+class SnapshotDetailRequest(Request):
     snapshot_id: Id
     level: Level = "bucket"
     include_external: bool = False
@@ -95,7 +103,7 @@ class SnapshotDetailRequest(Request, frozen=True, kw_only=True):
     next_token: Token | None = None
 
 
-class SnapshotDetailEnvelope(Answer, frozen=True, kw_only=True):
+class SnapshotDetailEnvelope(Answer):
     items: list[SnapshotRow]
     count: Count
     next_token: Token | None
@@ -105,7 +113,7 @@ class SnapshotDetailEnvelope(Answer, frozen=True, kw_only=True):
 @endpoints.post("/detail", roles=READ, refusals={"conflict_state": "not ready"})
 async def ics_snapshot_detail(view: View, body: SnapshotDetailRequest) -> SnapshotDetailEnvelope:
     """List the rows of a snapshot: stock by facility, variant and account, then accounts outside."""
-    wanted = Wanted(
+    wanted = SnapshotFilter(
         level=body.level,
         include_external=body.include_external,
         logical_guid=body.logical_guid,

@@ -12,7 +12,7 @@ from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from services.ics.snapshot.building import go_on
-from services.ics.snapshot.domain import Build, Directory, Snapshot, part_id, ready
+from services.ics.snapshot.domain import Directory, Snapshot, SnapshotBuild, part_id, ready
 from services.ics.snapshot.store import BUILDS, DIRECTORIES, PARTS, SNAPSHOTS
 
 jobs = Jobs("ics")
@@ -29,7 +29,7 @@ PARTS_REMOVED_AT_ONCE = 50
 log = get_logger("ics.snapshot")
 
 
-class BuildAnswer(Value, frozen=True, kw_only=True):
+class BuildAnswer(Value):
     """What was done: snapshots made ready, given up, and cleared away because nobody was answered."""
 
     ready: int = 0
@@ -55,8 +55,8 @@ async def snapshot_build(units: Units, call: Call, _: NoParams) -> BuildAnswer:
     return answer
 
 
-async def _builds(units: Units, call: Call) -> list[Build]:
-    async def read(view: View) -> list[Build]:
+async def _builds(units: Units, call: Call) -> list[SnapshotBuild]:
+    async def read(view: View) -> list[SnapshotBuild]:
         return await view.every_org().find(BUILDS, {}, order=("snapshot_id",), limit=BUILDS_AT_ONCE)
 
     return await units.view(call, read)
@@ -69,7 +69,7 @@ async def _snapshot(units: Units, call: Call, snapshot_id: str) -> Snapshot | No
     return await units.view(call, read)
 
 
-async def _build(units: Units, call: Call, build: Build, snapshot: Snapshot) -> str:
+async def _build(units: Units, call: Call, build: SnapshotBuild, snapshot: Snapshot) -> str:
     """Go on with one snapshot: what has become of it."""
     try:
         directory = await go_on(units, call, build, whole=snapshot.logical_guid is None)
@@ -83,7 +83,7 @@ async def _build(units: Units, call: Call, build: Build, snapshot: Snapshot) -> 
     return "ready"
 
 
-async def _ready(units: Units, call: Call, build: Build, directory: Directory) -> None:
+async def _ready(units: Units, call: Call, build: SnapshotBuild, directory: Directory) -> None:
     async def write(change: Change) -> None:
         snapshot = await change.load(SNAPSHOTS, build.snapshot_id)
         await change.insert(DIRECTORIES, directory)
@@ -93,7 +93,7 @@ async def _ready(units: Units, call: Call, build: Build, directory: Directory) -
     await units.change(call, write)
 
 
-async def _failed(units: Units, call: Call, build: Build) -> str:
+async def _failed(units: Units, call: Call, build: SnapshotBuild) -> str:
     """Note a failure; the last one ends it."""
 
     async def write(change: Change) -> str:
@@ -109,7 +109,7 @@ async def _failed(units: Units, call: Call, build: Build) -> str:
     return await units.change(call, write)
 
 
-async def _clear(units: Units, call: Call, build: Build) -> None:
+async def _clear(units: Units, call: Call, build: SnapshotBuild) -> None:
     """Remove the parts of a snapshot that nobody was answered, and the note of it last."""
 
     async def remove(change: Change) -> bool:

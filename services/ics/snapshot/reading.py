@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.caller import Call
-from chassis.unit import Still, Stills, Units, Where, between, one_of
+from chassis.unit import SnapshotReader, SnapshotReaders, Units, Where, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, promises_of, variant_key
 from services.ics.snapshot.accounts import Accounts, Codes, unheld
-from services.ics.snapshot.domain import Cut, Filled, Outside, Part, Row, cuts_of, filled_up
-from services.ics.snapshot.rests import Rests
-from services.ics.snapshot.slicing import Moment, Place, Slicer, in_order, place_of, stretches
+from services.ics.snapshot.domain import Cut, Filled, Outside, Row, SnapshotPart, cuts_of, filled_up
+from services.ics.snapshot.partition import ItemPlace, Moment, Partitioner, in_order, place_of, ranges
+from services.ics.snapshot.throttle import Throttle
 from services.ics.zone.store import ZONES
 
 WHOLE_ITEMS = 200_000
@@ -44,69 +44,71 @@ ENTRIES_AT_ONCE = 1000
 
 
 async def cut(
-    units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str], rests: Rests
+    units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str], throttle: Throttle
 ) -> Moment:
     """The last entry of every item in scope, read at one moment; and what those have that are nobody's."""
     if variant_ids:
-        async with units.still(call) as still:
-            return await _named(still, snapshot_id, logical_guid, variant_ids)
+        async with units.snapshot_reader(call) as reader:
+            return await _named(reader, snapshot_id, logical_guid, variant_ids)
     places, count = await _survey(units, call, logical_guid)
-    parts = stretches(places, logical_guid)
+    parts = ranges(places, logical_guid)
     whole = count <= WHOLE_ITEMS
     if count <= ITEMS_IN_PLACE:
-        return await _everything(units, call, snapshot_id, parts, rests, whole)
-    return await units.aside(call, _everything, snapshot_id, parts, rests, whole)
+        return await _everything(units, call, snapshot_id, parts, throttle, whole)
+    return await units.run_in_process(call, _everything, snapshot_id, parts, throttle, whole)
 
 
-async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[Place], int]:
+async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[ItemPlace], int]:
     """Every so manyth item, and how many there are: as they are by the time they are read, for it is only to know how
     long each stretch will be. Index: spots, logical_guid, variant_id."""
     where: dict[str, Any] = {"spots": EVERYTHING}
     where |= {"logical_guid": logical_guid} if logical_guid is not None else {}
-    places: list[Place] = []
+    places: list[ItemPlace] = []
     count = 0
-    async with units.still(call, moment=False) as still:
-        async for documents in still.parts(ITEMS, where, fields=PLACE_FIELDS, size=PLACES_AT_ONCE):
+    async with units.snapshot_reader(call, moment=False) as reader:
+        async for documents in reader.parts(ITEMS, where, fields=PLACE_FIELDS, size=PLACES_AT_ONCE):
             places += [place_of(document) for document in documents[::ITEMS_AT_ONCE]]
             count += len(documents)
     return sorted(places), count
 
 
 async def _everything(
-    stills: Stills, call: Call, snapshot_id: str, parts: Sequence[Where], rests: Rests, whole: bool
+    readers: SnapshotReaders, call: Call, snapshot_id: str, parts: Sequence[Where], throttle: Throttle, whole: bool
 ) -> Moment:
     """All items; if there is time for it, with what those have that are nobody's. Short stretches, since the embedded
     engine lets every other transaction wait for as long as it answers one. Index: spots, logical_guid, variant_id."""
     fields = WHOLE if whole else CUT_FIELDS
-    async with stills.still(call) as still:
-        slicer = Slicer(call.orgcode, snapshot_id, still.now)
+    async with readers.snapshot_reader(call) as reader:
+        partitioner = Partitioner(call.orgcode, snapshot_id, reader.now)
         for where in parts:
             found: list[dict[str, Any]] = []
-            async for documents in still.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
+            async for documents in reader.parts(ITEMS, where, fields=fields, size=2 * ITEMS_AT_ONCE):
                 found += documents
             for document in in_order(found):
-                slicer.add(document, unheld(document) if whole else None)
+                partitioner.add(document, unheld(document) if whole else None)
             if len(found) >= ITEMS_AT_ONCE // 2:
-                await rests.rest()
-    return slicer.moment()
+                await throttle.pause()
+    return partitioner.moment()
 
 
-async def _named(still: Still, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]) -> Moment:
+async def _named(
+    reader: SnapshotReader, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]
+) -> Moment:
     """The items of these variants. By id; or index: spots."""
     if logical_guid is not None:
-        where = {"item_id": one_of(item_id_of(still.call.orgcode, logical_guid, each) for each in variant_ids)}
+        where = {"item_id": one_of(item_id_of(reader.call.orgcode, logical_guid, each) for each in variant_ids)}
     else:
         where = {"spots": one_of(variant_key(each) for each in variant_ids)}
     found: list[dict[str, Any]] = []
-    async for documents in still.parts(ITEMS, where, fields=CUT_FIELDS, size=PLACES_AT_ONCE):
+    async for documents in reader.parts(ITEMS, where, fields=CUT_FIELDS, size=PLACES_AT_ONCE):
         found += documents
-    slicer = Slicer(still.call.orgcode, snapshot_id, still.now)
+    partitioner = Partitioner(reader.call.orgcode, snapshot_id, reader.now)
     for document in in_order(found):
-        slicer.add(document, None)
-    return slicer.moment()
+        partitioner.add(document, None)
+    return partitioner.moment()
 
 
-async def fill(units: Units, call: Call, part: Part) -> Part:
+async def fill(units: Units, call: Call, part: SnapshotPart) -> SnapshotPart:
     """A part with what those of its items have that are still to be read, each as of its own entry."""
     assert part.logical_guid is not None, part.part_id
     return filled_up(part, await _read(units, call, part.logical_guid, cuts_of(part)))
@@ -118,42 +120,42 @@ async def _read(units: Units, call: Call, facility: str, cuts: Sequence[Cut]) ->
     read: dict[str, Accounts] = {}
     rows: list[Row] = []
     outside: list[Outside] = []
-    async with units.still(call) as still:
-        async for documents in still.parts(ITEMS, {"item_id": one_of(ids)}, fields=FIELDS, size=ITEMS_AT_ONCE):
+    async with units.snapshot_reader(call) as reader:
+        async for documents in reader.parts(ITEMS, {"item_id": one_of(ids)}, fields=FIELDS, size=ITEMS_AT_ONCE):
             read.update({document["variant_id"]: Accounts(document) for document in documents})
             await asyncio.sleep(0)
         for number, (variant_id, seq) in enumerate(cuts, 1):
             item = read[variant_id]
             if item.held:
-                await _hold(still, facility, item)
+                await _hold(reader, facility, item)
             if item.seq > seq:
-                await _take_back(still, facility, item, seq)
-            rows += item.rows(seq, await _codes(still, item))
+                await _take_back(reader, facility, item, seq)
+            rows += item.rows(seq, await _codes(reader, item))
             outside += item.shares()
             if not number % ITEMS_BETWEEN_PAUSES:
                 await asyncio.sleep(0)
     return Filled(rows, outside)
 
 
-async def _hold(still: Still, facility: str, item: Accounts) -> None:
+async def _hold(reader: SnapshotReader, facility: str, item: Accounts) -> None:
     """Add what everybody holds of an item; nobody is asked who cannot have any."""
     if item.held & {"reserved", "committed"}:
-        for promise in await promises_of(still, facility, item.variant_id):
+        for promise in await promises_of(reader, facility, item.variant_id):
             item.hold_positions(promise.kind, promise.promise_id, promise.positions)
     for kind in HOLDER_KINDS.values():
         if kind.find is None or BUCKET_OF[kind.type] not in item.held:
             continue
-        for record in await kind.find(still, facility, item.variant_id):
+        for record in await kind.find(reader, facility, item.variant_id):
             item.hold_parts(kind.type, kind.entity.id_of(record), kind.parts(record, item.variant_id))
 
 
-async def _take_back(still: Still, facility: str, item: Accounts, seq: int) -> None:
+async def _take_back(reader: SnapshotReader, facility: str, item: Accounts, seq: int) -> None:
     for start in range(seq, item.seq, ENTRIES_AT_ONCE):
         numbers = between(above=start, at_most=min(start + ENTRIES_AT_ONCE, item.seq))
-        item.take_back(await entries_between(still, facility, item.variant_id, numbers), facility)
+        item.take_back(await entries_between(reader, facility, item.variant_id, numbers), facility)
 
 
-async def _codes(still: Still, item: Accounts) -> Codes:
+async def _codes(reader: SnapshotReader, item: Accounts) -> Codes:
     """Codes of the places of an item's accounts; those it has left since are looked up."""
     if len(item.stock) < 2:
         return {}
@@ -161,6 +163,6 @@ async def _codes(still: Still, item: Accounts) -> Codes:
     places = item.places()
     zones = [zone_id for zone_id, _ in places if zone_id not in codes]
     bins = [bin_id for _, bin_id in places if bin_id is not None and bin_id not in codes]
-    codes |= {zone_id: zone.code for zone_id, zone in (await still.get_many(ZONES, zones)).items()}
-    codes |= {bin_id: place.code for bin_id, place in (await still.get_many(BINS, bins)).items()}
+    codes |= {zone_id: zone.code for zone_id, zone in (await reader.get_many(ZONES, zones)).items()}
+    codes |= {bin_id: place.code for bin_id, place in (await reader.get_many(BINS, bins)).items()}
     return codes

@@ -7,7 +7,7 @@ from chassis.entity import Entity, edge, index
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
-from services.ics.snapshot.domain import Build, Directory, Part, Snapshot
+from services.ics.snapshot.domain import Directory, Snapshot, SnapshotBuild, SnapshotPart
 
 SNAPSHOTS = Entity(
     "snapshot",
@@ -20,7 +20,7 @@ SNAPSHOTS = Entity(
     label="name",
 )
 
-PARTS = Entity("snapshot_part", Part, collection="snapshot_parts", id="part_id", history=False, technical=True)
+PARTS = Entity("snapshot_part", SnapshotPart, collection="snapshot_parts", id="part_id", history=False, technical=True)
 DIRECTORIES = Entity(
     "snapshot_directory",
     Directory,
@@ -29,7 +29,9 @@ DIRECTORIES = Entity(
     history=False,
     technical=True,
 )
-BUILDS = Entity("snapshot_build", Build, collection="snapshot_builds", id="snapshot_id", history=False, technical=True)
+BUILDS = Entity(
+    "snapshot_build", SnapshotBuild, collection="snapshot_builds", id="snapshot_id", history=False, technical=True
+)
 
 _LEADS = (("logical_guid",), ("status",), ())
 

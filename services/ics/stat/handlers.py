@@ -8,7 +8,7 @@ from chassis.values import Map, Utc
 endpoints = Endpoints("ics")
 
 
-class StatEnvelope(Answer, frozen=True, kw_only=True):
+class StatEnvelope(Answer):
     ok: bool
     now_utc: Utc
     checks: Map

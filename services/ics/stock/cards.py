@@ -30,7 +30,7 @@ _STRETCH_MAX = 1000
 _CHUNKS_MAX = 8
 
 
-class StockCardListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class StockCardListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     variant_id: Guid | None = None
     bucket: Bucket | None = None

@@ -7,12 +7,12 @@ from msgspec import Meta
 from chassis.entity import Record
 from chassis.errors import Conflict, InvalidState
 from chassis.values import Delta, Guid, Id, Qty, Reason
-from services.ics.ledger.balance import Page, Place
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import Landing, OpenItem
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, is_on_shelf
 from services.ics.ledger.naming import Named, named_at
+from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
 Counter = Literal["adjustment", "scrap", "supplier"]
@@ -33,7 +33,7 @@ ReasonCode = Literal[
 Entries = Annotated[list[StockCardEntry], Meta(min_length=1, max_length=ENTRIES_MAX)]
 
 
-class Adjustment(Record, frozen=True, kw_only=True):
+class Adjustment(Record):
     """A bucket put right by `delta` units, against an account outside."""
 
     adjustment_id: Id
@@ -48,7 +48,7 @@ class Adjustment(Record, frozen=True, kw_only=True):
     entries: Entries
 
 
-class StockTransition(Record, frozen=True, kw_only=True):
+class StockTransition(Record):
     """Units no one holds that changed their bucket."""
 
     transition_id: Id
@@ -62,7 +62,7 @@ class StockTransition(Record, frozen=True, kw_only=True):
     entries: Entries
 
 
-def check_balance(page: Page, bucket: Bucket, expected: int | None) -> None:
+def check_balance(page: OpenItem, bucket: Bucket, expected: int | None) -> None:
     """Refuse where the bucket's total is not what the caller takes it to be."""
     total = page.total(bucket)
     if expected is not None and expected != total:
@@ -84,14 +84,14 @@ class Correction(Protocol):
     def held_by_id(self) -> str | None: ...
 
 
-def adjust_in(books: Books, page: Page, asked: Correction, place: Place, named: Named) -> None:
+def adjust_in(posting: Posting, page: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
     """Units come in from outside, at the place named or at none."""
-    spot = books.land(page, place, asked.lot_code)
+    spot = posting.land(page, place, asked.lot_code)
     target = Leg(page, asked.from_bucket, spot)
-    books.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(spot, asked.delta))
+    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(spot, asked.delta))
 
 
-def adjust_out(books: Books, page: Page, asked: Correction, pin: Pin, named: Named) -> None:
+def adjust_out(posting: Posting, page: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
     """Units leave to the outside: those no one holds first, then the oldest holder's, whose promise shrinks.
 
     Of committed units open ones go first, then picked, then packed ones.
@@ -103,18 +103,18 @@ def adjust_out(books: Books, page: Page, asked: Correction, pin: Pin, named: Nam
         takes, lacking = draw(page, bucket, free, pin)
         for spot, units in takes:
             source = Leg(page, bucket, spot)
-            books.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units, None, None))
+            posting.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units, None, None))
         left -= free - lacking
-    holders = [each for each in books.holders_in(page, bucket) if asked.held_by_id in {None, each.id}]
+    holders = [each for each in posting.holders_in(page, bucket) if asked.held_by_id in {None, each.id}]
     for stage in STAGES if bucket == "committed" else (None,):
         for holding in holders:
-            left -= _lose(books, holding, left, stage, asked.counter_account, pin=pin, named=named)
+            left -= _lose(posting, holding, left, stage, asked.counter_account, pin=pin, named=named)
     if left:
         raise insufficient(page, bucket, quantity, quantity - left, "the bucket holds fewer units there")
 
 
 def _lose(
-    books: Books, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
+    posting: Posting, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
 ) -> int:
     on_shelf = is_on_shelf(holding.bucket, stage)
     known = named_at(stage, holding.id, on_shelf=on_shelf)
@@ -123,7 +123,7 @@ def _lose(
     for part, units in takes:
         source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
         holding.losses.append(Loss(part, units))
-        books.move("adjust", units, source, counter, serials=named.hand(part.spot, units, *known))
+        posting.move("adjust", units, source, counter, serials=named.hand(part.spot, units, *known))
     return wanted - lacking
 
 
@@ -139,14 +139,14 @@ def unheld(bucket: Bucket) -> Unheld:
 
 
 def transit(
-    books: Books,
-    page: Page,
+    posting: Posting,
+    page: OpenItem,
     source: Unheld,
     target: Unheld,
     quantity: int,
     *,
     pin: Pin,
-    place: Place | None,
+    place: Landing | None,
     named: Named,
 ) -> None:
     """Units no one holds change their bucket, where they lie or at the place they are put."""
@@ -154,6 +154,6 @@ def transit(
     if lacking:
         raise insufficient(page, source, quantity, quantity - lacking, "fewer units are there")
     for spot, units in takes:
-        landing = spot if place is None else books.land(page, place, spot.lot_code)
+        landing = spot if place is None else posting.land(page, place, spot.lot_code)
         serials = named.hand(spot, units)
-        books.move("transition", units, Leg(page, source, spot), Leg(page, target, landing), serials=serials)
+        posting.move("transition", units, Leg(page, source, spot), Leg(page, target, landing), serials=serials)

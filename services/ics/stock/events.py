@@ -5,13 +5,13 @@ from chassis.event import EventType
 from services.ics.stock.domain import Adjustment, StockTransition
 
 
-class AdjustmentCreated(Value, frozen=True, kw_only=True):
+class AdjustmentCreated(Value):
     """The adjustment and its entries."""
 
     adjustment: Adjustment
 
 
-class StockTransitioned(Value, frozen=True, kw_only=True):
+class StockTransitioned(Value):
     """The transition and its entries."""
 
     transition: StockTransition

@@ -12,7 +12,7 @@ from chassis.unit import Change, View
 from chassis.values import Count, Date, Delta, Guid, Id, Lot, Qty, Reason, Token
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import place_of, places_of
-from services.ics.ledger.balance import Balance, Page
+from services.ics.ledger.balance import Balance, OpenItem
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.naming import ANYONE
@@ -32,7 +32,7 @@ from services.ics.stock.domain import (
 )
 from services.ics.stock.fields import AnyBalance, SerialList
 from services.ics.stock.posting import LedgerPosting, posting
-from services.ics.stock.reading import Stock, Wanted, stock_list, stock_of
+from services.ics.stock.reading import Stock, StockFilter, stock_list, stock_of
 from services.ics.stock.serials import STATUSES, check_tracked, serial_problems
 from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
@@ -42,11 +42,11 @@ endpoints = Endpoints("ics")
 VARIANTS_MAX = 100
 
 
-class StockEnvelope(Answer, frozen=True, kw_only=True):
+class StockEnvelope(Answer):
     stock: Stock
 
 
-class StockGetRequest(Request, frozen=True, kw_only=True):
+class StockGetRequest(Request):
     variant_id: Guid
 
 
@@ -57,7 +57,7 @@ async def ics_stock_get(call: Call, view: View, body: StockGetRequest) -> StockE
     return StockEnvelope(stock=await stock_of(view, item))
 
 
-class StockListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class StockListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)] | None = None
     zone_id: Id | None = None
@@ -72,7 +72,7 @@ class StockListRequest(Request, PageRequest, frozen=True, kw_only=True):
         return []
 
 
-class StockListEnvelope(Answer, frozen=True, kw_only=True):
+class StockListEnvelope(Answer):
     items: list[Balance]
     count: Count
     next_token: Token | None
@@ -81,7 +81,7 @@ class StockListEnvelope(Answer, frozen=True, kw_only=True):
 @endpoints.post("/stock/list", roles=READ, snapshot=True)
 async def ics_stock_list(view: View, body: StockListRequest) -> StockListEnvelope:
     """List balances by facility and variant; at a place or of a lot, of the units there alone."""
-    wanted = Wanted(
+    wanted = StockFilter(
         logical_guid=body.logical_guid,
         variant_ids=body.variant_ids,
         bucket=body.bucket,
@@ -92,7 +92,7 @@ async def ics_stock_list(view: View, body: StockListRequest) -> StockListEnvelop
     return StockListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class StockCardEnvelope(Answer, frozen=True, kw_only=True):
+class StockCardEnvelope(Answer):
     items: list[StockCardEntry]
     count: Count
     next_token: Token | None
@@ -105,12 +105,12 @@ async def ics_stock_card_list(view: View, body: StockCardListRequest) -> StockCa
     return StockCardEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class AdjustmentEnvelope(Answer, frozen=True, kw_only=True):
+class AdjustmentEnvelope(Answer):
     adjustment: Adjustment
     balances: list[Balance]
 
 
-class AdjustmentCreateRequest(Request, frozen=True, kw_only=True):
+class AdjustmentCreateRequest(Request):
     variant_id: Guid
     delta: Delta
     from_bucket: Bucket = "available"
@@ -185,7 +185,7 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         return AdjustmentEnvelope(adjustment=adjustment, balances=p.balances)
 
 
-async def _adjust_in(p: LedgerPosting, page: Page, body: AdjustmentCreateRequest, place: Place) -> None:
+async def _adjust_in(p: LedgerPosting, page: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
     landing = admit(place).landing()
     if body.lot_code is not None:
         await p.serials.lot(page, body.lot_code, body.expiry_date, None)
@@ -193,19 +193,19 @@ async def _adjust_in(p: LedgerPosting, page: Page, body: AdjustmentCreateRequest
     adjust_in(p, page, body, landing, named)
 
 
-async def _adjust_out(p: LedgerPosting, page: Page, body: AdjustmentCreateRequest, place: Place) -> None:
+async def _adjust_out(p: LedgerPosting, page: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
     named = await p.serials.take(page, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
     if body.from_bucket not in {"available", "damaged"}:
         await p.take_up_holders(page, {body.from_bucket})
     adjust_out(p, page, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
 
 
-class StockTransitionEnvelope(Answer, frozen=True, kw_only=True):
+class StockTransitionEnvelope(Answer):
     transition: StockTransition
     balances: list[Balance]
 
 
-class StockTransitionRequest(Request, frozen=True, kw_only=True):
+class StockTransitionRequest(Request):
     variant_id: Guid
     from_bucket: Bucket
     to_bucket: Bucket

@@ -18,11 +18,11 @@ from typing import Self
 
 from chassis.unit import Change
 from services.ics.demand.store import note_shipped
-from services.ics.ledger.balance import Balance, Item, Page
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import Balance, Item, OpenItem
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.expire import expire_overdue
 from services.ics.ledger.post import emit_stock_changed, operation, take_up_holders, take_up_waiting, write_ledger
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import item_of, items_of_many
 from services.ics.serial.store import ledger_lots
 from services.ics.stock.serials import Serials
@@ -47,7 +47,7 @@ def posting(
     return LedgerPosting(change, document_type, document_id, channel_code, reason, listed)
 
 
-class LedgerPosting(Books):
+class LedgerPosting(Posting):
     """See the module. Items are opened in the call's facility."""
 
     def __init__(
@@ -89,7 +89,7 @@ class LedgerPosting(Books):
             await self._serials.keep(self.entries)
         await note_shipped(change, self.entries)
         if self._serials is not None:
-            self._serials.tell()
+            self._serials.emit_changes()
         emit_stock_changed(change, self)
 
     @property
@@ -115,18 +115,18 @@ class LedgerPosting(Books):
         """The open items as the entries made so far leave them."""
         return [page.balance() for page in self.pages.values()]
 
-    async def open(self, variant_id: str, lot_codes: Iterable[str] = ()) -> Page:
+    async def open(self, variant_id: str, lot_codes: Iterable[str] = ()) -> OpenItem:
         """Open a variant in the call's facility; `lot_codes` are lots beside those it has there."""
         item = await item_of(self._change, self._change.call.logical_guid, variant_id)
         codes = item.lot_codes().union(lot_codes)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
-        page = self.add(Page(item, lots))
+        page = self.add(OpenItem(item, lots))
         await take_up_waiting(self._change, self, page)
         return page
 
     async def open_many(
         self, variant_ids: Iterable[str], lot_codes: Mapping[str, Collection[str]] | None = None
-    ) -> dict[str, Page]:
+    ) -> dict[str, OpenItem]:
         """Open several variants in the call's facility, by variant; `lot_codes` are lots of a variant beside those it
         has there."""
         facility = self._change.call.logical_guid
@@ -136,18 +136,18 @@ class LedgerPosting(Books):
 
     async def open_unfilled(
         self, keys: Iterable[tuple[str, str]], lot_codes: Mapping[str, Collection[str]] | None = None
-    ) -> dict[tuple[str, str], Page]:
+    ) -> dict[tuple[str, str], OpenItem]:
         """Open items by (facility, variant) without those who wait for their units: where nothing becomes available."""
         items = await items_of_many(self._change, dict.fromkeys(keys))
         beside = lot_codes or {}
         lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
-        return {key: self.add(Page(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
+        return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
 
-    async def take_up_holders(self, page: Page, buckets: Collection[Bucket]) -> None:
+    async def take_up_holders(self, page: OpenItem, buckets: Collection[Bucket]) -> None:
         """Take up everyone who holds units of the item in these buckets, so that they can be moved."""
         await take_up_holders(self._change, self, page, buckets)
 
-    async def expire_overdue(self, page: Page) -> None:
+    async def expire_overdue(self, page: OpenItem) -> None:
         """Expire the overdue promises of the item, before the call's own operation."""
         await expire_overdue(self._change, self, page)
 

@@ -9,7 +9,7 @@ from chassis.entity import Value
 from chassis.page import Page, Paged
 from chassis.unit import View, one_of
 from chassis.values import Guid, Id, Lot
-from services.ics.ledger.balance import Balance, Buckets, Cell, Item, Spot, Stages, account_order
+from services.ics.ledger.balance import Balance, Buckets, Item, PositionKey, Stages, StockPosition, account_order
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, promises_of, variant_key, zone_key
@@ -18,7 +18,7 @@ from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderTy
 POSITIONS_MAX = 1000
 
 
-class Position(Value, frozen=True, kw_only=True):
+class Position(Value):
     """Units of one bucket at one place, of one lot, at one stage, in one name."""
 
     bucket: Bucket
@@ -31,7 +31,7 @@ class Position(Value, frozen=True, kw_only=True):
     quantity: int
 
 
-class Stock(Value, frozen=True, kw_only=True):
+class Stock(Value):
     """One variant in one facility, with all its positions in account order."""
 
     logical_guid: Guid
@@ -48,7 +48,7 @@ class Held(NamedTuple):
     """What makes a position one: bucket, place and lot, stage, and holder."""
 
     bucket: Bucket
-    spot: Spot
+    spot: PositionKey
     stage: Stage | None = None
     type: HolderType | None = None
     id: str | None = None
@@ -73,7 +73,7 @@ async def stock_of(view: View, item: Item) -> Stock:
     )
 
 
-def _unheld(cells: Iterable[Cell]) -> dict[Held, int]:
+def _unheld(cells: Iterable[StockPosition]) -> dict[Held, int]:
     return {
         Held(bucket, cell.spot): getattr(cell, bucket)
         for cell in cells
@@ -111,8 +111,8 @@ async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
     return found
 
 
-def _account_order(held: Held, cells: dict[Spot, Cell]) -> tuple[Any, ...]:
-    cell = cells.get(held.spot, Cell(lot_code=held.spot.lot_code))
+def _account_order(held: Held, cells: dict[PositionKey, StockPosition]) -> tuple[Any, ...]:
+    cell = cells.get(held.spot, StockPosition(lot_code=held.spot.lot_code))
     stage = STAGES.index(held.stage) + 1 if held.stage else 0
     return BUCKETS.index(held.bucket), *account_order(cell), stage, held.id or ""
 
@@ -130,7 +130,7 @@ def _position(held: Held, quantity: int) -> Position:
     )
 
 
-class Wanted(Value, frozen=True, kw_only=True):
+class StockFilter(Value):
     """What a list of stock is narrowed down to."""
 
     logical_guid: str | None
@@ -140,7 +140,7 @@ class Wanted(Value, frozen=True, kw_only=True):
     pin: Pin
 
 
-async def stock_list(view: View, wanted: Wanted, page: Paged) -> Page[Balance]:
+async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balance]:
     """Balances by facility and variant; where a place or lot is named, of the units there alone."""
     pin = wanted.pin
     rest: dict[str, Any] = {}

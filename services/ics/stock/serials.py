@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from chassis.clock import Date, day_of
 from chassis.errors import InvalidState, invalid_field
 from chassis.unit import Change
-from services.ics.ledger.balance import Page
+from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.lot import is_sellable
 from services.ics.ledger.naming import ANYONE, Named, NamedUnit
@@ -88,7 +88,7 @@ def check_tracked(
         raise invalid_field(f"{path}lot_code", "is required: the policy tracks lots")
 
 
-def check_dates(page: Page, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
+def check_dates(page: OpenItem, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
     """Refuse an expiry date that is not the known lot's: goods coming in do not alter what is known."""
     known = page.lots.get(lot_code)
     if known is not None and expiry_date is not None and expiry_date != known.expiry_date:
@@ -107,7 +107,7 @@ class Serials:
 
     async def take(
         self,
-        page: Page,
+        page: OpenItem,
         serials: Sequence[str] | None,
         statuses: Collection[SerialStatus],
         *,
@@ -127,7 +127,7 @@ class Serials:
 
     async def take_staged(
         self,
-        page: Page,
+        page: OpenItem,
         commit_id: str,
         serials: Sequence[str] | None,
         *,
@@ -157,7 +157,7 @@ class Serials:
 
     async def take_held(
         self,
-        page: Page,
+        page: OpenItem,
         holder_id: str,
         serials: Sequence[str] | None,
         among: Sequence[str],
@@ -171,12 +171,17 @@ class Serials:
         left = [unit for unit in units if (page.variant_id, unit.serial_no or "") not in self._spent]
         return Named([_named(unit) for unit in left if unit.held_by_id == holder_id])
 
-    def spent(self, page: Page, entries: Sequence[StockCardEntry]) -> None:
+    def spent(self, page: OpenItem, entries: Sequence[StockCardEntry]) -> None:
         """Do not hand out again, in this call, what these entries named."""
         self._spent.update((page.variant_id, serial_no) for entry in entries for serial_no in entry.serials)
 
     async def bring_in(
-        self, page: Page, serials: Sequence[str] | None, lot_code: str | None, expiry: Date | None, made: Date | None
+        self,
+        page: OpenItem,
+        serials: Sequence[str] | None,
+        lot_code: str | None,
+        expiry: Date | None,
+        made: Date | None,
     ) -> Named:
         """Units that come in: registered on the way where they are new, with the dates given."""
         if not serials:
@@ -189,7 +194,7 @@ class Serials:
             self._units[page.variant_id, serial_no] = unit
         return Named([NamedUnit(serial_no) for serial_no in serials], explicit=True)
 
-    async def lot(self, page: Page, lot_code: str, expiry: Date | None, made: Date | None) -> None:
+    async def lot(self, page: OpenItem, lot_code: str, expiry: Date | None, made: Date | None) -> None:
         """A lot that comes in: registered on the way where it is new, with the dates given."""
         batch, new = await know_lot(self._change, page.variant_id, lot_code, expiry, made)
         page.lots[lot_code] = as_lot(batch)
@@ -208,7 +213,7 @@ class Serials:
             kept = self._change.update(SERIALS, unit) if unit.revision else self._change.insert(SERIALS, unit)
             self._units[key] = await kept
 
-    def tell(self) -> None:
+    def emit_changes(self) -> None:
         """Tell of every lot and unit that became known on the way."""
         for unit in [*self._lots, *(self._units[key] for key in self._new)]:
             self._change.emit("ics.serial.registered", unit.serial_id, serial=unit)
@@ -228,7 +233,7 @@ class Serials:
         stages = {entry_id: entry.to_account.stage for entry_id, entry in last.items()}
         return [_named(unit)._replace(stage=stages.get(unit.last_entry_id or "")) for unit in units]
 
-    def _check_sellable(self, page: Page, unit: SerialUnit) -> None:
+    def _check_sellable(self, page: OpenItem, unit: SerialUnit) -> None:
         today = day_of(self._change.now)
         expired = unit.expiry_date is not None and unit.expiry_date < today
         if unit.blocked or expired or not is_sellable(page.lots, unit.lot_code, today):
@@ -241,7 +246,7 @@ def _check_holder(unit: SerialUnit, held_by: str | None) -> None:
         raise InvalidState(f"serial {unit.serial_no} is held by another", status=unit.status)
 
 
-def _is_of(unit: SerialUnit, commit_id: str, page: Page, open_too: bool) -> bool:
+def _is_of(unit: SerialUnit, commit_id: str, page: OpenItem, open_too: bool) -> bool:
     if unit.status in ON_SHELF:
         return open_too and unit.logical_guid == page.logical_guid
     return unit.held_by_id == commit_id

@@ -2,7 +2,7 @@
 
 A transfer moves and holds nothing itself; its shipments do (`shipment.py`). Its lines add up what became of them. What
 is kept of a transfer is more than its answer shows: when each shipment left and arrived, so that a report reads
-transfers alone. `shown` leaves that out.
+transfers alone. `to_answer` leaves that out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ TransferStatus = Literal["draft", "submitted", "approved", "rejected", "in_progr
 TransferLineNo = Annotated[int, Meta(ge=1, le=TRANSFER_LINES_MAX)]
 
 
-class TransferLine(Value, frozen=True, kw_only=True):
+class TransferLine(Value):
     """One variant of a transfer. shipped = in_transit + received + damaged + missing."""
 
     line_no: TransferLineNo
@@ -45,7 +45,7 @@ class TransferLine(Value, frozen=True, kw_only=True):
 Lines = Annotated[list[TransferLine], Meta(min_length=1, max_length=TRANSFER_LINES_MAX)]
 
 
-class Trip(Value, frozen=True, kw_only=True):
+class Trip(Value):
     """One shipment, as its transfer remembers it: which lines it took along, when it left and when it had arrived."""
 
     shipment_id: str
@@ -54,7 +54,7 @@ class Trip(Value, frozen=True, kw_only=True):
     received_utc: Utc | None = None
 
 
-class Transfer(Record, frozen=True, kw_only=True):
+class Transfer(Record):
     """A transfer as answers and events show it."""
 
     transfer_id: Id
@@ -74,7 +74,7 @@ class Transfer(Record, frozen=True, kw_only=True):
     shipment_ids: Annotated[list[Id], Meta(max_length=SHIPMENTS_MAX)]
 
 
-class KeptTransfer(Record, frozen=True, kw_only=True):
+class TransferRecord(Record):
     """A transfer as it is kept."""
 
     transfer_id: Id
@@ -101,27 +101,29 @@ class KeptTransfer(Record, frozen=True, kw_only=True):
 _ALIKE = [name for name in Transfer.__struct_fields__ if name != "shipment_ids"]
 
 
-def shown(kept: KeptTransfer) -> Transfer:
+def to_answer(kept: TransferRecord) -> Transfer:
     """The transfer as answers and events show it."""
     return Transfer(
         shipment_ids=[trip.shipment_id for trip in kept.trips], **{name: getattr(kept, name) for name in _ALIKE}
     )
 
 
-def submit(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+def submit(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
     """The draft, handed in for approval; a note given now takes the place of the first one."""
     if transfer.status != "draft":
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
     return replace(transfer, status="submitted", submitted_utc=now, submitted_by=actor, note=note or transfer.note)
 
 
-def check_submitted(transfer: KeptTransfer) -> None:
+def check_submitted(transfer: TransferRecord) -> None:
     """Refuse to decide what is not submitted."""
     if transfer.status != "submitted":
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
 
 
-def approve(transfer: KeptTransfer, cuts: Mapping[int, int], *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+def approve(
+    transfer: TransferRecord, cuts: Mapping[int, int], *, actor: str, now: Utc, note: str | None
+) -> TransferRecord:
     """The transfer, approved: each line as asked, or as `cuts` (line number -> units) says."""
     for number, (line_no, units) in enumerate(cuts.items()):
         line = transfer.line(line_no)
@@ -137,17 +139,17 @@ def approve(transfer: KeptTransfer, cuts: Mapping[int, int], *, actor: str, now:
     return _decided(decided, actor=actor, now=now, note=note)
 
 
-def reject(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+def reject(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
     """The transfer, turned down for good."""
     check_submitted(transfer)
     return _decided(replace(transfer, status="rejected"), actor=actor, now=now, note=note)
 
 
-def _decided(transfer: KeptTransfer, *, actor: str, now: Utc, note: str | None) -> KeptTransfer:
+def _decided(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
     return replace(transfer, decided_utc=now, decided_by=actor, decision_note=note)
 
 
-def check_shippable(transfer: KeptTransfer) -> None:
+def check_shippable(transfer: TransferRecord) -> None:
     """Refuse another shipment of a transfer that takes none: not approved, over, or announced as the last one."""
     if transfer.status not in {"approved", "in_progress"}:
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
@@ -175,8 +177,8 @@ class Carried(Protocol):
 
 
 def left(
-    transfer: KeptTransfer, shipment_id: str, carried: Sequence[Carried], *, now: Utc, final: bool
-) -> KeptTransfer:
+    transfer: TransferRecord, shipment_id: str, carried: Sequence[Carried], *, now: Utc, final: bool
+) -> TransferRecord:
     """The transfer after a shipment left."""
     units: dict[int, int] = {}
     for each in carried:
@@ -191,13 +193,13 @@ def left(
 
 
 def arrived(
-    transfer: KeptTransfer,
+    transfer: TransferRecord,
     shipment_id: str,
     before: Sequence[Carried],
     after: Sequence[Carried],
     *,
     received_utc: Utc | None,
-) -> KeptTransfer:
+) -> TransferRecord:
     """The transfer after units of a shipment were booked in or written off: its lines grow by what the shipment's did.
 
     It is completed once nothing is on the way and nothing is to follow.
@@ -219,7 +221,7 @@ def arrived(
     return replace(changed, status="completed") if _is_over(changed) else changed
 
 
-def _is_over(transfer: KeptTransfer) -> bool:
+def _is_over(transfer: TransferRecord) -> bool:
     on_the_way = any(line.in_transit for line in transfer.lines)
     to_follow = not transfer.final and any(line.unshipped for line in transfer.lines)
     return not on_the_way and not to_follow

@@ -6,13 +6,13 @@ from services.ics.transfer.domain import Transfer
 from services.ics.transfer.shipment import Shipment
 
 
-class TransferChanged(Value, frozen=True, kw_only=True):
+class TransferChanged(Value):
     """The transfer as it is since."""
 
     transfer: Transfer
 
 
-class ShipmentChanged(Value, frozen=True, kw_only=True):
+class ShipmentChanged(Value):
     """The shipment as it is since."""
 
     shipment: Shipment

@@ -17,18 +17,18 @@ from services.ics.atp.reading import FACILITIES_MAX
 from services.ics.period import period
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
-    KeptTransfer,
     Transfer,
     TransferLine,
     TransferLineNo,
+    TransferRecord,
     TransferStatus,
     approve,
     reject,
-    shown,
     submit,
+    to_answer,
 )
 from services.ics.transfer.reading import facts_of
-from services.ics.transfer.report import GroupBy, Report, Rows, TransferReportRow
+from services.ics.transfer.report import GroupBy, Rows, TransferReport, TransferReportRow
 from services.ics.transfer.shipping import endpoints
 from services.ics.transfer.store import TRANSFERS, list_transfers, transfers_created
 from services.ics.transfer.suggest import Suggestions, Weighings, suggest
@@ -43,16 +43,16 @@ TARGET_DAYS = 14
 Decision = Literal["approve", "reject"]
 
 
-class TransferEnvelope(Answer, frozen=True, kw_only=True):
+class TransferEnvelope(Answer):
     transfer: Transfer
 
 
-class TransferLineInput(Request, frozen=True, kw_only=True):
+class TransferLineInput(Request):
     variant_id: Guid
     quantity: Qty
 
 
-class TransferRequestCreateRequest(Request, frozen=True, kw_only=True):
+class TransferRequestCreateRequest(Request):
     from_logical_guid: Guid
     to_logical_guid: Guid
     code: Code | None = None
@@ -80,7 +80,7 @@ class TransferRequestCreateRequest(Request, frozen=True, kw_only=True):
 )
 async def ics_transfer_request_create(change: Change, body: TransferRequestCreateRequest) -> TransferEnvelope:
     """Draft a transfer from one facility to another."""
-    kept = KeptTransfer(
+    kept = TransferRecord(
         transfer_id=change.new_id(),
         code=body.code,
         from_logical_guid=body.from_logical_guid,
@@ -92,22 +92,22 @@ async def ics_transfer_request_create(change: Change, body: TransferRequestCreat
             for number, line in enumerate(body.lines, 1)
         ],
     )
-    transfer = shown(await change.insert(TRANSFERS, kept))
+    transfer = to_answer(await change.insert(TRANSFERS, kept))
     change.emit("ics.transfer.created", transfer.transfer_id, transfer=transfer)
     return TransferEnvelope(transfer=transfer)
 
 
-class TransferRequestGetRequest(Request, frozen=True, kw_only=True):
+class TransferRequestGetRequest(Request):
     transfer_id: Id
 
 
 @endpoints.post("/request/get", roles=READ)
 async def ics_transfer_request_get(view: View, body: TransferRequestGetRequest) -> TransferEnvelope:
     """Show a transfer."""
-    return TransferEnvelope(transfer=shown(await view.load(TRANSFERS, body.transfer_id)))
+    return TransferEnvelope(transfer=to_answer(await view.load(TRANSFERS, body.transfer_id)))
 
 
-class TransferRequestListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class TransferRequestListRequest(Request, PageRequest):
     from_logical_guid: Guid | None = None
     to_logical_guid: Guid | None = None
     status: TransferStatus | None = None
@@ -115,7 +115,7 @@ class TransferRequestListRequest(Request, PageRequest, frozen=True, kw_only=True
     code: Code | None = None
 
 
-class TransferListEnvelope(Answer, frozen=True, kw_only=True):
+class TransferListEnvelope(Answer):
     items: list[Transfer]
     count: Count
     next_token: Token | None
@@ -133,11 +133,11 @@ async def ics_transfer_request_list(view: View, body: TransferRequestListRequest
     }
     page = await list_transfers(view, wanted, body)
     return TransferListEnvelope(
-        items=[shown(kept) for kept in page.items], count=page.count, next_token=page.next_token
+        items=[to_answer(kept) for kept in page.items], count=page.count, next_token=page.next_token
     )
 
 
-class TransferRequestSubmitRequest(Revised, frozen=True, kw_only=True):
+class TransferRequestSubmitRequest(Revised):
     transfer_id: Id
     note: Text | None = None
 
@@ -154,17 +154,17 @@ async def ics_transfer_request_submit(
     """Hand a draft in for approval."""
     kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
     kept = submit(kept, actor=call.caller.actor, now=change.now, note=body.note)
-    transfer = shown(await change.update(TRANSFERS, kept))
+    transfer = to_answer(await change.update(TRANSFERS, kept))
     change.emit("ics.transfer.submitted", transfer.transfer_id, transfer=transfer)
     return TransferEnvelope(transfer=transfer)
 
 
-class TransferApprovalInput(Request, frozen=True, kw_only=True):
+class TransferApprovalInput(Request):
     line_no: TransferLineNo
     approved: Qty0
 
 
-class TransferRequestApproveRequest(Revised, frozen=True, kw_only=True):
+class TransferRequestApproveRequest(Revised):
     transfer_id: Id
     decision: Decision = "approve"
     lines: Annotated[list[TransferApprovalInput], Meta(min_length=1, max_length=TRANSFER_LINES_MAX)] | None = None
@@ -200,13 +200,13 @@ async def ics_transfer_request_approve(
         kept = approve(kept, cuts, actor=actor, now=change.now, note=body.note)
     else:
         kept = reject(kept, actor=actor, now=change.now, note=body.note)
-    transfer = shown(await change.update(TRANSFERS, kept))
+    transfer = to_answer(await change.update(TRANSFERS, kept))
     event = "ics.transfer.approved" if body.decision == "approve" else "ics.transfer.rejected"
     change.emit(event, transfer.transfer_id, transfer=transfer)
     return TransferEnvelope(transfer=transfer)
 
 
-class TransferReportRequest(Request, frozen=True, kw_only=True):
+class TransferReportRequest(Request):
     from_utc: Utc | None = None
     to_utc: Utc | None = None
     from_logical_guid: Guid | None = None
@@ -215,7 +215,7 @@ class TransferReportRequest(Request, frozen=True, kw_only=True):
     group_by: GroupBy = "lane"
 
 
-class TransferReportEnvelope(Answer, frozen=True, kw_only=True):
+class TransferReportEnvelope(Answer):
     from_utc: Utc
     to_utc: Utc
     group_by: GroupBy
@@ -235,20 +235,20 @@ async def ics_transfer_report(view: View, body: TransferReportRequest) -> Transf
     transfers = await transfers_created(view, wanted, since, until, REPORT_TRANSFERS_MAX)
     if len(transfers) > REPORT_TRANSFERS_MAX:
         raise invalid_field("from_utc", f"more than {REPORT_TRANSFERS_MAX} transfers are newer; ask for a shorter time")
-    report = Report(body.group_by, body.variant_id)
+    report = TransferReport(body.group_by, body.variant_id)
     report.add(transfers)
     return TransferReportEnvelope(
         from_utc=since, to_utc=until, group_by=body.group_by, rows=report.rows(), total=report.total.row()
     )
 
 
-class TransferSuggestRequest(Request, frozen=True, kw_only=True):
+class TransferSuggestRequest(Request):
     variant_ids: Annotated[list[Guid], Meta(min_length=1, max_length=VARIANTS_MAX)]
     logical_guids: Annotated[list[Guid], Meta(min_length=2, max_length=FACILITIES_MAX)] | None = None
     target_days: Annotated[int, Meta(ge=1, le=180)] = TARGET_DAYS
 
 
-class TransferSuggestEnvelope(Answer, frozen=True, kw_only=True):
+class TransferSuggestEnvelope(Answer):
     items: Suggestions
     considered: Weighings
 

@@ -8,10 +8,10 @@ from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import basis_of, facilities_of
 from services.ics.demand.domain import ShippedMonth, daily
 from services.ics.demand.store import shipped_until
-from services.ics.transfer.suggest import SHIPPED_DAYS, Facts
+from services.ics.transfer.suggest import SHIPPED_DAYS, SuggestFacts
 
 
-async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | None) -> list[list[Facts]]:
+async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | None) -> list[list[SuggestFacts]]:
     """What is known of each variant, once each and as asked, in the facilities named, or in all that keep it."""
     asked = await facilities_of(view, list(dict.fromkeys(variants)), list(dict.fromkeys(named)) if named else None)
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
@@ -21,9 +21,9 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
     months = await view.together(shipped_until(view, variant, yesterday, None, None) for variant in asked)
     shipped = {variant: _shipped(each, yesterday) for variant, each in zip(asked, months, strict=True)}
 
-    def facts(facility: str, variant: str) -> Facts:
+    def facts(facility: str, variant: str) -> SuggestFacts:
         item = basis.items[facility, variant]
-        return Facts(
+        return SuggestFacts(
             variant_id=variant,
             logical_guid=facility,
             available=item.available,

@@ -11,8 +11,8 @@ from msgspec import Meta
 from chassis.clock import day_of, to_millis
 from chassis.entity import Value
 from chassis.values import Count, Guid, Text
-from services.ics.figures import ratio
-from services.ics.transfer.domain import KeptTransfer, TransferLine
+from services.ics.decimals import ratio
+from services.ics.transfer.domain import TransferLine, TransferRecord
 
 GroupBy = Literal["lane", "variant", "status", "day"]
 
@@ -22,7 +22,7 @@ ROWS_MAX = 1000
 _MILLIS_AN_HOUR = 3_600_000
 
 
-class TransferReportRow(Value, frozen=True, kw_only=True):
+class TransferReportRow(Value):
     """Sums over the lines of some transfers. Transfers and shipments count once for each row they have a line in."""
 
     key: Text
@@ -59,7 +59,7 @@ class Sums:
         self.arrived = 0
         self.millis = 0
 
-    def add(self, transfer: KeptTransfer, lines: Sequence[TransferLine]) -> None:
+    def add(self, transfer: TransferRecord, lines: Sequence[TransferLine]) -> None:
         """Count these lines of a transfer, and the shipments that took some of them along."""
         self.transfers += 1
         for line in lines:
@@ -97,7 +97,7 @@ class Sums:
         )
 
 
-class Report:
+class TransferReport:
     """Transfers added up by what they have in common; only lines of one variant, where one is named."""
 
     def __init__(self, group_by: GroupBy, variant_id: str | None = None) -> None:
@@ -106,7 +106,7 @@ class Report:
         self.total = Sums("total")
         self.groups: dict[str, Sums] = {}
 
-    def add(self, transfers: Iterable[KeptTransfer]) -> None:
+    def add(self, transfers: Iterable[TransferRecord]) -> None:
         """Count more transfers."""
         for transfer in transfers:
             lines = [line for line in transfer.lines if self.variant_id in {None, line.variant_id}]
@@ -124,7 +124,7 @@ class Report:
         """The rows by key."""
         return [self.groups[key].row() for key in sorted(self.groups)[:ROWS_MAX]]
 
-    def _of(self, transfer: KeptTransfer, group_by: Literal["lane", "status", "day"]) -> Sums:
+    def _of(self, transfer: TransferRecord, group_by: Literal["lane", "status", "day"]) -> Sums:
         origin, target = transfer.from_logical_guid, transfer.to_logical_guid
         match group_by:
             case "lane":

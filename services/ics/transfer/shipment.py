@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Date, Guid, Id, Lot, Name, Qty, Qty0, SerialNo, Text, Utc
-from services.ics.ledger.balance import NO_PLACE, Page, Place, Spot
-from services.ics.ledger.books import Books, Leg, insufficient
+from services.ics.ledger.balance import NO_LANDING, Landing, OpenItem, PositionKey
 from services.ics.ledger.draw import Pin, draw
 from services.ics.ledger.holder import Holding, Part, Parts
 from services.ics.ledger.naming import Named
+from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.transfer.domain import TransferLine, TransferLineNo
 
 SHIPMENT_LINES_MAX = 500
@@ -28,7 +28,7 @@ Outcome = Literal["accepted", "damaged", "missing"]
 ShipmentLineNo = Annotated[int, Meta(ge=1, le=SHIPMENT_LINES_MAX)]
 
 
-class ShipmentLine(Value, frozen=True, kw_only=True):
+class ShipmentLine(Value):
     """Units of one transfer line and lot. quantity = accepted + damaged + missing + outstanding."""
 
     line_no: ShipmentLineNo
@@ -43,7 +43,7 @@ class ShipmentLine(Value, frozen=True, kw_only=True):
     serials: Annotated[list[SerialNo], Meta(max_length=SERIALS_MAX)]
 
 
-class Shipment(Record, frozen=True, kw_only=True):
+class Shipment(Record):
     """Goods on their way from one facility to another."""
 
     shipment_id: Id
@@ -70,7 +70,7 @@ def status_of(lines: Sequence[ShipmentLine]) -> ShipmentStatus:
     return "partially_received" if any(line.outstanding < line.quantity for line in lines) else "in_transit"
 
 
-class Load(Value, frozen=True, kw_only=True):
+class Load(Value):
     """Units of a transfer line to be taken along, and where they must come from."""
 
     line: TransferLine
@@ -93,28 +93,28 @@ def check_loads(loads: Sequence[Load], status: str) -> None:
 class Loading:
     """A shipment while its goods are taken from the shelves of the origin: the lines it has so far."""
 
-    def __init__(self, books: Books, shipment_id: str) -> None:
-        self.books = books
+    def __init__(self, posting: Posting, shipment_id: str) -> None:
+        self.posting = posting
         self.shipment_id = shipment_id
         self.lines: list[ShipmentLine] = []
         self._numbers: dict[tuple[int, str | None], int] = {}
 
-    def load(self, origin: Page, target: Page, load: Load, named: Named) -> None:
+    def load(self, origin: OpenItem, target: OpenItem, load: Load, named: Named) -> None:
         """Take units along: sellable ones in draw order, others only of a lot that is named.
 
         Lot and serials stay; the units are on their way to the target, and in no place until they get there.
         """
-        holding = self.books.own(target, "shipment", self.shipment_id)
-        today = None if load.pin.lot_code is not None else self.books.today
+        holding = self.posting.own(target, "shipment", self.shipment_id)
+        today = None if load.pin.lot_code is not None else self.posting.today
         takes, lacking = draw(origin, "available", load.quantity, load.pin, today=today)
         if lacking:
             raise insufficient(origin, "available", load.quantity, load.quantity - lacking)
         for spot, units in takes:
             serials = named.hand(spot, units)
             number = self._add(load.line, spot.lot_code, units, serials)
-            coming = Leg(target, "in_transit", Spot(lot_code=spot.lot_code), holding, line=number)
+            coming = Leg(target, "in_transit", PositionKey(lot_code=spot.lot_code), holding, line=number)
             source = Leg(origin, "available", spot)
-            self.books.move("transfer_ship", units, source, coming, serials=serials, line=number)
+            self.posting.move("transfer_ship", units, source, coming, serials=serials, line=number)
 
     def _add(self, line: TransferLine, lot_code: str | None, units: int, serials: list[str]) -> int:
         """The number of the line of this transfer line and lot, grown by these units."""
@@ -148,13 +148,13 @@ def _named(known: list[str], more: list[str]) -> list[str]:
     return [*known, *more]
 
 
-class Receipt(Value, frozen=True, kw_only=True):
+class Receipt(Value):
     """What became of some units of a line, and where they are put."""
 
     line_no: int
     outcome: Outcome
     quantity: int
-    place: Place = NO_PLACE
+    place: Landing = NO_LANDING
 
 
 def everything_accepted(shipment: Shipment) -> list[Receipt]:
@@ -176,17 +176,17 @@ def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
             raise InvalidState(f"line {line.line_no} has {line.outstanding} units outstanding", status=shipment.status)
 
 
-def receive(books: Books, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:
+def receive(posting: Posting, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:
     """Book units in at the destination, or out of the books where they never came."""
-    page, coming = holding.page, Spot(lot_code=line.lot_code)
+    page, coming = holding.page, PositionKey(lot_code=line.lot_code)
     source = Leg(page, "in_transit", coming, holding, line=line.line_no)
     serials = named.hand(coming, receipt.quantity)
     if receipt.outcome == "missing":
-        books.move("transfer_receive", receipt.quantity, source, "adjustment", serials=serials, line=line.line_no)
+        posting.move("transfer_receive", receipt.quantity, source, "adjustment", serials=serials, line=line.line_no)
         return
-    spot = books.land(page, receipt.place, line.lot_code)
+    spot = posting.land(page, receipt.place, line.lot_code)
     target = Leg(page, "available" if receipt.outcome == "accepted" else "damaged", spot)
-    books.move("transfer_receive", receipt.quantity, source, target, serials=serials, line=line.line_no)
+    posting.move("transfer_receive", receipt.quantity, source, target, serials=serials, line=line.line_no)
 
 
 def received(shipment: Shipment, receipts: Sequence[Receipt], now: Utc) -> Shipment:
@@ -217,7 +217,7 @@ def restated(shipment: Shipment, now: Utc) -> Shipment:
 def parts_of_shipment(shipment: Shipment, variant_id: str) -> Parts:
     """What a shipment holds of a variant."""
     return {
-        Part(Spot(lot_code=line.lot_code), None, line.line_no): line.outstanding
+        Part(PositionKey(lot_code=line.lot_code), None, line.line_no): line.outstanding
         for line in shipment.lines
         if line.variant_id == variant_id and line.outstanding
     }

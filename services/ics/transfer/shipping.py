@@ -14,7 +14,7 @@ from chassis.unit import Change, View, between
 from chassis.values import Count, Date, Guid, Id, Lot, Name, Qty, Text, Token
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
-from services.ics.ledger.balance import NO_PLACE, Page, item_id_of
+from services.ics.ledger.balance import NO_LANDING, OpenItem, item_id_of
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, scope_keys
@@ -24,13 +24,13 @@ from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.serials import ON_SHELF, STATUSES, check_tracked, serial_problems_by_line
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
-    KeptTransfer,
     Transfer,
     TransferLineNo,
+    TransferRecord,
     arrived,
     check_shippable,
     left,
-    shown,
+    to_answer,
 )
 from services.ics.transfer.shipment import (
     SHIPMENT_LINES_MAX,
@@ -53,16 +53,16 @@ from services.ics.words import OPERATOR, READ
 
 endpoints = Endpoints("ics", "/transfer")
 
-R = TypeVar("R", KeptTransfer, Shipment)
+R = TypeVar("R", TransferRecord, Shipment)
 Side = Literal["from_logical_guid", "to_logical_guid"]
 
 
-class TransferShipmentEnvelope(Answer, frozen=True, kw_only=True):
+class TransferShipmentEnvelope(Answer):
     shipment: Shipment
     transfer: Transfer
 
 
-class ShipmentLineInput(Request, frozen=True, kw_only=True):
+class ShipmentLineInput(Request):
     transfer_line_no: TransferLineNo
     quantity: Qty
     zone_id: Id | None = None
@@ -71,7 +71,7 @@ class ShipmentLineInput(Request, frozen=True, kw_only=True):
     serials: SerialList | None = None
 
 
-class TransferShipmentRecordRequest(Revised, frozen=True, kw_only=True):
+class TransferShipmentRecordRequest(Revised):
     transfer_id: Id
     lines: Annotated[list[ShipmentLineInput], Meta(min_length=1, max_length=TRANSFER_LINES_MAX)] | None = None
     final: bool = False
@@ -130,7 +130,7 @@ async def ics_transfer_shipment_record(
         )
         shipment = await change.insert(SHIPMENTS, shipment)
         kept = left(kept, shipment_id, shipment.lines, now=change.now, final=body.final)
-        transfer = shown(await change.update(TRANSFERS, kept))
+        transfer = to_answer(await change.update(TRANSFERS, kept))
         change.emit("ics.shipment.recorded", shipment_id, shipment=shipment)
         return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
 
@@ -145,7 +145,7 @@ async def _load_here(
     return await change.load(entity, record_id, expected_revision)
 
 
-def _loads(transfer: KeptTransfer, lines: Sequence[ShipmentLineInput] | None, places: Sequence[Place]) -> list[Load]:
+def _loads(transfer: TransferRecord, lines: Sequence[ShipmentLineInput] | None, places: Sequence[Place]) -> list[Load]:
     """What is to be taken along: the lines named, or everything approved and not shipped yet."""
     if lines is None:
         return [Load(line=line, quantity=line.unshipped, pin=Pin()) for line in transfer.lines if line.unshipped > 0]
@@ -159,8 +159,8 @@ def _loads(transfer: KeptTransfer, lines: Sequence[ShipmentLineInput] | None, pl
 
 
 async def _open_both(
-    change: Change, p: LedgerPosting, transfer: KeptTransfer, variants: Iterable[str]
-) -> tuple[dict[tuple[str, str], Page], dict[str, PolicyValues]]:
+    change: Change, p: LedgerPosting, transfer: TransferRecord, variants: Iterable[str]
+) -> tuple[dict[tuple[str, str], OpenItem], dict[str, PolicyValues]]:
     """The variants opened where they leave and where they go, and the policy of each where it leaves.
 
     Nothing becomes available in either, so nobody who waits for units need be looked for.
@@ -174,7 +174,7 @@ async def _open_both(
     return pages, {variant: values for (variant, _), values in ruling.items()}
 
 
-class TransferReceiptInput(Request, frozen=True, kw_only=True):
+class TransferReceiptInput(Request):
     line_no: ShipmentLineNo
     outcome: Outcome
     quantity: Qty
@@ -183,7 +183,7 @@ class TransferReceiptInput(Request, frozen=True, kw_only=True):
     serials: SerialList | None = None
 
 
-class TransferReceiveRequest(Revised, frozen=True, kw_only=True):
+class TransferReceiveRequest(Revised):
     shipment_id: Id
     lines: Annotated[list[TransferReceiptInput], Meta(min_length=1, max_length=SHIPMENT_LINES_MAX)] | None = None
     note: Text | None = None
@@ -225,7 +225,7 @@ async def ics_transfer_shipment_receive(
         await _book(p, before, receipts, [line.serials for line in body.lines or ()])
         shipment = await change.update(SHIPMENTS, received(before, receipts, change.now), body.note)
         kept = arrived(kept, shipment.shipment_id, before.lines, shipment.lines, received_utc=shipment.received_utc)
-        transfer = shown(await change.update(TRANSFERS, kept))
+        transfer = to_answer(await change.update(TRANSFERS, kept))
         change.emit("ics.shipment.received", shipment.shipment_id, shipment=shipment)
         if transfer.status == "completed":
             change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
@@ -245,7 +245,7 @@ def _receipts(
             line_no=line.line_no,
             outcome=line.outcome,
             quantity=line.quantity,
-            place=place.landing() if place.zone is not None else NO_PLACE,
+            place=place.landing() if place.zone is not None else NO_LANDING,
         )
         for line, place in zip(lines, places, strict=True)
     ]
@@ -278,7 +278,7 @@ async def _book(
         p.serials.spent(page, p.entries)
 
 
-class TransferShipmentGetRequest(Request, frozen=True, kw_only=True):
+class TransferShipmentGetRequest(Request):
     shipment_id: Id
 
 
@@ -287,10 +287,10 @@ async def ics_transfer_shipment_get(view: View, body: TransferShipmentGetRequest
     """Show a shipment and its transfer."""
     shipment = await view.load(SHIPMENTS, body.shipment_id)
     kept = await view.load(TRANSFERS, shipment.transfer_id)
-    return TransferShipmentEnvelope(shipment=shipment, transfer=shown(kept))
+    return TransferShipmentEnvelope(shipment=shipment, transfer=to_answer(kept))
 
 
-class TransferShipmentListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class TransferShipmentListRequest(Request, PageRequest):
     transfer_id: Id | None = None
     from_logical_guid: Guid | None = None
     to_logical_guid: Guid | None = None
@@ -298,7 +298,7 @@ class TransferShipmentListRequest(Request, PageRequest, frozen=True, kw_only=Tru
     expected_by: Date | None = None
 
 
-class TransferShipmentListEnvelope(Answer, frozen=True, kw_only=True):
+class TransferShipmentListEnvelope(Answer):
     items: list[Shipment]
     count: Count
     next_token: Token | None

@@ -9,11 +9,11 @@ from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
-from services.ics.transfer.domain import KeptTransfer, arrived
+from services.ics.transfer.domain import TransferRecord, arrived
 from services.ics.transfer.shipment import Shipment, lost_in_passing, parts_of_shipment, restated
 
 
-def _variants(transfer: KeptTransfer) -> list[str]:
+def _variants(transfer: TransferRecord) -> list[str]:
     return sorted({line.variant_id for line in transfer.lines})
 
 
@@ -23,7 +23,7 @@ def _coming(shipment: Shipment) -> list[str]:
 
 TRANSFERS = Entity(
     "transfer",
-    KeptTransfer,
+    TransferRecord,
     collection="transfers",
     id="transfer_id",
     keys=("ORG#{orgcode}", "TRANSFER#{transfer_id}"),
@@ -91,7 +91,7 @@ _TRANSFER_LEADS = (
 _SHIPMENT_LEADS = (("transfer_id",), *_TRANSFER_LEADS[3:])
 
 
-async def list_transfers(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[KeptTransfer]:
+async def list_transfers(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[TransferRecord]:
     """Transfers, newest first. Index: the first of `_TRANSFER_LEADS` that the filters cover."""
     where, rest = split(wanted, _TRANSFER_LEADS)
     return await view.page(TRANSFERS, where, page=page, rest=rest)
@@ -108,7 +108,7 @@ _REPORT_LEADS = (("variants",), ("from_logical_guid",), ("to_logical_guid",), ()
 
 async def transfers_created(
     view: View, wanted: Mapping[str, str | None], since: Utc, until: Utc, limit: int
-) -> list[KeptTransfer]:
+) -> list[TransferRecord]:
     """Transfers created in [since, until), oldest first; of more than `limit`, one beyond.
     Index: created_utc behind the first of `_REPORT_LEADS` that the filters cover."""
     where, rest = split(wanted, _REPORT_LEADS)

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from chassis.entity import Value
 from chassis.values import Count, Guid, Qty
-from services.ics.figures import ratio
+from services.ics.decimals import ratio
 
 SHIPPED_DAYS = 28
 """Days whose shipments say how fast units go; the last of them is yesterday."""
@@ -23,7 +23,7 @@ SUGGESTIONS_MAX = 1000
 CONSIDERED_MAX = 2500
 
 
-class TransferSuggestion(Value, frozen=True, kw_only=True):
+class TransferSuggestion(Value):
     """Units of a variant that one facility can spare and another lacks."""
 
     variant_id: Guid
@@ -32,7 +32,7 @@ class TransferSuggestion(Value, frozen=True, kw_only=True):
     quantity: Qty
 
 
-class TransferSuggestFacility(Value, frozen=True, kw_only=True):
+class TransferSuggestFacility(Value):
     """One facility, as a suggestion weighed it. `available` is the bucket, unsellable lots and all."""
 
     variant_id: Guid
@@ -46,7 +46,7 @@ class TransferSuggestFacility(Value, frozen=True, kw_only=True):
     deficit: Count
 
 
-class Facts(Value, frozen=True, kw_only=True):
+class SuggestFacts(Value):
     """What is known of a variant in a facility; `shipped` is T."""
 
     variant_id: str
@@ -58,7 +58,7 @@ class Facts(Value, frozen=True, kw_only=True):
     shipped: int = 0
 
 
-def weighed(facts: Facts, target_days: int) -> TransferSuggestFacility:
+def weighed(facts: SuggestFacts, target_days: int) -> TransferSuggestFacility:
     """What a facility can spare of a variant, or lacks."""
     here = facts.available - facts.unsellable
     have = here + facts.inbound
@@ -107,7 +107,7 @@ Weighings = Annotated[list[TransferSuggestFacility], Meta(max_length=CONSIDERED_
 
 
 def suggest(
-    variants: Sequence[Sequence[Facts]], target_days: int
+    variants: Sequence[Sequence[SuggestFacts]], target_days: int
 ) -> tuple[list[TransferSuggestion], list[TransferSuggestFacility]]:
     """What should go where, variant by variant as asked, and everything weighed for it, by facility."""
     weighings = [

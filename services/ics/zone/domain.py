@@ -12,7 +12,7 @@ from services.ics.words import Openness
 Purpose = Literal["pick", "storage", "overstock", "receiving", "returns", "staging"]
 
 
-class Zone(Record, frozen=True, kw_only=True):
+class Zone(Record):
     """A part of one facility. Never deleted, because ledger entries go on naming it."""
 
     zone_id: Id

@@ -5,7 +5,7 @@ from chassis.event import EventType
 from services.ics.zone.domain import Zone
 
 
-class ZoneChanged(Value, frozen=True, kw_only=True):
+class ZoneChanged(Value):
     """The zone as it is since."""
 
     zone: Zone

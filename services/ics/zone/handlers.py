@@ -13,11 +13,11 @@ from services.ics.zone.store import ZONES, list_zones
 endpoints = Endpoints("ics", "/zone")
 
 
-class ZoneEnvelope(Answer, frozen=True, kw_only=True):
+class ZoneEnvelope(Answer):
     zone: Zone
 
 
-class ZoneCreateRequest(Request, frozen=True, kw_only=True):
+class ZoneCreateRequest(Request):
     code: Code
     name: Name | None = None
     purpose: Purpose = "storage"
@@ -45,7 +45,7 @@ async def ics_zone_create(call: Call, change: Change, body: ZoneCreateRequest) -
     return ZoneEnvelope(zone=zone)
 
 
-class ZoneGetRequest(Request, frozen=True, kw_only=True):
+class ZoneGetRequest(Request):
     zone_id: Id
 
 
@@ -55,14 +55,14 @@ async def ics_zone_get(view: View, body: ZoneGetRequest) -> ZoneEnvelope:
     return ZoneEnvelope(zone=await view.load(ZONES, body.zone_id))
 
 
-class ZoneListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class ZoneListRequest(Request, PageRequest):
     logical_guid: Guid | None = None
     code: Code | None = None
     purpose: Purpose | None = None
     status: Openness | None = None
 
 
-class ZoneListEnvelope(Answer, frozen=True, kw_only=True):
+class ZoneListEnvelope(Answer):
     items: list[Zone]
     count: Count
     next_token: Token | None
@@ -81,7 +81,7 @@ async def ics_zone_list(view: View, body: ZoneListRequest) -> ZoneListEnvelope:
     return ZoneListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
 
 
-class ZoneStatusSetRequest(Revised, frozen=True, kw_only=True):
+class ZoneStatusSetRequest(Revised):
     zone_id: Id
     status: Openness
     reason: Reason | None = None

@@ -73,7 +73,7 @@ def launch(
 def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options) -> int:
     """Run a verb with a stack to talk to, show what it gives, and answer the exit status."""
     from chassis.errors import Refusal  # noqa: PLC0415  `--help` needs none of this
-    from chassis.rpc.status import Unreachable  # noqa: PLC0415
+    from chassis.rpc.status import PeerUnreachable  # noqa: PLC0415
     from services.ops.cli.output import Output  # noqa: PLC0415
     from services.ops.cli.stack import Stack  # noqa: PLC0415
 
@@ -86,7 +86,7 @@ def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options
 
     try:
         return asyncio.run(work())
-    except Unreachable as refusal:
+    except PeerUnreachable as refusal:
         output.refuse(refusal)
         return UNREACHABLE
     except Refusal as refusal:

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from services.ops.cli.job import run_job
 from services.ops.cli.options import DONE, REFUSED
-from services.ops.cli.output import Outcome
+from services.ops.cli.output import CommandOutcome
 from services.ops.cli.stack import Given
 
 LEDGER_SERVICE = "ics"
@@ -20,10 +20,10 @@ async def audit_ledger(
     *,
     org: Annotated[str | None, Parameter(help="Only this org.")] = None,
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Replay stock cards against balances, and show every difference; exit status 1 if there is any."""
     answer = await run_job(stack, LEDGER_SERVICE, LEDGER_JOB, {"orgcode": org} if org else {})
     document = {name: answer[name] for name in ("items_checked", "entries_checked", "differences")}
     differences = document["differences"]
     counts = {**document, "differences": len(differences)}
-    return Outcome(document=document, rows=differences or [counts], status=REFUSED if differences else DONE)
+    return CommandOutcome(document=document, rows=differences or [counts], status=REFUSED if differences else DONE)

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from retailstack.chassis.v1.bus_pb2 import DeadLettersRequest, ReplayRequest, TailEvent, TailRequest
 from retailstack.chassis.v1.bus_pb2_grpc import BusStub
 from services.ops.cli.options import UsageError
-from services.ops.cli.output import Outcome, plain
+from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 
 TAIL_SECONDS = 7 * 24 * 3600.0
@@ -37,7 +37,7 @@ async def events_tail(
 
 
 @events.command(name="dead")
-async def events_dead(queue: str = "", /, *, stack: Given) -> Outcome | None:
+async def events_dead(queue: str = "", /, *, stack: Given) -> CommandOutcome | None:
     """Show dead letters: of one queue, or of all."""
     letters = []
     for peer in [_service_of(queue, stack)] if queue else stack.peers:
@@ -48,7 +48,7 @@ async def events_dead(queue: str = "", /, *, stack: Given) -> Outcome | None:
             stack.output.line(letter)
         return None
     shown = ("queue", "event_id", "type", "orgcode", "failed_utc", "tries", "reason")
-    return Outcome(document={}, rows=[{name: letter[name] for name in shown} for letter in letters])
+    return CommandOutcome(document={}, rows=[{name: letter[name] for name in shown} for letter in letters])
 
 
 @events.command(name="replay")

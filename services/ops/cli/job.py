@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from retailstack.chassis.v1.jobs_pb2 import ListJobsRequest, RunJobRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from services.ops.cli.options import UsageError
-from services.ops.cli.output import Outcome, plain
+from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 
 RUN_SECONDS = 3600.0
@@ -19,14 +19,14 @@ job = App(name="job", help="Scheduled jobs, and running them by hand.")
 
 
 @job.command(name="list")
-async def job_list(*, stack: Given) -> Outcome:
+async def job_list(*, stack: Given) -> CommandOutcome:
     """Show every job of every service, and how its last run went."""
     items = []
     for peer in stack.peers:
         answer = await JobsStub(stack.channels.channel(peer)).List(ListJobsRequest())
         items += [{"service": peer, **plain(each)} for each in answer.jobs]
     shown = ("service", "name", "every_seconds", "running", "last_ended_utc", "last_error", "summary")
-    return Outcome(document={"items": items}, rows=[{name: item[name] for name in shown} for item in items])
+    return CommandOutcome(document={"items": items}, rows=[{name: item[name] for name in shown} for item in items])
 
 
 @job.command(name="run")

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from services.ops.cli.options import UsageError
-from services.ops.cli.output import Outcome, plain
+from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 
 SECONDS = 15.0
@@ -27,7 +27,7 @@ async def maintenance_schedule(
     minutes: Minutes,
     description: Annotated[str, Parameter(help="What is done; callers may read it.")],
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Plan a window. Callers are told of it from a day before its start."""
     request = pb.ScheduleMaintenanceRequest(
         secret_code=stack.secret,
@@ -39,14 +39,14 @@ async def maintenance_schedule(
 
 
 @maintenance.command(name="start")
-async def maintenance_start(maintenance_id: str, /, *, revision: Revision = None, stack: Given) -> Outcome:
+async def maintenance_start(maintenance_id: str, /, *, revision: Revision = None, stack: Given) -> CommandOutcome:
     """Start a window now: every service but OPS answers 503 within two seconds."""
     seen = await _seen(stack, maintenance_id, revision)
     return _outcome(await _stub(stack).StartMaintenance(pb.StartMaintenanceRequest(**seen), timeout=SECONDS))
 
 
 @maintenance.command(name="end")
-async def maintenance_end(maintenance_id: str, /, *, revision: Revision = None, stack: Given) -> Outcome:
+async def maintenance_end(maintenance_id: str, /, *, revision: Revision = None, stack: Given) -> CommandOutcome:
     """End the active window: the services answer again within two seconds."""
     seen = await _seen(stack, maintenance_id, revision)
     return _outcome(await _stub(stack).EndMaintenance(pb.EndMaintenanceRequest(**seen), timeout=SECONDS))
@@ -60,7 +60,7 @@ async def maintenance_cancel(
     reason: Annotated[str, Parameter(help="Why; callers may read it.")],
     revision: Revision = None,
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Call off a window that has not begun."""
     seen = await _seen(stack, maintenance_id, revision)
     request = pb.CancelMaintenanceRequest(**seen, reason=reason)
@@ -78,7 +78,7 @@ async def maintenance_update(
     percent: Annotated[int | None, Parameter(help="The same in numbers, with --progress.")] = None,
     revision: Revision = None,
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Change what a window says of itself, or add a progress update."""
     if percent is not None and progress is None:
         raise UsageError("--percent goes with --progress")
@@ -96,7 +96,7 @@ async def maintenance_update(
 
 
 @maintenance.command(name="get")
-async def maintenance_get(maintenance_id: str, /, *, stack: Given) -> Outcome:
+async def maintenance_get(maintenance_id: str, /, *, stack: Given) -> CommandOutcome:
     """Show a window, with all its progress."""
     return _outcome(await _get(stack, maintenance_id))
 
@@ -106,7 +106,7 @@ async def maintenance_list(
     *,
     state: Annotated[State | None, Parameter(help="Only those in this state.")] = None,
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Show every window, the latest start first."""
     items: list[dict[str, Any]] = []
     token = None
@@ -116,7 +116,7 @@ async def maintenance_list(
         )
         items += map(plain, page.items)
         if not page.HasField("next_token"):
-            return Outcome(document={"items": items}, rows=[_row(item) for item in items])
+            return CommandOutcome(document={"items": items}, rows=[_row(item) for item in items])
         token = page.next_token
 
 
@@ -145,11 +145,11 @@ def _number(flag: str, number: int) -> int:
     return number
 
 
-def _outcome(answer: pb.MaintenanceAnswer) -> Outcome:
+def _outcome(answer: pb.MaintenanceAnswer) -> CommandOutcome:
     """The window as a document; for a person its fields, and its progress line by line."""
     told = plain(answer.maintenance)
     said = [f"{each['at_utc']} {_percent(each)}{each['message']}" for each in told["progress"]]
-    return Outcome(document={"maintenance": told}, rows=[{**told, "progress": "\n".join(said) or None}])
+    return CommandOutcome(document={"maintenance": told}, rows=[{**told, "progress": "\n".join(said) or None}])
 
 
 def _percent(said: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 from google.protobuf.message import Message
-from msgspec import Struct
 
 from chassis.errors import Refusal
+from chassis.frozen import Frozen
 from chassis.rpc.status import error_of
 
 WIDTH = 240
@@ -17,7 +17,7 @@ WIDTH = 240
 Row = Mapping[str, Any]
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class CommandOutcome(Frozen):
     """What a verb gives: the document, the rows a person sees instead of it, and the exit status."""
 
     document: Mapping[str, Any]
@@ -32,14 +32,14 @@ class Output:
         self.as_json = as_json
         self._notes: list[str] = []
 
-    def show(self, outcome: Outcome | Mapping[str, Any] | None) -> int:
+    def show(self, outcome: CommandOutcome | Mapping[str, Any] | None) -> int:
         """Print what a verb gave, and answer its exit status."""
         for note in self._notes:
             print(note, file=sys.stderr)
         if outcome is None:
             return 0
-        if not isinstance(outcome, Outcome):
-            outcome = Outcome(document=outcome)
+        if not isinstance(outcome, CommandOutcome):
+            outcome = CommandOutcome(document=outcome)
         if self.as_json:
             self.line(outcome.document)
         else:

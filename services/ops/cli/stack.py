@@ -13,7 +13,7 @@ import grpc
 from cyclopts import Parameter
 
 from chassis.rpc.client import Channels
-from chassis.rpc.status import Unreachable
+from chassis.rpc.status import PeerUnreachable
 from chassis.rpc.tls import Tls
 from services.ops.cli.options import Options, UsageError
 from services.ops.cli.output import Output
@@ -26,9 +26,9 @@ class Addressed(Channels):
     """Channels of a command: a service nobody said the address of is as far away as one that does not answer."""
 
     def channel(self, peer: str) -> grpc.aio.Channel:
-        """The channel to a service; `Unreachable` when no address of it is known."""
+        """The channel to a service; `PeerUnreachable` when no address of it is known."""
         if peer not in self.addresses:
-            raise Unreachable(f"no address of {peer} is known: say --{peer}-grpc, or STACK_{peer.upper()}_GRPC")
+            raise PeerUnreachable(f"no address of {peer} is known: say --{peer}-grpc, or STACK_{peer.upper()}_GRPC")
         return super().channel(peer)
 
 
@@ -54,10 +54,10 @@ class Stack:
 
     @property
     def peers(self) -> list[str]:
-        """The services that have an address; `Unreachable` when there are none."""
+        """The services that have an address; `PeerUnreachable` when there are none."""
         known = [peer for peer, addresses in self.options.addresses.items() if addresses]
         if not known:
-            raise Unreachable("no address of any service is known: say STACK_OPS_GRPC and its like")
+            raise PeerUnreachable("no address of any service is known: say STACK_OPS_GRPC and its like")
         return known
 
     @cached_property

@@ -8,18 +8,18 @@ from chassis.rpc.client import Channels
 from retailstack.chassis.v1.status_pb2 import GetStatusRequest
 from retailstack.chassis.v1.status_pb2_grpc import StatusStub
 from services.ops.cli.options import DONE, UNREACHABLE
-from services.ops.cli.output import Outcome, plain
+from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 
 ASK_SECONDS = 3.0
 
 
-async def status(*, stack: Given) -> Outcome:
+async def status(*, stack: Given) -> CommandOutcome:
     """Show build, health, gate, relay lag and queue depth of every service."""
     asked = [(peer, address) for peer in stack.peers for address in stack.options.addresses[peer]]
     services = await asyncio.gather(*(_ask(stack, peer, address) for peer, address in asked))
     silent = any("error" in service for service in services)
-    return Outcome(
+    return CommandOutcome(
         document={"services": services},
         rows=[_row(service) for service in services],
         status=UNREACHABLE if silent else DONE,

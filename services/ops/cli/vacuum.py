@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1.vacuum_pb2_grpc import VacuumStub
 from services.ops.cli.options import DONE, REFUSED, UsageError
-from services.ops.cli.output import Outcome, plain
+from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 from services.ops.vacuum.domain import OPEN, phrase_of
 
@@ -29,7 +29,7 @@ vacuum = App(name="vacuum", help="Delete an org's data, or everything.")
 @vacuum.command(name="org")
 async def vacuum_org(
     orgcode: str, /, *, reason: Why, dry_run: Dry = False, phrase: Phrase = "", stack: Given
-) -> Outcome:
+) -> CommandOutcome:
     """Delete all there is of an org, in every service. It begins after five minutes; until then it can be cancelled."""
     orgcode = orgcode.upper()
     request = pb.VacuumOrgRequest(
@@ -43,7 +43,7 @@ async def vacuum_org(
 
 
 @vacuum.command(name="all")
-async def vacuum_all(*, reason: Why, dry_run: Dry = False, phrase: Phrase = "", stack: Given) -> Outcome:
+async def vacuum_all(*, reason: Why, dry_run: Dry = False, phrase: Phrase = "", stack: Given) -> CommandOutcome:
     """Delete everything, of every org, in every service. It begins after five minutes; until then, cancel it."""
     request = pb.VacuumAllRequest(
         secret_code=stack.secret,
@@ -55,7 +55,7 @@ async def vacuum_all(*, reason: Why, dry_run: Dry = False, phrase: Phrase = "", 
 
 
 @vacuum.command(name="cancel")
-async def vacuum_cancel(vacuum_id: str, /, *, stack: Given) -> Outcome:
+async def vacuum_cancel(vacuum_id: str, /, *, stack: Given) -> CommandOutcome:
     """Stop a vacuum that has not begun."""
     return _outcome(
         await _stub(stack).CancelVacuum(pb.CancelVacuumRequest(secret_code=stack.secret, vacuum_id=vacuum_id))
@@ -69,7 +69,7 @@ async def vacuum_status(
     *,
     watch: Annotated[bool, Parameter(negative="", help="Show the progress until it ends.")] = False,
     stack: Given,
-) -> Outcome:
+) -> CommandOutcome:
     """Show how far a vacuum is: the one named, or the newest. Exit status 1 where it has failed."""
     if not watch:
         return _outcome(await _ask(stack, vacuum_id))
@@ -156,7 +156,7 @@ def _said(tally: pb.ServiceTally) -> str:
     return f"{tally.deleted:,} deleted" if tally.state != "pending" else "waits"
 
 
-def _outcome(answer: pb.VacuumAnswer) -> Outcome:
+def _outcome(answer: pb.VacuumAnswer) -> CommandOutcome:
     """The vacuum as a document; for a person a row a service, the closing count beside it."""
     found = plain(answer.vacuum)
     left = {tally.service: tally.matched for tally in answer.certificate}
@@ -177,7 +177,7 @@ def _outcome(answer: pb.VacuumAnswer) -> Outcome:
     del head["matched"], head["deleted"], head["state"]
     whole["collections"] = " ".join(f"{name}={value}" for name, value in head.items() if value not in (None, ""))
     status = REFUSED if found["state"] == "failed" else DONE
-    return Outcome(document={"vacuum": found}, rows=[*rows, whole], status=status)
+    return CommandOutcome(document={"vacuum": found}, rows=[*rows, whole], status=status)
 
 
 def _stub(stack: Stack) -> Any:

@@ -31,7 +31,7 @@ START_MAX = Utc("9999-01-01T00:00:00.000Z")
 """No window starts later than the calendar can say when it ends."""
 
 
-class ProgressUpdate(Value, frozen=True, kw_only=True):
+class ProgressUpdate(Value):
     """How far the work has come, in words and perhaps in numbers."""
 
     at_utc: Utc
@@ -39,8 +39,8 @@ class ProgressUpdate(Value, frozen=True, kw_only=True):
     percent: Percent | None = None
 
 
-class Window(Record, frozen=True, kw_only=True):
-    """One window, as it is kept. It belongs to no org. `overrun` is settled when it ends; see `shown`."""
+class MaintenanceRecord(Record):
+    """One window, as it is kept. It belongs to no org. `overrun` is settled when it ends; see `to_answer`."""
 
     maintenance_id: Id
     state: State
@@ -57,14 +57,14 @@ class Window(Record, frozen=True, kw_only=True):
     progress: list[ProgressUpdate] = field(default_factory=list)
 
 
-class Calendar(Record, frozen=True, kw_only=True):
+class Calendar(Record):
     """Written whenever a window takes up time: of two at once, in whichever replicas, the second sees the first."""
 
     calendar_id: str
     entries: int = 0
 
 
-class Maintenance(Value, frozen=True, kw_only=True):
+class Maintenance(Value):
     """One window, as callers see it."""
 
     maintenance_id: Id
@@ -85,14 +85,14 @@ class Maintenance(Value, frozen=True, kw_only=True):
     updated_utc: Utc
 
 
-class MaintenanceState(Value, frozen=True, kw_only=True):
+class MaintenanceState(Value):
     """The window that is active, if any, and the next that is scheduled."""
 
     active: Maintenance | None
     next: Maintenance | None
 
 
-class News(Value, frozen=True, kw_only=True):
+class ProgressReport(Value):
     """What an operator changes of a window; None leaves it as it is."""
 
     description: LongText | None = None
@@ -108,20 +108,20 @@ class News(Value, frozen=True, kw_only=True):
             raise invalid_field("body", "changes nothing: give a description, a duration, or progress")
 
 
-def shown(window: Window, now: Utc) -> Maintenance:
+def to_answer(window: MaintenanceRecord, now: Utc) -> Maintenance:
     """A window as callers see it; an active one overruns from the moment of its expected end."""
     told: Maintenance = convert(window, Maintenance, from_attributes=True)
     overrun = window.overrun or (window.state == "active" and now > window.expected_end_utc)
     return replace(told, overrun=overrun)
 
 
-def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, now: Utc) -> Window:
+def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, now: Utc) -> MaintenanceRecord:
     """A new window; its start must be in the future."""
     if start <= now:
         raise invalid_field("scheduled_start_utc", "is not in the future")
     if start > START_MAX:
         raise invalid_field("scheduled_start_utc", "is too far in the future")
-    return Window(
+    return MaintenanceRecord(
         maintenance_id=maintenance_id,
         state="scheduled",
         description=description,
@@ -131,7 +131,7 @@ def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, n
     )
 
 
-def started(window: Window, by: Starter, now: Utc) -> Window:
+def started(window: MaintenanceRecord, by: Starter, now: Utc) -> MaintenanceRecord:
     """The window, active from now on for as long as it was planned to last."""
     if window.state != "scheduled":
         raise _unfit(window)
@@ -139,21 +139,21 @@ def started(window: Window, by: Starter, now: Utc) -> Window:
     return replace(window, state="active", started_utc=now, started_by=by, expected_end_utc=expected_end_utc)
 
 
-def ended(window: Window, now: Utc) -> Window:
+def ended(window: MaintenanceRecord, now: Utc) -> MaintenanceRecord:
     """The window, over."""
     if window.state != "active":
         raise _unfit(window)
     return replace(window, state="ended", ended_utc=now, overrun=now > window.expected_end_utc)
 
 
-def cancelled(window: Window, reason: str, now: Utc) -> Window:
+def cancelled(window: MaintenanceRecord, reason: str, now: Utc) -> MaintenanceRecord:
     """The window, called off before it began."""
     if window.state != "scheduled":
         raise _unfit(window)
     return replace(window, state="cancelled", cancelled_utc=now, cancel_reason=reason)
 
 
-def updated(window: Window, news: News, now: Utc) -> Window:
+def updated(window: MaintenanceRecord, news: ProgressReport, now: Utc) -> MaintenanceRecord:
     """The window with news: another description, another duration, one more progress update."""
     if window.state not in ("scheduled", "active"):
         raise _unfit(window)
@@ -170,17 +170,17 @@ def updated(window: Window, news: News, now: Utc) -> Window:
     return window
 
 
-def start_of(window: Window) -> Utc:
+def start_of(window: MaintenanceRecord) -> Utc:
     """When a window began, or is to begin."""
     return window.started_utc or window.scheduled_start_utc
 
 
-def overlaps(one: Window, other: Window) -> bool:
+def overlaps(one: MaintenanceRecord, other: MaintenanceRecord) -> bool:
     """Whether two windows share a moment; one may begin when the other is expected to end."""
     return start_of(one) < other.expected_end_utc and start_of(other) < one.expected_end_utc
 
 
-def check_room(window: Window, others: Iterable[Window]) -> None:
+def check_room(window: MaintenanceRecord, others: Iterable[MaintenanceRecord]) -> None:
     """Refuse a window that overlaps another one that is scheduled or active."""
     for other in others:
         if other.maintenance_id != window.maintenance_id and overlaps(window, other):
@@ -192,11 +192,11 @@ def check_room(window: Window, others: Iterable[Window]) -> None:
             )
 
 
-def check_alone(active: Window | None) -> None:
+def check_alone(active: MaintenanceRecord | None) -> None:
     """Refuse to start a window while another is active."""
     if active is not None:
         raise InvalidState("another window is active", maintenance_id=active.maintenance_id, state=active.state)
 
 
-def _unfit(window: Window) -> InvalidState:
+def _unfit(window: MaintenanceRecord) -> InvalidState:
     return InvalidState(f"the window is {window.state}", state=window.state)

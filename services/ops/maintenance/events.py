@@ -11,7 +11,7 @@ ENDED = "ops.maintenance.ended"
 UPDATED = "ops.maintenance.updated"
 
 
-class MaintenanceTold(Value, frozen=True, kw_only=True):
+class MaintenanceChanged(Value):
     """The window as it is since."""
 
     maintenance: Maintenance
@@ -26,5 +26,6 @@ _SAID = {
 }
 
 EVENTS = [
-    EventType(type=each, subject="maintenance_id", body=MaintenanceTold, summary=said) for each, said in _SAID.items()
+    EventType(type=each, subject="maintenance_id", body=MaintenanceChanged, summary=said)
+    for each, said in _SAID.items()
 ]

@@ -5,17 +5,17 @@ from chassis.endpoint import Answer, Endpoints, Request
 from chassis.page import PageRequest
 from chassis.unit import View
 from chassis.values import Count, Id, Token
-from services.ops.maintenance.domain import Maintenance, State, shown
+from services.ops.maintenance.domain import Maintenance, State, to_answer
 from services.ops.maintenance.store import MAINTENANCE, list_windows
 
 endpoints = Endpoints("ops", "/maintenance")
 
 
-class MaintenanceListRequest(Request, PageRequest, frozen=True, kw_only=True):
+class MaintenanceListRequest(Request, PageRequest):
     state: State | None = None
 
 
-class MaintenanceListSuccess(Answer, frozen=True, kw_only=True):
+class MaintenanceListSuccess(Answer):
     items: list[Maintenance]
     count: Count
     next_token: Token | None
@@ -26,15 +26,15 @@ class MaintenanceListSuccess(Answer, frozen=True, kw_only=True):
 async def ops_maintenance_list(view: View, body: MaintenanceListRequest) -> MaintenanceListSuccess:
     """List maintenance windows, the latest start first."""
     page = await list_windows(view, body.state, body)
-    items = [shown(window, view.now) for window in page.items]
+    items = [to_answer(window, view.now) for window in page.items]
     return MaintenanceListSuccess(items=items, count=page.count, next_token=page.next_token)
 
 
-class MaintenanceGetRequest(Request, frozen=True, kw_only=True):
+class MaintenanceGetRequest(Request):
     maintenance_id: Id
 
 
-class MaintenanceGetSuccess(Answer, frozen=True, kw_only=True):
+class MaintenanceGetSuccess(Answer):
     maintenance: Maintenance
 
 
@@ -42,4 +42,4 @@ class MaintenanceGetSuccess(Answer, frozen=True, kw_only=True):
 @endpoints.post("/get", roles=[SIGNED_IN], tenant=False)
 async def ops_maintenance_get(view: View, body: MaintenanceGetRequest) -> MaintenanceGetSuccess:
     """Show a maintenance window."""
-    return MaintenanceGetSuccess(maintenance=shown(await view.load(MAINTENANCE, body.maintenance_id), view.now))
+    return MaintenanceGetSuccess(maintenance=to_answer(await view.load(MAINTENANCE, body.maintenance_id), view.now))

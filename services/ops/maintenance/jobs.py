@@ -4,12 +4,12 @@ from chassis.caller import Call
 from chassis.entity import Value
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
-from services.ops.maintenance.requests import Requests
+from services.ops.maintenance.requests import MaintenanceRequests
 
 jobs = Jobs("ops")
 
 
-class SweepAnswer(Value, frozen=True, kw_only=True):
+class SweepAnswer(Value):
     """The window that was started, if any."""
 
     maintenance_id: str | None
@@ -19,5 +19,5 @@ class SweepAnswer(Value, frozen=True, kw_only=True):
 async def maintenance_sweep(units: Units, call: Call, params: NoParams) -> SweepAnswer:
     """Start the window whose scheduled start has passed, unless another is active still."""
     del params
-    started = await Requests(units).start_due(call)
+    started = await MaintenanceRequests(units).start_due(call)
     return SweepAnswer(maintenance_id=started.maintenance_id if started else None)

@@ -6,21 +6,21 @@ from chassis.unit import Change, Units
 from services.ops.maintenance import events
 from services.ops.maintenance.domain import (
     Maintenance,
-    News,
-    Window,
+    MaintenanceRecord,
+    ProgressReport,
     cancelled,
     check_alone,
     check_room,
     ended,
     scheduled,
-    shown,
     started,
+    to_answer,
     updated,
 )
-from services.ops.maintenance.store import MAINTENANCE, active_window, around, due_window, take_turn
+from services.ops.maintenance.store import MAINTENANCE, active_window, due_window, neighbours_of, take_turn
 
 
-class Requests:
+class MaintenanceRequests:
     """The verbs. `expected_revision` None means that the caller named none."""
 
     def __init__(self, units: Units) -> None:
@@ -32,7 +32,7 @@ class Requests:
         async def write(change: Change) -> Maintenance:
             window = scheduled(change.new_id(), description, start, minutes, change.now)
             await take_turn(change)
-            check_room(window, await around(change, window))
+            check_room(window, await neighbours_of(change, window))
             return _tell(change, events.SCHEDULED, await change.insert(MAINTENANCE, window))
 
         return await self._units.change(call, write)
@@ -68,7 +68,9 @@ class Requests:
 
         return await self._units.change(call, write)
 
-    async def update(self, call: Call, maintenance_id: str, expected_revision: int | None, news: News) -> Maintenance:
+    async def update(
+        self, call: Call, maintenance_id: str, expected_revision: int | None, news: ProgressReport
+    ) -> Maintenance:
         """The window with news; `Invalid` without any, `InvalidState` once it is over.
 
         `Conflict` where a longer duration lets it overlap another.
@@ -80,7 +82,7 @@ class Requests:
             window = updated(before, news, change.now)
             if window.expected_end_utc > before.expected_end_utc:
                 await take_turn(change)
-                check_room(window, await around(change, window))
+                check_room(window, await neighbours_of(change, window))
             return _tell(change, events.UPDATED, await change.update(MAINTENANCE, window))
 
         return await self._units.change(call, write)
@@ -99,7 +101,7 @@ class Requests:
         return await self._units.change(call, write)
 
 
-def _tell(change: Change, event_type: str, window: Window) -> Maintenance:
-    told = shown(window, change.now)
+def _tell(change: Change, event_type: str, window: MaintenanceRecord) -> Maintenance:
+    told = to_answer(window, change.now)
     change.emit(event_type, window.maintenance_id, maintenance=told)
     return told

@@ -18,10 +18,10 @@ from chassis.unit import Units, View
 from chassis.values import Id, LongText, Reason, Revision, Text
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1 import maintenance_pb2_grpc
-from services.ops.maintenance.domain import Maintenance, Minutes, News, Percent, State, shown
-from services.ops.maintenance.requests import Requests
+from services.ops.maintenance.domain import Maintenance, Minutes, Percent, ProgressReport, State, to_answer
+from services.ops.maintenance.requests import MaintenanceRequests
 from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of
-from services.ops.secret.keeper import SecretKeeper, keeper_of
+from services.ops.secret.service import SecretService, secret_service_of
 
 
 class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
@@ -29,10 +29,10 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
 
     access = "open"
 
-    def __init__(self, units: Units, keeper: SecretKeeper) -> None:
+    def __init__(self, units: Units, secret_service: SecretService) -> None:
         self._units = units
-        self._keeper = keeper
-        self._requests = Requests(units)
+        self._keeper = secret_service
+        self._requests = MaintenanceRequests(units)
 
     async def GetState(self, request: pb.GetMaintenanceStateRequest, context: Any) -> pb.GetMaintenanceStateResponse:
         call = current_call()
@@ -73,7 +73,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         maintenance_id = read_field("maintenance_id", request.maintenance_id, Id)
 
         async def look(view: View) -> Maintenance:
-            return shown(await view.load(MAINTENANCE, maintenance_id), view.now)
+            return to_answer(await view.load(MAINTENANCE, maintenance_id), view.now)
 
         return _answer(await self._units.view(current_call(), look))
 
@@ -83,7 +83,7 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
 
         async def look(view: View) -> Page[Maintenance]:
             found = await list_windows(view, state, paged)
-            items = [shown(window, view.now) for window in found.items]
+            items = [to_answer(window, view.now) for window in found.items]
             return Page(items=items, count=found.count, next_token=found.next_token)
 
         page = await self._units.view(current_call(), look)
@@ -104,7 +104,7 @@ def maintenance_to_proto(told: Maintenance) -> pb.MaintenanceWindow:
     )
 
 
-def news_from_proto(request: pb.UpdateMaintenanceRequest) -> News:
+def news_from_proto(request: pb.UpdateMaintenanceRequest) -> ProgressReport:
     """What an update changes; `Invalid` where a field does not fit."""
     given: dict[str, Any] = {}
     if request.HasField("description"):
@@ -115,7 +115,7 @@ def news_from_proto(request: pb.UpdateMaintenanceRequest) -> News:
         given["message"] = read_field("progress.message", request.progress.message, Text)
         if request.progress.HasField("percent"):
             given["percent"] = read_field("progress.percent", request.progress.percent, Percent)
-    return News(**given)
+    return ProgressReport(**given)
 
 
 def _answer(told: Maintenance) -> pb.MaintenanceAnswer:
@@ -148,8 +148,8 @@ def _instant(field: str, text: str) -> Utc:
 
 def maintenance(context: RpcContext) -> tuple[Any, MaintenanceServicer]:
     """The servicer of this process."""
-    keeper = keeper_of(context.units, context.clock, context.settings.secret_cost)
-    return maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer(context.units, keeper)
+    secret_service = secret_service_of(context.units, context.clock, context.settings.secret_cost)
+    return maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer(context.units, secret_service)
 
 
 servicers = [maintenance]

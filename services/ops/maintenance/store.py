@@ -9,17 +9,17 @@ from chassis.unit import Change, View, between
 from services.ops.maintenance.domain import (
     ANNOUNCED_SECONDS,
     Calendar,
+    MaintenanceRecord,
     MaintenanceState,
     State,
-    Window,
-    shown,
     start_of,
+    to_answer,
 )
 
 CALENDAR_ID = "maintenance"
 MAINTENANCE = Entity(
     "maintenance",
-    Window,
+    MaintenanceRecord,
     collection="maintenance",
     id="maintenance_id",
     keys=("STACK", "MAINTENANCE#{maintenance_id}"),
@@ -38,20 +38,20 @@ CALENDARS = Entity(
 )
 
 
-async def active_window(view: View) -> Window | None:
+async def active_window(view: View) -> MaintenanceRecord | None:
     """The window that is active. Index: state, scheduled_start_utc."""
     found = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
     return found[0] if found else None
 
 
-async def due_window(view: View) -> Window | None:
+async def due_window(view: View) -> MaintenanceRecord | None:
     """The first scheduled window whose start has passed. Index: state, scheduled_start_utc."""
     where = {"state": "scheduled", "scheduled_start_utc": between(at_most=view.now)}
     found = await view.find(MAINTENANCE, where, order=["scheduled_start_utc"], limit=1)
     return found[0] if found else None
 
 
-async def next_window(view: View, within_seconds: float | None = None) -> Window | None:
+async def next_window(view: View, within_seconds: float | None = None) -> MaintenanceRecord | None:
     """The scheduled window that starts next, within so many seconds if they are given.
 
     One whose start has passed, and which waits for the sweep, is named only where no other is to come.
@@ -67,11 +67,11 @@ async def state_of(view: View, within_seconds: float | None = ANNOUNCED_SECONDS)
     """The active window, and the next one: within a day, unless told otherwise."""
     active, coming = await active_window(view), await next_window(view, within_seconds)
     return MaintenanceState(
-        active=shown(active, view.now) if active else None, next=shown(coming, view.now) if coming else None
+        active=to_answer(active, view.now) if active else None, next=to_answer(coming, view.now) if coming else None
     )
 
 
-async def around(view: View, window: Window) -> list[Window]:
+async def neighbours_of(view: View, window: MaintenanceRecord) -> list[MaintenanceRecord]:
     """The windows that could overlap this one: the active, the last before it, the first after its start.
 
     Those that are scheduled do not overlap each other, so none further off can. Index: state, scheduled_start_utc.
@@ -88,7 +88,7 @@ async def around(view: View, window: Window) -> list[Window]:
     return found
 
 
-async def list_windows(view: View, state: State | None, page: Paged) -> Page[Window]:
+async def list_windows(view: View, state: State | None, page: Paged) -> Page[MaintenanceRecord]:
     """Windows, the latest start first. Index: scheduled_start_utc, or state, scheduled_start_utc."""
     where = {} if state is None else {"state": state}
     return await view.page(MAINTENANCE, where, page=page, order=["-scheduled_start_utc"])

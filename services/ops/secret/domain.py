@@ -17,7 +17,7 @@ FAILURE_SECONDS = 15 * 60
 LOCKOUT_SECONDS = 15 * 60
 
 
-class Cost(Value, frozen=True, kw_only=True):
+class Cost(Value):
     """scrypt's parameters: N as an exponent of two (memory and time), r (block size), p (lanes)."""
 
     exponent: int
@@ -30,7 +30,7 @@ class Cost(Value, frozen=True, kw_only=True):
         return 128 * self.block * ((1 << self.exponent) + self.lanes + 2)
 
 
-class SecretHash(Record, frozen=True, kw_only=True):
+class SecretHash(Record):
     """The code, hashed; salt and hash in hex. The vacuum leaves it alone."""
 
     kept: ClassVar[bool] = True
@@ -41,7 +41,7 @@ class SecretHash(Record, frozen=True, kw_only=True):
     cost: Cost
 
 
-class Attempts(Record, frozen=True, kw_only=True):
+class Attempts(Record):
     """What one peer has lately tried without success, or is trying now."""
 
     peer: str

@@ -6,7 +6,7 @@ from chassis.rpc.context import current_call, require_stack
 from chassis.rpc.interceptors import SecretVerdict
 from chassis.rpc.server import RpcContext
 from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
-from services.ops.secret.keeper import SecretKeeper, keeper_of
+from services.ops.secret.service import SecretService, secret_service_of
 
 
 class SecretServicer(secret_pb2_grpc.SecretServicer):
@@ -14,8 +14,8 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
 
     access = "open"
 
-    def __init__(self, keeper: SecretKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, secret_service: SecretService) -> None:
+        self._keeper = secret_service
 
     async def Set(self, request: secret_pb2.SetSecretRequest, context: Any) -> secret_pb2.SetSecretResponse:
         current = request.current_code if request.HasField("current_code") else None
@@ -36,8 +36,8 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
 
 def secret(context: RpcContext) -> tuple[Any, SecretServicer]:
     """The servicer of this process."""
-    keeper = keeper_of(context.units, context.clock, context.settings.secret_cost)
-    return secret_pb2_grpc.add_SecretServicer_to_server, SecretServicer(keeper)
+    secret_service = secret_service_of(context.units, context.clock, context.settings.secret_cost)
+    return secret_pb2_grpc.add_SecretServicer_to_server, SecretServicer(secret_service)
 
 
 servicers = [secret]

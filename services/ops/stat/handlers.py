@@ -12,10 +12,10 @@ from chassis.rpc.peers import ServiceHealth, ask_all
 from chassis.unit import Units, View
 from services.ops.maintenance.domain import Maintenance, MaintenanceState
 from services.ops.maintenance.store import state_of
-from services.ops.secret.keeper import keeper_of
+from services.ops.secret.service import secret_service_of
 from services.ops.settings import OpsSettings
 from services.ops.vacuum.domain import Vacuum, VacuumRun
-from services.ops.vacuum.domain import shown as vacuum_shown
+from services.ops.vacuum.domain import to_answer as vacuum_shown
 from services.ops.vacuum.store import newest
 
 endpoints = Endpoints("ops")
@@ -85,5 +85,5 @@ async def ops_stat(
 
 
 async def _insist(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> None:
-    keeper = keeper_of(units, clock, settings.secret_cost)
-    (await keeper.check(body.secret_code or "", call.peer or "unknown")).insist()
+    secret_service = secret_service_of(units, clock, settings.secret_cost)
+    (await secret_service.check(body.secret_code or "", call.peer or "unknown")).insist()

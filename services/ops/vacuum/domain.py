@@ -32,7 +32,7 @@ ERASED_SECONDS = 35 * 86_400
 ERROR_LENGTH_MAX = 512
 
 
-class CollectionTally(Value, frozen=True, kw_only=True):
+class CollectionTally(Value):
     """Records of one collection, found and deleted."""
 
     collection: Name
@@ -40,7 +40,7 @@ class CollectionTally(Value, frozen=True, kw_only=True):
     deleted: Count
 
 
-class ServiceTally(Value, frozen=True, kw_only=True):
+class ServiceTally(Value):
     """How far a service is."""
 
     service: Name
@@ -51,7 +51,7 @@ class ServiceTally(Value, frozen=True, kw_only=True):
     error: Text | None = None
 
 
-class VacuumRun(Record, frozen=True, kw_only=True):
+class VacuumRun(Record):
     """One vacuum, as it is kept for good: `target` is the org it empties, while the record itself belongs to none.
 
     `certificate` is the closing count of each service, all zeroes: what proves the erasure. `told` are the services
@@ -78,7 +78,7 @@ class VacuumRun(Record, frozen=True, kw_only=True):
     told: list[Name] = field(default_factory=list)
 
 
-class Turn(Record, frozen=True, kw_only=True):
+class Turn(Record):
     """Written by every request, so that of two that exclude each other, in whichever replicas, one sees the other."""
 
     kept: ClassVar[bool] = True
@@ -87,7 +87,7 @@ class Turn(Record, frozen=True, kw_only=True):
     requests: int = 0
 
 
-class Vacuum(Value, frozen=True, kw_only=True):
+class Vacuum(Value):
     """One vacuum, as operators see it."""
 
     vacuum_id: Id
@@ -107,7 +107,7 @@ class Vacuum(Value, frozen=True, kw_only=True):
     revision: Revision
 
 
-def shown(run: VacuumRun) -> Vacuum:
+def to_answer(run: VacuumRun) -> Vacuum:
     """A vacuum as operators see it."""
     told = {name: getattr(run, name) for name in Vacuum.__struct_fields__ if name != "orgcode"}
     return Vacuum(**told, orgcode=run.target)

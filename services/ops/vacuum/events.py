@@ -10,13 +10,13 @@ PROGRESS = "ops.vacuum.org.service.progress"
 COMPLETED = "ops.vacuum.org.completed"
 
 
-class VacuumTold(Value, frozen=True, kw_only=True):
+class VacuumChanged(Value):
     """The vacuum as it is since."""
 
     vacuum: Vacuum
 
 
-class VacuumProgress(Value, frozen=True, kw_only=True):
+class VacuumProgress(Value):
     """One service that has been emptied."""
 
     vacuum_id: Id
@@ -28,9 +28,9 @@ EVENTS = [
     EventType(
         type=STARTED,
         subject="vacuum_id",
-        body=VacuumTold,
+        body=VacuumChanged,
         summary="An org is closed from now on, and what there is of it is about to be deleted.",
     ),
     EventType(type=PROGRESS, subject="vacuum_id", body=VacuumProgress, summary="A service holds nothing of the org."),
-    EventType(type=COMPLETED, subject="vacuum_id", body=VacuumTold, summary="Nothing is left of the org anywhere."),
+    EventType(type=COMPLETED, subject="vacuum_id", body=VacuumChanged, summary="Nothing is left of the org anywhere."),
 ]

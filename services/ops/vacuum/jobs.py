@@ -4,13 +4,13 @@ from chassis.caller import Call
 from chassis.entity import Value
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
-from services.ops.vacuum.crew import crew_of
 from services.ops.vacuum.domain import VacuumRun
+from services.ops.vacuum.runner import vacuum_runner_of
 
 jobs = Jobs("ops")
 
 
-class VacuumAnswer(Value, frozen=True, kw_only=True):
+class VacuumAnswer(Value):
     """Vacuums under way, or worked on, and how each is."""
 
     vacuums: dict[str, str]
@@ -20,10 +20,10 @@ class VacuumAnswer(Value, frozen=True, kw_only=True):
 async def vacuum_sweep(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
     """Let vacuums begin whose time has come, and hand those under way to the workers."""
     del params
-    crew = crew_of(units)
-    under_way = await crew.begin_due(call)
+    runner = vacuum_runner_of(units)
+    under_way = await runner.begin_due(call)
     for scope in sorted({run.scope for run in under_way}):
-        crew.hand_over(scope)
+        runner.hand_over(scope)
     return _answer(under_way)
 
 
@@ -31,14 +31,14 @@ async def vacuum_sweep(units: Units, call: Call, params: NoParams) -> VacuumAnsw
 async def vacuum_all_worker(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
     """Delete all data of every service, where that is under way. Tells nobody."""
     del params
-    return _answer(await crew_of(units).work(call, "all"))
+    return _answer(await vacuum_runner_of(units).work(call, "all"))
 
 
 @jobs.by_hand(name="vacuum_org_worker")
 async def vacuum_org_worker(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
     """Delete the data of the orgs whose vacuum is under way, in every service."""
     del params
-    return _answer(await crew_of(units).work(call, "org"))
+    return _answer(await vacuum_runner_of(units).work(call, "org"))
 
 
 def _answer(runs: list[VacuumRun]) -> VacuumAnswer:

@@ -8,7 +8,7 @@ from services.ops.vacuum.peers import Peers
 from services.ops.vacuum.store import VACUUMS, in_the_way, newest, take_turn, was_vacuumed
 
 
-class Requests:
+class VacuumRequests:
     """The operator's verbs."""
 
     def __init__(self, units: Units, peers: Peers, delay_seconds: float) -> None:

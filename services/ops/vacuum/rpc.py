@@ -10,21 +10,21 @@ from chassis.unit import Units, View
 from chassis.values import Id, Orgcode, Reason
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
-from services.ops.secret.keeper import SecretKeeper, keeper_of
-from services.ops.vacuum.crew import sign_on
-from services.ops.vacuum.domain import ServiceTally, VacuumRun, shown
-from services.ops.vacuum.requests import Requests
+from services.ops.secret.service import SecretService, secret_service_of
+from services.ops.vacuum.domain import ServiceTally, VacuumRun, to_answer
+from services.ops.vacuum.requests import VacuumRequests
+from services.ops.vacuum.runner import register
 from services.ops.vacuum.store import erased_since, running
 
 
-class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
+class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
     """Open to strangers; every method that changes something asks for the secret code."""
 
     access = "open"
 
-    def __init__(self, requests: Requests, keeper: SecretKeeper) -> None:
+    def __init__(self, requests: VacuumRequests, secret_service: SecretService) -> None:
         self._requests = requests
-        self._keeper = keeper
+        self._keeper = secret_service
 
     async def VacuumAll(self, request: pb.VacuumAllRequest, context: Any) -> pb.VacuumAnswer:
         return await self._vacuum(await self._operator(request), None, request)
@@ -75,7 +75,7 @@ class ClosuresServicer(vacuum_pb2_grpc.ClosuresServicer):
 
 def answer_to_proto(run: VacuumRun) -> pb.VacuumAnswer:
     """A vacuum as an answer."""
-    told = shown(run)
+    told = to_answer(run)
     plain = {name: getattr(told, name) for name in told.__struct_fields__ if name != "services"}
     return pb.VacuumAnswer(
         vacuum=pb.VacuumRecord(**plain, services=map(tally_to_proto, run.services)),
@@ -98,13 +98,13 @@ def tally_to_proto(tally: ServiceTally) -> pb.ServiceTally:
     )
 
 
-def vacuum(context: RpcContext) -> tuple[Any, VacuumServicer]:
+def vacuum(context: RpcContext) -> tuple[Any, VacuumAdminServicer]:
     """The operator's servicer."""
-    crew = sign_on(context)
+    runner = register(context)
     settings = context.settings
-    keeper = keeper_of(context.units, context.clock, settings.secret_cost)
-    requests = Requests(context.units, crew.peers, settings.vacuum_delay_seconds)
-    return vacuum_pb2_grpc.add_VacuumServicer_to_server, VacuumServicer(requests, keeper)
+    secret_service = secret_service_of(context.units, context.clock, settings.secret_cost)
+    requests = VacuumRequests(context.units, runner.peers, settings.vacuum_delay_seconds)
+    return vacuum_pb2_grpc.add_VacuumServicer_to_server, VacuumAdminServicer(requests, secret_service)
 
 
 def closures(context: RpcContext) -> tuple[Any, ClosuresServicer]:

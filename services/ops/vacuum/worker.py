@@ -26,9 +26,9 @@ from services.ops.vacuum.domain import (
     added,
     completed,
     is_clean,
-    shown,
     summed,
     tally_of,
+    to_answer,
     with_tally,
 )
 from services.ops.vacuum.events import COMPLETED, PROGRESS, STARTED
@@ -100,7 +100,7 @@ class Worker:
             log.warning("a service could not be emptied yet", service=service, reason=refusal.message)
             failed = _summed(service, "failed", before, now, refusal.message)
             return await self._note(call, run.vacuum_id, failed)
-        return await self._note(call, run.vacuum_id, _summed(service, "completed", before, now), tell=True)
+        return await self._note(call, run.vacuum_id, _summed(service, "completed", before, now), emit_state=True)
 
     async def _certify(self, call: Call, run: VacuumRun) -> VacuumRun:
         """Count what is left, everywhere: the vacuum is completed where that is nothing."""
@@ -117,12 +117,12 @@ class Worker:
             run = await self._note(call, run.vacuum_id, again)
         return run
 
-    async def _note(self, call: Call, vacuum_id: str, tally: ServiceTally, *, tell: bool = False) -> VacuumRun:
-        """Keep how far a service is; `tell` others that it is done, once."""
+    async def _note(self, call: Call, vacuum_id: str, tally: ServiceTally, *, emit_state: bool = False) -> VacuumRun:
+        """Keep how far a service is; `emit_state` others that it is done, once."""
 
         async def write(change: Change) -> VacuumRun:
             run = with_tally(await change.load(VACUUMS, vacuum_id), tally)
-            if not tell or run.scope == "all" or tally.service in run.told:
+            if not emit_state or run.scope == "all" or tally.service in run.told:
                 return await change.update(VACUUMS, run)
             run = await change.update(VACUUMS, replace(run, told=[*run.told, tally.service]))
             change.emit(PROGRESS, vacuum_id, vacuum_id=vacuum_id, orgcode=run.target, service=tally)
@@ -136,7 +136,7 @@ class Worker:
             if run.state != "running":
                 return run
             run = await change.update(VACUUMS, completed(run, certificate, change.now))
-            tell(change, COMPLETED, run)
+            emit_state(change, COMPLETED, run)
             return run
 
         return await self._units.change(call, write)
@@ -148,14 +148,14 @@ class Worker:
         return await self._units.view(call, look)
 
 
-def tell(change: Change, event_type: str, run: VacuumRun) -> None:
+def emit_state(change: Change, event_type: str, run: VacuumRun) -> None:
     """Tell others of an org's vacuum; of a full one nobody is told.
 
     Told as plain data: as a record of the org it would be kept among the org's own events, and counted as left over.
     """
     assert event_type in {STARTED, COMPLETED}, event_type
     if run.scope == "org":
-        change.emit(event_type, run.vacuum_id, orgcode=run.target, vacuum=msgspec.to_builtins(shown(run)))
+        change.emit(event_type, run.vacuum_id, orgcode=run.target, vacuum=msgspec.to_builtins(to_answer(run)))
 
 
 def _summed(

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from chassis.clock import Utc
-from chassis.gate import Window
+from chassis.gate import GateWindow
 from chassis.http.token import HEADER
 from chassis.testing.client import ServiceClient
 
@@ -43,7 +43,7 @@ async def test_who_comes_round_the_gateway_is_nobody(sample: ServiceClient) -> N
 
     assert (missing.status, forged.status) == (401, 401)
     assert missing.tag == forged.tag == "unauthorized"
-    assert await sample.hear() == []
+    assert await sample.collect_events() == []
 
 
 async def test_roles_open_calls(sample: ServiceClient) -> None:
@@ -83,7 +83,7 @@ async def test_checks_come_in_their_order(sample: ServiceClient) -> None:
     assert (await sample.nobody.send("POST", "/crate/create", wrong, {"Content-Type": "text/xml"})).status == 415
     zipped = {**JSON, "Content-Encoding": "gzip"}
     assert (await sample.nobody.send("POST", "/crate/create", wrong, zipped)).status == 415
-    closed.close(Window(maintenance_id=ID, expected_end_utc=Utc("2099-01-01T00:00:00.000Z")))
+    closed.close(GateWindow(maintenance_id=ID, expected_end_utc=Utc("2099-01-01T00:00:00.000Z")))
     assert (await sample.nobody.send("POST", "/crate/create", wrong, JSON)).status == 401
     assert (await sample.with_roles().send("POST", "/crate/create", wrong, JSON)).status == 503
     closed.reopen()
@@ -95,7 +95,7 @@ async def test_checks_come_in_their_order(sample: ServiceClient) -> None:
 
 async def test_a_closed_gate_says_when_to_come_back(sample: ServiceClient) -> None:
     gate = sample.application.runtime.gate
-    gate.close(Window(maintenance_id=ID, expected_end_utc=Utc("2020-01-01T00:00:00.000Z")))
+    gate.close(GateWindow(maintenance_id=ID, expected_end_utc=Utc("2020-01-01T00:00:00.000Z")))
     answer = await sample.post("/crate/create", code="A-01")
 
     assert (answer.status, answer.error_code, answer.tag) == (503, "sample.maintenance_active", "maintenance-active")

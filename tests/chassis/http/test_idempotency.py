@@ -133,7 +133,7 @@ async def test_many_with_one_key_do_the_work_once(sample: ServiceClient) -> None
     running = [answer for answer in answers if answer.status != 200]
     assert len({without_stats(answer) for answer in done}) == 1
     assert all((answer.status, answer.error["retryable"]) == (409, True) for answer in running)
-    assert await sample.hear() == ["sample.crate.created"]
+    assert await sample.collect_events() == ["sample.crate.created"]
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("user", KEPT_SECONDS), ("key", KEPT_SECONDS_FOR_SERVICES)])

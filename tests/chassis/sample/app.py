@@ -4,7 +4,7 @@ from chassis.service import Service
 from chassis.settings import BaseSettings
 
 
-class SampleSettings(BaseSettings, frozen=True, kw_only=True):
+class SampleSettings(BaseSettings):
     """What the sample needs: nothing of its own."""
 
     sample_crates_max: int = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.engines import debian, docker, engine, mongodb, rabbitmq
-from deploy.local.engines.engine import Unavailable, quiet
+from deploy.local.engines.engine import EngineUnavailable, quiet
 from deploy.local.engines.mongod import version_of
 from deploy.local.engines.secantus import Secantus
 from deploy.local.process import Failed
@@ -107,7 +107,7 @@ def test_a_wheel_that_cannot_be_fetched_leaves_nothing_behind(tmp_path: Path, mo
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     server = Secantus(tmp_path / "data", 1, home=tmp_path / "engines")
 
-    with pytest.raises(Unavailable, match="could not be fetched"):
+    with pytest.raises(EngineUnavailable, match="could not be fetched"):
         server.install(quiet)
 
     assert list((tmp_path / "engines").iterdir()) == []
@@ -179,5 +179,5 @@ class TestInstalling:
     def test_what_apt_says_is_the_reason(self, programs: Path) -> None:
         program(programs, "apt-get", "echo E: no such package >&2", "exit 100")
 
-        with pytest.raises(Unavailable, match="E: no such package"):
+        with pytest.raises(EngineUnavailable, match="E: no such package"):
             debian.install("rabbitmq-server", quiet)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import claims, ports, process
+from deploy.local import locks, ports, process
 from deploy.local.ports import Ports
 from deploy.local.process import Failed
 from deploy.local.state import ROOT
@@ -43,26 +43,26 @@ def test_a_process_that_chooses_for_itself_gets_no_port_twice() -> None:
 def test_a_claim_ends_with_the_process_that_made_it() -> None:
     port = ports.any_free()
     script = (
-        f"from deploy.local import claims; assert not claims.claim({port}, 'x'); assert claims.claim({port} + 1, 'x')"
+        f"from deploy.local.locks import lock_port as get; assert not get({port}, 'x'); assert get({port} + 1, 'x')"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
-    assert claims.claim(port + 1, "somebody else")
+    assert locks.lock_port(port + 1, "somebody else")
 
 
 def test_a_stack_keeps_its_ports_while_anything_of_it_runs(tmp_path: Path) -> None:
     port = ports.any_free()
     sleeper = process.start("sleeper", ["sleep", "60"], log=tmp_path / "log")
     script = (
-        "from deploy.local import claims\n"
-        f"assert claims.claim({port} + 1, 'stack {port}')\n"
-        f"claims.keep('stack {port}', [{sleeper.pid}])"
+        "from deploy.local import locks\n"
+        f"assert locks.lock_port({port} + 1, 'stack {port}')\n"
+        f"locks.extend('stack {port}', [{sleeper.pid}])"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
-    assert not claims.claim(port + 1, "somebody else")
+    assert not locks.lock_port(port + 1, "somebody else")
     process.kill(sleeper)
-    assert claims.claim(port + 1, "somebody else")
+    assert locks.lock_port(port + 1, "somebody else")
 
 
 def test_another_ones_answer_is_not_taken_for_the_process_s_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chassis.clock import Date
 from chassis.testing.client import ServiceClient
 from services.ics.allocation.suggest import AllocationSuggestion, Line, Offer, servable, suggest
-from services.ics.ledger.balance import Cell, Page, new_item
+from services.ics.ledger.balance import OpenItem, StockPosition, new_item
 from services.ics.ledger.lot import Lot
 from tests.ics.floor import Floor
 from tests.ics.given import ORG
@@ -19,10 +19,12 @@ from tests.ics.given import ORG
 TODAY = Date("2026-03-02")
 
 
-def an_offer(facility: str, variant: str, units: int, *cells: Cell, lots: Mapping[str, Lot] | None = None) -> Offer:
+def an_offer(
+    facility: str, variant: str, units: int, *cells: StockPosition, lots: Mapping[str, Lot] | None = None
+) -> Offer:
     """So many servable units of a variant, all in no place unless cells are given."""
-    item = replace(new_item(ORG, facility, variant), cells=list(cells) or [Cell(available=units)])
-    return Offer(Page(item, lots), units)
+    item = replace(new_item(ORG, facility, variant), cells=list(cells) or [StockPosition(available=units)])
+    return Offer(OpenItem(item, lots), units)
 
 
 def offers(**facilities: Mapping[str, int]) -> dict[tuple[str, str], Offer]:
@@ -81,10 +83,10 @@ def test_where_none_can_serve_all_the_callers_order_holds_line_by_line() -> None
 
 def test_positions_are_what_a_draw_would_take() -> None:
     cells = (
-        Cell(lot_code="L-A", available=2),
-        Cell(lot_code="L-B", available=2),
-        Cell(lot_code="L-X", available=9),
-        Cell(zone_id="z", zone_code="PCK", purpose="pick", available=4),
+        StockPosition(lot_code="L-A", available=2),
+        StockPosition(lot_code="L-B", available=2),
+        StockPosition(lot_code="L-X", available=9),
+        StockPosition(zone_id="z", zone_code="PCK", purpose="pick", available=4),
     )
     known = {
         "L-A": Lot(lot_code="L-A", expiry_date=Date("2026-06-30")),

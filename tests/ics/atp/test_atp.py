@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from chassis.clock import Date
 from services.ics.atp.domain import Terms, atp, base, facility_atp, item_atp, promisable, terms_of
-from services.ics.ledger.balance import Cell, new_item
+from services.ics.ledger.balance import StockPosition, new_item
 from services.ics.ledger.lot import Lot
 from services.ics.policy.domain import PolicyValues
 
@@ -63,11 +63,11 @@ def test_units_in_lots_that_may_not_be_sold_are_told_apart() -> None:
         available=17,
         seq=9,
         cells=[
-            Cell(lot_code="L-A", available=8),
-            Cell(lot_code="L-B", available=4),
-            Cell(lot_code="L-C", available=2),
-            Cell(lot_code="L-D", available=1, reserved=30),
-            Cell(available=2),
+            StockPosition(lot_code="L-A", available=8),
+            StockPosition(lot_code="L-B", available=4),
+            StockPosition(lot_code="L-C", available=2),
+            StockPosition(lot_code="L-D", available=1, reserved=30),
+            StockPosition(available=2),
         ],
     )
     lots = {

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chassis.clock import Date, Utc, later, start_of
 from services.ics.comment.domain import Comment
-from services.ics.comment.report import Report, Tally, counted, days_of, end_of, span, tally_of
+from services.ics.comment.report import CommentReport, Tally, counted, days_of, end_of, span, tally_of
 from tests.ics.given import NOON, ORG, an_id
 
 START = Utc("2026-03-01T00:00:00.000Z")
@@ -55,7 +55,7 @@ def test_days_and_ends_together_count_what_counting_one_by_one_does(
     first, last = days_of(since, until)
     before, after = within(start_of(first), since), within(until, end_of(last))
     parts = span(since, until, quiet_before=not before, quiet_after=not after)
-    report, plain = Report(group_by), Report(group_by)
+    report, plain = CommentReport(group_by), CommentReport(group_by)
     if parts.first_day is not None and parts.last_day is not None:
         report.add(tally for tally in tallies.values() if parts.first_day <= tally.day <= parts.last_day)
     for start, end in parts.edges:

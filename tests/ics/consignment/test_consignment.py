@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chassis.errors import Invalid, InvalidState
 from chassis.values import Money
 from services.ics.consignment.domain import (
-    KeptConsignment,
+    ConsignmentRecord,
     Settlement,
     bring_in,
     changed_in_passing,
@@ -20,23 +20,23 @@ from services.ics.consignment.domain import (
     plus,
     send_back,
     settled,
-    shown,
     status_of,
     times,
+    to_answer,
 )
-from services.ics.ledger.balance import NO_PLACE, Page, new_item
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import NO_LANDING, OpenItem, new_item
 from services.ics.ledger.draw import ANYWHERE
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.holder import Loss
 from services.ics.ledger.naming import Named
+from services.ics.ledger.posting import Posting
 from services.ics.words import InsufficientStock
 from tests.ics.given import FACILITY, NOON, ORG, VARIANT, an_id
 
 COST = Money(amount="4.50", currency="EUR")
 
 
-def a_consignment(**given: Any) -> KeptConsignment:
+def a_consignment(**given: Any) -> ConsignmentRecord:
     """Thirty units at 4.50 EUR."""
     plain: dict[str, Any] = {
         "consignment_id": an_id(),
@@ -48,31 +48,31 @@ def a_consignment(**given: Any) -> KeptConsignment:
         "unit_cost": COST,
         "settled_amount": times(COST, 0),
     }
-    return KeptConsignment(**(plain | given))
+    return ConsignmentRecord(**(plain | given))
 
 
 class Desk:
     """One consignment on the books of one long call."""
 
     def __init__(self, **given: Any) -> None:
-        self.books = Books(ORG, NOON, an_id)
-        self.page = self.books.add(Page(new_item(ORG, FACILITY, VARIANT)))
+        self.posting = Posting(ORG, NOON, an_id)
+        self.page = self.posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
         asked = a_consignment(**given)
         whole = Operation(
             operation_id=an_id(), document_type="consignment", document_id=asked.consignment_id, actor="anna"
         )
-        self.books.begin(whole)
-        self.kept = bring_in(self.books, self.page, asked, place=NO_PLACE, named=Named())
+        self.posting.begin(whole)
+        self.kept = bring_in(self.posting, self.page, asked, place=NO_LANDING, named=Named())
 
     def consume(self, quantity: int) -> None:
-        holding = held_by(self.books, self.page, self.kept)
-        self.kept = consume(self.books, holding, self.kept, quantity, pin=ANYWHERE, named=Named())
+        holding = held_by(self.posting, self.page, self.kept)
+        self.kept = consume(self.posting, holding, self.kept, quantity, pin=ANYWHERE, named=Named())
 
     def settle(self, quantity: int, returned: int = 0) -> None:
         check_settled(self.kept, quantity)
-        holding = held_by(self.books, self.page, self.kept)
+        holding = held_by(self.posting, self.page, self.kept)
         if returned:
-            send_back(self.books, holding, returned, Named())
+            send_back(self.posting, holding, returned, Named())
         settlement = Settlement(
             quantity=quantity,
             amount=times(self.kept.unit_cost, quantity),
@@ -83,7 +83,7 @@ class Desk:
         self.kept = settled(self.kept, holding, settlement)
 
     def lose(self, quantity: int) -> None:
-        holding = held_by(self.books, self.page, self.kept)
+        holding = held_by(self.posting, self.page, self.kept)
         part = next(iter(holding.parts))
         holding.shift(part, -quantity)
         self.page.shift("consignment", None, True, part.spot, -quantity)
@@ -144,10 +144,10 @@ def test_money_is_shown_only_to_those_who_may_see_it() -> None:
     desk = Desk()
     desk.consume(1)
     desk.settle(1)
-    plain = shown(desk.kept, money=False)
+    plain = to_answer(desk.kept, money=False)
     assert (plain.unit_cost, plain.settled_amount, plain.settlements[0].amount) == (None, None, None)
     assert (plain.settled, plain.settlements[0].quantity) == (1, 1)
-    assert shown(desk.kept, money=True).unit_cost == COST
+    assert to_answer(desk.kept, money=True).unit_cost == COST
 
 
 def test_amounts_are_exact_and_keep_their_places() -> None:

@@ -9,15 +9,15 @@ from chassis.errors import InvalidState
 from services.ics.count.domain import Count, numbered, open_positions, rejected, to_recount
 from services.ics.count.domain import Target as Position
 from services.ics.count.plan import CountPlan, is_due, seen, set_status, tolerated
-from services.ics.count.variance import Difference, expected_at, held_buckets, movements, nobodys, post_all
-from services.ics.ledger.balance import NO_PLACE, Page, Place, Spot, new_item
-from services.ics.ledger.books import Books, Leg
+from services.ics.count.variance import CountDifference, expected_at, held_buckets, movements, nobodys, post_all
+from services.ics.ledger.balance import NO_LANDING, Landing, OpenItem, PositionKey, new_item
 from services.ics.ledger.entry import Operation
+from services.ics.ledger.posting import Leg, Posting
 from services.ics.words import InsufficientStock
 from tests.ics.given import FACILITY, NOON, ORG, VARIANT, an_id
 
-BIN = Place(zone_id="z", bin_id="b", zone_code="PCK", bin_code="B-01", purpose="pick")
-PLACES = (NO_PLACE, BIN)
+BIN = Landing(zone_id="z", bin_id="b", zone_code="PCK", bin_code="B-01", purpose="pick")
+PLACES = (NO_LANDING, BIN)
 
 
 def a_plan(**given_values: object) -> CountPlan:
@@ -25,17 +25,17 @@ def a_plan(**given_values: object) -> CountPlan:
     return CountPlan(plan_id=an_id(), logical_guid=FACILITY, code="P", **given_values)  # type: ignore[arg-type]
 
 
-def books_at(moment: Utc) -> Books:
+def books_at(moment: Utc) -> Posting:
     """Books in which an operation has begun."""
-    books = Books(ORG, moment, an_id)
-    books.begin(Operation(operation_id=an_id(), document_type="count", document_id=an_id(), actor="anna"))
-    return books
+    posting = Posting(ORG, moment, an_id)
+    posting.begin(Operation(operation_id=an_id(), document_type="count", document_id=an_id(), actor="anna"))
+    return posting
 
 
-def stocked(books: Books, page: Page, place: Place, units: int) -> Spot:
+def stocked(posting: Posting, page: OpenItem, place: Landing, units: int) -> PositionKey:
     """Put units there."""
-    spot = books.land(page, place, None)
-    books.move("receive", units, "supplier", Leg(page, "available", spot))
+    spot = posting.land(page, place, None)
+    posting.move("receive", units, "supplier", Leg(page, "available", spot))
     return spot
 
 
@@ -46,23 +46,23 @@ moves = st.lists(
 
 @given(moves=moves, moment=st.integers(-1, 40), later_on=st.integers(0, 3))
 def test_going_back_gives_what_was_there(moves: list[tuple[int, str, int]], moment: int, later_on: int) -> None:
-    page = Page(new_item(ORG, FACILITY, VARIANT))
-    history: dict[int, dict[Spot, int]] = {-1: {}}
+    page = OpenItem(new_item(ORG, FACILITY, VARIANT))
+    history: dict[int, dict[PositionKey, int]] = {-1: {}}
     entries = []
     for minute, (where, what, units) in enumerate(moves):
-        books = books_at(later(NOON, 60 * minute))
-        spots = [books.land(page, place, None) for place in PLACES]
+        posting = books_at(later(NOON, 60 * minute))
+        spots = [posting.land(page, place, None) for place in PLACES]
         here, there = spots[where], spots[1 - where]
         free = page.cell(here).available
         if what == "in":
-            stocked(books, page, PLACES[where], units)
+            stocked(posting, page, PLACES[where], units)
         elif free and what == "out":
-            books.move("adjust", min(units, free), Leg(page, "available", here), "adjustment")
+            posting.move("adjust", min(units, free), Leg(page, "available", here), "adjustment")
         elif free and what == "damage":
-            books.move("transition", min(units, free), Leg(page, "available", here), Leg(page, "damaged", here))
+            posting.move("transition", min(units, free), Leg(page, "available", here), Leg(page, "damaged", here))
         elif free:
-            books.move("putaway", min(units, free), Leg(page, "available", here), Leg(page, "available", there))
-        entries += books.entries
+            posting.move("putaway", min(units, free), Leg(page, "available", here), Leg(page, "available", there))
+        entries += posting.entries
         history[minute] = {spot: page.cell(spot).on_hand for spot in spots}
     item = page.close(later(NOON, 60 * len(moves)))
     asked = min(moment, len(moves) - 1)
@@ -84,39 +84,39 @@ def test_going_back_gives_what_was_there(moves: list[tuple[int, str, int]], mome
 def test_a_shortage_takes_all_there_is_in_order_or_nothing(
     available: int, quarantine: int, damaged: int, reserved: list[int], stages: tuple[int, int, int], missing: int
 ) -> None:
-    books = books_at(NOON)
-    page = books.add(Page(new_item(ORG, FACILITY, VARIANT)))
+    posting = books_at(NOON)
+    page = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
     total = available + quarantine + damaged + sum(reserved) + sum(stages)
-    spot = books.land(page, BIN, None)
+    spot = posting.land(page, BIN, None)
     if total:
-        stocked(books, page, BIN, total)
+        stocked(posting, page, BIN, total)
     for bucket, units in (("quarantine", quarantine), ("damaged", damaged)):
         if units:
-            books.move("transition", units, Leg(page, "available", spot), Leg(page, bucket, spot))  # type: ignore[arg-type]
-    promises = [books.hold(page, "reservation", f"r{number}") for number in range(len(reserved))]
+            posting.move("transition", units, Leg(page, "available", spot), Leg(page, bucket, spot))  # type: ignore[arg-type]
+    promises = [posting.hold(page, "reservation", f"r{number}") for number in range(len(reserved))]
     for holding, units in zip(promises, reserved, strict=True):
-        books.move("reserve", units, Leg(page, "available", spot), Leg(page, "reserved", spot, holding))
-    commit = books.hold(page, "commit", "c")
+        posting.move("reserve", units, Leg(page, "available", spot), Leg(page, "reserved", spot, holding))
+    commit = posting.hold(page, "commit", "c")
     open_units, picked, packed = stages
     if sum(stages):
         at_open = Leg(page, "committed", spot, commit, "open")
-        books.move("commit", sum(stages), Leg(page, "available", spot), at_open)
+        posting.move("commit", sum(stages), Leg(page, "available", spot), at_open)
         if picked + packed:
             at_picked = Leg(page, "committed", spot, commit, "picked")
-            books.move("pick", picked + packed, at_open, at_picked)
+            posting.move("pick", picked + packed, at_open, at_picked)
             if packed:
-                books.move("pack", packed, at_picked, Leg(page, "committed", spot, commit, "packed"))
-    made = len(books.entries)
-    shortage = Difference(page, spot, -missing, 7)
+                posting.move("pack", packed, at_picked, Leg(page, "committed", spot, commit, "packed"))
+    made = len(posting.entries)
+    shortage = CountDifference(page, spot, -missing, 7)
 
     if missing > total:
         with pytest.raises(InsufficientStock) as refused:
-            post_all(books, [shortage])
+            post_all(posting, [shortage])
         (told,) = refused.value.details["shortages"]
         assert (told.requested, told.available) == (missing, total)
         return
     unheld, buckets = nobodys(page, spot), held_buckets(page, [spot])
-    post_all(books, [shortage])
+    post_all(posting, [shortage])
 
     assert page.cell(spot).on_hand == total - missing
     lost = sum(holding.lost for holding in (*promises, commit))
@@ -124,7 +124,7 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
     assert bool(buckets) == bool(reserved or sum(stages))
     order = [("available", None), ("quarantine", None), ("damaged", None), ("reserved", None)]
     ranks = [*order, ("committed", "open"), ("committed", "picked"), ("committed", "packed")]
-    sides = [entry.from_account for entry in books.entries[made:]]
+    sides = [entry.from_account for entry in posting.entries[made:]]
     places = [ranks.index((side.bucket or "", side.stage)) for side in sides]
     assert places == sorted(places)
     losers = [side.held_by_id or "" for side in sides if side.bucket == "reserved"]
@@ -133,10 +133,10 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
 
 
 def test_several_shortages_are_all_told_of() -> None:
-    books = books_at(NOON)
-    page = books.add(Page(new_item(ORG, FACILITY, VARIANT)))
+    posting = books_at(NOON)
+    page = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
     with pytest.raises(InsufficientStock) as refused:
-        post_all(books, [Difference(page, Spot(), -1, 1), Difference(page, Spot("z"), -2, 2)])
+        post_all(posting, [CountDifference(page, PositionKey(), -1, 1), CountDifference(page, PositionKey("z"), -2, 2)])
     assert [each.requested for each in refused.value.details["shortages"]] == [1, 2]
 
 
@@ -164,7 +164,10 @@ def test_an_archived_plan_stays_archived() -> None:
 
 def a_count() -> Count:
     """A count of two positions."""
-    targets = [Position(variant_id=VARIANT, spot=Spot()), Position(variant_id=VARIANT, spot=Spot("z", "b", "L/1"))]
+    targets = [
+        Position(variant_id=VARIANT, spot=PositionKey()),
+        Position(variant_id=VARIANT, spot=PositionKey("z", "b", "L/1")),
+    ]
     return Count(
         count_id=an_id(), logical_guid=FACILITY, plan_id=None, recount_of=None, blind=True, lines=numbered(targets)
     )
@@ -175,7 +178,7 @@ def test_a_decided_count_lets_its_positions_go() -> None:
     assert open_positions(count) == ["FAC-A/VAR-1///", "FAC-A/VAR-1/z/b/L/1"]
     given_up = rejected(count, "anna", NOON, "no time")
     assert open_positions(given_up) == []
-    assert [each.spot for each in to_recount(given_up)] == [Spot(), Spot("z", "b", "L/1")]
+    assert [each.spot for each in to_recount(given_up)] == [PositionKey(), PositionKey("z", "b", "L/1")]
     with pytest.raises(InvalidState):
         rejected(given_up, "anna", NOON, "again")
     with pytest.raises(InvalidState):

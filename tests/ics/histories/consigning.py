@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis.stateful import rule
 
 from chassis.values import Money
-from services.ics.consignment.domain import KeptConsignment
+from services.ics.consignment.domain import ConsignmentRecord
 from services.ics.consignment.handlers import (
     ConsignmentConsumeRequest,
     ConsignmentReceiveRequest,
@@ -15,17 +15,29 @@ from services.ics.consignment.handlers import (
     ics_consignment_settle,
 )
 from services.ics.consignment.store import CONSIGNMENTS
-from tests.ics.histories.house import EXPIRIES, FACILITY, LOT, PART, PIN, PLACE, UNITS, VARIANT, WHICH, House, some
+from tests.ics.histories.machine import (
+    EXPIRIES,
+    FACILITY,
+    LOT,
+    PART,
+    PIN,
+    PLACE,
+    UNITS,
+    VARIANT,
+    WHICH,
+    HistoryMachine,
+    some,
+)
 
 COST = Money(amount="0.25", currency="EUR")
 
 
-def on_hand(kept: KeptConsignment) -> int:
+def on_hand(kept: ConsignmentRecord) -> int:
     """Units that are still the consignor's."""
     return kept.on_hand
 
 
-class Consigning(House):
+class Consigning(HistoryMachine):
     """Goods of others, which lie among ours."""
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, place=PLACE, lot=LOT)

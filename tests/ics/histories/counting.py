@@ -18,7 +18,7 @@ from services.ics.count.handlers import (
 )
 from services.ics.count.store import COUNTS
 from services.ics.ledger.store import ENTRIES
-from tests.ics.histories.house import FACILITY, PLACE, VARIANT, WHICH, House, some
+from tests.ics.histories.machine import FACILITY, PLACE, VARIANT, WHICH, HistoryMachine, some
 from tests.ics.invariants import expected_at
 
 
@@ -32,7 +32,7 @@ def submitted(count: Count) -> bool:
     return count.status == "submitted"
 
 
-class Counting(House):
+class Counting(HistoryMachine):
     """Counts, which go on whatever else is done."""
 
     @rule(facility=FACILITY, variants=st.sets(VARIANT, min_size=1), place=PLACE, blind=st.booleans())

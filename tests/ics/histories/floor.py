@@ -13,7 +13,7 @@ from services.ics.ledger.store import ITEMS
 from services.ics.policy.handlers import StockPolicySetRequest, ics_stock_policy_set
 from services.ics.policy.store import POLICIES
 from services.ics.putaway.handlers import PutawayRecordRequest, ics_putaway_record
-from services.ics.receive.domain import Receipt
+from services.ics.receive.domain import ReceiveRecord
 from services.ics.receive.fields import QcResultInput
 from services.ics.receive.handlers import QcCompleteRequest, ReceiveRecordRequest, ics_qc_complete, ics_receive_record
 from services.ics.receive.store import RECEIPTS
@@ -26,7 +26,7 @@ from services.ics.stock.handlers import (
     ics_stock_transition,
 )
 from services.ics.stock.serials import STATUSES
-from tests.ics.histories.house import (
+from tests.ics.histories.machine import (
     FACILITY,
     LOT,
     PART,
@@ -38,7 +38,7 @@ from tests.ics.histories.house import (
     UNITS,
     VARIANT,
     WHICH,
-    House,
+    HistoryMachine,
     some,
 )
 
@@ -49,12 +49,12 @@ SHELVED = st.sampled_from(
 )
 
 
-def pending(receipt: Receipt) -> bool:
+def pending(receipt: ReceiveRecord) -> bool:
     """Whether a receipt has units to be inspected."""
     return receipt.status != "completed"
 
 
-class Floor(House):
+class Floor(HistoryMachine):
     """The calls that move goods without promising them, and those that change what holds for them."""
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, place=PLACE, lot=LOT)

@@ -12,12 +12,12 @@ from services.ics.demand.handlers import DemandSignalComputeRequest, ics_demand_
 from services.ics.demand.store import SIGNALS, signal_of
 from services.ics.ledger.store import ENTRIES, ITEMS
 from services.ics.transfer.store import SHIPMENTS
-from tests.ics.histories.house import FACILITIES, FACILITY, VARIANT, House
+from tests.ics.histories.machine import FACILITIES, FACILITY, VARIANT, HistoryMachine
 
 DAY = st.sampled_from((None, "2026-03-02", "2026-03-04", "2026-03-09"))
 
 
-class Looking(House):
+class Looking(HistoryMachine):
     """Those who look at what the others do."""
 
     @rule(variant=VARIANT, channel=st.sampled_from((None, "WEB", "POS")), by=DAY)

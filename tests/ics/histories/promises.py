@@ -41,7 +41,7 @@ from services.ics.reservation.handlers import (
     ics_reservation_release,
 )
 from services.ics.reservation.store import RESERVATIONS
-from tests.ics.histories.house import FACILITY, PART, PIN, PIN_LOT, PLACE, UNITS, VARIANT, WHICH, House, some
+from tests.ics.histories.machine import FACILITY, PART, PIN, PIN_LOT, PLACE, UNITS, VARIANT, WHICH, HistoryMachine, some
 
 SECONDS = st.sampled_from((5, 60, 10_000))
 STAGE = st.sampled_from(("open", "picked", "packed"))
@@ -67,7 +67,7 @@ def whole(promise: Reservation | Allocation) -> int:
     return promise.remaining
 
 
-class Promises(House):
+class Promises(HistoryMachine):
     """The calls that promise units, and keep the promises."""
 
     def promise(self, handler: Any, body: Any, facility: str) -> None:

@@ -16,7 +16,7 @@ from services.ics.replenishment.handlers import (
 from services.ics.replenishment.jobs import SweepParams, replenishment_sweep
 from services.ics.replenishment.store import RULES, rule_at
 from services.ics.settings import IcsSettings
-from tests.ics.histories.house import FACILITY, PART, UNITS, VARIANT, WHICH, House, run, some
+from tests.ics.histories.machine import FACILITY, PART, UNITS, VARIANT, WHICH, HistoryMachine, run, some
 from tests.ics.memory import MemoryUnits
 
 PICK = st.sampled_from(("PCK", "PCK/B-01"))
@@ -28,7 +28,7 @@ SETTINGS = IcsSettings(
 )
 
 
-class Refilling(House):
+class Refilling(HistoryMachine):
     """The calls that fill pick places up."""
 
     @rule(facility=FACILITY, variant=VARIANT, pick=PICK, over=st.none() | OVER, least=UNITS, more=UNITS, multiple=PART)

@@ -8,7 +8,7 @@ from services.ics.commit.store import COMMITS
 from services.ics.ledger.entry import LEGAL
 from services.ics.ledger.store import ENTRIES
 from services.ics.serial.store import SERIALS
-from tests.ics.histories.house import TRACKED
+from tests.ics.histories.machine import TRACKED
 from tests.ics.histories.test_histories import Everything
 
 A, B = "FAC-A", "FAC-B"

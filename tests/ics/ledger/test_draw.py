@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Date
-from services.ics.ledger.balance import SHORTFALL, Cell, Page, Spot, new_item
-from services.ics.ledger.books import Books
+from services.ics.ledger.balance import SHORTFALL, OpenItem, PositionKey, StockPosition, new_item
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, Take, draw, draw_held, free
 from services.ics.ledger.holder import Part
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.posting import Posting
 from tests.ics.given import NOON, an_id
 
 TODAY = Date("2026-03-02")
@@ -22,9 +22,11 @@ LOTS = {
 }
 
 
-def a_cell(zone: str | None = None, lot: str | None = None, bin_code: str | None = None, **counts: Any) -> Cell:
+def a_cell(
+    zone: str | None = None, lot: str | None = None, bin_code: str | None = None, **counts: Any
+) -> StockPosition:
     """Units in a zone named by its purpose (and a bin named by its code), ten available unless said otherwise."""
-    return Cell(
+    return StockPosition(
         zone_id=zone and f"zone {zone}",
         bin_id=bin_code and f"bin {bin_code}",
         lot_code=lot,
@@ -35,14 +37,14 @@ def a_cell(zone: str | None = None, lot: str | None = None, bin_code: str | None
     )
 
 
-def a_page(*cells: Cell) -> Page:
+def a_page(*cells: StockPosition) -> OpenItem:
     """An item with these cells."""
-    page = Page(new_item("ACME", "FAC-A", "VAR-1"), LOTS)
+    page = OpenItem(new_item("ACME", "FAC-A", "VAR-1"), LOTS)
     page.cells = {cell.spot: cell for cell in cells}
     return page
 
 
-def places(cells: list[Cell]) -> list[tuple[str | None, str | None, str | None]]:
+def places(cells: list[StockPosition]) -> list[tuple[str | None, str | None, str | None]]:
     return [(cell.purpose, cell.bin_code, cell.lot_code) for cell in cells]
 
 
@@ -85,18 +87,18 @@ def test_a_zone_pinned_covers_its_bins_and_a_bin_only_itself() -> None:
 
 def test_a_draw_says_how_much_is_lacking() -> None:
     page = a_page(a_cell("pick", available=3), a_cell("storage", available=4), a_cell(available=-2))
-    pick, storage = Spot("zone pick"), Spot("zone storage")
+    pick, storage = PositionKey("zone pick"), PositionKey("zone storage")
     assert draw(page, "available", 5) == ([Take(pick, 3), Take(storage, 2)], 0)
     assert draw(page, "available", 9) == ([Take(pick, 3), Take(storage, 4)], 2)
 
 
 def test_a_holders_units_leave_the_shelf_only_as_far_as_they_are_there() -> None:
     page = a_page(a_cell(available=-3, open=5), a_cell("pick", available=0, open=2))
-    holding = Books("ACME", NOON, an_id).hold(
-        page, "commit", an_id(), {Part(SHORTFALL, "open"): 5, Part(Spot("zone pick"), "open"): 2}
+    holding = Posting("ACME", NOON, an_id).hold(
+        page, "commit", an_id(), {Part(SHORTFALL, "open"): 5, Part(PositionKey("zone pick"), "open"): 2}
     )
     takes, lacking = draw_held(page, holding, 7, stage="open", leaves_shelf=True)
-    assert takes == [HeldTake(Part(Spot("zone pick"), "open"), 2), HeldTake(Part(SHORTFALL, "open"), 2)]
+    assert takes == [HeldTake(Part(PositionKey("zone pick"), "open"), 2), HeldTake(Part(SHORTFALL, "open"), 2)]
     assert lacking == 3
     assert draw_held(page, holding, 7, stage="open")[1] == 0
 

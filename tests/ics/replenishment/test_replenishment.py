@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chassis.clock import Utc, later, seconds_between
 from chassis.errors import Invalid, InvalidState
-from services.ics.ledger.balance import Cell, Item, Page, new_item
+from services.ics.ledger.balance import Item, OpenItem, StockPosition, new_item
 from services.ics.ledger.lot import Lot
 from services.ics.replenishment.domain import (
     ReplenishmentRule,
@@ -37,13 +37,15 @@ def a_rule(**given_: Any) -> ReplenishmentRule:
     return ReplenishmentRule(**(plain | given_))
 
 
-def a_page(*cells: Cell, lots: dict[str, Lot] | None = None) -> Page:
+def a_page(*cells: StockPosition, lots: dict[str, Lot] | None = None) -> OpenItem:
     item: Item = new_item(ORG, FACILITY, VARIANT)
-    return Page(type(item)(item_id="i", logical_guid=FACILITY, variant_id=VARIANT, cells=list(cells)), lots)
+    return OpenItem(type(item)(item_id="i", logical_guid=FACILITY, variant_id=VARIANT, cells=list(cells)), lots)
 
 
-def a_cell(zone_id: str, available: int, bin_id: str | None = None, lot_code: str | None = None) -> Cell:
-    return Cell(zone_id=zone_id, bin_id=bin_id, lot_code=lot_code, zone_code="Z", purpose="pick", available=available)
+def a_cell(zone_id: str, available: int, bin_id: str | None = None, lot_code: str | None = None) -> StockPosition:
+    return StockPosition(
+        zone_id=zone_id, bin_id=bin_id, lot_code=lot_code, zone_code="Z", purpose="pick", available=available
+    )
 
 
 @given(UNITS, UNITS, st.integers(1, 10_000), st.integers(1, 50))

@@ -12,7 +12,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock
 from chassis.jobs.declaration import NoParams
 from chassis.testing.client import ServiceClient
-from services.ics.snapshot import building, jobs, reading, slicing
+from services.ics.snapshot import building, jobs, partition, reading
 from services.ics.snapshot.jobs import snapshot_build
 from services.ics.snapshot.store import BUILDS, PARTS
 from tests.ics.floor import Floor
@@ -154,7 +154,7 @@ async def test_the_bucket_level_adds_up_places_and_holders(ics: ServiceClient) -
 async def test_filters_leave_only_what_fits(
     ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, level: str, filters: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(slicing, "PART_ITEMS", 1)
+    monkeypatch.setattr(partition, "PART_ITEMS", 1)
     await a_busy_floor(ics)
     snapshot = await taken(ics)
     everything = await rows_of(ics, snapshot, level=level, include_external=True)
@@ -217,7 +217,7 @@ async def test_more_units_than_four_bytes_can_count_are_shown_as_they_are(ics: S
 async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
     ics: ServiceClient, monkeypatch: pytest.MonkeyPatch, *, whole: bool, in_place: bool
 ) -> None:
-    monkeypatch.setattr(slicing, "PART_ITEMS", 2)
+    monkeypatch.setattr(partition, "PART_ITEMS", 2)
     monkeypatch.setattr(reading, "WHOLE_ITEMS", reading.WHOLE_ITEMS if whole else 3)
     monkeypatch.setattr(reading, "ITEMS_IN_PLACE", reading.ITEMS_IN_PLACE if in_place else 0)
     await ics.post("/stock/policy/set", logical_guid="FAC-A", qc="skip")
@@ -249,7 +249,7 @@ async def test_work_that_goes_on_meanwhile_is_in_all_rows_or_in_none(
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots with more than two rows are built behind the answer, an item a part."""
     monkeypatch.setattr(building, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(slicing, "PART_ITEMS", 1)
+    monkeypatch.setattr(partition, "PART_ITEMS", 1)
 
 
 def as_job(ics: ServiceClient) -> tuple[Any, Call]:

@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chassis.unit import Range
-from services.ics.ledger.balance import NO_PLACE, Cell, Page, Place, new_item
-from services.ics.ledger.books import Books, Leg
+from services.ics.ledger.balance import NO_LANDING, Landing, OpenItem, StockPosition, new_item
 from services.ics.ledger.entry import Operation
+from services.ics.ledger.posting import Leg, Posting
 from services.ics.ledger.store import ITEMS
-from services.ics.snapshot import slicing
+from services.ics.snapshot import partition
 from services.ics.snapshot.accounts import Accounts, unheld
 from services.ics.snapshot.building import Head, _merged, _shares
 from services.ics.snapshot.domain import (
     EXTERNALS,
     Filled,
     Outside,
-    Part,
     Row,
-    Wanted,
+    SnapshotFilter,
+    SnapshotPart,
     added_up,
     cuts_of,
     described,
@@ -34,37 +34,37 @@ from services.ics.snapshot.domain import (
 from services.ics.words import BUCKETS, UNHELD_BUCKETS
 from tests.ics.given import FACILITY, NOON, ORG, VARIANT, an_id
 
-BIN = Place(zone_id="z", bin_id="b", zone_code="PCK", bin_code="B-01", purpose="pick")
-PLACES = (NO_PLACE, BIN)
+BIN = Landing(zone_id="z", bin_id="b", zone_code="PCK", bin_code="B-01", purpose="pick")
+PLACES = (NO_LANDING, BIN)
 MOVES = st.lists(
     st.tuples(st.sampled_from(PLACES), st.sampled_from(["in", "out", "damage", "over"]), st.integers(1, 9)), max_size=20
 )
 
 
 @given(moves=MOVES, data=st.data())
-def test_what_was_posted_since_is_taken_off_again(moves: list[tuple[Place, str, int]], data: st.DataObject) -> None:
-    books = Books(ORG, NOON, an_id)
-    books.begin(Operation(operation_id=an_id(), document_type="adjustment", document_id=an_id(), actor="anna"))
-    page = Page(new_item(ORG, FACILITY, VARIANT))
+def test_what_was_posted_since_is_taken_off_again(moves: list[tuple[Landing, str, int]], data: st.DataObject) -> None:
+    posting = Posting(ORG, NOON, an_id)
+    posting.begin(Operation(operation_id=an_id(), document_type="adjustment", document_id=an_id(), actor="anna"))
+    page = OpenItem(new_item(ORG, FACILITY, VARIANT))
     shown: list[tuple[list[Row], list[Outside]]] = [([], [])]
     for place, what, units in moves:
-        here, there = (books.land(page, each, None) for each in (place, PLACES[place == NO_PLACE]))
+        here, there = (posting.land(page, each, None) for each in (place, PLACES[place == NO_LANDING]))
         free = min(units, page.cell(here).available)
         if what == "in":
-            books.move("receive", units, "supplier", Leg(page, "available", here))
+            posting.move("receive", units, "supplier", Leg(page, "available", here))
         elif free and what == "out":
-            books.move("adjust", free, Leg(page, "available", here), "scrap")
+            posting.move("adjust", free, Leg(page, "available", here), "scrap")
         elif free and what == "damage":
-            books.move("transition", free, Leg(page, "available", here), Leg(page, "damaged", here))
+            posting.move("transition", free, Leg(page, "available", here), Leg(page, "damaged", here))
         elif free:
-            books.move("putaway", free, Leg(page, "available", here), Leg(page, "available", there))
-        if len(books.entries) == len(shown):
+            posting.move("putaway", free, Leg(page, "available", here), Leg(page, "available", there))
+        if len(posting.entries) == len(shown):
             kept = Accounts(ITEMS.to_document(page.close(NOON)))
             shown.append((kept.rows(page.seq, kept.codes()), kept.shares()))
     seq = data.draw(st.integers(0, page.seq))
     item = Accounts(ITEMS.to_document(page.close(NOON)))
 
-    item.take_back(reversed(books.entries[seq:]), FACILITY)
+    item.take_back(reversed(posting.entries[seq:]), FACILITY)
 
     codes = {"z": "PCK", "b": "B-01"}
     assert (item.rows(seq, codes), item.shares()) == shown[seq]
@@ -91,12 +91,12 @@ ROWS = st.lists(
 
 @given(rows=ROWS, variant=st.sampled_from([None, "V1", "V9"]), bucket=st.sampled_from([None, "available", "damaged"]))
 def test_nothing_is_lost_between_packing_and_showing(rows: list[Row], variant: str | None, bucket: str | None) -> None:
-    part = Part(part_id="p", orgcode=ORG, snapshot_id="s", number=0, logical_guid=FACILITY, rows=pack(rows))
+    part = SnapshotPart(part_id="p", orgcode=ORG, snapshot_id="s", number=0, logical_guid=FACILITY, rows=pack(rows))
     entry = described(0, FACILITY, rows)
     assert rows_of(part) == rows
     assert (entry is None) == (not rows)
     fitting = [row for row in rows if variant in {None, row.variant_id} and bucket in {None, row.bucket}]
-    wanted = Wanted(level="position", variant_id=variant, bucket=bucket)  # type: ignore[arg-type]
+    wanted = SnapshotFilter(level="position", variant_id=variant, bucket=bucket)  # type: ignore[arg-type]
     assert [row.quantity for row in wanted.pick(part)] == [row.quantity for row in fitting]
     if fitting:
         assert entry is not None
@@ -110,7 +110,7 @@ def test_nothing_is_lost_between_packing_and_showing(rows: list[Row], variant: s
 
 CELLS = st.lists(
     st.builds(
-        Cell,
+        StockPosition,
         zone_code=st.sampled_from([None, "A", "B"]),
         lot_code=st.sampled_from([None, "L-1"]),
         available=st.integers(0, 2),
@@ -125,7 +125,7 @@ CELLS = st.lists(
 
 
 @given(cells=CELLS, in_transit=st.integers(0, 1))
-def test_who_holds_units_is_asked_and_nobody_else(cells: list[Cell], in_transit: int) -> None:
+def test_who_holds_units_is_asked_and_nobody_else(cells: list[StockPosition], in_transit: int) -> None:
     item = replace(new_item(ORG, FACILITY, VARIANT), seq=3, cells=cells, in_transit=in_transit)
     document = ITEMS.to_document(item)
     accounts = Accounts(document)
@@ -150,15 +150,15 @@ def test_parts_have_every_item_once_in_order_and_one_facility(
     seen: list[tuple[str, str, int, bool]], size: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slicing, "PART_ITEMS", size)
-        slicer = slicing.Slicer(ORG, "s", NOON)
+        patch.setattr(partition, "PART_ITEMS", size)
+        slicer = partition.Partitioner(ORG, "s", NOON)
         for facility, variant, seq, held in seen:
             document = {"logical_guid": facility, "variant_id": variant, "seq": seq, "recorded_utc": NOON}
             row = Row(variant, "available", None, None, None, None, None, None, 1, seq)
             slicer.add(document, None if held else Filled([row], [Outside(variant, "supplier", -1)]))
         parts = slicer.moment().parts
 
-    def read(part: Part) -> Filled:
+    def read(part: SnapshotPart) -> Filled:
         rows = [
             Row(cut.variant_id, "available", None, None, None, None, None, None, 1, cut.seq) for cut in cuts_of(part)
         ]
@@ -173,19 +173,21 @@ def test_parts_have_every_item_once_in_order_and_one_facility(
     assert [len(shares_of(part.outside)) for part in full] == [len(rows_of(part)) for part in full]
 
 
-KNOWN = st.lists(st.builds(slicing.Place, st.sampled_from("BDF"), st.sampled_from("bdf")), unique=True).map(sorted)
+KNOWN = st.lists(st.builds(partition.ItemPlace, st.sampled_from("BDF"), st.sampled_from("bdf")), unique=True).map(
+    sorted
+)
 ANY_ITEMS = st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.sampled_from("abcdefg")), unique=True)
 
 
 @given(places=KNOWN, items=ANY_ITEMS, facility=st.sampled_from([None, "B", "C"]))
 def test_stretches_have_every_item_once_in_order_wherever_they_were_cut(
-    places: list[slicing.Place], items: list[tuple[str, str]], facility: str | None
+    places: list[partition.ItemPlace], items: list[tuple[str, str]], facility: str | None
 ) -> None:
     known = [place for place in places if facility in {None, place.logical_guid}]
 
     read = [
         item
-        for where in slicing.stretches(known, facility)
+        for where in partition.ranges(known, facility)
         for item in sorted(items)
         if _fits(where.get("logical_guid"), item[0]) and _fits(where.get("variant_id"), item[1])
     ]

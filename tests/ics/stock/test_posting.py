@@ -6,8 +6,8 @@ import pytest
 
 from chassis.errors import InvalidState
 from chassis.unit import Change
-from services.ics.ledger.balance import NO_PLACE
-from services.ics.ledger.books import Leg
+from services.ics.ledger.balance import NO_LANDING
+from services.ics.ledger.posting import Leg
 from services.ics.ledger.store import ENTRIES, ITEMS
 from services.ics.stock.posting import LedgerPosting, posting
 from tests.ics.given import VARIANT
@@ -17,7 +17,7 @@ from tests.ics.memory import Memory, MemoryChange
 async def receive(p: LedgerPosting, units: int = 5) -> None:
     """Units come in, available at once."""
     page = await p.open(VARIANT)
-    p.move("receive", units, "supplier", Leg(page, "available", p.land(page, NO_PLACE, None)))
+    p.move("receive", units, "supplier", Leg(page, "available", p.land(page, NO_LANDING, None)))
 
 
 def test_a_posting_is_written_behind_the_call_s_own_event() -> None:

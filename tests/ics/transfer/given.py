@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.ics.transfer.domain import KeptTransfer, TransferLine, Trip
+from services.ics.transfer.domain import TransferLine, TransferRecord, Trip
 from services.ics.transfer.shipment import Shipment, ShipmentLine
 from tests.ics.given import NOON, ORG, VARIANT, an_id
 
@@ -22,7 +22,7 @@ def a_line(line_no: int = 1, **given: Any) -> TransferLine:
     return TransferLine(**(plain | given))
 
 
-def a_transfer(*lines: TransferLine, **given: Any) -> KeptTransfer:
+def a_transfer(*lines: TransferLine, **given: Any) -> TransferRecord:
     """A draft from FAC-A to FAC-B, of one line unless lines are given."""
     plain: dict[str, Any] = {
         "transfer_id": an_id(),
@@ -30,7 +30,7 @@ def a_transfer(*lines: TransferLine, **given: Any) -> KeptTransfer:
         "to_logical_guid": "FAC-B",
         "lines": list(lines) or [a_line()],
     }
-    return KeptTransfer(**(STORED | plain | given))
+    return TransferRecord(**(STORED | plain | given))
 
 
 def a_trip(*line_nos: int, **given: Any) -> Trip:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Utc, later
-from services.ics.transfer.domain import KeptTransfer
-from services.ics.transfer.report import GroupBy, Report, TransferReportRow
+from services.ics.transfer.domain import TransferRecord
+from services.ics.transfer.report import GroupBy, TransferReport, TransferReportRow
 from tests.ics.given import NOON
 from tests.ics.transfer.given import a_line, a_transfer, a_trip
 
@@ -16,14 +16,14 @@ HOUR = 3600
 
 
 def reported(
-    transfers: Sequence[KeptTransfer], group_by: GroupBy = "lane", variant_id: str | None = None
+    transfers: Sequence[TransferRecord], group_by: GroupBy = "lane", variant_id: str | None = None
 ) -> tuple[list[TransferReportRow], TransferReportRow]:
-    report = Report(group_by, variant_id)
+    report = TransferReport(group_by, variant_id)
     report.add(transfers)
     return report.rows(), report.total.row()
 
 
-def travelled() -> KeptTransfer:
+def travelled() -> TransferRecord:
     """Two variants, two shipments: one took both and arrived after three hours, one took the second and has not."""
     return a_transfer(
         a_line(1, approved=8, shipped=8, received=6, damaged=1, missing=1),
@@ -63,7 +63,7 @@ def test_one_variant_leaves_the_other_lines_and_their_shipments_out() -> None:
 def test_nothing_shipped_has_lost_nothing_and_taken_no_time() -> None:
     _, total = reported([a_transfer()])
     assert (total.average_transit_hours, total.loss_percent) == (None, None)
-    assert reported([]) == ([], Report("lane").total.row())
+    assert reported([]) == ([], TransferReport("lane").total.row())
 
 
 def test_days_are_those_transfers_were_created_on() -> None:
@@ -91,7 +91,7 @@ TRANSFERS = st.lists(
 
 
 @given(transfers=TRANSFERS, group_by=st.sampled_from(("lane", "variant", "status", "day")))
-def test_rows_add_up_to_the_total_however_they_are_grouped(transfers: list[KeptTransfer], group_by: Any) -> None:
+def test_rows_add_up_to_the_total_however_they_are_grouped(transfers: list[TransferRecord], group_by: Any) -> None:
     rows, total = reported(transfers, group_by)
     for field in ("requested", "approved", "shipped"):
         assert sum(getattr(row, field) for row in rows) == getattr(total, field)

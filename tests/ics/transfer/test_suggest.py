@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ics.figures import ratio
-from services.ics.transfer.suggest import Facts, TransferSuggestion, balanced, suggest, weighed
+from services.ics.decimals import ratio
+from services.ics.transfer.suggest import SuggestFacts, TransferSuggestion, balanced, suggest, weighed
 
 
-def facts(logical_guid: str, **known: int) -> Facts:
-    return Facts(variant_id="VAR-1", logical_guid=logical_guid, **known)
+def facts(logical_guid: str, **known: int) -> SuggestFacts:
+    return SuggestFacts(variant_id="VAR-1", logical_guid=logical_guid, **known)
 
 
 def lanes(items: list[TransferSuggestion]) -> list[tuple[str, str, int]]:
@@ -57,8 +57,8 @@ def test_ties_go_by_name_on_both_sides() -> None:
 def test_variants_stay_in_the_order_asked() -> None:
     variants = [
         [
-            Facts(variant_id=name, logical_guid="A", available=2),
-            Facts(variant_id=name, logical_guid="B", safety_stock=1),
+            SuggestFacts(variant_id=name, logical_guid="A", available=2),
+            SuggestFacts(variant_id=name, logical_guid="B", safety_stock=1),
         ]
         for name in ("VAR-2", "VAR-1")
     ]

@@ -7,14 +7,14 @@ import pytest
 from chassis.clock import later
 from chassis.errors import Invalid, InvalidState
 from services.ics.transfer.domain import (
-    KeptTransfer,
+    TransferRecord,
     approve,
     arrived,
     check_shippable,
     left,
     reject,
-    shown,
     submit,
+    to_answer,
 )
 from tests.ics.given import NOON
 from tests.ics.transfer.given import a_line, a_load, a_transfer, a_trip
@@ -22,7 +22,7 @@ from tests.ics.transfer.given import a_line, a_load, a_transfer, a_trip
 BY: dict[str, Any] = {"actor": "anna", "now": NOON, "note": None}
 
 
-def submitted(*lines: Any) -> KeptTransfer:
+def submitted(*lines: Any) -> TransferRecord:
     return a_transfer(*lines, status="submitted")
 
 
@@ -79,7 +79,7 @@ def test_what_is_rejected_has_approved_nothing() -> None:
         a_transfer(status="in_progress", trips=[a_trip()] * 200),
     ],
 )
-def test_only_approved_transfers_that_are_not_final_are_shipped(transfer: KeptTransfer) -> None:
+def test_only_approved_transfers_that_are_not_final_are_shipped(transfer: TransferRecord) -> None:
     with pytest.raises(InvalidState):
         check_shippable(transfer)
 
@@ -88,11 +88,11 @@ def test_a_shipment_counts_on_the_lines_it_took_along() -> None:
     transfer = a_transfer(a_line(1, approved=10), a_line(2, approved=10), status="approved")
     loads = [a_load(1, quantity=3), a_load(2, transfer_line_no=1, quantity=2, lot_code="L-A")]
     transfer = left(transfer, "s-1", loads, now=NOON, final=False)
-    assert (transfer.status, shown(transfer).shipment_ids) == ("in_progress", ["s-1"])
+    assert (transfer.status, to_answer(transfer).shipment_ids) == ("in_progress", ["s-1"])
     assert [(line.shipped, line.in_transit, line.unshipped) for line in transfer.lines] == [(5, 5, 5), (0, 0, 10)]
 
 
-def received_of(transfer: KeptTransfer, *, accepted: int, damaged: int = 0, missing: int = 0) -> KeptTransfer:
+def received_of(transfer: TransferRecord, *, accepted: int, damaged: int = 0, missing: int = 0) -> TransferRecord:
     before = [a_load(1, quantity=5)]
     outstanding = 5 - accepted - damaged - missing
     after = [a_load(1, quantity=5, accepted=accepted, damaged=damaged, missing=missing, outstanding=outstanding)]

@@ -150,7 +150,7 @@ async def test_they_do_so_too_where_no_event_is_heard(
     mongodb_client: MongoClient[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chassis.watch.EVENTS", ("nobody.says.this",))
+    monkeypatch.setattr("chassis.gate_sync.EVENTS", ("nobody.says.this",))
     async with (
         a_stack(mongodb_uri, database_name, amqp_url, mongodb_client) as operator,
         a_keeper(operator) as keeper,

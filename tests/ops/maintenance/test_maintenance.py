@@ -8,7 +8,7 @@ from chassis.clock import FixedClock, Utc, later
 from chassis.ids import new_id
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
-from services.ops.maintenance.domain import ProgressUpdate, State, Window, shown
+from services.ops.maintenance.domain import MaintenanceRecord, ProgressUpdate, State, to_answer
 from services.ops.maintenance.rpc import maintenance_to_proto
 from services.ops.maintenance.store import MAINTENANCE, state_of
 from tests.ops.given import ops_units
@@ -17,8 +17,8 @@ NOON = Utc("2026-03-01T12:00:00.000Z")
 CALL = Call(caller=SYSTEM, name="t", request_id="r", started_utc=NOON)
 
 
-def a_window(state: State = "scheduled", start: Utc = NOON) -> Window:
-    return Window(
+def a_window(state: State = "scheduled", start: Utc = NOON) -> MaintenanceRecord:
+    return MaintenanceRecord(
         maintenance_id=new_id(NOON),
         state=state,
         description="a new index",
@@ -35,7 +35,7 @@ async def units(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoUnit
         yield units
 
 
-async def keep(units: MongoUnits, *windows: Window) -> None:
+async def keep(units: MongoUnits, *windows: MaintenanceRecord) -> None:
     async def work(change: Change) -> None:
         for window in windows:
             await change.insert(MAINTENANCE, window)
@@ -62,7 +62,7 @@ async def test_the_active_window_and_the_next_within_a_day_are_told(units: Mongo
 def test_a_window_is_told_field_by_field() -> None:
     stamps = {"created_utc": NOON, "updated_utc": NOON, "revision": 2}
     window = replace(a_window("active"), **stamps)
-    told = shown(window, NOON)
+    told = to_answer(window, NOON)
     message = maintenance_to_proto(told)
     for field in told.__struct_fields__:
         if field != "progress":

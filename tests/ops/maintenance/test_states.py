@@ -12,16 +12,16 @@ from chassis.errors import Conflict, Invalid, InvalidState
 from chassis.ids import new_id
 from services.ops.maintenance.domain import (
     PROGRESS_MAX,
-    News,
-    Window,
+    MaintenanceRecord,
+    ProgressReport,
     cancelled,
     check_alone,
     check_room,
     ended,
     overlaps,
     scheduled,
-    shown,
     started,
+    to_answer,
     updated,
 )
 
@@ -45,17 +45,17 @@ class Windows(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = FixedClock(NOON)
-        self.windows: dict[str, Window] = {}
+        self.windows: dict[str, MaintenanceRecord] = {}
 
-    def open(self) -> list[Window]:
+    def open(self) -> list[MaintenanceRecord]:
         return [window for window in self.windows.values() if window.state not in FINAL]
 
-    def active(self) -> Window | None:
+    def active(self) -> MaintenanceRecord | None:
         found = [window for window in self.windows.values() if window.state == "active"]
         assert len(found) <= 1
         return found[0] if found else None
 
-    def keep(self, window: Window) -> None:
+    def keep(self, window: MaintenanceRecord) -> None:
         before = self.windows.get(window.maintenance_id)
         if before is not None:
             assert window.state in NEXT[before.state]
@@ -105,7 +105,7 @@ class Windows(RuleBasedStateMachine):
         except InvalidState:
             assert window.state != "active"
             return
-        assert new.overrun == shown(window, self.clock.now()).overrun
+        assert new.overrun == to_answer(window, self.clock.now()).overrun
         self.keep(new)
 
     @rule(maintenance_id=consumes(ids))
@@ -121,7 +121,7 @@ class Windows(RuleBasedStateMachine):
     def update(self, maintenance_id: str, minutes: int | None, message: str | None) -> None:
         if (window := self.windows.get(maintenance_id)) is None:
             return
-        news = News(duration_minutes=minutes, message=message)
+        news = ProgressReport(duration_minutes=minutes, message=message)
         try:
             news.check()
             new = updated(window, news, self.clock.now())
@@ -159,7 +159,7 @@ class Windows(RuleBasedStateMachine):
     @invariant()
     def every_window_says_what_it_is(self) -> None:
         for window in self.windows.values():
-            told = shown(window, self.clock.now())
+            told = to_answer(window, self.clock.now())
             assert (window.started_utc is not None) == (window.state in {"active", "ended"})
             assert (window.ended_utc is not None) == (window.state == "ended")
             assert (window.cancelled_utc is not None) == (window.state == "cancelled")

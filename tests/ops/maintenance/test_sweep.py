@@ -7,7 +7,7 @@ from pymongo import MongoClient
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock, SystemClock, later
-from services.ops.maintenance.requests import Requests
+from services.ops.maintenance.requests import MaintenanceRequests
 from tests.ops.maintenance.given import Ops, an_ops
 
 
@@ -58,5 +58,5 @@ async def test_two_replicas_that_sweep_together_start_a_window_once(
 async def _start_due(ops: Ops, clock: FixedClock) -> str | None:
     """What a sweep does, without the lease that lets one replica sweep at a time: the data alone must see to it."""
     call = Call(caller=SYSTEM, name="sweep", request_id="r", started_utc=clock.now())
-    started = await Requests(ops.application.runtime.units).start_due(call)
+    started = await MaintenanceRequests(ops.application.runtime.units).start_due(call)
     return started.maintenance_id if started else None

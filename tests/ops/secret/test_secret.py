@@ -15,8 +15,8 @@ from retailstack.ops.v1.secret_pb2 import CheckSecretRequest, SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub, add_SecretServicer_to_server
 from services.ops.secret.code import WAITING_MAX, Hasher
 from services.ops.secret.domain import FAILURES_MAX, LOCKOUT_SECONDS, Attempts, seconds_locked, with_one_more
-from services.ops.secret.keeper import SecretKeeper
 from services.ops.secret.rpc import SecretServicer
+from services.ops.secret.service import SecretService
 from services.ops.secret.store import SECRETS, the_secret
 from tests.chassis.rpc.given import a_context, sign, verify
 from tests.ops.given import ops_units
@@ -38,8 +38,8 @@ async def units(mongodb_uri: str, database_name: str, clock: FixedClock) -> Asyn
 
 
 @pytest.fixture
-def keeper(units: MongoUnits, clock: FixedClock) -> SecretKeeper:
-    return SecretKeeper(units, clock, COST)
+def keeper(units: MongoUnits, clock: FixedClock) -> SecretService:
+    return SecretService(units, clock, COST)
 
 
 class Counting(Hasher):
@@ -52,12 +52,12 @@ class Counting(Hasher):
         return await super()._scrypt(code, salt, cost)
 
 
-def counting(keeper: SecretKeeper) -> Counting:
+def counting(keeper: SecretService) -> Counting:
     keeper._hasher = Counting(COST)
     return keeper._hasher
 
 
-async def test_the_first_setting_needs_no_current_code_and_every_later_one_does(keeper: SecretKeeper) -> None:
+async def test_the_first_setting_needs_no_current_code_and_every_later_one_does(keeper: SecretService) -> None:
     await keeper.set(CODE, None, "10.0.0.1")
     for current in (None, "wrong"):
         with pytest.raises(Unauthorized):
@@ -68,7 +68,7 @@ async def test_the_first_setting_needs_no_current_code_and_every_later_one_does(
     assert not (await keeper.check(CODE, "10.0.0.1")).ok
 
 
-async def test_a_wrong_code_a_missing_one_and_no_code_set_look_the_same(keeper: SecretKeeper) -> None:
+async def test_a_wrong_code_a_missing_one_and_no_code_set_look_the_same(keeper: SecretService) -> None:
     hasher = counting(keeper)
     none_set = await keeper.check(CODE, "10.0.0.1")
     await keeper.set(CODE, None, "10.0.0.1")
@@ -80,7 +80,7 @@ async def test_a_wrong_code_a_missing_one_and_no_code_set_look_the_same(keeper: 
     assert hasher.made == 2
 
 
-async def test_five_failures_lock_a_peer_out_for_a_quarter_of_an_hour(keeper: SecretKeeper, clock: FixedClock) -> None:
+async def test_five_failures_lock_a_peer_out_for_a_quarter_of_an_hour(keeper: SecretService, clock: FixedClock) -> None:
     await keeper.set(CODE, None, "10.0.0.9")
     for _ in range(FAILURES_MAX):
         assert await keeper.check("wrong", "10.0.0.1") == SecretVerdict(ok=False)
@@ -96,14 +96,14 @@ async def test_five_failures_lock_a_peer_out_for_a_quarter_of_an_hour(keeper: Se
 
 
 async def test_replicas_count_together(units: MongoUnits, clock: FixedClock) -> None:
-    here, there = SecretKeeper(units, clock, COST), SecretKeeper(units, clock, COST)
+    here, there = SecretService(units, clock, COST), SecretService(units, clock, COST)
     await here.set(CODE, None, "10.0.0.9")
     for keeper in (here, there, here, there, here):
         await keeper.check("wrong", "10.0.0.1")
     assert (await there.check("wrong", "10.0.0.1")).locked
 
 
-async def test_guesses_sent_at_once_are_not_all_looked_at(keeper: SecretKeeper) -> None:
+async def test_guesses_sent_at_once_are_not_all_looked_at(keeper: SecretService) -> None:
     await keeper.set(CODE, None, "10.0.0.9")
     hasher = counting(keeper)
     verdicts = await asyncio.gather(*(keeper.check(f"guess {n}", "10.0.0.1") for n in range(20)))
@@ -112,7 +112,7 @@ async def test_guesses_sent_at_once_are_not_all_looked_at(keeper: SecretKeeper) 
 
 
 @pytest.mark.parametrize("remembered", [True, False])
-async def test_a_success_forgives_the_failures_before_it(keeper: SecretKeeper, remembered: bool) -> None:
+async def test_a_success_forgives_the_failures_before_it(keeper: SecretService, remembered: bool) -> None:
     await keeper.set(CODE, None, "10.0.0.9")
     await keeper.check(CODE, "10.0.0.9")
     for _ in range(2):
@@ -124,7 +124,7 @@ async def test_a_success_forgives_the_failures_before_it(keeper: SecretKeeper, r
 
 
 async def test_a_burst_of_calls_costs_one_hash_and_rotation_forgets_it(units: MongoUnits, clock: FixedClock) -> None:
-    here, there = SecretKeeper(units, clock, COST), SecretKeeper(units, clock, COST)
+    here, there = SecretService(units, clock, COST), SecretService(units, clock, COST)
     await here.set(CODE, None, "10.0.0.1")
     hasher = counting(here)
     verdicts = await asyncio.gather(*(here.check(CODE, "10.0.0.1") for _ in range(50)))
@@ -137,7 +137,7 @@ async def test_a_burst_of_calls_costs_one_hash_and_rotation_forgets_it(units: Mo
 
 
 async def test_the_code_itself_is_kept_nowhere(
-    keeper: SecretKeeper, mongodb_client: Any, database_name: str, units: MongoUnits
+    keeper: SecretService, mongodb_client: Any, database_name: str, units: MongoUnits
 ) -> None:
     await keeper.set(CODE, None, "10.0.0.1")
     await keeper.check(CODE, "10.0.0.1")
@@ -153,8 +153,8 @@ async def test_the_code_itself_is_kept_nowhere(
 
 
 async def test_a_hash_is_made_anew_once_it_shall_cost_more(units: MongoUnits, clock: FixedClock) -> None:
-    await SecretKeeper(units, clock, COST).set(CODE, None, "10.0.0.1")
-    dearer = SecretKeeper(units, clock, COST + 1)
+    await SecretService(units, clock, COST).set(CODE, None, "10.0.0.1")
+    dearer = SecretService(units, clock, COST + 1)
     assert (await dearer.check(CODE, "10.0.0.1")).ok
 
     secret = await units.view(dearer._call("look"), the_secret)
@@ -164,7 +164,7 @@ async def test_a_hash_is_made_anew_once_it_shall_cost_more(units: MongoUnits, cl
 
 
 @pytest.mark.parametrize("code", ["", "short", "x" * 513])
-async def test_a_code_has_a_sensible_length(keeper: SecretKeeper, code: str) -> None:
+async def test_a_code_has_a_sensible_length(keeper: SecretService, code: str) -> None:
     with pytest.raises(Invalid) as refused:
         await keeper.set(code, None, "10.0.0.1")
     assert refused.value.details["fields"][0].path == "new_code"
@@ -186,7 +186,7 @@ def test_attempts_older_than_a_quarter_of_an_hour_do_not_count() -> None:
     assert seconds_locked(attempts, at.now()) == 0
 
 
-async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(keeper: SecretKeeper) -> None:
+async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(keeper: SecretService) -> None:
     context = a_context(Channels({}))
     server = RpcServer(
         "127.0.0.1", 0, [lambda _: (add_SecretServicer_to_server, SecretServicer(keeper))], context, verify=verify

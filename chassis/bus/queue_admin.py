@@ -1,0 +1,93 @@
+"""All of a service's consumers together, and what an operator may ask of their queues."""
+
+import asyncio
+from collections.abc import Sequence
+
+from chassis.bus.connection import Bus
+from chassis.bus.consumer import Consumer
+from chassis.bus.dead_letters import LETTERS_DEFAULT, DeadLetterRecord, Depth, depth, of_org, peek, purge, replay
+from chassis.bus.listener import Listener
+from chassis.bus.subscription import State, Subscription, SubscriptionStats
+from chassis.clock import Clock
+from chassis.entity import Value
+from chassis.errors import NotFound
+from chassis.gate import Gate
+from chassis.unit import Units
+
+
+class QueueState(Value):
+    """A consumer's queue, what lies in it, and what this replica's consumer does."""
+
+    queue: str
+    state: State
+    depth: Depth
+
+
+class QueueAdmin:
+    """The consumers of this replica: started and stopped as one, and looked into by name of their queue."""
+
+    def __init__(self, bus: Bus, consumers: Sequence[Consumer], units: Units, clock: Clock, gate: Gate) -> None:
+        self.bus = bus
+        self._clock = clock
+        self._subscriptions = {
+            subscription.queues.name: subscription
+            for subscription in (Subscription(consumer, bus, units, clock, gate) for consumer in consumers)
+        }
+        if len(self._subscriptions) < len(consumers):
+            raise TypeError("two consumers have the same name")
+
+    @property
+    def stats(self) -> list[SubscriptionStats]:
+        """Counts of each consumer."""
+        return [subscription.stats for subscription in self._subscriptions.values()]
+
+    async def start(self) -> None:
+        """Begin to hear; returns at once, with or without a broker."""
+        for subscription in self._subscriptions.values():
+            await subscription.start()
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Take no more messages, and let handlers at work end within the seconds."""
+        await asyncio.gather(*(subscription.stop(seconds) for subscription in self._subscriptions.values()))
+
+    async def queues(self) -> list[QueueState]:
+        """Every queue of the service."""
+        return [
+            QueueState(queue=name, state=subscription.stats.state, depth=await depth(self.bus, subscription.queues))
+            for name, subscription in self._subscriptions.items()
+        ]
+
+    async def dead_letters(self, queue: str = "", limit: int = 0) -> list[DeadLetterRecord]:
+        """The oldest dead letters of a queue, or of each; they stay where they are. `NotFound` for an unknown queue."""
+        chosen = [self._find(queue)] if queue else list(self._subscriptions.values())
+        letters: list[DeadLetterRecord] = []
+        for subscription in chosen:
+            letters += await peek(self.bus, subscription.queues, limit or LETTERS_DEFAULT)
+        return letters
+
+    async def replay(self, queue: str, limit: int = 0) -> int:
+        """Send dead letters back to their queue, all or so many; how many. `NotFound` for an unknown queue."""
+        return await replay(self.bus, self._find(queue).queues, limit)
+
+    async def purge(self) -> int:
+        """Empty every queue of the service: for the full vacuum. How many messages that were."""
+        return sum([await purge(self.bus, subscription.queues) for subscription in self._subscriptions.values()])
+
+    async def count_dead(self, orgcode: str) -> int:
+        """How many dead letters are of the org."""
+        return sum([await of_org(self.bus, each.queues, orgcode, drop=False) for each in self._subscriptions.values()])
+
+    async def drop_dead(self, orgcode: str) -> int:
+        """Throw the org's dead letters away; how many there were."""
+        return sum([await of_org(self.bus, each.queues, orgcode, drop=True) for each in self._subscriptions.values()])
+
+    def listen(self, keys: Sequence[str], name: str = "tail") -> Listener:
+        """A listener to events as they pass; start it, and stop it afterwards."""
+        return Listener(self.bus, keys, self._clock, name=name)
+
+    def _find(self, queue: str) -> Subscription:
+        """By the queue's name, also that of its dead-letter queue."""
+        found = self._subscriptions.get(queue.removesuffix(".dead"))
+        if found is None:
+            raise NotFound(f"there is no queue {queue}", queues=sorted(self._subscriptions))
+        return found

@@ -1,0 +1,158 @@
+"""Keeps the maintenance gate told: by events as they happen, and by asking OPS every second.
+
+Events are quick, OPS is right: each event takes hold at once and has OPS asked again. Either way alone is quick enough
+for a window to begin and to end everywhere within two seconds. Whatever can't be reached, the gate is open: OPS, its
+database or the broker being down must not stop the others.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.bus.connection import Bus
+from chassis.bus.listener import Listener
+from chassis.clock import Clock, Utc
+from chassis.errors import Refusal
+from chassis.gate import Gate, GateWindow
+from chassis.rpc.client import Channels
+from chassis.telemetry.log import get_logger
+from retailstack.ops.v1.maintenance_pb2 import GetMaintenanceStateRequest, MaintenanceWindow
+from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
+
+EVENTS = ("ops.maintenance.*",)
+ASK_EVERY_SECONDS = 1.0
+ASK_SECONDS = 1.0
+STOP_SECONDS = 2.0
+FAILURES_UNTIL_OPEN = 3
+"""So many questions in a row without an answer open a closed gate."""
+
+log = get_logger("chassis.gate_sync")
+
+
+class _GateEvent(Struct, frozen=True):
+    """What of a maintenance record the gate needs."""
+
+    maintenance_id: str
+    state: str
+    scheduled_start_utc: Utc
+    duration_minutes: int
+    expected_end_utc: Utc
+
+
+class GateSync:
+    """Keeps one process's gate told."""
+
+    def __init__(self, gate: Gate, bus: Bus, channels: Channels, clock: Clock) -> None:
+        self._gate = gate
+        self._channels = channels
+        self._listener = Listener(bus, EVENTS, clock, name="gate")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failures = 0
+        self._received = 0
+        self._news = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to listen and to ask; the first answer, or that there is none, is awaited.
+
+        A process that comes up in a window is closed from its first request on.
+        """
+        await self._listener.start()
+        await self.ask()
+        self._tasks = [
+            asyncio.create_task(self._consume(), name="gate events"),
+            asyncio.create_task(self._ask_on(), name="gate questions"),
+        ]
+
+    async def stop(self) -> None:
+        """Listen and ask no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._listener.stop()
+
+    async def ask(self) -> None:
+        """Ask OPS once, and set the gate accordingly."""
+        if "ops" not in self._channels.addresses:
+            return
+        received = self._received
+        try:
+            stub = MaintenanceStub(self._channels.channel("ops"))
+            state = await stub.GetState(GetMaintenanceStateRequest(), timeout=ASK_SECONDS)
+        except Refusal as refusal:
+            self._failures += 1
+            if self._failures >= FAILURES_UNTIL_OPEN and self._gate.window is not None:
+                log.warning("the gate opens: OPS can't be asked", problem=refusal.message)
+                self._gate.reopen()
+            return
+        self._failures = 0
+        if received != self._received:
+            return  # An event overtook the answer, and is newer.
+        self._gate.announce(_window(state.next) if state.HasField("next") else None)
+        if state.active and state.HasField("window"):
+            self._close(_window(state.window))
+        else:
+            self._reopen(None)
+
+    async def _ask_on(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                await self.ask()
+            except Exception:
+                # The gate is kept by this loop alone: it goes on asking, whatever an answer did to it.
+                log.exception("asking OPS for the gate's state failed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_EVERY_SECONDS):
+                    await self._news.wait()
+
+    async def _consume(self) -> None:
+        async for event in self._listener:
+            self._received += 1
+            try:
+                self._take(event.type.rpartition(".")[2], event.data)
+            except Exception:
+                # One bad event must not end the hearing; what it would have said is asked for at once.
+                log.exception("a maintenance event can't be understood", event_id=event.event_id)
+            self._news.set()
+
+    def _take(self, what: str, data: dict[str, Any]) -> None:
+        told = msgspec.convert(data["maintenance"], _GateEvent)
+        window = GateWindow(
+            maintenance_id=told.maintenance_id,
+            expected_end_utc=told.expected_end_utc,
+            start_utc=told.scheduled_start_utc,
+            minutes=told.duration_minutes,
+        )
+        if what == "started" or (what == "updated" and told.state == "active"):
+            self._close(window)
+        elif what == "ended":
+            self._reopen(told.maintenance_id)
+        coming = self._gate.next
+        if told.state != "scheduled" and coming is not None and coming.maintenance_id == told.maintenance_id:
+            # Which window is next from now on OPS says as soon as it is asked.
+            self._gate.announce(None)
+
+    def _close(self, window: GateWindow) -> None:
+        if self._gate.window is None:
+            log.info("the gate closes: a maintenance window began", maintenance_id=window.maintenance_id)
+        self._gate.close(window)
+
+    def _reopen(self, maintenance_id: str | None) -> None:
+        before = self._gate.window
+        self._gate.reopen(maintenance_id)
+        if before is not None and self._gate.window is None:
+            log.info("the gate opens: the maintenance window ended")
+
+
+def _window(said: MaintenanceWindow) -> GateWindow:
+    return GateWindow(
+        maintenance_id=said.maintenance_id,
+        expected_end_utc=Utc(said.expected_end_utc),
+        start_utc=Utc(said.scheduled_start_utc),
+        minutes=said.duration_minutes,
+    )

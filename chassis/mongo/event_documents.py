@@ -1,0 +1,151 @@
+"""From what a run has done to its event documents: those it told, and a silent one for each other record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chassis.clock import Utc, to_millis
+from chassis.event import shard_of
+from chassis.ids import IdSource
+from chassis.mongo.execution import Emitted, Execution
+from chassis.mongo.working_set import Written
+from chassis.telemetry.trace import trace_begun_by
+
+TOUCHED_MAX = 64
+"""Records an event lists beside its subject; of a larger change only the first event lists all."""
+
+StoredEvent = dict[str, Any]
+Sealed = Mapping[type, tuple[str, ...]]
+
+
+class EventWriter:
+    """Makes the event documents of a service."""
+
+    def __init__(self, source: str, ids: IdSource) -> None:
+        self._source = source
+        self._service = source.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+        self._ids = ids
+        self._millis: tuple[Utc, int] = (Utc(""), 0)
+
+    def documents(self, run: Execution) -> list[StoredEvent]:
+        """The event documents of a run that is complete, in the order to publish them in."""
+        if not run.events and not run.written:
+            return []
+        written: dict[str, Written] = {}
+        touched: list[StoredEvent] = []
+        for each in run.written.values():
+            if not each.table.technical:
+                written[each.id] = each
+                touched.append(
+                    {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
+                )
+        sealed = run.tables.sealed
+        documents: list[StoredEvent] = []
+        for event in run.events:
+            own = written.get(event.subject)
+            documents.append(self._told(run, event, own, _listed(touched, event.subject, documents), sealed))
+        subjects = {event.subject for event in run.events}
+        for each in written.values():
+            if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
+                documents.append(self._silent(run, each, _listed(touched, each.id, documents), sealed))
+        return documents
+
+    def _told(
+        self, run: Execution, event: Emitted, own: Written | None, touched: list[Any], sealed: Sealed
+    ) -> StoredEvent:
+        lead: Any = None
+        for value in event.body.values():
+            if hasattr(value, "revision"):
+                lead = value
+                break
+        revision = event.revision
+        if revision is None:
+            about = lead if lead is not None else own.record if own is not None else None
+            revision = getattr(about, "revision", 0)
+        org = getattr(lead, "orgcode", None) or event.org or (own is not None and _org_of(own)) or ""
+        body = {name: redacted(value, sealed) for name, value in event.body.items()} if sealed else event.body
+        reason = own.reason if own is not None else None
+        if reason is None and len(run.written) > (own is not None):
+            reason = next((each.reason for each in run.written.values() if each.reason), None)
+        return self._document(run, event.type, event.subject, org, revision, reason, touched, body, published=True)
+
+    def _silent(self, run: Execution, each: Written, touched: list[Any], sealed: Sealed) -> StoredEvent:
+        record = each.record if each.record is not None else each.before
+        body: dict[str, Any] = {each.table.name: redacted(record, sealed) if sealed else record}
+        if each.record is None:
+            body["deleted"] = True
+        org = _org_of(each) or run.call.caller.orgcode or ""
+        revision = getattr(record, "revision", 0)
+        event_type = f"{self._service}.{each.table.name}.recorded"
+        return self._document(run, event_type, each.id, org, revision, each.reason, touched, body, published=False)
+
+    def _document(
+        self,
+        run: Execution,
+        event_type: str,
+        subject: str,
+        org: str,
+        revision: int,
+        reason: str | None,
+        touched: list[Any],
+        body: Mapping[str, Any],
+        *,
+        published: bool,
+    ) -> StoredEvent:
+        call = run.call
+        # An event may be told in another's name than the caller's.
+        actor = body.get("actor", call.caller.actor)
+        head: dict[str, Any] = {"orgcode": org, "actor": actor, "revision": revision}
+        if call.cccode is not None:
+            head["cccode"] = call.cccode
+        now = run.now
+        return {
+            "_id": self._ids.new_at(self._millis_of(now)),
+            "orgcode": org,
+            "type": event_type,
+            "subject": subject,
+            "source": self._source,
+            "at_utc": now,
+            "actor": actor,
+            "revision": revision,
+            "cccode": call.cccode,
+            "traceparent": call.traceparent or trace_begun_by(call.request_id),
+            "reason": reason,
+            "touched": touched,
+            "body": msgspec.json.encode({**head, **body}).decode(),
+            "shard": shard_of(subject),
+            "pending": published,
+            "published": published,
+        }
+
+    def _millis_of(self, moment: Utc) -> int:
+        known, millis = self._millis
+        if known != moment:
+            millis = to_millis(moment)
+            self._millis = (moment, millis)
+        return millis
+
+
+def redacted(value: Any, sealed: Sealed) -> Any:
+    """A value without what is sealed in it, wherever in it that may be."""
+    if isinstance(value, Struct):
+        hidden = sealed.get(type(value), ())
+        return {name: redacted(getattr(value, name), sealed) for name in value.__struct_fields__ if name not in hidden}
+    if isinstance(value, Mapping):
+        return {name: redacted(part, sealed) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(part, sealed) for part in value]
+    return value
+
+
+def _listed(touched: list[StoredEvent], subject: str, documents: list[StoredEvent]) -> list[StoredEvent]:
+    if len(touched) <= TOUCHED_MAX or not documents:
+        return touched
+    return [each for each in touched if each["id"] == subject]
+
+
+def _org_of(each: Written) -> str | None:
+    org: str | None = getattr(each.record if each.record is not None else each.before, "orgcode", None)
+    return org

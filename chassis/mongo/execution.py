@@ -1,0 +1,302 @@
+"""One run of one operation over a batch's working set: what it has read, written and told."""
+
+from typing import Any
+
+from chassis.caller import Call
+from chassis.clock import Utc
+from chassis.entity import Entity
+from chassis.ids import IdSource
+from chassis.mongo.query import Query
+from chassis.mongo.table import Key, Table, UniqueKey
+from chassis.mongo.working_set import (
+    ABSENT,
+    CollectionState,
+    Deferred,
+    Missing,
+    PendingReads,
+    Slot,
+    UncheckedKey,
+    WorkingSet,
+    Written,
+    key_conflict,
+)
+
+
+class Tables:
+    """The tables of a service's entities; one that nobody announced is added when it is first used.
+
+    `sealed` says which structs have sealed fields, and which.
+    """
+
+    def __init__(self) -> None:
+        self._tables: dict[Entity[Any], Table[Any]] = {}
+        self.sealed: dict[type, tuple[str, ...]] = {}
+
+    def of(self, entity: Entity[Any]) -> Table[Any]:
+        """The table of an entity."""
+        table = self._tables.get(entity)
+        if table is None:
+            table = self._tables[entity] = Table(entity)
+            if table.sealed:
+                self.sealed[table.struct] = table.sealed
+        return table
+
+    def all(self) -> list[Table[Any]]:
+        """All of them."""
+        return list(self._tables.values())
+
+
+class Emitted:
+    """An event as the handler told it."""
+
+    __slots__ = ("body", "org", "revision", "subject", "type")
+
+    def __init__(
+        self, event_type: str, subject: str, org: str | None, revision: int | None, body: dict[str, Any]
+    ) -> None:
+        self.type = event_type
+        self.subject = subject
+        self.org = org
+        self.revision = revision
+        self.body = body
+
+
+class Execution:
+    """The state of one run. Reads look at its own writes first, then at the batch."""
+
+    __slots__ = (
+        "assumed",
+        "call",
+        "careful",
+        "emits",
+        "events",
+        "held",
+        "keys",
+        "minted",
+        "minted_here",
+        "moment",
+        "reads",
+        "tables",
+        "told",
+        "written",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        held: WorkingSet,
+        tables: Tables,
+        moment: Utc,
+        reads: PendingReads,
+        *,
+        emits: frozenset[str] | None = None,
+        careful: bool = False,
+        minted: list[str] | None = None,
+    ) -> None:
+        self.call = call
+        self.held = held
+        self.tables = tables
+        self.moment = moment
+        self.reads = reads
+        self.emits = emits
+        self.careful = careful
+        self.told = False
+        self.written: dict[tuple[str, str], Written] = {}
+        self.keys: dict[tuple[str, str, Key], str | None] = {}
+        self.events: list[Emitted] = []
+        self.assumed: set[Any] = set()
+        self.minted = [] if minted is None else minted
+        self.minted_here = 0
+
+    @property
+    def now(self) -> Utc:
+        """The moment of this run. Once told it stands: a later read of something younger starts the run anew."""
+        self.told = True
+        return self.moment
+
+    def new_id(self, ids: IdSource) -> str:
+        """A new id. A repeated run is given those of the run before, so that it asks for the same things again."""
+        place = self.minted_here
+        self.minted_here += 1
+        if place == len(self.minted):
+            self.minted.append(ids.new(self.now))
+        return self.minted[place]
+
+    def get(self, table: Table[Any], record_id: str) -> Any:
+        """The record with this id as this run sees it; Missing when it is not loaded."""
+        if self.written:
+            own = self.written.get((table.collection, record_id))
+            if own is not None:
+                return self._as(table, own)
+        kept = self.held.collections.get(table.collection)
+        slot = kept.slots.get(record_id) if kept is not None else None
+        if slot is None:
+            self.reads.add_id(table.collection, record_id)
+            raise Missing
+        record = slot.record if slot.table is table else slot.record_of(table)
+        if record is not None:
+            self.saw(table, record)
+        return record
+
+    def has(self, table: Table[Any], record_id: str) -> bool:
+        """Whether the id is loaded; it is noted as wanted when not."""
+        if (table.collection, record_id) in self.written:
+            return True
+        kept = self.held.collections.get(table.collection)
+        if kept is not None and record_id in kept.slots:
+            return True
+        self.reads.add_id(table.collection, record_id)
+        return False
+
+    def has_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> bool:
+        """Whether it is known who holds a key, and that record is loaded; what is missing is noted as wanted."""
+        owner = self.owner(table, unique, key)
+        if owner is ABSENT:
+            self.reads.add_key(table, unique, key)
+            return False
+        return owner is None or self.has(table, owner)
+
+    def owner(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
+        """The id that holds a key, None when nobody does, ABSENT when it is not known."""
+        if self.keys:
+            found = self.keys.get((table.collection, unique.name, key), ABSENT)
+            if found is not ABSENT:
+                return found
+        kept = self.held.collections.get(table.collection)
+        if kept is None:
+            return ABSENT
+        return kept.keys.get(unique.name, {}).get(key, ABSENT)
+
+    def lookup(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
+        """The record that holds a key, or None; Missing when that is not known."""
+        owner = self.owner(table, unique, key)
+        if owner is ABSENT:
+            self.reads.add_key(table, unique, key)
+            raise Missing
+        return None if owner is None else self.get(table, owner)
+
+    def find(self, query: Query) -> list[Any]:
+        """What a query gives, with this run's own writes taken into account."""
+        own = [each for each in self.written.values() if each.table.collection == query.collection]
+        limit = query.limit + len(own)
+        if self.held.is_held_up(query):
+            self.reads.add_find(query, limit)
+            raise Deferred
+        answer = self.held.answers.get(query.key)
+        if answer is None or not answer.suffices(limit):
+            self.reads.add_find(query, limit)
+            raise Missing
+        kept = self.held.collections.get(query.collection)
+        records = self._records(query, answer.ids, kept)
+        if own:
+            ours = {each.id for each in own}
+            records = [record for record in records if query.table.entity.id_of(record) not in ours]
+            fresh = (self._as(query.table, each) for each in own)
+            records += [record for record in fresh if record is not None and query.matches(record)]
+            records = query.arranged(records)
+        for record in records:
+            self.saw(query.table, record)
+        return records[: query.limit]
+
+    def _records(self, query: Query, ids: list[str], kept: CollectionState | None) -> list[Any]:
+        if kept is None:
+            return []
+        table = query.table
+        found = [
+            slot.record if slot.table is table else slot.record_of(table) for slot in map(kept.slots.__getitem__, ids)
+        ]
+        return [record for record in found if record is not None]
+
+    def saw(self, table: Table[Any], record: Any) -> None:
+        """Take note of when a record was written: this run is not earlier."""
+        for field in table.moments:
+            written = getattr(record, field)
+            if written is not None and written > self.moment:
+                self.moment = written
+                if self.told:
+                    raise Missing
+
+    def note(self, table: Table[Any], record_id: str, before: Any, record: Any, reason: str | None) -> None:
+        """Keep a write of this run. `before` is the record as the run found it; the first one stands."""
+        self.claim_keys(table, record_id, before, record)
+        place = (table.collection, record_id)
+        known = self.written.get(place)
+        if known is None:
+            self.written[place] = Written(table, record_id, before, record, reason)
+            return
+        known.record = record
+        known.table = table
+        known.reason = reason or known.reason
+
+    def forget(self) -> None:
+        """Drop every write and every event of this run; what it has read stays read."""
+        self.written.clear()
+        self.keys.clear()
+        self.events.clear()
+
+    def claim_keys(self, table: Table[Any], record_id: str, before: Any, record: Any) -> None:
+        """Take the record's unique keys and give up those it had; Conflict when one is taken."""
+        if not table.uniques:
+            return
+        changes: list[tuple[UniqueKey, Key]] = []
+        for unique in table.uniques.values():
+            old = unique.keys_of(before) if before is not None else ()
+            new = unique.keys_of(record) if record is not None else ()
+            if old == new:
+                continue
+            for key in new:
+                if key in old:
+                    continue
+                self._free(table, unique, key, record_id)
+                changes.append((unique, key))
+            for key in old:
+                if key not in new:
+                    self._give_up((table.collection, unique.name, key))
+                    self.keys[(table.collection, unique.name, key)] = None
+        for unique, key in changes:
+            self.keys[(table.collection, unique.name, key)] = record_id
+
+    def _free(self, table: Table[Any], unique: UniqueKey, key: Key, record_id: str) -> None:
+        owner = self.owner(table, unique, key)
+        if owner is ABSENT:
+            if self.careful:
+                self.reads.add_key(table, unique, key)
+                raise Missing
+            self.assumed.add((table.collection, unique.name, key))
+        elif owner is not None and owner != record_id:
+            raise key_conflict(unique, table)
+
+    def assume_free(self, table: Table[Any], record_id: str) -> None:
+        """Claim an id that was not looked up; a careful run looks first."""
+        if self.careful:
+            self.reads.add_id(table.collection, record_id)
+            raise Missing
+        self.assumed.add((table.collection, record_id))
+
+    def remove(self, table: Table[Any], record_id: str, before: Any) -> None:
+        """Keep a deletion."""
+        self._give_up((table.collection, record_id))
+        self.note(table, record_id, before, None, None)
+
+    def _give_up(self, claim: Any) -> None:
+        """Let go of an id or key. One that was only assumed free would never be asked of the database: look first."""
+        if claim in self.assumed or claim in self.held.assumed:
+            raise UncheckedKey
+
+    def known(self, table: Table[Any], record_id: str) -> Any:
+        """The record with this id if it is loaded or was written here; None when there is none; ABSENT when unknown."""
+        own = self.written.get((table.collection, record_id))
+        if own is not None:
+            return own.record
+        kept = self.held.collections.get(table.collection)
+        slot: Slot | None = kept.slots.get(record_id) if kept is not None else None
+        if slot is None:
+            return ABSENT
+        return slot.record if slot.record is not None else slot.document
+
+    def _as(self, table: Table[Any], own: Written) -> Any:
+        if own.table is table or own.record is None:
+            return own.record
+        if table.kind and own.table.kind and table.kind != own.table.kind:
+            return None
+        return table.decode(own.table.entity.to_document(own.record))

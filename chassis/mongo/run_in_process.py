@@ -1,0 +1,45 @@
+"""Long readings in a process beside this one, which has a connection to the database of its own."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+
+from chassis import child_process
+from chassis.caller import Call
+from chassis.clock import Clock
+from chassis.mongo.client import Database, Driver
+from chassis.mongo.execution import Tables
+from chassis.mongo.paging import Paging
+from chassis.mongo.snapshot_reader import MongoSnapshotReaders
+from chassis.page import Seal
+
+T = TypeVar("T")
+
+
+class _Address(NamedTuple):
+    uri: str
+    name: str
+    driver: Driver
+    embedded: bool
+
+
+async def run_in_process(
+    database: Database, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, *given: Any
+) -> T:
+    """Have this done over the same database in a process beside this one; see `Units.run_in_process`."""
+    address = _Address(database.uri, database.name, database.driver, database.embedded)
+    return await child_process.run(_done, address, clock, work, call, given)
+
+
+def _done(address: _Address, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, given: tuple[Any, ...]) -> T:
+    async def do() -> T:
+        database = await Database.connect(*address)
+        try:
+            # Pages are not handed out here: their seal is as good as any.
+            paging = Paging(Seal(secrets.token_bytes(32)), database.embedded)
+            return await work(MongoSnapshotReaders(database, Tables(), paging, clock), call, *given)
+        finally:
+            await database.close()
+
+    return asyncio.run(do())

@@ -1,0 +1,113 @@
+"""Playing scenarios: every step is carried out, and what is found is held against what the contract says."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+
+import aiohttp
+from msgspec import Struct
+from rich.console import Console
+
+from demo.operator import Operator
+from demo.scenarios.floor import OK, Floor
+from demo.scenarios.output import COLUMNS, Finding, Findings, ScenarioOutput
+from demo.scenarios.questions import bucket_totals
+from demo.scenarios.scenario_1 import scenario_1
+from demo.scenarios.scenario_2 import SCENARIO_2
+from demo.scenarios.scenario_3 import SCENARIO_3
+from demo.scenarios.script import Scenario, Step
+from demo.scenarios.steps import ApiCall
+
+CALL_SECONDS = 30
+RUN_SECONDS = 60
+"""How long scenario 1 takes at most, its wait of twenty seconds included."""
+
+
+class Tally(Struct):
+    """How a run went so far."""
+
+    scenarios: int = 0
+    steps: int = 0
+    compared: int = 0
+    differing: int = 0
+    left_out: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was played, and everything found was what it should be."""
+        return self.differing == 0 and self.left_out == 0
+
+
+async def run_scenarios(console: Console, stack: Mapping[str, str], demo: Mapping[str, str]) -> int:
+    """Play all scenarios, then let the auditor have the last word; what the process is to exit with."""
+    tally = Tally()
+    if wait := seconds_to_clear_midnight(datetime.now(UTC)):
+        console.print(f"waiting {wait:.0f} seconds, for a new day")
+        await asyncio.sleep(wait)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as http:
+        for scenario in (scenario_1(), SCENARIO_2, SCENARIO_3):
+            await run_scenario(scenario, Floor(http, stack, demo, scenario.variant), ScenarioOutput(console), tally)
+    console.print()
+    agree = await Operator(stack, demo).books_agree(console)
+    left_out = f", {tally.left_out} steps left out" if tally.left_out else ""
+    console.print(
+        f"{tally.scenarios} scenarios, {tally.steps} steps: {tally.compared} compared, "
+        f"[bold {'green' if tally.good else 'red'}]{tally.differing} differ{left_out}[/]"
+    )
+    return 0 if agree and tally.good else 1
+
+
+def seconds_to_clear_midnight(now: datetime) -> float:
+    """How long to wait so that no midnight falls into scenario 1: demand is counted by the day."""
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    left = (midnight - now).total_seconds()
+    return left if left < RUN_SECONDS else 0.0
+
+
+async def run_scenario(scenario: Scenario, floor: Floor, show: ScenarioOutput, tally: Tally) -> None:
+    """Play one scenario. After an act that is not answered as it should be, the rest is left out: it builds on it."""
+    tally.scenarios += 1
+    show.begin(scenario, floor.called)
+    if not await _prepared(scenario.given, floor):
+        tally.left_out += len(scenario.steps)
+        show.stopped(f"the scene could not be set ({floor.status})", len(scenario.steps))
+        return
+    for position, step in enumerate(scenario.steps, 1):
+        show.step(step)
+        findings = await run_step(step, floor)
+        show.findings(findings)
+        tally.steps += 1
+        tally.compared += len(findings.all)
+        tally.differing += sum(not finding.agrees for finding in findings.all)
+        if floor.status != step.status:
+            tally.left_out += len(scenario.steps) - position
+            show.stopped("what follows builds on this", len(scenario.steps) - position)
+            return
+    await _prepared(scenario.afterwards, floor)
+
+
+async def _prepared(calls: Sequence[ApiCall], floor: Floor) -> bool:
+    """Make calls that are no part of the scenario; whether all of them were answered well."""
+    for call in calls:
+        await floor.do(call)
+        if floor.status != OK:
+            return False
+    return True
+
+
+async def run_step(step: Step, floor: Floor) -> Findings:
+    """Carry out a step, and find out where it led to. After a wrong answer nothing else is asked."""
+    floor.status = OK
+    for act in step.actions:
+        await floor.do(act)
+        if floor.status != OK:
+            break
+    answered = Finding("answer", floor.status, step.status)
+    if not answered.agrees:
+        return Findings({}, [answered])
+    totals = {
+        facility: [Finding(*cell) for cell in zip(COLUMNS, await bucket_totals(floor, facility), expected, strict=True)]
+        for facility, expected in step.books.items()
+    }
+    others = [Finding(each.words, await each.found(floor), expected) for each, expected in step.finds.items()]
+    return Findings(totals, [answered, *others] if step.actions else others)

@@ -1,0 +1,46 @@
+"""The org and the cost centre a call names: header before body or query, upper-cased, and the same in all places."""
+
+import re
+
+from chassis.errors import Invalid, NotFound, invalid_field
+
+PATTERNS = {
+    "orgcode": re.compile(r"[A-Z0-9]{4,16}"),
+    "cccode": re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}"),
+}
+
+
+class NamedCode:
+    """A code a request names, in its one form; None where it names none. `problem` is told in its turn."""
+
+    __slots__ = ("code", "problem")
+
+    def __init__(self, code: str | None, problem: Invalid | None) -> None:
+        self.code = code
+        self.problem = problem
+
+
+NONE = NamedCode(None, None)
+
+
+def named_code(field: str, header: str | None, *others: str | None) -> NamedCode:
+    """The code of a field that may stand in the header, in the body and in the query."""
+    code = header.upper() if header else None
+    problem = None
+    for other in others:
+        if other is None:
+            continue
+        if code is None:
+            code = other.upper()
+        elif other.upper() != code:
+            problem = invalid_field(field, "header, body and query differ")
+    if code is None:
+        return NONE
+    if not PATTERNS[field].fullmatch(code):
+        return NamedCode(None, invalid_field(field, f"{field} is malformed"))
+    return NamedCode(code, problem)
+
+
+def unknown_org() -> NotFound:
+    """The one answer for an org that does not exist, that is closed, and that the caller is not associated with."""
+    return NotFound("there is no such organisation, or it is not yours")

@@ -1,0 +1,49 @@
+"""What a request claims before anybody has looked whether it is so: a credential, an org, a cost centre.
+
+Each may stand in a header, in the body or in the query. What contradicts itself is kept as a problem for later, because
+who is unknown or a stranger hears that first.
+"""
+
+from chassis.errors import FieldProblem, Invalid
+from gateway.caller import credential, fields, named_code
+from gateway.caller.credential import Credential
+from gateway.caller.fields import NOTHING, Fields
+from gateway.http.headers import Inbound
+
+
+class RequestCredentials:
+    """What a request says of its caller; `payload` and `target` are what goes on to the service."""
+
+    __slots__ = ("cccode", "credential", "orgcode", "payload", "probe", "problems", "target")
+
+    def __init__(self, inbound: Inbound, payload: bytes, target: str, *, may_probe: bool) -> None:
+        taken = inbound.taken
+        body, self.payload = _look_into(inbound, payload, always=may_probe)
+        query, self.target = fields.read_query(target)
+        self.probe = may_probe and body.action == "ping"
+        found = credential.find(taken.get("x-session-guid"), taken.get("x-api-key"), body.session_guid, body.api_key)
+        org = named_code.named_code("orgcode", taken.get("x-orgcode"), body.orgcode, query.orgcode)
+        cost = named_code.named_code("cccode", taken.get("x-cccode"), body.cccode, query.cccode)
+        self.credential: Credential | None = found.credential
+        self.orgcode = org.code
+        self.cccode = cost.code
+        self.problems = (inbound.problem, found.problem, org.problem, cost.problem, body.problem, query.problem)
+
+    def check(self) -> None:
+        """Refuse all that is malformed or contradicts itself, in one refusal."""
+        if not any(self.problems):
+            return
+        found = [problem for problem in self.problems if problem is not None]
+        named: list[FieldProblem] = [field for problem in found for field in problem.details.get("fields", ())]
+        raise Invalid("; ".join(problem.message for problem in found), named)
+
+
+def _look_into(inbound: Inbound, payload: bytes, *, always: bool) -> tuple[Fields, bytes]:
+    """The gateway's fields of the body, if there is a reason to look for them."""
+    if not payload:
+        return NOTHING, payload
+    taken = inbound.taken
+    bare = "x-orgcode" not in taken or not ("x-session-guid" in taken or "x-api-key" in taken)
+    if always or bare or fields.names_ours(payload):
+        return fields.read_body(payload)
+    return NOTHING, payload

@@ -1,0 +1,60 @@
+"""What of an org is not in its own records: the sessions of people who belong to this org and to no other.
+
+Their users stay: they come from the account service, and are people before they are anybody's members.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from chassis.mongo.client import Database
+from chassis.mongo.erasure import BATCH_DOCUMENTS, unreachable_as_unavailable
+from chassis.rpc.server import RpcContext
+from gateway.directory.association import ASSOCIATIONS
+from gateway.directory.session import SESSIONS
+
+
+class MemberSessions:
+    """Sweeps before the collections do: it must see whose the associations are."""
+
+    name = SESSIONS.collection
+    last = False
+
+    def __init__(self, database: Database) -> None:
+        self._associations = database.collection(ASSOCIATIONS.collection)
+        self._sessions = database.collection(SESSIONS.collection)
+
+    async def count(self, orgcode: str | None) -> int:
+        """Sessions that would go; without an org none, because then the whole collection does."""
+        return sum([len(ids) async for ids in self._found(orgcode)])
+
+    async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
+        """Delete them, a few members' at a time."""
+        async for ids in self._found(orgcode):
+            with unreachable_as_unavailable():
+                await self._sessions.remove_many(ids)
+            yield len(ids)
+
+    async def _found(self, orgcode: str | None) -> AsyncIterator[list[Any]]:
+        """Ids of the sessions, a few members' at a time. Indexes: org and user, user, user."""
+        if orgcode is None:
+            return
+        with unreachable_as_unavailable():
+            members = await self._associations.find({"orgcode": orgcode}, projection={"user_id": 1})
+        users = [member["user_id"] for member in members]
+        for start in range(0, len(users), BATCH_DOCUMENTS):
+            some = {"user_id": {"$in": users[start : start + BATCH_DOCUMENTS]}}
+            with unreachable_as_unavailable():
+                parts = await self._associations.find(some, projection={"user_id": 1, "orgcode": 1})
+                elsewhere = {part["user_id"] for part in parts if part["orgcode"] != orgcode}
+                alone = [user for user in some["user_id"]["$in"] if user not in elsewhere]
+                sessions = await self._sessions.find({"user_id": {"$in": alone}}, projection={"_id": 1})
+            if sessions:
+                yield [session["_id"] for session in sessions]
+
+
+def member_sessions(context: RpcContext) -> MemberSessions:
+    """The vacuum target of this process."""
+    return MemberSessions(context.database)
+
+
+vacuum_targets = [member_sessions]

@@ -1,0 +1,140 @@
+"""The HTTP side of the gateway put together: pipeline, hop, documents, and the port they are reached at.
+
+It stands on a directory, a gate and a clock, and on nothing else of the process.
+"""
+
+import asyncio
+from time import monotonic
+
+from chassis.clock import Clock
+from chassis.gate import Gate
+from gateway.caller.resolve import Directory, Resolver
+from gateway.http.compression import Compression
+from gateway.http.refusals import Refusals
+from gateway.http.server import Server
+from gateway.limits.rates import Limit, Rates
+from gateway.pages.documents import PublicDocuments
+from gateway.pages.mcp import Mcp
+from gateway.pipeline import PageHandler, Pipeline
+from gateway.routes import SERVICES
+from gateway.settings import GatewaySettings
+from gateway.telemetry.access import AccessLog
+from gateway.telemetry.counts import Counts
+from gateway.upstream.aiohttp_client import AiohttpClient
+from gateway.upstream.balance import Replica, Upstream
+from gateway.upstream.port import UpstreamClient
+from gateway.upstream.proxy import Proxy
+from gateway.upstream.raw_client import RawClient
+
+BACKLOG = 1024
+LAME_SECONDS = 0.25
+"""How long callers that are connected may still bring a request after the gateway was told to stop; it is answered, and
+their connection closed with the answer. Only then are the idle ones closed."""
+
+
+class GatewayServer:
+    """One HTTP port. Make it, `start()` it, `stop()` it."""
+
+    def __init__(
+        self, settings: GatewaySettings, clock: Clock, *, directory: Directory, gate: Gate, counts: Counts
+    ) -> None:
+        self.port = 0
+        self.resolver = Resolver(directory, settings.gateway_key.encode(), settings.caller_cache_entries)
+        self._settings = settings
+        self._gate = gate
+        self._clock = clock
+        self._client = client_of(settings)
+        self.upstreams = {name: _upstream(name, settings) for name in SERVICES}
+        self._proxy = Proxy(self.upstreams, self._client, Compression(settings.gzip_bytes_min))
+        self.documents = PublicDocuments(self._proxy, settings, clock)
+        self._mcp = Mcp(self._client, self.documents, self._own_address, settings.upstream_seconds)
+        self._access = AccessLog(settings.replica, on=settings.access_log)
+        self.pipeline = Pipeline(
+            settings,
+            clock,
+            resolver=self.resolver,
+            proxy=self._proxy,
+            gate=gate,
+            rates=_rates(settings),
+            refusals=Refusals(settings, clock, SERVICES),
+            counts=counts,
+            access=self._access,
+            notice=self._scheduled,
+            pages=self._pages(),
+        )
+        counts.upstreams = self.upstreams
+        counts.in_flight = lambda: self.pipeline.admission.in_flight
+        self._server: Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Open the port and answer its number; OSError where it is taken."""
+        self._server = Server(
+            self.pipeline.handle, self.pipeline.refuse, keepalive_seconds=self._settings.keepalive_seconds
+        )
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._server, self._settings.http_host, self._settings.http_port, backlog=BACKLOG
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self.port
+
+    async def stop(self, seconds: float) -> None:
+        """Take no new connection, answer all that is on its way, close."""
+        if self._listener is None or self._server is None:
+            return
+        stop_by = monotonic() + seconds
+        self._listener.close()
+        self.pipeline.draining = True
+        await asyncio.sleep(min(LAME_SECONDS, seconds / 2))
+        self._server.close_idle()
+        await self._server.drain(max(0.0, stop_by - monotonic()))
+        await self._server.shutdown(0.1)
+        await self.resolver.stop()
+        await self._client.close()
+        self._access.flush()
+        self._listener = self._server = None
+
+    def _pages(self) -> dict[str, dict[str, PageHandler]]:
+        return {**self.documents.pages(), "/mcp": {"POST": self._mcp.serve}}
+
+    def _own_address(self) -> str:
+        host = self._settings.http_host
+        reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  where we listen, not where we ask
+        return f"http://{reached}:{self.port}"
+
+    def _scheduled(self) -> str | None:
+        """What every answer says in the day before a maintenance window."""
+        window = self._gate.next
+        if window is None or not self._clock.now() < window.start_utc:
+            return None
+        return f"{window.start_utc}; duration={window.minutes}"
+
+
+def client_of(settings: GatewaySettings) -> UpstreamClient:
+    """The hop that the settings name."""
+    kind = RawClient if settings.proxy == "lean" else AiohttpClient
+    return kind(
+        connections_max=settings.upstream_connections,
+        idle_seconds=settings.idle_seconds,
+        connect_seconds=settings.connect_seconds,
+    )
+
+
+def _upstream(name: str, settings: GatewaySettings) -> Upstream:
+    return Upstream(
+        name,
+        [
+            Replica(name, address, settings.breaker_failures, settings.breaker_seconds)
+            for address in settings.addresses(name)
+        ],
+    )
+
+
+def _rates(settings: GatewaySettings) -> Rates:
+    return Rates(
+        (
+            Limit("credential", settings.rate_credential_per_second, settings.rate_credential_burst),
+            Limit("org", settings.rate_org_per_second, settings.rate_org_burst),
+        ),
+        settings.rate_headers,
+    )

@@ -1,0 +1,121 @@
+"""The replicas of a service: which one takes the next call, and which one is left alone for a while.
+
+The least busy replica takes the call, the next in turn among equals. One that fails several times in a row is taken
+out; after half a second one call at a time tries it, and the first success brings it back.
+"""
+
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from chassis.errors import Unavailable
+
+
+class Replica:
+    """One process of a service, and how it is doing. `client` is where the hop keeps its connections."""
+
+    __slots__ = (
+        "_failures_max",
+        "_now",
+        "_open_seconds",
+        "_opened_at",
+        "authority",
+        "busy",
+        "failures",
+        "host",
+        "pool",
+        "port",
+        "probing",
+        "service",
+    )
+
+    def __init__(
+        self,
+        service: str,
+        address: str,
+        failures_max: int = 5,
+        open_seconds: float = 0.5,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        parts = urlsplit(address)
+        if parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
+            raise ValueError(f"{service}: {address!r} is not http://host:port")
+        self.service = service
+        self.host = parts.hostname
+        self.port = parts.port or 80
+        self.authority = f"{parts.hostname}:{self.port}" if ":" not in parts.hostname else f"[{self.host}]:{self.port}"
+        self.busy = 0
+        self.failures = 0
+        self.probing = False
+        self.pool: Any = None
+        self._failures_max = failures_max
+        self._open_seconds = open_seconds
+        self._opened_at: float | None = None
+        self._now = now
+
+    @property
+    def out(self) -> bool:
+        """Whether it has been taken out and not come back yet."""
+        return self._opened_at is not None
+
+    def takes(self) -> bool:
+        """Whether it may be given a call now."""
+        if self._opened_at is None:
+            return True
+        return not self.probing and self._now() - self._opened_at >= self._open_seconds
+
+    def begin(self) -> None:
+        """A call is given to it."""
+        self.busy += 1
+        if self._opened_at is not None:
+            self.probing = True
+
+    def succeeded(self) -> None:
+        """It has answered, whatever the answer."""
+        self.busy -= 1
+        self.failures = 0
+        self.probing = False
+        self._opened_at = None
+
+    def failed(self) -> None:
+        """It could not be reached, broke off, or took too long."""
+        self.busy -= 1
+        self.failures += 1
+        self.probing = False
+        if self._opened_at is not None or self.failures >= self._failures_max:
+            self._opened_at = self._now()
+
+    def abandoned(self) -> None:
+        """The caller went away before there was anything to learn."""
+        self.busy -= 1
+        self.probing = False
+
+
+class Upstream:
+    """A service as the gateway sees it: its replicas."""
+
+    def __init__(self, name: str, replicas: Collection[Replica]) -> None:
+        self.name = name
+        self.replicas = list(replicas)
+        self._turn = 0
+
+    def pick(self, tried: Collection[Replica] = ()) -> Replica:
+        """The replica for the next call; `Unavailable` when there is none to be had."""
+        count = len(self.replicas)
+        best: Replica | None = None
+        for place in range(count):
+            replica = self.replicas[(self._turn + place) % count]
+            if replica in tried or not replica.takes():
+                continue
+            if best is None or replica.busy < best.busy:
+                best = replica
+        if best is None:
+            raise unreachable(self.name)
+        self._turn = (self._turn + 1) % count
+        return best
+
+
+def unreachable(service: str) -> Unavailable:
+    """The service, or this replica of it, does not answer."""
+    return Unavailable(f"{service} can't be reached", 1)

@@ -1,0 +1,54 @@
+"""What a service is asked: the caller's own headers that pass, and what the gateway vouches for."""
+
+from time import time
+
+from aiohttp.web_request import BaseRequest
+
+from chassis.caller import Caller
+from chassis.http.token import HEADER, sign
+from gateway.http.exchange import Exchange
+from gateway.http.headers import Pair
+from gateway.routes import UpstreamRoute
+from gateway.settings import GatewaySettings
+from gateway.upstream.port import UpstreamRequest
+
+_CALLER = HEADER.encode()
+
+
+class UpstreamRequests:
+    """Makes the requests that go on to services."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._key = str(settings.caller_key)
+        self._stream_seconds = settings.stream_seconds
+        self._trusts_proxies = settings.forwarded_hops > 0
+
+    def ask(
+        self, exchange: Exchange, route: UpstreamRoute, caller: Caller, payload: bytes | None, target: str
+    ) -> UpstreamRequest:
+        """The request for a service on behalf of the caller."""
+        headers = exchange.inbound.passed
+        headers.append((_CALLER, sign(caller, exchange.request_id, self._key, time()).encode()))
+        headers.append((b"x-request-id", exchange.request_id.encode()))
+        if caller.orgcode is not None:
+            headers.append((b"x-orgcode", caller.orgcode.encode()))
+        if caller.cccode is not None:
+            headers.append((b"x-cccode", caller.cccode.encode()))
+        if exchange.traceparent is not None:
+            headers.append((b"traceparent", exchange.traceparent.encode()))
+        if route.raw and (coding := exchange.inbound.taken.get("content-encoding")) is not None:
+            headers.append((b"content-encoding", coding.encode("utf-8", "surrogateescape")))
+        if route.forwarded:
+            headers += self._forwarded(exchange.request, exchange.peer)
+        return UpstreamRequest(
+            exchange.method, target, headers, payload, seconds=route.seconds, stream_seconds=self._stream_seconds
+        )
+
+    def _forwarded(self, request: BaseRequest, peer: str) -> list[Pair]:
+        """Who calls and which address he called, for services that have to know."""
+        proto = request.headers.get("X-Forwarded-Proto", "") if self._trusts_proxies else ""
+        return [
+            (b"x-forwarded-for", peer.encode()),
+            (b"x-forwarded-host", request.headers.get("Host", "").encode("utf-8", "surrogateescape")),
+            (b"x-forwarded-proto", b"https" if proto == "https" else b"http"),
+        ]

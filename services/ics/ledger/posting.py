@@ -1,0 +1,252 @@
+"""The books of one call: the items it has open, and the entries it makes in them. Pure; kept by `post.py` at the end.
+
+`move` is the one way units move. It numbers the entry, applies it to both sides, holders included, makes sure that
+rules Z and G hold, and has the shortfall filled before anything else happens.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from chassis.clock import Date, Utc, day_of
+from services.ics.ledger.balance import SHORTFALL, Landing, OpenItem, PositionKey, cell_field
+from services.ics.ledger.entry import LEGAL, Account, Operation, StockCardEntry, form_of
+from services.ics.ledger.fill import plan_fill
+from services.ics.ledger.holder import Holding, Part, Parts
+from services.ics.words import Bucket, External, HolderType, InsufficientStock, Kind, Shortage, Stage
+
+UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", "repin"})
+"""Kinds that state what is already so, and therefore never find a bin too full."""
+
+
+class Leg(NamedTuple):
+    """A stock account, as one side of a movement."""
+
+    page: OpenItem
+    bucket: Bucket
+    spot: PositionKey = SHORTFALL
+    holding: Holding | None = None
+    stage: Stage | None = None
+    line: int | None = None
+
+
+Side = Leg | External
+
+
+class Posting:
+    """What one call reads and writes of the ledger."""
+
+    def __init__(self, orgcode: str, now: Utc, new_id: Callable[[], str]) -> None:
+        self.orgcode = orgcode
+        self.now = now
+        self.today: Date = day_of(now)
+        self.new_id = new_id
+        self.pages: dict[tuple[str, str], OpenItem] = {}
+        self.holdings: dict[tuple[str, str, str], Holding] = {}
+        self.entries: list[StockCardEntry] = []
+        self.capacities: dict[str, int] = {}
+        self.bins: dict[str, int] = {}
+        self.bins_limited: set[str] = set()
+        self.closed = False
+        self._operation: Operation | None = None
+
+    @property
+    def operation(self) -> Operation:
+        """What is being done: the entries made now are its own."""
+        assert self._operation is not None, "begin an operation first"
+        return self._operation
+
+    def begin(self, operation: Operation) -> Operation:
+        """Start an operation: entries made from now on belong to it."""
+        self._operation = operation
+        return operation
+
+    def end(self) -> None:
+        """End the operation; the next one must begin before the next entry."""
+        self._operation = None
+
+    def add(self, page: OpenItem) -> OpenItem:
+        """Make an open item part of these books."""
+        self.pages[page.logical_guid, page.variant_id] = page
+        return page
+
+    def hold(self, page: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
+        """Take a holder up, with what it has of the page's item; the one already taken up where there is one."""
+        key = (page.logical_guid, page.variant_id, holder_id)
+        known = self.holdings.get(key)
+        if known is None:
+            known = self.holdings[key] = Holding(holder_type, holder_id, page, parts)
+        return known
+
+    def own(self, page: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
+        """Take a holder up whose record the call keeps itself."""
+        holding = self.hold(page, holder_type, holder_id, parts)
+        holding.own = True
+        return holding
+
+    def holders_in(self, page: OpenItem, bucket: Bucket) -> list[Holding]:
+        """The holders taken up so far whose units are in a bucket of this item, oldest first."""
+        found = (each for each in self.holdings.values() if each.page is page and each.bucket == bucket)
+        return sorted(found, key=lambda each: each.id)
+
+    def land(self, page: OpenItem, place: Landing, lot_code: str | None) -> PositionKey:
+        """The position at which units are put; remembers what fits in its bin."""
+        if place.bin_id is not None and place.capacity is not None:
+            self.capacities[place.bin_id] = place.capacity
+        return page.land(place, lot_code)
+
+    def move(
+        self,
+        kind: Kind,
+        quantity: int,
+        source: Side,
+        target: Side,
+        *,
+        serials: Sequence[str] = (),
+        line: int | None = None,
+    ) -> StockCardEntry:
+        """Take units from one account and give them to another."""
+        assert quantity > 0, (kind, quantity)
+        assert not self.closed, "entries are made before the posting is written"
+        operation = self.operation
+        self._number(source, target)
+        self._apply(kind, source, -quantity)
+        self._apply(kind, target, quantity)
+        _share(source, target, quantity)
+        entry = StockCardEntry(
+            orgcode=self.orgcode,
+            entry_id=self.new_id(),
+            operation_id=operation.operation_id,
+            kind=kind,
+            variant_id=_variant(source, target),
+            quantity=quantity,
+            from_account=_account(source),
+            to_account=_account(target),
+            from_balance=_balance(source),
+            to_balance=_balance(target),
+            document_type=operation.document_type,
+            document_id=operation.document_id,
+            document_line=line,
+            channel_code=operation.channel_code,
+            serials=list(serials),
+            reason=operation.reason,
+            cccode=operation.cccode,
+            recorded_utc=self._recorded(source, target),
+            recorded_by=operation.actor,
+        )
+        assert (form_of(entry.from_account), form_of(entry.to_account)) in LEGAL[kind], entry
+        self.entries.append(entry)
+        if serials:
+            _mark_serialised(source, target)
+        _hold_rules(entry, source)
+        if isinstance(target, Leg) and target.bucket == "available" and target.spot != SHORTFALL:
+            self._fill(target.page)
+        return entry
+
+    def _number(self, source: Side, target: Side) -> None:
+        pages = [side.page for side in (source, target) if isinstance(side, Leg)]
+        pages[0].seq += 1
+        if pages[-1] is not pages[0]:
+            pages[-1].seq += 1
+
+    def _apply(self, kind: Kind, side: Side, quantity: int) -> None:
+        if not isinstance(side, Leg):
+            return
+        side.page.shift(side.bucket, side.stage, side.holding is not None, side.spot, quantity)
+        if side.holding is not None:
+            side.holding.shift(Part(side.spot, side.stage, side.line), quantity)
+        bin_id = side.spot.bin_id
+        if bin_id is not None and side.page.cell(side.spot).capped:
+            self.bins[bin_id] = self.bins.get(bin_id, 0) + quantity
+            if kind not in UNLIMITED:
+                self.bins_limited.add(bin_id)
+
+    def _recorded(self, source: Side, target: Side) -> Utc:
+        last = max(side.page.item.recorded_utc for side in (source, target) if isinstance(side, Leg))
+        return max(self.now, last)
+
+    def _fill(self, page: OpenItem) -> None:
+        if page.filling or page.shortfall == 0:
+            return
+        page.filling = True
+        for step in plan_fill(page, self.holdings.values(), self.today):
+            bucket, stage = step.holding.bucket, step.part.stage
+            short = Leg(page, bucket, SHORTFALL, step.holding, stage, step.part.line)
+            self.move("repin", step.quantity, short, Leg(page, "available"))
+            for take in step.takes:
+                here = Leg(page, bucket, take.spot, step.holding, stage, step.part.line)
+                self.move("repin", take.quantity, Leg(page, "available", take.spot), here)
+        page.filling = False
+
+
+def insufficient(page: OpenItem, bucket: Bucket, requested: int, there: int, message: str = "") -> InsufficientStock:
+    """The refusal of a call that takes more units than there are."""
+    shortage = Shortage(
+        logical_guid=page.logical_guid,
+        variant_id=page.variant_id,
+        bucket=bucket,
+        requested=requested,
+        available=max(0, there),
+    )
+    return InsufficientStock(message or f"{max(0, there)} of {requested} are there", [shortage])
+
+
+def _account(side: Side) -> Account:
+    if not isinstance(side, Leg):
+        return Account(kind="external", external=side)
+    spot, holding = side.spot, side.holding
+    return Account(
+        kind="stock",
+        logical_guid=side.page.logical_guid,
+        bucket=side.bucket,
+        zone_id=spot.zone_id,
+        bin_id=spot.bin_id,
+        lot_code=spot.lot_code,
+        stage=side.stage,
+        held_by_type=holding.type if holding is not None else None,
+        held_by_id=holding.id if holding is not None else None,
+        seq=side.page.seq,
+    )
+
+
+def _balance(side: Side) -> int | None:
+    return side.page.total(side.bucket) if isinstance(side, Leg) else None
+
+
+def _variant(source: Side, target: Side) -> str:
+    for side in (source, target):
+        if isinstance(side, Leg):
+            return side.page.variant_id
+    raise AssertionError("an entry has a stock account on one side at least")
+
+
+def _share(source: Side, target: Side, quantity: int) -> None:
+    """Keep the item's share in an account outside, which no document of its own says (see decision 0008)."""
+    if isinstance(source, Leg):
+        if not isinstance(target, Leg):
+            source.page.externals[target] += quantity
+    elif isinstance(target, Leg):
+        target.page.externals[source] -= quantity
+
+
+def _mark_serialised(source: Side, target: Side) -> None:
+    for side in (source, target):
+        if isinstance(side, Leg):
+            side.page.serialised = True
+
+
+def _hold_rules(entry: StockCardEntry, source: Side) -> None:
+    """Rules Z and G, for the side that lost units."""
+    if not isinstance(source, Leg):
+        return
+    field = cell_field(source.bucket, source.stage, source.holding is not None)
+    if field is None:
+        assert source.page.totals["in_transit"] >= 0, entry
+        return
+    cell = source.page.cell(source.spot)
+    backordered = field == "available" and source.spot == SHORTFALL and entry.kind in _PROMISES
+    assert getattr(cell, field) >= 0 or backordered, entry
+    # What is promised beyond stock may be promised on, never carried away.
+    assert cell.shelf >= 0, entry
+
+
+_PROMISES: frozenset[Kind] = frozenset({"reserve", "allocate", "commit"})

@@ -1,0 +1,130 @@
+"""What reservations and allocations have in common: units promised until a time, in the promise's own name. Pure."""
+
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from chassis.entity import Record
+from chassis.errors import InvalidState
+from chassis.values import Code, Guid, Qty, Qty0, Utc
+from services.ics.ledger.balance import OpenItem
+from services.ics.ledger.holder import HeldPosition, Holding, parts_of
+from services.ics.ledger.posting import Posting
+from services.ics.ledger.promise import give_back
+
+POSITIONS_MAX = 500
+"""Most positions one promise may be spread over."""
+
+Positions = Annotated[list[HeldPosition], Meta(max_length=POSITIONS_MAX)]
+
+
+class ExpiringPromise(Record):
+    """Units promised until `expires_utc`; its counters add up to `quantity`."""
+
+    kind: ClassVar[Literal["reservation", "allocation"]]
+
+    logical_guid: Guid
+    channel_code: Code
+    variant_id: Guid
+    quantity: Qty
+    remaining: Qty0
+    committed: Qty0 = 0
+    released: Qty0 = 0
+    expired: Qty0 = 0
+    lost: Qty0 = 0
+    status: str = "active"
+    expires_utc: Utc
+    positions: Positions
+
+    @property
+    def promise_id(self) -> str:
+        """Its id, whatever its kind calls it."""
+        return str(getattr(self, f"{self.kind}_id"))
+
+
+P = TypeVar("P", bound=ExpiringPromise)
+
+_STATUSES = (
+    ("active", "remaining"),
+    ("committed", "committed"),
+    ("allocated", "allocated"),
+    ("expired", "expired"),
+    ("released", "released"),
+)
+"""What a promise is while a counter is above 0, the first that fits; an allocation has no `allocated`."""
+
+
+def status_of(promise: ExpiringPromise) -> str:
+    """The first counter above 0 says what a promise is."""
+    return next((status for status, counter in _STATUSES if getattr(promise, counter, 0) > 0), "lost")
+
+
+def restated(promise: P, holding: Holding) -> P:
+    """The promise with what it holds now, and the status that follows from its counters."""
+    return replace(promise, positions=spread(holding), status=status_of(promise))
+
+
+def spread(holding: Holding) -> list[HeldPosition]:
+    """A promise's positions; more than a promise may have are refused."""
+    positions = holding.positions()
+    if len(positions) > POSITIONS_MAX:
+        raise InvalidState(f"the units lie at more than {POSITIONS_MAX} positions", status="scattered")
+    return positions
+
+
+def expiry_of(page: OpenItem, expires_utc: Utc) -> None:
+    """Let the item know that a promise of it lapses then."""
+    if page.lapse_utc is None or expires_utc < page.lapse_utc:
+        page.lapse_utc = expires_utc
+
+
+def held_by(posting: Posting, page: OpenItem, promise: ExpiringPromise) -> Holding:
+    """The promise as a holder, kept by the call itself."""
+    return posting.own(page, promise.kind, promise.promise_id, parts_of(promise.positions))
+
+
+def check_active(promise: ExpiringPromise, quantity: int | None) -> int:
+    """How many units are meant: those asked for, or all that remain."""
+    if promise.remaining == 0:
+        raise InvalidState(f"the {promise.kind} is {promise.status}", status=promise.status)
+    if quantity is not None and quantity > promise.remaining:
+        raise InvalidState(f"{promise.remaining} units remain", status=promise.status)
+    return quantity or promise.remaining
+
+
+def check_usable(promise: ExpiringPromise, quantity: int | None, now: Utc) -> int:
+    """How many units pass on to the next promise; an overdue one passes none on."""
+    if promise.remaining > 0 and promise.expires_utc <= now:
+        raise InvalidState(f"the {promise.kind} is overdue", status=promise.status, expires_utc=promise.expires_utc)
+    return check_active(promise, quantity)
+
+
+def release(posting: Posting, page: OpenItem, promise: P, quantity: int | None) -> tuple[P, int]:
+    """The promise after units went back to available, and how many did."""
+    units = check_active(promise, quantity)
+    holding = held_by(posting, page, promise)
+    give_back(posting, "release", units, holding)
+    left = replace(promise, remaining=promise.remaining - units, released=promise.released + units)
+    return restated(left, holding), units
+
+
+def expired(promise: P, units: int) -> P:
+    """The promise after all it still had went back because its time was up."""
+    left = replace(promise, remaining=0, expired=promise.expired + units, positions=[])
+    return replace(left, status=status_of(left))
+
+
+def expire(posting: Posting, page: OpenItem, promise: P) -> P:
+    """The promise after it has been expired by a caller; refused while its time is not up."""
+    check_active(promise, None)
+    if promise.expires_utc > posting.now:
+        raise InvalidState("expires_utc is still ahead", status=promise.status, expires_utc=promise.expires_utc)
+    give_back(posting, "expire", promise.remaining, held_by(posting, page, promise))
+    return expired(promise, promise.remaining)
+
+
+def changed_in_passing(promise: P, holding: Holding) -> P:
+    """The promise after others moved its units about, or lost some of them."""
+    lost = holding.lost
+    return restated(replace(promise, remaining=promise.remaining - lost, lost=promise.lost + lost), holding)

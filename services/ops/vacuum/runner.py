@@ -1,0 +1,92 @@
+"""What the jobs of one process need to work on vacuums, and how one of them hands over to another.
+
+Jobs are declared at import and are given units of work only; what else they need is found by those.
+"""
+
+import asyncio
+from contextvars import Context
+from weakref import WeakKeyDictionary
+
+from chassis.caller import Call
+from chassis.errors import Refusal, StillRunning
+from chassis.rpc.server import RpcContext
+from chassis.telemetry.log import get_logger
+from chassis.unit import Change, Units, View
+from services.ops.vacuum.domain import Scope, VacuumRun, begun
+from services.ops.vacuum.events import STARTED
+from services.ops.vacuum.peers import Peers
+from services.ops.vacuum.store import VACUUMS, due, running
+from services.ops.vacuum.worker import Worker, emit_state
+
+WORKERS: dict[Scope, str] = {"all": "vacuum_all_worker", "org": "vacuum_org_worker"}
+
+log = get_logger("ops.vacuum")
+
+
+class VacuumRunner:
+    """The sweep and the workers of one process."""
+
+    def __init__(self, context: RpcContext) -> None:
+        self.peers = Peers(context.channels)
+        self._units = context.units
+        self._jobs = context.jobs
+        self._worker = Worker(context.units, self.peers, context.clock, context.settings.vacuum_settle_seconds)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin_due(self, call: Call) -> list[VacuumRun]:
+        """Let those begin whose time has come: from now on what they empty is closed. All that are under way."""
+
+        async def write(change: Change) -> list[VacuumRun]:
+            for run in await due(change):
+                emit_state(change, STARTED, await change.update(VACUUMS, begun(run, change.now)))
+            return []
+
+        async def look(view: View) -> list[VacuumRun]:
+            return await running(view)
+
+        await self._units.change(call, write)
+        return await self._units.view(call, look)
+
+    def hand_over(self, scope: Scope) -> None:
+        """Have the worker run beside us, unless it does already, here or in another replica."""
+        # In a context of its own: what it does must not end with the call that the sweep was run by.
+        task = asyncio.create_task(self._run(WORKERS[scope]), name=WORKERS[scope], context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def work(self, call: Call, scope: Scope) -> list[VacuumRun]:
+        """Work on everything of a scope that is under way, the first begun first, each once."""
+
+        async def look(view: View) -> list[VacuumRun]:
+            return [run for run in await running(view) if run.scope == scope]
+
+        done: dict[str, VacuumRun] = {}
+        while waiting := [run for run in await self._units.view(call, look) if run.vacuum_id not in done]:
+            run = await self._worker.work(call, waiting[0].vacuum_id)
+            done[run.vacuum_id] = run
+        return list(done.values())
+
+    async def _run(self, name: str) -> None:
+        if self._jobs is None:
+            return
+        try:
+            await self._jobs.run(name, {}, dry_run=False)
+        except StillRunning:
+            log.debug("a worker runs already", job=name)
+        except Refusal as refusal:
+            log.warning("a vacuum's worker stopped", job=name, reason=refusal.message)
+
+
+_RUNNERS: WeakKeyDictionary[Units, VacuumRunner] = WeakKeyDictionary()
+
+
+def register(context: RpcContext) -> VacuumRunner:
+    """The vacuum runner of a process; there is one for each `Units`."""
+    if context.units not in _RUNNERS:
+        _RUNNERS[context.units] = VacuumRunner(context)
+    return _RUNNERS[context.units]
+
+
+def vacuum_runner_of(units: Units) -> VacuumRunner:
+    """The runner that was registered when the process opened its gRPC port."""
+    return _RUNNERS[units]
