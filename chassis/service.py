@@ -28,6 +28,8 @@ class Service(Frozen):
     settings     the struct its environment fills
     package      where its features lie, `services.ics`
     features     the names of its feature packages
+    title        what documents call it: a few words
+    description  what it does, in a sentence or two, for its documents
     roles        every role word it declares -> what it lets one do
     synonyms     role word -> declared roles it stands for
     envelope     the answer envelope: standard, or VisualGrid's own
@@ -42,6 +44,7 @@ class Service(Frozen):
     features: Sequence[str]
     roles: Mapping[str, str]
     title: str = ""
+    description: str = ""
     synonyms: Mapping[str, Sequence[str]] = {}
     envelope: str = "standard"
     dialect: Dialect = "standard"

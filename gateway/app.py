@@ -15,7 +15,8 @@ from gateway.telemetry.counts import Counts
 
 GATEWAY = Service(
     name="gateway",
-    title="Gateway: who calls, for which org, and on to the service.",
+    title="Gateway",
+    description="The entrance of the stack: it identifies the caller and the org, and passes calls on to the services.",
     settings=GatewaySettings,
     package="gateway",
     features=["directory"],

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chassis.caller import AUTHENTICATED, SIGNED_IN
 from chassis.endpoint import Endpoint
-from chassis.http.openapi import full_path, request_struct
-from chassis.http.schemas import Schema, components, resolve
+from chassis.http.examples import resolve
+from chassis.http.meanings import Meanings, meanings_of
+from chassis.http.openapi import full_path
+from chassis.http.operation import roles_in_words
+from chassis.http.schemas import Components, Schema
+from chassis.http.shapes import request_struct
 from chassis.service import Parts, Service
 
 TOOLS_VERSION = "2025-06-18"
@@ -19,11 +22,12 @@ def protocol(service: Service, parts: Parts) -> str:
 
 
 def _lines(service: Service, parts: Parts) -> Iterator[str]:
-    yield f"# {service.title or service.name.upper()}: what it can be asked"
+    meanings = meanings_of(service)
+    yield f"# {service.title or service.name.upper()}: calls"
     yield ""
-    yield "Every call is JSON over HTTP with a session (`x-session-guid`) or an API key (`x-api-key`), within the"
-    yield "organisation of `x-orgcode`. What changes something takes an `idempotency_key`, and may then be repeated by"
-    yield "the same caller; a key that another caller used, or that was used with another body, is a conflict."
+    yield "Every call is JSON over HTTP with a session (`x-session-guid`) or an API key (`x-api-key`), in the"
+    yield "org of `x-orgcode`. A call that changes data takes an `idempotency_key`: repeated with the same key and body"
+    yield "it returns the first answer and changes nothing; the same key with another body or context is a conflict."
     yield ""
     yield "| call | request | roles | needs | revision | events |"
     yield "| --- | --- | --- | --- | --- | --- |"
@@ -40,7 +44,7 @@ def _lines(service: Service, parts: Parts) -> Iterator[str]:
             yield ""
             yield endpoint.description
         yield ""
-        yield from _fields(endpoint)
+        yield from _fields(endpoint, meanings)
         for reason, when in endpoint.refusals.items():
             yield f"- refused with `{service.name}.{reason}`: {when}"
         yield ""
@@ -50,7 +54,7 @@ def _row(service: Service, endpoint: Endpoint) -> str:
     cells = (
         f"[{endpoint.call}](#{endpoint.call})",
         f"`{endpoint.method} {full_path(service, endpoint)}`{_of_action(endpoint)}",
-        _roles(endpoint),
+        roles_in_words(endpoint),
         ", ".join(endpoint.needs) or "–",
         "expected" if endpoint.revised else "–",
         ", ".join(endpoint.emits) or "–",
@@ -62,19 +66,15 @@ def _of_action(endpoint: Endpoint) -> str:
     return f' with `"action": "{endpoint.action}"`' if endpoint.action else ""
 
 
-def _roles(endpoint: Endpoint) -> str:
-    words = {AUTHENTICATED: "any user session", SIGNED_IN: "any session or key"}
-    return ", ".join(words.get(role, role) for role in endpoint.roles) or "open"
-
-
-def _fields(endpoint: Endpoint) -> Iterator[str]:
+def _fields(endpoint: Endpoint, meanings: Meanings) -> Iterator[str]:
     if endpoint.request is None:
         return
-    (shown,), named = components([endpoint.request])
-    schema = resolve(shown, named)
+    found = Components([endpoint.request], [], meanings)
+    schema = resolve(found.asked[0], found.named)
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        yield f"- `{name}`{'' if name in required else ' (optional)'}: {_kind(field)}"
+        about = f". {field['description']}" if "description" in field else ""
+        yield f"- `{name}`{'' if name in required else ' (optional)'}: {_kind(field)}{about}"
 
 
 def _kind(schema: Schema) -> str:
@@ -92,28 +92,30 @@ def _kind(schema: Schema) -> str:
 
 def tools(service: Service, parts: Parts) -> dict[str, Any]:
     """What `tools/list` answers for a service: one tool a call, with the schemas of its input and output."""
+    meanings = meanings_of(service)
     return {
         "protocolVersion": TOOLS_VERSION,
-        "tools": [_tool(service, endpoint) for endpoint in parts.endpoints],
+        "tools": [_tool(service, endpoint, meanings) for endpoint in parts.endpoints],
     }
 
 
-def _tool(service: Service, endpoint: Endpoint) -> dict[str, Any]:
+def _tool(service: Service, endpoint: Endpoint, meanings: Meanings) -> dict[str, Any]:
     reads = endpoint.access != "change"
+    asked = Components([request_struct(endpoint)], [], meanings)
+    told = Components([], [endpoint.answer], meanings)
     return {
         "name": endpoint.call,
         "title": endpoint.summary.rstrip("."),
         "description": "\n\n".join(filter(None, (endpoint.summary, endpoint.description))),
-        "inputSchema": _whole(request_struct(endpoint)),
-        "outputSchema": _whole(endpoint.answer),
+        "inputSchema": _whole(asked.asked[0], asked.named),
+        "outputSchema": _whole(told.told[0], told.named),
         "annotations": {"readOnlyHint": reads, "idempotentHint": reads, "openWorldHint": False},
         "_meta": {"method": endpoint.method, "path": full_path(service, endpoint), "roles": list(endpoint.roles)},
     }
 
 
-def _whole(struct: type[Any]) -> Schema:
-    """A struct's schema with all it refers to inside it."""
-    (shown,), named = components([struct])
+def _whole(shown: Schema, named: dict[str, Schema]) -> Schema:
+    """A schema with all it refers to inside it."""
     own = dict(resolve(shown, named))
     beside = {name: schema for name, schema in named.items() if name != shown.get("$ref", "").rpartition("/")[2]}
     whole: Schema = _inner({**own, **({"$defs": beside} if beside else {})})

@@ -1,40 +1,97 @@
-"""JSON Schema of structs, as the contract documents show them."""
+"""JSON Schema of structs, as the documents show them: each field described, defaults said in words.
 
-from collections.abc import Iterable, Mapping
+Generators of clients make a field with a `default` a required one, so none is written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, inspect
+
+from chassis.http.examples import example
+from chassis.http.meanings import Meanings
 
 REF = "#/components/schemas/{name}"
 Schema = dict[str, Any]
 
 _SURROGATES = r"\ud800-\udfff"
-"""In our patterns, but no part of any text that is JSON; some regular expression engines refuse to hear of them."""
-
-EXAMPLE_ID = "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a"
-_EXAMPLES: tuple[tuple[str, str], ...] = (
-    ("-7[0-9a-f]{3}-", EXAMPLE_ID),
-    ("[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}", "CC01-2024-EU01"),
-    ("^[A-Z0-9]{4,16}$", "DEMO0001"),
-    ("^[A-Z0-9][A-Z0-9._-]", "A-01"),
-    ("^[0-9]{4,14}$", "4006381333931"),
-    ("^[A-Z]{3}$", "EUR"),
-    ("[0-9]{1,15}", "12.50"),
-    ("T(", "2024-01-31T12:00:00.000Z"),
-    ("^[0-9]{4}-(0[1-9]", "2024-01-31"),
-    ("[A-Za-z0-9_-]{1,64}", "facility-1"),
-)
-"""Part of a pattern -> a value it takes."""
+"""Part of our patterns, but not of any JSON text; some regular expression engines refuse it."""
 
 
-def components(types: Iterable[Any]) -> tuple[list[Schema], dict[str, Schema]]:
-    """The schema of each type, in order, and the named ones they refer to."""
-    shown, named = msgspec.json.schema_components(types, ref_template=REF)
-    return [_clean(schema) for schema in shown], {name: _clean(schema) for name, schema in named.items()}
+class Components:
+    """The schemas of what a service is asked and what it answers or publishes, and the named ones they refer to."""
+
+    def __init__(self, asked: Sequence[Any], told: Sequence[Any], meanings: Meanings) -> None:
+        shown, named = msgspec.json.schema_components([*asked, *told], ref_template=REF)
+        self.named: dict[str, Schema] = {name: _clean(schema) for name, schema in named.items()}
+        self.asked: list[Schema] = [_clean(schema) for schema in shown[: len(asked)]]
+        self.told: list[Schema] = [_clean(schema) for schema in shown[len(asked) :]]
+        in_requests = {kind.cls for kind in structs_in(asked)}
+        kinds = structs_in([*asked, *told])
+        for kind in kinds:
+            self._describe(kind, meanings, always=kind.cls not in in_requests)
+        for kind in kinds:
+            if more := meanings.whole_example(kind.cls):
+                schema = self.named[kind.cls.__name__]
+                schema["examples"] = [{**example(schema, self.named), **more}]
+
+    def _describe(self, kind: inspect.StructType, meanings: Meanings, *, always: bool) -> None:
+        """Describe a struct's fields; `always` marks a struct of answers only, whose fields are never left out."""
+        schema = self.named.get(kind.cls.__name__)
+        if schema is None:
+            raise TypeError(f"two structs of one service are called {kind.cls.__name__}: rename one of them")
+        for field in kind.fields:
+            said = schema["properties"][field.encode_name]
+            default = said.pop("default", None)
+            if text := meanings.meaning(kind.cls, field.name):
+                said["description"] = text if always else text + _default_words(default)
+            if (shown := meanings.example(kind.cls, field.name)) is not None:
+                said["examples"] = [shown]
+        if always and not kind.cls.__struct_config__.omit_defaults:
+            schema["required"] = [field.encode_name for field in kind.fields if field.default is not UNSET]
+
+
+def _default_words(default: Any) -> str:
+    if default is None or default in ([], {}):
+        return ""
+    return f" Default: `{msgspec.json.encode(default).decode().strip(chr(34))}`."
+
+
+def structs_in(types: Iterable[Any]) -> list[inspect.StructType]:
+    """Every struct that these types are made of, once each."""
+    found: dict[type, inspect.StructType] = {}
+    for kind in inspect.multi_type_info(types):
+        _gather(kind, found)
+    return list(found.values())
+
+
+def _gather(kind: inspect.Type, found: dict[type, inspect.StructType]) -> None:
+    if isinstance(kind, inspect.StructType):
+        if kind.cls in found:
+            return
+        found[kind.cls] = kind
+    for inner in _inner(kind):
+        _gather(inner, found)
+
+
+def _inner(kind: inspect.Type) -> Iterator[inspect.Type]:
+    if isinstance(kind, inspect.Metadata):
+        yield kind.type
+    elif isinstance(kind, inspect.UnionType):
+        yield from kind.types
+    elif isinstance(kind, (inspect.CollectionType, inspect.VarTupleType)):
+        yield kind.item_type
+    elif isinstance(kind, inspect.TupleType):
+        yield from kind.item_types
+    elif isinstance(kind, inspect.DictType):
+        yield kind.value_type
+    elif isinstance(kind, inspect.StructType):
+        yield from (field.type for field in kind.fields)
 
 
 def _clean(value: Any) -> Any:
-    """A schema in documents' words: patterns any engine takes, no titles that only repeat names."""
+    """A schema without titles that only repeat names, its patterns ones that any engine takes."""
     if isinstance(value, dict):
         return {
             name: each.replace(_SURROGATES, "") if name == "pattern" and isinstance(each, str) else _clean(each)
@@ -63,41 +120,14 @@ def _moved(ref: str, names: Mapping[str, str]) -> str:
     return f"{head}/{names.get(name, name)}"
 
 
-def resolve(schema: Schema, named: Mapping[str, Schema]) -> Schema:
-    """The schema a reference leads to, or the schema itself."""
-    ref = schema.get("$ref")
-    return named[ref.rpartition("/")[2]] if ref else schema
-
-
-def example(schema: Schema, named: Mapping[str, Schema], depth: int = 0) -> Any:  # noqa: PLR0911  one arm a kind
-    """A small value that a schema takes: required fields only."""
-    schema = resolve(schema, named)
-    if "default" in schema and schema["default"] is not None:
-        return schema["default"]
-    if choices := schema.get("enum"):
-        return choices[0]
-    if "const" in schema:
-        return schema["const"]
-    for choice in schema.get("anyOf", ()):
-        if choice.get("type") != "null":
-            return example(choice, named, depth)
-    match schema.get("type"):
-        case "object":
-            required = schema.get("required", ())
-            fields = {name: each for name, each in schema.get("properties", {}).items() if name in required}
-            return {name: example(each, named, depth + 1) for name, each in fields.items()}
-        case "array":
-            return [example(schema.get("items", {}), named, depth + 1) for _ in range(schema.get("minItems", 0))]
-        case "integer" | "number":
-            return max(schema.get("minimum", 1), 1) if schema.get("maximum", 1) >= 1 else schema["maximum"]
-        case "boolean":
-            return True
-        case "string":
-            return _text_example(schema)
-    return None
-
-
-def _text_example(schema: Schema) -> str:
-    pattern = schema.get("pattern", "")
-    found = next((value for part, value in _EXAMPLES if part in pattern), "text")
-    return found.ljust(schema.get("minLength", 0), "x")
+def references(value: Any) -> Iterator[str]:
+    """Every reference in a document's part."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name == "$ref" and isinstance(each, str):
+                yield each
+            else:
+                yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)

@@ -6,7 +6,8 @@ from services.ics.words import ROLES
 
 ICS = Service(
     name="ics",
-    title="Inventory control: what lies where, what is promised, and every movement that made it so.",
+    title="Inventory control",
+    description="Stock of every variant in every facility: where it is, to whom it is promised, and every movement.",
     package="services.ics",
     settings=IcsSettings,
     features=[

@@ -6,6 +6,7 @@ from services.ops.settings import OpsSettings
 OPS = Service(
     name="ops",
     title="Operations",
+    description="Maintenance windows, deletion of data, and the health of all services.",
     settings=OpsSettings,
     package="services.ops",
     features=["secret", "maintenance", "vacuum", "stat"],

@@ -6,6 +6,7 @@ from services.pmc.settings import PmcSettings
 PMC = Service(
     name="pmc",
     title="Product publishing and merchandising catalogue",
+    description="Products: content packs, what each channel shows, lists and search.",
     settings=PmcSettings,
     package="services.pmc",
     features=["stat"],

@@ -6,6 +6,7 @@ from services.slc.settings import SlcSettings
 SLC = Service(
     name="slc",
     title="Shopify channel sync",
+    description="Keeps Shopify shops in step: products, quantities, orders and fulfilments.",
     settings=SlcSettings,
     package="services.slc",
     features=["ping"],

@@ -6,6 +6,7 @@ from services.visualgrid.settings import VisualGridSettings
 VISUALGRID = Service(
     name="visualgrid",
     title="VisualGrid",
+    description="The operator's read-only graph of all records of all services.",
     settings=VisualGridSettings,
     package="services.visualgrid",
     features=["ping"],

@@ -8,7 +8,7 @@ from msgspec import Meta
 from chassis import values
 from chassis.entity import Value
 from chassis.service import collect
-from docs.catalogue.events import PAGE, Glossary, Undescribed, page
+from docs.catalogue.events import PAGE, page
 from docs.catalogue.words import MEANINGS, NAMED, structs_in, words_of
 from tests.contract.services import SERVICES
 
@@ -27,22 +27,6 @@ def test_every_event_of_every_service_has_a_section() -> None:
     declared = {event.type for service in SERVICES.values() for event in collect(service).events}
     sections = {line.removeprefix("### ") for line in page().splitlines() if line.startswith("### ")}
     assert declared <= sections
-
-
-def test_a_field_nobody_has_described_is_named() -> None:
-    with pytest.raises(Undescribed, match=r"fields\.yaml does not say what Part\.seq means"):
-        Glossary({"other": "something else"}).meaning(Part, "seq")
-
-
-def test_a_meaning_that_nothing_asks_for_is_named() -> None:
-    glossary = Glossary({"seq": "a place", "gone": "what there was"})
-    assert glossary.meaning(Part, "seq") == "a place"
-    with pytest.raises(Undescribed, match="no event has: gone"):
-        glossary.check()
-
-
-def test_what_is_said_of_a_record_s_own_field_comes_first() -> None:
-    assert Glossary({"seq": "a place", "Part.seq": "its place"}).meaning(Part, "seq") == "its place"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import documents, rules
+from chassis.http.meanings import Meanings
+from chassis.http.openapi import openapi
+from chassis.service import collect
+from tests.chassis.sample.app import SAMPLE
+from tests.house import described, documents, rules
 
 
-@pytest.mark.parametrize("rule", [*rules.RULES, *documents.RULES], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*rules.RULES, *documents.RULES, *described.RULES], ids=lambda rule: rule.__name__)
 def test_the_rule_holds_everywhere(rule: Callable[[], Iterator[str]]) -> None:
     broken = list(rule())
     assert not broken, "\n".join([(rule.__doc__ or "").strip(), *broken])
@@ -76,3 +80,38 @@ def test_a_citation_of_a_heading_is_fine() -> None:
 def test_links_are_spelled_as_headings_are() -> None:
     page = "# Rule Z\n## 11. Serials, batches, UDI\n## The `demo`\n## The demo\n```\n# not a heading\n```\n"
     assert documents.anchors(page) == {"rule-z", "11-serials-batches-udi", "the-demo", "the-demo-1"}
+
+
+def test_a_field_without_a_description_is_noticed_with_the_place_to_add_it() -> None:
+    meanings = Meanings({"meanings": {"gone": "What there was."}}, {}, "sample/fields.yaml")
+    noticed = list(described.undescribed_in(collect(SAMPLE), meanings))
+    assert any(
+        line.startswith("sample/fields.yaml does not say what Crate.code means: add “code: …”") for line in noticed
+    )
+    assert "sample/fields.yaml has `meanings: gone`, and no call or event has such a field: take it out" in noticed
+
+
+def test_a_property_or_parameter_without_a_description_is_noticed() -> None:
+    document = {
+        "schemas": {"Part": {"properties": {"seq": {"type": "integer"}, "size": {"description": "How large."}}}},
+        "parameters": [{"name": "limit", "in": "query"}, {"$ref": "#/x"}],
+    }
+    assert list(described.bare_in(document, "")) == ["/schemas/Part/properties/seq", "/parameters/limit"]
+
+
+def test_an_example_that_its_schema_refuses_is_noticed() -> None:
+    schema = {"$ref": "#/components/schemas/Part"}
+    part = {"type": "object", "properties": {"seq": {"type": "integer", "examples": [1]}}, "required": ["seq"]}
+    document = {
+        "components": {"schemas": {"Part": part}},
+        "paths": {"/x": {"schema": schema, "example": {"seq": "one"}}},
+    }
+    assert [where for where, _ in described.unfit_examples(document)] == ["/paths//x seq"]
+
+
+def test_an_example_that_the_service_refuses_is_noticed() -> None:
+    close = next(each for each in collect(SAMPLE).endpoints if each.call == "sample_crate_close")
+    assert described.refusal_of(close, {"crate_id": "none"}).startswith("crate_id: ")
+    document = openapi(SAMPLE, collect(SAMPLE), "dev")
+    body = document["paths"]["/sample/crate/close"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert described.refusal_of(close, body) == ""
