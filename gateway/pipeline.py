@@ -179,7 +179,7 @@ class Pipeline:
         return await show(exchange)
 
     async def _passed_on(self, exchange: Exchange, route: UpstreamRoute) -> Response:
-        """From here on it is a service's: who calls, may he now, and on it goes."""
+        """Check a request for a service and forward it."""
         request = exchange.request
         if route.methods and exchange.method not in route.methods:
             raise MethodNotAllowed("the method is not known here", route.methods)
@@ -244,7 +244,7 @@ class Pipeline:
         return await self._proxy.forward(exchange, route.service, ask)
 
     async def _early(self, exchange: Exchange) -> None:
-        """Refuse who is unknown by his header before his body is read."""
+        """Refuse an unknown credential in a header before the body is read."""
         taken = exchange.inbound.taken
         session, key = taken.get("x-session-guid"), taken.get("x-api-key")
         if session or key:
@@ -305,7 +305,7 @@ def _caller(resolution: Resolution, cccode: str | None) -> Caller:
 
 
 def _request_id(request: BaseRequest) -> str:
-    """The caller's own id for the request where it is one, and no secret of his; else a new one."""
+    """The caller's `X-Request-Id` if it is valid and contains no credential, else a new id."""
     given = request.headers.get("X-Request-Id")
     if given is not None and _REQUEST_ID.fullmatch(given) and not _shows(request, given):
         return given

@@ -84,13 +84,13 @@ class Route:
         self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
 
     def admit(self, caller: Caller) -> None:
-        """Let the caller pass; Unauthorized, Invalid where he names no org and needs one, or Forbidden."""
+        """Raises `Unauthorized`, `Invalid` if the call needs an org and names none, or `Forbidden`."""
         if self._roles and caller.kind == "anonymous":
             raise Unauthorized("a credential is required")
         if self._users_only and caller.kind == "key":
             raise Unauthorized("a user session is required")
         if self.tenant and caller.orgcode is None:
-            # Before roles: nobody holds one outside an org, and "forbidden" would not tell him what is missing.
+            # Before roles: roles belong to an org, and "forbidden" would not say what is missing.
             raise invalid_field("orgcode", "is required")
         if self._by_role and not caller.has_any(self._words):
             raise Forbidden("the caller holds none of the roles this call asks for")

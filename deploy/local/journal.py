@@ -1,4 +1,4 @@
-"""A list of all processes started for somebody, kept so that they end with him, however he ends.
+"""Records every process an owner started, so that all are killed when the owner exits, even by SIGKILL.
 
 Where RETAILSTACK_JOURNAL names a file, each process that is started is written there. `python -m deploy.local.journal
 FILE` ends all of them and removes the folder the file lies in. A guard waits for its owner's end (a pipe that breaks,

@@ -155,5 +155,5 @@ class Resolver:
 
 
 def unreachable() -> Unavailable:
-    """The directory does not answer: nobody can be let in, and nobody is told that he is unknown."""
+    """503, not 401: while the directory is down, an unknown credential cannot be told from a valid one."""
     return Unavailable("the directory can't be reached", 1)

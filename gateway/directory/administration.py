@@ -96,7 +96,7 @@ class Administration:
         return await self._change("gateway_association_set", orgcode, write)
 
     async def remove_association(self, orgcode: str, user_id: str) -> Association:
-        """The user's part in the org as it was; he has none any more."""
+        """End the membership of a user in an org. The membership as it was before."""
 
         async def write(change: Change) -> Association:
             before = await change.lookup(ASSOCIATIONS, "user_id", user_id)

@@ -10,7 +10,7 @@ ROLES_MAX = 64
 
 
 class Association(Record):
-    """A user's part in an org: owner, or the roles he holds there."""
+    """The membership of a user in an org: owner, or the roles they hold there."""
 
     association_id: Id
     user_id: Id

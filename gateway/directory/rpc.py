@@ -1,4 +1,4 @@
-"""The directory over gRPC: `Directory/Resolve` for the stack, `Administration` for the operator and his secret code."""
+"""The directory over gRPC: `Directory/Resolve` for the stack, `Administration` for operators, with the secret code."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The questions the gateway puts to its directory: whose is a credential, and what is he in an org."""
+"""Lookups in the directory: the identity behind a credential, and its membership in an org."""
 
 from chassis.unit import View
 from gateway.caller.credential import Credential

@@ -7,7 +7,7 @@ from chassis.values import Id, Name, Text
 
 
 class User(Record):
-    """A person. What he may do is said per org, by his associations."""
+    """A person. What they may do is set per org, by their associations."""
 
     user_id: Id
     name: Name

@@ -117,7 +117,7 @@ def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *
 
 
 def encourage(request: BaseRequest, taken: Mapping[str, str]) -> None:
-    """Tell a caller who asked (`Expect: 100-continue`) to send his body."""
+    """Send `100 Continue` if the caller asked for it (`Expect: 100-continue`) before sending the body."""
     if taken.get("expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 

@@ -1,7 +1,7 @@
 """The access log: one JSON line a request, gathered for a moment and written together.
 
 It says who asked for what and how it ended; no query (it may hold signatures), no body, no header. A path that contains
-what the caller sent as his credential is not shown.
+credentials are never logged.
 """
 
 import asyncio

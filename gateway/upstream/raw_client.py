@@ -118,7 +118,7 @@ class RawClient:
             both: set[asyncio.Future[Any]] = {waiter, writing}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiter.done():
-                writing.result()  # a caller who stopped within his body fails here
+                writing.result()  # raises if the caller stopped within the body
                 return await waiter
             if not writing.done():
                 connection.spoil()

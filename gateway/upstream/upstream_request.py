@@ -45,7 +45,7 @@ class UpstreamRequests:
         )
 
     def _forwarded(self, request: BaseRequest, peer: str) -> list[Pair]:
-        """Who calls and which address he called, for services that have to know."""
+        """The caller's address and the host and scheme they used, for services that need them."""
         proto = request.headers.get("X-Forwarded-Proto", "") if self._trusts_proxies else ""
         return [
             (b"x-forwarded-for", peer.encode()),

@@ -126,7 +126,7 @@ def _names(tree: ast.AST) -> set[str]:
 
 
 POSTING = ROOT / "services" / "ics" / "stock" / "posting.py"
-POSTING_ONLY = {"Books", "write_ledger", "emit_stock_changed"}
+POSTING_ONLY = {"Posting", "write_ledger", "emit_stock_changed"}
 WRITES = {"insert", "update", "delete", "emit"}
 
 

@@ -47,7 +47,9 @@ async def ics_zone_create(change):
 
 
 def test_a_ledger_written_without_a_posting_is_noticed() -> None:
-    noticed = list(rules._loose_postings_of(rules.ROOT / "services/ics/x.py", ast.parse("Books('ACME', now, new_id)")))
+    noticed = list(
+        rules._loose_postings_of(rules.ROOT / "services/ics/x.py", ast.parse("Posting('ACME', now, new_id)"))
+    )
     assert ["use `async with posting(...)`" in each for each in noticed] == [True]
 
 
