@@ -9,22 +9,18 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Mapping
 from time import monotonic
 from typing import Any, Protocol
 
 import uvloop
 
-from chassis.caller import Call
 from chassis.clock import Clock
 from chassis.http.dispatch import Dispatcher
 from chassis.http.documents import Documents
-from chassis.http.envelope import build_of, envelope_of
-from chassis.http.route import HttpContext
 from chassis.http.server import HttpServer
 from chassis.mongo.errors import DatabaseError, UnfitServer
-from chassis.rpc.context import acting_for
+from chassis.provided import NotProvided
 from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.settings import BaseSettings, SettingsError, load
@@ -33,9 +29,6 @@ from chassis.telemetry.log import get_logger
 
 EXIT_SETTINGS = 2
 EXIT_START = 1
-CALL_SECONDS = 30.0
-"""What calls to other services on behalf of one request may take together."""
-
 COLLECT_AFTER = (20_000, 20, 50)
 """Requests leave little behind that only the collector can free, so it may look less often than by default."""
 
@@ -55,12 +48,21 @@ class Runnable(Protocol):
 
 
 class Application:
-    """A running service. In tests: `await application.start()`, ask its `http_port`, `await application.stop()`."""
+    """A running service. In tests: `await application.start()`, ask its `http_port`, `await application.stop()`.
 
-    def __init__(self, service: Service, settings: BaseSettings, clock: Clock | None = None) -> None:
+    `doubles` are given out instead of the declared resources of the same types, which are then not started.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        settings: BaseSettings,
+        clock: Clock | None = None,
+        doubles: Mapping[Any, Any] | None = None,
+    ) -> None:
         self.service = service
         self.settings = settings
-        self.runtime = Runtime(service, settings, clock)
+        self.runtime = Runtime(service, settings, clock, doubles)
         self.http_port = 0
         self._http: HttpServer | None = None
 
@@ -90,25 +92,8 @@ class Application:
 
     def _dispatcher(self) -> Dispatcher:
         runtime, service = self.runtime, self.service
-        around = HttpContext(
-            service=service.name,
-            synonyms=service.synonyms,
-            envelope=envelope_of(service, self.settings),
-            build=build_of(self.settings),
-            caller_key=self.settings.caller_key,
-            units=runtime.units,
-            gate=runtime.gate if service.gated else None,
-            clock=runtime.clock,
-            metrics=runtime.metrics,
-            provided=runtime.provided,
-            on_behalf=_on_behalf,
-            pages=Documents(service, runtime.parts, self.settings.build_id),
-        )
-        return Dispatcher(runtime.parts.endpoints, around)
-
-
-def _on_behalf(call: Call) -> AbstractContextManager[None]:
-    return acting_for(call, CALL_SECONDS)
+        pages = Documents(service, runtime.parts, self.settings.build_id)
+        return Dispatcher(runtime.parts.endpoints, runtime.around(), pages)
 
 
 def run(service: Service) -> None:
@@ -128,7 +113,7 @@ def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
         settings: BaseSettings = load(service.settings, os.environ)
         logs.configure(settings.log_level, service=service.name, replica=settings.replica, build=settings.build_id)
         uvloop.run(_live(make(service, settings)))
-    except SettingsError as failure:
+    except (SettingsError, NotProvided) as failure:
         _give_up(service, failure, EXIT_SETTINGS)
     except NotStarted as failure:
         _give_up(service, failure, EXIT_START)

@@ -1,14 +1,14 @@
 """Asks the parts of a process how they are: for readiness, for gRPC status and for the stat endpoints."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 
 from chassis.health import PartHealth
-from chassis.service import Service
-from chassis.settings import BaseSettings
 from chassis.telemetry.log import get_logger
+from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.names import PART_UP
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -21,31 +21,22 @@ log = get_logger("chassis.checks")
 class PartsHealth:
     """Asks the parts of a process how they are, all at once, each within a deadline."""
 
-    def __init__(self, service: Service, settings: BaseSettings) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._checks: dict[str, Check] = {}
-        self._own_check = service.check
-        self._settings = settings
+        self._up = metrics.gauge(PART_UP)
 
     def add(self, name: str, check: Check) -> None:
-        """A part, and how to ask it."""
+        """A part, and how to ask it. TypeError if there is a part of that name."""
+        if name in self._checks:
+            raise TypeError(f"two parts of this process are called {name}")
         self._checks[name] = check
 
     async def parts(self) -> Sequence[PartHealth]:
         """Every part as it is now."""
-        asked = [_ask(name, check) for name, check in self._checks.items()]
-        own = [] if self._own_check is None else await self._own(self._own_check)
-        return [*await asyncio.gather(*asked), *own]
-
-    async def _own(self, check: Callable[[Any], Awaitable[Mapping[str, bool]]]) -> list[PartHealth]:
-        """What the service itself stands on."""
-        started = monotonic()
-        try:
-            async with asyncio.timeout(PART_SECONDS):
-                found = await check(self._settings)
-        except Exception as failure:  # noqa: BLE001  whatever it is, the part is down
-            log.warning("the service's own check failed", problem=repr(failure))
-            found = {"service": False}
-        return [PartHealth(name=name, ok=ok, latency_ms=_millis_since(started)) for name, ok in found.items()]
+        found = await asyncio.gather(*(_ask(name, check) for name, check in self._checks.items()))
+        for part in found:
+            self._up.labels(part.name).set(part.ok)
+        return found
 
 
 async def _ask(name: str, check: Check) -> PartHealth:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from chassis.caller import Call
 from chassis.frozen import Frozen
+from chassis.provided import asks_of
 from chassis.unit import Change, View
 from chassis.values import Revision
 
@@ -102,8 +103,8 @@ class Endpoints:
 
         Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (reads of
         one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`),
-        prepare (what takes too long for a change: a coroutine function that may ask for `call`, `body` and things of
-        the process, and whose answer the handler is given as `prepared`).
+        prepare (what a view or change must not wait for: a coroutine function that takes `call` and `body`, asks for
+        things of the process, runs once before the handler, and whose answer the handler takes as `prepared`).
         """
         return self._declare("POST", path, **options)
 
@@ -130,8 +131,9 @@ class Endpoints:
         def keep(handler: Handler) -> Handler:
             parts = _read_signature(handler)
             if prepare is not None:
-                own = ("call", "body", "return")
-                parts["asks"] = {name: hint for name, hint in typing.get_type_hints(prepare).items() if name not in own}
+                if parts["access"] == "none":
+                    raise TypeError(f"{handler.__qualname__} takes no view or change, so it needs no prepare step")
+                parts["asks"] = asks_of(prepare, beside=("call", "body"))
             summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
             if not summary:
                 raise TypeError(f"{handler.__qualname__} has no docstring; its first line is the endpoint's summary")

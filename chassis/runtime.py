@@ -5,8 +5,9 @@ An `HTTP` side comes on top: `app.py` brings the services' own, the gateway its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
+from functools import partial
 from hashlib import blake2b
 from math import inf
 from time import monotonic, time
@@ -25,8 +26,11 @@ from chassis.entity import Entity
 from chassis.gate import Gate
 from chassis.gate_sync import GateSync
 from chassis.health import Health
+from chassis.http.calls import DeclaredCalls
+from chassis.http.envelope import build_of, envelope_of
 from chassis.http.idempotency import IDEMPOTENCY
 from chassis.http.private import PrivatePort
+from chassis.http.route import HttpContext
 from chassis.http.token import sign, verify
 from chassis.jobs.runner import JobRunner
 from chassis.jobs.state import JOB_STATES
@@ -34,16 +38,21 @@ from chassis.mongo.client import Database
 from chassis.mongo.leases import LEASES, Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.observe import Observer
-from chassis.rpc.bus import bus_servicer
+from chassis.resource_runner import ResourceRunner
+from chassis.rpc.bus import bus as bus_servicer
 from chassis.rpc.client import PEERS, Channels
+from chassis.rpc.context import acting_for
+from chassis.rpc.declaration import Served
+from chassis.rpc.endpoints import RpcEndpoints
 from chassis.rpc.graph import graph
-from chassis.rpc.jobs import jobs_servicer
-from chassis.rpc.server import RpcContext, RpcServer
+from chassis.rpc.jobs import Runner
+from chassis.rpc.jobs import jobs as jobs_servicer
+from chassis.rpc.server import RpcServer
 from chassis.rpc.statusinfo import status
-from chassis.rpc.tls import Tls
-from chassis.rpc.vacuum import vacuum_servicer
+from chassis.rpc.tls import tls_of
+from chassis.rpc.vacuum import vacuum
 from chassis.service import Parts, Service, collect
-from chassis.settings import BaseSettings, SettingsError
+from chassis.settings import BaseSettings
 from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
@@ -53,6 +62,26 @@ from chassis.vacuum_targets import JobAnswers, Queues
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
 MACHINERY = frozenset({JOB_STATES.collection, RELAYS})
 """Collections in which running processes note that they run: no data, and no vacuum's business."""
+
+OWN_KINDS: frozenset[type] = frozenset(
+    {
+        Service,
+        BaseSettings,
+        Clock,
+        Database,
+        Units,
+        Health,
+        Channels,
+        Gate,
+        Metrics,
+        Runner,
+        RpcEndpoints,
+    }
+)
+"""The types of the things every process holds, beside its settings' own struct and its resources."""
+
+CALL_SECONDS = 30.0
+"""What calls to other services on behalf of one request may take together."""
 
 STOP_SECONDS_MIN = 0.5
 """What every part is given to stop, also when the time is over."""
@@ -68,21 +97,30 @@ class Runtime:
 
     database: Database
     queue_admin: QueueAdmin
+    jobs: JobRunner
     units: MongoUnits
 
-    def __init__(self, service: Service, settings: BaseSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        settings: BaseSettings,
+        clock: Clock | None = None,
+        doubles: Mapping[Any, Any] | None = None,
+    ) -> None:
         self.service = service
         self.settings = settings
         self.clock = clock or SystemClock()
         self.parts: Parts = collect(service)
         self.metrics = Metrics()
         self.gate = Gate(self.clock)
-        self.health = PartsHealth(service, settings)
+        self.health = PartsHealth(self.metrics)
         self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
-        self.channels = Channels(addresses(settings), sign=self._sign, clock=self.clock, tls=_tls(settings))
+        self.channels = Channels(addresses(settings), sign=self._sign, clock=self.clock, tls=tls_of(settings))
         self.private = PrivatePort(
             settings.private_host, settings.private_port, parts=self.health.parts, metrics=self.metrics
         )
+        self._resources = ResourceRunner(service.resources, doubles or {})
+        self.provided = self._resources.check_against(OWN_KINDS | {type(settings)}, self.parts)
         self.rpc: RpcServer | None = None
         self.grpc_port = self.private_port = 0
         self._stack = AsyncExitStack()
@@ -111,17 +149,6 @@ class Runtime:
         self._stop_by = monotonic() + (self.settings.shutdown_seconds if seconds is None else seconds)
         await self._stack.aclose()
 
-    @property
-    def provided(self) -> dict[type, Any]:
-        """What a handler may ask for, by type."""
-        return {
-            Units: self.units,
-            Health: self.health,
-            type(self.settings): self.settings,
-            Clock: self.clock,
-            Channels: self.channels,
-        }
-
     async def _start_data(self, stack: AsyncExitStack) -> None:
         settings, name = self.settings, self.service.name
         self.database = await Database.connect(
@@ -139,8 +166,42 @@ class Runtime:
         await self.units.start()
         self._to_stop(stack, "units", self.units.stop)
 
+    def around(self) -> HttpContext:
+        """What endpoints need of this process, over HTTP or gRPC."""
+        service = self.service
+        return HttpContext(
+            service=service.name,
+            synonyms=service.synonyms,
+            envelope=envelope_of(service, self.settings),
+            build=build_of(self.settings),
+            caller_key=self.settings.caller_key,
+            units=self.units,
+            gate=self.gate if service.gated else None,
+            clock=self.clock,
+            metrics=self.metrics,
+            provided=self.provided,
+            on_behalf=_on_behalf,
+        )
+
+    def _provide_own(self, jobs: JobRunner) -> None:
+        """What every process holds; `OWN_KINDS` lists the types."""
+        provided = self.provided
+        provided.add(Service, self.service)
+        provided.add(BaseSettings, self.settings)
+        if type(self.settings) is not BaseSettings:
+            provided.add(type(self.settings), self.settings)
+        provided.add(Clock, self.clock)
+        provided.add(Database, self.database)
+        provided.add(Units, self.units)
+        provided.add(Health, self.health)
+        provided.add(Channels, self.channels)
+        provided.add(Gate, self.gate)
+        provided.add(Metrics, self.metrics)
+        provided.add(Runner, jobs)
+        provided.add(RpcEndpoints, RpcEndpoints(DeclaredCalls(self.parts.endpoints, self.around())))
+
     async def _start_work(self, stack: AsyncExitStack) -> None:
-        """Bus, relay, gate, consumers, jobs and the two ports, each stopped before what it stands on."""
+        """Bus, relay, gate, resources, gRPC, consumers and jobs; they stop in the opposite order."""
         settings, leases = self.settings, Leases(self.database, self.clock, self.settings.replica)
         self._to_stop(stack, "channels", self.channels.close)
         await self.bus.start()
@@ -149,8 +210,7 @@ class Runtime:
         relay = Relay(self.database, self.bus, leases, self.units, clock=self.clock)
         await relay.start()
         self._to_stop(stack, "relay", lambda: relay.stop(self._left()))
-        self.queue_admin = queue_admin = QueueAdmin(self.bus, self.parts.consumers, self.units, self.clock, self.gate)
-        jobs = JobRunner(
+        self.jobs = jobs = JobRunner(
             self.parts.jobs,
             units=self.units,
             leases=leases,
@@ -159,51 +219,66 @@ class Runtime:
             replica=settings.replica,
             provided=self.provided,
         )
+        self._provide_own(jobs)
+        await self._watch_gate(stack)
+        await self._resources.start(self.provided, self.metrics, self.health, partial(self._to_stop, stack))
+        self.queue_admin = queue_admin = QueueAdmin(
+            self.bus, self.parts.consumers, self.units, self.clock, self.gate, self.provided
+        )
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs)
         await observer.start()
         self._to_stop(stack, "observer", observer.stop)
         self.private.before_metrics = observer.look
         await self._open_rpc(stack, queue_admin, jobs)
-        if self.service.gated:
-            watch = GateSync(self.gate, self.bus, self.channels, self.clock)
-            await watch.start()
-            self._to_stop(stack, "gate watch", watch.stop)
-            closures = ClosureSync(self.gate, self.channels)
-            await closures.start()
-            self._to_stop(stack, "closure watch", closures.stop)
         await queue_admin.start()
         self._to_stop(stack, "consumers", lambda: queue_admin.stop(self._left()))
         await jobs.start()
         self._to_stop(stack, "jobs", lambda: jobs.stop(self._left()))
 
+    async def _watch_gate(self, stack: AsyncExitStack) -> None:
+        """Know whether the process is closed before anything of it takes work."""
+        if not self.service.gated:
+            return
+        watch = GateSync(self.gate, self.bus, self.channels, self.clock)
+        await watch.start()
+        self._to_stop(stack, "gate watch", watch.stop)
+        closures = ClosureSync(self.gate, self.channels)
+        await closures.start()
+        self._to_stop(stack, "closure watch", closures.stop)
+
     async def _open_rpc(self, stack: AsyncExitStack, queue_admin: QueueAdmin, jobs: JobRunner) -> None:
         settings = self.settings
-        context = RpcContext(
-            service=self.service,
-            settings=settings,
-            clock=self.clock,
-            units=self.units,
-            parts=self.parts,
-            channels=self.channels,
-            database=self.database,
-            gate=self.gate,
-            metrics=self.metrics,
-            health=self.health,
-            jobs=jobs,
-        )
-        vacuum = vacuum_servicer([JobAnswers(self.database), Queues(queue_admin)], MACHINERY)
-        generic = [status, graph, vacuum, bus_servicer(queue_admin), jobs_servicer(jobs)]
         self.rpc = server = RpcServer(
             settings.grpc_host,
             settings.grpc_port,
-            [*generic, *self.parts.servicers],
-            context,
+            self._servicers(queue_admin, jobs),
+            service=self.service.name,
+            clock=self.clock,
+            metrics=self.metrics,
             verify=self._verify,
-            tls=_tls(settings),
+            check_secret=self.channels.check_secret,
+            tls=tls_of(settings),
         )
         self.grpc_port = await server.start()
         self.health.add("rpc", is_up(lambda: self.grpc_port > 0))
         self._to_stop(stack, "rpc", lambda: server.stop(self._left()))
+
+    def _servicers(self, queue_admin: QueueAdmin, jobs: JobRunner) -> list[Served]:
+        """What every process answers over gRPC, then what its features declare."""
+        name, entities, provided = self.service.name, self.parts.entities, self.provided
+        vacuum_targets = [
+            JobAnswers(self.database),
+            Queues(queue_admin),
+            *map(provided.make, self.parts.vacuum_targets),
+        ]
+        return [
+            status(provided),
+            graph(name, self.units, self.database, entities),
+            vacuum(self.database, entities, vacuum_targets, MACHINERY),
+            bus_servicer(queue_admin),
+            jobs_servicer(jobs),
+            *(servicer.made_of(provided) for servicer in self.parts.servicers),
+        ]
 
     def _to_stop(self, stack: AsyncExitStack, name: str, stop: Callable[[], Awaitable[None]]) -> None:
         """Have a part stopped when its turn comes, and left behind when it does not end in time."""
@@ -231,6 +306,10 @@ class Runtime:
         return verify(token, self.settings.caller_key, time())
 
 
+def _on_behalf(call: Call) -> AbstractContextManager[None]:
+    return acting_for(call, CALL_SECONDS)
+
+
 def addresses(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
     """Where each peer of the stack answers gRPC, as `Channels` takes it."""
     return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
@@ -241,12 +320,3 @@ def _page_key(settings: BaseSettings) -> bytes:
     if settings.page_key:
         return settings.page_key.encode()
     return blake2b(b"page tokens", key=settings.caller_key.encode()[:64]).digest()
-
-
-def _tls(settings: BaseSettings) -> Tls | None:
-    pems = (settings.grpc_tls_certificate, settings.grpc_tls_key, settings.grpc_tls_authority)
-    if not any(pems):
-        return None
-    if not all(pems):
-        raise SettingsError("GRPC_TLS_CERTIFICATE, GRPC_TLS_KEY and GRPC_TLS_AUTHORITY go together")
-    return Tls(certificate=pems[0], key=pems[1], authority=pems[2])

@@ -5,7 +5,7 @@ A feature is a package below the service's, whose modules have fixed names: `han
 `vacuum_targets` declares `vacuum_targets`. Each is optional.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +17,7 @@ from chassis.entity import Entity
 from chassis.errors import Dialect
 from chassis.event import EventType
 from chassis.frozen import Frozen
+from chassis.resource import Resource
 
 FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "vacuum_targets")
 
@@ -35,7 +36,13 @@ class Service(Frozen):
     envelope     the answer envelope: standard, or VisualGrid's own
     dialect      the vocabulary of error tags
     gated        whether a maintenance window closes it (not OPS)
-    check        asked by readiness and stat beside the chassis' own checks, with the settings: part -> is it up
+    resources    what the process owns beside its database and bus, in the order in which they start
+
+    A resource is declared with `chassis.resource.resource`. It asks by type for settings, clock, units and earlier
+    resources, and is itself found by type: a parameter `store: ObjectStore` of an endpoint, a job, a consumer of
+    `Units`, a servicer, a vacuum target or a later resource is given it. The handler of a View or Change asks in its
+    `prepare` step. Resources start before, and stop after, everything that uses them; their health is part of
+    readiness. A type that nothing provides stops the start, as does a resource that fails to start.
     """
 
     name: str
@@ -49,7 +56,7 @@ class Service(Frozen):
     envelope: str = "standard"
     dialect: Dialect = "standard"
     gated: bool = True
-    check: Callable[[Any], Awaitable[Mapping[str, bool]]] | None = None
+    resources: Sequence[Resource] = ()
 
 
 class Parts(Frozen):

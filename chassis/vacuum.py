@@ -1,8 +1,8 @@
 """Vacuum targets: what has to be emptied beside a service's collections, or not just collection by collection.
 
-A feature's `vacuum_targets.py` declares `vacuum_targets = [factory]`, each a function of the process's `RpcContext` to
-a `VacuumTarget`: files of an object store, queues, records that belong to an org only through others. Collections need
-none: every collection of the database is emptied.
+A feature's `vacuum_targets.py` declares `vacuum_targets = [Files]`, each a class that is a `VacuumTarget` and whose
+parameters ask for things of the process by type: files of an object store, queues, records that belong to an org only
+through others. Collections need none: each is erased because it is there.
 """
 
 from collections.abc import AsyncIterator

@@ -1,17 +1,18 @@
 """The gateway as a list of its parts: what every process of the stack runs on, its directory, and the HTTP entrance."""
 
+from collections.abc import Mapping
 from time import monotonic
+from typing import Any
 
 from chassis.clock import Clock
 from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
-from gateway.caller.resolve import Directory
-from gateway.directory.context import directory_context_of
-from gateway.directory.remote import PEER, RemoteDirectory
+from gateway.directory.context import DirectoryContext, directory, directory_context
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
-from gateway.telemetry.counts import Counts
+from gateway.telemetry.counts import request_counts
+from gateway.upstream.client import upstream_client
 
 GATEWAY = Service(
     name="gateway",
@@ -21,6 +22,7 @@ GATEWAY = Service(
     package="gateway",
     features=["directory"],
     roles={},
+    resources=[directory_context, directory, request_counts, upstream_client],
 )
 
 log = get_logger("gateway.app")
@@ -29,9 +31,15 @@ log = get_logger("gateway.app")
 class Gateway:
     """A running gateway. In tests: `await gateway.start()`, ask its `http_port`, `await gateway.stop()`."""
 
-    def __init__(self, service: Service, settings: GatewaySettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        settings: GatewaySettings,
+        clock: Clock | None = None,
+        doubles: Mapping[Any, Any] | None = None,
+    ) -> None:
         self.settings = settings
-        self.runtime = Runtime(service, settings, clock)
+        self.runtime = Runtime(service, settings, clock, doubles)
         self.http_port = 0
         self.entrance: GatewayServer
 
@@ -51,26 +59,13 @@ class Gateway:
         stop_by = monotonic() + self.settings.shutdown_seconds
         await self.runtime.serving(False)
         await self.entrance.stop(self.settings.shutdown_seconds)
-        await self._context.directory.stop()
         await self.runtime.stop(max(0.1, stop_by - monotonic()))
         log.info("stopped")
 
     async def _open(self) -> None:
         runtime = self.runtime
-        self._context = directory_context_of(runtime.units, runtime.clock, runtime.gate, self.settings)
-        counts = Counts()
-        counts.show_in(runtime.metrics.registry)
-        self.entrance = GatewayServer(
-            self.settings, runtime.clock, directory=self._directory(), gate=runtime.gate, counts=counts
-        )
-        self._context.listen(self.entrance.resolver.forget)
-        self._context.learn_from(self.entrance.documents.roles)
-        await self._context.directory.start()
+        context = runtime.provided.get(DirectoryContext)
+        self.entrance = runtime.provided.make(GatewayServer)
+        context.listen(self.entrance.resolver.forget)
+        context.learn_from(self.entrance.documents.roles)
         self.http_port = await self.entrance.start()
-
-    def _directory(self) -> Directory:
-        """Who is asked whose a credential is: this gateway's own database, unless the settings name another."""
-        if not self.settings.directory_grpc:
-            return self._context.directory
-        self.runtime.channels.addresses[PEER] = self.settings.directory_grpc
-        return RemoteDirectory(self.runtime.channels)

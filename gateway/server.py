@@ -1,6 +1,6 @@
 """The HTTP side of the gateway put together: pipeline, hop, documents, and the port they are reached at.
 
-It stands on a directory, a gate and a clock, and on nothing else of the process.
+It asks for things of the process by type, as resources do.
 """
 
 import asyncio
@@ -20,11 +20,9 @@ from gateway.routes import SERVICES
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
-from gateway.upstream.aiohttp_client import AiohttpClient
 from gateway.upstream.balance import Replica, Upstream
 from gateway.upstream.port import UpstreamClient
 from gateway.upstream.proxy import Proxy
-from gateway.upstream.raw_client import RawClient
 
 BACKLOG = 1024
 LAME_SECONDS = 0.25
@@ -36,18 +34,24 @@ class GatewayServer:
     """One HTTP port. Make it, `start()` it, `stop()` it."""
 
     def __init__(
-        self, settings: GatewaySettings, clock: Clock, *, directory: Directory, gate: Gate, counts: Counts
+        self,
+        settings: GatewaySettings,
+        clock: Clock,
+        *,
+        directory: Directory,
+        gate: Gate,
+        counts: Counts,
+        client: UpstreamClient,
     ) -> None:
         self.port = 0
         self.resolver = Resolver(directory, settings.gateway_key.encode(), settings.caller_cache_entries)
         self._settings = settings
         self._gate = gate
         self._clock = clock
-        self._client = client_of(settings)
         self.upstreams = {name: _upstream(name, settings) for name in SERVICES}
-        self._proxy = Proxy(self.upstreams, self._client, Compression(settings.gzip_bytes_min))
+        self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min))
         self.documents = PublicDocuments(self._proxy, settings, clock)
-        self._mcp = Mcp(self._client, self.documents, self._own_address, settings.upstream_seconds)
+        self._mcp = Mcp(client, self.documents, self._own_address, settings.upstream_seconds)
         self._access = AccessLog(settings.replica, on=settings.access_log)
         self.pipeline = Pipeline(
             settings,
@@ -90,7 +94,6 @@ class GatewayServer:
         await self._server.drain(max(0.0, stop_by - monotonic()))
         await self._server.shutdown(0.1)
         await self.resolver.stop()
-        await self._client.close()
         self._access.flush()
         self._listener = self._server = None
 
@@ -108,16 +111,6 @@ class GatewayServer:
         if window is None or not self._clock.now() < window.start_utc:
             return None
         return f"{window.start_utc}; duration={window.minutes}"
-
-
-def client_of(settings: GatewaySettings) -> UpstreamClient:
-    """The hop that the settings name."""
-    kind = RawClient if settings.proxy == "lean" else AiohttpClient
-    return kind(
-        connections_max=settings.upstream_connections,
-        idle_seconds=settings.idle_seconds,
-        connect_seconds=settings.connect_seconds,
-    )
 
 
 def _upstream(name: str, settings: GatewaySettings) -> Upstream:

@@ -7,7 +7,8 @@
 
 A handler that takes a `Change` is run as one: what it writes is committed together with the note that this event has
 been heard, so hearing it again does nothing. One that takes `Units` may call out, and makes changes of its own, with
-`event.call`; the note follows in one more change, so what it does must bear repetition. Returning means done.
+`event.call`; the note follows in one more change, so what it does must bear repetition. Its further parameters ask for
+things of the process by type (`Channels`, the settings struct, a resource …). Returning means done.
 `raise Later(why)` tries again after a growing delay, until there have been too many tries; `raise Never(why)` makes it
 a dead letter at once. Anything else that is raised counts as Later and is logged.
 """
@@ -15,7 +16,7 @@ a dead letter at once. Anything else that is raised counts as Later and is logge
 import builtins
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -26,9 +27,10 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc
 from chassis.entity import Value
 from chassis.errors import Refusal
+from chassis.provided import asks_of
 from chassis.unit import Change, Units
 
-Handler = Callable[[Any, "Event"], Awaitable[None]]
+Handler = Callable[..., Awaitable[None]]
 T = TypeVar("T")
 
 PREFETCH_DEFAULT = 64
@@ -89,6 +91,7 @@ class Consumer(Value):
     """A declared consumer. Its queue is `<service>.<name>`.
 
     access      what the handler is given: a Change, or Units
+    asks        its further parameters -> the type of the thing each asks for
     prefetch    messages taken ahead of being handled
     concurrency handlers at work at once; those of one subject always follow each other
     ordered     one replica at a time is served, so that order per subject holds over replicas too
@@ -106,6 +109,7 @@ class Consumer(Value):
     ordered: bool
     delays: tuple[float, ...]
     tries_max: int
+    asks: Mapping[str, type] = {}
 
     @property
     def call_name(self) -> str:
@@ -135,13 +139,15 @@ class Consumers:
             raise TypeError(f"consumer {name} needs keys, delays, and numbers above zero")
 
         def keep(handler: Handler) -> Handler:
+            access, asks = _read_signature(handler)
             self.declared.append(
                 Consumer(
                     service=self.service,
                     name=name,
                     keys=keys,
                     handler=handler,
-                    access=_access(handler),
+                    access=access,
+                    asks=asks,
                     prefetch=prefetch,
                     concurrency=min(concurrency, prefetch),
                     ordered=ordered,
@@ -154,17 +160,18 @@ class Consumers:
         return keep
 
 
-def _access(handler: Handler) -> Literal["change", "units"]:
-    """What a handler asks for, read off its annotations once, at import."""
+def _read_signature(handler: Handler) -> tuple[Literal["change", "units"], dict[str, type]]:
+    """What a handler is given beside the event, and the things of the process it asks for."""
+    where = handler.__qualname__
     hints = typing.get_type_hints(handler)
-    hints.pop("return", None)
-    asked = dict(zip(inspect.signature(handler).parameters, hints.values(), strict=False))
-    match asked:
-        case {"change": first, "event": second} if first is Change and second is Event:
-            return "change"
-        case {"units": first, "event": second} if first is Units and second is Event:
-            return "units"
-    raise TypeError(f"{handler.__qualname__} must take (change: Change, event: Event) or (units: Units, event: Event)")
+    match [(name, hints.get(name)) for name in inspect.signature(handler).parameters]:
+        case [("change", first), ("event", second), *more] if first is Change and second is Event:
+            if more:
+                raise TypeError(f"{where} takes a Change, so it can ask for nothing else: {more[0][0]}")
+            return "change", {}
+        case [("units", first), ("event", second), *more] if first is Units and second is Event:
+            return "units", asks_of(handler, skip=2)
+    raise TypeError(f"{where} must take (change: Change, event: Event) or (units: Units, event: Event, …)")
 
 
 def event_of(message: BusMessage, name: str, now: Utc) -> Event:

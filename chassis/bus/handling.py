@@ -11,6 +11,7 @@ from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.errors import Refusal
 from chassis.gate import Gate
+from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import Scope, enter, leave, span
 from chassis.unit import Change, Units, View
@@ -36,8 +37,9 @@ class HandlingOutcome(Value):
 class Handling:
     """Hands events to a consumer's handler, once each."""
 
-    def __init__(self, consumer: Consumer, units: Units, clock: Clock, gate: Gate) -> None:
+    def __init__(self, consumer: Consumer, units: Units, clock: Clock, gate: Gate, provided: Provided) -> None:
         self._consumer = consumer
+        self._asked = provided.arguments(f"consumer {consumer.call_name}", consumer.asks)
         self._units = units
         self._clock = clock
         self._gate = gate
@@ -101,7 +103,7 @@ class Handling:
 
         if await self._units.view(event.call, look):
             return False
-        await self._consumer.handler(self._units, event)
+        await self._consumer.handler(self._units, event, **self._asked)
         await self._units.change(event.call, note)
         return True
 

@@ -12,6 +12,7 @@ from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.errors import NotFound
 from chassis.gate import Gate
+from chassis.provided import Provided
 from chassis.unit import Units
 
 
@@ -26,12 +27,20 @@ class QueueState(Value):
 class QueueAdmin:
     """The consumers of this replica: started and stopped as one, and looked into by name of their queue."""
 
-    def __init__(self, bus: Bus, consumers: Sequence[Consumer], units: Units, clock: Clock, gate: Gate) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        consumers: Sequence[Consumer],
+        units: Units,
+        clock: Clock,
+        gate: Gate,
+        provided: Provided | None = None,
+    ) -> None:
         self.bus = bus
         self._clock = clock
         self._subscriptions = {
             subscription.queues.name: subscription
-            for subscription in (Subscription(consumer, bus, units, clock, gate) for consumer in consumers)
+            for subscription in (Subscription(each, bus, units, clock, gate, provided=provided) for each in consumers)
         }
         if len(self._subscriptions) < len(consumers):
             raise TypeError("two consumers have the same name")

@@ -23,6 +23,7 @@ from chassis.bus.topology import declare_consumer, wait_name
 from chassis.clock import Clock
 from chassis.entity import Value
 from chassis.gate import Gate
+from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Units
 
@@ -61,6 +62,7 @@ class Subscription:
         clock: Clock,
         gate: Gate,
         *,
+        provided: Provided | None = None,
         breaker: Breaker | None = None,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
@@ -69,7 +71,7 @@ class Subscription:
         self._bus = bus
         self._clock = clock
         self._gate = gate
-        self._handling = Handling(consumer, units, clock, gate)
+        self._handling = Handling(consumer, units, clock, gate, provided or Provided())
         self._breaker = breaker or Breaker()
         self._probe_seconds = probe_seconds
         self._state: State = "running"

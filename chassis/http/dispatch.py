@@ -38,7 +38,7 @@ from chassis.http.decode import Decoded
 from chassis.http.envelope import Stats
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
 from chassis.http.meter import RequestMeter
-from chassis.http.route import HttpContext, Route, runner
+from chassis.http.route import DocumentPages, HttpContext, Route, runner
 from chassis.http.token import HEADER, verify
 from chassis.ids import new_id
 from chassis.mongo.errors import DatabaseError
@@ -93,8 +93,9 @@ class _Visit:
 class Dispatcher:
     """Answers the requests of one service."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], http_context: HttpContext) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], http_context: HttpContext, pages: DocumentPages) -> None:
         self._http_context = http_context
+        self._pages = pages
         self._gate = http_context.gate
         self._meter = RequestMeter(http_context.metrics)
         self._surprises = http_context.metrics.counter(UNEXPECTED_ERRORS).labels("http")
@@ -214,7 +215,7 @@ class Dispatcher:
 
     def _elsewhere(self, request: BaseRequest, visit: _Visit) -> web.Response:
         """What is at a path that is no endpoint for this method: a document, another method, or nothing."""
-        if request.method in {"GET", "HEAD"} and (page := self._http_context.pages.find(visit.path)) is not None:
+        if request.method in {"GET", "HEAD"} and (page := self._pages.find(visit.path)) is not None:
             return web.Response(body=page.body, headers={"Content-Type": page.content_type})
         allowed = self._methods.get(visit.path)
         if allowed is None:

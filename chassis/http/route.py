@@ -18,6 +18,7 @@ from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
 from chassis.http.idempotency import EncodedReply, IdempotencyStore, IdempotentWork
+from chassis.provided import Provided
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Change, Units, View
 
@@ -58,9 +59,8 @@ class HttpContext(Frozen):
     gate: Gate | None
     clock: Clock
     metrics: Metrics
-    provided: Mapping[type, Any]
+    provided: Provided
     on_behalf: OnBehalf
-    pages: DocumentPages
 
 
 _NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
@@ -97,16 +97,12 @@ class Route:
 
 
 def runner(endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore) -> Run:
-    """How an endpoint's handler is run; TypeError where it asks for something the process does not provide."""
-    provided = http_context.provided
-    missing = [f"{name}: {kind.__name__}" for name, kind in endpoint.asks.items() if kind not in provided]
-    if missing:
-        raise TypeError(f"{endpoint.call} asks for what this process does not provide: {', '.join(missing)}")
+    """How an endpoint's handler is run. Raises `NotProvided` if it asks for something the process does not hold."""
+    asks = http_context.provided.arguments(endpoint.call, endpoint.asks)
     if endpoint.access == "view":
-        return _viewing(endpoint, http_context.units)
+        return _viewing(endpoint, http_context, asks)
     if endpoint.access == "change":
-        return _changing(endpoint, http_context, idempotency_store)
-    asks = {name: provided[kind] for name, kind in endpoint.asks.items()}
+        return _changing(endpoint, http_context, idempotency_store, asks)
     return _plain(endpoint, asks, http_context.on_behalf)
 
 
@@ -128,9 +124,14 @@ def _plain(endpoint: Endpoint, asks: Mapping[str, Any], on_behalf: OnBehalf) -> 
     return run
 
 
-def _viewing(endpoint: Endpoint, units: Units) -> Run:
+def _viewing(endpoint: Endpoint, http_context: HttpContext, asks: Mapping[str, Any]) -> Run:
+    units = http_context.units
+
     async def run(call: Call, body: Request | None) -> EncodedReply:
         arguments = _arguments(endpoint, call, body)
+        if endpoint.prepare is not None:
+            with http_context.on_behalf(call):
+                arguments["prepared"] = await endpoint.prepare(call=call, body=body, **asks)
 
         async def look(view: View) -> Any:
             return await endpoint.handler(view=view, **arguments)
@@ -140,9 +141,10 @@ def _viewing(endpoint: Endpoint, units: Units) -> Run:
     return run
 
 
-def _changing(endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore) -> Run:
+def _changing(
+    endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore, asks: Mapping[str, Any]
+) -> Run:
     emits = frozenset(endpoint.emits)
-    asks = {name: http_context.provided[kind] for name, kind in endpoint.asks.items()}
 
     async def run(call: Call, body: Request | None) -> EncodedReply:
         arguments = _arguments(endpoint, call, body)

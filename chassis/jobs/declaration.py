@@ -5,17 +5,18 @@
     @jobs.every(seconds=15, name="replenishment-sweep", params=SweepParams)
     async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
 
-Further parameters of a handler (the settings struct, Channels …) are provided by the process, found by their type. A
+Further parameters of a handler ask for things of the process by type (the settings struct, Channels, a resource …). A
 job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its process
 dies, its lease is lost) and run again: what it does must bear that.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from inspect import getdoc, signature
+from inspect import getdoc
 
 from msgspec import Struct
 
 from chassis.entity import Value
+from chassis.provided import asks_of
 
 JobHandler = Callable[..., Awaitable[Struct]]
 
@@ -62,7 +63,6 @@ class Jobs:
             summary = (getdoc(handler) or "").partition("\n")[0]
             if not summary:
                 raise TypeError(f"job {name} has no docstring; its first line tells operators what it does")
-            asks = {each.name: each.annotation for each in list(signature(handler).parameters.values())[3:]}
             self.declared.append(
                 Job(
                     service=self.service,
@@ -71,7 +71,7 @@ class Jobs:
                     params=params,
                     handler=handler,
                     summary=summary,
-                    asks=asks,
+                    asks=asks_of(handler, skip=3),
                 )
             )
             return handler

@@ -20,10 +20,10 @@ from chassis.errors import InternalError, NotFound, Refusal, StillRunning, Unava
 from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.jobs.declaration import Job
-from chassis.jobs.orgs import GATE
 from chassis.jobs.params import read_params
 from chassis.jobs.state import JOB_STATES, JobState, JobStats, JobStatus
 from chassis.mongo.leases import Leases
+from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import Scope, enter, leave, span
 from chassis.unit import Change, Units, View
@@ -50,12 +50,14 @@ class JobRunner:
         clock: Clock,
         gate: Gate,
         replica: str,
-        provided: Mapping[type, Any] | None = None,
+        provided: Provided | None = None,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) < len(jobs):
             raise TypeError("two jobs have the same name")
-        self._asked = {job.name: _asked(job, provided or {}) for job in jobs}
+        self._provided = provided or Provided()
+        for job in jobs:
+            self._provided.check(_who(job), job.asks)
         self._units = units
         self._leases = leases
         self._clock = clock
@@ -200,10 +202,10 @@ class JobRunner:
     async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
         """Run the handler under its own name in log and trace."""
         scope = enter(Scope(request_id=call.request_id, call=f"{job.service}.job.{job.name}"))
-        GATE.set(self._gate)
         try:
             with span(job.name, traceparent=call.traceparent):
-                return await job.handler(self._units, call, params, **self._asked[job.name])
+                asked = self._provided.arguments(_who(job), job.asks)
+                return await job.handler(self._units, call, params, **asked)
         finally:
             leave(scope)
 
@@ -261,12 +263,9 @@ class JobRunner:
         return Call(caller=SYSTEM, name=name, request_id=new_id(now), started_utc=now)
 
 
-def _asked(job: Job, provided: Mapping[type, Any]) -> dict[str, Any]:
-    """What a handler is given of the process; TypeError where that has no such thing."""
-    missing = [f"{name}: {kind.__name__}" for name, kind in job.asks.items() if kind not in provided]
-    if missing:
-        raise TypeError(f"job {job.name} asks for what this process does not provide: {', '.join(missing)}")
-    return {name: provided[kind] for name, kind in job.asks.items()}
+def _who(job: Job) -> str:
+    """What a job is called where it asks for something that is not there."""
+    return f"job {job.name}"
 
 
 def _next(job: Job, state: JobState | None) -> Utc | None:

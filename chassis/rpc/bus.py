@@ -1,9 +1,10 @@
 """The servicer behind `events dead`, `events replay` and `events tail`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from chassis.rpc.context import require_stack
+from chassis.rpc.declaration import Served
 from retailstack.chassis.v1 import bus_pb2 as pb
 from retailstack.chassis.v1 import bus_pb2_grpc as pb_grpc
 
@@ -71,13 +72,9 @@ class BusServicer(pb_grpc.BusServicer):
             await hearing.stop()
 
 
-def bus_servicer(queue_admin: QueueOperations) -> Callable[[Any], tuple[Callable[[Any, Any], None], BusServicer]]:
-    """The factory of a servicer over this desk, as `RpcServer` takes it."""
-
-    def factory(_context: Any) -> tuple[Callable[[Any, Any], None], BusServicer]:
-        return pb_grpc.add_BusServicer_to_server, BusServicer(queue_admin)
-
-    return factory
+def bus(queue_admin: QueueOperations) -> Served:
+    """The servicer over this process's queues."""
+    return pb_grpc.add_BusServicer_to_server, BusServicer(queue_admin)
 
 
 def _queue_to_proto(queue: Any) -> pb.QueueState:

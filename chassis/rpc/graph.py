@@ -3,7 +3,7 @@
 For other services of the stack and its operator only: it looks across all orgs. Every call is a page, read by index.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,14 +12,15 @@ from msgspec.structs import replace
 from chassis.caller import Call
 from chassis.entity import Entity
 from chassis.errors import Invalid, NotFound, invalid_field
+from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
 from chassis.page import Page, PageRequest, items_of
 from chassis.rpc.context import require_stack
+from chassis.rpc.declaration import Served
 from chassis.rpc.history import items_to_proto
 from chassis.rpc.keys import EntityKeys
-from chassis.rpc.server import RpcContext
 from chassis.rpc.shape import edge_to_proto, entity_to_proto, table_of, tables_to_proto
-from chassis.unit import UnservedQuery, View, one_of
+from chassis.unit import Units, UnservedQuery, View, one_of
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1 import source_pb2_grpc
 
@@ -37,11 +38,11 @@ Found = tuple[list[tuple[Entity[Any], Any]], str | None]
 class GraphServicer(source_pb2_grpc.GraphSourceServicer):
     """Shows one service's records."""
 
-    def __init__(self, context: RpcContext) -> None:
-        self._service = context.service.name
-        self._units = context.units
-        self._database = context.database
-        self._entities = [entity for entity in context.parts.entities if not entity.technical and entity.keys[0]]
+    def __init__(self, service: str, units: Units, database: Database, entities: Sequence[Entity[Any]]) -> None:
+        self._service = service
+        self._units = units
+        self._database = database
+        self._entities = [entity for entity in entities if not entity.technical and entity.keys[0]]
         self._keys = {entity.name: EntityKeys(entity) for entity in self._entities}
 
     async def Schema(self, request: pb.SchemaRequest, context: Any) -> pb.SchemaResponse:
@@ -275,6 +276,6 @@ def _within(call: Call, orgcode: str) -> Call:
     return replace(call, caller=replace(call.caller, orgcode=orgcode))
 
 
-def graph(context: RpcContext) -> tuple[Any, GraphServicer]:
-    """The servicer of this process."""
-    return source_pb2_grpc.add_GraphSourceServicer_to_server, GraphServicer(context)
+def graph(service: str, units: Units, database: Database, entities: Sequence[Entity[Any]]) -> Served:
+    """The servicer over these entities of a service."""
+    return source_pb2_grpc.add_GraphSourceServicer_to_server, GraphServicer(service, units, database, entities)

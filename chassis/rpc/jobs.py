@@ -1,12 +1,13 @@
 """The servicer behind `job list` and `job run`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from chassis.caller import Call
 from chassis.rpc.context import require_stack
+from chassis.rpc.declaration import Served
 from retailstack.chassis.v1 import jobs_pb2 as pb
 from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
 
@@ -37,13 +38,9 @@ class JobsServicer(pb_grpc.JobsServicer):
         return pb.RunJobResponse(answer=msgspec.json.encode(answer).decode())
 
 
-def jobs_servicer(runner: Runner) -> Callable[[Any], tuple[Callable[[Any, Any], None], JobsServicer]]:
-    """The factory of a servicer over this runner, as `RpcServer` takes it."""
-
-    def factory(_context: Any) -> tuple[Callable[[Any, Any], None], JobsServicer]:
-        return pb_grpc.add_JobsServicer_to_server, JobsServicer(runner)
-
-    return factory
+def jobs(runner: Runner) -> Served:
+    """The servicer over this process's jobs."""
+    return pb_grpc.add_JobsServicer_to_server, JobsServicer(runner)
 
 
 def _job_to_proto(job: Any) -> pb.JobStatus:

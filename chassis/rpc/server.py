@@ -1,33 +1,23 @@
 """A service's gRPC port: its servicers, health, reflection, and a stop that lets calls in flight finish.
 
-A feature's `rpc.py` declares `servicers = [factory]`. A factory is given the `RpcContext` and answers the generated
-function that adds its servicer to a server, and the servicer. A servicer with `access = "open"` sees to its callers
+A feature's `rpc.py` declares `servicers` (`chassis/rpc/declaration.py`). One with `access = "open"` checks its callers
 itself; all others are reached only by callers the stack has signed, or with the operator's secret code. Codes are
 checked by asking OPS, unless one of the servicers has a `check_secret` of its own.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from chassis.clock import Clock
-from chassis.gate import Gate
-from chassis.health import Health
-from chassis.rpc.client import Channels
+from chassis.rpc.declaration import Add, Served
 from chassis.rpc.interceptors import CheckSecret, Gatekeeper, Verify
-from chassis.rpc.jobs import Runner
 from chassis.rpc.status import METADATA_BYTES_MAX
 from chassis.rpc.tls import Tls
-from chassis.service import Parts, Service
 from chassis.telemetry.metrics import Metrics
-from chassis.unit import Units
-
-if TYPE_CHECKING:
-    from chassis.mongo.client import Database
 
 CONCURRENT_CALLS_MAX = 2000
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -51,28 +41,6 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class RpcContext:
-    """What a servicer may need of its process."""
-
-    service: Service
-    settings: Any
-    clock: Clock
-    units: Units
-    parts: Parts
-    channels: Channels
-    database: "Database"
-    gate: Gate
-    metrics: Metrics
-    health: Health
-    jobs: Runner | None = None
-    """What runs this process's jobs; None where there is none to be run, as in tests of servicers."""
-
-
-Factory = Callable[[RpcContext], tuple[Callable[[Any, Any], None], Any]]
-"""Answers the generated `add_…Servicer_to_server` and the servicer to add."""
-
-
 class RpcServer:
     """One gRPC port. Make it, `start()` it, say when it is `serving`, `stop()` it."""
 
@@ -80,28 +48,30 @@ class RpcServer:
         self,
         host: str,
         port: int,
-        servicers: Sequence[Factory],
-        context: RpcContext,
+        servicers: Sequence[Served],
         *,
+        service: str,
+        clock: Clock,
+        metrics: Metrics,
         verify: Verify,
+        check_secret: CheckSecret,
         tls: Tls | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.names: list[str] = []
-        self.metrics = context.metrics
+        self.metrics = metrics
         self._servicers = servicers
-        self._context = context
         self._tls = tls
         self._open_services: set[str] = set()
         self._health = health.aio.HealthServicer()
         self._gatekeeper = Gatekeeper(
-            context.service.name,
-            context.clock,
+            service,
+            clock,
             verify=verify,
-            check_secret=context.channels.check_secret,
+            check_secret=check_secret,
             open_services=self._open_services,
-            metrics=context.metrics,
+            metrics=metrics,
         )
         self._server = grpc.aio.server(
             interceptors=[self._gatekeeper], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX
@@ -109,8 +79,8 @@ class RpcServer:
 
     async def start(self) -> int:
         """Open the port and answer its number; RuntimeError when it is taken. Health says NOT_SERVING until told."""
-        for factory in self._servicers:
-            self._add(*factory(self._context))
+        for add, servicer in self._servicers:
+            self._add(add, servicer)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         shown = [*self.names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(shown, self._server)
@@ -123,7 +93,7 @@ class RpcServer:
         await self._server.start()
         return self.port
 
-    def _add(self, add: Callable[[Any, Any], None], servicer: Any) -> None:
+    def _add(self, add: Add, servicer: Any) -> None:
         recorder = _Recorder(self._server)
         add(servicer, recorder)
         self.names += recorder.names

@@ -5,8 +5,14 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from chassis.clock import Utc
-from chassis.rpc.server import RpcContext
+from chassis.clock import Clock
+from chassis.gate import Gate
+from chassis.health import Health
+from chassis.provided import Provided
+from chassis.rpc.declaration import Served
+from chassis.service import Service
+from chassis.settings import BaseSettings
+from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import QUEUE_DEPTH, RELAY_LAG_SECONDS, RELAY_PENDING
 from retailstack.chassis.v1 import status_pb2, status_pb2_grpc
 
@@ -19,33 +25,46 @@ class StatusServicer(status_pb2_grpc.StatusServicer):
 
     access = "open"
 
-    def __init__(self, context: RpcContext, started_utc: Utc) -> None:
-        self._context = context
-        self._started_utc = started_utc
+    def __init__(
+        self,
+        service: Service,
+        settings: BaseSettings,
+        *,
+        clock: Clock,
+        gate: Gate,
+        health: Health,
+        metrics: Metrics,
+    ) -> None:
+        self._service = service
+        self._settings = settings
+        self._gate = gate
+        self._health = health
+        self._metrics = metrics
+        self._started_utc = clock.now()
 
     async def Get(self, request: status_pb2.GetStatusRequest, context: Any) -> status_pb2.GetStatusResponse:
-        ours, settings = self._context, self._context.settings
+        settings, metrics = self._settings, self._metrics
         return status_pb2.GetStatusResponse(
-            service=ours.service.name,
+            service=self._service.name,
             replica=settings.replica,
             build_id=settings.build_id,
             build_major=settings.build_major,
             build_minor=settings.build_minor,
             started_utc=self._started_utc,
-            gate="open" if ours.gate.open else "closed",
-            parts=[status_pb2.PartHealth(part=part.name, ok=part.ok) for part in await ours.health.parts()],
-            relay_pending=int(_value(ours.metrics.gauge(RELAY_PENDING))),
-            relay_lag_seconds=_value(ours.metrics.gauge(RELAY_LAG_SECONDS)),
+            gate="open" if self._gate.open else "closed",
+            parts=[status_pb2.PartHealth(part=part.name, ok=part.ok) for part in await self._health.parts()],
+            relay_pending=int(_value(metrics.gauge(RELAY_PENDING))),
+            relay_lag_seconds=_value(metrics.gauge(RELAY_LAG_SECONDS)),
             queues=[
                 status_pb2.QueueDepth(queue=labels["queue"], messages=int(value))
-                for labels, value in _samples(ours.metrics.gauge(QUEUE_DEPTH))
+                for labels, value in _samples(metrics.gauge(QUEUE_DEPTH))
             ],
         )
 
 
-def status(context: RpcContext) -> tuple[Any, StatusServicer]:
+def status(provided: Provided) -> Served:
     """The servicer of this process, which counts as started now."""
-    return status_pb2_grpc.add_StatusServicer_to_server, StatusServicer(context, context.clock.now())
+    return status_pb2_grpc.add_StatusServicer_to_server, provided.make(StatusServicer)
 
 
 def _value(gauge: Gauge) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from chassis.frozen import Frozen
+from chassis.settings import BaseSettings, SettingsError
 
 
 class Tls(Frozen):
@@ -28,3 +29,13 @@ class Tls(Frozen):
 
     def __repr__(self) -> str:
         return "Tls(…)"
+
+
+def tls_of(settings: BaseSettings) -> Tls | None:
+    """The certificates that the settings give, None where they give none. Raises `SettingsError` if one is missing."""
+    pems = (settings.grpc_tls_certificate, settings.grpc_tls_key, settings.grpc_tls_authority)
+    if not any(pems):
+        return None
+    if not all(pems):
+        raise SettingsError("GRPC_TLS_CERTIFICATE, GRPC_TLS_KEY and GRPC_TLS_AUTHORITY go together")
+    return Tls(certificate=pems[0], key=pems[1], authority=pems[2])

@@ -4,16 +4,18 @@ What a struct marks as `kept = True` stays, and so does the machinery: leases, u
 and what else running processes note about themselves. Vacuum targets are what is no collection.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from chassis.entity import Entity
 from chassis.errors import Invalid
+from chassis.mongo.client import Database
 from chassis.mongo.erasure import ErasureTarget, count, erase, erasure_targets
 from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.flush import MARKS
 from chassis.mongo.leases import LEASES
 from chassis.rpc.context import require_stack
-from chassis.rpc.server import RpcContext
+from chassis.rpc.declaration import Served
 from chassis.vacuum import VacuumTarget
 from retailstack.chassis.v1 import vacuum_pb2, vacuum_pb2_grpc
 
@@ -23,9 +25,15 @@ MACHINERY = frozenset({LEASES.collection, MARKS.collection})
 class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
     """Empties one service, of an org's records or altogether."""
 
-    def __init__(self, context: RpcContext, vacuum_targets: Sequence[VacuumTarget], machinery: frozenset[str]) -> None:
-        self._database = context.database
-        self._entities = [*context.parts.entities, EVENTS]
+    def __init__(
+        self,
+        database: Database,
+        entities: Sequence[Entity[Any]],
+        vacuum_targets: Sequence[VacuumTarget] = (),
+        machinery: frozenset[str] = frozenset(),
+    ) -> None:
+        self._database = database
+        self._entities = [*entities, EVENTS]
         self._vacuum_targets = vacuum_targets
         kept = {entity.collection for entity in self._entities if getattr(entity.struct, "kept", False)}
         self._kept = kept | MACHINERY | machinery
@@ -81,21 +89,12 @@ async def _tallied(name: str, steps: Any) -> AsyncGenerator[vacuum_pb2.VacuumTal
         yield tally
 
 
-def vacuum_servicer(
-    vacuum_targets: Sequence[VacuumTarget] = (), machinery: frozenset[str] = frozenset()
-) -> Callable[[RpcContext], tuple[Any, VacuumServicer]]:
-    """The factory of a process's servicer.
-
-    `vacuum_targets` are erased beside those its features declare; the collections in `machinery` are never touched.
-    """
-
-    def factory(context: RpcContext) -> tuple[Any, VacuumServicer]:
-        declared = [make(context) for make in context.parts.vacuum_targets]
-        servicer = VacuumServicer(context, [*vacuum_targets, *declared], machinery)
-        return vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer
-
-    return factory
-
-
-vacuum = vacuum_servicer()
-"""The servicer of a process that has nothing but its declarations."""
+def vacuum(
+    database: Database,
+    entities: Sequence[Entity[Any]],
+    vacuum_targets: Sequence[VacuumTarget] = (),
+    machinery: frozenset[str] = frozenset(),
+) -> Served:
+    """The servicer over a database. It leaves the collections named in `machinery` alone, beside those kept anyway."""
+    servicer = VacuumServicer(database, entities, vacuum_targets, machinery)
+    return vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer

@@ -26,6 +26,10 @@ class Metrics:
         self._looks: list[Look] = []
         self._process = psutil.Process()
 
+    def include(self, declared: Iterable[Metric]) -> None:
+        """Register further metrics, such as a resource's. ValueError if a name is taken."""
+        self._made.update({metric.name: self._make(metric) for metric in declared})
+
     def counter(self, metric: Metric) -> Counter:
         """The counter declared so."""
         return cast("Counter", self._made[metric.name])

@@ -142,6 +142,13 @@ RPC_SECONDS = Metric(
     meaning="Seconds a gRPC call took in the service that answers.",
     action="Callers have deadlines: above them they see 503.",
 )
+PART_UP = Metric(
+    name="retailstack_part_up",
+    kind="gauge",
+    labels=("part",),
+    meaning="1 if a part of the process (database, bus, a resource …) answered when readiness last asked it, else 0.",
+    action="0: the process is not ready; the log has the cause, beside the part's name.",
+)
 GATE_CLOSED = Metric(
     name="retailstack_gate_closed",
     kind="gauge",

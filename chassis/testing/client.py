@@ -186,11 +186,13 @@ async def serve(
     prefix: str,
     clock: Clock | None = None,
     roles: Collection[str] | None = None,
+    doubles: Mapping[Any, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[ServiceClient]:
     """A running service and a client of it, who holds all of its roles unless told which.
 
-    Afterwards it is gone, with its queues. `settings` are fields of the service's own settings.
+    Afterwards it is gone, with its queues. `settings` are fields of the service's own settings; `doubles` stand in for
+    its resources, by type.
     """
     filled = service.settings(
         mongodb_uri=Secret(mongodb_uri),
@@ -200,7 +202,7 @@ async def serve(
         caller_key=TEST_KEY,
         **settings,
     )
-    application = Application(service, filled, clock)
+    application = Application(service, filled, clock, doubles)
     await application.start()
     try:
         async with aiohttp.ClientSession() as session:

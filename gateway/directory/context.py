@@ -3,13 +3,16 @@
 A change that was made here is told to whoever remembers answers, so that it holds at once.
 """
 
-from collections.abc import Awaitable, Callable
-from weakref import WeakKeyDictionary
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from chassis.clock import Clock
 from chassis.gate import Gate
+from chassis.resource import resource
+from chassis.rpc.client import Channels
 from chassis.unit import Units
+from gateway.caller.resolve import Directory
 from gateway.directory.local import LocalDirectory
+from gateway.directory.remote import PEER, RemoteDirectory
 from gateway.directory.store import SYNONYMS
 from gateway.settings import GatewaySettings
 
@@ -45,11 +48,26 @@ class DirectoryContext:
         return self._roles
 
 
-_CONTEXTS: WeakKeyDictionary[Units, DirectoryContext] = WeakKeyDictionary()
+@resource
+async def directory_context(
+    units: Units, clock: Clock, gate: Gate, settings: GatewaySettings
+) -> AsyncIterator[DirectoryContext]:
+    """The gateway's own directory, shared by its HTTP and gRPC sides."""
+    context = DirectoryContext(units, clock, gate, settings)
+    await context.directory.start()
+    try:
+        yield context
+    finally:
+        await context.directory.stop()
 
 
-def directory_context_of(units: Units, clock: Clock, gate: Gate, settings: GatewaySettings) -> DirectoryContext:
-    """The context of a process; there is one for each `Units`."""
-    if units not in _CONTEXTS:
-        _CONTEXTS[units] = DirectoryContext(units, clock, gate, settings)
-    return _CONTEXTS[units]
+@resource
+async def directory(
+    context: DirectoryContext, channels: Channels, settings: GatewaySettings
+) -> AsyncIterator[Directory]:
+    """Who is asked whose a credential is: this gateway's own database, unless the settings name another directory."""
+    if not settings.directory_grpc:
+        yield context.directory
+        return
+    channels.addresses[PEER] = settings.directory_grpc
+    yield RemoteDirectory(channels)

@@ -9,19 +9,22 @@ from chassis.caller import SYSTEM
 from chassis.errors import invalid_field
 from chassis.page import Page, PageRequest
 from chassis.reading.fields import read_field
+from chassis.rpc.client import Channels
 from chassis.rpc.context import acting_for, current_call, require_stack
-from chassis.rpc.server import RpcContext
+from chassis.rpc.declaration import Servicer
+from chassis.unit import Units
 from chassis.values import Name, Text
 from gateway.caller import credential
 from gateway.caller import named_code as contexts
 from gateway.directory.administration import Administration
 from gateway.directory.api_key import ApiKey
 from gateway.directory.association import Association
-from gateway.directory.context import DirectoryContext, directory_context_of
+from gateway.directory.context import DirectoryContext
 from gateway.directory.org import Org
 from gateway.directory.remote import to_proto
 from gateway.directory.session import Session
 from gateway.directory.user import User
+from gateway.settings import GatewaySettings
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import administration_pb2_grpc, directory_pb2, directory_pb2_grpc
 
@@ -56,9 +59,11 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
 
     access = "open"
 
-    def __init__(self, administration: Administration, context: RpcContext) -> None:
-        self._does = administration
-        self._channels = context.channels
+    def __init__(
+        self, units: Units, directory_context: DirectoryContext, settings: GatewaySettings, channels: Channels
+    ) -> None:
+        self._does = Administration(units, directory_context, settings)
+        self._channels = channels
 
     async def CreateOrg(self, request: pb.CreateOrgRequest, context: Any) -> pb.OrgAnswer:
         await self._check(request)
@@ -221,17 +226,7 @@ def _rest(page: Page[Any]) -> dict[str, Any]:
     return {"count": page.count, "next_token": page.next_token}
 
 
-def directory(context: RpcContext) -> tuple[Any, DirectoryServicer]:
-    """The servicer that resolves."""
-    directory_context = directory_context_of(context.units, context.clock, context.gate, context.settings)
-    return directory_pb2_grpc.add_DirectoryServicer_to_server, DirectoryServicer(directory_context)
-
-
-def administration(context: RpcContext) -> tuple[Any, AdministrationServicer]:
-    """The operator's servicer."""
-    directory_context = directory_context_of(context.units, context.clock, context.gate, context.settings)
-    does = Administration(context.units, directory_context, context.settings)
-    return administration_pb2_grpc.add_AdministrationServicer_to_server, AdministrationServicer(does, context)
-
-
-servicers = [directory, administration]
+servicers = [
+    Servicer(directory_pb2_grpc.add_DirectoryServicer_to_server, DirectoryServicer),
+    Servicer(administration_pb2_grpc.add_AdministrationServicer_to_server, AdministrationServicer),
+]

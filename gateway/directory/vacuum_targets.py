@@ -8,7 +8,6 @@ from typing import Any
 
 from chassis.mongo.client import Database
 from chassis.mongo.erasure import BATCH_DOCUMENTS, unreachable_as_unavailable
-from chassis.rpc.server import RpcContext
 from gateway.directory.association import ASSOCIATIONS
 from gateway.directory.session import SESSIONS
 
@@ -52,9 +51,4 @@ class MemberSessions:
                 yield [session["_id"] for session in sessions]
 
 
-def member_sessions(context: RpcContext) -> MemberSessions:
-    """The vacuum target of this process."""
-    return MemberSessions(context.database)
-
-
-vacuum_targets = [member_sessions]
+vacuum_targets = [MemberSessions]

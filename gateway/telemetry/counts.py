@@ -5,12 +5,14 @@ of its client costs more than all the rest of the bookkeeping of a request.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from chassis.resource import resource
+from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import SECONDS, Metric
 from gateway.http.exchange import Exchange
 from gateway.upstream.balance import Upstream
@@ -96,6 +98,14 @@ class Counts(Collector):
             out.add_metric((service,), sum(replica.out for replica in upstream.replicas))
         yield out
         yield CounterMetricFamily(SURPRISES.name, SURPRISES.meaning, value=self._surprises)
+
+
+@resource
+async def request_counts(metrics: Metrics) -> AsyncIterator[Counts]:
+    """Counts of answered requests, shown among the process's metrics."""
+    counts = Counts()
+    counts.show_in(metrics.registry)
+    yield counts
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:

@@ -1,7 +1,9 @@
 """OPS: the operator's side of the stack. Never closed by a maintenance window, for it is where windows end."""
 
 from chassis.service import Service
+from services.ops.secret.service import secret_service
 from services.ops.settings import OpsSettings
+from services.ops.vacuum.runner import vacuum_runner
 
 OPS = Service(
     name="ops",
@@ -12,4 +14,5 @@ OPS = Service(
     features=["secret", "maintenance", "vacuum", "stat"],
     roles={},
     gated=False,
+    resources=[secret_service, vacuum_runner],
 )

@@ -13,18 +13,18 @@ from chassis.entity import Entity, Record, Value
 from chassis.errors import MaintenanceActive, Refusal
 from chassis.gate import Closures, Gate, GateWindow
 from chassis.jobs.declaration import Jobs, NoParams
-from chassis.jobs.orgs import is_open
 from chassis.jobs.runner import JobRunner
 from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
+from chassis.provided import Provided
 from chassis.rpc.client import Channels
 from chassis.rpc.server import RpcServer
 from chassis.unit import Change, Units
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
-from tests.chassis.rpc.given import a_context, sign, verify
+from tests.chassis.rpc.given import a_server, sign
 
 NOON = Utc("2026-03-01T12:00:00.000Z")
 ANN = Caller(kind="user", actor="ann", orgcode="GONE")
@@ -112,7 +112,7 @@ class Ops(vacuum_pb2_grpc.ClosuresServicer):
 @asynccontextmanager
 async def an_ops(servicer: Ops) -> AsyncIterator[RpcServer]:
     add = vacuum_pb2_grpc.add_ClosuresServicer_to_server
-    server = RpcServer("127.0.0.1", 0, [lambda _: (add, servicer)], a_context(Channels({})), verify=verify)
+    server = a_server((add, servicer))
     await server.start()
     yield server
     await server.stop(0)
@@ -172,15 +172,19 @@ async def test_units_and_jobs_ask_the_gate(mongodb_uri: str, database_name: str)
     jobs = Jobs("test")
 
     @jobs.by_hand(name="look")
-    async def look(units: Units, call: Call, params: NoParams) -> Seen:
+    async def look(units: Units, call: Call, params: NoParams, gate: Gate) -> Seen:
         """See which orgs are open."""
-        return Seen(orgs=[org for org in ("ACME", "GONE") if is_open(org)])
+        return Seen(orgs=[org for org in ("ACME", "GONE") if not gate.is_closed_for(org)])
 
     async def write(change: Change) -> None:
         await change.insert(SLIPS, Slip(slip_id=change.new_id()))
 
     leases = Leases(database, clock, "here")
-    runner = JobRunner(jobs.declared, units=units, leases=leases, clock=clock, gate=gate, replica="here")
+    provided = Provided()
+    provided.add(Gate, gate)
+    runner = JobRunner(
+        jobs.declared, units=units, leases=leases, clock=clock, gate=gate, replica="here", provided=provided
+    )
     call = Call(caller=ANN, name="t", request_id="r", started_utc=NOON)
     with pytest.raises(MaintenanceActive):
         await units.change(call, write)

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from chassis.bus.breaker import Breaker
+from chassis.bus.connection import Bus
 from chassis.bus.consumer import Consumer, Consumers, DeadLetter, Event, Retry
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.subscription import Subscription
-from chassis.clock import later
+from chassis.clock import SystemClock, later
 from chassis.errors import NotFound
-from chassis.gate import GateWindow
+from chassis.gate import Gate, GateWindow
+from chassis.provided import NotProvided, Provided
+from chassis.rpc.client import Channels
 from chassis.unit import Change, Units
 from deploy.local.engines.engine import Engine
 from tests.chassis.bus_given import (
@@ -372,6 +375,26 @@ def test_a_handler_that_asks_for_something_else_stops_the_import() -> None:
     consumers = Consumers("test")
     with pytest.raises(TypeError, match="must take"):
 
-        @consumers.on("a.b", name="odd")  # type: ignore[arg-type]
+        @consumers.on("a.b", name="odd")
         async def odd(event: Event) -> None:
             """Ask for too little."""
+
+    with pytest.raises(TypeError, match="takes a Change, so it can ask for nothing else: channels"):
+
+        @consumers.on("a.b", name="odd")
+        async def greedy(change: Change, event: Event, channels: Channels) -> None:
+            """Ask for too much."""
+
+
+def test_a_consumer_of_what_nobody_provides_stops_the_start() -> None:
+    consumers = Consumers("test")
+
+    @consumers.on("a.b", name="call")
+    async def call(units: Units, event: Event, channels: Channels) -> None:
+        """Call another service."""
+
+    clock = SystemClock()
+    bus: Any = Bus("amqp://nowhere/", "test")
+    units: Any = None
+    with pytest.raises(NotProvided, match=r"consumer test\.call asks for what this process does not provide: channels"):
+        QueueAdmin(bus, consumers.declared, units, clock, Gate(clock), Provided())

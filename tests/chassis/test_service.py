@@ -1,5 +1,3 @@
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +7,7 @@ from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints
 from chassis.service import Service, collect
 from chassis.settings import BaseSettings
+from tests.chassis.feature_given import a_feature
 from tests.chassis.sample.app import SAMPLE
 
 
@@ -28,18 +27,10 @@ def a_service(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
     """A service of one feature whose handlers module holds these endpoints."""
 
     def make(endpoints: Endpoints, **more: Any) -> Service:
-        for name in ("shop", "shop.door"):
-            package = types.ModuleType(name)
-            package.__path__ = []
-            monkeypatch.setitem(sys.modules, name, package)
-        handlers = types.ModuleType("shop.door.handlers")
-        handlers.__spec__ = types.SimpleNamespace(name="shop.door.handlers")  # type: ignore[assignment]
-        handlers.endpoints = endpoints  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "shop.door.handlers", handlers)
         given = {
             "name": "shop",
             "settings": BaseSettings,
-            "package": "shop",
+            "package": a_feature(monkeypatch, "door", handlers={"endpoints": endpoints}),
             "features": ["door"],
             "roles": {"keeper": ""},
         }

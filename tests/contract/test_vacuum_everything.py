@@ -20,14 +20,13 @@ from chassis.mongo.flush import MARKS
 from chassis.mongo.leases import LEASES
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
-from chassis.rpc.server import RpcServer
-from chassis.rpc.vacuum import vacuum_servicer
+from chassis.rpc.vacuum import vacuum
 from chassis.runtime import CHASSIS_ENTITIES, MACHINERY
 from chassis.service import Service, collect
 from gateway.app import GATEWAY
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
-from tests.chassis.rpc.given import a_context, sign, verify
+from tests.chassis.rpc.given import a_server, sign
 from tests.contract.anything import Maker
 from tests.contract.services import SERVICES
 
@@ -101,8 +100,7 @@ async def a_place(service: Service, uri: str, database_name: str) -> AsyncIterat
     database = await Database.connect(uri, database_name)
     units = MongoUnits(database, entities_of(service), SystemClock(), service.name)
     await units.start()
-    context = a_context(Channels({}), units=units, database=database, parts=collect(service))
-    server = RpcServer("127.0.0.1", 0, [vacuum_servicer((), MACHINERY)], context, verify=verify)
+    server = a_server(vacuum(database, collect(service).entities, (), MACHINERY))
     await server.start()
     channels = Channels({"ics": [f"127.0.0.1:{server.port}"]}, sign=sign)
     try:

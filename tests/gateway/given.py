@@ -21,6 +21,7 @@ from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import Counts
+from gateway.upstream.client import client_of
 
 SESSION = "0193a1b2-aaaa-4bbb-8ccc-0123456789ab"
 KEY = "rsk_0193a1b2-0000-7000-8000-000000000001_kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
@@ -334,12 +335,14 @@ async def a_house(
     ticking = clock or SystemClock()
     gate, counts = Gate(ticking), Counts()
     known = directory or a_directory()
-    entrance = GatewayServer(settings, ticking, directory=known, gate=gate, counts=counts)
+    client = client_of(settings)
+    entrance = GatewayServer(settings, ticking, directory=known, gate=gate, counts=counts, client=client)
     await entrance.start()
     try:
         yield House(entrance, known, gate, services["ics"], counts)
     finally:
         await entrance.stop(0.05)
+        await client.close()
         for service in services.values():
             await service.stop()
 

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from chassis.clock import FixedClock, SystemClock
 from chassis.errors import Conflict, Invalid, InvalidState, NotFound, Refusal, Throttled, Unauthorized
 from deploy.local.engines.engine import Engine
+from gateway.directory.context import DirectoryContext
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import directory_pb2
 from tests.gateway.given import ORG, request, send, until
@@ -274,7 +275,7 @@ async def test_a_session_lasts_longer_while_it_is_used_and_ends_all_the_same(
             clock.advance(10 * 3600)
             stack.gateway.entrance.resolver.forget()
             statuses.append((await stack.get(session)).status)
-            await stack.gateway._context.directory.keep()
+            await stack.gateway.runtime.provided.get(DirectoryContext).directory.keep()
         unused = await stack.get(idle)
 
     # 16 times 10 hours are 160 of the 168 that a session can last; the 17th is past them.
@@ -286,8 +287,8 @@ async def test_when_a_key_was_used_is_kept_to_the_minute(stack: Stack) -> None:
     await stack.an_org()
     key = await stack.a_key("ics_view")
     await stack.get(key=key.api_key)
-    await stack.gateway._context.directory.keep()
-    await stack.gateway._context.directory.keep()
+    await stack.gateway.runtime.provided.get(DirectoryContext).directory.keep()
+    await stack.gateway.runtime.provided.get(DirectoryContext).directory.keep()
     [listed] = (await stack.operator.ListKeys(pb.ListKeysRequest(secret_code=CODE, orgcode=ORG))).items
 
     assert listed.last_used_utc.endswith(":00.000Z")

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chassis.errors import invalid_field
+from chassis.rpc.endpoints import RpcEndpoints
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.rpc_endpoints import RpcEndpoints
 
 STREAM_VARIANTS_MAX = 10_000
 STREAM_PART_VARIANTS = 100
@@ -15,10 +15,10 @@ STREAM_PART_VARIANTS = 100
 class Availability:
     """The questions of `Inventory` about availability."""
 
-    face: RpcEndpoints
+    endpoints: RpcEndpoints
 
     async def AtpQuery(self, request: pb.AtpQueryRequest, context: Any) -> pb.AtpQueryResponse:
-        return await self.face.ask("ics_atp_query", request, pb.AtpQueryResponse(), context)
+        return await self.endpoints.ask("ics_atp_query", request, pb.AtpQueryResponse(), context)
 
     async def AtpStream(self, request: pb.AtpQueryRequest, context: Any) -> AsyncGenerator[pb.AtpQueryResponse, None]:
         variants = list(request.variant_ids)

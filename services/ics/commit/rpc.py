@@ -2,20 +2,20 @@
 
 from typing import Any
 
+from chassis.rpc.endpoints import RpcEndpoints
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.rpc_endpoints import RpcEndpoints
 
 
 class Commitment:
     """The calls of `Inventory` on commits."""
 
-    face: RpcEndpoints
+    endpoints: RpcEndpoints
 
     async def CommitCreateDirect(self, request: pb.CommitCreateDirectRequest, context: Any) -> pb.CommitAnswer:
-        return await self.face.ask("ics_commit_create_direct", request, pb.CommitAnswer(), context)
+        return await self.endpoints.ask("ics_commit_create_direct", request, pb.CommitAnswer(), context)
 
     async def CommitRelease(self, request: pb.CommitReleaseRequest, context: Any) -> pb.CommitAnswer:
-        return await self.face.ask("ics_commit_release", request, pb.CommitAnswer(), context)
+        return await self.endpoints.ask("ics_commit_release", request, pb.CommitAnswer(), context)
 
     async def ShipRecord(self, request: pb.ShipRecordRequest, context: Any) -> pb.ShipAnswer:
-        return await self.face.ask("ics_ship_record", request, pb.ShipAnswer(), context)
+        return await self.endpoints.ask("ics_ship_record", request, pb.ShipAnswer(), context)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from chassis.rpc.endpoints import RpcEndpoints
 from retailstack.ics.v1 import stock_pb2 as pb
-from services.ics.rpc_endpoints import RpcEndpoints
 
 
 class Receiving:
     """The calls of `Inventory` on receipts."""
 
-    face: RpcEndpoints
+    endpoints: RpcEndpoints
 
     async def ReceiveRecord(self, request: pb.ReceiveRecordRequest, context: Any) -> pb.ReceiveAnswer:
-        return await self.face.ask("ics_receive_record", request, pb.ReceiveAnswer(), context)
+        return await self.endpoints.ask("ics_receive_record", request, pb.ReceiveAnswer(), context)

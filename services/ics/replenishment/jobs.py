@@ -18,9 +18,10 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc, day_of, later
 from chassis.entity import Value
 from chassis.errors import Conflict, InvalidState
+from chassis.gate import Gate
 from chassis.ids import new_id
 from chassis.jobs.declaration import Jobs
-from chassis.jobs.orgs import is_open, within
+from chassis.jobs.orgs import within
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from chassis.values import Count, Guid, Id, Orgcode, Token
@@ -99,7 +100,9 @@ class Sweep(NamedTuple):
 
 
 @jobs.every(seconds=SWEEP_SECONDS, name="replenishment-sweep", params=SweepParams)
-async def replenishment_sweep(units: Units, call: Call, params: SweepParams, settings: IcsSettings) -> SweepAnswer:
+async def replenishment_sweep(
+    units: Units, call: Call, params: SweepParams, settings: IcsSettings, gate: Gate
+) -> SweepAnswer:
     """Replenish pick places that are below their minimum, a stretch of rules a run."""
     as_of = Utc(params.as_of_utc or call.started_utc)
     limit = params.limit or settings.ics_replenishment_sweep_limit
@@ -107,7 +110,9 @@ async def replenishment_sweep(units: Units, call: Call, params: SweepParams, set
     call = replace(call, caller=SYSTEM)
     sweep = Sweep(units, call, window, params.dry_run)
     rules, cursor = await _batch(units, call, params, limit)
-    matched = await _below_minimum(units, call, rules)
+    # Changes for an org that is being vacuumed would be refused.
+    open_rules = [rule for rule in rules if not gate.is_closed_for(rule.orgcode)]
+    matched = await _below_minimum(units, call, open_rules)
     found = Counter(await _side_by_side(sweep, matched))
     if not params.dry_run:
         await _stop_at(units, call, params, cursor)
@@ -166,11 +171,10 @@ def _cursor_id(params: SweepParams) -> str:
 
 
 async def _below_minimum(units: Units, call: Call, rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentRule]:
-    """The rules whose pick place has too little, in order; those of orgs that are closed are left out."""
+    """The rules whose pick place has too little, in order."""
     by_org: dict[str, list[ReplenishmentRule]] = {}
     for rule in rules:
-        if is_open(rule.orgcode):
-            by_org.setdefault(rule.orgcode, []).append(rule)
+        by_org.setdefault(rule.orgcode, []).append(rule)
     found = await asyncio.gather(*(_below_in(units, within(call, org), each) for org, each in by_org.items()))
     return sorted((rule for each in found for rule in each), key=lambda rule: rule.rule_id)
 

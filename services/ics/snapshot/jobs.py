@@ -6,8 +6,9 @@ from chassis.caller import Call
 from chassis.clock import later
 from chassis.entity import Value
 from chassis.errors import Refusal
+from chassis.gate import Gate
 from chassis.jobs.declaration import Jobs, NoParams
-from chassis.jobs.orgs import is_open, within
+from chassis.jobs.orgs import within
 from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
@@ -38,11 +39,11 @@ class BuildAnswer(Value):
 
 
 @jobs.every(seconds=2, name="snapshot-build")
-async def snapshot_build(units: Units, call: Call, _: NoParams) -> BuildAnswer:
+async def snapshot_build(units: Units, call: Call, _: NoParams, gate: Gate) -> BuildAnswer:
     """Build the snapshots that were not ready at once, and clear up after those that were never answered."""
     answer = BuildAnswer()
     for build in await _builds(units, call):
-        if not is_open(build.orgcode):
+        if gate.is_closed_for(build.orgcode):
             continue
         own = within(call, build.orgcode)
         snapshot = await _snapshot(units, own, build.snapshot_id)

@@ -12,8 +12,8 @@ from chassis.page import Page, PageRequest
 from chassis.reading.fields import read_field
 from chassis.reading.forms import utc_form
 from chassis.rpc.context import current_call
+from chassis.rpc.declaration import Servicer
 from chassis.rpc.interceptors import SECRET_KEY
-from chassis.rpc.server import RpcContext
 from chassis.unit import Units, View
 from chassis.values import Id, LongText, Reason, Revision, Text
 from retailstack.ops.v1 import maintenance_pb2 as pb
@@ -21,7 +21,7 @@ from retailstack.ops.v1 import maintenance_pb2_grpc
 from services.ops.maintenance.domain import Maintenance, Minutes, Percent, ProgressReport, State, to_answer
 from services.ops.maintenance.requests import MaintenanceRequests
 from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of
-from services.ops.secret.service import SecretService, secret_service_of
+from services.ops.secret.service import SecretService
 
 
 class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
@@ -146,10 +146,4 @@ def _instant(field: str, text: str) -> Utc:
     return Utc(canonical)
 
 
-def maintenance(context: RpcContext) -> tuple[Any, MaintenanceServicer]:
-    """The servicer of this process."""
-    secret_service = secret_service_of(context.units, context.clock, context.settings.secret_cost)
-    return maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer(context.units, secret_service)
-
-
-servicers = [maintenance]
+servicers = [Servicer(maintenance_pb2_grpc.add_MaintenanceServicer_to_server, MaintenanceServicer)]

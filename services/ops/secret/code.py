@@ -43,6 +43,10 @@ class Hasher:
         """Whether a hash was made at less cost than is asked for today."""
         return secret.cost.memory_bytes < self.cost.memory_bytes
 
+    def close(self) -> None:
+        """End the threads, once those at work are done."""
+        self._threads.shutdown(wait=False)
+
     async def _scrypt(self, code: str, salt: bytes, cost: Cost) -> bytes:
         if self._waiting >= WAITING_MAX:
             raise Throttled("too many codes are being checked", 1)

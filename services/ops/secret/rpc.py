@@ -3,10 +3,10 @@
 from typing import Any
 
 from chassis.rpc.context import current_call, require_stack
+from chassis.rpc.declaration import Servicer
 from chassis.rpc.interceptors import SecretVerdict
-from chassis.rpc.server import RpcContext
 from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
-from services.ops.secret.service import SecretService, secret_service_of
+from services.ops.secret.service import SecretService
 
 
 class SecretServicer(secret_pb2_grpc.SecretServicer):
@@ -34,10 +34,4 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
         return await self._keeper.check(code, peer)
 
 
-def secret(context: RpcContext) -> tuple[Any, SecretServicer]:
-    """The servicer of this process."""
-    secret_service = secret_service_of(context.units, context.clock, context.settings.secret_cost)
-    return secret_pb2_grpc.add_SecretServicer_to_server, SecretServicer(secret_service)
-
-
-servicers = [secret]
+servicers = [Servicer(secret_pb2_grpc.add_SecretServicer_to_server, SecretServicer)]

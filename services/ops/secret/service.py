@@ -6,8 +6,8 @@ and never writes down: a burst of operator calls costs one hash and then one rea
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from hmac import compare_digest, digest
-from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -15,11 +15,13 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock
 from chassis.errors import Throttled
 from chassis.ids import new_id
+from chassis.resource import resource
 from chassis.rpc.interceptors import OPERATOR, SecretVerdict
 from chassis.unit import Change, Units, View
 from services.ops.secret.code import Hasher
 from services.ops.secret.domain import SECRET_ID, Attempts, SecretHash, check_code, seconds_locked, with_one_more
 from services.ops.secret.store import ATTEMPTS, SECRETS, attempts_of, the_secret
+from services.ops.settings import OpsSettings
 
 RIGHT = SecretVerdict(ok=True)
 WRONG = SecretVerdict(ok=False)
@@ -70,6 +72,10 @@ class SecretService:
         salt, hashed = await self._hasher.hash(new_code)
         after = SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost)
         await self._replace(before, after, "set by the operator")
+
+    def close(self) -> None:
+        """End the threads that hash."""
+        self._hasher.close()
 
     def _forget(self, key: tuple[bytes, str], done: asyncio.Task[SecretVerdict]) -> None:
         self._running.pop(key, None)
@@ -141,11 +147,11 @@ async def _forgive(change: Change, peer: str) -> None:
         await change.delete(ATTEMPTS, attempts)
 
 
-_SERVICES: WeakKeyDictionary[Units, SecretService] = WeakKeyDictionary()
-
-
-def secret_service_of(units: Units, clock: Clock, cost: int) -> SecretService:
-    """The keeper of a process, which its HTTP and gRPC sides share; told apart by the units it works with."""
-    if units not in _SERVICES:
-        _SERVICES[units] = SecretService(units, clock, cost)
-    return _SERVICES[units]
+@resource
+async def secret_service(units: Units, clock: Clock, settings: OpsSettings) -> AsyncIterator[SecretService]:
+    """The check of the secret code, shared by the HTTP and gRPC sides of a process."""
+    service = SecretService(units, clock, settings.secret_cost)
+    try:
+        yield service
+    finally:
+        service.close()

@@ -12,7 +12,7 @@ from chassis.rpc.peers import ServiceHealth, ask_all
 from chassis.unit import Units, View
 from services.ops.maintenance.domain import Maintenance, MaintenanceState
 from services.ops.maintenance.store import state_of
-from services.ops.secret.service import secret_service_of
+from services.ops.secret.service import SecretService
 from services.ops.settings import OpsSettings
 from services.ops.vacuum.domain import Vacuum, VacuumRun
 from services.ops.vacuum.domain import to_answer as vacuum_shown
@@ -37,9 +37,9 @@ class PingSuccess(Answer):
 
 
 @endpoints.get("/ping", tenant=False, refusals=REFUSALS)
-async def ops_ping(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> PingSuccess:
+async def ops_ping(call: Call, units: Units, secret_service: SecretService, body: SecretRequest) -> PingSuccess:
     """Whether OPS answers, and whether a maintenance window is active."""
-    await _insist(call, units, clock, settings, body)
+    await _insist(call, secret_service, body)
     state = await units.view(call, state_of)
     return PingSuccess(ok=True, maintenance_active=state.active is not None)
 
@@ -57,13 +57,20 @@ class StatSuccess(Answer):
 
 @endpoints.get("/stat", tenant=False)
 async def ops_stat(
-    *, call: Call, units: Units, clock: Clock, settings: OpsSettings, channels: Channels, body: SecretRequest
+    *,
+    call: Call,
+    units: Units,
+    clock: Clock,
+    settings: OpsSettings,
+    channels: Channels,
+    secret_service: SecretService,
+    body: SecretRequest,
 ) -> StatSuccess:
     """How the stack is: windows, the newest vacuum, and each service's health.
 
     Every service is asked at once, a second each at most; one that does not answer is `ok: false`, never a failed call.
     """
-    await _insist(call, units, clock, settings, body)
+    await _insist(call, secret_service, body)
 
     async def look(view: View) -> tuple[MaintenanceState, VacuumRun | None]:
         return await state_of(view, within_seconds=None), await newest(view)
@@ -84,6 +91,5 @@ async def ops_stat(
     )
 
 
-async def _insist(call: Call, units: Units, clock: Clock, settings: OpsSettings, body: SecretRequest) -> None:
-    secret_service = secret_service_of(units, clock, settings.secret_cost)
+async def _insist(call: Call, secret_service: SecretService, body: SecretRequest) -> None:
     (await secret_service.check(body.secret_code or "", call.peer or "unknown")).insist()

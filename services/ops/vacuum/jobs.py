@@ -5,7 +5,7 @@ from chassis.entity import Value
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
 from services.ops.vacuum.domain import VacuumRun
-from services.ops.vacuum.runner import vacuum_runner_of
+from services.ops.vacuum.runner import VacuumRunner
 
 jobs = Jobs("ops")
 
@@ -17,10 +17,9 @@ class VacuumAnswer(Value):
 
 
 @jobs.every(seconds=15, name="vacuum_sweep")
-async def vacuum_sweep(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
+async def vacuum_sweep(units: Units, call: Call, params: NoParams, runner: VacuumRunner) -> VacuumAnswer:
     """Let vacuums begin whose time has come, and hand those under way to the workers."""
-    del params
-    runner = vacuum_runner_of(units)
+    del units, params
     under_way = await runner.begin_due(call)
     for scope in sorted({run.scope for run in under_way}):
         runner.hand_over(scope)
@@ -28,17 +27,17 @@ async def vacuum_sweep(units: Units, call: Call, params: NoParams) -> VacuumAnsw
 
 
 @jobs.by_hand(name="vacuum_all_worker")
-async def vacuum_all_worker(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
+async def vacuum_all_worker(units: Units, call: Call, params: NoParams, runner: VacuumRunner) -> VacuumAnswer:
     """Delete all data of every service, where that is under way. Tells nobody."""
-    del params
-    return _answer(await vacuum_runner_of(units).work(call, "all"))
+    del units, params
+    return _answer(await runner.work(call, "all"))
 
 
 @jobs.by_hand(name="vacuum_org_worker")
-async def vacuum_org_worker(units: Units, call: Call, params: NoParams) -> VacuumAnswer:
+async def vacuum_org_worker(units: Units, call: Call, params: NoParams, runner: VacuumRunner) -> VacuumAnswer:
     """Delete the data of the orgs whose vacuum is under way, in every service."""
-    del params
-    return _answer(await vacuum_runner_of(units).work(call, "org"))
+    del units, params
+    return _answer(await runner.work(call, "org"))
 
 
 def _answer(runs: list[VacuumRun]) -> VacuumAnswer:

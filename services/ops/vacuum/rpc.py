@@ -4,16 +4,18 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.reading.fields import read_field
+from chassis.rpc.client import Channels
 from chassis.rpc.context import current_call, require_stack
-from chassis.rpc.server import RpcContext
+from chassis.rpc.declaration import Servicer
 from chassis.unit import Units, View
 from chassis.values import Id, Orgcode, Reason
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
-from services.ops.secret.service import SecretService, secret_service_of
+from services.ops.secret.service import SecretService
+from services.ops.settings import OpsSettings
 from services.ops.vacuum.domain import ServiceTally, VacuumRun, to_answer
+from services.ops.vacuum.peers import Peers
 from services.ops.vacuum.requests import VacuumRequests
-from services.ops.vacuum.runner import register
 from services.ops.vacuum.store import erased_since, running
 
 
@@ -22,8 +24,8 @@ class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
 
     access = "open"
 
-    def __init__(self, requests: VacuumRequests, secret_service: SecretService) -> None:
-        self._requests = requests
+    def __init__(self, units: Units, channels: Channels, settings: OpsSettings, secret_service: SecretService) -> None:
+        self._requests = VacuumRequests(units, Peers(channels), settings.vacuum_delay_seconds)
         self._keeper = secret_service
 
     async def VacuumAll(self, request: pb.VacuumAllRequest, context: Any) -> pb.VacuumAnswer:
@@ -98,19 +100,7 @@ def tally_to_proto(tally: ServiceTally) -> pb.ServiceTally:
     )
 
 
-def vacuum(context: RpcContext) -> tuple[Any, VacuumAdminServicer]:
-    """The operator's servicer."""
-    runner = register(context)
-    settings = context.settings
-    secret_service = secret_service_of(context.units, context.clock, settings.secret_cost)
-    requests = VacuumRequests(context.units, runner.peers, settings.vacuum_delay_seconds)
-    return vacuum_pb2_grpc.add_VacuumServicer_to_server, VacuumAdminServicer(requests, secret_service)
-
-
-def closures(context: RpcContext) -> tuple[Any, ClosuresServicer]:
-    """The servicer for the stack."""
-    return vacuum_pb2_grpc.add_ClosuresServicer_to_server, ClosuresServicer(context.units)
-
-
-servicers = [vacuum, closures]
-"""Signed on before the jobs begin: the port opens first."""
+servicers = [
+    Servicer(vacuum_pb2_grpc.add_VacuumServicer_to_server, VacuumAdminServicer),
+    Servicer(vacuum_pb2_grpc.add_ClosuresServicer_to_server, ClosuresServicer),
+]

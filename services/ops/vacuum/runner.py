@@ -1,17 +1,18 @@
-"""What the jobs of one process need to work on vacuums, and how one of them hands over to another.
-
-Jobs are declared at import and are given units of work only; what else they need is found by those.
-"""
+"""What the jobs of one process share to work on vacuums, and how one of them starts another."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextvars import Context
-from weakref import WeakKeyDictionary
 
 from chassis.caller import Call
+from chassis.clock import Clock
 from chassis.errors import Refusal, StillRunning
-from chassis.rpc.server import RpcContext
+from chassis.resource import resource
+from chassis.rpc.client import Channels
+from chassis.rpc.jobs import Runner
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
+from services.ops.settings import OpsSettings
 from services.ops.vacuum.domain import Scope, VacuumRun, begun
 from services.ops.vacuum.events import STARTED
 from services.ops.vacuum.peers import Peers
@@ -26,11 +27,10 @@ log = get_logger("ops.vacuum")
 class VacuumRunner:
     """The sweep and the workers of one process."""
 
-    def __init__(self, context: RpcContext) -> None:
-        self.peers = Peers(context.channels)
-        self._units = context.units
-        self._jobs = context.jobs
-        self._worker = Worker(context.units, self.peers, context.clock, context.settings.vacuum_settle_seconds)
+    def __init__(self, units: Units, jobs: Runner, worker: Worker) -> None:
+        self._units = units
+        self._jobs = jobs
+        self._worker = worker
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin_due(self, call: Call) -> list[VacuumRun]:
@@ -66,9 +66,14 @@ class VacuumRunner:
             done[run.vacuum_id] = run
         return list(done.values())
 
+    async def close(self) -> None:
+        """End what was handed over: another replica, or this one once it is up again, takes it up."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _run(self, name: str) -> None:
-        if self._jobs is None:
-            return
         try:
             await self._jobs.run(name, {}, dry_run=False)
         except StillRunning:
@@ -77,16 +82,13 @@ class VacuumRunner:
             log.warning("a vacuum's worker stopped", job=name, reason=refusal.message)
 
 
-_RUNNERS: WeakKeyDictionary[Units, VacuumRunner] = WeakKeyDictionary()
-
-
-def register(context: RpcContext) -> VacuumRunner:
-    """The vacuum runner of a process; there is one for each `Units`."""
-    if context.units not in _RUNNERS:
-        _RUNNERS[context.units] = VacuumRunner(context)
-    return _RUNNERS[context.units]
-
-
-def vacuum_runner_of(units: Units) -> VacuumRunner:
-    """The runner that was registered when the process opened its gRPC port."""
-    return _RUNNERS[units]
+@resource
+async def vacuum_runner(
+    units: Units, clock: Clock, channels: Channels, jobs: Runner, settings: OpsSettings
+) -> AsyncIterator[VacuumRunner]:
+    """The sweep of vacuums and their workers."""
+    runner = VacuumRunner(units, jobs, Worker(units, Peers(channels), clock, settings.vacuum_settle_seconds))
+    try:
+        yield runner
+    finally:
+        await runner.close()

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,12 @@ async def test_a_key_is_free_again_after_its_time(
     mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, kind: str, seconds: int
 ) -> None:
     clock = FixedClock(SystemClock().now())
-    place = {"mongodb_uri": mongodb_uri, "database": database_name, "amqp_url": amqp_url, "prefix": bus_prefix}
+    place: dict[str, Any] = {
+        "mongodb_uri": mongodb_uri,
+        "database": database_name,
+        "amqp_url": amqp_url,
+        "prefix": bus_prefix,
+    }
     async with serve(SAMPLE, clock=clock, **place) as service:
         sample = service.as_caller(kind=kind)
         await sample.post("/crate/create", code="A-01", idempotency_key="k")

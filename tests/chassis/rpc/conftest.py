@@ -9,10 +9,8 @@ from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
 from chassis.rpc.graph import graph
-from chassis.rpc.server import RpcServer
 from chassis.rpc.vacuum import vacuum
-from chassis.service import Parts
-from tests.chassis.rpc.given import a_context, sign, verify
+from tests.chassis.rpc.given import a_server, sign
 from tests.chassis.rpc.warehouse import ENTITIES, NOON, Warehouse
 
 
@@ -22,9 +20,7 @@ async def warehouse(mongodb_uri: str, database_name: str) -> AsyncIterator[Wareh
     database = await Database.connect(mongodb_uri, database_name)
     units = MongoUnits(database, ENTITIES, clock, "ics", page_key=b"k" * 32)
     await units.start()
-    parts = Parts(endpoints=[], entities=ENTITIES, events=[], consumers=[], jobs=[], servicers=[])
-    context = a_context(Channels({}), units=units, database=database, parts=parts, clock=clock)
-    server = RpcServer("127.0.0.1", 0, [graph, vacuum], context, verify=verify)
+    server = a_server(graph("ics", units, database, ENTITIES), vacuum(database, ENTITIES), clock=clock)
     await server.start()
     channels = Channels({"ics": [f"127.0.0.1:{server.port}"]}, sign=sign, clock=clock)
     try:

@@ -2,20 +2,22 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from chassis.caller import Caller
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
 from chassis.errors import Unauthorized
 from chassis.gate import Gate
 from chassis.health import PartHealth
 from chassis.rpc.client import Channels
+from chassis.rpc.declaration import Served
 from chassis.rpc.interceptors import SecretVerdict
-from chassis.rpc.server import RpcContext, RpcServer
+from chassis.rpc.server import RpcServer
+from chassis.rpc.statusinfo import StatusServicer
 from chassis.rpc.tls import Tls
-from chassis.service import Parts, Service
+from chassis.service import Service
 from chassis.telemetry.metrics import Metrics
 from retailstack.chassis.v1 import vacuum_pb2, vacuum_pb2_grpc
 
@@ -82,35 +84,35 @@ def a_service(name: str = "ics") -> Service:
     return Service(name=name, settings=object, package=f"services.{name}", features=[], roles={})
 
 
-def a_context(channels: Channels, **parts: Any) -> RpcContext:
-    """A context whose database and units are those given, or none."""
+def a_status(settings: Any) -> StatusServicer:
+    """The status of a process with these settings, whose parts are as `AllUp` says."""
     clock = SystemClock()
-    given: dict[str, Any] = {
-        "service": a_service(),
-        "settings": None,
-        "clock": clock,
-        "units": cast("Any", None),
-        "parts": Parts(endpoints=[], entities=[], events=[], consumers=[], jobs=[], servicers=[]),
-        "channels": channels,
-        "database": cast("Any", None),
-        "gate": Gate(clock),
-        "metrics": Metrics(),
-        "health": AllUp(),
-    }
-    return RpcContext(**(given | parts))
+    return StatusServicer(a_service(), settings, clock=clock, gate=Gate(clock), health=AllUp(), metrics=Metrics())
+
+
+async def never_right(code: str, peer: str) -> SecretVerdict:
+    return SecretVerdict(ok=False)
+
+
+def a_server(*servicers: Served, port: int = 0, clock: Clock | None = None, tls: Tls | None = None) -> RpcServer:
+    """A server of these servicers, by the name of ICS; no code is the operator's but for a servicer's own check."""
+    return RpcServer(
+        "127.0.0.1",
+        port,
+        servicers,
+        service="ics",
+        clock=clock or SystemClock(),
+        metrics=Metrics(),
+        verify=verify,
+        check_secret=never_right,
+        tls=tls,
+    )
 
 
 @asynccontextmanager
 async def serving(servicer: Obedient, port: int = 0, tls: Tls | None = None) -> AsyncIterator[RpcServer]:
     """A server with this servicer, up while the block lasts."""
-    server = RpcServer(
-        "127.0.0.1",
-        port,
-        [lambda _: (vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer)],
-        a_context(Channels({})),
-        verify=verify,
-        tls=tls,
-    )
+    server = a_server((vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer), port=port, tls=tls)
     await server.start()
     await server.serving(True)
     try:

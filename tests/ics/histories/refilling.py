@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from chassis.caller import SYSTEM, Call
+from chassis.clock import SystemClock
+from chassis.gate import Gate
 from chassis.settings import Secret
 from services.ics.replenishment.handlers import (
     ReplenishmentRecordRequest,
@@ -79,7 +81,7 @@ class Refilling(HistoryMachine):
         call = Call(caller=SYSTEM, name="replenishment-sweep", request_id="r", started_utc=self.now)
         before = self.before()
         units: Any = MemoryUnits(self.memory)
-        answer = run(replenishment_sweep(units, call, SweepParams(dry_run=dry), SETTINGS))
+        answer = run(replenishment_sweep(units, call, SweepParams(dry_run=dry), SETTINGS, Gate(SystemClock())))
         outcomes = answer.skipped_missing_overstock + answer.skipped_no_stock + answer.conflicts + answer.errors
         assert answer.errors == 0
         assert answer.executed + outcomes == answer.processed if not dry else answer.executed == 0

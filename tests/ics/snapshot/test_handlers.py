@@ -265,7 +265,7 @@ async def until_decided(ics: ServiceClient, snapshot: Any) -> Any:
             shown = (await ics.plain.post("/snapshot/get", snapshot_id=snapshot["snapshot_id"])).data["snapshot"]
             if shown["status"] != "building":
                 return shown
-            await snapshot_build(*as_job(ics), NoParams())
+            await snapshot_build(*as_job(ics), NoParams(), ics.application.runtime.gate)
 
 
 async def test_a_large_one_is_built_behind_the_answer_as_of_its_moment(ics: ServiceClient, small: None) -> None:
@@ -323,7 +323,7 @@ async def test_what_nobody_was_answered_is_cleared_away(
 
     async with asyncio.timeout(20):
         while await database.collection(BUILDS.collection).count(mine):
-            await snapshot_build(*as_job(ics), NoParams())
+            await snapshot_build(*as_job(ics), NoParams(), ics.application.runtime.gate)
 
     assert await database.collection(PARTS.collection).count(mine) == 0
 

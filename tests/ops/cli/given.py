@@ -1,7 +1,7 @@
 """A stack to operate: servicers that answer as told, behind a real port."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 
 from chassis.errors import Conflict, Invalid, Unauthorized
-from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import SecretVerdict
-from chassis.rpc.server import RpcServer
-from chassis.rpc.statusinfo import status
-from retailstack.chassis.v1 import bus_pb2, bus_pb2_grpc, jobs_pb2, jobs_pb2_grpc
+from retailstack.chassis.v1 import bus_pb2, bus_pb2_grpc, jobs_pb2, jobs_pb2_grpc, status_pb2_grpc
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import administration_pb2_grpc
 from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
 from services.ops.cli.app import call
-from tests.chassis.rpc.given import a_context, verify
+from tests.chassis.rpc.given import a_server, a_status
 
 SECRET = "open sesame, please"
 NOW = "2026-03-01T12:00:00.000Z"
@@ -167,15 +164,13 @@ class Operator:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator["Operator"]:
-        factories: list[Callable[[Any], tuple[Any, Any]]] = [
-            lambda _: (administration_pb2_grpc.add_AdministrationServicer_to_server, self.directory),
-            lambda _: (jobs_pb2_grpc.add_JobsServicer_to_server, self.jobs),
-            lambda _: (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
-            lambda _: (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
-            status,
-        ]
-        context = a_context(Channels({}), settings=a_settings())
-        server = RpcServer("127.0.0.1", 0, factories, context, verify=verify)
+        server = a_server(
+            (administration_pb2_grpc.add_AdministrationServicer_to_server, self.directory),
+            (jobs_pb2_grpc.add_JobsServicer_to_server, self.jobs),
+            (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
+            (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
+            (status_pb2_grpc.add_StatusServicer_to_server, a_status(a_settings())),
+        )
         await server.start()
         self._arrange(server.port)
         try:

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from chassis.errors import Conflict, InvalidState, Unauthorized
-from chassis.rpc.client import Channels
-from chassis.rpc.server import RpcServer
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
 from services.ops.cli.app import call
-from tests.chassis.rpc.given import a_context, verify
+from tests.chassis.rpc.given import a_server
 from tests.ops.cli.given import NOW, SECRET
 
 PHRASE = "VACUUM ORG ACME0001 PERMANENTLY"
@@ -85,13 +83,7 @@ async def terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Terminal]:
     vacuums = Vacuums()
-    server = RpcServer(
-        "127.0.0.1",
-        0,
-        [lambda _: (vacuum_pb2_grpc.add_VacuumServicer_to_server, vacuums)],
-        a_context(Channels({})),
-        verify=verify,
-    )
+    server = a_server((vacuum_pb2_grpc.add_VacuumServicer_to_server, vacuums))
     await server.start()
     code = tmp_path / "code"
     code.write_text(SECRET)

@@ -10,7 +10,6 @@ from chassis.errors import Forbidden, Invalid, Throttled, Unauthorized
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import SecretVerdict
-from chassis.rpc.server import RpcServer
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest, SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub, add_SecretServicer_to_server
 from services.ops.secret.code import WAITING_MAX, Hasher
@@ -18,7 +17,7 @@ from services.ops.secret.domain import FAILURES_MAX, LOCKOUT_SECONDS, Attempts, 
 from services.ops.secret.rpc import SecretServicer
 from services.ops.secret.service import SecretService
 from services.ops.secret.store import SECRETS, the_secret
-from tests.chassis.rpc.given import a_context, sign, verify
+from tests.chassis.rpc.given import a_server, sign
 from tests.ops.given import ops_units
 
 NOON = Utc("2026-03-01T12:00:00.000Z")
@@ -187,10 +186,7 @@ def test_attempts_older_than_a_quarter_of_an_hour_do_not_count() -> None:
 
 
 async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(keeper: SecretService) -> None:
-    context = a_context(Channels({}))
-    server = RpcServer(
-        "127.0.0.1", 0, [lambda _: (add_SecretServicer_to_server, SecretServicer(keeper))], context, verify=verify
-    )
+    server = a_server((add_SecretServicer_to_server, SecretServicer(keeper)))
     await server.start()
     address = {"ops": f"127.0.0.1:{server.port}"}
     stranger, stack = Channels(address), Channels(address, sign=sign)

@@ -1,0 +1,36 @@
+"""What a feature says about the gRPC services it answers.
+
+    servicers = [Servicer(zone_pb2_grpc.add_ZoneServicer_to_server, ZoneServicer)]
+
+The parameters of the servicer class ask for things of the process by type (`Units`, `Channels`, the settings struct,
+`RpcEndpoints`, a resource …), as those of endpoints and jobs do.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chassis.provided import Provided, asks_of
+
+Add = Callable[[Any, Any], None]
+"""The generated `add_…Servicer_to_server`."""
+
+Served = tuple[Add, Any]
+"""A servicer, and the function that adds it to a server."""
+
+
+class Servicer:
+    """A declared servicer: the generated function that adds it, and the class to make it of."""
+
+    def __init__(self, add: Add, servicer: Callable[..., Any]) -> None:
+        self.add = add
+        self.servicer = servicer
+        self.asks: Mapping[str, type] = asks_of(servicer)
+
+    @property
+    def name(self) -> str:
+        """What it is called where it asks for something that is not there."""
+        return f"servicer {self.servicer.__qualname__}"
+
+    def made_of(self, provided: Provided) -> Served:
+        """The servicer of a process that provides these things."""
+        return self.add, self.servicer(**provided.arguments(self.name, self.asks))
