@@ -28,7 +28,7 @@ REPLAYED = ("idempotent-replayed", "true")
 """Trailing metadata of an answer that was kept for its idempotency key."""
 
 
-class Reply(Protocol):
+class EndpointReply(Protocol):
     """An endpoint's answer: data as JSON with status 200, else an error object."""
 
     @property
@@ -47,7 +47,7 @@ class Reply(Protocol):
 class Calls(Protocol):
     """Calls declared endpoints by name: `chassis.http.calls.DeclaredCalls`."""
 
-    async def answer(self, call: Call, name: str, body: bytes, context: Mapping[str, str]) -> Reply: ...
+    async def answer(self, call: Call, name: str, body: bytes, context: Mapping[str, str]) -> EndpointReply: ...
 
 
 class RpcEndpoints:
@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value]
 
 
-def _data_of(reply: Reply) -> bytes:
+def _data_of(reply: EndpointReply) -> bytes:
     """The data of an answer. Raises the refusal, also one kept for an idempotency key."""
     if reply.status == 200:
         return reply.body
