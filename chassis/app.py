@@ -92,8 +92,8 @@ class Application:
 
     def _dispatcher(self) -> Dispatcher:
         runtime, service = self.runtime, self.service
-        pages = Documents(service, runtime.parts, self.settings.build_id)
-        return Dispatcher(runtime.parts.endpoints, runtime.around(), pages)
+        parts, pages = runtime.parts, Documents(service, runtime.parts, self.settings.build_id)
+        return Dispatcher(parts.endpoints, runtime.around(), pages, raw=parts.raw_endpoints, folders=service.folders)
 
 
 def run(service: Service) -> None:

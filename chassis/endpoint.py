@@ -5,15 +5,18 @@ wrong in a declaration (a role nobody declared, a handler that asks for somethin
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from chassis.caller import Call
 from chassis.frozen import Frozen
 from chassis.provided import asks_of
+from chassis.raw import RAW_METHODS, BodyStream, RawAnswer, RawMethod, RawRequest
 from chassis.unit import Change, View
 from chassis.values import Revision
 
@@ -54,7 +57,7 @@ class Endpoint(Frozen):
     action    where many calls share one path: the word in the body's `action` that picks this one
     """
 
-    method: Literal["GET", "POST", "PUT"]
+    method: RawMethod
     path: str
     call: str
     roles: tuple[str, ...]
@@ -82,6 +85,29 @@ class Endpoint(Frozen):
         return self.request is not None and "expected_revision" in self.request.__struct_fields__
 
 
+class RawEndpoint(Endpoint):
+    """One raw endpoint, as declared: `request` is its query, `answer` the struct it answers in the envelope, if any.
+
+    params      the path's parameters as a struct
+    parameters  names of further parameters of the handler: `http`, `query`, `body`
+    answers     the kinds of answer it gives
+    consumes    media types of the body; empty: the endpoint takes none
+    produces    media types of the answers that are no envelope
+    statuses    status -> meaning, beyond 200 and those that follow from the kinds of answer
+    lenient     whether query parameters that `request` does not name are passed over
+    seconds     how long calls to other services may take together
+    """
+
+    params: type[Struct]
+    parameters: frozenset[str]
+    answers: tuple[type[Any], ...]
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    statuses: Mapping[int, str]
+    lenient: bool
+    seconds: float
+
+
 class Endpoints:
     """The endpoints of one feature, below one prefix.
 
@@ -93,6 +119,7 @@ class Endpoints:
         self.service = service
         self.prefix = prefix
         self.declared: list[Endpoint] = []
+        self.raw_declared: list[RawEndpoint] = []
 
     def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a GET endpoint; options as for `post`."""
@@ -111,6 +138,69 @@ class Endpoints:
     def put(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a PUT endpoint; options as for `post`."""
         return self._declare("PUT", path, **options)
+
+    def raw(
+        self,
+        method: RawMethod,
+        path: str,
+        *,
+        roles: Sequence[str] = (),
+        needs: Sequence[Need] = (),
+        tenant: bool | None = None,
+        emits: Sequence[str] = (),
+        body_bytes_max: int = BODY_BYTES_MAX,
+        consumes: Sequence[str] | None = None,
+        produces: Sequence[str] = ("application/octet-stream",),
+        statuses: Mapping[int, str] | None = None,
+        refusals: Mapping[str, str] | None = None,
+        lenient: bool = False,
+        seconds: float = 30.0,
+    ) -> Callable[[Handler], Handler]:
+        """Declare an endpoint whose body or answer is not JSON; GET also takes HEAD.
+
+        `{name}` in the path is one segment, `{name:path}` (last) the rest with its slashes; the handler takes them as
+        parameters of these names, of any type a query field can have. Further parameters: `call: Call`,
+        `http: RawRequest`, `query` (a `Request` struct), `body: BodyStream`; any other is provided by the process,
+        found by its type: data through `Units`. It answers an `Answer` struct or `RawAnswer`s (`chassis/raw.py`).
+
+        Options as for `post` and in `RawEndpoint`. `tenant` defaults to whether there are roles, `consumes` to any
+        media type where the handler takes the body. Context (`needs`) is taken from headers.
+        """
+
+        def keep(handler: Handler) -> Handler:
+            parts = _read_raw_signature(handler, _PARAMETER.findall(path))
+            takes_body = "body" in parts["parameters"]
+            if method not in RAW_METHODS or (method == "GET" and takes_body):
+                raise TypeError(f"{handler.__qualname__} is declared as {method}, which it can't be")
+            summary, description = _texts(handler)
+            self.raw_declared.append(
+                RawEndpoint(
+                    method=method,
+                    path=self.prefix + path,
+                    call=handler.__name__,
+                    roles=tuple(roles),
+                    needs=tuple(needs),
+                    tenant=bool(roles) if tenant is None else tenant,
+                    idempotent=False,
+                    emits=tuple(emits),
+                    access="none",
+                    snapshot=False,
+                    handler=handler,
+                    summary=summary,
+                    description=description,
+                    body_bytes_max=body_bytes_max,
+                    refusals=dict(refusals or {}),
+                    consumes=tuple(consumes if consumes is not None else ("*/*",) * takes_body),
+                    produces=tuple(produces),
+                    statuses=dict(statuses or {}),
+                    lenient=lenient,
+                    seconds=seconds,
+                    **parts,
+                )
+            )
+            return handler
+
+        return keep
 
     def _declare(
         self,
@@ -134,9 +224,7 @@ class Endpoints:
                 if parts["access"] == "none":
                     raise TypeError(f"{handler.__qualname__} takes no view or change, so it needs no prepare step")
                 parts["asks"] = asks_of(prepare, beside=("call", "body"))
-            summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
-            if not summary:
-                raise TypeError(f"{handler.__qualname__} has no docstring; its first line is the endpoint's summary")
+            summary, description = _texts(handler)
             self.declared.append(
                 Endpoint(
                     method=method,
@@ -150,7 +238,7 @@ class Endpoints:
                     snapshot=snapshot,
                     handler=handler,
                     summary=summary,
-                    description=description.strip(),
+                    description=description,
                     body_bytes_max=body_bytes_max,
                     refusals=dict(refusals or {}),
                     action=action,
@@ -161,6 +249,14 @@ class Endpoints:
             return handler
 
         return keep
+
+
+def _texts(handler: Handler) -> tuple[str, str]:
+    """Summary and description of an endpoint, from its handler's docstring."""
+    summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
+    if not summary:
+        raise TypeError(f"{handler.__qualname__} has no docstring; its first line is the endpoint's summary")
+    return summary, description.strip()
 
 
 def _read_signature(handler: Handler) -> dict[str, Any]:
@@ -190,3 +286,42 @@ def _read_signature(handler: Handler) -> dict[str, Any]:
     if asks and found["access"] != "none":
         raise TypeError(f"{where} is driven by the engine, so it can ask for nothing outside of data: {sorted(asks)}")
     return found
+
+
+_PARAMETER = re.compile(r"{([a-z_]+)(?::path)?}")
+_RAW_TYPES: Mapping[str, type] = {"http": RawRequest, "body": BodyStream}
+
+
+def _read_raw_signature(handler: Handler, in_path: Sequence[str]) -> dict[str, Any]:
+    """What the handler of a raw endpoint asks for and answers, read off its annotations."""
+    hints, where = typing.get_type_hints(handler, include_extras=True), handler.__qualname__
+    answers = _raw_answers(hints.pop("return", None), where)
+    if missing := [name for name in in_path if name not in hints]:
+        raise TypeError(f"{where} does not take the parameters of its path: {missing}")
+    params: Any = msgspec.defstruct(
+        "PathParameters", [(name, hints.pop(name)) for name in in_path], frozen=True, kw_only=True
+    )
+    found: dict[str, Any] = {"request": None, "wants_call": hints.pop("call", None) is Call, "params": params}
+    asks: dict[str, type] = {}
+    parameters: set[str] = set()
+    for name, hint in hints.items():
+        if _RAW_TYPES.get(name) is hint:
+            parameters.add(name)
+        elif name == "query" and isinstance(hint, type) and issubclass(hint, Request):
+            found["request"] = hint
+            parameters.add(name)
+        elif isinstance(hint, type) and name not in {*_RAW_TYPES, "query", "call", "view", "change"}:
+            asks[name] = hint
+        else:
+            raise TypeError(f"{where} asks for {name}: {hint!r}, which is not what a parameter of that name can be")
+    enveloped = next((each for each in answers if issubclass(each, Answer)), RawAnswer)
+    return {**found, "parameters": frozenset(parameters), "asks": asks, "answers": answers, "answer": enveloped}
+
+
+def _raw_answers(hint: Any, where: str) -> tuple[type[Any], ...]:
+    kinds = typing.get_args(hint) or (hint,)
+    if not all(isinstance(kind, type) and issubclass(kind, (Answer, RawAnswer)) for kind in kinds):
+        raise TypeError(f"{where} does not say which answers it gives")
+    if sum(issubclass(kind, Answer) for kind in kinds) > 1:
+        raise TypeError(f"{where} answers more than one struct in the envelope")
+    return kinds

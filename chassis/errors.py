@@ -3,7 +3,8 @@
     Refusal
       ├─ Invalid                 400  validation-error            the caller sent something malformed or missing
       │    ├─ TooLarge           413
-      │    └─ UnsupportedMedia   415
+      │    ├─ UnsupportedMedia   415
+      │    └─ RangeNotSatisfiable 416
       ├─ Unauthorized            401  unauthorized
       ├─ Forbidden               403  forbidden
       ├─ NotFound                404  not-found
@@ -96,6 +97,19 @@ class UnsupportedMedia(Invalid):
     """The body is not JSON, or is compressed."""
 
     status = 415
+
+
+class RangeNotSatisfiable(Invalid):
+    """The range asked for lies outside of the content, which has `length` bytes."""
+
+    status = 416
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"the content has {length} bytes")
+        self.length = length
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Content-Range": f"bytes */{self.length}"}
 
 
 class MethodNotAllowed(Invalid):

@@ -42,7 +42,7 @@ class ResourceRunner:
                 raise TypeError(f"resource {each.name} gives a {each.gives.__name__}, which this process has already")
             kinds.add(each.gives)
         provided = Provided(kinds)
-        for endpoint in parts.endpoints:
+        for endpoint in [*parts.endpoints, *parts.raw_endpoints]:
             provided.check(endpoint.call, endpoint.asks)
         for consumer in parts.consumers:
             provided.check(f"consumer {consumer.call_name}", consumer.asks)

@@ -306,8 +306,8 @@ class Runtime:
         return verify(token, self.settings.caller_key, time())
 
 
-def _on_behalf(call: Call) -> AbstractContextManager[None]:
-    return acting_for(call, CALL_SECONDS)
+def _on_behalf(call: Call, seconds: float = CALL_SECONDS) -> AbstractContextManager[None]:
+    return acting_for(call, seconds)
 
 
 def addresses(settings: BaseSettings) -> dict[str, tuple[str, ...]]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from msgspec import field
 
-from chassis.endpoint import Endpoint
+from chassis.endpoint import Endpoint, RawEndpoint
 from chassis.entity import Entity
 from chassis.errors import Dialect
 from chassis.event import EventType
 from chassis.frozen import Frozen
 from chassis.resource import Resource
+from chassis.static import StaticFolder
 
 FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "vacuum_targets")
 
@@ -36,6 +37,7 @@ class Service(Frozen):
     envelope     the answer envelope: standard, or VisualGrid's own
     dialect      the vocabulary of error tags
     gated        whether a maintenance window closes it (not OPS)
+    folders      static files it shows to browsers
     resources    what the process owns beside its database and bus, in the order in which they start
 
     A resource is declared with `chassis.resource.resource`. It asks by type for settings, clock, units and earlier
@@ -56,6 +58,7 @@ class Service(Frozen):
     envelope: str = "standard"
     dialect: Dialect = "standard"
     gated: bool = True
+    folders: Sequence[StaticFolder] = ()
     resources: Sequence[Resource] = ()
 
 
@@ -69,6 +72,7 @@ class Parts(Frozen):
     jobs: list[Any]
     servicers: list[Any]
     vacuum_targets: list[Any] = field(default_factory=list)
+    raw_endpoints: list[RawEndpoint] = field(default_factory=list)
 
 
 def collect(service: Service) -> Parts:
@@ -84,6 +88,7 @@ def collect(service: Service) -> Parts:
             parts.events.extend(getattr(module, "EVENTS", ()))
             if (endpoints := getattr(module, "endpoints", None)) is not None:
                 parts.endpoints.extend(endpoints.declared)
+                parts.raw_endpoints.extend(endpoints.raw_declared)
             if (consumers := getattr(module, "consumers", None)) is not None:
                 parts.consumers.extend(consumers.declared)
             if (jobs := getattr(module, "jobs", None)) is not None:
@@ -102,7 +107,7 @@ def _own_entities(module: Any, known: Sequence[Entity[Any]]) -> list[Entity[Any]
 def _check(service: Service, parts: Parts) -> None:
     types = {event.type for event in parts.events}
     calls: set[tuple[str, str, str]] = set()
-    for endpoint in parts.endpoints:
+    for endpoint in [*parts.endpoints, *parts.raw_endpoints]:
         place = (endpoint.method, endpoint.path, endpoint.action)
         if place in calls:
             raise TypeError(f"{' '.join(place).strip()} is declared twice")

@@ -13,7 +13,7 @@ async def read_body(request: BaseRequest, bytes_max: int) -> bytes:
     headers = request.headers
     length = headers.get("Content-Length")
     if length is not None and int(length) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     if not request.body_exists:
         return b""
     if headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -38,7 +38,7 @@ async def _read(request: BaseRequest, bytes_max: int) -> bytes:
         parts.append(part)
         size += len(part)
     if size > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     return b"".join(parts)
 
 
@@ -48,5 +48,6 @@ def _is_json(content_type: str) -> bool:
     return kind.strip().lower() == _JSON and charset in {"", "utf-8", "utf8"}
 
 
-def _too_large(bytes_max: int) -> TooLarge:
+def too_large(bytes_max: int) -> TooLarge:
+    """The refusal of a body of more than `bytes_max` bytes."""
     return TooLarge(f"the body must have at most {bytes_max} bytes")

@@ -96,12 +96,15 @@ class Decoder:
             return self._with_care(body, headers)
         return self._complete(wire, headers, [])
 
-    def from_query(self, query: str, headers: Mapping[str, str]) -> Decoded:
-        """The request of a query string; a field that takes a list is repeated."""
+    def from_query(self, query: str, headers: Mapping[str, str], *, lenient: bool = False) -> Decoded:
+        """The request of a query string; a field that takes a list is repeated. `lenient` passes over parameters that
+        the request does not name."""
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
             raise invalid_fields([FieldProblem("query", "can't be read")]) from None
+        if lenient:
+            pairs = [pair for pair in pairs if pair[0] in self._own_names]
         values: dict[str, Any] = {}
         for name in {name for name, _ in pairs} & _NEVER_IN_QUERY:
             raise invalid_fields([FieldProblem(name, "is not taken from the query: addresses are logged on their way")])

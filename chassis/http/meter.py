@@ -5,6 +5,9 @@ from prometheus_client import Counter, Histogram
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
 
+IN_FLIGHT_MAX = 2000
+"""Requests worked on at once; above it callers are told to come back."""
+
 
 class RequestMeter:
     """Counts requests; the labelled counters are looked up once each."""

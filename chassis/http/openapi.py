@@ -8,6 +8,7 @@ from chassis.endpoint import Endpoint
 from chassis.http.decode import FROM_HEADER
 from chassis.http.meanings import meanings_of
 from chassis.http.operation import FAILURES, failure_response, operation_of, tag_of
+from chassis.http.raw.matching import plain_path
 from chassis.http.schemas import Schema, references
 from chassis.http.shapes import Shapes
 from chassis.service import Parts, Service
@@ -32,12 +33,13 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
 
 def openapi(service: Service, parts: Parts, build_id: str) -> dict[str, Any]:
     """The document of a service."""
-    shapes = Shapes(service, parts.endpoints, meanings_of(service))
-    names = operation_names(parts.endpoints)
+    declared: list[Endpoint] = [*parts.endpoints, *parts.raw_endpoints]
+    shapes = Shapes(service, declared, meanings_of(service))
+    names = operation_names(declared)
     paths: dict[str, dict[str, Any]] = {}
     grouped: dict[tuple[str, str], list[Endpoint]] = {}
-    for endpoint in parts.endpoints:
-        grouped.setdefault((full_path(service, endpoint), endpoint.method), []).append(endpoint)
+    for endpoint in declared:
+        grouped.setdefault((plain_path(full_path(service, endpoint)), endpoint.method), []).append(endpoint)
     for (path, method), endpoints in grouped.items():
         operation = operation_of(endpoints, shapes)
         paths.setdefault(path, {})[method.lower()] = {
@@ -52,7 +54,7 @@ def openapi(service: Service, parts: Parts, build_id: str) -> dict[str, Any]:
         "x-role-synonyms": {word: list(means) for word, means in service.synonyms.items()},
         "tags": [
             {"name": name, "description": f"Calls about `{name}`."}
-            for name in sorted({tag_of(endpoint) for endpoint in parts.endpoints})
+            for name in sorted({tag_of(endpoint) for endpoint in declared})
         ],
         "paths": paths,
         "components": {

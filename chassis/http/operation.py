@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chassis.caller import AUTHENTICATED, SIGNED_IN
-from chassis.endpoint import Endpoint
+from chassis.endpoint import Answer, Endpoint, RawEndpoint
 from chassis.http.decode import FROM_HEADER
 from chassis.http.examples import example, resolve
+from chassis.http.raw.openapi import raw_operation
 from chassis.http.schemas import REF, Schema
 from chassis.http.shapes import Shapes
 
@@ -44,6 +45,9 @@ def operation_of(endpoints: Sequence[Endpoint], shapes: Shapes) -> dict[str, Any
         found |= {"x-roles": list(first.roles), "x-needs": list(first.needs), "x-events": list(first.emits)}
         if first.refusals:
             found["x-refusals"] = dict(first.refusals)
+    found["x-body-bytes-max"] = max(endpoint.body_bytes_max for endpoint in endpoints)
+    if isinstance(first, RawEndpoint):
+        return raw_operation(found, first, shapes, _failures())
     if first.method != "GET":
         found["requestBody"] = _request_body(endpoints, shapes)
     return found
@@ -103,7 +107,7 @@ def _parameters(endpoint: Endpoint, shapes: Shapes) -> list[dict[str, Any]]:
         for name in FROM_HEADER
         if name in fields and (endpoint.tenant or name not in {"orgcode", "cccode"})
     ]
-    if endpoint.method == "GET" and endpoint.request is not None:
+    if (endpoint.method == "GET" or isinstance(endpoint, RawEndpoint)) and endpoint.request is not None:
         required = wire.get("required", ())
         found += [
             _query_parameter(name, fields[name], required=name in required)
@@ -124,7 +128,9 @@ def _query_parameter(name: str, field: Schema, *, required: bool) -> dict[str, A
 
 
 def _responses(endpoints: Sequence[Endpoint], shapes: Shapes) -> dict[str, Any]:
-    answers = list(dict.fromkeys(endpoint.answer.__name__ for endpoint in endpoints))
+    answers = list(dict.fromkeys(each.answer.__name__ for each in endpoints if issubclass(each.answer, Answer)))
+    if not answers:
+        return _failures()
     refs = {name: {"$ref": REF.format(name=name)} for name in answers}
     shown = {name: example(ref, shapes.named, filled=True) for name, ref in refs.items()}
     content: dict[str, Any]
@@ -146,8 +152,11 @@ def _responses(endpoints: Sequence[Endpoint], shapes: Shapes) -> dict[str, Any]:
         },
         "content": {"application/json": content},
     }
-    failures = {status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in FAILURES.items()}
-    return {"200": success, **failures}
+    return {"200": success, **_failures()}
+
+
+def _failures() -> dict[str, Any]:
+    return {status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in FAILURES.items()}
 
 
 def failure_response(status: str, text: str) -> dict[str, Any]:

@@ -23,8 +23,14 @@ from chassis.telemetry.metrics import Metrics
 from chassis.unit import Change, Units, View
 
 Run = Callable[[Call, Request | None], Awaitable[EncodedReply]]
-OnBehalf = Callable[[Call], AbstractContextManager[None]]
-"""Lets calls that a handler makes to other services inherit the caller and the ids of its own."""
+
+
+class OnBehalf(Protocol):
+    """Lets calls that a handler makes to other services inherit the caller and the ids of its own."""
+
+    def __call__(self, call: Call, seconds: float = ...) -> AbstractContextManager[None]:
+        """A context in which calls are made for `call`, and take no longer than so many seconds together."""
+        ...
 
 
 class DocumentPage(Struct, frozen=True):
@@ -66,8 +72,32 @@ class HttpContext(Frozen):
 _NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
 
 
+class RoleCheck:
+    """Who may call an endpoint."""
+
+    def __init__(self, endpoint: Endpoint, synonyms: Mapping[str, Sequence[str]]) -> None:
+        self._tenant = endpoint.tenant
+        self._roles = frozenset(endpoint.roles)
+        words = self._roles - _NO_ORG_ROLES
+        self._users_only = AUTHENTICATED in self._roles and SIGNED_IN not in self._roles and not words
+        self._by_role = bool(words) and SIGNED_IN not in self._roles
+        self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
+
+    def admit(self, caller: Caller) -> None:
+        """Let the caller pass; Unauthorized, Invalid where they name no org and need one, or Forbidden."""
+        if self._roles and caller.kind == "anonymous":
+            raise Unauthorized("a credential is required")
+        if self._users_only and caller.kind == "key":
+            raise Unauthorized("a user session is required")
+        if self._tenant and caller.orgcode is None:
+            # Before roles: nobody holds one outside an org, and "forbidden" would not tell them what is missing.
+            raise invalid_field("orgcode", "is required")
+        if self._by_role and not caller.has_any(self._words):
+            raise Forbidden("the caller holds none of the roles this call asks for")
+
+
 class Route:
-    """One endpoint of one running service."""
+    """One JSON endpoint of one running service."""
 
     def __init__(self, endpoint: Endpoint, run: Run, synonyms: Mapping[str, Sequence[str]]) -> None:
         self.endpoint = endpoint
@@ -77,23 +107,15 @@ class Route:
         self.tenant = endpoint.tenant
         self.decoder = Decoder(endpoint)
         self.run = run
-        self._roles = frozenset(endpoint.roles)
-        words = self._roles - _NO_ORG_ROLES
-        self._users_only = AUTHENTICATED in self._roles and SIGNED_IN not in self._roles and not words
-        self._by_role = bool(words) and SIGNED_IN not in self._roles
-        self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
+        self.admit = RoleCheck(endpoint, synonyms).admit
 
-    def admit(self, caller: Caller) -> None:
-        """Raises `Unauthorized`, `Invalid` if the call needs an org and names none, or `Forbidden`."""
-        if self._roles and caller.kind == "anonymous":
-            raise Unauthorized("a credential is required")
-        if self._users_only and caller.kind == "key":
-            raise Unauthorized("a user session is required")
-        if self.tenant and caller.orgcode is None:
-            # Before roles: roles belong to an org, and "forbidden" would not say what is missing.
-            raise invalid_field("orgcode", "is required")
-        if self._by_role and not caller.has_any(self._words):
-            raise Forbidden("the caller holds none of the roles this call asks for")
+
+def paths_of(service: str, path: str) -> set[str]:
+    """The paths that an endpoint is found under: below the service's base path, as callers see it, and without it."""
+    base = f"/{service}"
+    below = path.removeprefix(base) if path.startswith(f"{base}/") else ""
+    tail = below or ("" if path == base else path)
+    return {base + tail, tail or "/"}
 
 
 def runner(endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore) -> Run:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.endpoint import Endpoint, Request
+from chassis.endpoint import Answer, Endpoint, Request
 from chassis.errors import ErrorObject
 from chassis.http.decode import keyed, wire_struct
 from chassis.http.envelope import GridBuild, GridError, Stats
@@ -16,9 +16,10 @@ class Shapes:
     """The schemas of all requests and answers of a service, the answers wrapped in its envelope."""
 
     def __init__(self, service: Service, endpoints: Sequence[Endpoint], meanings: Meanings) -> None:
+        self.meanings = meanings
         grid = service.envelope == "visualgrid"
         wires = [request_struct(endpoint) for endpoint in endpoints]
-        answers = list(dict.fromkeys(endpoint.answer for endpoint in endpoints))
+        answers = list(dict.fromkeys(each.answer for each in endpoints if issubclass(each.answer, Answer)))
         ground: list[Any] = [GridError, GridBuild] if grid else [ErrorObject, Stats]
         found = Components(wires, [*answers, *ground], meanings)
         data_names = {answer.__name__: f"{answer.__name__}Data" for answer in answers}

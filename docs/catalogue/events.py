@@ -79,7 +79,8 @@ def _sorted(parts: Parts) -> list[EventType]:
 
 
 def _event(event: EventType, service: Service, parts: Parts, meanings: Meanings) -> str:
-    calls = sorted(_path(service, endpoint) for endpoint in parts.endpoints if event.type in endpoint.emits)
+    endpoints = [*parts.endpoints, *parts.raw_endpoints]
+    calls = sorted(_path(service, endpoint) for endpoint in endpoints if event.type in endpoint.emits)
     sent = (
         f"Calls that publish it: {', '.join(calls)}."
         if calls

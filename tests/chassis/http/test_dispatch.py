@@ -174,6 +174,15 @@ async def test_actions_on_one_path_are_told_apart(sample: ServiceClient) -> None
     assert (await sample.post("/do", action="ping", word="x")).problems == {"word": "is not a known field"}
 
 
+async def test_each_action_has_its_own_body_limit(sample: ServiceClient) -> None:
+    padding = " " * 300
+    ping = await sample.send("POST", "/do", f'{{"action": "ping"{padding}}}'.encode(), JSON)
+    say = await sample.send("POST", "/do", f'{{"action": "say", "word": "hi"{padding}}}'.encode(), JSON)
+    unknown = await sample.send("POST", "/do", f'{{"action": "sing"{padding}}}'.encode(), JSON)
+
+    assert (ping.status, say.status, unknown.status) == (200, 413, 400)
+
+
 async def test_an_empty_body_is_an_empty_object(sample: ServiceClient) -> None:
     assert (await sample.send("POST", "/crate/echo")).problems.keys() == {"variant_id", "quantity"}
     assert (await sample.send("POST", "/crate/break")).status == 500

@@ -55,6 +55,12 @@ def test_each_endpoint_is_an_operation_named_by_its_call() -> None:
         "sample_crate_break",
         "sample_stat",
         "sample_actions",
+        "sample_parcel_put",
+        "sample_parcel_get",
+        "sample_rows",
+        "sample_go",
+        "sample_hook",
+        "sample_label",
     }
 
 

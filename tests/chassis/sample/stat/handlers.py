@@ -32,7 +32,7 @@ async def sample_ping() -> SaidAnswer:
     return SaidAnswer(said="pong")
 
 
-@endpoints.post("/do", action="say", roles=["sample_keeper"])
+@endpoints.post("/do", action="say", roles=["sample_keeper"], body_bytes_max=200)
 async def sample_say(body: SayRequest) -> SaidAnswer:
     """Say a word."""
     return SaidAnswer(said=body.word)
