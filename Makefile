@@ -55,12 +55,12 @@ stop: setup ## stop one process of the stack: ONLY=ics
 status: setup ## say what runs, where, and what died
 	@$(LOCAL) status
 
-check: setup ## format, lint, types, import rules, house rules
+check: setup $(STAMPS)/node ## format, lint, types, import rules, house rules, documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	$(if $(wildcard tests/house),$(PY) -m pytest --quiet --no-header -p no:cacheprovider tests/house)
+	$(PY) -m pytest --quiet --no-header -p no:cacheprovider tests/house tests/documents
 
 lint: check ## the same as check
 
@@ -68,7 +68,7 @@ format: setup ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: setup ## run every test; engines come by themselves
+test: setup $(STAMPS)/node ## run every test; engines come by themselves
 	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup $(STAMPS)/demo ## measure, and print one table
@@ -101,6 +101,11 @@ $(STAMPS)/install: requirements/dev.txt pyproject.toml | $(PY)
 $(STAMPS)/demo: requirements/demo.txt $(STAMPS)/install
 	@echo "installing the demo's input"
 	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(STAMPS)/node: tests/node/package-lock.json $(STAMPS)/install
+	@echo "installing the Node tools that read the documents"
+	@$(PY) -m tests.documents.node_tools
 	@touch $@
 
 $(STAMPS)/proto: $(PROTOS) $(STAMPS)/install

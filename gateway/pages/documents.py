@@ -186,6 +186,7 @@ def merged(documents: Named) -> dict[str, Any]:
     whole: dict[str, Any] = {
         "asyncapi": "3.0.0",
         "info": {"title": "Events of the stack", "version": "1"},
+        "servers": {},
         "defaultContentType": "application/json",
         "channels": {},
         "operations": {},
@@ -198,7 +199,7 @@ def merged(documents: Named) -> dict[str, Any]:
         names = {f"#/components/schemas/{name}": f"#/components/schemas/{service.title()}{name}" for name in taken}
         document = _repointed(said, names) if names else said
         whole["info"].update({key: value for key, value in document.get("info", {}).items() if key != "title"})
-        for part in ("channels", "operations"):
+        for part in ("servers", "channels", "operations"):
             whole[part].update(document.get(part, {}))
         parts = document.get("components", {})
         whole["components"]["messages"].update(parts.get("messages", {}))

@@ -67,7 +67,8 @@ def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str
     for listed in operation.get("parameters", []):
         parameter = resolved(document, listed)
         if parameter.get("in") == "query":
-            yield _row(document, parameter["name"], parameter.get("schema", {}), bool(parameter.get("required")))
+            schema = {**parameter.get("schema", {}), "description": parameter.get("description", "")}
+            yield _row(document, parameter["name"], schema, bool(parameter.get("required")))
     schema = body_schema(document, operation)
     for name, field in schema.get("properties", {}).items():
         yield _row(document, name, field, name in schema.get("required", ()))
@@ -76,7 +77,7 @@ def _fields(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str
 def _row(document: dict[str, Any], name: str, schema: dict[str, Any], must: bool) -> str:
     shown = resolved(document, schema)
     mark = ' class="must"' if must else ""
-    about = shown.get("description", "")
+    about = schema.get("description") or shown.get("description", "")
     return f"<tr><td{mark}><code>{escape(name)}</code><td>{escape(_kind(document, schema))}<td>{escape(about)}</tr>"
 
 
