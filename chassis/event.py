@@ -18,6 +18,9 @@ SHARDS = 16
 
 SPEC_VERSION = "1.0"
 
+WORK_MESSAGE = "work"
+"""The type of work messages, which are not events: they go to workers, not to subscribers."""
+
 
 class Touched(Value):
     """A record a change wrote, and the revision it has since (0: the record has none, or was deleted)."""
@@ -47,6 +50,9 @@ class EventDocument(Document):
     pending: bool
     published: bool
     """Whether it is for subscribers at all; False marks a silent entry kept for history only."""
+
+    queue: str = ""
+    """Only of a work message: the work queue whose workers it wakes. It is in the log until it is published."""
 
 
 class EventType(Value):

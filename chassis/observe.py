@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -31,9 +32,19 @@ from chassis.telemetry.names import (
     RELAY_PENDING,
     RELAY_PUBLISHED,
     VIEWS,
+    WORK_BUSY,
+    WORK_DEPTH,
+    WORK_OLDEST_SECONDS,
+    WORK_RUNS,
+    WORK_SECONDS,
 )
+from chassis.work.admin import WorkAdmin
+from chassis.work.runner import WorkRunner
 
 LOOK_EVERY_SECONDS = 10.0
+WORK_LOOK_SECONDS = 30.0
+"""Counting work costs in proportion to what waits."""
+
 LOOK_AGAIN_SECONDS = 1.0
 """Two looks closer together than this are one."""
 
@@ -52,12 +63,17 @@ class Observer:
         relay: Relay,
         queue_admin: QueueAdmin,
         jobs: JobRunner,
+        work: WorkRunner,
+        work_admin: WorkAdmin,
     ) -> None:
         self._metrics = metrics
         self._units = units
         self._relay = relay
         self._queue_admin = queue_admin
         self._jobs = jobs
+        self._work = work
+        self._work_admin = work_admin
+        self._work_looked = -WORK_LOOK_SECONDS
         self._counted: dict[tuple[Any, ...], int] = {}
         self._looked = -LOOK_EVERY_SECONDS
         self._runner: asyncio.Task[None] | None = None
@@ -65,6 +81,8 @@ class Observer:
         metrics.gauge(POOL_IN_USE).set_function(lambda: database.in_use)
         metrics.gauge(CHANGES_WAITING).set_function(lambda: units.waiting)
         metrics.gauge(BATCH_LARGEST).set_function(lambda: units.stats.largest)
+        for name, runner in work.queues.items():
+            metrics.gauge(WORK_BUSY).labels(name).set_function(partial(getattr, runner, "busy"))
         metrics.before_each_look(self._count_all)
 
     async def start(self) -> None:
@@ -88,8 +106,17 @@ class Observer:
             self._metrics.gauge(RELAY_LAG_SECONDS).set(backlog.lag_seconds)
             for queue in await self._queue_admin.queues():
                 self._metrics.gauge(QUEUE_DEPTH).labels(queue.queue).set(queue.depth.ready + queue.depth.waiting)
+            if monotonic() - self._work_looked >= WORK_LOOK_SECONDS:
+                self._work_looked = monotonic()
+                await self._look_at_work()
         except (DatabaseError, BusDown) as failure:
             log.debug("a look at the queues failed", problem=repr(failure))
+
+    async def _look_at_work(self) -> None:
+        for depth in await self._work_admin.depths():
+            self._metrics.gauge(WORK_OLDEST_SECONDS).labels(depth.queue, depth.lane).set(depth.oldest_seconds)
+            for state, count in depth.counts.items():
+                self._metrics.gauge(WORK_DEPTH).labels(depth.queue, depth.lane, state).set(count)
 
     async def _look_on(self) -> None:
         while True:
@@ -98,6 +125,9 @@ class Observer:
 
     def _count_all(self) -> None:
         """Take over what the engines have counted since the last time."""
+        for name, runner in self._work.queues.items():
+            for seconds in runner.stats.take_durations():
+                self._metrics.histogram(WORK_SECONDS).labels(name).observe(seconds)
         for counter, labels, total in self._totals():
             key = (id(counter), *labels)
             grown = total - self._counted.get(key, 0)
@@ -121,3 +151,6 @@ class Observer:
         for job in self._jobs.stats:
             yield metrics.counter(JOB_RUNS), (job.name, "done"), job.runs - job.failures
             yield metrics.counter(JOB_RUNS), (job.name, "failed"), job.failures
+        for name, runner in self._work.queues.items():
+            for outcome, runs in runner.stats.outcomes.items():
+                yield metrics.counter(WORK_RUNS), (name, outcome), runs

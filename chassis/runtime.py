@@ -18,6 +18,7 @@ from chassis.bus.inbox import INBOX
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.bus.shards import RELAYS
+from chassis.bus.wakeups import WorkMessages
 from chassis.caller import Call, Caller
 from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
@@ -51,6 +52,7 @@ from chassis.rpc.server import RpcServer
 from chassis.rpc.statusinfo import status
 from chassis.rpc.tls import tls_of
 from chassis.rpc.vacuum import vacuum
+from chassis.rpc.work import work as work_servicer
 from chassis.service import Parts, Service, collect
 from chassis.settings import BaseSettings
 from chassis.telemetry import trace
@@ -58,9 +60,12 @@ from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
 from chassis.vacuum_targets import JobAnswers, Queues
+from chassis.work.admin import WorkAdmin
+from chassis.work.item import KEPT_ITEMS, KEPT_LINES, items_of, lines_of
+from chassis.work.runner import WorkRunner
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
-MACHINERY = frozenset({JOB_STATES.collection, RELAYS})
+MACHINERY = frozenset({JOB_STATES.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection})
 """Collections in which running processes note that they run: no data, and no vacuum's business."""
 
 OWN_KINDS: frozenset[type] = frozenset(
@@ -99,6 +104,7 @@ class Runtime:
     queue_admin: QueueAdmin
     jobs: JobRunner
     units: MongoUnits
+    work: WorkRunner
 
     def __init__(
         self,
@@ -159,7 +165,9 @@ class Runtime:
         )
         self._to_stop(stack, "database", self.database.close)
         self.health.add("database", answers(self.database.ping))
-        entities = [*self.parts.entities, *CHASSIS_ENTITIES]
+        queues = [worker.queue for worker in self.parts.workers]
+        work = [entity for queue in queues for entity in (items_of(queue), lines_of(queue))]
+        entities = [*self.parts.entities, *CHASSIS_ENTITIES, *work]
         self.units = MongoUnits(
             self.database, entities, self.clock, name, page_key=_page_key(settings), admit=self._admit
         )
@@ -225,15 +233,30 @@ class Runtime:
         self.queue_admin = queue_admin = QueueAdmin(
             self.bus, self.parts.consumers, self.units, self.clock, self.gate, self.provided
         )
-        observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs)
+        self.work = work = WorkRunner(
+            self.parts.workers,
+            units=self.units,
+            clock=self.clock,
+            gate=self.gate,
+            replica=settings.replica,
+            provided=self.provided,
+        )
+        admin = WorkAdmin(self.parts.workers, self.units, self.database, self.clock)
+        observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs, work, admin)
         await observer.start()
         self._to_stop(stack, "observer", observer.stop)
         self.private.before_metrics = observer.look
-        await self._open_rpc(stack, queue_admin, jobs)
+        await self._open_rpc(stack, queue_admin, jobs, admin)
         await queue_admin.start()
         self._to_stop(stack, "consumers", lambda: queue_admin.stop(self._left()))
         await jobs.start()
         self._to_stop(stack, "jobs", lambda: jobs.stop(self._left()))
+        self.units.on_work(work.wake)
+        await work.start()
+        self._to_stop(stack, "work", lambda: work.stop(self._left()))
+        messages = WorkMessages(self.bus, list(work.queues), work.wake)
+        await messages.start()
+        self._to_stop(stack, "work messages", messages.stop)
 
     async def _watch_gate(self, stack: AsyncExitStack) -> None:
         """Know whether the process is closed before anything of it takes work."""
@@ -246,12 +269,12 @@ class Runtime:
         await closures.start()
         self._to_stop(stack, "closure watch", closures.stop)
 
-    async def _open_rpc(self, stack: AsyncExitStack, queue_admin: QueueAdmin, jobs: JobRunner) -> None:
+    async def _open_rpc(self, stack: AsyncExitStack, queue_admin: QueueAdmin, jobs: JobRunner, work: WorkAdmin) -> None:
         settings = self.settings
         self.rpc = server = RpcServer(
             settings.grpc_host,
             settings.grpc_port,
-            self._servicers(queue_admin, jobs),
+            self._servicers(queue_admin, jobs, work),
             service=self.service.name,
             clock=self.clock,
             metrics=self.metrics,
@@ -263,7 +286,7 @@ class Runtime:
         self.health.add("rpc", is_up(lambda: self.grpc_port > 0))
         self._to_stop(stack, "rpc", lambda: server.stop(self._left()))
 
-    def _servicers(self, queue_admin: QueueAdmin, jobs: JobRunner) -> list[Served]:
+    def _servicers(self, queue_admin: QueueAdmin, jobs: JobRunner, work: WorkAdmin) -> list[Served]:
         """What every process answers over gRPC, then what its features declare."""
         name, entities, provided = self.service.name, self.parts.entities, self.provided
         vacuum_targets = [
@@ -277,6 +300,7 @@ class Runtime:
             vacuum(self.database, entities, vacuum_targets, MACHINERY),
             bus_servicer(queue_admin),
             jobs_servicer(jobs),
+            work_servicer(work),
             *(servicer.made_of(provided) for servicer in self.parts.servicers),
         ]
 

@@ -1,8 +1,8 @@
 """A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` puts it to work.
 
 A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`,
-`store` declares entities, `consumers` declares `consumers`, `jobs` declares `jobs`, `rpc` declares `servicers`,
-`vacuum_targets` declares `vacuum_targets`. Each is optional.
+`store` declares entities and work queues, `consumers` declares `consumers`, `jobs` declares `jobs`, `work` declares
+`workers`, `rpc` declares `servicers`, `vacuum_targets` declares `vacuum_targets`. Each is optional.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from chassis.frozen import Frozen
 from chassis.resource import Resource
 from chassis.static import StaticFolder
 
-FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "rpc", "vacuum_targets")
+FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "work", "rpc", "vacuum_targets")
 
 
 class Service(Frozen):
@@ -71,6 +71,7 @@ class Parts(Frozen):
     consumers: list[Any]
     jobs: list[Any]
     servicers: list[Any]
+    workers: list[Any] = []
     vacuum_targets: list[Any] = field(default_factory=list)
     raw_endpoints: list[RawEndpoint] = field(default_factory=list)
 
@@ -93,6 +94,8 @@ def collect(service: Service) -> Parts:
                 parts.consumers.extend(consumers.declared)
             if (jobs := getattr(module, "jobs", None)) is not None:
                 parts.jobs.extend(jobs.declared)
+            if (workers := getattr(module, "workers", None)) is not None:
+                parts.workers.extend(workers.declared)
             parts.servicers.extend(getattr(module, "servicers", ()))
             parts.vacuum_targets.extend(getattr(module, "vacuum_targets", ()))
     _check(service, parts)

@@ -201,6 +201,10 @@ class Change(View, Protocol):
         """Forget everything this change was to write and tell; what was read stays read, and it may go on from here."""
         ...
 
+    def wake(self, queue: str) -> None:
+        """Wake the workers of this work queue, in every process, once this change is committed; see `enqueue`."""
+        ...
+
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
         """Tell others, together with the commit. `revision` is read off the body's first record when left out."""
         ...

@@ -25,7 +25,7 @@ from chassis.clock import Clock, SystemClock, seconds_between, to_datetime
 from chassis.entity import Value
 from chassis.event import SHARDS, EventDocument, headers_of
 from chassis.mongo.client import Database
-from chassis.mongo.eventlog import mark_relayed, pending
+from chassis.mongo.eventlog import mark_relayed, pending, remove_relayed
 from chassis.mongo.leases import Leases
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import span
@@ -185,7 +185,9 @@ class Relay:
             confirmed = await publish(channel, [self._outgoing(event) for event in page], CONFIRM_SECONDS)
         done = settled([event.subject for event in page], confirmed)
         if done:
-            await mark_relayed(self._database, [page[place].event_id for place in done])
+            confirmed_events = [page[place] for place in done]
+            await mark_relayed(self._database, [event.event_id for event in confirmed_events if not event.queue])
+            await remove_relayed(self._database, [event.event_id for event in confirmed_events if event.queue])
         self._published += len(done)
         self._pages += 1
         self._poll_seconds = POLL_SECONDS_MIN
@@ -193,9 +195,10 @@ class Relay:
             raise BusDown(f"{len(page) - len(done)} of {len(page)} events were not confirmed")
 
     def _outgoing(self, event: EventDocument) -> Outgoing:
+        topology = self._bus.topology
         return Outgoing(
-            exchange=self._bus.topology.exchange,
-            routing_key=event.type,
+            exchange=topology.work_exchange if event.queue else topology.exchange,
+            routing_key=event.queue or event.type,
             message_id=event.event_id,
             headers=headers_of(event),
             body=event.body.encode(),

@@ -14,6 +14,8 @@ from aiormq.abc import AbstractChannel
 from chassis.entity import Value
 
 EXCHANGE = "retailstack.events"
+WORK_EXCHANGE = "retailstack.work"
+"""Carries work messages, from a service's relay to its own workers; routing keys are names of work queues."""
 DELIVERY_LIMIT = 20
 """How often a message may be handed out and come back unanswered (its consumer crashed) before it is a dead letter."""
 
@@ -56,6 +58,11 @@ class Topology(Value):
     def exchange(self) -> str:
         """The exchange of all events."""
         return self.prefix + EXCHANGE
+
+    @property
+    def work_exchange(self) -> str:
+        """The exchange of work messages."""
+        return self.prefix + WORK_EXCHANGE
 
     def consumer(self, service: str, name: str, delays_seconds: Sequence[float], *, ordered: bool = True) -> QueueSet:
         """The queues of a consumer; `ordered` has one replica at a time served, the next one taking over from it."""
@@ -108,8 +115,9 @@ def _queue(name: str, *, falls_to: str, **more: Any) -> Queue:
 
 
 async def declare_exchange(channel: AbstractChannel, topology: Topology) -> None:
-    """Make the exchange, where it is not there yet."""
+    """Make the exchanges, where they are not there yet."""
     await channel.exchange_declare(topology.exchange, exchange_type="topic", durable=True)
+    await channel.exchange_declare(topology.work_exchange, exchange_type="topic", durable=True)
 
 
 async def declare_queue(channel: AbstractChannel, queue: Queue, keys: Sequence[str] = (), exchange: str = "") -> None:

@@ -107,9 +107,10 @@ class Collection:
         except PyMongoError as cause:
             raise translated(cause) from cause
 
-    async def count(self, where: Mapping[str, Any]) -> int:
-        """How many match; costs as much as reading their index entries."""
-        found = await self.aggregate([{"$match": where}, {"$count": "n"}])
+    async def count(self, where: Mapping[str, Any], *, at_most: int | None = None) -> int:
+        """How many match, counted no further than `at_most`; costs as much as reading their index entries."""
+        bound = [] if at_most is None else [{"$limit": at_most}]
+        found = await self.aggregate([{"$match": where}, *bound, {"$count": "n"}])
         return int(found[0]["n"]) if found else 0
 
     async def insert_many(

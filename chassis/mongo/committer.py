@@ -60,7 +60,7 @@ class Committer:
         paging: Paging,
         ids: IdSource,
         stats: UnitStats,
-        on_commit: Callable[[], None],
+        on_commit: Callable[[set[str]], None],
         loops: int = 1,
     ) -> None:
         self._database = database
@@ -215,7 +215,7 @@ class Committer:
         for operation in done:
             operation.settle()
         if writes.events:
-            self._on_commit()
+            self._on_commit({event["queue"] for event in writes.events if "queue" in event})
 
     async def _run_all(
         self, batch: list[BatchedOperation], held: WorkingSet, moment: Utc, transaction: Transaction

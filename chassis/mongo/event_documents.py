@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from chassis.clock import Utc, to_millis
-from chassis.event import shard_of
+from chassis.event import WORK_MESSAGE, shard_of
 from chassis.ids import IdSource
 from chassis.mongo.execution import Emitted, Execution
 from chassis.mongo.working_set import Written
@@ -31,7 +31,7 @@ class EventWriter:
 
     def documents(self, run: Execution) -> list[StoredEvent]:
         """The event documents of a run that is complete, in the order to publish them in."""
-        if not run.events and not run.written:
+        if not run.events and not run.written and not run.woken:
             return []
         written: dict[str, Written] = {}
         touched: list[StoredEvent] = []
@@ -50,6 +50,7 @@ class EventWriter:
         for each in written.values():
             if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
                 documents.append(self._silent(run, each, _listed(touched, each.id, documents), sealed))
+        documents += [self._work_message(run, queue) for queue in sorted(run.woken)]
         return documents
 
     def _told(
@@ -80,6 +81,11 @@ class EventWriter:
         revision = getattr(record, "revision", 0)
         event_type = f"{self._service}.{each.table.name}.recorded"
         return self._document(run, event_type, each.id, org, revision, each.reason, touched, body, published=False)
+
+    def _work_message(self, run: Execution, queue: str) -> StoredEvent:
+        """What wakes a queue's workers. It names no org and carries no truth: that is in the rows of the queue."""
+        document = self._document(run, WORK_MESSAGE, queue, "", 0, None, [], {"queue": queue}, published=False)
+        return {**document, "pending": True, "queue": queue}
 
     def _document(
         self,

@@ -46,6 +46,12 @@ async def mark_relayed(database: Database, event_ids: Sequence[str]) -> None:
         await database.collection(EVENTS.collection).update_many(where, {"$set": {"pending": False}})
 
 
+async def remove_relayed(database: Database, event_ids: Sequence[str]) -> None:
+    """Forget work messages that the broker has confirmed: they are of no use to history."""
+    if event_ids:
+        await database.collection(EVENTS.collection).delete_many({"_id": {"$in": list(event_ids)}})
+
+
 async def history(view: View, subject: str, page: Paged) -> Page[EventDocument]:
     """What happened to a record, newest first, within the caller's org."""
     return await view.page(EVENTS, {"orgcode": view.call.orgcode, "subject": subject}, page=page)

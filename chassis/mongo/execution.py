@@ -78,6 +78,7 @@ class Execution:
         "reads",
         "tables",
         "told",
+        "woken",
         "written",
     )
 
@@ -104,6 +105,7 @@ class Execution:
         self.written: dict[tuple[str, str], Written] = {}
         self.keys: dict[tuple[str, str, Key], str | None] = {}
         self.events: list[Emitted] = []
+        self.woken: set[str] = set()
         self.assumed: set[Any] = set()
         self.minted = [] if minted is None else minted
         self.minted_here = 0
@@ -233,6 +235,7 @@ class Execution:
         self.written.clear()
         self.keys.clear()
         self.events.clear()
+        self.woken.clear()
 
     def claim_keys(self, table: Table[Any], record_id: str, before: Any, record: Any) -> None:
         """Take the record's unique keys and give up those it had; Conflict when one is taken."""

@@ -52,7 +52,7 @@ class Writes:
 
 def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc, *, embedded: bool) -> Writes:
     """What is to be written, each record once, as it is at the end."""
-    writes = Writes(events)
+    writes = Writes(_once_per_queue(events))
     for collection, kept in held.collections.items():
         if not kept.written:
             continue
@@ -88,6 +88,19 @@ async def write(database: Database, transaction: Transaction, writes: Writes) ->
         await database.collection(collection).insert_many(documents, session=transaction)
     if writes.events:
         await database.collection(EVENTS.collection).insert_many(writes.events, session=transaction)
+
+
+def _once_per_queue(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events as they are, of the work messages of a batch one for each queue."""
+    queues: set[str] = set()
+    kept = []
+    for event in events:
+        queue = event.get("queue")
+        if queue is None or queue not in queues:
+            kept.append(event)
+        if queue is not None:
+            queues.add(queue)
+    return kept
 
 
 def _moves_key(table: Table[Any], before: Any, after: Any) -> bool:

@@ -16,6 +16,7 @@ view   ─→ reader.py           the same without writes
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -77,6 +78,7 @@ class MongoUnits(Units):
         self.stats = UnitStats()
         self._entities = list(dict.fromkeys([*entities, EVENTS, MARKS]))
         self._callbacks: list[Callable[[], None]] = []
+        self._work_callbacks: list[Callable[[str], None]] = []
         tables = Tables()
         for entity in self._entities:
             tables.of(entity)
@@ -107,6 +109,10 @@ class MongoUnits(Units):
         """Have this called after each commit that brought events."""
         self._callbacks.append(callback)
 
+    def on_work(self, callback: Callable[[str], None]) -> None:
+        """Have this called with the name of each work queue that a commit has added to."""
+        self._work_callbacks.append(callback)
+
     @property
     def waiting(self) -> int:
         """Changes that wait for a batch."""
@@ -136,8 +142,11 @@ class MongoUnits(Units):
         answer: T = await self._committer.submit(BatchedOperation(call, handler, allowed))
         return answer
 
-    def _committed(self) -> None:
-        for callback in self._callbacks:
+    def _committed(self, queues: Collection[str]) -> None:
+        woken: list[Callable[[], None]] = [
+            partial(callback, queue) for queue in queues for callback in self._work_callbacks
+        ]
+        for callback in [*woken, *self._callbacks]:
             try:
                 callback()
             except Exception:

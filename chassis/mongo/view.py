@@ -235,6 +235,9 @@ class WorkingChange(WorkingView):
             raise Undeclared(f"{self._run.call.name} emits {event_type}, which it does not declare")
         self._run.events.append(Emitted(event_type, subject, self._run.call.caller.orgcode, revision, body))
 
+    def wake(self, queue: str) -> None:
+        self._run.woken.add(queue)
+
     def _current(self, table: Table[Any], record_id: str, record: Any) -> Any:
         """The record that is to be changed, as this run sees it."""
         before = self._run.get(table, record_id)

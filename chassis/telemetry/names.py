@@ -128,6 +128,42 @@ JOB_RUNS = Metric(
     meaning="Runs of scheduled jobs, by outcome: done, failed.",
     action="failed: the log has the cause; run it by hand with `stackctl job run` once it is mended.",
 )
+WORK_DEPTH = Metric(
+    name="retailstack_work_items",
+    kind="gauge",
+    labels=("queue", "lane", "state"),
+    meaning="Work items by queue, lane and state: ready, later, leased, parked, dead; counted up to 100 000.",
+    action="ready grows: add replicas, or see why runs are slow or fail. dead above 0: `stackctl work dead`.",
+)
+WORK_OLDEST_SECONDS = Metric(
+    name="retailstack_work_oldest_seconds",
+    kind="gauge",
+    labels=("queue", "lane"),
+    meaning="For how many seconds the first ready item has been due; 0 when none is ready.",
+    action="Growing with idle workers: is a maintenance window active, is the org being vacuumed, do claims fail?",
+)
+WORK_RUNS = Metric(
+    name="retailstack_work_runs_total",
+    kind="counter",
+    labels=("queue", "outcome"),
+    meaning="Runs of workers, by outcome: done, continued, failed, dead, lost, released.",
+    action="failed: `last_error` of the item and the log say why. lost: leases expire under load, or clocks differ.",
+)
+WORK_SECONDS = Metric(
+    name="retailstack_work_seconds",
+    kind="histogram",
+    labels=("queue",),
+    buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0),
+    meaning="Seconds one run of a worker took, its end settled.",
+    action="Near the queue's limit runs are cut off: let the worker save progress and return `Continue()` sooner.",
+)
+WORK_BUSY = Metric(
+    name="retailstack_work_busy",
+    kind="gauge",
+    labels=("queue",),
+    meaning="Handlers of a queue at work in this replica.",
+    action="Always at the worker's concurrency while retailstack_work_oldest_seconds grows: add replicas.",
+)
 RPC_REQUESTS = Metric(
     name="retailstack_rpc_requests_total",
     kind="counter",

@@ -230,3 +230,4 @@ async def _forget_queues(application: Application) -> None:
                 for queue in runtime.bus.topology.consumer(*names, ordered=consumer.ordered).all:
                     await channel.queue_delete(queue.name)
             await channel.exchange_delete(runtime.bus.topology.exchange)
+            await channel.exchange_delete(runtime.bus.topology.work_exchange)

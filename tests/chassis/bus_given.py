@@ -136,6 +136,7 @@ async def forget(bus: Bus, *queues: str) -> None:
             for queue in queues:
                 await channel.queue_delete(queue)
             await channel.exchange_delete(bus.topology.exchange)
+            await channel.exchange_delete(bus.topology.work_exchange)
 
 
 async def eventually(true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:

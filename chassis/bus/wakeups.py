@@ -1,0 +1,67 @@
+"""Work messages, as a replica's workers consume them.
+
+Each replica has a queue of its own, `<service>.work.<random>`, bound to the names of the work queues it works on, so
+that all of them are woken and those with room take what there is. A message carries no truth and is not acknowledged:
+what is to be done is in the rows. Whenever the connection was lost, everything is looked at once it is back.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+
+from chassis.bus.connection import Bus, BusDown
+from chassis.bus.topology import declare_exchange, declare_queue
+
+RETRY_SECONDS = 0.5
+
+
+class WorkMessages:
+    """Calls `wake` with the name of a work queue as messages for it arrive, from `start` to `stop`."""
+
+    def __init__(self, bus: Bus, queues: Sequence[str], wake: Callable[[str], None]) -> None:
+        self._bus = bus
+        self._names = tuple(queues)
+        self._wake = wake
+        self._queue = bus.topology.listener(f"{bus.service_name}.work.{uuid4().hex}")
+        self._runner: asyncio.Task[None] | None = None
+        self.up = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start consuming; reconnects by itself. Returns at once, with or without a broker."""
+        if self._names:
+            self._runner = asyncio.create_task(self._run(), name="work messages")
+
+    async def stop(self) -> None:
+        """Stop consuming; the broker removes the queue a while later."""
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+            self._runner = None
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(BusDown):
+                async with self._bus.consuming.channel() as channel:
+                    await self._consume(channel)
+            self.up.clear()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        topology = self._bus.topology
+        await declare_exchange(channel, topology)
+        await declare_queue(channel, self._queue, self._names, topology.work_exchange)
+        await channel.basic_consume(self._queue.name, self._arrive, no_ack=True)
+        for name in self._names:
+            self._wake(name)
+        self.up.set()
+        gone = channel.closing
+        try:
+            await asyncio.wait({gone})
+        finally:
+            gone.cancel()
+
+    async def _arrive(self, message: DeliveredMessage) -> None:
+        self._wake(message.routing_key or "")

@@ -1,0 +1,305 @@
+"""Running work: each replica claims what it has room for, renews its leases, and settles how each run ended.
+
+A queue is looked at when a change of this process or a work message says that there is something, when an item comes
+due, when a handler ends, and every few seconds in any case, which alone suffices while the broker is away.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from chassis.caller import SYSTEM, Call
+from chassis.clock import Clock, later, seconds_between
+from chassis.errors import Refusal
+from chassis.gate import Gate
+from chassis.ids import new_id
+from chassis.telemetry.log import get_logger
+from chassis.unit import Change, Units, View
+from chassis.work.item import ASLEEP, WorkItem
+from chassis.work.leasing import Claim, claim, due_by, renew, wake_due
+from chassis.work.queue import Worker
+from chassis.work.run import Run, RunStats
+
+POLL_SECONDS = 5.0
+"""How often a queue is looked at when nothing says that it has work."""
+
+ASLEEP_SECONDS_MIN = 0.05
+"""How often it is looked for what comes due, however often the queue is woken."""
+
+GATE_SECONDS = 0.2
+RETRY_SECONDS = 0.5
+LOW_FIRST_EVERY = 8
+"""Every so many claims the lowest lane comes first, so that a busy high lane does not starve it."""
+
+log = get_logger("chassis.work")
+
+
+class QueueRunner:
+    """This replica's share of one queue."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        asked: Mapping[str, Any],
+        *,
+        units: Units,
+        clock: Clock,
+        gate: Gate,
+        replica: str,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self.worker = worker
+        self.queue = worker.queue
+        self.stats = RunStats()
+        self._asked = asked
+        self._units = units
+        self._clock = clock
+        self._gate = gate
+        self._replica = replica
+        self._poll_seconds = poll_seconds
+        self._woken = asyncio.Event()
+        self._runs: dict[str, Run] = {}
+        self._claims = 0
+        self._looked = 0.0
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def busy(self) -> int:
+        """Handlers at work."""
+        return len(self._runs)
+
+    def wake(self) -> None:
+        """Look now: there may be work."""
+        self._woken.set()
+
+    async def start(self) -> None:
+        """Begin to claim work."""
+        self._stopping = False
+        name = self.queue.name
+        self._tasks = [
+            asyncio.create_task(self._serve(), name=f"work {name}"),
+            asyncio.create_task(self._renew(), name=f"leases of {name}"),
+        ]
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Claim no more, let handlers end within the seconds, then cut them off and give their items back."""
+        self._stopping = True
+        if not self._tasks:
+            return
+        serving, renewing = self._tasks
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        if self._runs:
+            await asyncio.wait([run.task for run in self._runs.values()], timeout=seconds)
+        await asyncio.gather(*(run.cut_off() for run in list(self._runs.values())))
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        self._tasks = []
+
+    async def _serve(self) -> None:
+        """Claim and sleep, in turns. Whatever fails is tried again: work waits in the database."""
+        while True:
+            self._woken.clear()
+            try:
+                pause = await self.look() if self._gate.open else GATE_SECONDS
+            except Refusal as refusal:
+                log.warning(
+                    "work cannot be claimed, and is looked for again", queue=self.queue.name, reason=str(refusal)
+                )
+                pause = RETRY_SECONDS
+            except Exception:
+                log.exception("claiming work failed", queue=self.queue.name)
+                pause = RETRY_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+
+    async def look(self) -> float:
+        """Begin what is ready and there is room for; seconds until something comes due, or the next poll."""
+        await self._begin()
+        rest = self._looked + ASLEEP_SECONDS_MIN - monotonic()
+        if rest > 0:
+            return rest
+        self._looked = monotonic()
+        asleep = await self._asleep()
+        now = self._clock.now()
+        if due := [item.item_id for item in asleep if item.due_utc <= now]:
+            await self._wake_due(due)
+            await self._begin()
+            return ASLEEP_SECONDS_MIN
+        poll = self._poll_seconds * random.uniform(0.8, 1.2)
+        return max(ASLEEP_SECONDS_MIN, min([poll, *(seconds_between(now, item.due_utc) for item in asleep)]))
+
+    async def _begin(self) -> None:
+        """Claim until there is no room or nothing ready."""
+        while (free := self.worker.concurrency - len(self._runs)) > 0 and self._gate.open and not self._stopping:
+            claims = await self._claim(free)
+            for each in claims:
+                self._start(each)
+            if not claims:
+                return
+
+    async def _claim(self, free: int) -> list[Claim]:
+        self._claims += 1
+        lanes = self.queue.lanes if self._claims % LOW_FIRST_EVERY else self.queue.lanes[::-1]
+        tokens = [uuid4().hex for _ in range(free)]
+        passed_over = self._passed_over()
+
+        async def take(change: Change) -> list[Claim]:
+            return await claim(change, self.queue, tokens, self._replica, lanes=lanes, passed_over=passed_over)
+
+        return await self._units.change(self._system("claim"), take)
+
+    def _passed_over(self) -> frozenset[str]:
+        """Orgs that get nothing now: those that are being vacuumed, and those that have their share of this replica."""
+        busy = Counter(run.claim.orgcode for run in self._runs.values())
+        limit = self.worker.org_concurrency
+        full = {org for org, runs in busy.items() if runs >= limit} if limit < self.worker.concurrency else set()
+        return self._gate.emptied.orgcodes | full
+
+    def _start(self, leased: Claim) -> None:
+        run = Run(
+            self.worker,
+            leased,
+            self._asked,
+            units=self._units,
+            call=self._call(leased),
+            stats=self.stats,
+            stopping=lambda: self._stopping or self._gate.is_closed_for(leased.orgcode),
+        )
+        self._runs[leased.token] = run
+        run.begin(self._ended)
+
+    def _ended(self, run: Run) -> None:
+        del self._runs[run.claim.token]
+        self.wake()
+
+    async def _asleep(self) -> list[WorkItem]:
+        """Items that come due before the next poll, or are due already."""
+        until = later(self._clock.now(), self._poll_seconds)
+        looks = [
+            self._units.view(self._system("due"), _due(self.worker, state, lane, until))
+            for state in ASLEEP
+            for lane in self.queue.lanes
+        ]
+        return [item for found in await asyncio.gather(*looks) for item in found]
+
+    async def _wake_due(self, ids: Sequence[str]) -> None:
+        jitter = random.random()
+
+        async def write(change: Change) -> list[WorkItem]:
+            return await wake_due(change, self.queue, ids, jitter)
+
+        for dead in await self._units.change(self._system("wake"), write):
+            self.stats.outcomes["dead"] += 1
+            log.error("work becomes a dead letter", queue=self.queue.name, key=dead.key, reason=dead.last_error)
+
+    async def _renew(self) -> None:
+        """Keep the leases of what runs; cut off what has lost its lease."""
+        while True:
+            await asyncio.sleep(self.queue.lease_seconds / 3)
+            runs = [run for run in self._runs.values() if not run.settling]
+            if not runs:
+                continue
+            began = monotonic()
+            try:
+                held = await self._renewed([run.claim for run in runs])
+            except Exception as cause:  # noqa: BLE001  the database may be back before the leases have expired
+                log.warning("leases of work could not be renewed", queue=self.queue.name, reason=str(cause))
+                held = None
+            for run in runs:
+                if held is not None and run.claim.token in held:
+                    run.held_until = began + self.queue.lease_seconds
+                elif held is not None or monotonic() > run.held_until:
+                    run.lose()
+
+    async def _renewed(self, claims: Sequence[Claim]) -> set[str]:
+        async def write(change: Change) -> set[str]:
+            return await renew(change, self.queue, claims)
+
+        return await self._units.change(self._system("renew"), write)
+
+    def _call(self, leased: Claim) -> Call:
+        call = self._system("")
+        first = leased.items[0]
+        caller = replace(SYSTEM, orgcode=leased.orgcode or None)
+        name = f"{self.queue.service}.work.{_word(self.queue.name)}"
+        return replace(call, caller=caller, name=name, traceparent=first.traceparent)
+
+    def _system(self, what: str) -> Call:
+        now = self._clock.now()
+        name = f"{self.queue.service}.work.{_word(self.queue.name)}.{what}"
+        return Call(caller=SYSTEM, name=name, request_id=new_id(now), started_utc=now)
+
+
+class WorkRunner:
+    """This replica's share of all work of its service."""
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        *,
+        units: Units,
+        clock: Clock,
+        gate: Gate,
+        replica: str,
+        provided: Mapping[type, Any] | None = None,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self.queues = {
+            worker.queue.name: QueueRunner(
+                worker,
+                _asked(worker, provided or {}),
+                units=units,
+                clock=clock,
+                gate=gate,
+                replica=replica,
+                poll_seconds=poll_seconds,
+            )
+            for worker in workers
+        }
+        if len(self.queues) < len(workers):
+            raise TypeError("two workers of the same queue")
+
+    async def start(self) -> None:
+        """Begin to claim work."""
+        for runner in self.queues.values():
+            await runner.start()
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Claim no more; let handlers end within the seconds, then cut them off and give their items back."""
+        await asyncio.gather(*(runner.stop(seconds) for runner in self.queues.values()))
+
+    def wake(self, queue: str = "") -> None:
+        """Look at this queue now, or at all of them."""
+        for name, runner in self.queues.items():
+            if queue in {"", name}:
+                runner.wake()
+
+
+def _asked(worker: Worker, provided: Mapping[type, Any]) -> dict[str, Any]:
+    """What a handler is given of the process; TypeError where that has no such thing."""
+    missing = [f"{name}: {kind.__name__}" for name, kind in worker.asks.items() if kind not in provided]
+    if missing:
+        raise TypeError(f"the worker of {worker.queue.name} asks for what this process lacks: {', '.join(missing)}")
+    return {name: provided[kind] for name, kind in worker.asks.items()}
+
+
+def _due(worker: Worker, state: str, lane: Any, until: Any) -> Callable[[View], Any]:
+    async def look(view: View) -> list[WorkItem]:
+        return await due_by(view, worker.queue, state, lane, until)
+
+    return look
+
+
+def _word(queue: str) -> str:
+    """A queue's name without its service."""
+    return queue.partition(".")[2]
