@@ -71,7 +71,7 @@ class Parts(Frozen):
     consumers: list[Any]
     jobs: list[Any]
     servicers: list[Any]
-    workers: list[Any] = []
+    workers: list[Any] = field(default_factory=list)
     vacuum_targets: list[Any] = field(default_factory=list)
     raw_endpoints: list[RawEndpoint] = field(default_factory=list)
 

@@ -7,7 +7,7 @@ due, when a handler ends, and every few seconds in any case, which alone suffice
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -185,12 +185,13 @@ class QueueRunner:
     async def _asleep(self) -> list[WorkItem]:
         """Items that come due before the next poll, or are due already."""
         until = later(self._clock.now(), self._poll_seconds)
-        looks = [
-            self._units.view(self._system("due"), _due(self.worker, state, lane, until))
-            for state in ASLEEP
-            for lane in self.queue.lanes
-        ]
-        return [item for found in await asyncio.gather(*looks) for item in found]
+        places = [(state, lane) for state in ASLEEP for lane in self.queue.lanes]
+
+        async def look(view: View) -> list[WorkItem]:
+            found = await view.together(due_by(view, self.queue, state, lane, until) for state, lane in places)
+            return [item for each in found for item in each]
+
+        return await self._units.view(self._system("due"), look)
 
     async def _wake_due(self, ids: Sequence[str]) -> None:
         jitter = random.random()
@@ -291,13 +292,6 @@ def _asked(worker: Worker, provided: Mapping[type, Any]) -> dict[str, Any]:
     if missing:
         raise TypeError(f"the worker of {worker.queue.name} asks for what this process lacks: {', '.join(missing)}")
     return {name: provided[kind] for name, kind in worker.asks.items()}
-
-
-def _due(worker: Worker, state: str, lane: Any, until: Any) -> Callable[[View], Any]:
-    async def look(view: View) -> list[WorkItem]:
-        return await due_by(view, worker.queue, state, lane, until)
-
-    return look
 
 
 def _word(queue: str) -> str:

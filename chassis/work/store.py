@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.entity import Value
-from chassis.unit import Change, to_read
+from chassis.unit import Change
 from chassis.work.item import WorkItem, WorkLine, enqueued_again, group_id, item_id, items_of, line_id, lines_of
 from chassis.work.queue import Lane, WorkQueue
 
@@ -68,24 +68,25 @@ async def enqueue_many(change: Change, queue: WorkQueue[Any], work: Iterable[New
     if not newer:
         return
     lines = {line_id(queue, item.lane, item.orgcode) for item in newer}
-    await change.prefetch(
-        to_read(items_of(queue), [item.item_id for item in newer]), to_read(lines_of(queue), sorted(lines))
-    )
-    for item in newer:
-        await _add(change, queue, item)
-    change.wake(queue.name)
+    change.prefetch(items_of(queue), [item.item_id for item in newer])
+    change.prefetch(lines_of(queue), sorted(lines))
+    added = [await _add(change, queue, item) for item in newer]
+    if any(added):
+        change.wake(queue.name)
 
 
-async def _add(change: Change, queue: WorkQueue[Any], newer: WorkItem) -> None:
+async def _add(change: Change, queue: WorkQueue[Any], newer: WorkItem) -> bool:
+    """Add it; False where it only joins what waits or runs already."""
     entity = items_of(queue)
     known = await change.get(entity, newer.item_id)
     if known is None:
         await change.insert(entity, await in_line(change, queue, newer) if newer.state == "ready" else newer)
-        return
+        return True
     again = enqueued_again(known, newer, change.now)
     if again.state == "ready" and (known.state, known.lane) != ("ready", again.lane):
         again = await in_line(change, queue, again)
     await change.update(entity, again)
+    return (again.state, again.due_utc) != (known.state, known.due_utc)
 
 
 async def in_line(change: Change, queue: WorkQueue[Any], item: WorkItem) -> WorkItem:
@@ -153,12 +154,10 @@ def _text(queue: WorkQueue[Any], payload: Struct | None) -> str:
 
 async def back_in_line(change: Change, queue: WorkQueue[Any], items: Sequence[WorkItem]) -> None:
     """Write these items, those that are ready at the end of their lines."""
-    await change.prefetch(
-        to_read(lines_of(queue), sorted({line_id(queue, item.lane, item.orgcode) for item in items})),
-        to_read(items_of(queue), [item.item_id for item in items]),
-    )
+    change.prefetch(lines_of(queue), sorted({line_id(queue, item.lane, item.orgcode) for item in items}))
+    change.prefetch(items_of(queue), [item.item_id for item in items])
+    ready = [item for item in items if item.state == "ready"]
     for item in items:
-        ready = item.state == "ready"
-        await change.update(items_of(queue), await in_line(change, queue, item) if ready else item)
-    if items:
+        await change.update(items_of(queue), await in_line(change, queue, item) if item in ready else item)
+    if ready:
         change.wake(queue.name)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from chassis.clock import FixedClock
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
+from chassis.work.item import WorkItem
 from chassis.work.leasing import LeaseLost, checkpoint, fail, finish, put_back, renew
 from chassis.work.store import enqueue
 from tests.chassis.bus_given import NOTES, Note
@@ -138,6 +139,7 @@ async def test_progress_is_there_after_a_crash_and_forgives_earlier_attempts(
 async def test_too_many_crashes_make_a_dead_letter(units: MongoUnits, clock: FixedClock) -> None:
     queue = a_queue(attempts_max=2)
     await add(units, "k1", queue=queue)
+    dead: list[WorkItem] = []
     for number in range(2):
         assert len(await take(units, f"t{number}", queue=queue)) == 1
         clock.advance(61)
@@ -285,6 +287,6 @@ async def test_work_put_back_goes_on_after_the_others(units: MongoUnits, clock: 
     ("key", "more", "problem"),
     [("", {}, "1 to 200"), ("k" * 201, {}, "1 to 200"), ("k", {"lane": "urgent"}, "no lane")],
 )
-async def test_what_cannot_be_kept_is_refused(units: MongoUnits, key: str, more: dict[str, str], problem: str) -> None:
+async def test_what_cannot_be_kept_is_refused(units: MongoUnits, key: str, more: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         await add(units, key, **more)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from chassis.work.admin import WorkAdmin
 from chassis.work.handle import Abandon, Work
 from chassis.work.queue import Continue, Worker, Workers, WorkQueue
 from chassis.work.runner import WorkRunner
-from tests.chassis.bus_given import NOTES, Note, World, a_world, eventually
+from tests.chassis.bus_given import NOTES, Note, a_world, eventually
 from tests.chassis.work.given import Crate, Shipped, a_queue, add, item, items, work_units
 
 Handler = Callable[[Units, Work[Crate]], Any]
@@ -300,22 +300,22 @@ async def test_another_process_is_woken_at_once_by_the_outbox(
     async def ship(_: Units, work: Work[Crate]) -> None:
         done.set()
 
-    world: World
-    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(a_world(mongodb_uri, database_name, amqp_url, bus_prefix))
         relay = world.relay()
         await relay.start()
-        async with work_units(mongodb_uri, database_name) as others:
-            # It polls once a minute and knows nothing of the first process's commits.
-            async with running(others, a_worker(a_queue(), ship)) as runner:
-                bus = Bus(amqp_url, "test", bus_prefix)
-                await bus.start()
-                messages = WorkMessages(bus, list(runner.queues), runner.wake)
-                await messages.start()
-                await asyncio.wait_for(messages.up.wait(), 30)
-                await add(world.units, "k1")
-                await asyncio.wait_for(done.wait(), 20)
-                await messages.stop()
-                await bus.stop()
+        # The others poll once a minute, and know nothing of the first process's commits.
+        others = await stack.enter_async_context(work_units(mongodb_uri, database_name))
+        runner = await stack.enter_async_context(running(others, a_worker(a_queue(), ship)))
+        bus = Bus(amqp_url, "test", bus_prefix)
+        await bus.start()
+        stack.push_async_callback(bus.stop)
+        messages = WorkMessages(bus, list(runner.queues), runner.wake)
+        await messages.start()
+        stack.push_async_callback(messages.stop)
+        await asyncio.wait_for(messages.up.wait(), 30)
+        await add(world.units, "k1")
+        await asyncio.wait_for(done.wait(), 20)
 
         async def no_message_left() -> bool:
             return await world.database.collection("events").find({"_id": {"$gt": ""}}) == []
@@ -330,10 +330,13 @@ async def test_polling_alone_suffices_while_the_broker_is_away(mongodb_uri: str,
     async def ship(_: Units, work: Work[Crate]) -> None:
         done.set()
 
-    async with work_units(mongodb_uri, database_name) as one, work_units(mongodb_uri, database_name) as two:
-        async with running(two, a_worker(a_queue(), ship), poll_seconds=0.2):
-            await add(one, "k1")
-            await asyncio.wait_for(done.wait(), 30)
+    async with (
+        work_units(mongodb_uri, database_name) as one,
+        work_units(mongodb_uri, database_name) as two,
+        running(two, a_worker(a_queue(), ship), poll_seconds=0.2),
+    ):
+        await add(one, "k1")
+        await asyncio.wait_for(done.wait(), 30)
 
 
 def test_a_worker_is_refused_where_its_declaration_is_wrong() -> None:
