@@ -48,6 +48,8 @@ class ResourceRunner:
             provided.check(f"consumer {consumer.call_name}", consumer.asks)
         for job in parts.jobs:
             provided.check(f"job {job.name}", job.asks)
+        for worker in parts.workers:
+            provided.check(worker.who, worker.asks)
         for servicer in parts.servicers:
             provided.check(servicer.name, servicer.asks)
         for target in parts.vacuum_targets:

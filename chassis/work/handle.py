@@ -11,7 +11,7 @@ from chassis.entity import Value
 from chassis.errors import Refusal
 from chassis.unit import Change
 from chassis.work.item import WorkItem
-from chassis.work.leasing import Claim, checkpoint, finish
+from chassis.work.leasing import WorkClaim, checkpoint, finish
 from chassis.work.queue import WorkQueue
 
 P = TypeVar("P")
@@ -23,7 +23,7 @@ class Abandon(Refusal):
     status, tag, reason = 422, "work-abandoned", "work_abandoned"
 
 
-class Part(Value, Generic[P]):
+class WorkPart(Value, Generic[P]):
     """One item of leased work: what to do, and how often it was tried since its last progress, this time included."""
 
     key: str
@@ -40,12 +40,12 @@ class Work(Generic[P]):
     progress    what an earlier bite saved, or None
     """
 
-    def __init__(self, queue: WorkQueue[P], claim: Claim, call: Call, stopping: Callable[[], bool]) -> None:
+    def __init__(self, queue: WorkQueue[P], claim: WorkClaim, call: Call, stopping: Callable[[], bool]) -> None:
         first = claim.items[0]
         self.call = call
         self.orgcode = claim.orgcode
         self.group = first.group.removeprefix(f"{queue.name}/{claim.orgcode}/") if first.group else ""
-        self.parts: tuple[Part[P], ...] = tuple(_part(queue, item) for item in claim.items)
+        self.parts: tuple[WorkPart[P], ...] = tuple(_part(queue, item) for item in claim.items)
         self.progress: Any = _progress(queue, first)
         self._queue = queue
         self._token = claim.token
@@ -90,9 +90,9 @@ class Work(Generic[P]):
         await finish(change, self._queue, self._token, [self._ids[key] for key in keys or self._ids])
 
 
-def _part(queue: WorkQueue[P], item: WorkItem) -> Part[P]:
+def _part(queue: WorkQueue[P], item: WorkItem) -> WorkPart[P]:
     payload: P = msgspec.json.decode(item.payload, type=queue.payload)
-    return Part(key=item.key, payload=payload, generation=item.generation, attempts=item.attempts)
+    return WorkPart(key=item.key, payload=payload, generation=item.generation, attempts=item.attempts)
 
 
 def _progress(queue: WorkQueue[Any], item: WorkItem) -> Any:

@@ -52,7 +52,7 @@ class LeaseLost(Refusal):
     status, tag, reason, retryable = 409, "conflict", "lease_lost", True
 
 
-class Claim(Value):
+class WorkClaim(Value):
     """Items leased together: one, or those of a group."""
 
     token: str
@@ -77,12 +77,12 @@ async def claim(
     *,
     lanes: Sequence[Lane],
     passed_over: Collection[str] = (),
-) -> list[Claim]:
+) -> list[WorkClaim]:
     """Lease as many items (or groups) as there are tokens, taking turns over the orgs; none of the orgs passed over.
 
     Reads a bounded number of lines and blocks, whatever waits. Indexes: turn, line, group.
     """
-    claims: list[Claim] = []
+    claims: list[WorkClaim] = []
     for lane in lanes:
         if len(claims) == len(tokens):
             break
@@ -102,10 +102,10 @@ async def claim(
 
 async def _claim_from(
     change: Change, queue: WorkQueue[Any], line: WorkLine, tokens: Sequence[str], replica: str
-) -> list[Claim]:
+) -> list[WorkClaim]:
     """Lease from one line, and send it to the end of the turn."""
     ready = await _first_of(change, queue, line, len(tokens))
-    claims: list[Claim] = []
+    claims: list[WorkClaim] = []
     taken: set[str] = set()
     for item in ready:
         if item.item_id in taken:
@@ -119,7 +119,7 @@ async def _claim_from(
         token = tokens[len(claims)]
         until = later(change.now, queue.lease_seconds)
         leased = [await change.update(items_of(queue), claimed(each, token, replica, until)) for each in found]
-        claims.append(Claim(token=token, items=tuple(leased)))
+        claims.append(WorkClaim(token=token, items=tuple(leased)))
     if ready:
         head = max(ready[-1].block, 0)
         await change.update(lines_of(queue), replace(line, next_utc=change.now, head=head, looks=0))
@@ -154,7 +154,7 @@ async def _with_group(change: Change, queue: WorkQueue[Any], item: WorkItem) -> 
     return [parked(each, leased[0].due_utc) for each in found] if leased else found
 
 
-async def renew(change: Change, queue: WorkQueue[Any], claims: Sequence[Claim]) -> set[str]:
+async def renew(change: Change, queue: WorkQueue[Any], claims: Sequence[WorkClaim]) -> set[str]:
     """Renew these leases; the tokens of those that are held still."""
     entity = items_of(queue)
     known = await change.get_many(entity, [item for each in claims for item in each.ids])

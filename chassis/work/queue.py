@@ -39,11 +39,12 @@ and the change writes nothing, if the item has been given to somebody else.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import getdoc, signature
 from re import compile as pattern_of
-from typing import Any, Generic, Literal, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
 from chassis.entity import Value
+from chassis.provided import asks_of
 
 Lane = Literal["high", "normal", "low"]
 LANES: tuple[Lane, ...] = ("high", "normal", "low")
@@ -128,6 +129,8 @@ class WorkQueue(Generic[P]):
 class Worker(Value):
     """A declared worker.
 
+    queue, handler  what it works on, and the function that does
+    summary         the first line of the handler's docstring
     concurrency     handlers a replica runs at once
     org_concurrency of these, how many may work for one org at a time
     run_seconds_max how long one run of the handler may take until it is cancelled and counts as failed
@@ -141,6 +144,11 @@ class Worker(Value):
     org_concurrency: int
     run_seconds_max: float
     asks: Mapping[str, type] = {}
+
+    @property
+    def who(self) -> str:
+        """What it is called where it asks for something that is not there."""
+        return f"the worker of {self.queue.name}"
 
 
 class Workers:
@@ -174,7 +182,6 @@ class Workers:
             names = list(signature(handler).parameters)
             if names[:2] != ["units", "work"]:
                 raise TypeError(f"{handler.__qualname__} must take (units: Units, work: Work[...]) first")
-            hints = get_type_hints(handler)
             self.declared.append(
                 Worker(
                     queue=queue,
@@ -183,7 +190,7 @@ class Workers:
                     concurrency=concurrency,
                     org_concurrency=min(org_concurrency or concurrency, concurrency),
                     run_seconds_max=run_seconds_max,
-                    asks={name: hints[name] for name in names[2:]},
+                    asks=asks_of(handler, skip=2),
                 )
             )
             return handler

@@ -17,7 +17,7 @@ from chassis.telemetry.trace import Scope, enter, leave, span
 from chassis.unit import Change, Units
 from chassis.work.handle import Abandon, Work
 from chassis.work.item import WorkItem
-from chassis.work.leasing import Claim, LeaseLost, fail, finish, put_back
+from chassis.work.leasing import LeaseLost, WorkClaim, fail, finish, put_back
 from chassis.work.queue import Continue, Worker
 
 SETTLE_RETRY_SECONDS = 0.25
@@ -28,7 +28,7 @@ Settle = Callable[[Change], Awaitable[Any]]
 log = get_logger("chassis.work")
 
 
-class RunStats:
+class WorkRunStats:
     """How runs have ended since the start (done, continued, failed, dead, lost, released), and how long they took."""
 
     def __init__(self) -> None:
@@ -46,18 +46,18 @@ class RunStats:
         return taken
 
 
-class Run:
+class WorkRun:
     """A handler at work."""
 
     def __init__(
         self,
         worker: Worker,
-        claim: Claim,
+        claim: WorkClaim,
         asked: Mapping[str, Any],
         *,
         units: Units,
         call: Call,
-        stats: RunStats,
+        stats: WorkRunStats,
         stopping: Callable[[], bool],
     ) -> None:
         self.claim = claim
@@ -74,7 +74,7 @@ class Run:
         self._handler: asyncio.Task[Continue | None]
         self.task: asyncio.Task[None]
 
-    def begin(self, ended: Callable[["Run"], None]) -> None:
+    def begin(self, ended: Callable[["WorkRun"], None]) -> None:
         """Run the handler in a task of its own; `ended` is called once how it ended is settled."""
         self._handler = asyncio.create_task(self._handle(), name=f"handler of {self._worker.queue.name}")
         self.task = asyncio.create_task(self._run(), name=f"work {self._worker.queue.name} {self.claim.items[0].key}")
@@ -196,7 +196,7 @@ class Run:
 
         return settle
 
-    def _done(self, task: "asyncio.Task[None]", ended: Callable[["Run"], None]) -> None:
+    def _done(self, task: "asyncio.Task[None]", ended: Callable[["WorkRun"], None]) -> None:
         if not task.cancelled() and (defect := task.exception()) is not None:
             log.error("a run of work could not be settled; its lease will expire", exc_info=defect)
         ended(self)

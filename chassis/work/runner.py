@@ -7,10 +7,9 @@ due, when a handler ends, and every few seconds in any case, which alone suffice
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -20,12 +19,13 @@ from chassis.clock import Clock, later, seconds_between
 from chassis.errors import Refusal
 from chassis.gate import Gate
 from chassis.ids import new_id
+from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from chassis.work.item import ASLEEP, WorkItem
-from chassis.work.leasing import Claim, claim, due_by, renew, wake_due
+from chassis.work.leasing import WorkClaim, claim, due_by, renew, wake_due
 from chassis.work.queue import Worker
-from chassis.work.run import Run, RunStats
+from chassis.work.run import WorkRun, WorkRunStats
 
 POLL_SECONDS = 5.0
 """How often a queue is looked at when nothing says that it has work."""
@@ -47,7 +47,7 @@ class QueueRunner:
     def __init__(
         self,
         worker: Worker,
-        asked: Mapping[str, Any],
+        provided: Provided,
         *,
         units: Units,
         clock: Clock,
@@ -57,15 +57,15 @@ class QueueRunner:
     ) -> None:
         self.worker = worker
         self.queue = worker.queue
-        self.stats = RunStats()
-        self._asked = asked
+        self.stats = WorkRunStats()
+        self._provided = provided
         self._units = units
         self._clock = clock
         self._gate = gate
         self._replica = replica
         self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, WorkRun] = {}
         self._claims = 0
         self._looked = 0.0
         self._stopping = False
@@ -147,13 +147,13 @@ class QueueRunner:
             if not claims:
                 return
 
-    async def _claim(self, free: int) -> list[Claim]:
+    async def _claim(self, free: int) -> list[WorkClaim]:
         self._claims += 1
         lanes = self.queue.lanes if self._claims % LOW_FIRST_EVERY else self.queue.lanes[::-1]
         tokens = [uuid4().hex for _ in range(free)]
         passed_over = self._passed_over()
 
-        async def take(change: Change) -> list[Claim]:
+        async def take(change: Change) -> list[WorkClaim]:
             return await claim(change, self.queue, tokens, self._replica, lanes=lanes, passed_over=passed_over)
 
         return await self._units.change(self._system("claim"), take)
@@ -165,11 +165,11 @@ class QueueRunner:
         full = {org for org, runs in busy.items() if runs >= limit} if limit < self.worker.concurrency else set()
         return self._gate.emptied.orgcodes | full
 
-    def _start(self, leased: Claim) -> None:
-        run = Run(
+    def _start(self, leased: WorkClaim) -> None:
+        run = WorkRun(
             self.worker,
             leased,
-            self._asked,
+            self._provided.arguments(self.worker.who, self.worker.asks),
             units=self._units,
             call=self._call(leased),
             stats=self.stats,
@@ -178,7 +178,7 @@ class QueueRunner:
         self._runs[leased.token] = run
         run.begin(self._ended)
 
-    def _ended(self, run: Run) -> None:
+    def _ended(self, run: WorkRun) -> None:
         del self._runs[run.claim.token]
         self.wake()
 
@@ -222,13 +222,13 @@ class QueueRunner:
                 elif held is not None or monotonic() > run.held_until:
                     run.lose()
 
-    async def _renewed(self, claims: Sequence[Claim]) -> set[str]:
+    async def _renewed(self, claims: Sequence[WorkClaim]) -> set[str]:
         async def write(change: Change) -> set[str]:
             return await renew(change, self.queue, claims)
 
         return await self._units.change(self._system("renew"), write)
 
-    def _call(self, leased: Claim) -> Call:
+    def _call(self, leased: WorkClaim) -> Call:
         call = self._system("")
         first = leased.items[0]
         caller = replace(SYSTEM, orgcode=leased.orgcode or None)
@@ -252,13 +252,16 @@ class WorkRunner:
         clock: Clock,
         gate: Gate,
         replica: str,
-        provided: Mapping[type, Any] | None = None,
+        provided: Provided | None = None,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
+        provided = provided or Provided()
+        for worker in workers:
+            provided.check(worker.who, worker.asks)
         self.queues = {
             worker.queue.name: QueueRunner(
                 worker,
-                _asked(worker, provided or {}),
+                provided,
                 units=units,
                 clock=clock,
                 gate=gate,
@@ -284,14 +287,6 @@ class WorkRunner:
         for name, runner in self.queues.items():
             if queue in {"", name}:
                 runner.wake()
-
-
-def _asked(worker: Worker, provided: Mapping[type, Any]) -> dict[str, Any]:
-    """What a handler is given of the process; TypeError where that has no such thing."""
-    missing = [f"{name}: {kind.__name__}" for name, kind in worker.asks.items() if kind not in provided]
-    if missing:
-        raise TypeError(f"the worker of {worker.queue.name} asks for what this process lacks: {', '.join(missing)}")
-    return {name: provided[kind] for name, kind in worker.asks.items()}
 
 
 def _word(queue: str) -> str:

@@ -17,7 +17,7 @@ from services.ops.vacuum.domain import Scope, VacuumRun, begun
 from services.ops.vacuum.events import STARTED
 from services.ops.vacuum.peers import Peers
 from services.ops.vacuum.store import VACUUMS, due, running
-from services.ops.vacuum.worker import Worker, emit_state
+from services.ops.vacuum.worker import VacuumWorker, emit_state
 
 WORKERS: dict[Scope, str] = {"all": "vacuum_all_worker", "org": "vacuum_org_worker"}
 
@@ -27,7 +27,7 @@ log = get_logger("ops.vacuum")
 class VacuumRunner:
     """The sweep and the workers of one process."""
 
-    def __init__(self, units: Units, jobs: Runner, worker: Worker) -> None:
+    def __init__(self, units: Units, jobs: Runner, worker: VacuumWorker) -> None:
         self._units = units
         self._jobs = jobs
         self._worker = worker
@@ -87,7 +87,7 @@ async def vacuum_runner(
     units: Units, clock: Clock, channels: Channels, jobs: Runner, settings: OpsSettings
 ) -> AsyncIterator[VacuumRunner]:
     """The sweep of vacuums and their workers."""
-    runner = VacuumRunner(units, jobs, Worker(units, Peers(channels), clock, settings.vacuum_settle_seconds))
+    runner = VacuumRunner(units, jobs, VacuumWorker(units, Peers(channels), clock, settings.vacuum_settle_seconds))
     try:
         yield runner
     finally:

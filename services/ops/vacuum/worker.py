@@ -48,7 +48,7 @@ ROUNDS_MAX = 4
 log = get_logger("ops.vacuum")
 
 
-class Worker:
+class VacuumWorker:
     """Works on vacuums, one at a time."""
 
     def __init__(self, units: Units, peers: Peers, clock: Clock, settle_seconds: float) -> None:

@@ -12,7 +12,7 @@ from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
 from chassis.work.item import WORK_ENTITIES, WorkItem
-from chassis.work.leasing import Claim, claim, wake_due
+from chassis.work.leasing import WorkClaim, claim, wake_due
 from chassis.work.queue import Lane, WorkQueue
 from chassis.work.store import NewWork, enqueue, enqueue_many
 from tests.chassis.bus_given import NOTES
@@ -87,10 +87,10 @@ def _adding(work: Sequence[NewWork]) -> Any:
 
 async def take(
     units: MongoUnits, *tokens: str, queue: WorkQueue[Any] = CRATES, lanes: Sequence[Lane] = (), **more: Any
-) -> list[Claim]:
-    """Claim as many items as there are tokens."""
+) -> list[WorkClaim]:
+    """WorkClaim as many items as there are tokens."""
 
-    async def write(change: Change) -> list[Claim]:
+    async def write(change: Change) -> list[WorkClaim]:
         return await claim(change, queue, tokens, "here", lanes=lanes or queue.lanes, **more)
 
     return await units.change(an_org_call(None), write)
