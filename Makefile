@@ -16,13 +16,27 @@ ARGS ?=
 # What `make demo` tells: day, or scenarios.
 STORY ?= day
 
-PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
-LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
-	--no-emit-find-links --no-emit-trusted-host --no-emit-options
-RUNTIME_EXTRAS := --extra ops --extra ics --extra pmc --extra slc --extra visualgrid --extra gateway --extra cli --extra otlp
+# The locks are complete, so pip resolves nothing and a newer release on the index changes nothing. Wheels only: to
+# build from source, pip would fetch build tools that no lock names. `make setup WHEELS=` allows it all the same.
+WHEELS ?= --only-binary :all:
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+INSTALL := install --no-user --no-deps --require-hashes $(WHEELS) --requirement
+INSTALL_LOG := $(VENV)/install.log
+# $(call pip,ARGUMENTS) puts pip's output into the log; where it fails, its error and the log's name are printed.
+pip = $(PIP) $(1) >$(INSTALL_LOG) 2>&1 || { echo "pip $(firstword $(1)) failed; its output is in $(INSTALL_LOG):" \
+	"$$({ grep ERROR $(INSTALL_LOG) || cat $(INSTALL_LOG); } | tail -n 1)" >&2; exit 1; }
+
+# A lock holds these extras of pyproject.toml, for every Python and system: what only some of them need has a marker.
+# `dev` is made first, and the others take its versions. A lock more is a name in LOCKS and a line LOCK_name.
+LOCKS := dev runtime demo
+RUNTIME_EXTRAS := ops ics pmc slc visualgrid gateway cli otlp
+LOCK_dev := $(RUNTIME_EXTRAS) local dev
+LOCK_runtime := $(RUNTIME_EXTRAS)
+LOCK_demo := demo
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 LOCAL = $(PY) -m deploy.local
 
-.PHONY: help setup proto run up down start stop status check lint format test bench demo docs lock
+.PHONY: help setup proto run up down start stop status check lint format test bench demo docs lock $(LOCKS:%=lock-%)
 
 help: ## say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,27 +94,33 @@ demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## tell a story on the r
 docs: setup ## make docs/events.md anew from the declared events
 	$(PY) -m docs.catalogue.events
 
-lock: setup ## make requirements/*.txt anew from pyproject.toml
-	$(LOCK) $(RUNTIME_EXTRAS) --output-file requirements/runtime.txt pyproject.toml
-	$(LOCK) $(RUNTIME_EXTRAS) --extra local --extra dev --constraint requirements/runtime.txt \
-		--output-file requirements/dev.txt pyproject.toml
-	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt pyproject.toml
+lock: $(LOCKS:%=lock-%) ## make requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest releases
+
+$(filter-out lock-dev,$(LOCKS:%=lock-%)): lock-dev
+
+$(LOCKS:%=lock-%): lock-%: setup
+	@echo "making requirements/$*.txt"
+	@$(LOCK) $(if $(filter-out 0,$(UPGRADE)),--upgrade) $(if $(filter-out dev,$*),--constraint requirements/dev.txt) \
+		$(LOCK_$*:%=--extra %) --output-file requirements/$*.txt pyproject.toml
 
 $(PY):
 	@echo "making $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	@$(PYTHON) -m venv $(VENV)
+	@output=$$($(PYTHON) -m venv $(VENV) 2>&1) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment" \
+		"(on Debian and Ubuntu: apt-get install python3-venv): $$(tail -n 1 <<<"$$output")" >&2; exit 1; }
 
 $(STAMPS)/install: requirements/dev.txt pyproject.toml | $(PY)
 	@mkdir -p $(STAMPS)
 	@echo "installing the locked packages (a minute or two, once)"
-	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/dev.txt
-	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(call pip,$(INSTALL) requirements/dev.txt)
+	@$(call pip,install --no-user --no-deps --no-build-isolation --editable .)
+	@$(call pip,check)
 	@touch $@
 
 $(STAMPS)/demo: requirements/demo.txt $(STAMPS)/install
 	@echo "installing the demo's input"
-	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@$(call pip,$(INSTALL) requirements/demo.txt)
+	@$(call pip,check)
 	@touch $@
 
 $(STAMPS)/node: tests/node/package-lock.json $(STAMPS)/install
