@@ -1,38 +1,34 @@
 """The path of a request through the gateway, top to bottom: id → credential → caller → org → gate → rate → proxy.
 
 Checks come in the contract's order: size and kind (413, 415), credential (401), maintenance and rates (503, 429), org
-(404); then the gateway's own 400s, and the rest is the service's (403 and on). A contradiction found early waits for
-its turn.
+(404), then the gateway's own 400s; the service checks the rest (403 and later). A contradiction that is found early is
+reported in its place in this order.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from time import perf_counter, time_ns
+from time import perf_counter
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
-from chassis.caller import ANONYMOUS, Caller
+from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
 from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, invalid_field
-from chassis.gate import Gate
-from chassis.ids import IDS
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
-from gateway.caller import credential, fields, named_code
-from gateway.caller.credential import Credential
+from gateway.caller import fields
+from gateway.caller.authorization import Authorization
 from gateway.caller.request_credentials import RequestCredentials
-from gateway.caller.resolve import Resolution, Resolver
 from gateway.http import body as bodies
 from gateway.http.cors import Cors
 from gateway.http.exchange import Exchange
 from gateway.http.headers import Inbound
 from gateway.http.refusals import Refusals
+from gateway.http.request_id import new_request_id, peer_of, request_id_of, shows_credential
 from gateway.limits.admission import Admission
-from gateway.limits.rates import Rates
 from gateway.routes import RouteTable, UpstreamRoute
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
@@ -43,28 +39,24 @@ from gateway.upstream.upstream_request import UpstreamRequests
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
-"""The status in the log of a request whose caller did not wait for the answer."""
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""The status in the log where the caller closed the connection before the answer."""
 
 PageHandler = Callable[[Exchange], Awaitable[Response]]
-"""A page of the gateway's own: documents and MCP."""
+"""Serves a page of the gateway itself: documents and MCP."""
 
 log = get_logger("gateway.pipeline")
 
 
 class Pipeline:
-    """Takes requests, gives answers."""
+    """Answers requests."""
 
     def __init__(
         self,
         settings: GatewaySettings,
         clock: Clock,
         *,
-        resolver: Resolver,
+        authorization: Authorization,
         proxy: Proxy,
-        gate: Gate,
-        rates: Rates,
         refusals: Refusals,
         counts: Counts,
         access: AccessLog,
@@ -75,10 +67,8 @@ class Pipeline:
         self.draining = False
         self._settings = settings
         self._clock = clock
-        self._resolver = resolver
+        self._authorization = authorization
         self._proxy = proxy
-        self._gate = gate
-        self._rates = rates
         self._refusals = refusals
         self._counts = counts
         self._access = access
@@ -90,9 +80,9 @@ class Pipeline:
         self._requests = UpstreamRequests(settings)
 
     async def handle(self, request: BaseRequest) -> Response:
-        """The answer to a request, whatever happens on the way."""
-        exchange = Exchange(request, _request_id(request), self._clock.now(), timing=self._settings.server_timing)
-        exchange.peer = self._peer(request)
+        """The answer to a request. Raises only if the connection is lost or the answer was cut short."""
+        exchange = Exchange(request, request_id_of(request), self._clock.now(), timing=self._settings.server_timing)
+        exchange.peer = peer_of(request, self._settings.forwarded_hops)
         self.admission.enter()
         try:
             given = traceparent_of(request.headers)
@@ -101,11 +91,11 @@ class Pipeline:
                 response = await self._answer(exchange)
             exchange.status = response.status
             if self.draining or "Upgrade" in request.headers:
-                # No protocol but HTTP is spoken here; what follows such a request may be in another one.
+                # Only HTTP is supported; the bytes after an upgrade request may be another protocol.
                 response.force_close()
             return response
         except UpstreamError:
-            # The answer was cut short after its head was out; the connection is gone already.
+            # The answer broke off after its head was sent; the connection is aborted already.
             raise ConnectionResetError from None
         except (asyncio.CancelledError, ConnectionError):
             exchange.status = GONE
@@ -116,9 +106,9 @@ class Pipeline:
             self._access.log(exchange)
 
     def refuse(self, request: BaseRequest, refusal: Refusal) -> web.Response:
-        """The answer to what is no proper request."""
-        exchange = Exchange(request, _new_id(), self._clock.now(), timing=False)
-        exchange.peer = self._peer(request)
+        """The answer to bytes that are not a valid HTTP request."""
+        exchange = Exchange(request, new_request_id(), self._clock.now(), timing=False)
+        exchange.peer = peer_of(request, self._settings.forwarded_hops)
         exchange.path = "/"
         exchange.status = refusal.status
         self._announce(exchange)
@@ -137,14 +127,14 @@ class Pipeline:
         except Refusal as raised:
             refusal = raised
         except Exception:
-            # The cause stays here; the caller gets the request id, which finds it.
+            # The caller gets the request id only; the log has the cause under it.
             log.exception("request failed", request_id=exchange.request_id, path=exchange.path)
-            self._counts.surprised()
+            self._counts.unexpected()
             refusal = InternalError()
         return self._refusals.answer(exchange, refusal, (perf_counter() - exchange.started) * 1000)
 
     async def _served(self, exchange: Exchange) -> Response:
-        """What the path leads to: one of our own pages, or a service."""
+        """The answer of the page or service at the path."""
         request = exchange.request
         if (origin := request.headers.get("Origin")) is not None:
             self._cors.mark(origin, exchange.own)
@@ -153,7 +143,7 @@ class Pipeline:
             raise invalid_field("host", "is missing")
         if exchange.method not in METHODS:
             raise MethodNotAllowed("the method is not known", METHODS)
-        if _shows(request, exchange.path):
+        if shows_credential(request, exchange.path):
             exchange.path = "/"
             raise NotFound("there is nothing at this path")
         exchange.accept_encoding = request.headers.get("Accept-Encoding", "")
@@ -192,12 +182,12 @@ class Pipeline:
         if route.raw and (announced is None or announced > bodies.SMALL_BYTES):
             return await self._streamed(exchange, route, announced)
         if not route.open:
-            await self._early(exchange)
+            await self._authorization.check_header(exchange)
         async with self._budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
 
     async def _buffered(self, exchange: Exchange, route: UpstreamRoute) -> Response:
-        """A call whose body, if it has one, is taken in whole."""
+        """Forward a call whose body, if any, is read completely first."""
         payload = await bodies.read(exchange.request, route.body_bytes_max)
         exchange.body_bytes = len(payload)
         if not route.open:
@@ -207,67 +197,31 @@ class Pipeline:
         return await self._for_anybody(exchange, route, payload)
 
     async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
-        """A large body that is none of our business: passed on as it arrives."""
-        self._check_gate(route, None)
+        """Forward a large raw body as it arrives."""
+        self._authorization.check_gate(route, None)
         exchange.body_bytes = announced or 0
-        ask = self._requests.ask(exchange, route, ANONYMOUS, None, exchange.target)
-        ask.stream = bodies.Limited(exchange.request.content, route.body_bytes_max)
-        ask.length = announced
-        return await self._proxy.forward(exchange, route.service, ask)
+        request = self._requests.of(exchange, route, ANONYMOUS, None, exchange.target)
+        request.stream = bodies.Limited(exchange.request.content, route.body_bytes_max)
+        request.length = announced
+        return await self._proxy.forward(exchange, route.service, request)
 
     async def _for_anybody(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
-        """A call that needs no session: the service knows its callers by other means."""
-        self._check_gate(route, None)
-        ask = self._requests.ask(exchange, route, ANONYMOUS, payload, exchange.target)
-        return await self._proxy.forward(exchange, route.service, ask)
+        """Forward a call that needs no session; the service identifies the caller by other means."""
+        self._authorization.check_gate(route, None)
+        request = self._requests.of(exchange, route, ANONYMOUS, payload, exchange.target)
+        return await self._proxy.forward(exchange, route.service, request)
 
     async def _for_caller(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
-        """A call of somebody: each check in its turn, then on to the service."""
-        claim = RequestCredentials(exchange.inbound, payload, exchange.target, may_probe=route.probe)
-        if claim.probe:
-            return await self._for_anybody(exchange, route, claim.payload)
-        resolution = await self._resolved(exchange, claim.credential, claim.orgcode)
-        exchange.mark("identity")
-        self._check_gate(route, None)
-        self._rates.take("credential", exchange.fingerprint, exchange.own)
-        if claim.orgcode is not None:
-            if resolution.membership is None:
-                raise named_code.unknown_org()
-            exchange.orgcode = claim.orgcode
-            self._check_gate(route, claim.orgcode)
-            self._rates.take("org", claim.orgcode, exchange.own)
-        claim.check()
-        exchange.cccode = claim.cccode
-        caller = _caller(resolution, claim.cccode)
-        exchange.mark("admission")
-        ask = self._requests.ask(exchange, route, caller, claim.payload, claim.target)
-        return await self._proxy.forward(exchange, route.service, ask)
-
-    async def _early(self, exchange: Exchange) -> None:
-        """Refuse an unknown credential in a header before the body is read."""
-        taken = exchange.inbound.taken
-        session, key = taken.get("x-session-guid"), taken.get("x-api-key")
-        if session or key:
-            found = credential.find(session, key, None, None).credential
-            await self._resolved(exchange, found, named_code.named_code("orgcode", taken.get("x-orgcode")).code)
-
-    async def _resolved(self, exchange: Exchange, found: Credential | None, orgcode: str | None) -> Resolution:
-        """Whose credential it is; 401 where it is nobody's."""
-        if found is None:
-            raise credential.unknown()
-        resolution = self._resolver.known(found, orgcode) or await self._resolver.resolve(found, orgcode)
-        identity = resolution.identity
-        if identity is None or (identity.expires_utc is not None and identity.expires_utc <= exchange.at_utc):
-            raise credential.unknown()
-        exchange.actor, exchange.fingerprint = identity.actor, resolution.fingerprint
-        return resolution
-
-    def _check_gate(self, route: UpstreamRoute, orgcode: str | None) -> None:
-        if route.gated:
-            self._gate.check(orgcode)
+        """A call of a user or key: authorize the caller, then forward."""
+        given = RequestCredentials(exchange.inbound, payload, exchange.target, may_probe=route.probe)
+        if given.probe:
+            return await self._for_anybody(exchange, route, given.payload)
+        caller = await self._authorization.authorize(exchange, route, given)
+        request = self._requests.of(exchange, route, caller, given.payload, given.target)
+        return await self._proxy.forward(exchange, route.service, request)
 
     def _announce(self, exchange: Exchange) -> None:
-        """In the day before a maintenance window every answer says so."""
+        """Add the header about the next maintenance window, from a day before its start."""
         if (notice := self._notice()) is not None:
             exchange.own["X-Maintenance-Scheduled"] = notice
 
@@ -276,47 +230,3 @@ class Pipeline:
         if not asked or "Access-Control-Allow-Origin" not in exchange.own:
             raise MethodNotAllowed("the method is not known here", allowed)
         return self._cors.preflight(exchange.own_headers())
-
-    def _peer(self, request: BaseRequest) -> str:
-        """The caller's address: our peer's, or the one that so many trusted proxies in front of us have seen."""
-        hops = self._settings.forwarded_hops
-        if hops:
-            listed = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-            if len(listed) >= hops and (address := listed[-hops].strip()):
-                return address[:64]
-        return request.remote or ""
-
-
-def _caller(resolution: Resolution, cccode: str | None) -> Caller:
-    """Whom the gateway vouches for."""
-    identity, member = resolution.identity, resolution.membership
-    assert identity is not None
-    if member is None:
-        return Caller(kind=identity.kind, actor=identity.actor, cccode=cccode, fingerprint=resolution.fingerprint)
-    return Caller(
-        kind=identity.kind,
-        actor=identity.actor,
-        orgcode=member.orgcode,
-        roles=member.roles,
-        owner=member.owner,
-        cccode=cccode,
-        fingerprint=resolution.fingerprint,
-    )
-
-
-def _request_id(request: BaseRequest) -> str:
-    """The caller's `X-Request-Id` if it is valid and contains no credential, else a new id."""
-    given = request.headers.get("X-Request-Id")
-    if given is not None and _REQUEST_ID.fullmatch(given) and not _shows(request, given):
-        return given
-    return _new_id()
-
-
-def _new_id() -> str:
-    return IDS.new_at(time_ns() // 1_000_000)
-
-
-def _shows(request: BaseRequest, text: str) -> bool:
-    """Whether a credential is also sent where it would be shown: as request id, in the path."""
-    session, key = request.headers.get("X-Session-Guid"), request.headers.get("X-Api-Key")
-    return bool((session and session in text) or (key and key in text) or "rsk_" in text)

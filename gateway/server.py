@@ -8,8 +8,10 @@ from time import monotonic
 
 from chassis.clock import Clock
 from chassis.gate import Gate
+from gateway.caller.authorization import Authorization
 from gateway.caller.resolve import Directory, Resolver
 from gateway.http.compression import Compression
+from gateway.http.error_code import CallNames
 from gateway.http.refusals import Refusals
 from gateway.http.server import Server
 from gateway.limits.rates import Limit, Rates
@@ -49,18 +51,17 @@ class GatewayServer:
         self._gate = gate
         self._clock = clock
         self.upstreams = {name: _upstream(name, settings) for name in SERVICES}
-        self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min))
+        self._calls = CallNames()
+        self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min), self._calls)
         self.documents = PublicDocuments(self._proxy, settings, clock)
         self._mcp = Mcp(client, self.documents, self._own_address, settings.upstream_seconds)
         self._access = AccessLog(settings.replica, on=settings.access_log)
         self.pipeline = Pipeline(
             settings,
             clock,
-            resolver=self.resolver,
+            authorization=Authorization(self.resolver, gate, _rates(settings)),
             proxy=self._proxy,
-            gate=gate,
-            rates=_rates(settings),
-            refusals=Refusals(settings, clock, SERVICES),
+            refusals=Refusals(settings, clock, SERVICES, self._calls),
             counts=counts,
             access=self._access,
             notice=self._scheduled,

@@ -1,4 +1,4 @@
-"""One request on its way through the gateway: what is known of it so far."""
+"""One request on its way through the gateway, with what the stages have found out so far."""
 
 from time import perf_counter
 
@@ -11,11 +11,13 @@ _NONE = Inbound(())
 
 
 class Exchange:
-    """A request, and what the stages of the pipeline found out about it.
+    """A request, and what the stages of the pipeline have found out about it.
 
-    service      whom an answer of the gateway speaks for: the service that was asked, or the gateway itself
+    service      the service that was asked, or `gateway`; refusals are answered in its envelope
     own          the gateway's own headers of the answer
     marks        stages that have ended, and when
+    error_code   why the request was refused; None where it was not, or where the service gave no code
+    call         the call that was refused, as `CallNames` knows it
     """
 
     __slots__ = (
@@ -24,7 +26,9 @@ class Exchange:
         "answer_bytes",
         "at_utc",
         "body_bytes",
+        "call",
         "cccode",
+        "error_code",
         "fingerprint",
         "inbound",
         "marks",
@@ -63,6 +67,8 @@ class Exchange:
         self.peer = ""
         self.replica = ""
         self.status = 0
+        self.error_code: str | None = None
+        self.call: str | None = None
         self.body_bytes = 0
         self.answer_bytes = 0
         self.own: dict[str, str] = {"X-Request-Id": request_id, "Server": "retailstack"}
@@ -70,7 +76,7 @@ class Exchange:
         self.marks: list[tuple[str, float]] = []
 
     def mark(self, stage: str) -> None:
-        """A stage of the pipeline has ended now."""
+        """Note that a stage of the pipeline ends now."""
         if self.timing:
             self.marks.append((stage, perf_counter()))
 
@@ -86,6 +92,6 @@ class Exchange:
         return self.own
 
     def cut(self) -> None:
-        """End the connection in the middle of an answer, so that nobody takes what came for the whole."""
+        """Abort the connection in the middle of an answer, so that the caller does not take it for complete."""
         if (transport := self.request.transport) is not None:
             transport.abort()

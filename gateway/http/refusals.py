@@ -1,25 +1,24 @@
-"""How the gateway refuses: in the envelope and the words of the service that was asked, under its own build."""
-
-import re
+"""Refusals as answers, in the envelope and vocabulary of the service that was asked, with the gateway's build."""
 
 from aiohttp import web
 
 from chassis.clock import Clock
-from chassis.errors import Dialect, Refusal
+from chassis.errors import Dialect, Refusal, error_object
 from chassis.http.envelope import Envelope, GridEnvelope, StandardEnvelope, Stats, build_of
 from chassis.settings import BaseSettings
+from gateway.http.error_code import CallNames, call_name
 from gateway.http.exchange import Exchange
 
 _DIALECTS: dict[str, Dialect] = {"pmc": "catalogue", "slc": "catalogue", "visualgrid": "catalogue"}
-_CALL = re.compile(r"/[a-z]+(?:[/-][a-z]+){0,6}")
 
 JSON = "application/json"
 
 
 class Refusals:
-    """Makes answers of refusals."""
+    """Turns refusals into answers."""
 
-    def __init__(self, settings: BaseSettings, clock: Clock, services: tuple[str, ...]) -> None:
+    def __init__(self, settings: BaseSettings, clock: Clock, services: tuple[str, ...], calls: CallNames) -> None:
+        self._calls = calls
         self._clock = clock
         self._build = build_of(settings)
         version = f"{settings.build_major}.{settings.build_minor}+{settings.build_id}"
@@ -29,7 +28,9 @@ class Refusals:
         self._envelopes["visualgrid"] = GridEnvelope("visualgrid", "catalogue", version)
 
     def answer(self, exchange: Exchange, refusal: Refusal, duration_ms: float) -> web.Response:
-        """The answer that tells a caller of a refusal."""
+        """The answer to a refused request; its error code and call are noted in the exchange."""
+        exchange.error_code = error_object(refusal, exchange.service).error_code
+        exchange.call = self._calls.of(exchange)
         envelope = self._envelopes[exchange.service]
         stats = Stats(
             service=exchange.service,
@@ -47,7 +48,7 @@ class Refusals:
             headers={"Content-Type": JSON, **refusal.headers(), **exchange.own_headers()},
         )
         if refusal.status == 413:
-            # What is left of the body is read no further than the server's patience goes.
+            # The rest of the body may be too large to read, so the connection ends.
             response.force_close()
         return response
 
@@ -64,7 +65,6 @@ def steady(duration_ms: float) -> float:
 
 
 def call_of(exchange: Exchange) -> str:
-    """The call name a path stands for, by the contract's rule: the path with `_` in place of `/` and `-`."""
-    if exchange.service == "gateway" or not _CALL.fullmatch(exchange.path):
-        return exchange.service
-    return exchange.path[1:].replace("/", "_").replace("-", "_")
+    """The name of the call at the path, or of the service where the path cannot be a call."""
+    name = call_name(exchange.path) if exchange.service != "gateway" else None
+    return exchange.service if name is None else name

@@ -1,7 +1,7 @@
 """The access log: one JSON line a request, gathered for a moment and written together.
 
-It says who asked for what and how it ended; no query (it may hold signatures), no body, no header. A path that contains
-credentials are never logged.
+It says who asked for what and how it ended. Queries (they may contain signatures), bodies, headers and credentials are
+never logged.
 """
 
 import asyncio
@@ -20,7 +20,11 @@ PATH_LENGTH_MAX = 512
 
 
 class AccessRecord(Frozen, omit_defaults=True):
-    """One line. Times in milliseconds, sizes in bytes; `status` 499: the caller went away before the answer."""
+    """One line. Times in milliseconds, sizes in bytes; `status` 499: the caller went away before the answer.
+
+    call        the refused call, or the service where the path cannot be a call; None where nothing was refused
+    error_code  why it was refused, as the answer says; None where nothing was refused
+    """
 
     event: str
     level: str
@@ -31,6 +35,8 @@ class AccessRecord(Frozen, omit_defaults=True):
     method: str
     path: str
     status: int
+    call: str | None = None
+    error_code: str | None = None
     duration_ms: float
     upstream: str = ""
     upstream_replica: str = ""
@@ -56,7 +62,7 @@ class AccessLog:
         self._encode = msgspec.json.Encoder().encode
 
     def log(self, exchange: Exchange) -> None:
-        """Keep the line of a request that has ended."""
+        """Add the line of a request that has ended."""
         if not self._on:
             return
         self._lines.append(
@@ -71,6 +77,8 @@ class AccessLog:
                     method=exchange.method,
                     path=exchange.path[:PATH_LENGTH_MAX],
                     status=exchange.status,
+                    call=exchange.call,
+                    error_code=exchange.error_code,
                     duration_ms=round((perf_counter() - exchange.started) * 1000, 3),
                     upstream=exchange.service,
                     upstream_replica=exchange.replica,
@@ -91,7 +99,7 @@ class AccessLog:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Write what has been gathered."""
+        """Write the lines gathered so far."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,10 +1,11 @@
-"""What the gateway counts and measures. Labels are bounded: services, statuses and stages, never a path or an org.
+"""What the gateway counts and measures.
 
 The numbers are kept in plain dictionaries while requests run, and handed to Prometheus when it asks: a labelled counter
 of its client costs more than all the rest of the bookkeeping of a request.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from prometheus_client import CollectorRegistry
@@ -13,43 +14,10 @@ from prometheus_client.registry import Collector
 
 from chassis.resource import resource
 from chassis.telemetry.metrics import Metrics
-from chassis.telemetry.names import SECONDS, Metric
+from chassis.telemetry.names import SECONDS
 from gateway.http.exchange import Exchange
+from gateway.telemetry.names import IN_FLIGHT, REFUSALS, REPLICAS_OUT, REQUEST_SECONDS, REQUESTS, UNEXPECTED_ERRORS
 from gateway.upstream.balance import Upstream
-
-REQUESTS = Metric(
-    name="retailstack_gateway_requests_total",
-    kind="counter",
-    labels=("service", "status"),
-    meaning="Answered requests, by the service asked and the status; 499: the caller went away first.",
-    action="503 of one service: is it up, is its breaker open (retailstack_gateway_replicas_out)?",
-)
-SECONDS_TAKEN = Metric(
-    name="retailstack_gateway_request_seconds",
-    kind="histogram",
-    labels=("service",),
-    meaning="Seconds from a request's head to its answer, by the service asked.",
-    action="Compare with the service's own retailstack_http_request_seconds: the rest is the gateway's.",
-)
-IN_FLIGHT = Metric(
-    name="retailstack_gateway_in_flight",
-    kind="gauge",
-    meaning="Requests that are being worked on.",
-    action="Near IN_FLIGHT_MAX callers get 503: a service is slow, or more gateways are needed.",
-)
-REPLICAS_OUT = Metric(
-    name="retailstack_gateway_replicas_out",
-    kind="gauge",
-    labels=("service",),
-    meaning="Replicas taken out because they failed several times in a row.",
-    action="Look at the service; it is tried again by itself every half second.",
-)
-SURPRISES = Metric(
-    name="retailstack_gateway_unexpected_errors_total",
-    kind="counter",
-    meaning="Requests that ended in an exception nobody raised on purpose.",
-    action="Each is a defect: find its request id in the log.",
-)
 
 
 class Counts(Collector):
@@ -59,12 +27,13 @@ class Counts(Collector):
         self._statuses: dict[tuple[str, int], int] = {}
         self._buckets: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
-        self._surprises = 0
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._unexpected = 0
         self.in_flight: Callable[[], int] = int
         self.upstreams: dict[str, Upstream] = {}
 
     def answered(self, exchange: Exchange, seconds: float) -> None:
-        """A request has ended."""
+        """Count a request that has ended, `seconds` after its head."""
         key = (exchange.service, exchange.status)
         self._statuses[key] = self._statuses.get(key, 0) + 1
         service = exchange.service
@@ -74,13 +43,15 @@ class Counts(Collector):
             self._sums[service] = 0.0
         buckets[bisect_left(SECONDS, seconds)] += 1
         self._sums[service] += seconds
+        if exchange.error_code is not None:
+            self._refusals[exchange.call or service, exchange.error_code] += 1
 
-    def surprised(self) -> None:
-        """A request has ended in an exception nobody raised on purpose."""
-        self._surprises += 1
+    def unexpected(self) -> None:
+        """Count a request that ended in an unexpected exception."""
+        self._unexpected += 1
 
     def show_in(self, metrics: CollectorRegistry) -> None:
-        """Let the numbers be asked for."""
+        """Make the numbers part of these metrics."""
         metrics.register(self)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
@@ -88,7 +59,11 @@ class Counts(Collector):
         for (service, status), count in self._statuses.items():
             requests.add_metric((service, str(status)), count)
         yield requests
-        taken = HistogramMetricFamily(SECONDS_TAKEN.name, SECONDS_TAKEN.meaning, labels=SECONDS_TAKEN.labels)
+        refusals = CounterMetricFamily(REFUSALS.name, REFUSALS.meaning, labels=REFUSALS.labels)
+        for labels, count in self._refusals.items():
+            refusals.add_metric(labels, count)
+        yield refusals
+        taken = HistogramMetricFamily(REQUEST_SECONDS.name, REQUEST_SECONDS.meaning, labels=REQUEST_SECONDS.labels)
         for service, buckets in self._buckets.items():
             taken.add_metric((service,), _cumulated(buckets), self._sums[service])
         yield taken
@@ -97,7 +72,7 @@ class Counts(Collector):
         for service, upstream in self.upstreams.items():
             out.add_metric((service,), sum(replica.out for replica in upstream.replicas))
         yield out
-        yield CounterMetricFamily(SURPRISES.name, SURPRISES.meaning, value=self._surprises)
+        yield CounterMetricFamily(UNEXPECTED_ERRORS.name, UNEXPECTED_ERRORS.meaning, value=self._unexpected)
 
 
 @resource
@@ -109,7 +84,7 @@ async def request_counts(metrics: Metrics) -> AsyncIterator[Counts]:
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:
-    """Counts a bucket as Prometheus wants them: up to and including each bound."""
+    """Bucket counts as Prometheus expects them: of all values up to and including each bound."""
     total, answer = 0, []
     for bound, count in zip([*map(str, SECONDS), "+Inf"], buckets, strict=True):
         total += count

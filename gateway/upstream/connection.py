@@ -1,13 +1,11 @@
-"""Kept-alive connections of our own to the replicas, on aiohttp's C parser.
+"""A kept-alive connection to a replica, on aiohttp's C parser.
 
-A connection carries one request at a time and goes back to its replica's idle list only after a whole answer. The
-parser is not public API of aiohttp: its version is pinned by the lock, and `PROXY=session` takes the public way.
+A connection carries one request at a time and returns to its pool's idle list only after a complete answer. The parser
+is not public API of aiohttp: its version is pinned by the lock, and `PROXY=session` uses the public client instead.
 """
 
 import asyncio
-from collections import deque
-from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
@@ -15,25 +13,38 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http import HttpResponseParser, RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.upstream.balance import Replica
-from gateway.upstream.port import ConnectionBroken, ConnectionRefused, UpstreamError, UpstreamTimeout
+from gateway.upstream.port import ConnectionBroken, UpstreamError, UpstreamTimeout
 
 READ_BYTES = 64 * 1024
 LINE_BYTES_MAX = 8190
-WATCH_SECONDS = 0.05
-"""How exactly the time for an answer is kept."""
 
 _BODILESS = frozenset({204, 304})
 
 Head = tuple[RawResponseMessage, StreamReader]
 
 
+class ConnectionOwner(Protocol):
+    """The pool of a connection, as the connection sees it."""
+
+    def give_back(self, connection: "Connection") -> None:
+        """Take back a connection that may carry another request."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget a connection that has ended."""
+        ...
+
+    def watch(self) -> None:
+        """Expire connections whose `answer_by` passes from now on."""
+        ...
+
+
 class Connection(BaseProtocol):
-    """One connection to a replica. `idle_since` is the loop's time at which it was put aside."""
+    """One connection to a replica. `idle_since` and `answer_by` are times of the event loop, in seconds."""
 
     __slots__ = ("_answered", "_head_only", "_payload", "_pool", "_reusable", "_waiter", "answer_by", "idle_since")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: "Pool") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: ConnectionOwner) -> None:
         super().__init__(loop)
         self._pool = pool
         self._parser = self._new_parser(with_body=True)
@@ -56,7 +67,7 @@ class Connection(BaseProtocol):
         return self._answered
 
     def send(self, data: bytes, *, head_only: bool, seconds: float) -> asyncio.Future[Head]:
-        """Send a request, or the head of one; the future brings the head of the answer."""
+        """Send a request, or its head; the future gets the head of the answer, or an `UpstreamError`."""
         assert self._waiter is None, "a connection carries one request at a time"
         assert self.transport is not None
         if head_only != self._head_only:
@@ -71,7 +82,7 @@ class Connection(BaseProtocol):
         return waiter
 
     async def write(self, data: bytes, seconds: float) -> None:
-        """Send more of a body, no faster than the replica takes it; the replica's time starts anew."""
+        """Send more of a body, waiting while the send buffer is full; the time for the answer starts again."""
         if self.transport is None:
             raise ConnectionBroken("the connection ended within the request")
         self.transport.write(data)
@@ -80,25 +91,25 @@ class Connection(BaseProtocol):
             await self._drain_helper()
 
     def give_time(self, seconds: float) -> None:
-        """Give the replica so many seconds from now for the head of its answer."""
+        """Let the answer take up to `seconds` from now."""
         self.answer_by = self._loop.time() + seconds
 
     @property
     def waiting(self) -> bool:
-        """Whether an answer is waited for."""
+        """Whether a request has been sent and its answer has not begun."""
         return self._waiter is not None
 
     def expire(self) -> None:
-        """The time for the head of the answer is over."""
+        """Fail the request with `UpstreamTimeout` and close the connection."""
         self._fail(UpstreamTimeout("no answer in time"))
         self.abort()
 
     def spoil(self) -> None:
-        """It must not carry another request."""
+        """Mark it so that it carries no other request."""
         self._reusable = False
 
     def release(self) -> None:
-        """Done with this answer: back to the idle ones if it was whole, closed otherwise."""
+        """End the use of the answer: back to the pool if it was complete, closed otherwise."""
         payload, self._payload = self._payload, None
         if self.alive and (payload is None or payload.is_eof()):
             self._pool.give_back(self)
@@ -106,7 +117,7 @@ class Connection(BaseProtocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close it at once: the replica learns that nobody waits any more."""
+        """Close it at once, so that the replica stops working on the request."""
         self._reusable = False
         self._waiter = None
         if self.transport is not None:
@@ -116,13 +127,13 @@ class Connection(BaseProtocol):
         if self._parser is None:
             return
         if data and self._waiter is None and (self._payload is None or self._payload.is_eof()):
-            # Bytes nobody asked for: whatever they are, they are no answer to the next request.
+            # Bytes without a request: they must not be taken for the answer to the next one.
             self.abort()
             return
         self._answered = self._answered or bool(data)
         try:
             messages, _, _ = self._parser.feed_data(data)
-        except Exception as failure:  # noqa: BLE001  whatever the parser stumbles over is a broken answer
+        except Exception as failure:  # noqa: BLE001  any parser error is a broken answer
             self._fail(ConnectionBroken(f"no HTTP: {type(failure).__name__}"))
             self.abort()
             return
@@ -140,7 +151,7 @@ class Connection(BaseProtocol):
         try:
             if parser is not None:
                 parser.feed_eof()
-        except Exception:  # noqa: BLE001  an answer that was not whole
+        except Exception:  # noqa: BLE001  the answer was incomplete
             if self._payload is not None and not self._payload.is_eof():
                 self._payload.set_exception(ClientPayloadError("the answer ended too early"))
         self._fail(ConnectionBroken("the connection ended before the answer"))
@@ -160,7 +171,7 @@ class Connection(BaseProtocol):
         waiter.set_result((message, payload))
 
     def _fail_now(self, waiter: asyncio.Future[Head] | None) -> None:
-        """A second answer, one that nobody waits for any more, or one in another protocol."""
+        """Reject a second answer, one without a request, or one in another protocol."""
         if waiter is not None and not waiter.done():
             waiter.set_exception(ConnectionBroken("an answer that was not asked for"))
         self.abort()
@@ -182,123 +193,3 @@ class Connection(BaseProtocol):
             read_until_eof=True,
             auto_decompress=False,
         )
-
-
-class Pool:
-    """The connections to one replica: the idle ones, newest last, and how many there are at all."""
-
-    def __init__(self, replica: Replica, connections_max: int, idle_seconds: float, connect_seconds: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._replica = replica
-        self._connections_max = connections_max
-        self._idle_seconds = idle_seconds
-        self._connect_seconds = connect_seconds
-        self._idle: list[Connection] = []
-        self._all: set[Connection] = set()
-        self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._closed = False
-        self._watch: asyncio.TimerHandle | None = None
-        self._sweep = self._loop.call_later(idle_seconds, self._close_old)
-
-    def take_idle(self) -> Connection | None:
-        """An idle connection that is still good, the one used last."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.alive:
-                return connection
-        return None
-
-    async def take(self, *, fresh: bool = False) -> Connection:
-        """A connection, new or (unless `fresh`) idle. Raises `ConnectionRefused` if the connect timeout passes."""
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                while len(self._all) + self._opening >= self._connections_max:
-                    if fresh and self._idle:
-                        self._idle.pop(0).abort()
-                    await self._room()
-                    if not fresh and (idle := self.take_idle()) is not None:
-                        return idle
-                return await self._open()
-        except TimeoutError:
-            raise ConnectionRefused("no connection in time") from None
-        except OSError as failure:
-            raise ConnectionRefused(f"no connection: {failure.strerror or type(failure).__name__}") from None
-
-    def give_back(self, connection: Connection) -> None:
-        """Put a connection aside for the next request."""
-        if self._closed:
-            connection.abort()
-            return
-        connection.idle_since = self._loop.time()
-        self._idle.append(connection)
-        self._wake()
-
-    def lost(self, connection: Connection) -> None:
-        """A connection is no more."""
-        self._all.discard(connection)
-        with suppress(ValueError):
-            self._idle.remove(connection)
-        self._wake()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._closed = True
-        self._sweep.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
-        for connection in list(self._all):
-            connection.abort()
-
-    def watch(self) -> None:
-        """See to it that no answer is waited for longer than it may take; one timer for all is cheaper than many."""
-        if self._watch is None and not self._closed:
-            self._watch = self._loop.call_later(WATCH_SECONDS, self._look)
-
-    def _look(self) -> None:
-        self._watch = None
-        now = self._loop.time()
-        waiting = [connection for connection in self._all if connection.waiting]
-        for connection in waiting:
-            if connection.answer_by <= now:
-                connection.expire()
-        if waiting:
-            self.watch()
-
-    async def _open(self) -> Connection:
-        self._opening += 1
-        try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self._loop, self), self._replica.host, self._replica.port
-            )
-        finally:
-            self._opening -= 1
-        self._all.add(connection)
-        return connection
-
-    async def _room(self) -> None:
-        """Wait in turn until a connection is free or gone."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake()
-            raise
-        finally:
-            with suppress(ValueError):
-                self._waiting.remove(waiter)
-
-    def _wake(self) -> None:
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-
-    def _close_old(self) -> None:
-        limit = self._loop.time() - self._idle_seconds
-        for connection in [each for each in self._idle if each.idle_since <= limit]:
-            connection.abort()
-        self._idle = [each for each in self._idle if each.alive]
-        self._sweep = self._loop.call_later(self._idle_seconds / 2, self._close_old)

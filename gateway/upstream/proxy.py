@@ -4,12 +4,15 @@ A call is given to a second replica only where nothing can have happened at the 
 method changes nothing and not a byte of an answer was seen. A mutation that broke off is told to the caller as it is.
 """
 
+from http import HTTPStatus
+
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from chassis.errors import Refusal, Unavailable, invalid_field
 from gateway.http.compression import Compression
+from gateway.http.error_code import CallNames
 from gateway.http.exchange import Exchange
 from gateway.http.headers import as_dict, pass_out
 from gateway.http.reply import Reply, block_of
@@ -32,7 +35,10 @@ Response = web.StreamResponse | Reply
 class Proxy:
     """Asks a service on behalf of a caller."""
 
-    def __init__(self, upstreams: dict[str, Upstream], client: UpstreamClient, compression: Compression) -> None:
+    def __init__(
+        self, upstreams: dict[str, Upstream], client: UpstreamClient, compression: Compression, calls: CallNames
+    ) -> None:
+        self._calls = calls
         self.upstreams = upstreams
         self.client = client
         self._compression = compression
@@ -71,6 +77,8 @@ class Proxy:
         exchange.mark(service)
         passed = pass_out(answer.headers)
         body = answer.body
+        if answer.status >= HTTPStatus.BAD_REQUEST and body:
+            self._calls.note(exchange, body)
         if body is None or exchange.method == "HEAD" or self._compression.possible(len(body)):
             headers = as_dict(passed)
             headers.update(exchange.own_headers())

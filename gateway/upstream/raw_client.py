@@ -9,7 +9,8 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http import RawResponseMessage
 
 from gateway.upstream.balance import Replica
-from gateway.upstream.connection import Connection, Head, Pool
+from gateway.upstream.connection import Connection, Head
+from gateway.upstream.pool import Pool
 from gateway.upstream.port import BUFFER_BYTES_MAX, ConnectionBroken, Headers, UpstreamRequest, UpstreamTimeout
 
 

@@ -23,7 +23,7 @@ class UpstreamRequests:
         self._stream_seconds = settings.stream_seconds
         self._trusts_proxies = settings.forwarded_hops > 0
 
-    def ask(
+    def of(
         self, exchange: Exchange, route: UpstreamRoute, caller: Caller, payload: bytes | None, target: str
     ) -> UpstreamRequest:
         """The request for a service on behalf of the caller."""
