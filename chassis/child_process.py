@@ -1,7 +1,7 @@
-"""Work done in a process beside this one, so that what keeps a processor busy for long leaves the event loop its turn.
+"""Work in a child process, so that long computations leave the event loop its turn.
 
-The process is begun for one piece of work. It comes after this one where both want the same processor, and does not
-outlive it, however this one ends.
+`run` starts a process for one piece of work; `CpuPool` keeps some for many. A child has a lower priority than its
+parent, and ends with it, even if the parent is killed.
 """
 
 import asyncio
@@ -21,25 +21,26 @@ T = TypeVar("T")
 
 NICENESS = 5
 
-# Begun anew rather than forked: threads and sockets of this process would not survive a fork.
-_PROCESSES = multiprocessing.get_context("spawn")
+# Spawned rather than forked: threads and sockets of this process would not survive a fork.
+SPAWNED = multiprocessing.get_context("spawn")
 
 
 async def run(work: Callable[..., T], *given: Any) -> T:
-    """What `work`, a function that a module has by name, makes of what it is given; all of it must be picklable.
+    """The result of `work(*given)`, computed in a process of its own.
 
-    What the work raises is raised here; Unavailable where its process is killed.
+    `work` is a function at the top level of a module; arguments and result must be picklable. Raises what `work`
+    raises, and Unavailable if the process is killed.
     """
-    ours, theirs = _PROCESSES.Pipe()
-    process = _PROCESSES.Process(target=_answer, args=(theirs,), daemon=True)
+    ours, theirs = SPAWNED.Pipe()
+    process = SPAWNED.Process(target=_answer, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     try:
         answer, failure = await asyncio.to_thread(_asked, ours, work, given)
-    except (EOFError, OSError) as cause:  # It ended before its answer, or amid it.
+    except (EOFError, OSError) as cause:  # It ended before its answer, or in the middle of it.
         raise Unavailable("a process of this service ended before its work was done; try again") from cause
     finally:
-        # By then it has ended by itself, unless nobody waits for it any more.
+        # It has ended by itself unless its caller was cancelled.
         process.kill()
         process.join()
         process.close()
@@ -50,27 +51,32 @@ async def run(work: Callable[..., T], *given: Any) -> T:
 
 
 def _asked(process: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
-    # Not with the process's own arguments: whoever begins it waits until it has read those.
+    # Not as arguments of the process: its start would wait until the child has read them.
     with process:
         process.send((work, given))
         return process.recv()
 
 
-def _answer(parent: Connection) -> None:
+def be_child() -> None:
+    """Make this new process a child: lower its priority, and let it end with its parent."""
     os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Meant for the process that this one works for.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # A Ctrl-C is meant for the parent, which then ends this process.
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _answer(parent: Connection) -> None:
+    be_child()
     gc.disable()  # The process ends before what only the collector could free would matter.
     try:
         work, given = parent.recv()
         parent.send((work(*given), None))
-    except Exception as failure:  # noqa: BLE001  raised where the work is waited for
+    except Exception as failure:  # noqa: BLE001  raised in the parent
         failure.add_note(traceback.format_exc())
         parent.send((None, failure))
 
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
-    assert parent is not None, "this is the process beside"
+    assert parent is not None, "this is not a child process"
     parent.join()
     os._exit(1)

@@ -54,6 +54,7 @@ class BaseSettings(Frozen):
     *_grpc              the peers, each a tuple of `host:port`, one a replica
     replica             what this process is called among its like: holder of leases, name in log lines
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
+    cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
     shutdown_seconds    how long work in flight may take once the process was told to stop
     """
 
@@ -85,6 +86,7 @@ class BaseSettings(Frozen):
     build_major: Annotated[int, Meta(ge=0)] = 0
     build_minor: Annotated[int, Meta(ge=0)] = 1
     replica: str = msgspec.field(default_factory=_replica)
+    cpu_processes: Annotated[int, Meta(ge=1, le=64)] = 2
     shutdown_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
     otel_exporter_otlp_endpoint: str = ""
 

@@ -185,6 +185,19 @@ PART_UP = Metric(
     meaning="1 if a part of the process (database, bus, a resource …) answered when readiness last asked it, else 0.",
     action="0: the process is not ready; the log has the cause, beside the part's name.",
 )
+CPU_WAITING = Metric(
+    name="retailstack_cpu_waiting",
+    kind="gauge",
+    meaning="Computations that wait for a child process of the CPU pool now.",
+    action="Growing: raise CPU_PROCESSES where processors are free, or add replicas.",
+)
+CPU_RUNS = Metric(
+    name="retailstack_cpu_runs_total",
+    kind="counter",
+    labels=("outcome",),
+    meaning="Computations of the CPU pool, by outcome: done, failed, late (past its deadline), killed, refused (full).",
+    action="killed: the kernel's log says whether memory ran out. late: see which input is that large.",
+)
 GATE_CLOSED = Metric(
     name="retailstack_gate_closed",
     kind="gauge",
