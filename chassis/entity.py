@@ -4,6 +4,7 @@ An `Entity` says everything the chassis needs to know of one kind of record: whe
 is tied to, what of it is secret. Indexes, the operator's graph, the vacuum and history all follow from it.
 """
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from chassis.clock import Utc
 from chassis.frozen import Frozen
+from chassis.sealed import Sealed, from_stored, to_stored
 
 
 class Value(Frozen):
@@ -102,7 +104,7 @@ class Entity(Generic[R]):
     lookups     further keys an operator can follow: GSI number -> (PK pattern, SK pattern)
     edges       ties to other records
     org_scoped  False for the few that belong to no org
-    sealed      fields never shown: secrets and their hashes
+    sealed      fields never shown: secrets and their hashes; those declared as `Sealed` come by themselves
     derived     stored beside the record for its indexes, never answered: field -> function of the record
     history     whether a change without an event of its own is logged for history
     technical   True keeps it out of the graph (leases, inbox, idempotency)
@@ -138,7 +140,8 @@ class Entity(Generic[R]):
         self.indexes = tuple(indexes)
         self.lookups = dict(lookups or {})
         self.edges = tuple(edges)
-        self.sealed = tuple(sealed)
+        self.seals = _sealed_fields(struct)
+        self.sealed = tuple(dict.fromkeys([*sealed, *self.seals]))
         self.derived = dict(derived or {})
         self.history = history
         self.technical = technical
@@ -169,7 +172,7 @@ class Entity(Generic[R]):
 
     def to_document(self, record: R) -> dict[str, Any]:
         """The record as it is stored, derived fields included."""
-        document: dict[str, Any] = msgspec.to_builtins(record)
+        document: dict[str, Any] = msgspec.to_builtins(record, enc_hook=to_stored)
         document["_id"] = document.pop(self.id)
         if self.kind:
             document["kind"] = self.kind
@@ -181,7 +184,16 @@ class Entity(Generic[R]):
         """The record that a stored document says."""
         plain = dict(document)
         plain[self.id] = plain.pop("_id")
-        return msgspec.convert(plain, self.struct)
+        return msgspec.convert(plain, self.struct, dec_hook=from_stored)
 
     def __repr__(self) -> str:
         return f"Entity({self.name!r})"
+
+
+def _sealed_fields(struct: type) -> tuple[str, ...]:
+    """The fields of a record that hold a `Sealed`, or may."""
+    found = []
+    for name, hint in typing.get_type_hints(struct).items():
+        if Sealed in (hint, *typing.get_args(hint)):
+            found.append(name)
+    return tuple(found)

@@ -53,8 +53,9 @@ from chassis.rpc.statusinfo import status
 from chassis.rpc.tls import tls_of
 from chassis.rpc.vacuum import vacuum
 from chassis.rpc.work import work as work_servicer
+from chassis.sealing import Sealer
 from chassis.service import Parts, Service, collect
-from chassis.settings import BaseSettings
+from chassis.settings import BaseSettings, SettingsError
 from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
@@ -75,6 +76,7 @@ OWN_KINDS: frozenset[type] = frozenset(
         Clock,
         Database,
         Units,
+        Sealer,
         Health,
         Channels,
         Gate,
@@ -125,6 +127,7 @@ class Runtime:
         self.private = PrivatePort(
             settings.private_host, settings.private_port, parts=self.health.parts, metrics=self.metrics
         )
+        self.sealer = _sealer(settings, self.parts)
         self._resources = ResourceRunner(service.resources, doubles or {})
         self.provided = self._resources.check_against(OWN_KINDS | {type(settings)}, self.parts)
         self.rpc: RpcServer | None = None
@@ -169,7 +172,13 @@ class Runtime:
         work = [entity for queue in queues for entity in (items_of(queue), lines_of(queue))]
         entities = [*self.parts.entities, *CHASSIS_ENTITIES, *work]
         self.units = MongoUnits(
-            self.database, entities, self.clock, name, page_key=_page_key(settings), admit=self._admit
+            self.database,
+            entities,
+            self.clock,
+            name,
+            page_key=_page_key(settings),
+            admit=self._admit,
+            sealer=self.sealer,
         )
         await self.units.start()
         self._to_stop(stack, "units", self.units.stop)
@@ -201,6 +210,7 @@ class Runtime:
         provided.add(Clock, self.clock)
         provided.add(Database, self.database)
         provided.add(Units, self.units)
+        provided.add(Sealer, self.sealer)
         provided.add(Health, self.health)
         provided.add(Channels, self.channels)
         provided.add(Gate, self.gate)
@@ -337,6 +347,15 @@ def _on_behalf(call: Call, seconds: float = CALL_SECONDS) -> AbstractContextMana
 def addresses(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
     """Where each peer of the stack answers gRPC, as `Channels` takes it."""
     return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
+
+
+def _sealer(settings: BaseSettings, parts: Parts) -> Sealer:
+    """Seals secrets of records under the keys that the settings name; SettingsError where there are none to use."""
+    sealer = Sealer(settings.sealing_keys())
+    having = [entity.name for entity in parts.entities if entity.seals]
+    if having and not sealer.usable:
+        raise SettingsError(f"the settings name no keys to seal the secrets of {', '.join(having)} with")
+    return sealer
 
 
 def _page_key(settings: BaseSettings) -> bytes:

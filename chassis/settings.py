@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from chassis.frozen import Frozen
+from chassis.keys import KeyRing
 
 S = TypeVar("S", bound="BaseSettings")
 
@@ -90,6 +91,10 @@ class BaseSettings(Frozen):
     shutdown_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
     otel_exporter_otlp_endpoint: str = ""
 
+    def sealing_keys(self) -> KeyRing:
+        """The keys that secrets of records are sealed under; a service with such records says which."""
+        return KeyRing()
+
 
 def load(struct: type[S], environ: Mapping[str, str]) -> S:
     """The settings that a mapping says; SettingsError names the first one that is missing or can't be used."""
@@ -125,6 +130,11 @@ def _text_of(name: str, environ: Mapping[str, str]) -> str | None:
 def _value(name: str, text: str, hint: Any) -> Any:
     """The typed value of a setting's text."""
     plain = _plain(hint)
+    if plain is KeyRing:
+        try:
+            return KeyRing.from_text(text)
+        except ValueError as failure:
+            raise SettingsError(f"{name}: {failure}") from None
     if plain is Secret:
         _check_length(name, text, hint)
         return Secret(text)

@@ -6,6 +6,7 @@ from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.entity import Entity
 from chassis.ids import IdSource
+from chassis.keys import KeyRing
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import (
@@ -20,15 +21,17 @@ from chassis.mongo.working_set import (
     Written,
     key_conflict,
 )
+from chassis.sealing import Sealer
 
 
 class Tables:
     """The tables of a service's entities; one that nobody announced is added when it is first used.
 
-    `sealed` says which structs have sealed fields, and which.
+    `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of records that are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sealer: Sealer | None = None) -> None:
+        self.sealer = sealer or Sealer(KeyRing())
         self._tables: dict[Entity[Any], Table[Any]] = {}
         self.sealed: dict[type, tuple[str, ...]] = {}
 

@@ -11,6 +11,7 @@ import msgspec
 from chassis.entity import Document, Entity, Index
 from chassis.mongo.client import unwrapped
 from chassis.mongo.shapes import ID_KEYS, Keys
+from chassis.sealed import from_stored
 
 R = TypeVar("R", bound=Document)
 Key = tuple[Any, ...]
@@ -91,7 +92,7 @@ class Table(Generic[R]):
     def decode(self, document: dict[str, Any]) -> R:
         """The record a stored document says; the document is used up."""
         document[self.id_field] = document.pop("_id")
-        return msgspec.convert(unwrapped(document) if self._loose else document, self.struct)
+        return msgspec.convert(unwrapped(document) if self._loose else document, self.struct, dec_hook=from_stored)
 
     def stored_field(self, field: str) -> str:
         """What a field of the record is called in the database."""

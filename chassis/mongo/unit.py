@@ -39,6 +39,7 @@ from chassis.mongo.run_in_process import run_in_process
 from chassis.mongo.snapshot_reader import MongoSnapshotReaders
 from chassis.mongo.stats import UnitStats
 from chassis.page import Seal
+from chassis.sealing import Sealer
 from chassis.unit import Change, SnapshotReader, Units, View
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class MongoUnits(Units):
     source      the service, as events name it; its last word is the first of the types of silent events
     page_key    seals page tokens; the same in all replicas
     admit       asked before each change whether it may be made now; refuses by raising
+    sealer      seals the secrets of records; needed where an entity has any
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class MongoUnits(Units):
         page_key: bytes | None = None,
         committers: int = COMMITTERS,
         admit: Callable[[Call], None] | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
         self.database = database
         self._admit = admit
@@ -79,7 +82,7 @@ class MongoUnits(Units):
         self._entities = list(dict.fromkeys([*entities, EVENTS, MARKS]))
         self._callbacks: list[Callable[[], None]] = []
         self._work_callbacks: list[Callable[[str], None]] = []
-        tables = Tables()
+        tables = Tables(sealer)
         for entity in self._entities:
             tables.of(entity)
         self._clock = clock

@@ -193,6 +193,8 @@ class WorkingChange(WorkingView):
         run = self._run
         table = run.tables.of(entity)
         record = self._stamped(table, record)
+        if entity.seals:
+            record = run.tables.sealer.sealed(entity, record)
         record_id = entity.id_of(record)
         assert record_id, f"a {table.name} without an id"
         before = run.known(table, record_id)
@@ -219,6 +221,8 @@ class WorkingChange(WorkingView):
             )
             raised = before.revision + (own is None)
             record = replace(record, revision=raised, updated_utc=run.now, updated_by=actor or run.call.caller.actor)
+        if entity.seals:
+            record = run.tables.sealer.sealed(entity, record)
         run.note(table, record_id, before, record, reason)
         return record
 

@@ -20,6 +20,7 @@ from chassis.rpc.declaration import Served
 from chassis.rpc.history import items_to_proto
 from chassis.rpc.keys import EntityKeys
 from chassis.rpc.shape import edge_to_proto, entity_to_proto, table_of, tables_to_proto
+from chassis.sealed import MASK, to_shown
 from chassis.unit import Units, UnservedQuery, View, one_of
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1 import source_pb2_grpc
@@ -28,7 +29,6 @@ COUNT_MAX = 257
 """Counting stops here; it is shown as "256+"."""
 
 VALUES_MAX = 256
-SEALED = "<sealed>"
 
 T = TypeVar("T")
 Found = tuple[list[tuple[Entity[Any], Any]], str | None]
@@ -196,8 +196,8 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         return pb.RecordPage(items=items, next_token=token, count=count)
 
     def _record_to_proto(self, entity: Entity[Any], record: Any) -> pb.Record:
-        properties = msgspec.to_builtins(record)
-        properties.update((field, SEALED) for field in entity.sealed if properties.get(field) is not None)
+        properties = msgspec.to_builtins(record, enc_hook=to_shown)
+        properties.update((field, MASK) for field in entity.sealed if properties.get(field) is not None)
         text = msgspec.json.encode(properties)
         return pb.Record(
             table=table_of(self._service, entity),

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, inspect
 
 from chassis.clock import Utc, from_seconds
+from chassis.sealed import Sealed
 
 LETTERS = string.ascii_uppercase + string.digits
 TEXT_LENGTH = 12
@@ -69,6 +70,8 @@ class Maker:
                 return {self._text(None): self._value(kind.value_type) for _ in range(ITEMS_MAX)}
             case inspect.StructType():
                 return self._struct(kind, {})
+            case inspect.CustomType() if kind.cls is Sealed:
+                return Sealed(text=self._text(None))
         raise TypeError(f"no idea how to make any {kind!r}")
 
     def _text(self, kind: Any) -> str:

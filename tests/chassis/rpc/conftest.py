@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis.clock import FixedClock
+from chassis.keys import KeyRing
 from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
 from chassis.rpc.graph import graph
 from chassis.rpc.vacuum import vacuum
+from chassis.sealing import Sealer
 from tests.chassis.rpc.given import a_server, sign
 from tests.chassis.rpc.warehouse import ENTITIES, NOON, Warehouse
 
@@ -18,7 +20,7 @@ from tests.chassis.rpc.warehouse import ENTITIES, NOON, Warehouse
 async def warehouse(mongodb_uri: str, database_name: str) -> AsyncIterator[Warehouse]:
     clock = FixedClock(NOON)
     database = await Database.connect(mongodb_uri, database_name)
-    units = MongoUnits(database, ENTITIES, clock, "ics", page_key=b"k" * 32)
+    units = MongoUnits(database, ENTITIES, clock, "ics", page_key=b"k" * 32, sealer=Sealer(KeyRing({"k1": b"1" * 32})))
     await units.start()
     server = a_server(graph("ics", units, database, ENTITIES), vacuum(database, ENTITIES), clock=clock)
     await server.start()

@@ -95,9 +95,10 @@ async def test_a_record_is_found_by_its_keys_and_shows_no_secret(warehouse: Ware
         "GSI1SK": "SHELF#A-1",
     }
     said = json.loads(record.properties)
-    assert (said["shelf_id"], said["code"], said["pin"], said["created_by"]) == (
+    assert (said["shelf_id"], said["code"], said["pin"], said["lock"], said["created_by"]) == (
         shelf.shelf_id,
         "A-1",
+        "<sealed>",
         "<sealed>",
         "ann",
     )

@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
+from msgspec import field
+
 from chassis.caller import Call, Caller
 from chassis.clock import FixedClock, Utc
 from chassis.entity import Document, Entity, Record, edge, index, unique
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
 from chassis.rpc.server import RpcServer
+from chassis.sealed import Sealed
 from chassis.unit import Change
 from chassis.values import Code, Guid, Id, Qty0
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
@@ -25,6 +28,7 @@ class Shelf(Record):
     facility: Guid
     code: Code
     pin: str = "1234"
+    lock: Sealed = field(default_factory=lambda: Sealed.of("open sesame"))
 
 
 class Box(Record):
