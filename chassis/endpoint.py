@@ -8,19 +8,22 @@ import inspect
 import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from chassis.caller import Call
 from chassis.frozen import Frozen
+from chassis.page import Page
 from chassis.provided import asks_of
 from chassis.raw import RAW_METHODS, BodyStream, RawAnswer, RawMethod, RawRequest
 from chassis.unit import Change, View
-from chassis.values import Revision
+from chassis.values import Count, Revision, Token
 
 BODY_BYTES_MAX = 1024 * 1024
+
+T = TypeVar("T")
 
 Handler = Callable[..., Awaitable[Any]]
 Need = Literal["logical_guid", "channel_code"]
@@ -42,6 +45,19 @@ class Revised(Request):
 
 class Answer(Frozen):
     """What stands in `data`; its name is the schema's name in the contract."""
+
+
+class Listed(Answer, Generic[T]):
+    """One page of a list, as `data`. Subclass it under the name the contract gives: `class ZoneList(Listed[Zone])`."""
+
+    items: list[T]
+    count: Count
+    next_token: Token | None
+
+    @classmethod
+    def of(cls, page: Page[T]) -> Self:
+        """The page as an answer."""
+        return cls(items=page.items, count=page.count, next_token=page.next_token)
 
 
 class Endpoint(Frozen):
@@ -120,6 +136,11 @@ class Endpoints:
         self.prefix = prefix
         self.declared: list[Endpoint] = []
         self.raw_declared: list[RawEndpoint] = []
+
+    def include(self, *others: "Endpoints") -> None:
+        """Add what other modules of the feature have declared."""
+        for other in others:
+            self.declared += other.declared
 
     def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a GET endpoint; options as for `post`."""

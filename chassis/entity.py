@@ -6,12 +6,13 @@ is tied to, what of it is secret. Indexes, the operator's graph, the vacuum and 
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from chassis.clock import Utc
+from chassis.clock import Utc, to_datetime
 from chassis.frozen import Frozen
 from chassis.sealed import Sealed, from_stored, to_stored
 
@@ -85,6 +86,18 @@ def unique(
 def expiring(field: str, after_seconds: int = 0) -> Index:
     """An index that lets the database drop a record once the time in `field` (a BSON date) is so far back."""
     return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
+
+
+class Expiring(Document):
+    """A record that the database deletes some time after `expires_utc`. Its entity declares
+    `indexes=[expiring("expires_at")]` and `derived={"expires_at": expires_at}`."""
+
+    expires_utc: Utc
+
+
+def expires_at(record: Expiring) -> datetime:
+    """When a record expires, as the date type by which the database deletes."""
+    return to_datetime(record.expires_utc)
 
 
 def edge(name: str, *, to: str, by: str, service: str = "", cardinality: Literal["one", "many"] = "one") -> Edge:

@@ -9,13 +9,12 @@ comes with the key, even with the same body, is told that it is taken.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
 from chassis.caller import Call
-from chassis.clock import Utc, later, to_datetime
-from chassis.entity import Document, Entity, expiring
+from chassis.clock import Utc, later
+from chassis.entity import Document, Entity, Expiring, expires_at, expiring
 from chassis.errors import Conflict, Refusal, StillRunning
 from chassis.unit import Change, Units, View
 
@@ -25,7 +24,7 @@ KEPT_STATUSES = frozenset({404, 409, 422})
 """Refusals worth keeping: a 400, 428 or 5xx may well end otherwise next time."""
 
 
-class IdempotencyRecord(Document):
+class IdempotencyRecord(Expiring):
     """What a key was answered with, and whom. `body` is JSON text: the data, or the error object of a refusal."""
 
     outcome_id: str
@@ -36,12 +35,6 @@ class IdempotencyRecord(Document):
     request_hash: str
     status: int
     body: str
-    expires_utc: Utc
-
-
-def _expires_at(outcome: IdempotencyRecord) -> datetime:
-    """The database drops by its own date type."""
-    return to_datetime(outcome.expires_utc)
 
 
 IDEMPOTENCY = Entity(
@@ -50,7 +43,7 @@ IDEMPOTENCY = Entity(
     collection="idempotency",
     id="outcome_id",
     indexes=[expiring("expires_at")],
-    derived={"expires_at": _expires_at},
+    derived={"expires_at": expires_at},
     history=False,
     technical=True,
 )

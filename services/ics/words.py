@@ -5,7 +5,7 @@ policy's tracking) is in that feature's `domain.py`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from msgspec import UNSET, UnsetType
 
@@ -94,16 +94,8 @@ SubjectType = Literal[
 Source = Literal["ics", "scm", "pcm", "crm", "ppm", "influencer", "accounting"]
 """The domain of the business that a comment or an inbox item belongs to."""
 
-BUCKETS: tuple[Bucket, ...] = (
-    "available",
-    "quarantine",
-    "damaged",
-    "consignment",
-    "reserved",
-    "committed",
-    "in_transit",
-)
-STAGES: tuple[Stage, ...] = ("open", "picked", "packed")
+BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
+STAGES: tuple[Stage, ...] = get_args(Stage)
 UNHELD_BUCKETS: tuple[Bucket, ...] = ("available", "quarantine", "damaged")
 """Buckets whose units may be held by no one: what a transition and a positive adjustment deal in."""
 

@@ -8,7 +8,7 @@ from services.ics.allocation.suggest import Offer, servable
 from services.ics.atp.domain import unsellable_units
 from services.ics.atp.reading import ItemKey, basis_of
 from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
-from services.ics.ledger.balance import OpenItem
+from services.ics.ledger.open_item import OpenItem
 
 
 async def offers_of(

@@ -15,8 +15,8 @@ from chassis.clock import Date
 from chassis.entity import Value
 from chassis.values import Date as DateField
 from chassis.values import Guid, Id, Lot, Qty, Qty0
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.draw import draw
+from services.ics.ledger.open_item import OpenItem
 
 POSITIONS_MAX = 500
 """Most positions one part lists, the first in draw order."""

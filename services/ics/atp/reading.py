@@ -12,7 +12,8 @@ from services.ics.holdback.store import HOLDBACKS, held_back_from, item_keys
 from services.ics.ledger.balance import Item
 from services.ics.ledger.holder import HOLDER_KINDS
 from services.ics.ledger.lot import Lot, is_sellable
-from services.ics.ledger.store import facilities_with, items_of_many, overdue_promises
+from services.ics.ledger.promises import overdue_promises
+from services.ics.ledger.store import facilities_with, items_of_many
 from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.serial.store import ledger_lots

@@ -1,12 +1,15 @@
 """The bin endpoints. What each promises its callers is in the contract's ics.yaml."""
 
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from functools import partial
+
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Guid, Id, Name, Qty, Reason, Token
+from chassis.values import Code, Guid, Id, Name, Qty
 from services.ics.bin.domain import Bin, check_open, set_status
 from services.ics.bin.store import BINS, check_code_free, list_bins
 from services.ics.ledger.store import units_in_bin
+from services.ics.status import StatusRequest, with_status
 from services.ics.words import OPERATOR, READ, Openness, load_here
 from services.ics.zone.store import ZONES
 
@@ -71,10 +74,8 @@ class BinListRequest(Request, PageRequest):
     status: Openness | None = None
 
 
-class BinListEnvelope(Answer):
-    items: list[Bin]
-    count: Count
-    next_token: Token | None
+class BinListEnvelope(Listed[Bin]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -87,13 +88,11 @@ async def ics_bin_list(view: View, body: BinListRequest) -> BinListEnvelope:
         "status": body.status,
     }
     page = await list_bins(view, wanted, body)
-    return BinListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return BinListEnvelope.of(page)
 
 
-class BinStatusSetRequest(Revised):
+class BinStatusSetRequest(StatusRequest[Openness]):
     bin_id: Id
-    status: Openness
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -104,8 +103,7 @@ class BinStatusSetRequest(Revised):
 )
 async def ics_bin_status_set(change: Change, body: BinStatusSetRequest) -> BinEnvelope:
     """Open a bin to stock, or close it once it is empty."""
-    place = await change.load(BINS, body.bin_id, body.expected_revision)
-    units_held = await units_in_bin(change, place.bin_id)
-    place = await change.update(BINS, set_status(place, body.status, units_held), body.reason)
+    decide = partial(set_status, units_held=await units_in_bin(change, body.bin_id))
+    place = await with_status(change, BINS, body.bin_id, body, decide)
     change.emit("ics.bin.status_changed", place.bin_id, bin=place)
     return BinEnvelope(bin=place)

@@ -4,11 +4,11 @@ from typing import Literal
 
 from chassis.caller import Call
 from chassis.clock import start_of
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Count, Guid, Id, LongText, Reason, Token, Utc
+from chassis.values import Guid, Id, LongText, Utc
 from services.ics.comment.domain import Comment, CommentStatus, check_may_revise, check_reply, revised, set_status
 from services.ics.comment.report import (
     CommentReport,
@@ -23,6 +23,7 @@ from services.ics.comment.report import (
 from services.ics.comment.store import COMMENTS, count_in, created_between, list_comments, tallies
 from services.ics.finding.store import learn, mark
 from services.ics.period import period
+from services.ics.status import StatusRequest, with_status
 from services.ics.words import READ, Source, SubjectType
 
 REPORT_EDGE_MAX = 10_000
@@ -84,10 +85,8 @@ class CommentListRequest(Request, PageRequest):
     status: Literal["current", "archived", "doomed", "all"] = "current"
 
 
-class CommentListEnvelope(Answer):
-    items: list[Comment]
-    count: Count
-    next_token: Token | None
+class CommentListEnvelope(Listed[Comment]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -101,7 +100,7 @@ async def ics_comment_list(view: View, body: CommentListRequest) -> CommentListE
         "status": None if body.status == "all" else body.status,
     }
     page = await list_comments(view, wanted, body)
-    return CommentListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return CommentListEnvelope.of(page)
 
 
 class CommentReportRequest(Request):
@@ -178,10 +177,8 @@ async def ics_comment_revise(call: Call, change: Change, body: CommentReviseRequ
     return CommentEnvelope(comment=comment)
 
 
-class CommentStatusRequest(Revised):
+class CommentStatusRequest(StatusRequest[CommentStatus]):
     comment_id: Id
-    status: CommentStatus
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -192,8 +189,8 @@ class CommentStatusRequest(Revised):
 )
 async def ics_comment_status(change: Change, body: CommentStatusRequest) -> CommentEnvelope:
     """Put a comment away, bring it back, or doom it."""
-    before = await change.load(COMMENTS, body.comment_id, body.expected_revision)
-    comment = await change.update(COMMENTS, set_status(before, body.status), body.reason)
+    before = await change.load(COMMENTS, body.comment_id)
+    comment = await with_status(change, COMMENTS, body.comment_id, body, set_status)
     await count_in(change, comment, before)
     change.emit("ics.comment.status_changed", comment.comment_id, comment=comment)
     return CommentEnvelope(comment=comment)

@@ -5,11 +5,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.endpoint import Answer
+from chassis.unit import Change
 from chassis.values import Id
 from services.ics.commit.domain import Commit
 from services.ics.ledger.balance import Balance
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
-from services.ics.stock.posting import LedgerPosting
+from services.ics.stock.posting import LedgerPosting, posting
 
 
 class StockCardEntryEnvelope(Answer):
@@ -24,3 +25,8 @@ def moved(p: LedgerPosting, commit: Commit | None = None) -> StockCardEntryEnvel
     return StockCardEntryEnvelope(
         operation_id=p.operation.operation_id, entries=p.entries, commit=commit, balances=p.balances
     )
+
+
+def posting_of(change: Change, commit: Commit, reason: str | None = None, *, listed: bool = False) -> LedgerPosting:
+    """The posting of an operation on a commit, on the commit's channel."""
+    return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty, Qty0, Text, Utc
-from services.ics.ledger.balance import Landing, OpenItem
+from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import Holding, parts_of
 from services.ics.ledger.lot import check_sellable
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.reservation.domain import draw_promise

@@ -5,40 +5,32 @@ from chassis.endpoint import Answer, Endpoints, Revised
 from chassis.entity import Entity
 from chassis.errors import FieldProblem, Invalid, invalid_field
 from chassis.unit import Change
-from chassis.values import Guid, Id, Lot, Name, Qty, Reason, Text, Utc
+from chassis.values import Guid, Id, Qty, Reason, Text, Utc
 from services.ics.allocation.domain import Allocation
 from services.ics.allocation.store import ALLOCATIONS
-from services.ics.bin.domain import admit
-from services.ics.bin.store import place_of, places_of
-from services.ics.commit.answers import StockCardEntryEnvelope, moved
+from services.ics.commit import fulfilment
+from services.ics.commit.answers import posting_of
 from services.ics.commit.domain import (
     Commit,
     Order,
-    ShipNote,
-    check_stage,
     commit_direct,
     commit_promised,
     held_by,
-    pack,
-    pick,
     release,
-    ship,
 )
 from services.ics.commit.store import COMMITS
-from services.ics.demand.store import prefetch_shipped
 from services.ics.ledger.balance import Balance
-from services.ics.ledger.draw import Pin
-from services.ics.policy.store import ruling
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.expiring import P, check_usable
 from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.fields import SerialList
-from services.ics.stock.posting import LedgerPosting, posting
-from services.ics.stock.serials import ON_SHELF, check_tracked, serial_problems
+from services.ics.stock.posting import posting
+from services.ics.stock.serials import serial_problems
 from services.ics.words import OPERATOR, Stage, load_here
 
 endpoints = Endpoints("ics")
+endpoints.include(fulfilment.endpoints)
 
 
 class CommitEnvelope(Answer):
@@ -162,7 +154,7 @@ class CommitReleaseRequest(Revised):
 async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> CommitEnvelope:
     """Give units of a commit back to available where they lie; staged goods stay in their staging zone."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    async with _posting(change, commit, body.reason) as p:
+    async with posting_of(change, commit, body.reason) as p:
         page = await p.open(commit.variant_id)
         named = await p.serials.take_staged(page, body.commit_id, body.serials, open_too=True)
         holding = held_by(p, page, commit)
@@ -171,139 +163,3 @@ async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> Comm
         commit = await change.update(COMMITS, commit, body.reason)
         change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)
         return CommitEnvelope(commit=commit, balances=p.balances)
-
-
-def _posting(change: Change, commit: Commit, reason: str | None = None, *, listed: bool = False) -> LedgerPosting:
-    """The posting of an operation on a commit, on the commit's channel."""
-    return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)
-
-
-class PickRecordRequest(Revised):
-    commit_id: Id
-    quantity: Qty
-    zone_id: Id | None = None
-    bin_id: Id | None = None
-    lot_code: Lot | None = None
-    to_zone_id: Id | None = None
-    to_bin_id: Id | None = None
-    serials: SerialList | None = None
-
-    def problems(self) -> list[tuple[str, str]]:
-        return serial_problems(self.serials, self.quantity)
-
-
-@endpoints.post(
-    "/pick/record",
-    roles=OPERATOR,
-    needs=["logical_guid"],
-    emits=["ics.commit.picked"],
-    refusals={
-        "conflict_state": "fewer units open; a lot or serial is unsellable, or a serial is not in stock there; "
-        "a place is inactive or full",
-        "insufficient_stock": "not that many units on that shelf",
-    },
-)
-async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -> StockCardEntryEnvelope:
-    """Take open units off their shelf. A pin says where they really were, and wins over where they were promised."""
-    place, target = await places_of(
-        change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
-    )
-    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    pin = Pin(place.zone_id, place.bin_id, body.lot_code)
-    async with _posting(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
-        policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
-        check_tracked(policy, serials=body.serials)
-        check_stage(commit, "open", body.quantity)
-        named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
-        holding = held_by(p, page, commit)
-        commit = pick(p, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
-        return await _moved(change, p, commit, body.quantity, "ics.commit.picked")
-
-
-class PackRecordRequest(Revised):
-    commit_id: Id
-    quantity: Qty
-    package_ref: Text | None = None
-    zone_id: Id | None = None
-    bin_id: Id | None = None
-    serials: SerialList | None = None
-
-    def problems(self) -> list[tuple[str, str]]:
-        return serial_problems(self.serials, self.quantity)
-
-
-@endpoints.post(
-    "/pack/record",
-    roles=OPERATOR,
-    needs=["logical_guid"],
-    emits=["ics.commit.packed"],
-    refusals={"conflict_state": "fewer units picked; a place is inactive or full"},
-)
-async def ics_pack_record(call: Call, change: Change, body: PackRecordRequest) -> StockCardEntryEnvelope:
-    """Pack picked units, where they lie or at the place the parcel is put."""
-    place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
-    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    async with _posting(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
-        check_stage(commit, "picked", body.quantity)
-        named = await p.serials.take_staged(page, body.commit_id, body.serials)
-        target = admit(place).landing() if place.zone is not None else None
-        commit = pack(p, held_by(p, page, commit), commit, body.quantity, target=target, named=named)
-        return await _moved(change, p, commit, body.quantity, "ics.commit.packed", body.package_ref)
-
-
-class ShipRecordRequest(Revised):
-    commit_id: Id
-    quantity: Qty
-    from_stage: Stage = "packed"
-    carrier: Name | None = None
-    tracking_ref: Text | None = None
-    serials: SerialList | None = None
-
-    def problems(self) -> list[tuple[str, str]]:
-        return serial_problems(self.serials, self.quantity)
-
-
-@endpoints.post(
-    "/ship/record",
-    roles=OPERATOR,
-    needs=["logical_guid"],
-    emits=["ics.commit.shipped", "ics.stock.changed"],
-    refusals={
-        "conflict_state": "fewer units at that stage; a lot or serial is unsellable, or a serial is not the commit's",
-        "insufficient_stock": "from_stage open and not that many units on that shelf",
-    },
-)
-async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -> StockCardEntryEnvelope:
-    """Let units leave for the customer: packed ones, or picked or open ones where those steps are skipped."""
-    commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
-    prefetch_shipped(change, commit.variant_id, commit.logical_guid, commit.channel_code)
-    async with _posting(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
-        if body.from_stage == "open":
-            policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
-            check_tracked(policy, serials=body.serials)
-            check_stage(commit, "open", body.quantity)
-            named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
-        else:
-            check_stage(commit, body.from_stage, body.quantity)
-            named = await p.serials.take_staged(page, body.commit_id, body.serials, sellable=True)
-        note = ShipNote(
-            operation_id=p.operation.operation_id,
-            quantity=body.quantity,
-            carrier=body.carrier,
-            tracking_ref=body.tracking_ref,
-            shipped_utc=change.now,
-        )
-        commit = ship(p, held_by(p, page, commit), commit, note, stage=body.from_stage, named=named)
-        return await _moved(change, p, commit, body.quantity, "ics.commit.shipped")
-
-
-async def _moved(
-    change: Change, p: LedgerPosting, commit: Commit, quantity: int, event: str, reference: str | None = None
-) -> StockCardEntryEnvelope:
-    """Update the commit (`reference` is kept in its history only), emit its event, and answer."""
-    commit = await change.update(COMMITS, commit, reference)
-    change.emit(event, commit.commit_id, commit=commit, quantity=quantity)
-    return moved(p, commit)

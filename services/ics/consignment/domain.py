@@ -14,10 +14,11 @@ from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
 from services.ics.decimals import FIGURE_DIGITS
-from services.ics.ledger.balance import Landing, OpenItem
+from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, parts_of
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 
 SETTLEMENTS_MAX = 500
@@ -43,8 +44,8 @@ class Settlement(Value):
 Settlements = Annotated[list[Settlement], Meta(max_length=SETTLEMENTS_MAX)]
 
 
-class Consignment(Record):
-    """A consignment as answers and events show it. quantity = on_hand + consumed + returned + lost."""
+class ConsignmentFacts(Record):
+    """What is both stored of a consignment and shown. quantity = on_hand + consumed + returned + lost."""
 
     consignment_id: Id
     consignor_ref: Guid
@@ -58,30 +59,22 @@ class Consignment(Record):
     settled: Qty0 = 0
     returned: Qty0 = 0
     lost: Qty0 = 0
+    status: ConsignmentStatus = "open"
+
+
+class Consignment(ConsignmentFacts):
+    """A consignment as answers and events show it: money is null for callers who may not see it."""
+
     unit_cost: Money | None
     settled_amount: Money | None
-    status: ConsignmentStatus = "open"
     settlements: Settlements
 
 
-class ConsignmentRecord(Record):
-    """A consignment as it is kept."""
+class ConsignmentRecord(ConsignmentFacts):
+    """A consignment as it is stored."""
 
-    consignment_id: Id
-    consignor_ref: Guid
-    agreement_ref: Text | None = None
-    logical_guid: Guid
-    variant_id: Guid
-    lot_code: Lot | None = None
-    quantity: Qty
-    on_hand: Qty0
-    consumed: Qty0 = 0
-    settled: Qty0 = 0
-    returned: Qty0 = 0
-    lost: Qty0 = 0
     unit_cost: Money
     settled_amount: Money
-    status: ConsignmentStatus = "open"
     settlements: Settlements = field(default_factory=list)
     positions: list[HeldPosition] = field(default_factory=list)
 

@@ -23,9 +23,10 @@ from services.ics.consignment.domain import (
     to_answer,
 )
 from services.ics.consignment.store import CONSIGNMENTS
-from services.ics.ledger.balance import Balance, OpenItem
+from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.policy.store import ruling
 from services.ics.serial.store import units_held_by
 from services.ics.stock.fields import SERIALS_MAX, SerialList

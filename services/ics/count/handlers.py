@@ -6,11 +6,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import Conflict, invalid_field
 from chassis.unit import Change
 from chassis.values import Guid, Id, Lot, Qty0, Reason, Text, Utc
 from services.ics.bin.store import places_of_lines
+from services.ics.count import plans
 from services.ics.count.domain import (
     LINES_MAX,
     Count,
@@ -32,13 +33,15 @@ from services.ics.count.domain import (
     to_recount,
 )
 from services.ics.count.plan import CountPlan, check_active
-from services.ics.count.plans import endpoints
 from services.ics.count.posting import approve, compare
 from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
 from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.store import items_of_many
 from services.ics.stock.posting import posting
 from services.ics.words import COUNT, load_here
+
+endpoints = Endpoints("ics", "/count")
+endpoints.include(plans.endpoints)
 
 
 class CountEnvelope(Answer):

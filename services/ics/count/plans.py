@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Date, Guid, Id, Name, Qty0, Reason, Token
+from chassis.values import Code, Date, Guid, Id, Name, Qty0
 from services.ics.bin.store import BINS
 from services.ics.count.plan import (
     BinIds,
@@ -23,6 +23,7 @@ from services.ics.count.plan import (
     set_status,
 )
 from services.ics.count.store import PLANS, last_counted, list_plans
+from services.ics.status import StatusRequest, with_status
 from services.ics.words import COUNT, READ
 from services.ics.zone.store import ZONES
 
@@ -51,10 +52,8 @@ class CountPlanListRequest(Request, PageRequest):
     due_by: Date | None = None
 
 
-class CountPlanListEnvelope(Answer):
-    items: list[CountPlan]
-    count: Count
-    next_token: Token | None
+class CountPlanListEnvelope(Listed[CountPlan]):
+    """One page of them."""
 
 
 @endpoints.post("/plan/list", roles=READ)
@@ -62,7 +61,7 @@ async def ics_count_plan_list(view: View, body: CountPlanListRequest) -> CountPl
     """List count plans, newest first; with `due_by`, those that are to be counted by then."""
     wanted = {"logical_guid": body.logical_guid, "status": body.status}
     page = await list_plans(view, wanted, body.due_by, body)
-    return CountPlanListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return CountPlanListEnvelope.of(page)
 
 
 class CountPlanSetRequest(Revised):
@@ -134,10 +133,8 @@ async def _told(change: Change, event: str, plan: CountPlan) -> CountPlanEnvelop
     return CountPlanEnvelope(plan=plan)
 
 
-class CountPlanStatusSetRequest(Revised):
+class CountPlanStatusSetRequest(StatusRequest[PlanStatus]):
     plan_id: Id
-    status: PlanStatus
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -148,6 +145,5 @@ class CountPlanStatusSetRequest(Revised):
 )
 async def ics_count_plan_status_set(change: Change, body: CountPlanStatusSetRequest) -> CountPlanEnvelope:
     """Pause a plan, take it up again, or archive it for good."""
-    plan = await change.load(PLANS, body.plan_id, body.expected_revision)
-    plan = await change.update(PLANS, set_status(plan, body.status), body.reason)
+    plan = await with_status(change, PLANS, body.plan_id, body, set_status)
     return await _told(change, "ics.count_plan.status_changed", plan)

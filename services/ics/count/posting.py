@@ -27,7 +27,7 @@ from services.ics.count.variance import (
     nobodys,
     post_all,
 )
-from services.ics.ledger.balance import OpenItem
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import items_of_many
 from services.ics.stock.posting import LedgerPosting
 

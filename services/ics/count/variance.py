@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from chassis.clock import Utc
 from chassis.values import QUANTITY_MAX
-from services.ics.ledger.balance import Item, Landing, OpenItem, PositionKey
+from services.ics.ledger.balance import Item, Landing, PositionKey
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, Part, is_on_shelf
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
 

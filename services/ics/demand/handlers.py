@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from chassis.clock import day_of, days_after
-from chassis.endpoint import Answer, Endpoints, Request
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.errors import NotFound, invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Date, Guid, Id, Token
+from chassis.values import Code, Date, Guid, Id
 from services.ics.demand.domain import DemandSignal, Trend, computed, daily
 from services.ics.demand.store import SIGNALS, available_in, list_signals, shipped_until, signal_of
 from services.ics.words import PLANNER, READ
@@ -52,10 +52,8 @@ class DemandSignalListRequest(Request, PageRequest):
     trend: Trend | None = None
 
 
-class DemandSignalListEnvelope(Answer):
-    items: list[DemandSignal]
-    count: Count
-    next_token: Token | None
+class DemandSignalListEnvelope(Listed[DemandSignal]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -68,7 +66,7 @@ async def ics_demand_signal_list(view: View, body: DemandSignalListRequest) -> D
         "trend": body.trend,
     }
     page = await list_signals(view, wanted, body)
-    return DemandSignalListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return DemandSignalListEnvelope.of(page)
 
 
 class DemandSignalComputeRequest(Request):

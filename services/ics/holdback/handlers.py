@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import NotFound
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Guid, Id, Qty0, Reason, Token, Utc
+from chassis.values import Code, Guid, Id, Qty0, Reason, Utc
 from services.ics.holdback.domain import Holdback, replaced, seen
 from services.ics.holdback.store import HOLDBACKS, list_holdbacks
 from services.ics.words import PLANNER, READ
@@ -91,10 +91,8 @@ class HoldbackListRequest(Request, PageRequest):
     status: Literal["scheduled", "active", "ended", "cleared", "all"] = "active"
 
 
-class HoldbackListEnvelope(Answer):
-    items: list[Holdback]
-    count: Count
-    next_token: Token | None
+class HoldbackListEnvelope(Listed[Holdback]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -106,4 +104,4 @@ async def ics_holdback_list(view: View, body: HoldbackListRequest) -> HoldbackLi
         "channel_key": body.channel_code,
     }
     page = await list_holdbacks(view, wanted, None if body.status == "all" else body.status, body)
-    return HoldbackListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return HoldbackListEnvelope.of(page)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Count, Guid, Id, LongText, Name, Reason, Token, Utc
+from chassis.values import Guid, Id, LongText, Name, Utc
 from services.ics.finding.store import learn, mark
 from services.ics.inbox.domain import InboxItem, InboxState, InboxStatus, Priority, set_state, set_status, texts_of
 from services.ics.inbox.store import INBOX, list_items
+from services.ics.status import StatusRequest, with_status
 from services.ics.words import READ, Source, SubjectType
 
 endpoints = Endpoints("ics", "/inbox")
@@ -76,10 +77,8 @@ class InboxListRequest(Request, PageRequest):
     subject_id: Guid | None = None
 
 
-class InboxListEnvelope(Answer):
-    items: list[InboxItem]
-    count: Count
-    next_token: Token | None
+class InboxListEnvelope(Listed[InboxItem]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -95,7 +94,7 @@ async def ics_inbox_list(view: View, body: InboxListRequest) -> InboxListEnvelop
         "subject_id": body.subject_id,
     }
     page = await list_items(view, wanted, body)
-    return InboxListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return InboxListEnvelope.of(page)
 
 
 class InboxStateRequest(Revised):
@@ -117,10 +116,8 @@ async def ics_inbox_state(change: Change, body: InboxStateRequest) -> InboxEnvel
     return InboxEnvelope(item=item)
 
 
-class InboxStatusRequest(Revised):
+class InboxStatusRequest(StatusRequest[InboxStatus]):
     inbox_id: Id
-    status: InboxStatus
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -131,7 +128,6 @@ class InboxStatusRequest(Revised):
 )
 async def ics_inbox_status(change: Change, body: InboxStatusRequest) -> InboxEnvelope:
     """Put an item away, bring it back, or doom it."""
-    item = await change.load(INBOX, body.inbox_id, body.expected_revision)
-    item = await change.update(INBOX, set_status(item, body.status), body.reason)
+    item = await with_status(change, INBOX, body.inbox_id, body, set_status)
     change.emit("ics.inbox.status_changed", item.inbox_id, item=item)
     return InboxEnvelope(item=item)

@@ -12,8 +12,9 @@ from msgspec import to_builtins
 from chassis.clock import Utc
 from chassis.entity import Value
 from services.ics.ledger.audit_counters import Counted, Units
-from services.ics.ledger.balance import COUNTS, SHORTFALL, TOTALS, Item, PositionKey, total_field
+from services.ics.ledger.balance import COUNTS, SHORTFALL, Item, PositionKey
 from services.ics.ledger.entry import LEGAL, Account, StockCardEntry, form_of
+from services.ics.ledger.open_item import TOTALS, total_field
 from services.ics.words import Bucket, Stage
 
 DIFFERENCES_MAX = 1000

@@ -1,20 +1,17 @@
 """Items and their cells: how many units of a variant lie where in a facility, and how an entry changes that.
 
 An item keeps its seven bucket totals and one cell a place and lot. A cell counts all holders together; who holds what
-is in the holders' own records. `OpenItem` is an item while a call works on it: changed freely, kept only at the end.
+is in the holders' own records. An item open for posting is in `open_item.py`.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import field
-from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.entity import Record, Value
-from services.ics.ledger.lot import Lot
-from services.ics.words import BUCKETS, Bucket, External, Stage
+from services.ics.words import BUCKETS, STAGES, Bucket
 
 
 class PositionKey(NamedTuple):
@@ -94,16 +91,16 @@ class StockPosition(Value, omit_defaults=True):
         return sum(getattr(self, count) for count in CELL_COUNTS[bucket])
 
 
-COUNTS = ("available", "quarantine", "inspection", "damaged", "consignment", "reserved", "open", "picked", "packed")
 CELL_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
-    "available": ("available",),
+    **{bucket: (bucket,) for bucket in BUCKETS},
     "quarantine": ("quarantine", "inspection"),
-    "damaged": ("damaged",),
-    "consignment": ("consignment",),
-    "reserved": ("reserved",),
-    "committed": ("open", "picked", "packed"),
+    "committed": STAGES,
+    # Units on the way have no place.
     "in_transit": (),
 }
+"""The counts of a cell that each bucket is made of."""
+
+COUNTS: tuple[str, ...] = tuple(count for counts in CELL_COUNTS.values() for count in counts)
 
 
 class Buckets(Value):
@@ -240,156 +237,6 @@ def item_id_of(orgcode: str, logical_guid: str, variant_id: str) -> str:
 def new_item(orgcode: str, logical_guid: str, variant_id: str) -> Item:
     """An item nothing has happened to yet."""
     return Item(item_id=item_id_of(orgcode, logical_guid, variant_id), logical_guid=logical_guid, variant_id=variant_id)
-
-
-def total_field(bucket: Bucket, stage: Stage | None) -> str:
-    """The total of an item that units of this bucket and stage count in."""
-    return stage if stage is not None else bucket
-
-
-def cell_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
-    """The count of a cell that such units count in; None for those on the way, which have no place."""
-    if bucket == "in_transit":
-        return None
-    if bucket == "quarantine" and held:
-        return "inspection"
-    return stage if stage is not None else bucket
-
-
-class OpenItem:
-    """An item open for posting: its cells and totals as they are after the entries made so far."""
-
-    __slots__ = (
-        "cells",
-        "coming",
-        "externals",
-        "filling",
-        "item",
-        "lapse_utc",
-        "logical_guid",
-        "lots",
-        "seq",
-        "serialised",
-        "totals",
-        "variant_id",
-    )
-
-    def __init__(self, item: Item, lots: Mapping[str, Lot] | None = None) -> None:
-        self.item = item
-        self.logical_guid = item.logical_guid
-        self.variant_id = item.variant_id
-        self.lots: dict[str, Lot] = dict(lots or {})
-        self.cells: dict[PositionKey, StockPosition] = {cell.spot: cell for cell in item.cells}
-        self.totals: dict[str, int] = {field: getattr(item, field) for field in TOTALS}
-        self.seq = item.seq
-        self.lapse_utc = item.lapse_utc
-        self.serialised = item.serialised
-        self.filling = False
-        self.externals: Counter[External] = Counter()
-        self.coming = {each.lot_code: each.units for each in item.coming}
-
-    def cell(self, spot: PositionKey) -> StockPosition:
-        """The cell at a position; an empty one where nothing is booked."""
-        known = self.cells.get(spot)
-        if known is not None:
-            return known
-        return StockPosition(zone_id=spot.zone_id, bin_id=spot.bin_id, lot_code=spot.lot_code)
-
-    def land(self, place: Landing, lot_code: str | None) -> PositionKey:
-        """The position of a lot at a place, made known to the page so that units may be put there."""
-        spot = place.spot(lot_code)
-        if spot not in self.cells:
-            self.cells[spot] = StockPosition(
-                zone_id=place.zone_id,
-                bin_id=place.bin_id,
-                lot_code=lot_code,
-                zone_code=place.zone_code,
-                bin_code=place.bin_code,
-                purpose=place.purpose,
-                capped=place.capacity is not None,
-            )
-        return spot
-
-    def shift(self, bucket: Bucket, stage: Stage | None, held: bool, spot: PositionKey, quantity: int) -> None:
-        """Add units (or take them, below 0) to one account of the item."""
-        self.totals[total_field(bucket, stage)] += quantity
-        count = cell_field(bucket, stage, held)
-        if count is not None:
-            cell = self.cell(spot)
-            assert cell.purpose is not None or spot.zone_id is None, spot
-            self.cells[spot] = replace(cell, **{count: getattr(cell, count) + quantity})
-        elif spot.lot_code is not None:
-            self.coming[spot.lot_code] = self.coming.get(spot.lot_code, 0) + quantity
-
-    def outside(self) -> Externals:
-        """The item's share in the accounts outside now."""
-        before = self.item.externals
-        if not self.externals:
-            return before
-        return replace(before, **{name: getattr(before, name) + units for name, units in self.externals.items()})
-
-    def total(self, bucket: Bucket) -> int:
-        """The total of a bucket now."""
-        if bucket == "committed":
-            return self.totals["open"] + self.totals["picked"] + self.totals["packed"]
-        return self.totals[bucket]
-
-    def buckets(self) -> Buckets:
-        """The seven totals now."""
-        return Buckets(**{bucket: self.total(bucket) for bucket in BUCKETS})
-
-    def balance(self) -> Balance:
-        """The item as answers show it, after the entries made so far."""
-        buckets = self.buckets()
-        return Balance(
-            logical_guid=self.logical_guid,
-            variant_id=self.variant_id,
-            buckets=buckets,
-            on_hand=buckets.on_hand,
-            seq=self.seq,
-        )
-
-    @property
-    def shortfall(self) -> int:
-        """Units promised beyond stock: how far available is below 0 at no place and no lot."""
-        known = self.cells.get(SHORTFALL)
-        return max(0, -known.available) if known is not None else 0
-
-    def close(self, now: Utc) -> Item:
-        """The item as it is to be kept."""
-        totals = self.totals
-        return replace(
-            self.item,
-            seq=self.seq,
-            recorded_utc=max(now, self.item.recorded_utc) if self.seq > self.item.seq else self.item.recorded_utc,
-            lapse_utc=self.lapse_utc,
-            serialised=self.serialised,
-            externals=self.outside(),
-            coming=[Coming(lot_code=lot, units=units) for lot, units in self.coming.items() if units],
-            cells=[cell for cell in self.cells.values() if not cell.empty],
-            **totals,
-        )
-
-    def totals_changed(self) -> bool:
-        """Whether any bucket total differs from what it was when the page was opened."""
-        item, totals = self.item, self.totals
-        return (
-            any(totals[bucket] != getattr(item, bucket) for bucket in BUCKETS if bucket != "committed")
-            or self.total("committed") != item.committed
-        )
-
-
-TOTALS = (
-    "available",
-    "quarantine",
-    "damaged",
-    "consignment",
-    "reserved",
-    "open",
-    "picked",
-    "packed",
-    "in_transit",
-)
 
 
 def account_order(cell: StockPosition) -> tuple[str, str, str]:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chassis.clock import Date
-from services.ics.ledger.balance import OpenItem, PositionKey, StockPosition
+from services.ics.ledger.balance import PositionKey, StockPosition
 from services.ics.ledger.holder import Holding, Part
 from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.ledger.open_item import OpenItem
 from services.ics.words import Stage
 
 PURPOSE_RANK: Mapping[str | None, int] = {

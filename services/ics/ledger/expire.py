@@ -6,12 +6,12 @@ a moment before which nothing of it can (`lapse_utc`), so usually this costs not
 
 from chassis.caller import SYSTEM_ACTOR
 from chassis.unit import Change
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.holder import HOLDER_KINDS
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.post import operation, take_up
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
-from services.ics.ledger.store import next_expiry, overdue_promises
+from services.ics.ledger.promises import next_expiry, overdue_promises
 
 
 async def expire_overdue(change: Change, posting: Posting, page: OpenItem) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chassis.clock import Date
-from services.ics.ledger.balance import SHORTFALL, OpenItem
+from services.ics.ledger.balance import SHORTFALL
 from services.ics.ledger.draw import Take, free
 from services.ics.ledger.holder import Holding, Part
+from services.ics.ledger.open_item import OpenItem
 from services.ics.words import Stage
 
 FILLABLE: tuple[tuple[Stage | None, int], ...] = (("open", 0), (None, 1))

@@ -12,7 +12,8 @@ from chassis.clock import Date
 from chassis.entity import Entity, Value
 from chassis.unit import Change, View
 from chassis.values import Qty
-from services.ics.ledger.balance import OpenItem, PositionKey, StockPosition, account_order
+from services.ics.ledger.balance import PositionKey, StockPosition, account_order
+from services.ics.ledger.open_item import OpenItem
 from services.ics.words import STAGES, Bucket, HolderType, Stage
 
 

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from chassis.errors import InvalidState
 from chassis.unit import Change
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.entry import ENTRIES_MAX, Operation
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise, promises_of, waiting_promises
+from services.ics.ledger.promises import Promise, promises_of, waiting_promises
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits
 from services.ics.words import Bucket, DocumentType
 
 

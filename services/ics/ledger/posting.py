@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from chassis.clock import Date, Utc, day_of
-from services.ics.ledger.balance import SHORTFALL, Landing, OpenItem, PositionKey, cell_field
+from services.ics.ledger.balance import SHORTFALL, Landing, PositionKey
 from services.ics.ledger.entry import LEGAL, Account, Operation, StockCardEntry, form_of
 from services.ics.ledger.fill import plan_fill
 from services.ics.ledger.holder import Holding, Part, Parts
+from services.ics.ledger.open_item import OpenItem, cell_field
 from services.ics.words import Bucket, External, HolderType, InsufficientStock, Kind, Shortage, Stage
 
 UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", "repin"})

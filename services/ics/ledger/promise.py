@@ -1,8 +1,9 @@
 """How promises get their units, give them back, and exchange them for others. Pure, on the books of a call."""
 
-from services.ics.ledger.balance import SHORTFALL, OpenItem
+from services.ics.ledger.balance import SHORTFALL
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, count_free, draw, draw_held
 from services.ics.ledger.holder import Holding
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import Kind, Stage
 

@@ -5,10 +5,11 @@ Bucket, lot, stage and holder stay. Within a bucket units no one holds go first,
 
 from typing import Literal
 
-from services.ics.ledger.balance import Landing, OpenItem, PositionKey
+from services.ics.ledger.balance import Landing, PositionKey
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.holder import is_on_shelf
 from services.ics.ledger.naming import Named, named_at
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Date, Guid, Id, Lot, Qty, Qty0, SerialNo, Text
-from services.ics.ledger.balance import Landing, OpenItem
+from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, Part, Parts
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting
 from services.ics.words import Bucket
 

@@ -6,15 +6,16 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import Conflict, invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View, between
-from chassis.values import Code, Count, Guid, Id, Text, Token, Utc
+from chassis.values import Code, Guid, Id, Text, Utc
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
-from services.ics.ledger.balance import OpenItem, item_id_of
+from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues
 from services.ics.policy.store import ruling_many
@@ -249,10 +250,8 @@ class ReceiveListRequest(Request, PageRequest):
     to_utc: Utc | None = None
 
 
-class ReceiveListEnvelope(Answer):
-    items: list[Receive]
-    count: Count
-    next_token: Token | None
+class ReceiveListEnvelope(Listed[Receive]):
+    """One page of them."""
 
 
 @endpoints.post("/receive/list", roles=READ)

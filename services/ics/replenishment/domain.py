@@ -15,8 +15,9 @@ from chassis.clock import Date, Utc, from_seconds, to_millis
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Qty, Qty0
-from services.ics.ledger.balance import Landing, OpenItem
+from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, count_free, draw
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 
 RuleStatus = Literal["active", "paused", "archived"]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Count, Guid, Id, Lot, Qty, Reason, Token
+from chassis.values import Guid, Id, Lot, Qty, Reason
 from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
 from services.ics.commit.answers import StockCardEntryEnvelope
@@ -24,6 +24,7 @@ from services.ics.replenishment.domain import (
 from services.ics.replenishment.moving import move_by_rule, replenished
 from services.ics.replenishment.store import RULES, list_rules, rule_at
 from services.ics.replenishment.suggest import suggestion_of, suggestions
+from services.ics.status import StatusRequest, with_status
 from services.ics.stock.posting import posting
 from services.ics.words import PLANNER, READ, load_here
 
@@ -107,10 +108,8 @@ class ReplenishmentRuleListRequest(Request, PageRequest):
     status: RuleStatus | None = None
 
 
-class ReplenishmentRuleListEnvelope(Answer):
-    items: list[ReplenishmentRule]
-    count: Count
-    next_token: Token | None
+class ReplenishmentRuleListEnvelope(Listed[ReplenishmentRule]):
+    """One page of them."""
 
 
 @endpoints.post("/rule/list", roles=READ)
@@ -123,7 +122,7 @@ async def ics_replenishment_rule_list(view: View, body: ReplenishmentRuleListReq
         "status": body.status,
     }
     page = await list_rules(view, wanted, body)
-    return ReplenishmentRuleListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return ReplenishmentRuleListEnvelope.of(page)
 
 
 class ReplenishmentRuleSetRequest(Revised):
@@ -186,10 +185,8 @@ async def ics_replenishment_rule_set(
     return ReplenishmentRuleEnvelope(rule=rule)
 
 
-class ReplenishmentRuleStatusSetRequest(Revised):
+class ReplenishmentRuleStatusSetRequest(StatusRequest[RuleStatus]):
     rule_id: Id
-    status: RuleStatus
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -202,8 +199,7 @@ async def ics_replenishment_rule_status_set(
     change: Change, body: ReplenishmentRuleStatusSetRequest
 ) -> ReplenishmentRuleEnvelope:
     """Pause a rule, take it up again, or archive it for good."""
-    rule = await change.load(RULES, body.rule_id, body.expected_revision)
-    rule = await change.update(RULES, set_status(rule, body.status), body.reason)
+    rule = await with_status(change, RULES, body.rule_id, body, set_status)
     change.emit("ics.replenishment_rule.status_changed", rule.rule_id, rule=rule)
     return ReplenishmentRuleEnvelope(rule=rule)
 
@@ -214,10 +210,8 @@ class ReplenishmentSuggestRequest(Request, PageRequest):
     pick_zone_id: Id | None = None
 
 
-class ReplenishmentSuggestEnvelope(Answer):
-    items: list[ReplenishmentSuggestion]
-    count: Count
-    next_token: Token | None
+class ReplenishmentSuggestEnvelope(Listed[ReplenishmentSuggestion]):
+    """One page of them."""
 
 
 @endpoints.post("/suggest", roles=PLANNER, needs=["logical_guid"], snapshot=True)
@@ -235,4 +229,4 @@ async def ics_replenishment_suggest(
         page = await suggestion_of(view, body.rule_id, wanted)
     else:
         page = await suggestions(view, wanted, body)
-    return ReplenishmentSuggestEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return ReplenishmentSuggestEnvelope.of(page)

@@ -1,16 +1,14 @@
 """Where replenishment rules are kept, and what sweeps remember: where they stopped, and which rules moved when."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
-from chassis.clock import Utc, to_datetime
-from chassis.entity import Document, Entity, edge, expiring, index, unique
+from chassis.entity import Document, Entity, Expiring, edge, expires_at, expiring, index, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.bin.store import BINS
 from services.ics.filters import split
-from services.ics.ledger.balance import OpenItem as LedgerPage
 from services.ics.ledger.balance import item_id_of
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS, items_of_many
 from services.ics.replenishment.domain import ReplenishmentRule
 from services.ics.serial.store import ledger_lots
@@ -58,18 +56,12 @@ RULES = Entity(
 )
 
 
-class SweptWindow(Document):
+class SweptWindow(Expiring):
     """That a rule has moved units in a window: `sweep:<rule_id>:<start of the window>`. Written with the entries."""
 
     swept_id: str
     orgcode: str = ""
     operation_id: str
-    expires_utc: Utc
-
-
-def _expires_at(swept: SweptWindow) -> datetime:
-    """The database drops by its own date type."""
-    return to_datetime(swept.expires_utc)
 
 
 SWEPT = Entity(
@@ -78,7 +70,7 @@ SWEPT = Entity(
     collection="swept_windows",
     id="swept_id",
     indexes=[expiring("expires_at")],
-    derived={"expires_at": _expires_at},
+    derived={"expires_at": expires_at},
     history=False,
     technical=True,
 )
@@ -139,11 +131,11 @@ async def active_rules(
 class Ground:
     """What rules stand on, read in few rounds: items with their lots, and which places are active."""
 
-    def __init__(self, pages: Mapping[tuple[str, str], LedgerPage], closed: frozenset[str]) -> None:
+    def __init__(self, pages: Mapping[tuple[str, str], OpenItem], closed: frozenset[str]) -> None:
         self.pages = pages
         self._closed = closed
 
-    def page(self, rule: ReplenishmentRule) -> LedgerPage:
+    def page(self, rule: ReplenishmentRule) -> OpenItem:
         """The rule's item."""
         return self.pages[rule.logical_guid, rule.variant_id]
 
@@ -166,7 +158,7 @@ async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
     view.prefetch(BINS, bins)
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
-    pages = {key: LedgerPage(item, lots.get(item.variant_id, {})) for key, item in items.items()}
+    pages = {key: OpenItem(item, lots.get(item.variant_id, {})) for key, item in items.items()}
     closed = {zone_id for zone_id, zone in (await view.get_many(ZONES, zones)).items() if zone.status != "active"}
     closed |= {bin_id for bin_id, place in (await view.get_many(BINS, bins)).items() if place.status != "active"}
     return Ground(pages, frozenset(closed))

@@ -6,10 +6,10 @@ from chassis.clock import Date, later
 from chassis.entity import Value
 from chassis.values import Id, Qty0, Text
 from services.ics.atp.domain import Terms, promisable
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.holder import Holding
 from services.ics.ledger.lot import is_sellable
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting, insufficient
 from services.ics.ledger.promise import promise
 from services.ics.policy.domain import PolicyValues

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from chassis.entity import Record
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Qty, Qty0, Utc
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.holder import HeldPosition, Holding, parts_of
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from chassis.unit import Change
 from services.ics.holdback.domain import held_back
 from services.ics.holdback.store import HOLDBACKS, item_keys
-from services.ics.ledger.balance import OpenItem, item_id_of
+from services.ics.ledger.balance import item_id_of
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, effective, scope_keys
 from services.ics.policy.store import POLICIES, ruling

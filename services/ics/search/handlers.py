@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import replace
 
-from chassis.endpoint import Answer, Endpoints, Request
+from chassis.endpoint import Endpoints, Listed, Request
 from chassis.entity import Value
 from chassis.page import PageRequest
 from chassis.unit import View, between, one_of
-from chassis.values import Count, Guid, Text, Token, Utc
+from chassis.values import Guid, Text, Utc
 from services.ics.comment.domain import Comment
 from services.ics.comment.store import COMMENTS
 from services.ics.filters import split
@@ -64,10 +64,8 @@ class CommentSearchRequest(Searching):
     status: Literal["current", "archived", "doomed", "all"] = "current"
 
 
-class CommentSearchEnvelope(Answer):
-    items: list[CommentHit]
-    count: Count
-    next_token: Token | None
+class CommentSearchEnvelope(Listed[CommentHit]):
+    """One page of them."""
 
 
 @endpoints.post("/comments", roles=READ)
@@ -100,10 +98,8 @@ class InboxSearchRequest(Searching):
     status: Literal["inbox", "archived", "doomed", "all"] = "inbox"
 
 
-class InboxSearchEnvelope(Answer):
-    items: list[InboxHit]
-    count: Count
-    next_token: Token | None
+class InboxSearchEnvelope(Listed[InboxHit]):
+    """One page of them."""
 
 
 @endpoints.post("/inbox", roles=READ)

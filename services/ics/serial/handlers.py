@@ -6,11 +6,11 @@ from typing import Annotated
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import NotFound
 from chassis.page import Page, PageRequest
 from chassis.unit import Change, View, between
-from chassis.values import Barcode, Count, Date, Guid, Id, Lot, Map, Reason, SerialNo, Token
+from chassis.values import Barcode, Date, Guid, Id, Lot, Map, Reason, SerialNo
 from services.ics.serial.domain import (
     SerialKind,
     SerialStatus,
@@ -38,10 +38,7 @@ class SerialEnvelope(Answer):
     life: SerialLife | None = None
 
 
-class SerialListEnvelope(Answer):
-    items: list[SerialUnit]
-    count: Count
-    next_token: Token | None
+class SerialListEnvelope(Listed[SerialUnit]):
     udi: Udi | None = None
 
 
@@ -220,7 +217,7 @@ async def _named(view: View, body: Serial360Request) -> SerialUnit:
 
 
 def _listed(page: Page[SerialUnit]) -> SerialListEnvelope:
-    return SerialListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return SerialListEnvelope.of(page)
 
 
 def _year(view: View) -> int:

@@ -5,10 +5,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.page import PageLimit, PageRequest
 from chassis.unit import Change, Units, View, between
-from chassis.values import Count, Guid, Id, Name, Token, Utc
+from chassis.values import Guid, Id, Name, Token, Utc
 from services.ics.snapshot.building import Taken, take
 from services.ics.snapshot.detail import detail
 from services.ics.snapshot.domain import (
@@ -77,10 +77,8 @@ class SnapshotListRequest(Request, PageRequest):
     to_utc: Utc | None = None
 
 
-class SnapshotListEnvelope(Answer):
-    items: list[Snapshot]
-    count: Count
-    next_token: Token | None
+class SnapshotListEnvelope(Listed[Snapshot]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -89,7 +87,7 @@ async def ics_snapshot_list(view: View, body: SnapshotListRequest) -> SnapshotLi
     taken = between(at_least=body.from_utc, below=body.to_utc) if body.from_utc or body.to_utc else None
     wanted = {"logical_guid": body.logical_guid, "status": body.status, "taken_utc": taken}
     page = await list_snapshots(view, wanted, body)
-    return SnapshotListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return SnapshotListEnvelope.of(page)
 
 
 class SnapshotDetailRequest(Request):
@@ -103,10 +101,7 @@ class SnapshotDetailRequest(Request):
     next_token: Token | None = None
 
 
-class SnapshotDetailEnvelope(Answer):
-    items: list[SnapshotRow]
-    count: Count
-    next_token: Token | None
+class SnapshotDetailEnvelope(Listed[SnapshotRow]):
     snapshot: Snapshot
 
 

@@ -7,11 +7,12 @@ from msgspec import Meta
 from chassis.entity import Record
 from chassis.errors import Conflict, InvalidState
 from chassis.values import Delta, Guid, Id, Qty, Reason
-from services.ics.ledger.balance import Landing, OpenItem
+from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, is_on_shelf
 from services.ics.ledger.naming import Named, named_at
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 

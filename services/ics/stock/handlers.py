@@ -5,17 +5,18 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Count, Date, Delta, Guid, Id, Lot, Qty, Reason, Token
+from chassis.values import Date, Delta, Guid, Id, Lot, Qty, Reason
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import place_of, places_of
-from services.ics.ledger.balance import Balance, OpenItem
+from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.naming import ANYONE
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
 from services.ics.stock.cards import StockCardListRequest, cards
@@ -72,10 +73,8 @@ class StockListRequest(Request, PageRequest):
         return []
 
 
-class StockListEnvelope(Answer):
-    items: list[Balance]
-    count: Count
-    next_token: Token | None
+class StockListEnvelope(Listed[Balance]):
+    """One page of them."""
 
 
 @endpoints.post("/stock/list", roles=READ, snapshot=True)
@@ -89,20 +88,18 @@ async def ics_stock_list(view: View, body: StockListRequest) -> StockListEnvelop
         pin=Pin(body.zone_id, body.bin_id, body.lot_code),
     )
     page = await stock_list(view, wanted, body)
-    return StockListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return StockListEnvelope.of(page)
 
 
-class StockCardEnvelope(Answer):
-    items: list[StockCardEntry]
-    count: Count
-    next_token: Token | None
+class StockCardEnvelope(Listed[StockCardEntry]):
+    """One page of them."""
 
 
 @endpoints.post("/stock/card/list", roles=READ)
 async def ics_stock_card_list(view: View, body: StockCardListRequest) -> StockCardEnvelope:
     """List stock card entries: an item's by its numbers, others by time."""
     page = await cards(view, body)
-    return StockCardEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return StockCardEnvelope.of(page)
 
 
 class AdjustmentEnvelope(Answer):

@@ -18,9 +18,10 @@ from typing import Self
 
 from chassis.unit import Change
 from services.ics.demand.store import note_shipped
-from services.ics.ledger.balance import Balance, Item, OpenItem
+from services.ics.ledger.balance import Balance, Item
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.expire import expire_overdue
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.post import emit_stock_changed, operation, take_up_holders, take_up_waiting, write_ledger
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import item_of, items_of_many

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from chassis.clock import Date, day_of
 from chassis.errors import InvalidState, invalid_field
 from chassis.unit import Change
-from services.ics.ledger.balance import OpenItem
 from services.ics.ledger.entry import Account, StockCardEntry
 from services.ics.ledger.lot import is_sellable
 from services.ics.ledger.naming import ANYONE, Named, NamedUnit
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ENTRIES
 from services.ics.policy.domain import PolicyValues
 from services.ics.serial.domain import (

@@ -54,8 +54,8 @@ class Trip(Value):
     received_utc: Utc | None = None
 
 
-class Transfer(Record):
-    """A transfer as answers and events show it."""
+class TransferFacts(Record):
+    """What is both stored of a transfer and shown."""
 
     transfer_id: Id
     code: Code | None = None
@@ -71,26 +71,17 @@ class Transfer(Record):
     decided_by: Guid | None = None
     final: bool = False
     lines: Lines
+
+
+class Transfer(TransferFacts):
+    """A transfer as answers and events show it."""
+
     shipment_ids: Annotated[list[Id], Meta(max_length=SHIPMENTS_MAX)]
 
 
-class TransferRecord(Record):
-    """A transfer as it is kept."""
+class TransferRecord(TransferFacts):
+    """A transfer as it is stored."""
 
-    transfer_id: Id
-    code: Code | None = None
-    from_logical_guid: Guid
-    to_logical_guid: Guid
-    status: TransferStatus = "draft"
-    needed_by: Date | None = None
-    note: Text | None = None
-    decision_note: Text | None = None
-    submitted_utc: Utc | None = None
-    submitted_by: Guid | None = None
-    decided_utc: Utc | None = None
-    decided_by: Guid | None = None
-    final: bool = False
-    lines: Lines
     trips: list[Trip] = field(default_factory=list)
 
     def line(self, line_no: int) -> TransferLine | None:
@@ -98,14 +89,10 @@ class TransferRecord(Record):
         return self.lines[line_no - 1] if line_no <= len(self.lines) else None
 
 
-_ALIKE = [name for name in Transfer.__struct_fields__ if name != "shipment_ids"]
-
-
 def to_answer(kept: TransferRecord) -> Transfer:
     """The transfer as answers and events show it."""
-    return Transfer(
-        shipment_ids=[trip.shipment_id for trip in kept.trips], **{name: getattr(kept, name) for name in _ALIKE}
-    )
+    facts = {name: getattr(kept, name) for name in TransferFacts.__struct_fields__}
+    return Transfer(shipment_ids=[trip.shipment_id for trip in kept.trips], **facts)
 
 
 def submit(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:

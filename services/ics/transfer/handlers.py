@@ -1,6 +1,6 @@
 """The endpoints of transfers: asked for, approved, reported and suggested. See the contract's ics.yaml.
 
-What leaves and what arrives is in `shipping.py`, whose endpoints these are, too.
+Shipments are in `shipping.py` and `receiving.py`.
 """
 
 from typing import Annotated, Literal
@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Date, Guid, Id, Qty, Qty0, Text, Token, Utc
+from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Text, Utc
 from services.ics.atp.reading import FACILITIES_MAX
 from services.ics.period import period
+from services.ics.transfer import receiving, shipping
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
     Transfer,
@@ -29,10 +30,12 @@ from services.ics.transfer.domain import (
 )
 from services.ics.transfer.reading import facts_of
 from services.ics.transfer.report import GroupBy, Rows, TransferReport, TransferReportRow
-from services.ics.transfer.shipping import endpoints
 from services.ics.transfer.store import TRANSFERS, list_transfers, transfers_created
 from services.ics.transfer.suggest import Suggestions, Weighings, suggest
 from services.ics.words import PLANNER, READ, TRANSFER_APPROVE
+
+endpoints = Endpoints("ics", "/transfer")
+endpoints.include(shipping.endpoints, receiving.endpoints)
 
 REPORT_TRANSFERS_MAX = 50_000
 """Most transfers a report adds up: what bounds its cost. A range with more is to be narrowed down."""
@@ -115,10 +118,8 @@ class TransferRequestListRequest(Request, PageRequest):
     code: Code | None = None
 
 
-class TransferListEnvelope(Answer):
-    items: list[Transfer]
-    count: Count
-    next_token: Token | None
+class TransferListEnvelope(Listed[Transfer]):
+    """One page of them."""
 
 
 @endpoints.post("/request/list", roles=READ)

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Date, Guid, Id, Lot, Name, Qty, Qty0, SerialNo, Text, Utc
-from services.ics.ledger.balance import NO_LANDING, Landing, OpenItem, PositionKey
+from services.ics.ledger.balance import NO_LANDING, Landing, PositionKey
 from services.ics.ledger.draw import Pin, draw
 from services.ics.ledger.holder import Holding, Part, Parts
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.transfer.domain import TransferLine, TransferLineNo
 

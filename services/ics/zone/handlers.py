@@ -1,11 +1,14 @@
 """The zone endpoints. What each promises its callers is in the contract's ics.yaml."""
 
+from functools import partial
+
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Count, Guid, Id, Name, Reason, Token
+from chassis.values import Code, Guid, Id, Name
 from services.ics.ledger.store import units_in_zone
+from services.ics.status import StatusRequest, with_status
 from services.ics.words import OPERATOR, READ, Openness
 from services.ics.zone.domain import Purpose, Zone, set_status
 from services.ics.zone.store import ZONES, list_zones
@@ -62,10 +65,8 @@ class ZoneListRequest(Request, PageRequest):
     status: Openness | None = None
 
 
-class ZoneListEnvelope(Answer):
-    items: list[Zone]
-    count: Count
-    next_token: Token | None
+class ZoneListEnvelope(Listed[Zone]):
+    """One page of them."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -78,13 +79,11 @@ async def ics_zone_list(view: View, body: ZoneListRequest) -> ZoneListEnvelope:
         "status": body.status,
     }
     page = await list_zones(view, wanted, body)
-    return ZoneListEnvelope(items=page.items, count=page.count, next_token=page.next_token)
+    return ZoneListEnvelope.of(page)
 
 
-class ZoneStatusSetRequest(Revised):
+class ZoneStatusSetRequest(StatusRequest[Openness]):
     zone_id: Id
-    status: Openness
-    reason: Reason | None = None
 
 
 @endpoints.post(
@@ -95,8 +94,7 @@ class ZoneStatusSetRequest(Revised):
 )
 async def ics_zone_status_set(change: Change, body: ZoneStatusSetRequest) -> ZoneEnvelope:
     """Open a zone to stock, or close it once it is empty."""
-    zone = await change.load(ZONES, body.zone_id, body.expected_revision)
-    units_held = await units_in_zone(change, zone.zone_id)
-    zone = await change.update(ZONES, set_status(zone, body.status, units_held), body.reason)
+    decide = partial(set_status, units_held=await units_in_zone(change, body.zone_id))
+    zone = await with_status(change, ZONES, body.zone_id, body, decide)
     change.emit("ics.zone.status_changed", zone.zone_id, zone=zone)
     return ZoneEnvelope(zone=zone)

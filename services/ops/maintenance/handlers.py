@@ -1,10 +1,10 @@
 """The maintenance endpoints: anybody who is signed in may see when the stack is closed, and why."""
 
 from chassis.caller import SIGNED_IN
-from chassis.endpoint import Answer, Endpoints, Request
+from chassis.endpoint import Answer, Endpoints, Listed, Request
 from chassis.page import PageRequest
 from chassis.unit import View
-from chassis.values import Count, Id, Token
+from chassis.values import Id
 from services.ops.maintenance.domain import Maintenance, State, to_answer
 from services.ops.maintenance.store import MAINTENANCE, list_windows
 
@@ -15,10 +15,8 @@ class MaintenanceListRequest(Request, PageRequest):
     state: State | None = None
 
 
-class MaintenanceListSuccess(Answer):
-    items: list[Maintenance]
-    count: Count
-    next_token: Token | None
+class MaintenanceListSuccess(Listed[Maintenance]):
+    """One page of them."""
 
 
 @endpoints.get("/list", roles=[SIGNED_IN], tenant=False)

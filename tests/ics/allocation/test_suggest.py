@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from chassis.clock import Date
 from chassis.testing.client import ServiceClient
 from services.ics.allocation.suggest import AllocationSuggestion, Line, Offer, servable, suggest
-from services.ics.ledger.balance import OpenItem, StockPosition, new_item
+from services.ics.ledger.balance import StockPosition, new_item
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.open_item import OpenItem
 from tests.ics.floor import Floor
 from tests.ics.given import ORG
 

@@ -24,11 +24,12 @@ from services.ics.consignment.domain import (
     times,
     to_answer,
 )
-from services.ics.ledger.balance import NO_LANDING, OpenItem, new_item
+from services.ics.ledger.balance import NO_LANDING, new_item
 from services.ics.ledger.draw import ANYWHERE
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.holder import Loss
 from services.ics.ledger.naming import Named
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.words import InsufficientStock
 from tests.ics.given import FACILITY, NOON, ORG, VARIANT, an_id

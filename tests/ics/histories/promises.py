@@ -17,18 +17,20 @@ from services.ics.allocation.handlers import (
 )
 from services.ics.allocation.store import ALLOCATIONS
 from services.ics.commit.domain import Commit
-from services.ics.commit.handlers import (
-    CommitCreateRequest,
-    CommitReleaseRequest,
+from services.ics.commit.fulfilment import (
     PackRecordRequest,
     PickRecordRequest,
     ShipRecordRequest,
-    ics_commit_create,
-    ics_commit_create_direct,
-    ics_commit_release,
     ics_pack_record,
     ics_pick_record,
     ics_ship_record,
+)
+from services.ics.commit.handlers import (
+    CommitCreateRequest,
+    CommitReleaseRequest,
+    ics_commit_create,
+    ics_commit_create_direct,
+    ics_commit_release,
 )
 from services.ics.commit.store import COMMITS
 from services.ics.reservation.domain import Reservation

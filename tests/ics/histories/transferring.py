@@ -16,13 +16,15 @@ from services.ics.transfer.handlers import (
     ics_transfer_request_create,
     ics_transfer_request_submit,
 )
+from services.ics.transfer.receiving import (
+    TransferReceiptInput,
+    TransferReceiveRequest,
+    ics_transfer_shipment_receive,
+)
 from services.ics.transfer.shipment import Shipment
 from services.ics.transfer.shipping import (
     ShipmentLineInput,
-    TransferReceiptInput,
-    TransferReceiveRequest,
     TransferShipmentRecordRequest,
-    ics_transfer_shipment_receive,
     ics_transfer_shipment_record,
 )
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import Date
-from services.ics.ledger.balance import SHORTFALL, OpenItem, PositionKey, StockPosition, new_item
+from services.ics.ledger.balance import SHORTFALL, PositionKey, StockPosition, new_item
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, Take, draw, draw_held, free
 from services.ics.ledger.holder import Part
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from tests.ics.given import NOON, an_id
 

@@ -4,11 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from chassis.clock import Date, Utc
-from services.ics.ledger.balance import NO_LANDING, SHORTFALL, Landing, OpenItem, PositionKey, new_item
+from services.ics.ledger.balance import NO_LANDING, SHORTFALL, Landing, PositionKey, new_item
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.holder import Part
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting
 from services.ics.ledger.promise import give_back, pass_on, promise, repin
 from services.ics.words import InsufficientStock

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from chassis.clock import Utc, later, seconds_between
 from chassis.errors import Invalid, InvalidState
-from services.ics.ledger.balance import Item, OpenItem, StockPosition, new_item
+from services.ics.ledger.balance import Item, StockPosition, new_item
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.open_item import OpenItem
 from services.ics.replenishment.domain import (
     ReplenishmentRule,
     check_open,
