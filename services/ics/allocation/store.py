@@ -3,7 +3,7 @@
 from chassis.entity import Entity, edge
 from services.ics.allocation.domain import Allocation
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.promises import promise_fields
+from services.ics.ledger.store import promise_fields
 from services.ics.reservation.expiring import changed_in_passing, expired
 
 ALLOCATIONS = Entity(

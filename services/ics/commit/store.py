@@ -3,7 +3,7 @@
 from chassis.entity import Entity, edge
 from services.ics.commit.domain import Commit, changed_in_passing
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.promises import promise_fields
+from services.ics.ledger.store import promise_fields
 
 COMMITS = Entity(
     "commit",

@@ -24,8 +24,8 @@ from services.ics.ledger.audit_counters import Units as Counts
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.promises import NEVER_EXPIRES, Promise, promises_of
-from services.ics.ledger.store import ITEMS, entries_between
+from services.ics.ledger.promises import promises_of
+from services.ics.ledger.store import ITEMS, NEVER_EXPIRES, Promise, entries_between
 
 jobs = Jobs("ics")
 

@@ -13,8 +13,8 @@ from services.ics.ledger.entry import ENTRIES_MAX, Operation
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
-from services.ics.ledger.promises import Promise, promises_of, waiting_promises
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits
+from services.ics.ledger.promises import promises_of, waiting_promises
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise
 from services.ics.words import Bucket, DocumentType
 
 

@@ -1,68 +1,12 @@
-"""Where promises are stored, and the questions put to all of them: what an item's holders have, who is overdue, who
-waits for units. Each says which index serves it."""
-
-from collections.abc import Callable
-from typing import Any
+"""The questions put to all promises: what an item's holders have, who is overdue, who waits for units. Each says which
+index serves it."""
 
 from chassis.clock import Utc
-from chassis.entity import Document, Entity, index
 from chassis.unit import View, between
 from services.ics.ledger.balance import SHORTFALL
-from services.ics.ledger.holder import HeldPosition
-from services.ics.words import HolderType
+from services.ics.ledger.store import NEVER_EXPIRES, PROMISES, Promise
 
 _FIND_LIMIT = 1000
-NEVER_EXPIRES = "~"
-"""In `due`: holds units and never lapses. Sorts after every time."""
-
-
-class Promise(Document):
-    """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
-
-    `due` is when it lapses while it holds units (`NEVER_EXPIRES` for a commit), None once it holds none; `waits` is
-    whether some of them are at the shortfall position, and `rank` whose turn it is then: 1 commits, 2 the others.
-    """
-
-    promise_id: str
-    orgcode: str
-    kind: HolderType
-    logical_guid: str
-    variant_id: str
-    positions: list[HeldPosition]
-    due: str | None
-    waits: bool
-    rank: int
-
-
-PROMISES = Entity(
-    "promise",
-    Promise,
-    collection="promises",
-    id="promise_id",
-    indexes=[
-        index("logical_guid", "variant_id", "due"),
-        index("waits", "logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
-    ],
-    history=False,
-    technical=True,
-)
-
-
-def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
-    """What a kind of promise stores beside its record, so that it is found together with the others."""
-
-    def due(promise: Any) -> str | None:
-        if not promise.positions:
-            return None
-        return NEVER_EXPIRES if kind == "commit" else str(promise.expires_utc)
-
-    def waits(promise: Any) -> bool:
-        return any(
-            held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}
-            for held in promise.positions
-        )
-
-    return {"due": due, "waits": waits, "rank": lambda _: 1 if kind == "commit" else 2}
 
 
 async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: int | None = None) -> list[Promise]:

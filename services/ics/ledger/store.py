@@ -6,9 +6,12 @@ from chassis.entity import Entity, Record, edge, index
 from chassis.unit import Range, View, Where
 from services.ics.ledger.balance import Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.words import BUCKETS
+from services.ics.ledger.holder import HeldPosition
+from services.ics.words import BUCKETS, HolderType
 
 _FIND_LIMIT = 1000
+NEVER_EXPIRES = "~"
+"""In `due`: holds units and never lapses. Sorts after every time."""
 
 
 def zone_key(zone_id: str) -> str:
@@ -169,6 +172,55 @@ class BinUnits(Record):
 
 
 BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", history=False, technical=True)
+
+
+class Promise(Document):
+    """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
+
+    `due` is when it lapses while it holds units (`NEVER_EXPIRES` for a commit), None once it holds none; `waits` is
+    whether some of them are at the shortfall position, and `rank` whose turn it is then: 1 commits, 2 the others.
+    """
+
+    promise_id: str
+    orgcode: str
+    kind: HolderType
+    logical_guid: str
+    variant_id: str
+    positions: list[HeldPosition]
+    due: str | None
+    waits: bool
+    rank: int
+
+
+PROMISES = Entity(
+    "promise",
+    Promise,
+    collection="promises",
+    id="promise_id",
+    indexes=[
+        index("logical_guid", "variant_id", "due"),
+        index("waits", "logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
+    ],
+    history=False,
+    technical=True,
+)
+
+
+def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
+    """What a kind of promise stores beside its record, so that it is found together with the others."""
+
+    def due(promise: Any) -> str | None:
+        if not promise.positions:
+            return None
+        return NEVER_EXPIRES if kind == "commit" else str(promise.expires_utc)
+
+    def waits(promise: Any) -> bool:
+        return any(
+            held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}
+            for held in promise.positions
+        )
+
+    return {"due": due, "waits": waits, "rank": lambda _: 1 if kind == "commit" else 2}
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:

@@ -9,8 +9,7 @@ from chassis.clock import FixedClock, later
 from chassis.testing.client import ServiceClient
 from services.ics.demand.store import SHIPPED, shipped_id_of
 from services.ics.ledger.jobs import AuditAnswer, AuditParams, audit_ledger
-from services.ics.ledger.promises import PROMISES
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, PROMISES
 from tests.ics.floor import Floor
 
 VARIANTS = ("VAR-A", "VAR-B")

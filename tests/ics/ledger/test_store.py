@@ -4,7 +4,8 @@ from chassis.clock import later
 from chassis.mongo.reads import FIND_ALL_BATCH_MAX
 from chassis.unit import View
 from services.ics.ledger.holder import HeldPosition
-from services.ics.ledger.promises import Promise, overdue_promises
+from services.ics.ledger.promises import overdue_promises
+from services.ics.ledger.store import Promise
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.store import RESERVATIONS
 from tests.ics.given import CHANNEL, FACILITY, NOON, VARIANT, an_id
