@@ -1,8 +1,9 @@
 """Where items, entries and promises are kept, and the questions put to them. Each says which index serves it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from chassis.entity import Entity, Record, edge, index
+from chassis.entity import Document, Entity, Record, edge, index
 from chassis.unit import Range, View, Where
 from services.ics.ledger.balance import Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
