@@ -197,6 +197,12 @@ class Change(View, Protocol):
         """Remove a record."""
         ...
 
+    def own_transaction(self) -> None:
+        """Say that this call reads or writes far more than usual: it is committed beside the shared batch, so that no
+        other call waits for it. Calls that say so share a batch among themselves. The earlier it is said, the cheaper.
+        """
+        ...
+
     def discard(self) -> None:
         """Forget everything this change was to write and tell; what was read stays read, and it may go on from here."""
         ...
@@ -257,6 +263,18 @@ class Units(SnapshotReaders, Protocol):
         A call with an idempotency key is not special here; see `chassis/http/idempotency.py`.
         """
         ...
+
+
+class Beforehand(Exception):
+    """Raised by a handler that needs something done before it, in transactions of its own.
+
+    What the handler wrote is dropped, `work` is awaited, and the handler is run again. What `work` did stays, even if
+    the call is then refused.
+    """
+
+    def __init__(self, work: "Callable[[Units], Awaitable[None]]") -> None:
+        super().__init__("something has to be done before this call")
+        self.work = work
 
 
 class UnservedQuery(Exception):

@@ -15,20 +15,23 @@ from typing import Any
 import structlog
 
 from chassis.clock import Clock, Utc
-from chassis.errors import Conflict, Refusal, Unavailable
+from chassis.errors import Conflict, InvalidState, Refusal, Unavailable
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseUnreachable, Duplicate, Transient, UnknownCommit
+from chassis.mongo.commit import commit
+from chassis.mongo.errors import DatabaseUnreachable, Duplicate, TransactionTooLarge, Transient
 from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.execution import Execution, Tables
-from chassis.mongo.flush import Writes, collect, write
+from chassis.mongo.flush import collect, write
+from chassis.mongo.lane import Lane, still_in
 from chassis.mongo.loading import load
 from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import UnitStats
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
-from chassis.mongo.working_set import Deferred, Missing, PendingReads, UncheckedKey, WorkingSet, key_conflict
+from chassis.mongo.working_set import Deferred, Heavy, Missing, PendingReads, UncheckedKey, WorkingSet, key_conflict
+from chassis.unit import Beforehand
 
 BATCH_OPERATIONS_MAX = 256
 BATCH_DOCUMENTS_MAX = 1_000
@@ -42,14 +45,13 @@ PASSES_ALONE_MAX = 200
 DEFERRALS_BEFORE_ALONE = 3
 TRIES_BEFORE_SPLIT = 4
 RETRY_SECONDS_MAX = 10.0
-RESOLVE_SECONDS_MAX = 15.0
 JITTER_SECONDS = 0.002
 
 log = structlog.get_logger("chassis.mongo")
 
 
 class Committer:
-    """The loop, and the queue before it."""
+    """The loops, and their queues: one for all operations, and one beside it for those that are heavy."""
 
     def __init__(
         self,
@@ -72,50 +74,57 @@ class Committer:
         self._stats = stats
         self._on_commit = on_commit
         self._loops = loops
-        self._queue: deque[BatchedOperation] = deque()
-        self._arrived = asyncio.Event()
+        self._shared, self._heavy = Lane(), Lane()
         self._stopping = False
+        self._emptied = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def waiting(self) -> int:
         """Operations that wait for a batch."""
-        return len(self._queue)
+        return len(self._shared.queue) + len(self._heavy.queue)
 
     def start(self) -> None:
         """Begin to take operations."""
-        self._stopping = False
-        self._tasks = [asyncio.create_task(self._serve(), name=f"committer {n}") for n in range(self._loops)]
+        self._stopping = self._emptied = False
+        lanes = [*[self._shared] * self._loops, self._heavy]
+        self._tasks = [asyncio.create_task(self._serve(lane), name=f"committer {n}") for n, lane in enumerate(lanes)]
 
     async def stop(self) -> None:
         """Finish what waits; take nothing new."""
         self._stopping = True
-        self._arrived.set()
+        # What turns out to be heavy while the shared lane is emptied still finds the heavy one served.
+        self._shared.arrived.set()
+        await asyncio.gather(*self._tasks[:-1])
+        self._emptied = True
+        self._heavy.arrived.set()
         await asyncio.gather(*self._tasks)
+        # A heavy operation may have gone back to the shared lane to be committed alone.
+        while self._shared.queue:
+            await self._complete(self._take(self._shared), self._shared)
         self._tasks = []
 
     async def submit(self, operation: BatchedOperation) -> Any:
         """Wait for what comes of an operation."""
         if self._stopping or not self._tasks:
             raise Unavailable("shutting down")
-        self._queue.append(operation)
-        self._arrived.set()
+        self._shared.put(operation)
         return await operation.future
 
-    async def _serve(self) -> None:
+    async def _serve(self, lane: Lane) -> None:
         while True:
-            if not self._queue:
-                if self._stopping:
+            if not lane.queue:
+                if self._stopping and (lane is self._shared or self._emptied):
                     return
-                self._arrived.clear()
-                await self._arrived.wait()
+                lane.arrived.clear()
+                await lane.arrived.wait()
                 continue
-            batch = self._take()
+            batch = self._take(lane)
             try:
-                await self._complete(batch)
+                await self._complete(batch, lane)
             except BaseException as cause:
                 # The callers hear of it; the loop serves those behind them, unless it is told to end.
-                for operation in batch:
+                for operation in still_in(batch, lane):
                     operation.fail(cause if isinstance(cause, Exception) else Unavailable("shutting down"))
                 if not isinstance(cause, Exception):
                     raise
@@ -123,28 +132,37 @@ class Committer:
             # Those just answered may have more to do: let them ask before the next batch is closed.
             await asyncio.sleep(0)
 
-    def _take(self) -> list[BatchedOperation]:
+    def _take(self, lane: Lane) -> list[BatchedOperation]:
         """The next batch. One that was put off too often goes alone."""
         batch: list[BatchedOperation] = []
-        while self._queue and len(batch) < BATCH_OPERATIONS_MAX:
-            alone = self._queue[0].deferrals >= DEFERRALS_BEFORE_ALONE
+        queue = lane.queue
+        while queue and len(batch) < BATCH_OPERATIONS_MAX:
+            alone = queue[0].deferrals >= DEFERRALS_BEFORE_ALONE
             if alone and batch:
                 break
-            operation = self._queue.popleft()
+            operation = queue.popleft()
             if not operation.future.cancelled():
                 batch.append(operation)
             if alone and batch:
                 break
         return batch
 
-    async def _complete(self, batch: Sequence[BatchedOperation]) -> None:
+    async def _complete(self, batch: Sequence[BatchedOperation], lane: Lane) -> None:
         """Bring a batch to its end: repeat it after conflicts, split it where one of it spoils the others."""
         pieces: deque[tuple[list[BatchedOperation], int]] = deque([(list(batch), 0)])
         until = monotonic() + RETRY_SECONDS_MAX
         while pieces:
             piece, tries = pieces.popleft()
-            cause = await self._tried(piece)
-            if cause is None:
+            cause = await self._tried(piece, lane)
+            # Those that turned out to be heavy have gone to the other lane.
+            piece = still_in(piece, lane)
+            if cause is None or not piece:
+                continue
+            if lane is self._heavy and isinstance(cause, Transient) and tries >= TRIES_BEFORE_SPLIT:
+                # Others keep being quicker: commit it alone in the shared lane, where nobody of this process is.
+                for operation in piece:
+                    operation.deferrals = DEFERRALS_BEFORE_ALONE
+                    self._shared.put(operation)
                 continue
             if isinstance(cause, DatabaseUnreachable):
                 # Whoever waits as well would only wait as long again.
@@ -164,10 +182,10 @@ class Committer:
                 pieces.extendleft([(piece[middle:], 0), (piece[:middle], 0)])
             await asyncio.sleep(random.random() * JITTER_SECONDS * 2 ** min(tries, 6))
 
-    async def _tried(self, piece: list[BatchedOperation]) -> Exception | None:
+    async def _tried(self, piece: list[BatchedOperation], lane: Lane) -> Exception | None:
         """What stopped a transaction; None when it went through."""
         try:
-            await self._attempt(piece)
+            await self._attempt(piece, lane)
         except UncheckedKey:
             return Duplicate("a claim was given up before it was tried", {}, {})
         except Transient as cause:
@@ -175,6 +193,9 @@ class Committer:
             return cause
         except Duplicate as cause:
             self._stats.duplicates += 1
+            return cause
+        except TransactionTooLarge as cause:
+            self._stats.too_large += 1
             return cause
         except Exception as cause:  # noqa: BLE001  judged by the caller
             return cause
@@ -194,10 +215,14 @@ class Committer:
             for operation in piece:
                 operation.careful = True
             return None
-        # Whatever else it is, it is one operation's; if there are several, find out whose.
-        return cause if len(piece) == 1 else None
+        if len(piece) > 1:
+            # One operation caused this error, or all of them together: split the batch to find out.
+            return None
+        if isinstance(cause, TransactionTooLarge):
+            return InvalidState("the call changes more than one transaction can hold; ask for less", status="too_large")
+        return cause
 
-    async def _attempt(self, batch: list[BatchedOperation]) -> None:
+    async def _attempt(self, batch: list[BatchedOperation], lane: Lane) -> None:
         """One transaction. What it could not take in goes back to the front of the queue."""
         held = WorkingSet()
         moment = self._clock.now()
@@ -207,11 +232,11 @@ class Committer:
             writes = collect(held, told, self._ids, moment, embedded=self._database.embedded)
             if writes:
                 await write(self._database, transaction, writes)
-                await self._commit(transaction, writes)
+                await commit(self._database, transaction, writes, self._stats)
         self._stats.batches += 1
         self._stats.operations += len(done)
         self._stats.largest = max(self._stats.largest, len(done))
-        self._queue.extendleft(reversed(left))
+        lane.queue.extendleft(reversed(left))
         for operation in done:
             operation.settle()
         if writes.events:
@@ -244,6 +269,10 @@ class Committer:
                     operation.deferrals += 1
                     self._stats.deferrals += 1
                     left.append(operation)
+                except Heavy:
+                    operation.heavy = True
+                    self._stats.heavy += 1
+                    self._heavy.put(operation)
                 if held.weight >= BATCH_DOCUMENTS_MAX:
                     left += [*again, *todo[place + 1 :]]
                     return done, _in_order(batch, left)
@@ -286,6 +315,7 @@ class Committer:
             operation.reads,
             emits=operation.emits,
             careful=operation.careful,
+            heavy=operation.heavy,
             minted=operation.minted,
         )
         operation.result, operation.failure, operation.told = None, None, []
@@ -293,7 +323,7 @@ class Committer:
             change = WorkingChange(run, self._paging, self._ids)
             operation.result = drive(operation, change)
             operation.told = self._event_writer.documents(run)
-        except (Missing, Deferred):
+        except (Missing, Deferred, Heavy):
             operation.moment = run.moment
             raise
         except Exception as cause:  # noqa: BLE001  it is the caller's to hear of
@@ -302,47 +332,12 @@ class Committer:
                 operation.careful = True
                 raise Missing from None
             self._stats.refusals += isinstance(cause, Refusal)
-            self._stats.defects += not isinstance(cause, Refusal)
+            self._stats.defects += not isinstance(cause, Refusal | Beforehand)
             operation.failure = cause
             return
         held.merge(run.written, run.keys)
         held.assumed |= run.assumed
         held.weight += len(operation.told)
-
-    async def _commit(self, transaction: Transaction, writes: Writes) -> None:
-        """Commit, and make sure of it: an answer that was lost is looked for by what only this batch has written."""
-        until = monotonic() + RESOLVE_SECONDS_MAX
-        pause = 0.02
-        while True:
-            try:
-                await transaction.commit()
-                return
-            except UnknownCommit:
-                pass
-            except Exception:
-                # The server knows of no such transaction: it is void, or was committed before it forgot.
-                if await self._is_there(writes, until):
-                    return
-                raise
-            if monotonic() > until:
-                raise _lost()
-            self._stats.unknown_commits += 1
-            await asyncio.sleep(pause * (0.5 + random.random()))
-            pause = min(pause * 2, 1.0)
-
-    async def _is_there(self, writes: Writes, until: float) -> bool:
-        """Whether the batch's own mark is in the database."""
-        collection, marker = writes.marker
-        pause = 0.02
-        while True:
-            try:
-                found = await self._database.collection(collection).find({"_id": marker}, projection={"_id": 1})
-                return bool(found)
-            except (DatabaseUnreachable, Transient):
-                if monotonic() > until:
-                    raise _lost() from None
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
 
     def _refusal(self, cause: Duplicate) -> Exception:
         """The refusal that belongs to a key the database found taken."""
@@ -354,8 +349,9 @@ class Committer:
         return Conflict("this exists already") if fields == ("_id",) else cause
 
     def _drained(self) -> list[BatchedOperation]:
-        waiting = list(self._queue)
-        self._queue.clear()
+        waiting = [*self._shared.queue, *self._heavy.queue]
+        self._shared.queue.clear()
+        self._heavy.queue.clear()
         return waiting
 
 
@@ -376,7 +372,3 @@ def _unavailable(cause: DatabaseUnreachable) -> Unavailable:
     refusal = Unavailable("the database cannot be reached")
     refusal.__cause__ = cause
     return refusal
-
-
-def _lost() -> Unavailable:
-    return Unavailable("the database went away while this was being kept; whether it was is not known yet")

@@ -3,6 +3,7 @@
 DatabaseError
   ├─ Unreachable    nobody answers; nothing was done
   ├─ Transient      a write conflict or the like: the transaction is void and may be run again
+  ├─ TransactionTooLarge       the transaction is void: it changes more than the server holds in one
   ├─ Duplicate      a unique index has this key already; the transaction is void
   └─ UnknownCommit  the answer to a commit was lost: it may have happened or not
 """
@@ -23,6 +24,8 @@ from pymongo.errors import (
 
 _DUPLICATE_CODES = frozenset({11000, 11001})
 _CONFLICT_CODE = 112
+_TOO_LARGE_CODES = frozenset({257, 313, 10334, 17419})
+"""TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, an event log entry over 16 MB."""
 
 
 class DatabaseError(Exception):
@@ -35,6 +38,10 @@ class DatabaseUnreachable(DatabaseError):
 
 class Transient(DatabaseError):
     """The transaction is void, and another try may succeed."""
+
+
+class TransactionTooLarge(DatabaseError):
+    """The transaction changes more than the server can hold in one; another try ends the same."""
 
 
 class UnknownCommit(DatabaseError):
@@ -58,6 +65,8 @@ def translated(cause: PyMongoError) -> Exception:
     """The driver's error in our words; itself where we have none for it."""
     if isinstance(cause, ServerSelectionTimeoutError):
         return DatabaseUnreachable(str(cause))
+    if getattr(cause, "code", None) in _TOO_LARGE_CODES:
+        return TransactionTooLarge(str(cause))
     if isinstance(cause, BulkWriteError):
         failed = (cause.details or {}).get("writeErrors") or []
         return _write_error(failed[0]) if failed else Transient(str(cause))
@@ -86,4 +95,6 @@ def _write_error(error: Mapping[str, Any]) -> Exception:
         return Duplicate(message, error.get("keyPattern") or {}, error.get("keyValue") or {})
     if error.get("code") == _CONFLICT_CODE:
         return Transient(message)
+    if error.get("code") in _TOO_LARGE_CODES:
+        return TransactionTooLarge(message)
     return OperationFailure(message, error.get("code"), dict(error))

@@ -73,6 +73,7 @@ class Execution:
         "careful",
         "emits",
         "events",
+        "heavy",
         "held",
         "keys",
         "minted",
@@ -95,6 +96,7 @@ class Execution:
         *,
         emits: frozenset[str] | None = None,
         careful: bool = False,
+        heavy: bool = True,
         minted: list[str] | None = None,
     ) -> None:
         self.call = call
@@ -104,6 +106,7 @@ class Execution:
         self.reads = reads
         self.emits = emits
         self.careful = careful
+        self.heavy = heavy
         self.told = False
         self.written: dict[tuple[str, str], Written] = {}
         self.keys: dict[tuple[str, str, Key], str | None] = {}

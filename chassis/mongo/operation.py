@@ -23,6 +23,8 @@ class BatchedOperation:
         "failure",
         "future",
         "handler",
+        "heavy",
+        "lane",
         "minted",
         "moment",
         "passes",
@@ -41,6 +43,8 @@ class BatchedOperation:
         self.minted: list[str] = []
         self.moment = Utc("")
         self.careful = False
+        self.heavy = False
+        self.lane: Any = None
         self.deferrals = 0
         self.passes = 0
         self.result: Any = None

@@ -10,6 +10,8 @@ class UnitStats(Struct):
     conflicts        transactions void because another process was quicker
     duplicates       transactions void because of a taken unique key
     splits           batches split because one operation spoiled it
+    too_large        transactions void because they changed more than the server holds in one
+    heavy            operations that were given a transaction beside the shared batch
     deferrals        operations put off to the next batch by a neighbour's write
     refusals         operations refused; defects: operations that failed unexpectedly (each counts every run of them)
     unknown_commits  commits whose answer was lost
@@ -22,6 +24,8 @@ class UnitStats(Struct):
     conflicts: int = 0
     duplicates: int = 0
     splits: int = 0
+    too_large: int = 0
+    heavy: int = 0
     deferrals: int = 0
     refusals: int = 0
     defects: int = 0

@@ -40,7 +40,7 @@ from chassis.mongo.snapshot_reader import MongoSnapshotReaders
 from chassis.mongo.stats import UnitStats
 from chassis.page import Seal
 from chassis.sealing import Sealer
-from chassis.unit import Change, SnapshotReader, Units, View
+from chassis.unit import Beforehand, Change, SnapshotReader, Units, View
 
 T = TypeVar("T")
 
@@ -142,8 +142,13 @@ class MongoUnits(Units):
         if self._admit is not None:
             self._admit(call)
         allowed = frozenset(emits) if emits is not None else None
-        answer: T = await self._committer.submit(BatchedOperation(call, handler, allowed))
-        return answer
+        while True:
+            try:
+                answer: T = await self._committer.submit(BatchedOperation(call, handler, allowed))
+            except Beforehand as needed:
+                await needed.work(self)
+            else:
+                return answer
 
     def _committed(self, queues: Collection[str]) -> None:
         woken: list[Callable[[], None]] = [

@@ -17,7 +17,7 @@ from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
 from chassis.mongo.reads import CompositeReads
 from chassis.mongo.table import Key, Table, UniqueKey
-from chassis.mongo.working_set import ABSENT, Missing
+from chassis.mongo.working_set import ABSENT, Heavy, Missing
 from chassis.page import Page, Paged
 from chassis.unit import OneOf, Undeclared, Where
 
@@ -185,6 +185,10 @@ class WorkingChange(WorkingView):
 
     def new_id(self) -> str:
         return self._run.new_id(self._ids)
+
+    def own_transaction(self) -> None:
+        if not self._run.heavy:
+            raise Heavy
 
     def discard(self) -> None:
         self._run.forget()

@@ -18,6 +18,10 @@ class Missing(BaseException):
     """Something is not loaded yet. Not an Exception, so that no handler catches it."""
 
 
+class Heavy(BaseException):
+    """The operation asks for a transaction beside the shared batch."""
+
+
 class Deferred(BaseException):
     """A query's answer depends on what a neighbour has written in this batch; the operation waits for the next."""
 
