@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from chassis.errors import InvalidState
-from chassis.mongo import committer
+from chassis.mongo import committer, flush
 from chassis.mongo.client import Database
 from chassis.mongo.errors import TransactionTooLarge, Transient
 from chassis.mongo.flush import Writes
@@ -15,8 +16,6 @@ from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Beforehand, Change, Units
 from tests.chassis.data_given import THINGS, a_call, a_thing, add, keep, opened
-
-written = committer.write
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def writing(monkeypatch: pytest.MonkeyPatch, hook: Any) -> None:
 
     async def write(database: Database, transaction: Transaction, writes: Writes) -> None:
         await hook(f"{writes.inserts} {writes.replaces}")
-        await written(database, transaction, writes)
+        await flush.write(database, transaction, writes)
 
     monkeypatch.setattr(committer, "write", write)
 
@@ -116,8 +115,8 @@ async def test_a_batch_too_large_is_split_and_a_call_too_large_is_refused(
             raise TransactionTooLarge("more than fits")
 
     writing(monkeypatch, hook)
-    calls = [units.change(a_call(), lambda change, n=n: add(change, f"small{n}")) for n in range(8)]
-    calls.append(units.change(a_call(), lambda change: add(change, "huge")))
+    calls = [units.change(a_call(), partial(add, thing_id=f"small{n}")) for n in range(8)]
+    calls.append(units.change(a_call(), partial(add, thing_id="huge")))
     *small, huge = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [getattr(each, "amount", each) for each in small] == [1] * 8
