@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
+from msgspec.structs import replace
 
 from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
@@ -33,6 +34,7 @@ from gateway.routes import RouteTable, UpstreamRoute
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
+from gateway.upstream.body_limits import BodyLimits
 from gateway.upstream.port import UpstreamError
 from gateway.upstream.proxy import Proxy, Response
 from gateway.upstream.upstream_request import UpstreamRequests
@@ -62,6 +64,7 @@ class Pipeline:
         access: AccessLog,
         notice: Callable[[], str | None] = lambda: None,
         pages: Mapping[str, Mapping[str, PageHandler]] | None = None,
+        body_limits: BodyLimits,
     ) -> None:
         self.admission = Admission(settings.in_flight_max, settings.in_flight_reserve)
         self.draining = False
@@ -74,6 +77,7 @@ class Pipeline:
         self._access = access
         self._notice = notice
         self._pages = pages or {}
+        self._body_limits = body_limits
         self._routes = RouteTable(settings)
         self._cors = Cors(settings.cors_origins)
         self._budget = bodies.Budget(settings.body_buffer_bytes)
@@ -174,6 +178,7 @@ class Pipeline:
         if route.methods and exchange.method not in route.methods:
             raise MethodNotAllowed("the method is not known here", route.methods)
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
+        route = await self._with_declared_limit(exchange, route)
         announced = bodies.check_head(request, inbound.taken, route.body_bytes_max, raw=route.raw)
         self.admission.check(reserved=route.reserved)
         if not request.body_exists or request.content.is_eof():
@@ -185,6 +190,17 @@ class Pipeline:
             await self._authorization.check_header(exchange)
         async with self._budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
+
+    async def _with_declared_limit(self, exchange: Exchange, route: UpstreamRoute) -> UpstreamRoute:
+        """The route, with the larger body limit that the service declares for this call, where the body needs it."""
+        request = exchange.request
+        if not request.body_exists or request.content.is_eof():
+            return route
+        announced = bodies.announced_bytes(request)
+        if route.raw if announced is None else announced <= route.body_bytes_max:
+            return route
+        declared = await self._body_limits.of(route.service, exchange.method, exchange.path)
+        return replace(route, body_bytes_max=declared) if declared > route.body_bytes_max else route
 
     async def _buffered(self, exchange: Exchange, route: UpstreamRoute) -> Response:
         """Forward a call whose body, if any, is read completely first."""
@@ -199,11 +215,13 @@ class Pipeline:
     async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
         """Forward a large raw body as it arrives."""
         self._authorization.check_gate(route, None)
-        exchange.body_bytes = announced or 0
         request = self._requests.of(exchange, route, ANONYMOUS, None, exchange.target)
-        request.stream = bodies.Limited(exchange.request.content, route.body_bytes_max)
+        request.stream = body = bodies.Limited(exchange.request.content, route.body_bytes_max)
         request.length = announced
-        return await self._proxy.forward(exchange, route.service, request)
+        try:
+            return await self._proxy.forward(exchange, route.service, request)
+        finally:
+            exchange.body_bytes = body.bytes_read
 
     async def _for_anybody(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """Forward a call that needs no session; the service identifies the caller by other means."""

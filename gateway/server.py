@@ -23,6 +23,7 @@ from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
 from gateway.upstream.balance import Replica, Upstream
+from gateway.upstream.body_limits import BodyLimits
 from gateway.upstream.port import UpstreamClient
 from gateway.upstream.proxy import Proxy
 
@@ -66,6 +67,7 @@ class GatewayServer:
             access=self._access,
             notice=self._scheduled,
             pages=self._pages(),
+            body_limits=BodyLimits(self.documents.openapi),
         )
         counts.upstreams = self.upstreams
         counts.in_flight = lambda: self.pipeline.admission.in_flight

@@ -41,8 +41,8 @@ class GatewaySettings(BaseSettings):
     caller_cache_entries    callers kept in memory
     in_flight_max           requests worked on at once; of these `in_flight_reserve` are for operators and health only
     body_buffer_bytes       memory for request bodies of more than 64 KiB; further ones wait unread
-    object_bytes_max        largest body of an object upload
-    pack_bytes_max          largest body of a pack that is sent inline
+    object_bytes_max        largest body of an object upload; more where the service declares it (`x-body-bytes-max`)
+    pack_bytes_max          the same of a pack that is sent inline
     upstream_seconds        how long a service may take to begin its answer
     route_seconds           the same for paths below a prefix: `/ics/search=5,/pmc/publish=60`
     connect_seconds         how long a connection to a service may take to open

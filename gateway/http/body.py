@@ -76,20 +76,26 @@ class Budget:
 class Limited:
     """A body read bit by bit, up to its route's limit."""
 
-    __slots__ = ("_bytes_max", "_content", "_size")
+    __slots__ = ("_bytes_max", "_content", "bytes_read")
 
     def __init__(self, content: StreamReader, bytes_max: int) -> None:
         self._content = content
         self._bytes_max = bytes_max
-        self._size = 0
+        self.bytes_read = 0
 
     async def readany(self) -> bytes:
         """The next bytes, empty at the end; `TooLarge` once there are more than the route takes."""
         part = await self._content.readany()
-        self._size += len(part)
-        if self._size > self._bytes_max:
+        self.bytes_read += len(part)
+        if self.bytes_read > self._bytes_max:
             raise too_large(self._bytes_max)
         return part
+
+
+def announced_bytes(request: BaseRequest) -> int | None:
+    """The size in bytes that a body is announced with; None where there is none."""
+    length = request.headers.get("Content-Length")
+    return int(length) if length is not None and length.isdigit() else None
 
 
 def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *, raw: bool) -> int | None:
@@ -98,7 +104,7 @@ def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *
     What it is coded in for the way is `chunked` or nothing: other codings are a body in disguise.
     """
     length = request.headers.get("Content-Length")
-    announced = int(length) if length is not None and length.isdigit() else None
+    announced = announced_bytes(request)
     has_body = request.body_exists and announced != 0
     if announced is not None and announced > bytes_max:
         raise too_large(bytes_max)

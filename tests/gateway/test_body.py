@@ -2,6 +2,8 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
 
 from chassis.errors import Unavailable
 from gateway.http.body import Budget
@@ -38,7 +40,7 @@ async def test_a_body_that_announces_too_much_is_refused_before_it_is_sent() -> 
         reply = await read_reply(reader)
 
     assert reply.status == 413
-    assert house.ics.seen == []
+    assert [seen.target for seen in house.ics.seen] == ["/ics/openapi.json"]
 
 
 async def test_a_body_of_unannounced_size_is_refused_once_it_is_too_large() -> None:
@@ -50,7 +52,7 @@ async def test_a_body_of_unannounced_size_is_refused_once_it_is_too_large() -> N
         reply = await read_reply(reader)
 
     assert reply.status == 413
-    assert house.ics.seen == []
+    assert [seen.target for seen in house.ics.seen] == ["/ics/openapi.json"]
 
 
 async def test_a_chunked_body_arrives_with_its_length() -> None:
@@ -72,6 +74,32 @@ async def test_packs_may_be_larger() -> None:
 
     assert (fits.status, over.status, other.status) == (200, 413, 413)
     assert over.json["error"]["major"]["tag"] == "invalid-input"
+
+
+async def test_a_call_takes_as_much_as_its_service_declares() -> None:
+    limits = {
+        "/ics/snapshot/load": {"post": {"x-body-bytes-max": 3 * MEGABYTE}},
+        "/ics/file/{key}": {"put": {"x-body-bytes-max": 2 * MEGABYTE}},
+    }
+    large = json.dumps("a" * (2 * MEGABYTE)).encode()
+
+    async def answer(asked: BaseRequest, body: bytes) -> web.StreamResponse:
+        documents = asked.path.endswith("openapi.json")
+        return web.json_response({"paths": limits} if documents else {"success": True, "size": len(body)})
+
+    async with a_house(upstreams={"ics": Upstream(answer)}) as house:
+        fits = await house.post("/ics/snapshot/load", large)
+        over = await house.post("/ics/snapshot/load", b" " * (3 * MEGABYTE + 1))
+        below = await send(house.port, request("PUT", "/ics/file/a/b", SIGNED_IN, large[: 2 * MEGABYTE]))
+        other = await house.post("/ics/x", large)
+        head = f"{HEAD}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = head.replace("/ics/x", "/ics/snapshot/load").encode() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(large), large)
+        unannounced = await send(house.port, chunked)
+
+    assert (fits.status, over.status, other.status) == (200, 413, 413)
+    assert fits.json["size"] == unannounced.json["size"] == len(large)
+    assert below.status == 200
+    assert [seen.target for seen in house.ics.seen].count("/ics/openapi.json") == 1
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", "a/b/c"])

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 
+import psutil
 import pytest
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -160,6 +162,74 @@ async def test_a_large_upload_is_streamed_as_it_arrives(proxy: str) -> None:
     assert (reply.status, chunked.status) == (200, 200)
     assert reply.json["length"] == str(len(content))
     assert digests == [hashlib.sha256(content).hexdigest()] * 2
+
+
+UPLOAD_BYTES = int(os.environ.get("UPLOAD_BYTES", 96 * MEGABYTE))
+"""How large an upload the next test makes; `UPLOAD_BYTES=1073741824` for a whole gibibyte."""
+
+
+async def test_an_upload_of_any_size_passes_in_constant_memory(proxy: str) -> None:
+    taken = 0
+
+    async def answer(asked: BaseRequest, _: bytes) -> web.StreamResponse:
+        nonlocal taken
+        async for part in asked.content.iter_any():
+            taken += len(part)
+        return web.json_response({"success": True})
+
+    store, process, part = Upstream(answer, reads=False), psutil.Process(), bytes(MEGABYTE)
+    async with a_house(PROXY=proxy, upstreams={"pmc": store}) as house, connected(house.port) as (reader, writer):
+        writer.write(f"PUT /pmc/objects/k HTTP/1.1\r\nHost: g\r\nContent-Length: {UPLOAD_BYTES}\r\n\r\n".encode())
+        before = most = process.memory_info().rss
+        for _ in range(UPLOAD_BYTES // MEGABYTE):
+            writer.write(part)
+            await writer.drain()
+            most = max(most, process.memory_info().rss)
+        async with asyncio.timeout(60):
+            reply = await read_reply(reader)
+
+    assert (reply.status, taken) == (200, UPLOAD_BYTES)
+    assert most - before < 32 * MEGABYTE
+
+
+async def test_redirects_cookies_and_parts_reach_the_caller_as_they_are(proxy: str) -> None:
+    async def answer(asked: BaseRequest, _: bytes) -> web.StreamResponse:
+        if asked.path.endswith("callback"):
+            response: web.StreamResponse = web.Response(status=302, headers={"Location": "https://shop.example/?a=1"})
+            response.set_cookie("state", "s1", httponly=True)
+            response.set_cookie("seen", "yes")
+            return response
+        if asked.headers.get("If-None-Match") == '"v1"':
+            return web.Response(status=304, headers={"ETag": '"v1"'})
+        headers = {"ETag": '"v1"', "Content-Range": "bytes 0-3/9", "Accept-Ranges": "bytes"}
+        return web.Response(status=206, body=b"part", headers=headers)
+
+    services = {"slc": Upstream(answer), "pmc": Upstream(answer)}
+    async with a_house(PROXY=proxy, upstreams=services) as house:
+        sent = await send(house.port, request("GET", "/slc/oauth/callback?code=c", {"Cookie": "state=s0"}))
+        part = await send(house.port, request("GET", "/pmc/objects/k", {"Range": "bytes=0-3"}))
+        same = await send(house.port, request("GET", "/pmc/objects/k", {"If-None-Match": '"v1"'}))
+        head = await send(house.port, request("HEAD", "/pmc/objects/k", {}))
+
+    assert (sent.status, sent.headers["location"]) == (302, "https://shop.example/?a=1")
+    assert [value.partition(";")[0] for name, value in sent.head if name.lower() == "set-cookie"] == [
+        "state=s1",
+        "seen=yes",
+    ]
+    assert services["slc"].seen[0].headers["Cookie"] == "state=s0"
+    assert (part.status, part.body, part.headers["content-range"]) == (206, b"part", "bytes 0-3/9")
+    assert (same.status, same.body, same.headers["etag"]) == (304, b"", '"v1"')
+    assert (head.status, head.body) == (206, b"")
+
+
+async def test_a_page_is_asked_for_with_the_codings_its_caller_takes(proxy: str) -> None:
+    grid = Upstream()
+    async with a_house(PROXY=proxy, upstreams={"visualgrid": grid}) as house:
+        await send(house.port, request("GET", "/visualgrid/ui/", {"Accept-Encoding": "br, gzip"}))
+        [seen] = grid.seen
+
+    assert seen.headers["Accept-Encoding"] == "br, gzip"
+    assert seen.caller.kind == "anonymous"
 
 
 async def test_an_answer_before_the_end_of_an_upload_reaches_the_caller(proxy: str) -> None:
