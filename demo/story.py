@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from demo.catalogue import Article, Day, OrderLine
+from demo.sales import Article, Day, OrderLine
 from demo.scene import Scene
 from demo.stack import Refused, Shop
 

@@ -16,7 +16,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
-from deploy.local import journal
+from deploy.local import guard, journal
 from deploy.local.engines import docker, mongodb, rabbitmq
 from deploy.local.engines.engine import Engine
 from tests.engines import Place, Room, header, new_room
@@ -36,7 +36,7 @@ PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_tr
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
 ROOM = pytest.StashKey[Room]()
-GUARD = pytest.StashKey[journal.Guard]()
+GUARD = pytest.StashKey[guard.Guard]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         room = Room(Path(told["room"]))
     else:
         room = new_room()
-        config.stash[GUARD] = journal.Guard([sys.executable, "-m", "deploy.local.journal", str(room.journal)])
+        config.stash[GUARD] = guard.Guard([sys.executable, "-m", "deploy.local.guard", str(room.journal)])
         signal.signal(signal.SIGTERM, _interrupt)
     config.stash[ROOM] = room
     os.environ[journal.VARIABLE] = str(room.journal)

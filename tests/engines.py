@@ -114,4 +114,4 @@ def _start_container(image: str, inside: int, outside: int, command: str) -> Non
         if command:
             container = container.with_command(command)
         container.start()
-        journal.note(str(container.get_wrapped_container().id))
+        journal.record(str(container.get_wrapped_container().id))

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.local import demo, plan, process, readiness
-from deploy.local.journal import Guard
+from deploy.local.guard import Guard
 from deploy.local.ports import NoPort
 from deploy.local.process import Failed
 from deploy.local.report import Report, complain

@@ -67,7 +67,7 @@ def start(
     except psutil.NoSuchProcess:
         started = time.time()
     running = Running(name=name, pid=child.pid, started=started, log=str(log), ports=dict(ports or {}))
-    journal.note(running)
+    journal.record(running)
     return running
 
 

@@ -14,7 +14,7 @@ import pytest
 from pymongo import MongoClient
 from rich.console import Console
 
-from deploy.local import plan, ports, process, stack
+from deploy.local import members, plan, ports, process
 from deploy.local.engines import engine
 from deploy.local.process import Failed
 from deploy.local.report import Report
@@ -145,7 +145,7 @@ def test_a_process_that_dies_is_told_and_not_started_again(home: Home) -> None:
 
 def test_a_process_that_does_not_stop_is_killed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_STUBBORN", "pmc")
-    monkeypatch.setattr(stack, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(members, "STOP_SECONDS", 0.2)
     opened(home).up(None)
     member = opened(home).state.members["pmc"].running
 
