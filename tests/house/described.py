@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from chassis.endpoint import Endpoint
+from chassis.endpoint import Answer, Endpoint
 from chassis.errors import Invalid
 from chassis.http.asyncapi import asyncapi
 from chassis.http.decode import FROM_HEADER, Decoder
@@ -37,8 +37,11 @@ def undescribed_fields() -> Iterator[str]:
 
 def undescribed_in(parts: Parts, meanings: Meanings) -> Iterator[str]:
     """Fields of a service's structs that nothing describes, and descriptions of no field."""
-    asked = [request_struct(endpoint) for endpoint in parts.endpoints]
-    told = [*(endpoint.answer for endpoint in parts.endpoints), *(event.body for event in parts.events)]
+    endpoints = [*parts.endpoints, *parts.raw_endpoints]
+    asked: list[type] = [request_struct(endpoint) for endpoint in endpoints]
+    asked += [endpoint.params for endpoint in parts.raw_endpoints]
+    answers = [endpoint.answer for endpoint in endpoints if issubclass(endpoint.answer, Answer)]
+    told = [*answers, *(event.body for event in parts.events)]
     for kind in structs_in([*asked, *told]):
         meanings.whole_example(kind.cls)
         for field in kind.fields:
