@@ -1,4 +1,4 @@
-"""The gateway as a list of its parts: what every process of the stack runs on, its directory, and the HTTP entrance."""
+"""The gateway as a list of its parts: the runtime of every process, the directory, and the HTTP server."""
 
 from collections.abc import Mapping
 from time import monotonic
@@ -29,7 +29,7 @@ log = get_logger("gateway.app")
 
 
 class Gateway:
-    """A running gateway. In tests: `await gateway.start()`, ask its `http_port`, `await gateway.stop()`."""
+    """A gateway process. In tests: `await gateway.start()`, send requests to `http_port`, `await gateway.stop()`."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Gateway:
         self.entrance: GatewayServer
 
     async def start(self) -> None:
-        """Bring every part up; from its return on, the gateway is ready."""
+        """Start every part; the gateway is ready when this returns."""
         await self.runtime.start()
         try:
             await self._open()
@@ -55,7 +55,7 @@ class Gateway:
         log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
 
     async def stop(self) -> None:
-        """Answer what is on its way and close, within the settings' `shutdown_seconds`."""
+        """Answer requests in flight, then close, within the settings' `shutdown_seconds`."""
         stop_by = monotonic() + self.settings.shutdown_seconds
         await self.runtime.serving(False)
         await self.entrance.stop(self.settings.shutdown_seconds)

@@ -1,4 +1,4 @@
-"""Which service a path belongs to, and what of the common rules is different for it.
+"""The service that a path belongs to, and how the common rules differ for it.
 
 Method and path give an `UpstreamRoute`. Nothing here waits, and no path is ever turned into another one: a path that
 could be read in two ways (dot segments, doubled or encoded slashes) has no route at all.
@@ -18,17 +18,17 @@ _DOCUMENT = re.compile(r"^/(?:ops|ics|pmc|slc|visualgrid)/(?:openapi|asyncapi)\.
 
 
 class UpstreamRoute(Value):
-    """How calls below a path are treated.
+    """How calls of a path are treated.
 
-    service      the service they go to
-    open         passed on without a session: the service knows its callers by other means
+    service      the service that is asked
+    open         forwarded without a session: the service identifies its callers by other means
     gated        whether a maintenance window closes it
-    reserved     served from the reserve of in-flight work: health and operators
-    raw          the body is not JSON of ours: any content type, streamed, never looked into
-    probe        open only if the body says `action: ping`
-    forwarded    the service is told the caller's address and the host that was called
-    headers      request headers passed on beside the common ones
-    methods      what it takes, where the gateway knows; empty: the service says so itself
+    reserved     uses the reserve of requests in flight: health and operators
+    raw          the body may have any content type; it is streamed and never read
+    probe        open only if the body has `action: ping`
+    forwarded    the service gets the caller's address and the host they used, in `X-Forwarded-*`
+    headers      request headers forwarded beside the common ones
+    methods      allowed methods, if the gateway checks them; empty: the service does
     """
 
     service: str
@@ -45,7 +45,7 @@ class UpstreamRoute(Value):
 
 
 class RouteTable:
-    """The route of a method and a path."""
+    """Finds the route of a method and a path."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._seconds = _prefixes(settings.route_seconds)
@@ -97,7 +97,7 @@ class RouteTable:
         }
 
     def find(self, method: str, path: str) -> UpstreamRoute | None:
-        """The route, or None where the path belongs to no service."""
+        """The route, or None if the path belongs to no service."""
         if (exact := self._exact.get((method, path))) is not None:
             return exact
         if _AMBIGUOUS.search(path) or not path.startswith("/"):
@@ -109,7 +109,7 @@ class RouteTable:
         return self._special(method, path) or self._timed(path, found)
 
     def _special(self, method: str, path: str) -> UpstreamRoute | None:
-        """The route of what is found by its beginning or its end instead of by its service alone."""
+        """The route of a path that is recognised by its prefix or suffix instead of its service."""
         if path.startswith("/pmc/objects/"):
             return self._objects.get(method)
         if path == "/visualgrid/ui" or path.startswith("/visualgrid/ui/"):

@@ -1,6 +1,6 @@
-"""The HTTP side of the gateway put together: pipeline, hop, documents, and the port they are reached at.
+"""The HTTP side of the gateway: puts pipeline, proxy and documents together, and opens the port.
 
-It asks for things of the process by type, as resources do.
+Its parameters are found by type among what the process provides, as those of resources are.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from gateway.upstream.proxy import Proxy
 
 BACKLOG = 1024
 LAME_SECONDS = 0.25
-"""How long callers that are connected may still bring a request after the gateway was told to stop; it is answered, and
-their connection closed with the answer. Only then are the idle ones closed."""
+"""How long open connections may still send a request after the gateway was told to stop. Such a request is answered and
+its connection closed; after this time idle connections are closed."""
 
 
 class GatewayServer:
-    """One HTTP port. Make it, `start()` it, `stop()` it."""
+    """One HTTP port."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class GatewayServer:
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Open the port and answer its number; OSError where it is taken."""
+        """Open the port and return its number. Raises `OSError` if it is in use."""
         self._server = Server(
             self.pipeline.handle, self.pipeline.refuse, keepalive_seconds=self._settings.keepalive_seconds
         )
@@ -86,7 +86,7 @@ class GatewayServer:
         return self.port
 
     async def stop(self, seconds: float) -> None:
-        """Take no new connection, answer all that is on its way, close."""
+        """Accept no new connections, answer requests in flight for up to `seconds`, then close."""
         if self._listener is None or self._server is None:
             return
         stop_by = monotonic() + seconds
@@ -109,7 +109,7 @@ class GatewayServer:
         return f"http://{reached}:{self.port}"
 
     def _scheduled(self) -> str | None:
-        """What every answer says in the day before a maintenance window."""
+        """The value of `X-Maintenance-Scheduled`, from a day before the next maintenance window."""
         window = self._gate.next
         if window is None or not self._clock.now() < window.start_utc:
             return None

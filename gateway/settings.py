@@ -1,4 +1,4 @@
-"""What the gateway is told by its environment, beside what every process of the stack is told."""
+"""The gateway's settings, beside those of every process of the stack."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Number = Annotated[int, Meta(ge=1)]
 Rate = Annotated[float, Meta(ge=0)]
 
-# The words of the services' contracts. What a service declares besides is learnt from its documents (`x-roles`).
+# The roles of the services' contracts. Further ones are learnt from the services' documents (`x-roles`).
 ROLES = (
     "ics_view",
     "ics_operator",
@@ -33,30 +33,30 @@ ROLES = (
 class GatewaySettings(BaseSettings):
     """The gateway's settings.
 
-    gateway_key             makes session fingerprints out of credentials (HMAC-SHA-256); 32 bytes or more
-    directory_grpc          another directory to ask who a credential belongs to; empty: this gateway's own
-    *_http                  where the services' replicas are, `http://host:port` each
-    proxy                   how a call is passed on: `lean` (own connections) or `session` (aiohttp's client)
-    roles                   role words known before any service has said its own
-    caller_cache_entries    callers kept in memory
-    in_flight_max           requests worked on at once; of these `in_flight_reserve` are for operators and health only
-    body_buffer_bytes       memory for request bodies of more than 64 KiB; further ones wait unread
+    gateway_key             key of the fingerprints of credentials (HMAC-SHA-256); 32 bytes or more
+    directory_grpc          a directory that resolves credentials; empty: this gateway's own
+    *_http                  the addresses of a service's replicas, `http://host:port` each
+    proxy                   how calls are forwarded: `lean` (own connections) or `session` (aiohttp's client)
+    roles                   roles known before any service has declared its own
+    caller_cache_entries    callers cached in memory
+    in_flight_max           requests in flight; `in_flight_reserve` of them are for operators and health only
+    body_buffer_bytes       memory for request bodies over 64 KiB; when it is used up, further bodies wait unread
     object_bytes_max        largest body of an object upload; more where the service declares it (`x-body-bytes-max`)
-    pack_bytes_max          the same of a pack that is sent inline
+    pack_bytes_max          the same for a pack that is sent inline
     upstream_seconds        how long a service may take to begin its answer
-    route_seconds           the same for paths below a prefix: `/ics/search=5,/pmc/publish=60`
+    route_seconds           the same for paths with a prefix: `/ics/search=5,/pmc/publish=60`
     connect_seconds         how long a connection to a service may take to open
     idle_seconds            how long an unused connection to a service is kept; shorter than the services keep theirs
-    stream_seconds          how long a streamed body may stand still
+    stream_seconds          longest pause within a streamed body
     upstream_connections    connections to one replica
     breaker_failures        failures in a row that take a replica out
     breaker_seconds         how long it stays out before it is tried again
-    rate_*                  calls a second and at once, for each credential and each org; 0 is no limit
+    rate_*                  calls a second and burst, for each credential and each org; 0 is no limit
     rate_headers            `structured` (RateLimit-Policy, RateLimit), `triple` (the older three), `both` or `none`
     cors_origins            origins that may call from a browser; `*` is any; empty: none
-    gzip_bytes_min          answers from this size on are compressed for callers who accept it; 0: never
-    server_timing           whether answers say where the time went
-    forwarded_hops          proxies in front whose `X-Forwarded-For` is believed; 0: the peer is the caller
+    gzip_bytes_min          answers of this size or more are compressed for callers who accept it; 0: never
+    server_timing           whether answers have a `Server-Timing` header
+    forwarded_hops          trusted proxies in front that set `X-Forwarded-For`; 0: the peer is the caller
     """
 
     gateway_key: Annotated[Secret, Meta(min_length=32)]
@@ -99,6 +99,6 @@ class GatewaySettings(BaseSettings):
     documents_seconds: Seconds = 60.0
 
     def addresses(self, service: str) -> Addresses:
-        """Where the replicas of a service are."""
+        """The addresses of a service's replicas."""
         found: Addresses = getattr(self, f"{service}_http")
         return found

@@ -1,7 +1,7 @@
 """The caller's credential: a user's session guid or an org's API key, from the header or from the body.
 
-What is found here is turned into a hash at once. The credential itself goes no further than the directory: no log line,
-no answer, no error and no call to a service carries it.
+It is hashed at once. Apart from the directory nothing gets the credential itself: it appears in no log line, answer,
+error or call to a service.
 """
 
 import hmac
@@ -19,7 +19,7 @@ _KEY = re.compile(r"rsk_[A-Za-z0-9-]{1,64}_[A-Za-z0-9_-]{16,256}")
 
 
 class Credential:
-    """One credential, found well-formed."""
+    """A well-formed credential."""
 
     __slots__ = ("digest", "kind", "text")
 
@@ -32,12 +32,12 @@ class Credential:
         return f"Credential({self.kind})"
 
     def fingerprint(self, key: bytes) -> str:
-        """What stands for the credential in answers and events: 16 hex digits of its HMAC under the gateway's key."""
+        """The credential as shown in answers and events: 16 hex digits of its HMAC under the gateway's key."""
         return hmac.digest(key, self.text.encode(), "sha256")[:8].hex()
 
 
 class Found:
-    """The credentials a request carries, and where the places contradict each other."""
+    """The credential of a request, and the problem if its places contradict each other."""
 
     __slots__ = ("credential", "problem")
 
@@ -52,9 +52,9 @@ def find(
     body_session: str | None,
     body_key: str | None,
 ) -> Found:
-    """The credential to go by: header before body, session before key. Any two that differ are a problem.
+    """The credential that counts: header before body, session before key. Two different ones are a problem.
 
-    The problem is for later: who is not known at all hears 401 first.
+    The problem is reported later, because an unknown credential is answered with 401 first.
     """
     if header_session and not (header_key or body_session or body_key):
         return Found(_formed("session", header_session), None)
@@ -80,7 +80,7 @@ def find(
 
 
 def _formed(kind: Literal["session", "key"], text: str) -> Credential | None:
-    """The credential, or None where no directory could know it."""
+    """The credential, or None if it is malformed."""
     pattern = _SESSION if kind == "session" else _KEY
     return Credential(kind, text) if pattern.fullmatch(text) else None
 

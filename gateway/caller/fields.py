@@ -1,8 +1,7 @@
-"""The common fields that the gateway itself reads: out of the body or the query, and only where it has to.
+"""The common fields that the gateway reads from the body or the query, only if it has to.
 
-A body is looked into when the headers name no credential or no org, or when its bytes hold the name of a field the
-gateway answers for, plain or escaped. Credentials are taken out of it on the way; every other value is passed on as the
-bytes it came in.
+A body is parsed if the headers have no credential or no org, or if its bytes contain the name of a field that the
+gateway reads, plain or escaped. Credentials are removed from it; every other value is forwarded byte for byte.
 """
 
 import json
@@ -25,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Fields(Struct):
-    """What a body or query said for the gateway. `problem` is told after everything that comes before a 400."""
+    """The gateway's fields of a body or query. `problem` is reported after all checks that come before a 400."""
 
     session_guid: str | None = None
     api_key: str | None = None
@@ -40,15 +39,15 @@ NOTHING = Fields()
 
 
 def names_ours(body: bytes) -> bool:
-    """Whether a body may hold a field of the gateway's: its name stands there, or something is escaped."""
+    """Whether a body may contain one of the gateway's fields: it contains the name, or an escape."""
     return b"orgcode" in body or b"cccode" in body or b"session_guid" in body or b"api_key" in body or b"\\u" in body
 
 
 def read_body(body: bytes) -> tuple[Fields, bytes]:
-    """The gateway's fields of a JSON body, and the body to pass on.
+    """The gateway's fields of a JSON body, and the body to forward.
 
-    A body that is no JSON object is the service's to refuse, in the words of its own fields, unless it might hold a
-    credential: that goes no further.
+    A body that is not a JSON object is left to the service to refuse, unless it may contain a credential, which must
+    not be forwarded.
     """
     try:
         values = _decode_body(body)
@@ -68,9 +67,9 @@ def read_body(body: bytes) -> tuple[Fields, bytes]:
 
 
 def read_query(target: str) -> tuple[Fields, str]:
-    """The gateway's fields of a request target's query, and the target to pass on.
+    """The gateway's fields of the query of a request target, and the target to forward.
 
-    A credential in a query is not taken as one (addresses end up in histories and logs), and not passed on either.
+    A credential in a query is ignored and removed, because addresses end up in histories and logs.
     """
     path, _, query = target.partition("?")
     plain = "%" not in query and "code" not in query and "session_guid" not in query and "api_key" not in query
@@ -95,7 +94,7 @@ def read_query(target: str) -> tuple[Fields, str]:
 
 
 def _take(fields: Fields, name: str, raw: Raw) -> None:
-    """One field's value: text, or null, which counts as left out."""
+    """Set one field from its value: a string, or null for an absent field."""
     value = _decode_value(raw)
     if value is None:
         return
@@ -106,13 +105,13 @@ def _take(fields: Fields, name: str, raw: Raw) -> None:
 
 
 def _duplicates(body: bytes) -> Invalid | None:
-    """The complaint about a field of the gateway's that is given twice: readers disagree on which of them counts."""
+    """The problem of a field that is given twice: parsers disagree on which value counts."""
     if b"\\u" not in body and all(body.count(b'"' + mark + b'"') <= 1 for mark in _MARKS):
         return None
     twice: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        # Called for the innermost objects first: what the outermost one says is what stands in the end.
+        # Called for inner objects first, so the last call is for the outermost object.
         names = [name for name, _ in pairs]
         twice[:] = [name for name in NAMES if names.count(name) > 1]
 

@@ -1,4 +1,4 @@
-"""The org and the cost centre a call names: header before body or query, upper-cased, and the same in all places."""
+"""The org and the cost centre of a call: header before body or query, upper-cased, equal in all places."""
 
 import re
 
@@ -11,7 +11,7 @@ PATTERNS = {
 
 
 class NamedCode:
-    """A code a request names, in its one form; None where it names none. `problem` is told in its turn."""
+    """A code of a request, normalised, or None. `problem` is reported in the order of the checks."""
 
     __slots__ = ("code", "problem")
 
@@ -24,7 +24,7 @@ NONE = NamedCode(None, None)
 
 
 def named_code(field: str, header: str | None, *others: str | None) -> NamedCode:
-    """The code of a field that may stand in the header, in the body and in the query."""
+    """The code of a field that may be given in the header, in the body and in the query."""
     code = header.upper() if header else None
     problem = None
     for other in others:
@@ -42,5 +42,5 @@ def named_code(field: str, header: str | None, *others: str | None) -> NamedCode
 
 
 def unknown_org() -> NotFound:
-    """The one answer for an org that does not exist, that is closed, and that the caller is not associated with."""
+    """The same refusal for an org that does not exist, is closed, or does not have the caller as a member."""
     return NotFound("there is no such organisation, or it is not yours")

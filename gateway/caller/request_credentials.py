@@ -1,7 +1,7 @@
-"""What a request claims before anybody has looked whether it is so: a credential, an org, a cost centre.
+"""The credential, org and cost centre that a request names, before they are checked.
 
-Each may stand in a header, in the body or in the query. What contradicts itself is kept as a problem for later, because
-who is unknown or a stranger hears that first.
+Each may be in a header, in the body or in the query. Contradictions are kept as problems for later, because an unknown
+caller is refused first.
 """
 
 from chassis.errors import FieldProblem, Invalid
@@ -12,7 +12,7 @@ from gateway.http.headers import Inbound
 
 
 class RequestCredentials:
-    """What a request says of its caller; `payload` and `target` are what goes on to the service."""
+    """What a request says of its caller; `payload` and `target` are forwarded to the service."""
 
     __slots__ = ("cccode", "credential", "orgcode", "payload", "probe", "problems", "target")
 
@@ -30,7 +30,7 @@ class RequestCredentials:
         self.problems = (inbound.problem, found.problem, org.problem, cost.problem, body.problem, query.problem)
 
     def check(self) -> None:
-        """Refuse all that is malformed or contradicts itself, in one refusal."""
+        """Raises one `Invalid` that names everything malformed or contradictory."""
         if not any(self.problems):
             return
         found = [problem for problem in self.problems if problem is not None]
@@ -39,7 +39,7 @@ class RequestCredentials:
 
 
 def _look_into(inbound: Inbound, payload: bytes, *, always: bool) -> tuple[Fields, bytes]:
-    """The gateway's fields of the body, if there is a reason to look for them."""
+    """The gateway's fields of the body, if it may contain some."""
     if not payload:
         return NOTHING, payload
     taken = inbound.taken

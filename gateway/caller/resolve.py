@@ -1,8 +1,8 @@
-"""Credential → caller, kept in memory for less than two seconds, negative answers too.
+"""Resolves credentials to callers, with a cache of less than two seconds, unknown credentials included.
 
-Whoever is asked for again while known is answered without waiting. An entry past its first second is asked for anew in
-the background while it still serves, so that a busy caller never waits for the directory, and a revoked credential
-stops working two seconds later at the latest. The age of an entry counts from before its question was sent.
+A cached credential is answered without waiting. After its first second an entry is refreshed in the background while it
+is still used, so busy callers never wait for the directory, and a revoked credential stops working within two seconds.
+The age of an entry counts from before its lookup was sent.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from gateway.caller.credential import Credential
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 1.9
 QUESTIONS_MAX = 64
-"""Questions to the directory at once: a flood of made-up credentials must not become one of queries."""
+"""Lookups in the directory at once, so that a flood of invalid credentials does not become a flood of queries."""
 
 
 class Membership(Value):
@@ -30,7 +30,7 @@ class Membership(Value):
 
 
 class Identity(Value):
-    """Who a credential belongs to. `orgcode` is the org a key is bound to, None for a user."""
+    """The owner of a credential. `orgcode` is the org of a key, None for a user."""
 
     kind: Literal["user", "key"]
     actor: str
@@ -39,7 +39,7 @@ class Identity(Value):
 
 
 class Resolution(Value):
-    """The directory's answer: None and None when nobody is known by the credential."""
+    """The directory's answer; None and None for an unknown credential."""
 
     identity: Identity | None
     membership: Membership | None
@@ -50,10 +50,10 @@ UNKNOWN = Resolution(identity=None, membership=None)
 
 
 class Directory(Protocol):
-    """Who knows credentials: this gateway's own database, or another directory over gRPC."""
+    """Knows credentials: this gateway's own database, or another directory over gRPC."""
 
     async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
-        """Whose credential it is and what that identity is in the org; `UNKNOWN` when nobody's."""
+        """The identity of the credential and its membership in the org, or `UNKNOWN`."""
         ...
 
 
@@ -67,7 +67,7 @@ class _Entry:
 
 
 class Resolver:
-    """The directory's answers, remembered for a moment."""
+    """Caches the directory's answers."""
 
     def __init__(
         self, directory: Directory, key: bytes, entries_max: int, now: Callable[[], float] = monotonic
@@ -82,7 +82,7 @@ class Resolver:
         self._generation = 0
 
     def known(self, credential: Credential, orgcode: str | None) -> Resolution | None:
-        """The answer in memory, if it is young enough; one that is getting old is asked for anew meanwhile."""
+        """The cached answer, or None. One that is getting old is refreshed in the background."""
         key = (credential.digest, orgcode)
         entry = self._entries.get(key)
         if entry is None:
@@ -97,22 +97,22 @@ class Resolver:
         return entry.resolution
 
     async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
-        """The answer, asked for where it is not in memory; once, however many wait for it."""
+        """The cached answer, or that of one lookup shared by all who wait for it."""
         if (resolution := self.known(credential, orgcode)) is not None:
             return resolution
         key = (credential.digest, orgcode)
         task = self._asked.get(key) or self._ask(key, credential, orgcode)
-        # Shielded: others may wait for the same answer when this caller goes away.
+        # Shielded: other requests may wait for the same lookup when this one is cancelled.
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Drop all that is remembered: something in the directory has just changed here."""
+        """Clear the cache, because the directory has just been changed here."""
         self._generation += 1
         self._entries.clear()
         self._asked.clear()
 
     async def stop(self) -> None:
-        """End the questions that are still open."""
+        """Cancel the lookups that are still running."""
         tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""What an operator may do with the directory, as units of work: each is committed before it is answered."""
+"""What operators may do with the directory. Each method is one unit of work, committed before it returns."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -27,7 +27,7 @@ KEY_SECONDS_MAX = 10 * 366 * 86400
 
 
 class Administration:
-    """The directory's verbs."""
+    """Creates, changes and lists the records of the directory. `NotFound` where a named record does not exist."""
 
     def __init__(self, units: Units, directory_context: DirectoryContext, settings: GatewaySettings) -> None:
         self._units = units
@@ -35,7 +35,7 @@ class Administration:
         self._settings = settings
 
     async def create_org(self, orgcode: str, name: str) -> Org:
-        """A new org; `Conflict` when the code was ever given."""
+        """Create an org. Raises `Conflict` if the code was ever used, even by a closed org."""
 
         async def write(change: Change) -> Org:
             if await change.get(ORGS, orgcode) is not None:
@@ -45,7 +45,7 @@ class Administration:
         return await self._change("gateway_org_create", orgcode, write)
 
     async def list_orgs(self, page: PageRequest) -> Page[Org]:
-        """Orgs by their code."""
+        """One page of the orgs, ordered by code."""
 
         async def look(view: View) -> Page[Org]:
             return await view.page(ORGS, {}, page=page, order=("orgcode",))
@@ -53,7 +53,7 @@ class Administration:
         return await self._units.view(_call("gateway_org_list", None), look)
 
     async def close_org(self, orgcode: str) -> Org:
-        """The org, closed for good."""
+        """Close an org for good. The closed org."""
 
         async def write(change: Change) -> Org:
             return await change.update(ORGS, org.close(await change.load(ORGS, orgcode)))
@@ -61,7 +61,7 @@ class Administration:
         return await self._change("gateway_org_close", orgcode, write)
 
     async def create_user(self, name: str, email: str | None) -> User:
-        """A new user."""
+        """Create a user."""
 
         async def write(change: Change) -> User:
             return await change.insert(USERS, User(user_id=change.new_id(), name=name, email=email))
@@ -69,7 +69,7 @@ class Administration:
         return await self._change("gateway_user_create", None, write)
 
     async def list_users(self, page: PageRequest) -> Page[User]:
-        """Users, newest first."""
+        """One page of the users, newest first."""
 
         async def look(view: View) -> Page[User]:
             return await view.page(USERS, {}, page=page)
@@ -77,7 +77,7 @@ class Administration:
         return await self._units.view(_call("gateway_user_list", None), look)
 
     async def set_association(self, orgcode: str, user_id: str, *, owner: bool, roles: Sequence[str]) -> Association:
-        """The user's part in the org, new or in place of the one before."""
+        """Set the membership of a user in an org, replacing an earlier one."""
         granted = association.declared(roles, await self._context.roles(list(roles)))
 
         async def write(change: Change) -> Association:
@@ -96,7 +96,7 @@ class Administration:
         return await self._change("gateway_association_set", orgcode, write)
 
     async def remove_association(self, orgcode: str, user_id: str) -> Association:
-        """End the membership of a user in an org. The membership as it was before."""
+        """End the membership of a user in an org. Returns the membership as it was."""
 
         async def write(change: Change) -> Association:
             before = await change.lookup(ASSOCIATIONS, "user_id", user_id)
@@ -111,7 +111,7 @@ class Administration:
         return await self._change("gateway_association_remove", orgcode, write)
 
     async def open_session(self, user_id: str, seconds: int | None) -> tuple[str, Session]:
-        """A new session and its guid, which is kept nowhere."""
+        """Open a session. Returns it with its guid, of which only a hash is stored."""
         settings = self._settings
         length = seconds if seconds is not None else settings.session_seconds
         if not 60 <= length <= settings.session_seconds_max:
@@ -128,7 +128,7 @@ class Administration:
         return guid, await self._change("gateway_session_open", None, write)
 
     async def revoke_session(self, guid: str) -> Session:
-        """The session, ended now or before."""
+        """Revoke a session; one that has ended before stays as it is."""
 
         async def write(change: Change) -> Session:
             found = await change.lookup(SESSIONS, "secret_hash", session.hash_of(guid))
@@ -140,7 +140,7 @@ class Administration:
         return await self._change("gateway_session_revoke", None, write)
 
     async def list_sessions(self, user_id: str, page: PageRequest) -> Page[Session]:
-        """The user's sessions, newest first."""
+        """One page of a user's sessions, newest first."""
 
         async def look(view: View) -> Page[Session]:
             return await view.page(SESSIONS, {"user_id": user_id}, page=page)
@@ -150,7 +150,7 @@ class Administration:
     async def create_key(
         self, orgcode: str, name: str, roles: Sequence[str], seconds: int | None
     ) -> tuple[str, ApiKey]:
-        """A new key of the org and its text, which is kept nowhere."""
+        """Create an API key of an org. Returns it with its text, of which only a hash is stored."""
         granted = association.declared(roles, await self._context.roles(list(roles)))
         if seconds is not None and not 1 <= seconds <= KEY_SECONDS_MAX:
             raise invalid_field("ttl_seconds", f"must be from 1 to {KEY_SECONDS_MAX}")
@@ -173,7 +173,7 @@ class Administration:
         return made[0], key
 
     async def revoke_key(self, key_id: str) -> ApiKey:
-        """The key, ended now or before."""
+        """Revoke an API key; one that was revoked before stays as it is."""
 
         async def write(change: Change) -> ApiKey:
             everywhere = change.every_org()
@@ -184,7 +184,7 @@ class Administration:
         return await self._change("gateway_key_revoke", None, write)
 
     async def list_keys(self, orgcode: str, page: PageRequest) -> tuple[Page[ApiKey], dict[str, str]]:
-        """The org's keys, newest first, and when each was used last."""
+        """One page of an org's keys, newest first, each with the time of its last use."""
 
         async def look(view: View) -> tuple[Page[ApiKey], dict[str, str]]:
             await view.load(ORGS, orgcode)
@@ -207,6 +207,6 @@ def _active(place: Org) -> Org:
 
 
 def _call(name: str, orgcode: str | None) -> Call:
-    """The operator's call, in the org it is about."""
+    """The operator's call, in the org that is changed."""
     operator = Caller(kind="service", actor=OPERATOR_ACTOR, orgcode=orgcode)
     return replace(current_call(), name=name, caller=operator)

@@ -1,4 +1,4 @@
-"""API keys: service accounts of one org. The key is told once, `rsk_<key id>_<secret>`; what is kept is its SHA-256."""
+"""API keys: service accounts of one org. The key `rsk_<key id>_<secret>` is shown once; only its SHA-256 is stored."""
 
 import secrets
 from hmac import compare_digest
@@ -14,7 +14,7 @@ SECRET_BYTES = 32
 
 
 class ApiKey(Record):
-    """A key of an org, and the roles it holds there. When it was used last is kept apart, see `KeyUse`."""
+    """A key of an org, and the roles it holds there. The time of its last use is a record of its own, `KeyUse`."""
 
     key_id: Id
     secret_hash: str
@@ -25,7 +25,7 @@ class ApiKey(Record):
 
 
 class KeyUse(Document):
-    """When a key was used last, to the minute: written in batches, and no change of the key itself."""
+    """When a key was used last, to the minute. Written in batches, without changing the key's revision."""
 
     key_id: Id
     orgcode: str
@@ -56,21 +56,21 @@ KEY_USES = Entity(
 
 
 def made(key_id: str) -> str:
-    """A new key's text."""
+    """The text of a new key."""
     return f"rsk_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
 def id_in(text: str) -> str:
-    """The key id that a key's text names."""
+    """The key id in the text of a key."""
     return text.split("_", 2)[1]
 
 
 def opens(key: ApiKey, text: str, now: Utc) -> bool:
-    """Whether the text is this key, and the key still good."""
+    """Whether the text is this key and the key is neither expired nor revoked."""
     right = compare_digest(key.secret_hash, hash_of(text))
     return right and key.revoked_utc is None and (key.expires_utc is None or now < key.expires_utc)
 
 
 def revoked(key: ApiKey, now: Utc) -> ApiKey:
-    """The key, ended. One that was revoked before stays as it was."""
+    """The key, revoked. One that was revoked before stays as it is."""
     return key if key.revoked_utc is not None else replace(key, revoked_utc=now)

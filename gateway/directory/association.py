@@ -1,4 +1,4 @@
-"""Associations: what a user is in an org."""
+"""Associations: the membership of a user in an org."""
 
 from collections.abc import Collection, Sequence
 
@@ -34,7 +34,7 @@ ASSOCIATIONS = Entity(
 
 
 def declared(roles: Sequence[str], known: Collection[str]) -> list[str]:
-    """The roles, sorted, each once; refused where no service declares one of them."""
+    """The roles, sorted and without duplicates. Raises `Invalid` for a role that no service declares."""
     wanted = sorted(set(roles))
     if len(wanted) > ROLES_MAX:
         raise invalid_field("roles", f"has more than {ROLES_MAX} entries")

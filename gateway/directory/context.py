@@ -1,6 +1,6 @@
-"""What the gRPC and the HTTP side of one gateway share of the directory: who resolves, and which roles there are.
+"""The parts of the directory that the gRPC and HTTP sides of one gateway share: the resolver and the known roles.
 
-A change that was made here is told to whoever remembers answers, so that it holds at once.
+Changes made here are announced to the caches of this gateway, so that they take effect at once.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,20 +29,20 @@ class DirectoryContext:
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Be told whenever something in the directory was changed here."""
+        """Call `listener` after every change made to the directory here."""
         self._listeners.append(listener)
 
     def learn_from(self, learn: LearnRoles) -> None:
-        """Where the roles that the services declare are learnt."""
+        """Set the function that asks the services for the roles they declare."""
         self._learn = learn
 
     def changed(self) -> None:
-        """Something was changed here."""
+        """Announce a change to the listeners."""
         for listener in self._listeners:
             listener()
 
     async def roles(self, wanted: list[str]) -> frozenset[str]:
-        """Every role word there is; the services are asked only where one is wanted that is not known yet."""
+        """All known roles. The services are asked only if `wanted` contains an unknown one."""
         if self._learn is not None and not self._roles.issuperset(wanted):
             self._roles |= await self._learn()
         return self._roles
@@ -65,7 +65,7 @@ async def directory_context(
 async def directory(
     context: DirectoryContext, channels: Channels, settings: GatewaySettings
 ) -> AsyncIterator[Directory]:
-    """Who is asked whose a credential is: this gateway's own database, unless the settings name another directory."""
+    """The directory that resolves credentials: this gateway's own, unless the settings name another."""
     if not settings.directory_grpc:
         yield context.directory
         return

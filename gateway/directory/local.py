@@ -1,4 +1,4 @@
-"""This gateway's own directory: its database asked who a credential belongs to, and told what was used."""
+"""This gateway's own directory: resolves credentials from its database, and stores when they were used."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,13 +24,13 @@ from gateway.directory.store import resolve
 T = TypeVar("T")
 
 BATCH_MAX = 500
-"""Records written in one go when uses are kept."""
+"""Records written in one change when uses are stored."""
 
 log = get_logger("gateway.directory")
 
 
 class LocalDirectory:
-    """Resolves from the gateway's own database, and keeps in batches what was used when."""
+    """Resolves from the gateway's own database, and stores in batches when credentials were used."""
 
     def __init__(self, units: Units, clock: Clock, gate: Gate, used_seconds: float) -> None:
         self._units = units
@@ -42,7 +42,7 @@ class LocalDirectory:
         self._task: asyncio.Task[None] | None = None
 
     async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
-        """Whose credential it is, and what that identity is in the org."""
+        """The identity of the credential, and its membership in the org."""
 
         async def look(view: View) -> tuple[Resolution, str | None]:
             return await resolve(view, credential, orgcode)
@@ -62,7 +62,7 @@ class LocalDirectory:
         return resolution
 
     async def has_org(self, orgcode: str) -> bool:
-        """Whether there is such an org, closed or not."""
+        """Whether the org exists, closed or not."""
 
         async def look(view: View) -> bool:
             return await view.get(ORGS, orgcode) is not None
@@ -70,11 +70,11 @@ class LocalDirectory:
         return await self._units.view(self._call("gateway_org_find", None), look)
 
     async def start(self) -> None:
-        """Begin to keep uses every now and then."""
+        """Start storing uses at intervals."""
         self._task = asyncio.create_task(self._keep_on())
 
     async def stop(self) -> None:
-        """Keep what was used until now, and no more."""
+        """Store the uses noted so far and stop."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -82,7 +82,7 @@ class LocalDirectory:
         await self.keep()
 
     async def keep(self) -> None:
-        """Write what was used since the last time. What can't be written is let go: it costs a session some minutes."""
+        """Store the uses since the last time. A failed write is dropped: sessions then expire some minutes early."""
         sessions, self._sessions = self._sessions, {}
         # Nothing is written to an org that is being vacuumed.
         keys = {key: use for key, use in self._keys.items() if not self._gate.is_closed_for(use[0])}
@@ -92,7 +92,7 @@ class LocalDirectory:
                 await self._units.change(self._call("gateway_sessions_used", None), _slide(part))
             for key_part in _parts(keys):
                 await self._units.change(self._call("gateway_keys_used", None), _note(key_part))
-        except Exception as failure:  # noqa: BLE001  the next batch may fare better
+        except Exception as failure:  # noqa: BLE001  the next batch may succeed
             log.warning("what was used could not be kept", problem=type(failure).__name__)
 
     async def _keep_on(self) -> None:
@@ -106,7 +106,7 @@ class LocalDirectory:
 
 
 def _slide(uses: dict[str, Utc]) -> Callable[[Change], Awaitable[None]]:
-    """Let these sessions last longer."""
+    """Extend these sessions."""
 
     async def write(change: Change) -> None:
         change.prefetch(SESSIONS, uses)
@@ -119,7 +119,7 @@ def _slide(uses: dict[str, Utc]) -> Callable[[Change], Awaitable[None]]:
 
 
 def _note(uses: dict[str, tuple[str, Utc]]) -> Callable[[Change], Awaitable[None]]:
-    """Remember to the minute when these keys were used."""
+    """Store when these keys were used, to the minute."""
 
     async def write(change: Change) -> None:
         everywhere = change.every_org()
@@ -127,7 +127,7 @@ def _note(uses: dict[str, tuple[str, Utc]]) -> Callable[[Change], Awaitable[None
         everywhere.prefetch(API_KEYS, uses)
         for key_id, (orgcode, at) in uses.items():
             if await everywhere.get(API_KEYS, key_id) is None:
-                # Gone with its org meanwhile: nothing of it is to come back.
+                # The key was deleted with its org meanwhile; it must not be written again.
                 continue
             minute = Utc(f"{at[:16]}:00.000Z")
             before = await everywhere.get(KEY_USES, key_id)

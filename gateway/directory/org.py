@@ -1,4 +1,4 @@
-"""Orgs: who the stack works for. A closed one stays, so that its code is never given to another."""
+"""Orgs: the tenants of the stack. A closed org is kept, so that its code is never reused."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ State = Literal["active", "closed"]
 
 
 class Org(Record):
-    """An org. Its id is its code; the owner is the user whose association says so."""
+    """An org. Its id is its code; the owner is set by an association."""
 
     orgcode: Orgcode
     name: Name
@@ -33,14 +33,14 @@ ORGS = Entity(
 
 
 def close(org: Org) -> Org:
-    """The org, closed: from now on its callers are strangers."""
+    """The org, closed: its callers are refused from now on."""
     if org.state == "closed":
         raise InvalidState("the organisation is closed already", state=org.state)
     return replace(org, state="closed")
 
 
 def owned_by(org: Org, user_id: str, *, owner: bool) -> Org:
-    """The org after an association of the user was set: it has at most one owner it names."""
+    """The org after an association of the user was set. It names one owner at most."""
     if owner:
         return replace(org, owner_user_id=user_id)
     return replace(org, owner_user_id=None) if org.owner_user_id == user_id else org

@@ -1,4 +1,4 @@
-"""Another directory, asked over gRPC: the same question, the same answer."""
+"""A directory in another process, asked over gRPC."""
 
 from chassis.clock import Utc
 from chassis.errors import Unauthorized
@@ -18,7 +18,7 @@ class RemoteDirectory:
         self._channels = channels
 
     async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
-        """Whose credential it is, and what that identity is in the org."""
+        """The identity of the credential, and its membership in the org."""
         given = pb.Credential()
         if credential.kind == "key":
             given.api_key = credential.text
@@ -33,7 +33,7 @@ class RemoteDirectory:
 
 
 def from_proto(answer: pb.ResolveResponse) -> Resolution:
-    """The answer in our words."""
+    """A resolution from its message."""
     identity = Identity(
         kind="key" if answer.identity.kind == "key" else "user",
         actor=answer.identity.actor,
@@ -51,7 +51,7 @@ def from_proto(answer: pb.ResolveResponse) -> Resolution:
 
 
 def to_proto(resolution: Resolution) -> pb.ResolveResponse:
-    """Our answer as it is sent; the identity must be known."""
+    """A resolution as a message; the identity must be known."""
     identity = resolution.identity
     assert identity is not None
     answer = pb.ResolveResponse(

@@ -32,7 +32,7 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
-    """Asked by other gateways of the stack, and by OPS."""
+    """Answers other gateways of the stack, and OPS."""
 
     def __init__(self, directory_context: DirectoryContext) -> None:
         self._context = directory_context
@@ -55,7 +55,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
 
 
 class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
-    """Open to strangers; every method asks OPS whether the secret code that came with it is the operator's."""
+    """Needs no caller header: every method checks the secret code of its request with OPS."""
 
     access = "open"
 
@@ -136,7 +136,7 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
         return pb.ListKeysResponse(items=items, **_rest(page))
 
     async def _check(self, request: Any) -> None:
-        """Whether the operator sent this: OPS knows the code, and counts failures by the peer's address."""
+        """Raises unless OPS accepts the secret code. OPS counts failures by the peer's address."""
         call = current_call()
         with acting_for(replace(call, caller=SYSTEM)):
             verdict = await self._channels.check_secret(request.secret_code, call.peer or "")

@@ -1,6 +1,6 @@
-"""Sessions: a user signed in for a while. The guid is told once; what is kept is its SHA-256.
+"""Sessions: a user who is signed in. The guid is shown once; only its SHA-256 is stored.
 
-A session ends a while after its last use, and in any case some days after it was opened.
+A session ends some time after its last use, and in any case some days after it was opened.
 """
 
 from datetime import datetime
@@ -13,10 +13,10 @@ from chassis.entity import Entity, Record, edge, expiring, index, unique
 from chassis.values import Id
 
 KEPT_SECONDS = 30 * 86400
-"""How long an ended session can still be looked up."""
+"""How long an ended session is kept."""
 
 SLIDES = 24
-"""A session in use is written this many times within its length, and not more often than once a minute."""
+"""Writes of a used session per session length, at most one a minute."""
 
 
 class Session(Record):
@@ -54,7 +54,7 @@ SESSIONS = Entity(
 
 
 def hash_of(secret: str) -> str:
-    """What is kept of a credential."""
+    """The hash that is stored of a credential."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -72,17 +72,17 @@ def opened(session_id: str, guid: str, user_id: str, now: Utc, idle_seconds: int
 
 
 def is_open(session: Session, now: Utc) -> bool:
-    """Whether it lets its user in."""
+    """Whether the session is valid at `now`."""
     return session.revoked_utc is None and now < session.expires_utc
 
 
 def revoked(session: Session, now: Utc) -> Session:
-    """The session, ended. One that was revoked before stays as it was."""
+    """The session, revoked. One that was revoked before stays as it is."""
     return session if session.revoked_utc is not None else replace(session, revoked_utc=now)
 
 
 def used(session: Session, now: Utc) -> Session:
-    """The session after a use at `now`: it lasts longer, where that is worth a write."""
+    """The session after a use at `now`, extended if the gain is worth a write."""
     if not is_open(session, now):
         return session
     expires = min(later(now, session.idle_seconds), session.ends_utc)

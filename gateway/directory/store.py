@@ -12,11 +12,11 @@ from gateway.directory.user import USERS
 ENTITIES = (ORGS, USERS, ASSOCIATIONS, SESSIONS, API_KEYS, KEY_USES)
 
 SYNONYMS = {"pvv": ("pmc_view",), "pma": ("pmc_view", "pmc_publish")}
-"""Older role words, and what they stand for."""
+"""Old role names -> the roles they stand for."""
 
 
 async def resolve(view: View, credential: Credential, orgcode: str | None) -> tuple[Resolution, str | None]:
-    """Whose credential it is, and the id of the session or key that was used."""
+    """The identity of a credential, and the id of the session or key that was used."""
     if credential.kind == "key":
         return await _resolve_key(view, credential, orgcode)
     session = await view.lookup(SESSIONS, "secret_hash", credential.digest.hex())
@@ -26,7 +26,7 @@ async def resolve(view: View, credential: Credential, orgcode: str | None) -> tu
 
 
 async def _resolve_session(view: View, session: Session, orgcode: str | None) -> tuple[Resolution, str | None]:
-    # Asked for together, so that an org that does not exist takes as long as one that is none of the caller's.
+    # Read together, so that an org that does not exist takes as long as one the caller does not belong to.
     if orgcode is not None:
         view.prefetch(ORGS, [orgcode])
         view.prefetch(ASSOCIATIONS, [(session.user_id,)], by="user_id")
@@ -58,5 +58,5 @@ async def _resolve_key(view: View, credential: Credential, orgcode: str | None) 
 
 
 def meant(roles: list[str]) -> frozenset[str]:
-    """The roles that words stand for: synonyms beside what they mean."""
+    """The roles together with those their synonyms stand for."""
     return frozenset(word for role in roles for word in (role, *SYNONYMS.get(role, ())))

@@ -1,6 +1,6 @@
-"""What of an org is not in its own records: the sessions of people who belong to this org and to no other.
+"""Records of an org that do not name it: the sessions of users who belong to this org only.
 
-Their users stay: they come from the account service, and are people before they are anybody's members.
+The users themselves are kept: they come from the account service and may join other orgs.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from gateway.directory.session import SESSIONS
 
 
 class MemberSessions:
-    """Sweeps before the collections do: it must see whose the associations are."""
+    """Sessions of an org's members. Erased before the collections, because it reads the associations."""
 
     name = SESSIONS.collection
     last = False
@@ -23,18 +23,18 @@ class MemberSessions:
         self._sessions = database.collection(SESSIONS.collection)
 
     async def count(self, orgcode: str | None) -> int:
-        """Sessions that would go; without an org none, because then the whole collection does."""
+        """How many sessions would be deleted; 0 without an org, because then the whole collection is erased."""
         return sum([len(ids) async for ids in self._found(orgcode)])
 
     async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
-        """Delete them, a few members' at a time."""
+        """Delete them, those of a few members at a time."""
         async for ids in self._found(orgcode):
             with unreachable_as_unavailable():
                 await self._sessions.remove_many(ids)
             yield len(ids)
 
     async def _found(self, orgcode: str | None) -> AsyncIterator[list[Any]]:
-        """Ids of the sessions, a few members' at a time. Indexes: org and user, user, user."""
+        """Ids of the sessions of a few members at a time. Indexes: org and user, user, user."""
         if orgcode is None:
             return
         with unreachable_as_unavailable():

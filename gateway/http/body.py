@@ -1,6 +1,6 @@
-"""Request bodies: how large, of what kind, and read into memory without ever holding too much of them.
+"""Request bodies: their size and type are checked, and they are read into memory within a budget.
 
-Size and kind are judged by the head alone where it says them, before a byte is read.
+If the head names size and type, they are checked before a byte of the body is read.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ SMALL_BYTES = 64 * 1024
 """Bodies up to this size are not counted against the budget."""
 
 BODY_SECONDS = 30.0
-"""How long a caller may take to send a body that is taken in whole; also how long one waits for its turn."""
+"""How long a caller may take to send a body that is read completely, and how long it may wait for the budget."""
 
 
 class Budget:
-    """How many bytes of larger bodies may be in memory at once; who finds it spent waits in turn, unread."""
+    """Limits the bytes of larger bodies in memory; when it is used up, further bodies wait in turn, unread."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -30,7 +30,7 @@ class Budget:
 
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:
-        """Room for a body while it is in memory."""
+        """Reserve memory for a body within the block."""
         taken = await self.take(size) if size > SMALL_BYTES else 0
         try:
             yield
@@ -38,7 +38,7 @@ class Budget:
             self.give_back(taken)
 
     async def take(self, size: int) -> int:
-        """Reserve room for a body; answers how much to give back."""
+        """Reserve memory for a body; returns the bytes to give back. Raises `Unavailable` after a long wait."""
         size = min(size, self._total)
         if not self._waiting and size <= self._free:
             self._free -= size
@@ -58,7 +58,7 @@ class Budget:
         return size
 
     def give_back(self, size: int) -> None:
-        """The body is gone from memory."""
+        """Return reserved memory."""
         self._free += size
         self._grant()
 
@@ -74,7 +74,7 @@ class Budget:
 
 
 class Limited:
-    """A body read bit by bit, up to its route's limit."""
+    """A body that is read in parts, up to the limit of its route."""
 
     __slots__ = ("_bytes_max", "_content", "bytes_read")
 
@@ -84,7 +84,7 @@ class Limited:
         self.bytes_read = 0
 
     async def readany(self) -> bytes:
-        """The next bytes, empty at the end; `TooLarge` once there are more than the route takes."""
+        """The next bytes, empty at the end. Raises `TooLarge` above the limit."""
         part = await self._content.readany()
         self.bytes_read += len(part)
         if self.bytes_read > self._bytes_max:
@@ -99,9 +99,9 @@ def announced_bytes(request: BaseRequest) -> int | None:
 
 
 def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *, raw: bool) -> int | None:
-    """The announced size of the body, None where it is not announced; 413 and 415 by the head alone.
+    """The announced size of the body in bytes, or None. Raises `TooLarge` and `UnsupportedMedia` by the head alone.
 
-    What it is coded in for the way is `chunked` or nothing: other codings are a body in disguise.
+    Only the transfer coding `chunked` is accepted: others would hide the body from the checks.
     """
     length = request.headers.get("Content-Length")
     announced = announced_bytes(request)
@@ -129,7 +129,7 @@ def encourage(request: BaseRequest, taken: Mapping[str, str]) -> None:
 
 
 async def read(request: BaseRequest, bytes_max: int) -> bytes:
-    """The whole body; `TooLarge` as soon as it is."""
+    """The complete body. Raises `TooLarge` as soon as the limit is passed."""
     content = request.content
     if content.is_eof():
         body = content.read_nowait()
@@ -151,5 +151,5 @@ async def read(request: BaseRequest, bytes_max: int) -> bytes:
 
 
 def too_large(bytes_max: int) -> TooLarge:
-    """The refusal of a body that is larger than its route takes."""
+    """The refusal of a body over the limit of its route."""
     return TooLarge(f"the body may have at most {bytes_max} bytes", bytes_max=bytes_max)

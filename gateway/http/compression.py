@@ -1,4 +1,4 @@
-"""gzip for large answers, where the caller takes it and it is worth it."""
+"""gzip for large answers, if the caller accepts it."""
 
 import asyncio
 import zlib
@@ -8,16 +8,16 @@ from aiohttp.web_response import ContentCoding
 from multidict import CIMultiDict
 
 LEVEL = 1
-"""Most of the gain for a fraction of the time: JSON shrinks to a tenth either way."""
+"""Fast: JSON shrinks to about a tenth at any level."""
 
 OFF_LOOP_BYTES = 64 * 1024
-"""Larger answers are compressed in a thread, so that nobody waits for them."""
+"""Larger answers are compressed in a thread, so that the event loop is not blocked."""
 
 _KINDS = ("application/json", "application/yaml", "application/x-ndjson", "application/javascript", "text/")
 
 
 class Compression:
-    """Decides, and compresses."""
+    """Decides which answers are compressed, and compresses them."""
 
     def __init__(self, bytes_min: int) -> None:
         self.bytes_min = bytes_min
@@ -27,7 +27,7 @@ class Compression:
         return 0 < self.bytes_min <= size
 
     def worth(self, accept_encoding: str, headers: CIMultiDict[str], size: int) -> bool:
-        """Whether an answer is compressed. One with an ETag is left alone: its bytes are what the tag vouches for."""
+        """Whether to compress an answer. One with an ETag is not: the tag is for exactly these bytes."""
         if not self.bytes_min or size < self.bytes_min:
             return False
         if "Content-Encoding" in headers or "ETag" in headers or "Content-Range" in headers:
@@ -38,19 +38,19 @@ class Compression:
         return accepts_gzip(accept_encoding)
 
     async def whole(self, body: bytes, headers: CIMultiDict[str]) -> bytes:
-        """The body compressed, and the headers saying so."""
+        """The compressed body; `Content-Encoding` is set in `headers`."""
         headers["Content-Encoding"] = "gzip"
         if len(body) < OFF_LOOP_BYTES:
             return _gzip(body)
         return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
 
     def stream(self, response: web.StreamResponse) -> None:
-        """Let a response be compressed as it is written."""
+        """Compress a response while it is written."""
         response.enable_compression(ContentCoding.gzip)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding takes gzip (RFC 9110, 12.5.3); an absent one does not."""
+    """Whether an `Accept-Encoding` allows gzip (RFC 9110, 12.5.3); an absent one does not."""
     any_taken = False
     for part in accept_encoding.lower().split(","):
         coding, _, weight = part.partition(";")

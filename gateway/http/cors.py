@@ -1,4 +1,4 @@
-"""Calls from browsers (CORS), for the origins that are configured: preflights answered here, answers marked."""
+"""CORS for the configured origins: answers preflight requests and adds headers to other answers."""
 
 from aiohttp import web
 
@@ -15,7 +15,7 @@ MAX_AGE_SECONDS = 600
 
 
 class Cors:
-    """Knows which origins may call. Credentials are headers of ours, never cookies, so none are allowed."""
+    """Knows which origins may call. Browser credentials (cookies) are not allowed: ours are headers."""
 
     def __init__(self, origins: tuple[str, ...]) -> None:
         self._any = "*" in origins
@@ -27,7 +27,7 @@ class Cors:
         return self._any or bool(self._origins)
 
     def mark(self, origin: str, own: dict[str, str]) -> bool:
-        """Add to an answer's headers what lets the origin read it; False where it may not."""
+        """Add the headers that let the origin read the answer; False if it may not."""
         if not self.on:
             return False
         if not self._any:
@@ -39,7 +39,7 @@ class Cors:
         return True
 
     def preflight(self, own: dict[str, str]) -> web.Response:
-        """The answer to a browser that asks before it calls; `own` has been marked."""
+        """The answer to a preflight request; `mark` has been called on `own`."""
         return web.Response(
             status=204,
             headers={

@@ -1,8 +1,7 @@
-"""Which headers pass: a list of those let in, and a list of those kept back on the way out.
+"""Which headers are forwarded: an allow list of request headers and a deny list of response headers.
 
-Inward only what is listed goes on to a service; what the gateway itself says to it (caller, ids, context) is written
-anew for each call, so nothing a caller sends can pose as it. Outward everything passes but what belongs to one
-connection or to the inside.
+Headers that the gateway adds for services (caller, ids, context) are never taken from the request, so callers cannot
+forge them. Response headers are removed if they belong to one connection or are internal.
 """
 
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ TAKEN = frozenset({
     b"x-session-guid", b"x-api-key", b"x-orgcode", b"x-cccode", b"x-request-id", b"traceparent", b"content-encoding",
     b"content-type", b"x-forwarded-for", b"origin", b"accept-encoding", b"expect",
 })  # fmt: skip
-"""What the gateway reads itself. Of these only `content-type` goes on as it came."""
+"""Request headers that the gateway reads. Of these only `content-type` is forwarded unchanged."""
 
 HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
@@ -37,7 +36,7 @@ KEPT_BACK = HOP_BY_HOP | frozenset({
 })  # fmt: skip
 
 _LISTS = frozenset({"accept-encoding", "x-forwarded-for", "content-encoding"})
-"""Headers that may stand in several lines, which then count as one list (RFC 9110, 5.3)."""
+"""Headers that may be given in several lines, which form one list (RFC 9110, 5.3)."""
 
 KINDS_MAX = 1024
 
@@ -45,7 +44,7 @@ Pair = tuple[bytes, bytes]
 
 
 _KINDS: dict[bytes, tuple[bytes, bool, str]] = {}
-"""Header names as they come -> in lower case, whether they pass, and as what they are taken (empty: they are not)."""
+"""Cache: header name as received -> lower case, whether it is forwarded, the name it is read as (empty: not read)."""
 
 
 def _kind_of(name: bytes) -> tuple[bytes, bool, str]:
@@ -57,7 +56,7 @@ def _kind_of(name: bytes) -> tuple[bytes, bool, str]:
 
 
 class Inbound:
-    """A request's headers: those to pass on, those the gateway reads, and what is wrong with them."""
+    """The headers of a request: those to forward, those the gateway reads, and a problem with them if any."""
 
     __slots__ = ("passed", "problem", "taken")
 
@@ -73,7 +72,7 @@ class Inbound:
                 self._take(word, value.decode("utf-8", "surrogateescape").strip())
 
     def _take(self, name: str, text: str) -> None:
-        """Keep a value; a second one that differs leaves it open which is meant, unless the header is a list."""
+        """Store a value. A second, different one is a problem, unless the header is a list."""
         before = self.taken.get(name)
         if before is None or before == text:
             self.taken[name] = text
@@ -84,7 +83,7 @@ class Inbound:
 
 
 def pass_out(raw: Iterable[Pair]) -> list[Pair]:
-    """A service's headers for the caller."""
+    """The response headers of a service that the caller gets."""
     kept: list[Pair] = []
     named: set[bytes] = set()
     for pair in raw:
@@ -98,7 +97,7 @@ def pass_out(raw: Iterable[Pair]) -> list[Pair]:
 
 
 def as_dict(headers: Iterable[Pair]) -> CIMultiDict[str]:
-    """Headers as aiohttp takes them."""
+    """Headers in aiohttp's form."""
     return CIMultiDict(
         [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in headers]
     )

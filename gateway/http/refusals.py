@@ -54,9 +54,9 @@ class Refusals:
 
 
 def steady(duration_ms: float) -> float:
-    """A duration to four digits, the last of them never 0, so that it always takes up as many bytes in the answer.
+    """A duration of four digits, the last never 0, so that it always has the same length in the answer.
 
-    The length of an answer must not tell an org that does not exist from one that is none of the caller's.
+    The length of an answer must not reveal whether an org does not exist or the caller is not its member.
     """
     decimals = 3 if duration_ms < 9.999 else 2 if duration_ms < 99.99 else 1
     rounded = round(duration_ms, decimals)

@@ -1,7 +1,7 @@
-"""The HTTP server: aiohttp's low-level one, whose own error pages are put into the standard envelope.
+"""The HTTP server: aiohttp's low-level one, with errors in the standard envelope.
 
-Requests that are no HTTP, or could be read in two ways (both Content-Length and Transfer-Encoding, two lengths, bare
-line ends in the head), never reach the pipeline: the parser refuses them, and the connection is closed.
+Requests that are not HTTP or are ambiguous (both Content-Length and Transfer-Encoding, two lengths, bare line ends in
+the head) never reach the pipeline: the parser refuses them, and the connection is closed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from chassis.errors import InternalError, Invalid, Refusal, TooLarge
 from chassis.telemetry.log import get_logger
 
 HEAD_BYTES_MAX = 16 * 1024
-"""Longest request line, and longest header."""
+"""Longest request line and longest header line."""
 
 DRAIN_LOOK_SECONDS = 0.01
 
@@ -39,7 +39,7 @@ class _Protocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  aiohttp's signature
     ) -> web.StreamResponse:
-        """The answer to what is no proper request; nothing of it is quoted or logged, for it may hold anything."""
+        """The answer to an invalid request. Nothing of it is quoted or logged, because it may contain credentials."""
         server = self._manager
         assert isinstance(server, Server)
         if request.writer.output_size > 0:
@@ -52,7 +52,7 @@ class _Protocol(RequestHandler):
 
 
 class Server(web.Server):
-    """Makes a protocol for each connection, and knows how to let go of them gently."""
+    """Creates the protocol of each connection, and closes connections gracefully."""
 
     def __init__(self, handle: Handle, refuse: Refuse, *, keepalive_seconds: float) -> None:
         super().__init__(handle, handler_cancellation=True)
@@ -70,16 +70,16 @@ class Server(web.Server):
         return _Protocol(self, loop=self._loop, **self._options)  # type: ignore[arg-type]
 
     def close_idle(self) -> None:
-        """Close the connections that have no request; those that have one close with its answer."""
+        """Close connections without a request; the others close after their answer."""
         for connection in self.connections:
             if not _is_busy(connection):
                 connection.close()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until every request has its answer, for so many seconds at most."""
+        """Wait up to `seconds` until every request is answered."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while any(map(_is_busy, self.connections)) and loop.time() < deadline:  # noqa: ASYNC110  aiohttp tells it no other way
+        while any(map(_is_busy, self.connections)) and loop.time() < deadline:  # noqa: ASYNC110  aiohttp has no event for it
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
 
 

@@ -1,10 +1,10 @@
-"""How much is worked on at once, with a reserve that is kept for operators and health."""
+"""The limit of requests in flight, with a reserve for operators and health."""
 
 from chassis.errors import Unavailable
 
 
 class Admission:
-    """Counts requests in flight; the one too many is refused at once instead of waiting behind all others."""
+    """Counts requests in flight; those over the limit are refused at once instead of waiting."""
 
     def __init__(self, most: int, reserve: int) -> None:
         self.in_flight = 0
@@ -13,15 +13,15 @@ class Admission:
         self._usual = max(1, most - reserve)
 
     def enter(self) -> None:
-        """A request has come in. It counts until `leave`, also if it is refused."""
+        """Count a request. It counts until `leave`, also if it is refused."""
         self.in_flight += 1
 
     def check(self, *, reserved: bool) -> None:
-        """Let it be worked on, or refuse it."""
+        """Raises `Unavailable` if too many requests are in flight."""
         if self.in_flight > (self._most if reserved else self._usual):
             self.refused += 1
             raise Unavailable("too many requests are being worked on", 1)
 
     def leave(self) -> None:
-        """A request has been answered, or its caller is gone."""
+        """Stop counting a request."""
         self.in_flight -= 1

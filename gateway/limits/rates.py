@@ -1,7 +1,7 @@
-"""How often a credential and an org may call: a leaky bucket each (GCRA), kept in memory, one number a bucket.
+"""Rate limits per credential and per org: a leaky bucket each (GCRA), in memory, one number per bucket.
 
-A bucket remembers only the moment at which it would be empty again. Limits hold for one gateway process; with several
-replicas behind a fair balancer each gives its share, so the settings are per replica.
+A bucket stores only the time at which it will be empty. Limits hold for one gateway process: with several replicas
+behind a fair balancer, each has its share, so the settings are per replica.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from typing import Literal
 from chassis.errors import Throttled
 
 BUCKETS_MAX = 100_000
-"""Buckets remembered; beyond that the ones touched longest ago are dropped, which only ever lets more through."""
+"""Most buckets kept; the least recently used ones are dropped, which only ever admits more calls."""
 
 
 class Limit:
-    """So many calls a second, and so many at once, for each of many keys. A rate of 0 is no limit."""
+    """A rate in calls a second with a burst, for each key. A rate of 0 is no limit."""
 
     __slots__ = ("_burst_seconds", "_empty_at", "_interval", "burst", "name", "window")
 
@@ -34,16 +34,16 @@ class Limit:
         return self._interval > 0
 
     def take(self, key: object, now: float) -> tuple[int, float]:
-        """One call of a key: how many more it has now (-1: this one is too many) and seconds until that changes.
+        """Count one call of a key. Returns the calls left (-1: this one is over the limit) and a time in seconds.
 
-        Below zero: the seconds until the next call is let through. Else: until the bucket is full again.
+        The time is that until the next call is admitted if none is left, else until all are available again.
         """
         empty_at = self._empty_at.get(key, now)
         empty_at = max(empty_at, now) + self._interval
         ahead = empty_at - now
         if ahead > self._burst_seconds + 1e-9:
             return -1, ahead - self._burst_seconds
-        # Taken out and put back, so that the order of the dict is the order of use.
+        # Removed and added again, so that the order of the dict is the order of use.
         self._empty_at.pop(key, None)
         self._empty_at[key] = empty_at
         if len(self._empty_at) > BUCKETS_MAX:
@@ -52,7 +52,7 @@ class Limit:
 
 
 class Rates:
-    """The limits of a gateway, and the headers that tell of them."""
+    """The limits of a gateway, and the headers that show them."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Rates:
         }
 
     def take(self, name: str, key: object, headers: dict[str, str]) -> None:
-        """Count a call against one limit and say so in the headers; `Throttled` when it is one too many."""
+        """Count a call against a limit and set the headers. Raises `Throttled` if it is over the limit."""
         limit = self._limits.get(name)
         if limit is None:
             return
@@ -80,7 +80,7 @@ class Rates:
             raise Throttled(f"over the rate of this {name}", max(1, wait), limit=name)
 
     def _tell(self, limit: Limit, left: int, seconds: int, headers: dict[str, str]) -> None:
-        """Lists with an item a limit (draft-ietf-httpapi-ratelimit-headers-11), or the early drafts' three numbers."""
+        """Headers with a list item per limit (draft-ietf-httpapi-ratelimit-headers-11), or the early drafts' three."""
         if self._style != "triple":
             state = f'"{limit.name}";r={left};t={seconds}'
             if "RateLimit" in headers:
@@ -90,7 +90,7 @@ class Rates:
                 headers["RateLimit-Policy"] = self._policies[limit.name]
                 headers["RateLimit"] = state
         if self._style in {"triple", "both"} and left <= int(headers.get("RateLimit-Remaining", left)):
-            # Whoever reads three numbers is told those of the limit that is nearest.
+            # The three numbers are those of the limit that is reached first.
             headers["RateLimit-Limit"] = str(limit.burst)
             headers["RateLimit-Remaining"] = str(left)
             headers["RateLimit-Reset"] = str(seconds)

@@ -1,7 +1,7 @@
-"""Contract documents, open to all: each service's OpenAPI passed on as it is, their events merged, a page to read.
+"""Contract documents, open to everybody: the services' own, one merged AsyncAPI document, and a page of all calls.
 
-What the services say of themselves is fetched when it is first needed and again after a minute; while a service does
-not answer, what it said last stays.
+A service's documents are fetched when they are first needed and again after a minute; while the service does not
+answer, the last ones are used.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FETCH_SECONDS = 5.0
 
 Named = dict[str, dict[str, Any]]
-"""Service -> a document of its."""
+"""Service -> its document."""
 
 log = get_logger("gateway.pages.documents")
 
 
 class PublicDocuments:
-    """What the services say of themselves."""
+    """The documents of the services."""
 
     def __init__(self, proxy: Proxy, settings: GatewaySettings, clock: Clock) -> None:
         self._proxy = proxy
@@ -46,7 +46,7 @@ class PublicDocuments:
         self._making = asyncio.Lock()
 
     def pages(self) -> dict[str, dict[str, PageHandler]]:
-        """The gateway's own paths and what is shown there."""
+        """The gateway's own paths -> method -> what answers there."""
         shown: dict[str, dict[str, PageHandler]] = {
             "/asyncapi.yaml": {"GET": self._show_asyncapi_yaml},
             "/asyncapi.json": {"GET": self._show_asyncapi_json},
@@ -58,11 +58,11 @@ class PublicDocuments:
         return shown
 
     async def openapi(self, service: str) -> dict[str, Any] | None:
-        """A service's OpenAPI document, None where it has never been heard of."""
+        """A service's OpenAPI document, or None if it has never answered."""
         return await self._document(service, f"/{service}/openapi.json")
 
     async def every_openapi(self) -> Named:
-        """Service -> its OpenAPI document, for those that have one."""
+        """Service -> its OpenAPI document, for services that have answered."""
         found = await asyncio.gather(*map(self.openapi, SERVICES))
         return {service: document for service, document in zip(SERVICES, found, strict=True) if document}
 
@@ -93,7 +93,7 @@ class PublicDocuments:
         return known[1]
 
     async def _raw(self, service: str, path: str) -> bytes | None:
-        """A document as a service answers it; the one before where it does not."""
+        """A document of a service, or the last one if the service does not answer."""
         kept = self._kept.get(path)
         if kept is not None and monotonic() - kept[0] < self._seconds:
             return kept[1]
@@ -135,7 +135,7 @@ class PublicDocuments:
         return response
 
     async def _made(self, name: str, documents: Named, make: Callable[[Named], bytes]) -> bytes:
-        """What is made of the services' documents: anew only when one has changed, in a thread, one at a time."""
+        """The result of `make`, computed again only if a document has changed; in a thread, one at a time."""
         async with self._making:
             before = self._results.get(name)
             if before is None or not _same(before[0], documents):
@@ -154,12 +154,12 @@ class PublicDocuments:
 
 
 def _same(some: Named, others: Named) -> bool:
-    """Whether two sets of documents are one and the same; unchanged documents stay the same objects."""
+    """Whether two sets of documents are equal; an unchanged document stays the same object."""
     return some.keys() == others.keys() and all(others[name] is document for name, document in some.items())
 
 
 def _events_as_yaml(documents: Named) -> bytes:
-    import yaml  # noqa: PLC0415  10 MB that only this needs
+    import yaml  # noqa: PLC0415  needs 10 MB, for this only
 
     return str(yaml.safe_dump(merged(documents), sort_keys=False, allow_unicode=True, width=120)).encode()
 
@@ -179,9 +179,9 @@ def _page(exchange: Exchange, body: bytes, content_type: str) -> web.Response:
 
 
 def merged(documents: Named) -> dict[str, Any]:
-    """The services' AsyncAPI documents as one: channels, operations and components side by side.
+    """The services' AsyncAPI documents merged into one.
 
-    A schema that two services mean differently is kept under the second one's name, `SlcMoney` beside `Money`.
+    If two services have different schemas of one name, the second gets its service in front: `SlcMoney` beside `Money`.
     """
     whole: dict[str, Any] = {
         "asyncapi": "3.0.0",
@@ -209,7 +209,7 @@ def merged(documents: Named) -> dict[str, Any]:
 
 
 def _repointed(node: Any, names: dict[str, str]) -> Any:
-    """A document whose references follow schemas to their new names."""
+    """A document whose references use the new names of schemas."""
     if isinstance(node, dict):
         return {
             key: names.get(value, value) if key == "$ref" and isinstance(value, str) else _repointed(value, names)

@@ -1,7 +1,7 @@
 """MCP for agents: the services' calls as tools, over JSON-RPC at `POST /mcp` (streamable HTTP, stateless, no streams).
 
-The inventory is open, like all contract documents. A call goes through the gateway's own front door with the headers
-of who made it, so that an agent may exactly what its credential may.
+The list of tools is open, like all contract documents. A call is sent to the gateway's own HTTP port with the headers
+of the agent, so the agent may do exactly what its credential may.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from gateway.upstream.port import UpstreamClient, UpstreamError, UpstreamRequest
 from gateway.upstream.proxy import read_all
 
 VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
-"""Protocol versions spoken, newest first."""
+"""Supported protocol versions, newest first."""
 
 RESULT_BYTES_MAX = 16 * 1024 * 1024
 
@@ -55,16 +55,16 @@ class McpError(Exception):
 
 
 class Mcp:
-    """The endpoint."""
+    """The MCP endpoint."""
 
     def __init__(
-        self, hop: UpstreamClient, documents: PublicDocuments, front_door: Callable[[], str], seconds: float
+        self, client: UpstreamClient, documents: PublicDocuments, own_address: Callable[[], str], seconds: float
     ) -> None:
-        self._hop = hop
+        self._client = client
         self._documents = documents
-        self._front_door = front_door
+        self._own_address = own_address
         self._seconds = seconds
-        self._door: Replica | None = None
+        self._own_replica: Replica | None = None
 
     async def serve(self, exchange: Exchange) -> web.Response:
         """The answer to one message."""
@@ -106,13 +106,13 @@ class Mcp:
         raise McpError(INVALID_PARAMS, "there is no such tool")
 
     async def _call(self, params: dict[str, Any], inbound: Inbound) -> dict[str, Any]:
-        """Call a service as the caller; what it refuses is a result too, marked as an error."""
+        """Call a service as the caller. A refusal is a result marked as an error."""
         tool = await self._tool(params.get("name"))
         arguments = params.get("arguments") or {}
         if not isinstance(arguments, dict):
             raise McpError(INVALID_PARAMS, "arguments must be an object")
         try:
-            answer = await self._hop.ask(self._replica(), self._ask(tool, arguments, inbound))
+            answer = await self._client.ask(self._replica(), self._ask(tool, arguments, inbound))
             text = (await read_all(answer, RESULT_BYTES_MAX)).decode("utf-8", "replace")
         except UpstreamError:
             raise McpError(INTERNAL_ERROR, "the call broke off") from None
@@ -136,9 +136,9 @@ class Mcp:
         return UpstreamRequest(method, target, headers, body, seconds=self._seconds)
 
     def _replica(self) -> Replica:
-        if self._door is None:
-            self._door = Replica("gateway", self._front_door())
-        return self._door
+        if self._own_replica is None:
+            self._own_replica = Replica("gateway", self._own_address())
+        return self._own_replica
 
     def _answer(self, exchange: Exchange, answer: dict[str, Any]) -> web.Response:
         body = msgspec.json.encode({"jsonrpc": "2.0", **answer})
@@ -160,7 +160,7 @@ def _introduction(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fixed(tool: dict[str, Any]) -> dict[str, Any]:
-    """What the tool's input always says: the `action` of a service that has one path for all its calls."""
+    """The constant fields of a tool's input: `action`, for a service with one path for all its calls."""
     fields = tool["inputSchema"].get("properties", {})
     action = fields.get("action", {})
     words = [action["const"]] if "const" in action else action.get("enum", [])

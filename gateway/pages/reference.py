@@ -1,4 +1,4 @@
-"""The page at `/docs`: every call of every service, made of their OpenAPI documents. No script, and no other host."""
+"""The page at `/docs`: every call of every service, from their OpenAPI documents. No scripts, no other hosts."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -24,7 +24,7 @@ _REF_DEPTH_MAX = 8
 
 
 def render(documents: Mapping[str, dict[str, Any]]) -> str:
-    """The page."""
+    """The page as HTML."""
     sections = "".join(_service(name, document) for name, document in documents.items())
     links = "".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in documents)
     return (
@@ -82,7 +82,7 @@ def _row(document: dict[str, Any], name: str, schema: dict[str, Any], must: bool
 
 
 def _kind(document: dict[str, Any], schema: dict[str, Any], depth: int = 0) -> str:
-    """A field's type in a word or two."""
+    """The type of a field in one or two words."""
     if (reference := schema.get("$ref")) is not None and resolved(document, schema).get("type") == "object":
         return str(reference).rpartition("/")[2]
     schema = resolved(document, schema)
@@ -100,13 +100,13 @@ def _kind(document: dict[str, Any], schema: dict[str, Any], depth: int = 0) -> s
 
 
 def body_schema(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an operation's JSON body, empty where it has none."""
+    """The schema of an operation's JSON body, empty if it has none."""
     body = resolved(document, operation.get("requestBody", {}))
     return resolved(document, body.get("content", {}).get("application/json", {}).get("schema", {}))
 
 
 def resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """What a reference within a document leads to; anything else as it is."""
+    """The target of a reference within a document; anything else unchanged."""
     for _ in range(_REF_DEPTH_MAX):
         reference = node.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):

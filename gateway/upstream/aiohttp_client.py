@@ -1,4 +1,4 @@
-"""The hop on aiohttp's own client: twice the price of the lean one, and nothing but public API."""
+"""A client on aiohttp's: takes twice the CPU time of the raw client, but uses public API only."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ _OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 class AiohttpResponse:
-    """An answer of aiohttp's client."""
+    """A response of aiohttp's client."""
 
     __slots__ = ("_response", "_seconds", "body", "headers", "length", "reason", "status")
 
@@ -47,7 +47,7 @@ class AiohttpResponse:
         self._seconds = seconds
 
     async def take_in(self) -> None:
-        """Read the body now if it is there already or known to be small."""
+        """Read the body now if it has arrived or is known to be small."""
         small = self.length is not None and self.length <= BUFFER_BYTES_MAX
         if small or self._response.content.is_eof():
             self.body = await _failing(self._response.read(), self._seconds)
@@ -65,7 +65,7 @@ class AiohttpResponse:
 
 
 class AiohttpClient:
-    """The hop itself: one client session for all replicas."""
+    """One client session for all replicas."""
 
     def __init__(self, *, connections_max: int, idle_seconds: float, connect_seconds: float) -> None:
         self._connector = TCPConnector(limit=0, limit_per_host=connections_max, keepalive_timeout=idle_seconds)
@@ -116,7 +116,7 @@ async def _chunks(source: BodySource) -> AsyncIterator[bytes]:
 
 
 async def _failing(waited_for: Any, seconds: float | None) -> Any:
-    """The result of a coroutine of the client's, its failures in our words."""
+    """The result of a coroutine of aiohttp; its errors are raised as `UpstreamError`."""
     failure: UpstreamError
     try:
         async with asyncio.timeout(seconds):

@@ -1,7 +1,7 @@
-"""The replicas of a service: which one takes the next call, and which one is left alone for a while.
+"""Load balancing over the replicas of a service, with a circuit breaker.
 
-The least busy replica takes the call, the next in turn among equals. One that fails several times in a row is taken
-out; after half a second one call at a time tries it, and the first success brings it back.
+The least busy replica gets the call, in turn among equals. A replica that fails several times in a row is taken out;
+after half a second one call at a time tries it, and the first success brings it back.
 """
 
 from collections.abc import Callable, Collection
@@ -13,7 +13,7 @@ from chassis.errors import Unavailable
 
 
 class Replica:
-    """One process of a service, and how it is doing. `client` is where the hop keeps its connections."""
+    """One process of a service and its state. `pool` is where the raw client keeps its connections."""
 
     __slots__ = (
         "_failures_max",
@@ -56,30 +56,30 @@ class Replica:
 
     @property
     def out(self) -> bool:
-        """Whether it has been taken out and not come back yet."""
+        """Whether it is taken out now."""
         return self._opened_at is not None
 
     def takes(self) -> bool:
-        """Whether it may be given a call now."""
+        """Whether it may get a call now."""
         if self._opened_at is None:
             return True
         return not self.probing and self._now() - self._opened_at >= self._open_seconds
 
     def begin(self) -> None:
-        """A call is given to it."""
+        """Note that a call is sent to it."""
         self.busy += 1
         if self._opened_at is not None:
             self.probing = True
 
     def succeeded(self) -> None:
-        """It has answered, whatever the answer."""
+        """Note that it has answered, with any status."""
         self.busy -= 1
         self.failures = 0
         self.probing = False
         self._opened_at = None
 
     def failed(self) -> None:
-        """It could not be reached, broke off, or took too long."""
+        """Note that it could not be reached, broke off, or took too long."""
         self.busy -= 1
         self.failures += 1
         self.probing = False
@@ -87,13 +87,13 @@ class Replica:
             self._opened_at = self._now()
 
     def abandoned(self) -> None:
-        """The caller went away before there was anything to learn."""
+        """Note that the call was cancelled by its caller, which says nothing about the replica."""
         self.busy -= 1
         self.probing = False
 
 
 class Upstream:
-    """A service as the gateway sees it: its replicas."""
+    """A service: its replicas."""
 
     def __init__(self, name: str, replicas: Collection[Replica]) -> None:
         self.name = name
@@ -101,7 +101,7 @@ class Upstream:
         self._turn = 0
 
     def pick(self, tried: Collection[Replica] = ()) -> Replica:
-        """The replica for the next call; `Unavailable` when there is none to be had."""
+        """The replica for the next call, none of `tried`. Raises `Unavailable` if there is none."""
         count = len(self.replicas)
         best: Replica | None = None
         for place in range(count):
@@ -117,5 +117,5 @@ class Upstream:
 
 
 def unreachable(service: str) -> Unavailable:
-    """The service, or this replica of it, does not answer."""
+    """The refusal of a call whose service does not answer."""
     return Unavailable(f"{service} can't be reached", 1)

@@ -1,4 +1,4 @@
-"""The client for calls to the services, of the kind that the setting `proxy` names."""
+"""The client for calls to the services, chosen by the setting `proxy`."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from gateway.upstream.raw_client import RawClient
 
 
 def client_of(settings: GatewaySettings) -> UpstreamClient:
-    """The client that the settings name."""
+    """The client chosen by the settings."""
     kind = RawClient if settings.proxy == "lean" else AiohttpClient
     return kind(
         connections_max=settings.upstream_connections,

@@ -1,6 +1,7 @@
-"""The hop from the gateway to a replica: what is asked, what comes back, and how it can fail.
+"""The port to the replicas of services: requests, responses and errors.
 
-There are two hops behind the same two words: `lean` with connections of its own, and `session` on aiohttp's client.
+Two clients implement it: `raw_client.py` with connections of its own (`PROXY=lean`), and `aiohttp_client.py`
+(`PROXY=session`).
 """
 
 from collections.abc import Sequence
@@ -11,31 +12,31 @@ from gateway.upstream.balance import Replica
 Headers = Sequence[tuple[bytes, bytes]]
 
 BUFFER_BYTES_MAX = 256 * 1024
-"""Answers up to this size are taken in whole before the first byte goes out; a broken one can still become a 503."""
+"""Responses up to this size are read completely before the first byte goes out, so a broken one becomes a 503."""
 
 
 class UpstreamError(Exception):
-    """The replica did not give a whole answer. `sent`: whether it may have acted on the request."""
+    """The replica gave no complete response. `sent`: whether it may have received the request."""
 
     sent = True
 
 
 class ConnectionRefused(UpstreamError):
-    """No connection could be opened: the replica has seen nothing of the request."""
+    """No connection could be opened: the replica has received nothing."""
 
     sent = False
 
 
 class ConnectionBroken(UpstreamError):
-    """The connection ended, or said something that is no HTTP, before the answer was whole."""
+    """The connection ended, or sent invalid HTTP, before the response was complete."""
 
 
 class UpstreamTimeout(UpstreamError):
-    """The replica did not answer in its time."""
+    """The replica did not answer in time."""
 
 
 class BodySource(Protocol):
-    """Where a streamed request body comes from."""
+    """The source of a streamed request body."""
 
     async def readany(self) -> bytes:
         """The next bytes, empty at the end."""
@@ -43,7 +44,7 @@ class BodySource(Protocol):
 
 
 class UpstreamRequest:
-    """A request for a replica. `body` is the whole of it, or None where it has to be streamed from `stream`."""
+    """A request for a replica. `body` is the complete body, or None if it is streamed from `stream`."""
 
     __slots__ = ("body", "headers", "length", "method", "seconds", "stream", "stream_seconds", "target")
 
@@ -70,12 +71,12 @@ class UpstreamRequest:
 
     @property
     def safe(self) -> bool:
-        """Whether asking twice does no harm: the method changes nothing, and there is no body that is gone."""
+        """Whether the request can be repeated: the method changes nothing, and no body has been consumed."""
         return self.method in {"GET", "HEAD", "OPTIONS"} and self.stream is None
 
 
 class UpstreamResponse(Protocol):
-    """What a replica answered. `body` is the whole of it, or None where it has to be read bit by bit."""
+    """The response of a replica. `body` is the complete body, or None if it must be read with `chunk`."""
 
     status: int
     reason: str
@@ -88,17 +89,17 @@ class UpstreamResponse(Protocol):
         ...
 
     def close(self) -> None:
-        """Done with it, read to its end or not."""
+        """End the use of the response, read completely or not."""
         ...
 
 
 class UpstreamClient(Protocol):
-    """A way to ask replicas."""
+    """Sends requests to replicas."""
 
     async def ask(self, replica: Replica, request: UpstreamRequest) -> UpstreamResponse:
-        """Ask, and come back with the head of the answer and, if it is small, its body; or `UpstreamError`."""
+        """Send a request; returns the head of the response with its body if that is small. Raises `UpstreamError`."""
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...

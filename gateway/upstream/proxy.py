@@ -1,7 +1,7 @@
-"""Passing a call on: a signed request to the best replica, its answer back to the caller, both ways streamed if large.
+"""Forwards calls: a signed request to the best replica and its response to the caller, large bodies streamed.
 
-A call is given to a second replica only where nothing can have happened at the first: no connection came about, or the
-method changes nothing and not a byte of an answer was seen. A mutation that broke off is told to the caller as it is.
+A call is tried at a second replica only if nothing can have happened at the first: no connection was opened, or the
+method changes nothing and no byte of a response arrived. A mutation that broke off is never repeated.
 """
 
 from http import HTTPStatus
@@ -29,11 +29,11 @@ from gateway.upstream.port import (
 ATTEMPTS_MAX = 2
 
 Response = web.StreamResponse | Reply
-"""What a caller is answered with."""
+"""The answer to a caller."""
 
 
 class Proxy:
-    """Asks a service on behalf of a caller."""
+    """Sends calls to services on behalf of callers."""
 
     def __init__(
         self, upstreams: dict[str, Upstream], client: UpstreamClient, compression: Compression, calls: CallNames
@@ -44,7 +44,7 @@ class Proxy:
         self._compression = compression
 
     async def ask(self, service: str, request: UpstreamRequest, exchange: Exchange | None = None) -> UpstreamResponse:
-        """The answer of a replica of the service, or `Unavailable`."""
+        """The response of a replica of the service. Raises `Unavailable` if none answers."""
         upstream = self.upstreams.get(service)
         if upstream is None or not upstream.replicas:
             raise unreachable(service)
@@ -61,7 +61,7 @@ class Proxy:
                 tried.append(replica)
                 if len(tried) < ATTEMPTS_MAX and _may_repeat(failure, request) and _another(upstream, tried):
                     continue
-                raise _told(service, failure) from None
+                raise _unavailable(service, failure) from None
             except BaseException:
                 replica.abandoned()
                 raise
@@ -69,7 +69,7 @@ class Proxy:
             return answer
 
     async def forward(self, exchange: Exchange, service: str, request: UpstreamRequest) -> Response:
-        """The service's answer as the caller gets it, with the gateway's own headers."""
+        """The response of the service as the caller gets it, with the gateway's own headers."""
         try:
             answer = await self.ask(service, request, exchange)
         except (HttpProcessingError, web.RequestPayloadError):
@@ -86,17 +86,17 @@ class Proxy:
         exchange.answer_bytes = len(body)
         block = block_of(passed)
         if block is None:
-            raise _told(service, ConnectionBroken("a header of two lines"))
+            raise _unavailable(service, ConnectionBroken("a header of two lines"))
         return Reply(answer.status, answer.reason, block, exchange.own_headers(), body)
 
     async def _with_care(
         self, exchange: Exchange, answer: UpstreamResponse, headers: CIMultiDict[str]
     ) -> web.StreamResponse:
-        """An answer that is streamed, compressed, or has a head only."""
+        """A response that is streamed, compressed, or has no body (HEAD)."""
         if answer.body is None:
             return await self._streamed(exchange, answer, headers)
         if exchange.method == "HEAD":
-            # The length is that of the body a GET would have brought.
+            # The length is that of the body of a GET.
             bare = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
             bare.content_length = answer.length
             return bare
@@ -109,7 +109,7 @@ class Proxy:
     async def _streamed(
         self, exchange: Exchange, answer: UpstreamResponse, headers: CIMultiDict[str]
     ) -> web.StreamResponse:
-        """Hand the body on bit by bit, no faster than the caller takes it."""
+        """Forward the body in parts, no faster than the caller reads."""
         size = answer.length if answer.length is not None else self._compression.bytes_min
         compressed = self._compression.worth(exchange.accept_encoding, headers, size)
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
@@ -124,7 +124,7 @@ class Proxy:
                 await response.write(chunk)
             await response.write_eof()
         except UpstreamError:
-            # The head is out: the only honest end is one the caller sees as broken.
+            # The head is already sent, so the connection is aborted to show the caller that the answer is incomplete.
             exchange.cut()
             raise
         finally:
@@ -133,7 +133,7 @@ class Proxy:
 
 
 def _may_repeat(failure: UpstreamError, request: UpstreamRequest) -> bool:
-    """Whether the call can be given to another replica without the risk of doing something twice."""
+    """Whether the call can be sent to another replica without being executed twice."""
     if not failure.sent:
         return True
     return request.safe and not isinstance(failure, UpstreamTimeout)
@@ -145,8 +145,8 @@ def _another(upstream: Upstream, tried: list[Replica]) -> bool:
     return any(replica.takes() for replica in upstream.replicas if replica not in tried)
 
 
-def _told(service: str, failure: UpstreamError) -> Refusal:
-    """What the caller hears: 503 and when to come back, never why."""
+def _unavailable(service: str, failure: UpstreamError) -> Refusal:
+    """The refusal for the caller: 503 with a time to retry, without the cause."""
     if isinstance(failure, UpstreamTimeout):
         return Unavailable(f"{service} did not answer in time", 1)
     if failure.sent:
@@ -155,7 +155,7 @@ def _told(service: str, failure: UpstreamError) -> Refusal:
 
 
 async def read_all(answer: UpstreamResponse, bytes_max: int) -> bytes:
-    """The whole body of an answer to a call of the gateway's own; `Unavailable` where it is larger than expected."""
+    """The complete body of a response to a call of the gateway itself. Raises `Unavailable` above `bytes_max`."""
     try:
         if answer.body is not None:
             return answer.body

@@ -1,4 +1,4 @@
-"""The lean hop: requests written as bytes onto connections of our own, at half the price of aiohttp's client."""
+"""A client that writes requests as bytes onto its own connections, for half the CPU time of aiohttp's client."""
 
 import asyncio
 from contextlib import suppress
@@ -15,7 +15,7 @@ from gateway.upstream.port import BUFFER_BYTES_MAX, ConnectionBroken, Headers, U
 
 
 class RawResponse:
-    """An answer on a connection of ours."""
+    """A response on one of the client's connections."""
 
     __slots__ = ("_connection", "_payload", "_seconds", "body", "headers", "length", "reason", "status")
 
@@ -33,7 +33,7 @@ class RawResponse:
         self._seconds = seconds
 
     async def take_in(self) -> None:
-        """Read the body now if it is there already or known to be small."""
+        """Read the body now if it has arrived or is known to be small."""
         payload = self._payload
         if payload.is_eof():
             self.body = payload.read_nowait()
@@ -62,7 +62,7 @@ class RawResponse:
 
 
 class RawClient:
-    """The lean hop itself."""
+    """Sends requests over pooled connections, one pool per replica."""
 
     def __init__(self, *, connections_max: int, idle_seconds: float, connect_seconds: float) -> None:
         self._limits = (connections_max, idle_seconds, connect_seconds)
@@ -78,7 +78,7 @@ class RawClient:
         try:
             return await self._exchange(connection, head, request)
         except ConnectionBroken:
-            # The replica closed an idle connection just as we took it, so it has seen nothing.
+            # The replica closed the idle connection just when it was taken, so it has received nothing.
             if not (used_before and request.safe and not connection.answered):
                 raise
         connection = await pool.take(fresh=True)
@@ -106,13 +106,13 @@ class RawClient:
             answer = RawResponse(message, payload, connection, request.stream_seconds)
             await answer.take_in()
         except BaseException:
-            # The caller went away, the replica did, or time ran out: nobody will read what may still come.
+            # Cancelled, broken or timed out: what may still arrive will not be read.
             connection.abort()
             raise
         return answer
 
     async def _streamed(self, connection: Connection, head: bytes, request: UpstreamRequest) -> Head:
-        """Send head and body while the answer, which may come before the body's end, is waited for."""
+        """Send head and body while waiting for the answer, which may arrive before the body's end."""
         waiter = connection.send(head, head_only=request.method == "HEAD", seconds=request.stream_seconds)
         writing = asyncio.ensure_future(_write_body(connection, request))
         try:
@@ -145,7 +145,7 @@ async def _write_body(connection: Connection, request: UpstreamRequest) -> None:
 
 
 def head_of(request: UpstreamRequest, authority: str) -> bytes:
-    """The bytes of a request's head."""
+    """The head of a request as bytes."""
     lines = [f"{request.method} {request.target} HTTP/1.1\r\nHost: {authority}\r\n".encode("utf-8", "surrogateescape")]
     lines += [b"%b: %b\r\n" % pair for pair in request.headers]
     if request.stream is None:

@@ -1,4 +1,4 @@
-"""What a service is asked: the caller's own headers that pass, and what the gateway vouches for."""
+"""Requests for services: the caller's headers that are forwarded, and those that the gateway adds and signs."""
 
 from time import time
 
@@ -16,7 +16,7 @@ _CALLER = HEADER.encode()
 
 
 class UpstreamRequests:
-    """Makes the requests that go on to services."""
+    """Builds the requests that are forwarded to services."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._key = str(settings.caller_key)
@@ -26,7 +26,7 @@ class UpstreamRequests:
     def of(
         self, exchange: Exchange, route: UpstreamRoute, caller: Caller, payload: bytes | None, target: str
     ) -> UpstreamRequest:
-        """The request for a service on behalf of the caller."""
+        """The request for a service on behalf of the caller; `payload` None: its body is streamed."""
         headers = exchange.inbound.passed
         headers.append((_CALLER, sign(caller, exchange.request_id, self._key, time()).encode()))
         headers.append((b"x-request-id", exchange.request_id.encode()))

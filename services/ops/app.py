@@ -1,4 +1,4 @@
-"""OPS: the operator's side of the stack. Never closed by a maintenance window, for it is where windows end."""
+"""OPS: the operator's service. Maintenance windows never close it, because they are ended here."""
 
 from chassis.service import Service
 from services.ops.secret.service import secret_service

@@ -1,4 +1,4 @@
-"""What OPS needs from its environment beside what every process needs."""
+"""OPS's settings, beside those of every process."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ SecretCost = Annotated[int, Meta(ge=15, le=20)]
 class OpsSettings(BaseSettings):
     """OPS's settings.
 
-    secret_cost             what checking the operator's secret costs: the exponent of scrypt's N, 17 for 128 MiB and a
-                            third of a second
-    vacuum_delay_seconds    how long after its request a vacuum can be cancelled before it begins
-    vacuum_settle_seconds   how long what it empties is closed before anything is deleted: longer than the longest
-                            request may take, and than anything that was looked up before may be remembered
+    secret_cost             the exponent of scrypt's N when the secret code is hashed: 17 takes 128 MiB and a third of a
+                            second
+    vacuum_delay_seconds    time from the request of a vacuum to its start; until then it can be cancelled
+    vacuum_settle_seconds   time from closing the org to the first deletion: longer than the longest request and the
+                            longest cache of the org's state
     """
 
     secret_cost: SecretCost = 17

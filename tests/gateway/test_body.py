@@ -138,7 +138,7 @@ async def test_size_and_kind_are_judged_before_the_credential() -> None:
     assert (large.status, strange.status) == (413, 415)
 
 
-async def test_a_stranger_is_refused_before_his_body_arrives() -> None:
+async def test_an_unknown_caller_is_refused_before_the_body_arrives() -> None:
     async with a_house() as house, connected(house.port) as (reader, writer):
         head = HEAD.replace(SESSION, "unknown-session")
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 500000\r\n\r\n".encode())
@@ -147,7 +147,7 @@ async def test_a_stranger_is_refused_before_his_body_arrives() -> None:
     assert reply.status == 401
 
 
-async def test_who_asks_before_he_sends_is_told_to_go_on() -> None:
+async def test_a_caller_who_asks_before_sending_is_told_to_go_on() -> None:
     async with a_house() as house, connected(house.port) as (reader, writer):
         head = f"{HEAD}Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
         writer.write(head.encode())
@@ -159,7 +159,7 @@ async def test_who_asks_before_he_sends_is_told_to_go_on() -> None:
     assert "expect" not in house.ics.seen[0].names
 
 
-async def test_a_caller_who_stops_within_his_body_leaves_nothing_behind() -> None:
+async def test_a_caller_who_stops_within_the_body_leaves_nothing_behind() -> None:
     async with a_house() as house:
         async with connected(house.port) as (_, writer):
             writer.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n".encode() + b"[1,")

@@ -245,7 +245,7 @@ async def test_a_connection_is_never_given_another_protocol(kind: str) -> None:
     assert not {"upgrade", "connection", "sec-websocket-key"} & set(seen.names)
 
 
-async def test_an_older_caller_is_answered_in_his_own_way() -> None:
+async def test_an_http_1_0_caller_is_answered_in_http_1_0() -> None:
     head = f"GET /ics/x HTTP/1.0\r\nx-session-guid: {SESSION}\r\nx-orgcode: DEMO0001\r\n"
     async with a_house() as house:
         once = await send_and_see_it_closed(house.port, f"{head}\r\n".encode())

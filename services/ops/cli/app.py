@@ -1,4 +1,4 @@
-"""`stackctl`: the operator's command line. Verbs lie in the modules named for their nouns and are loaded when used.
+"""`stackctl`: the operator's command line. Commands are in the modules named after their nouns, loaded when used.
 
 Exit status: 0 done, 1 refused, 2 usage, 3 unreachable.
 """
@@ -63,7 +63,7 @@ def launch(
     }
     command, bound, asked = app.parse_args(tokens, exit_on_error=False, print_error=False)
     if not asked:
-        # Help, which cyclopts prints by itself.
+        # cyclopts has printed the help.
         command(*bound.args, **bound.kwargs)
         return DONE if tokens else USAGE
     options = Options(json=json, yes=yes, secret_fd=secret_fd, addresses=read_addresses(flags, os.environ))
@@ -71,7 +71,7 @@ def launch(
 
 
 def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options) -> int:
-    """Run a verb with a stack to talk to, show what it gives, and answer the exit status."""
+    """Run a command against the stack, print its outcome, and return the exit status."""
     from chassis.errors import Refusal  # noqa: PLC0415  `--help` needs none of this
     from chassis.rpc.status import PeerUnreachable  # noqa: PLC0415
     from services.ops.cli.output import Output  # noqa: PLC0415
@@ -98,19 +98,19 @@ def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options
 
 def main() -> None:
     """The entry point of `stackctl`."""
-    # gRPC's core talks to stderr by itself, which is where our errors belong.
+    # gRPC's core would write its own lines to stderr, among our errors.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     sys.exit(call(sys.argv[1:]))
 
 
 def call(tokens: Sequence[str]) -> int:
-    """Run one command line, and answer the exit status."""
+    """Run one command line and return the exit status."""
     try:
         return int(app.meta(list(tokens), exit_on_error=False, print_error=False, result_action="return_value") or DONE)
     except (CycloptsError, UsageError) as wrong:
         print(f"stackctl: {' '.join(str(wrong).split())}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        # Whoever read our output has had enough of it.
+        # The reader of our output has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

@@ -1,4 +1,4 @@
-"""`stackctl audit`: whether the books are right."""
+"""`stackctl audit`: whether stock balances agree with their entries."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`stackctl events`: events as they pass, those nobody could handle, and trying those again."""
+"""`stackctl events`: watch events, list dead letters, and replay them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -79,7 +79,7 @@ def _letter(letter: Any) -> dict[str, Any]:
 
 
 def _body(text: str) -> Any:
-    """The body as JSON; what is no JSON may well be why it is here, and is shown as text."""
+    """The body as JSON, or as text if it is invalid JSON, which may be why it is a dead letter."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:

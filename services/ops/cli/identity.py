@@ -140,7 +140,7 @@ async def key_list(orgcode: str, /, *, stack: Given) -> dict[str, Any]:
 
 
 async def _every(method: Callable[[Any], Awaitable[Any]], request: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """All items of a list, page after page."""
+    """All items of a list, read page by page."""
     items: list[dict[str, Any]] = []
     page: dict[str, Any] = {"limit": PAGE_ITEMS}
     while True:

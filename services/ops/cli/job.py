@@ -1,4 +1,4 @@
-"""`stackctl job`: what the services do by the clock, and doing it by hand."""
+"""`stackctl job`: list the jobs of the services, and run one now."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any

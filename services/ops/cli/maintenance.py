@@ -11,7 +11,7 @@ from services.ops.cli.output import CommandOutcome, plain
 from services.ops.cli.stack import Given, Stack
 
 SECONDS = 15.0
-"""Checking the secret code takes its time."""
+"""Checking the secret code takes up to a second."""
 
 Revision = Annotated[int | None, Parameter(help="The revision you have seen; left out, the current one is read.")]
 Minutes = Annotated[int, Parameter(help="How long it is expected to take.")]
@@ -127,7 +127,7 @@ async def _get(stack: Stack, maintenance_id: str) -> pb.MaintenanceAnswer:
 
 
 async def _seen(stack: Stack, maintenance_id: str, revision: int | None) -> dict[str, Any]:
-    """What every change of a window says: the code, which window, and the revision that was seen of it."""
+    """The fields of every change of a window: the secret code, the window, and the revision that was seen."""
     if revision is None:
         revision = (await _get(stack, maintenance_id)).maintenance.revision
         stack.output.note(f"no --revision given: the current one is {revision}")
@@ -139,14 +139,14 @@ async def _seen(stack: Stack, maintenance_id: str, revision: int | None) -> dict
 
 
 def _number(flag: str, number: int) -> int:
-    """A number that a message can carry; whether it makes sense OPS says."""
+    """A number that fits into the message; OPS validates it."""
     if not -(1 << 31) <= number < 1 << 31:
         raise UsageError(f"{flag} is out of range")
     return number
 
 
 def _outcome(answer: pb.MaintenanceAnswer) -> CommandOutcome:
-    """The window as a document; for a person its fields, and its progress line by line."""
+    """The window as a document; as a table: its fields, and a line per progress update."""
     told = plain(answer.maintenance)
     said = [f"{each['at_utc']} {_percent(each)}{each['message']}" for each in told["progress"]]
     return CommandOutcome(document={"maintenance": told}, rows=[{**told, "progress": "\n".join(said) or None}])
@@ -157,7 +157,7 @@ def _percent(said: dict[str, Any]) -> str:
 
 
 def _row(told: dict[str, Any]) -> dict[str, Any]:
-    """One line of the list."""
+    """One row of the list."""
     names = ("maintenance_id", "state", "scheduled_start_utc", "duration_minutes", "expected_end_utc", "overrun")
     return {**{name: told[name] for name in names}, "description": told["description"], "revision": told["revision"]}
 

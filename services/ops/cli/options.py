@@ -1,4 +1,4 @@
-"""What a command line says beside its verb, what it exits with, and where the services are."""
+"""Common options of the command line, exit statuses, and the addresses of the services."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 
 class UsageError(Exception):
-    """The command line can't be carried out as it stands; its text says why."""
+    """The command line is invalid; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to talk, and to whom. `addresses` maps a service to the `host:port` of its replicas."""
+    """How to connect and print. `addresses` maps a service to the `host:port` of its replicas."""
 
     json: bool = False
     yes: bool = False
@@ -29,7 +29,7 @@ class Options:
 def read_addresses(
     flags: Mapping[str, str], environ: Mapping[str, str], stack_file: Path = STACK_FILE
 ) -> dict[str, tuple[str, ...]]:
-    """Where each service is: by flag, then by environment, then by the file a local stack leaves behind."""
+    """The addresses of each service: from flags, else the environment, else the file of a local stack."""
     local = read_env(stack_file)
     found = {}
     for peer in PEERS:
@@ -40,7 +40,7 @@ def read_addresses(
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """The `KEY=value` lines of a file; none when there is no such file."""
+    """The `KEY=value` lines of a file; empty if the file does not exist."""
     if not path.is_file():
         return {}
     lines = (line.strip().removeprefix("export ") for line in path.read_text(encoding="utf-8").splitlines())
@@ -52,7 +52,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def seconds_of(text: str) -> int:
-    """The seconds of `90s`, `30m`, `12h` or `7d`."""
+    """A duration such as `90s`, `30m`, `12h` or `7d` in seconds."""
     number, unit = text[:-1], text[-1:]
     if unit not in UNITS or not number.isdecimal() or int(number) == 0:
         raise UsageError(f'"{text}" is no span of time; say 90s, 30m, 12h or 7d')

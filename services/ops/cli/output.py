@@ -1,4 +1,4 @@
-"""What an operator sees: a table, or one JSON document; errors on stderr."""
+"""Output of commands: a table or one JSON document on stdout, errors on stderr."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from chassis.frozen import Frozen
 from chassis.rpc.status import error_of
 
 WIDTH = 240
-"""Columns of a table that goes into a file or a pipe."""
+"""Width in characters of a table that is written to a file or a pipe."""
 
 Row = Mapping[str, Any]
 
 
 class CommandOutcome(Frozen):
-    """What a verb gives: the document, the rows a person sees instead of it, and the exit status."""
+    """The result of a command: the document, the rows of its table, and the exit status."""
 
     document: Mapping[str, Any]
     rows: Sequence[Row] | None = None
@@ -26,14 +26,14 @@ class CommandOutcome(Frozen):
 
 
 class Output:
-    """Where a command's answer goes."""
+    """Prints the result of a command."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self._notes: list[str] = []
 
     def show(self, outcome: CommandOutcome | Mapping[str, Any] | None) -> int:
-        """Print what a verb gave, and answer its exit status."""
+        """Print the result of a command and return its exit status."""
         for note in self._notes:
             print(note, file=sys.stderr)
         if outcome is None:
@@ -47,17 +47,17 @@ class Output:
         return outcome.status
 
     def line(self, document: Mapping[str, Any]) -> None:
-        """One JSON document on a line of its own, at once."""
+        """Print one JSON document on a line, unbuffered."""
         print(msgspec.json.encode(document).decode(), flush=True)
 
     def text(self, text: str) -> None:
-        """A line for a person."""
+        """Print a line of text."""
         print(text, flush=True)
 
     def note(self, text: str) -> None:
-        """A remark beside the answer: on stderr, so that the answer stays what it is.
+        """Print a remark on stderr, so that stdout has the answer only.
 
-        A program is told only with the answer: where there is none, the error object stands on stderr alone.
+        With JSON output nothing is printed: stderr then has the error object only.
         """
         if self.as_json:
             self._notes.append(text)
@@ -65,7 +65,7 @@ class Output:
             print(text, file=sys.stderr)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Say on stderr why it was not done."""
+        """Print on stderr why the command was refused."""
         error = error_of(refusal, "stackctl")
         if self.as_json:
             print(msgspec.json.encode(error).decode(), file=sys.stderr)
@@ -76,7 +76,7 @@ class Output:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """A message as the contract's object: every field there is, `null` where one that may be absent is."""
+    """A message as the contract's object: all fields, `null` for absent ones."""
     return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
 
 
@@ -92,7 +92,7 @@ def _value(message: Message, field: Any) -> Any:
 
 
 def _rows_of(document: Mapping[str, Any]) -> list[Row]:
-    """The rows that say the same as a document: its list, or its one object."""
+    """The rows of a document: its list, or its one object."""
     if len(document) == 1:
         (inner,) = document.values()
         if isinstance(inner, list):
@@ -103,10 +103,10 @@ def _rows_of(document: Mapping[str, Any]) -> list[Row]:
 
 
 def _print_table(rows: Sequence[Row]) -> None:
-    from rich.console import Console  # noqa: PLC0415  JSON needs no table
+    from rich.console import Console  # noqa: PLC0415  not needed for JSON
     from rich.table import Table  # noqa: PLC0415
 
-    # Where nobody watches there is no edge to wrap at.
+    # Outside a terminal lines are not wrapped.
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     columns = list(dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, [])))
     if not columns:

@@ -1,4 +1,4 @@
-"""The stack as a verb sees it: channels to its services, the operator's secret, and a way to ask before it acts."""
+"""What a command needs of the stack: channels to its services, the secret code, and confirmation prompts."""
 
 import getpass
 import os
@@ -18,27 +18,27 @@ from chassis.rpc.tls import Tls
 from services.ops.cli.options import Options, UsageError
 from services.ops.cli.output import Output
 
-SECRET_FILE = "STACK_SECRET_FILE"  # noqa: S105  the variable's name
+SECRET_FILE = "STACK_SECRET_FILE"  # noqa: S105  a variable's name
 YES = {"y", "yes"}
 
 
 class Addressed(Channels):
-    """Channels of a command: a service nobody said the address of is as far away as one that does not answer."""
+    """Channels of a command. A service without an address counts as unreachable."""
 
     def channel(self, peer: str) -> grpc.aio.Channel:
-        """The channel to a service; `PeerUnreachable` when no address of it is known."""
+        """The channel to a service. Raises `PeerUnreachable` if it has no address."""
         if peer not in self.addresses:
             raise PeerUnreachable(f"no address of {peer} is known: say --{peer}-grpc, or STACK_{peer.upper()}_GRPC")
         return super().channel(peer)
 
 
 class Stack:
-    """Made for one command, and closed with it."""
+    """The stack during one command."""
 
     def __init__(self, options: Options, output: Output) -> None:
         self.options = options
         self.output = output
-        # With the code in the metadata of every call, and without: for what checks a code of its own, or none.
+        # One set of channels sends the code with every call; the other is for calls that carry their own code, or none.
         self.tls = read_tls(os.environ)
         self.channels = Addressed(options.addresses, secret_code=lambda: self.secret, tls=self.tls)
         self.open_channels = Addressed(options.addresses, tls=self.tls)
@@ -54,7 +54,7 @@ class Stack:
 
     @property
     def peers(self) -> list[str]:
-        """The services that have an address; `PeerUnreachable` when there are none."""
+        """The services that have an address. Raises `PeerUnreachable` if there are none."""
         known = [peer for peer, addresses in self.options.addresses.items() if addresses]
         if not known:
             raise PeerUnreachable("no address of any service is known: say STACK_OPS_GRPC and its like")
@@ -62,7 +62,7 @@ class Stack:
 
     @cached_property
     def secret(self) -> str:
-        """The operator's secret code; asked for once."""
+        """The operator's secret code; the prompt appears once."""
         if self.options.secret_fd is not None:
             return read_fd(self.options.secret_fd)
         path = os.environ.get(SECRET_FILE)
@@ -71,7 +71,7 @@ class Stack:
         return ask_secret("secret code: ")
 
     def confirm(self, what: str) -> None:
-        """Ask before a step that can't be taken back, unless told not to; UsageError when the answer is not yes."""
+        """Ask before an irreversible step, unless `--yes` is given. Raises `UsageError` if the answer is not yes."""
         if self.options.yes:
             return
         print(f"{what} Sure? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -80,11 +80,11 @@ class Stack:
 
 
 Given = Annotated[Stack, Parameter(parse=False)]
-"""The stack, as a verb takes it: from `app.py`, and not from the command line."""
+"""A command's parameter that `app.py` fills, not the command line."""
 
 
 def read_tls(environ: Mapping[str, str]) -> Tls | None:
-    """The operator's certificate, where services ask for one: STACK_TLS_CERTIFICATE_FILE and its like."""
+    """The operator's certificate for mutual TLS, from STACK_TLS_CERTIFICATE_FILE and related variables, or None."""
     named = {part: environ.get(f"STACK_TLS_{part.upper()}_FILE") for part in Tls.__struct_fields__}
     if not any(named.values()):
         return None
@@ -97,7 +97,7 @@ def read_tls(environ: Mapping[str, str]) -> Tls | None:
 
 
 def read_fd(number: int) -> str:
-    """The text a file descriptor holds, without its end of line."""
+    """The text of a file descriptor, without the line end."""
     try:
         with os.fdopen(os.dup(number), encoding="utf-8") as file:
             return _checked(file.read())
@@ -106,7 +106,7 @@ def read_fd(number: int) -> str:
 
 
 def read_file(path: str) -> str:
-    """The text of a file, without its end of line."""
+    """The text of a file, without the line end."""
     try:
         return _checked(Path(path).read_text(encoding="utf-8"))
     except OSError as problem:
@@ -114,7 +114,7 @@ def read_file(path: str) -> str:
 
 
 def ask_secret(prompt: str) -> str:
-    """What a person types, unseen; UsageError where there is nobody to ask."""
+    """A hidden input. Raises `UsageError` without a terminal."""
     if not sys.stdin.isatty():
         raise UsageError(f"no secret code: use --secret-fd, or set {SECRET_FILE}")
     return _checked(getpass.getpass(prompt, stream=sys.stderr))

@@ -1,4 +1,4 @@
-"""`stackctl status`: how every replica of every service is, without any secret."""
+"""`stackctl status`: the state of every replica of every service; needs no secret code."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ async def status(*, stack: Given) -> CommandOutcome:
 
 
 async def _ask(stack: Stack, peer: str, address: str) -> dict[str, Any]:
-    """One replica, asked by its own address."""
+    """The state of one replica, asked at its own address."""
     channels = Channels({peer: (address,)}, tls=stack.tls)
     try:
         answer = await StatusStub(channels.channel(peer)).Get(GetStatusRequest(), timeout=ASK_SECONDS)

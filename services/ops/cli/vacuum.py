@@ -1,4 +1,4 @@
-"""`stackctl vacuum`: deleting an org's data, or everything; asked for by phrase, watched to the end."""
+"""`stackctl vacuum`: delete an org's data, or everything; confirmed by a phrase, watched to the end."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from services.ops.cli.stack import Given, Stack
 from services.ops.vacuum.domain import OPEN, phrase_of
 
 REQUEST_SECONDS = 60.0
-"""A dry run counts everything before it answers."""
+"""A dry run counts all records before it answers."""
 
 WATCH_SECONDS = 0.5
 
@@ -78,7 +78,7 @@ async def vacuum_status(
 
 
 def ask_phrase(stack: Stack, orgcode: str | None, *, dry_run: bool) -> str:
-    """The phrase, typed by who means it; with nobody to ask it must be given. A dry run needs nobody's care."""
+    """The confirmation phrase, typed by the operator; without a terminal it must be given. A dry run needs none."""
     phrase = phrase_of(orgcode)
     if dry_run or stack.options.yes:
         return phrase
@@ -95,8 +95,8 @@ async def _ask(stack: Stack, vacuum_id: str | None) -> pb.VacuumAnswer:
 
 
 async def _states(stack: Stack, vacuum_id: str | None) -> AsyncIterator[pb.VacuumAnswer]:
-    """The vacuum as it is, again and again until it has ended. OPS may be away for a while meanwhile."""
-    from chassis.errors import Unavailable  # noqa: PLC0415  as in `app.py`: `--help` needs none of this
+    """The states of a vacuum until it has ended. OPS may be unreachable for a while meanwhile."""
+    from chassis.errors import Unavailable  # noqa: PLC0415  not needed for `--help`
 
     known = None
     while True:
@@ -114,13 +114,13 @@ async def _states(stack: Stack, vacuum_id: str | None) -> AsyncIterator[pb.Vacuu
 
 
 async def _listen(stack: Stack, vacuum_id: str | None) -> pb.VacuumAnswer:
-    """The vacuum at its end."""
+    """Wait for the end of a vacuum; the ended vacuum."""
     return [answer async for answer in _states(stack, vacuum_id)][-1]
 
 
 async def _watch(stack: Stack, vacuum_id: str | None) -> pb.VacuumAnswer:
-    """The vacuum at its end, with a bar for each service until then."""
-    from rich.console import Console  # noqa: PLC0415  only who watches needs it
+    """Wait for the end of a vacuum with a progress bar for each service; the ended vacuum."""
+    from rich.console import Console  # noqa: PLC0415  needed for progress bars only
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
 
     answer = pb.VacuumAnswer()
@@ -157,7 +157,7 @@ def _said(tally: pb.ServiceTally) -> str:
 
 
 def _outcome(answer: pb.VacuumAnswer) -> CommandOutcome:
-    """The vacuum as a document; for a person a row a service, the closing count beside it."""
+    """The vacuum as a document; as a table: a row per service, with its closing count."""
     found = plain(answer.vacuum)
     left = {tally.service: tally.matched for tally in answer.certificate}
     head = {name: value for name, value in found.items() if name != "services"}

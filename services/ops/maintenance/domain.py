@@ -1,10 +1,10 @@
-"""Maintenance windows: when the stack is closed, what is said of it meanwhile, and what a window may become.
+"""Maintenance windows: when the stack is closed, progress updates, and the states of a window.
 
     scheduled ──start──→ active ──end──→ ended
         └──cancel──→ cancelled              (start: by the operator, or by the sweep once its time has passed)
 
-A window lasts from its start to its expected end: planned from the scheduled start, and, once it is active, counted
-from when it really began. No two that are scheduled or active overlap when they are planned, and one at most is active.
+A window lasts from its start to its expected end, which counts from the scheduled start and, once the window is active,
+from its actual start. Scheduled and active windows must not overlap when they are planned; one at most is active.
 """
 
 from collections.abc import Iterable
@@ -25,14 +25,14 @@ Minutes = Annotated[int, Meta(ge=1, le=10_080)]
 
 PROGRESS_MAX = 500
 ANNOUNCED_SECONDS = 24 * 60 * 60
-"""How long before its start a window is announced to callers."""
+"""How long before its start callers are told of a window."""
 
 START_MAX = Utc("9999-01-01T00:00:00.000Z")
-"""No window starts later than the calendar can say when it ends."""
+"""Latest start, so that the end is still a valid date."""
 
 
 class ProgressUpdate(Value):
-    """How far the work has come, in words and perhaps in numbers."""
+    """The progress of the work, in words and optionally in numbers."""
 
     at_utc: Utc
     message: Text
@@ -40,7 +40,7 @@ class ProgressUpdate(Value):
 
 
 class MaintenanceRecord(Record):
-    """One window, as it is kept. It belongs to no org. `overrun` is settled when it ends; see `to_answer`."""
+    """One window, as stored. It belongs to no org. `overrun` is set when it ends; see `to_answer`."""
 
     maintenance_id: Id
     state: State
@@ -58,14 +58,14 @@ class MaintenanceRecord(Record):
 
 
 class Calendar(Record):
-    """Written whenever a window takes up time: of two at once, in whichever replicas, the second sees the first."""
+    """Written by every change that plans or starts a window: of two at once, the second conflicts and is run again."""
 
     calendar_id: str
     entries: int = 0
 
 
 class Maintenance(Value):
-    """One window, as callers see it."""
+    """One window, as answered."""
 
     maintenance_id: Id
     state: State
@@ -86,14 +86,14 @@ class Maintenance(Value):
 
 
 class MaintenanceState(Value):
-    """The window that is active, if any, and the next that is scheduled."""
+    """The active window, if any, and the next scheduled one."""
 
     active: Maintenance | None
     next: Maintenance | None
 
 
 class ProgressReport(Value):
-    """What an operator changes of a window; None leaves it as it is."""
+    """A change of a window by an operator; None leaves a field unchanged."""
 
     description: LongText | None = None
     duration_minutes: Minutes | None = None
@@ -101,7 +101,7 @@ class ProgressReport(Value):
     percent: Percent | None = None
 
     def check(self) -> None:
-        """Refuse news that say nothing, and a percentage of nothing."""
+        """Raises `Invalid` if nothing is changed, or for a percentage without a message."""
         if self.message is None and self.percent is not None:
             raise invalid_field("progress.message", "is required")
         if self.description is None and self.duration_minutes is None and self.message is None:
@@ -109,14 +109,14 @@ class ProgressReport(Value):
 
 
 def to_answer(window: MaintenanceRecord, now: Utc) -> Maintenance:
-    """A window as callers see it; an active one overruns from the moment of its expected end."""
+    """A window as answered. An active one overruns from its expected end on."""
     told: Maintenance = convert(window, Maintenance, from_attributes=True)
     overrun = window.overrun or (window.state == "active" and now > window.expected_end_utc)
     return replace(told, overrun=overrun)
 
 
 def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, now: Utc) -> MaintenanceRecord:
-    """A new window; its start must be in the future."""
+    """A new window. Raises `Invalid` if its start is not in the future."""
     if start <= now:
         raise invalid_field("scheduled_start_utc", "is not in the future")
     if start > START_MAX:
@@ -132,7 +132,7 @@ def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, n
 
 
 def started(window: MaintenanceRecord, by: Starter, now: Utc) -> MaintenanceRecord:
-    """The window, active from now on for as long as it was planned to last."""
+    """The window, active from `now` for its planned duration."""
     if window.state != "scheduled":
         raise _unfit(window)
     expected_end_utc = later(now, window.duration_minutes * 60)
@@ -140,21 +140,21 @@ def started(window: MaintenanceRecord, by: Starter, now: Utc) -> MaintenanceReco
 
 
 def ended(window: MaintenanceRecord, now: Utc) -> MaintenanceRecord:
-    """The window, over."""
+    """The window, ended at `now`."""
     if window.state != "active":
         raise _unfit(window)
     return replace(window, state="ended", ended_utc=now, overrun=now > window.expected_end_utc)
 
 
 def cancelled(window: MaintenanceRecord, reason: str, now: Utc) -> MaintenanceRecord:
-    """The window, called off before it began."""
+    """The window, cancelled before its start."""
     if window.state != "scheduled":
         raise _unfit(window)
     return replace(window, state="cancelled", cancelled_utc=now, cancel_reason=reason)
 
 
 def updated(window: MaintenanceRecord, news: ProgressReport, now: Utc) -> MaintenanceRecord:
-    """The window with news: another description, another duration, one more progress update."""
+    """The window with a new description, a new duration or a further progress update."""
     if window.state not in ("scheduled", "active"):
         raise _unfit(window)
     if news.description is not None:
@@ -171,17 +171,17 @@ def updated(window: MaintenanceRecord, news: ProgressReport, now: Utc) -> Mainte
 
 
 def start_of(window: MaintenanceRecord) -> Utc:
-    """When a window began, or is to begin."""
+    """The actual start of a window, else its scheduled start."""
     return window.started_utc or window.scheduled_start_utc
 
 
 def overlaps(one: MaintenanceRecord, other: MaintenanceRecord) -> bool:
-    """Whether two windows share a moment; one may begin when the other is expected to end."""
+    """Whether two windows overlap; one may start at the expected end of the other."""
     return start_of(one) < other.expected_end_utc and start_of(other) < one.expected_end_utc
 
 
 def check_room(window: MaintenanceRecord, others: Iterable[MaintenanceRecord]) -> None:
-    """Refuse a window that overlaps another one that is scheduled or active."""
+    """Raises `Conflict` if the window overlaps a scheduled or active one."""
     for other in others:
         if other.maintenance_id != window.maintenance_id and overlaps(window, other):
             raise Conflict(
@@ -193,7 +193,7 @@ def check_room(window: MaintenanceRecord, others: Iterable[MaintenanceRecord]) -
 
 
 def check_alone(active: MaintenanceRecord | None) -> None:
-    """Refuse to start a window while another is active."""
+    """Raises `InvalidState` if another window is active."""
     if active is not None:
         raise InvalidState("another window is active", maintenance_id=active.maintenance_id, state=active.state)
 

@@ -1,4 +1,4 @@
-"""What others hear of maintenance windows. Every process of the stack listens: its gate follows."""
+"""Events published about maintenance windows. Every process consumes them to open and close its gate."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -12,7 +12,7 @@ UPDATED = "ops.maintenance.updated"
 
 
 class MaintenanceChanged(Value):
-    """The window as it is since."""
+    """The window after the change."""
 
     maintenance: Maintenance
 

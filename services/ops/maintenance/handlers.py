@@ -1,4 +1,4 @@
-"""The maintenance endpoints: anybody who is signed in may see when the stack is closed, and why."""
+"""The maintenance endpoints: every signed-in caller may see when and why the stack is closed."""
 
 from chassis.caller import SIGNED_IN
 from chassis.endpoint import Answer, Endpoints, Listed, Request

@@ -1,4 +1,4 @@
-"""The sweep, which starts windows when their time has come."""
+"""The job that starts windows at their scheduled start."""
 
 from chassis.caller import Call
 from chassis.entity import Value

@@ -1,4 +1,4 @@
-"""What an operator, and the sweep, may do with maintenance windows, as units of work."""
+"""Changes of maintenance windows by operators and by the sweep. Each method is one unit of work."""
 
 from chassis.caller import Call
 from chassis.clock import Utc
@@ -21,13 +21,13 @@ from services.ops.maintenance.store import MAINTENANCE, active_window, due_windo
 
 
 class MaintenanceRequests:
-    """The verbs. `expected_revision` None means that the caller named none."""
+    """Changes maintenance windows. `expected_revision` None: the caller gave none."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
 
     async def schedule(self, call: Call, description: str, start: Utc, minutes: int) -> Maintenance:
-        """A new window; `Invalid` where it is not to come, `Conflict` where it overlaps another."""
+        """Schedule a window. Raises `Invalid` if its start has passed, `Conflict` if it overlaps another."""
 
         async def write(change: Change) -> Maintenance:
             window = scheduled(change.new_id(), description, start, minutes, change.now)
@@ -38,7 +38,7 @@ class MaintenanceRequests:
         return await self._units.change(call, write)
 
     async def cancel(self, call: Call, maintenance_id: str, expected_revision: int | None, reason: str) -> Maintenance:
-        """The window, called off; `InvalidState` unless it is scheduled."""
+        """Cancel a window. Raises `InvalidState` unless it is scheduled."""
 
         async def write(change: Change) -> Maintenance:
             window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
@@ -48,7 +48,7 @@ class MaintenanceRequests:
         return await self._units.change(call, write)
 
     async def start(self, call: Call, maintenance_id: str, expected_revision: int | None) -> Maintenance:
-        """The window, active; `InvalidState` unless it is scheduled and no other is active."""
+        """Start a window now. Raises `InvalidState` unless it is scheduled and no other is active."""
 
         async def write(change: Change) -> Maintenance:
             window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
@@ -60,7 +60,7 @@ class MaintenanceRequests:
         return await self._units.change(call, write)
 
     async def end(self, call: Call, maintenance_id: str, expected_revision: int | None) -> Maintenance:
-        """The window, over; `InvalidState` unless it is active."""
+        """End a window. Raises `InvalidState` unless it is active."""
 
         async def write(change: Change) -> Maintenance:
             window = await change.load(MAINTENANCE, maintenance_id, expected_revision)
@@ -71,9 +71,10 @@ class MaintenanceRequests:
     async def update(
         self, call: Call, maintenance_id: str, expected_revision: int | None, news: ProgressReport
     ) -> Maintenance:
-        """The window with news; `Invalid` without any, `InvalidState` once it is over.
+        """Update a window.
 
-        `Conflict` where a longer duration lets it overlap another.
+        Raises `Invalid` if nothing is changed, `InvalidState` if it has ended, and `Conflict` if its new duration
+        overlaps another.
         """
         news.check()
 
@@ -88,7 +89,7 @@ class MaintenanceRequests:
         return await self._units.change(call, write)
 
     async def start_due(self, call: Call) -> Maintenance | None:
-        """The first window whose start has passed, active; None where none is due, or another is active still."""
+        """Start the first window whose start has passed; None if none is due or another is still active."""
 
         async def write(change: Change) -> Maintenance | None:
             window = await due_window(change)

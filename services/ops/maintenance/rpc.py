@@ -1,6 +1,6 @@
-"""Maintenance over gRPC: what every process asks once a second, and what the operator may do with windows.
+"""Maintenance over gRPC: the state that every process asks for once a second, and the operator's changes.
 
-Who changes something shows the secret code, in the message or in the metadata; whoever reaches the port may look.
+Changes need the secret code, in the message or in the metadata; reading needs only access to the port.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ from services.ops.secret.service import SecretService
 
 
 class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
-    """Open to strangers; every method that changes something asks for the secret code."""
+    """Needs no caller header; every method that changes something checks the secret code."""
 
     access = "open"
 
@@ -105,7 +105,7 @@ def maintenance_to_proto(told: Maintenance) -> pb.MaintenanceWindow:
 
 
 def news_from_proto(request: pb.UpdateMaintenanceRequest) -> ProgressReport:
-    """What an update changes; `Invalid` where a field does not fit."""
+    """The changes of an update request. Raises `Invalid` for invalid fields."""
     given: dict[str, Any] = {}
     if request.HasField("description"):
         given["description"] = read_field("description", request.description, LongText)
@@ -123,7 +123,7 @@ def _answer(told: Maintenance) -> pb.MaintenanceAnswer:
 
 
 def _code_of(request: Any, context: Any) -> str:
-    """The secret code that came with a call: in its message, else in its metadata."""
+    """The secret code of a call, from its message, else its metadata."""
     code: str = getattr(request, "secret_code", "")
     if code:
         return code
@@ -132,7 +132,7 @@ def _code_of(request: Any, context: Any) -> str:
 
 
 def _seen(request: Any) -> tuple[str, int | None]:
-    """Which window a request is about, and which revision of it its sender has seen."""
+    """The window of a request, and the revision that its sender has seen."""
     maintenance_id = read_field("maintenance_id", request.maintenance_id, Id)
     if not request.HasField("expected_revision"):
         return maintenance_id, None

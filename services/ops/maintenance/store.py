@@ -1,4 +1,4 @@
-"""Where maintenance windows are kept."""
+"""Storage and queries of maintenance windows."""
 
 from msgspec.structs import replace
 
@@ -39,7 +39,7 @@ CALENDARS = Entity(
 
 
 async def active_window(view: View) -> MaintenanceRecord | None:
-    """The window that is active. Index: state, scheduled_start_utc."""
+    """The active window, or None. Index: state, scheduled_start_utc."""
     found = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
     return found[0] if found else None
 
@@ -52,9 +52,9 @@ async def due_window(view: View) -> MaintenanceRecord | None:
 
 
 async def next_window(view: View, within_seconds: float | None = None) -> MaintenanceRecord | None:
-    """The scheduled window that starts next, within so many seconds if they are given.
+    """The next scheduled window, starting within `seconds` if given, or None.
 
-    One whose start has passed, and which waits for the sweep, is named only where no other is to come.
+    One whose start has passed and that waits for the sweep is returned only if there is no later one.
     Index: state, scheduled_start_utc.
     """
     until = None if within_seconds is None else later(view.now, within_seconds)
@@ -64,7 +64,7 @@ async def next_window(view: View, within_seconds: float | None = None) -> Mainte
 
 
 async def state_of(view: View, within_seconds: float | None = ANNOUNCED_SECONDS) -> MaintenanceState:
-    """The active window, and the next one: within a day, unless told otherwise."""
+    """The active window and the next one, by default within a day."""
     active, coming = await active_window(view), await next_window(view, within_seconds)
     return MaintenanceState(
         active=to_answer(active, view.now) if active else None, next=to_answer(coming, view.now) if coming else None
@@ -72,9 +72,9 @@ async def state_of(view: View, within_seconds: float | None = ANNOUNCED_SECONDS)
 
 
 async def neighbours_of(view: View, window: MaintenanceRecord) -> list[MaintenanceRecord]:
-    """The windows that could overlap this one: the active, the last before it, the first after its start.
+    """The windows that could overlap this one: the active one, the last before and the first after its start.
 
-    Those that are scheduled do not overlap each other, so none further off can. Index: state, scheduled_start_utc.
+    Scheduled windows do not overlap each other, so no others can. Index: state, scheduled_start_utc.
     """
     start = start_of(window)
     found = await view.find(MAINTENANCE, {"state": "active"}, order=["scheduled_start_utc"], limit=1)
@@ -83,19 +83,19 @@ async def neighbours_of(view: View, window: MaintenanceRecord) -> list[Maintenan
         (between(above=start), "scheduled_start_utc"),
     ):
         where = {"state": "scheduled", "scheduled_start_utc": when}
-        # One more than is asked for: the window may find itself.
+        # One more, because the query may find the window itself.
         found = [*found, *await view.find(MAINTENANCE, where, order=[order], limit=2)]
     return found
 
 
 async def list_windows(view: View, state: State | None, page: Paged) -> Page[MaintenanceRecord]:
-    """Windows, the latest start first. Index: scheduled_start_utc, or state, scheduled_start_utc."""
+    """One page of windows, latest start first. Indexes: scheduled_start_utc; state, scheduled_start_utc."""
     where = {} if state is None else {"state": state}
     return await view.page(MAINTENANCE, where, page=page, order=["-scheduled_start_utc"])
 
 
 async def take_turn(change: Change) -> None:
-    """Write what everybody writes who takes up time: of two at once, the second then sees what the first has done."""
+    """Write the calendar, so that of two changes at once the second is run again after the first."""
     calendar = await change.get(CALENDARS, CALENDAR_ID)
     if calendar is None:
         await change.insert(CALENDARS, Calendar(calendar_id=CALENDAR_ID, entries=1))

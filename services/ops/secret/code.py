@@ -1,4 +1,4 @@
-"""scrypt, off the event loop: at most two at a time, since each takes up to 128 MiB, and few in line behind them."""
+"""scrypt in threads: at most two at a time, because each takes up to 128 MiB, with a short queue."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ _NO_SALT = bytes(SALT_BYTES)
 
 
 class Hasher:
-    """Makes and compares hashes. Where no code is set, a hash is made all the same, so that time tells nothing."""
+    """Computes and compares hashes. If no code is set, one is computed all the same, so that timing reveals nothing."""
 
     def __init__(self, exponent: int) -> None:
         self.cost = Cost(exponent=exponent)
@@ -27,12 +27,12 @@ class Hasher:
         self._waiting = 0
 
     async def hash(self, code: str) -> tuple[str, str]:
-        """Salt and hash of a new code, in hex."""
+        """The salt and the hash of a new code, in hex."""
         salt = os.urandom(SALT_BYTES)
         return salt.hex(), (await self._scrypt(code, salt, self.cost)).hex()
 
     async def matches(self, code: str, secret: SecretHash | None) -> bool:
-        """Whether it is the code of this hash; never, but no sooner, where there is none."""
+        """Whether the code matches the hash. Without a hash it never does, and takes as long."""
         if secret is None:
             await self._scrypt(code, _NO_SALT, self.cost)
             return False
@@ -40,11 +40,11 @@ class Hasher:
         return compare_digest(made, bytes.fromhex(secret.hashed))
 
     def is_outgrown(self, secret: SecretHash) -> bool:
-        """Whether a hash was made at less cost than is asked for today."""
+        """Whether a hash was made at a lower cost than the current setting."""
         return secret.cost.memory_bytes < self.cost.memory_bytes
 
     def close(self) -> None:
-        """End the threads, once those at work are done."""
+        """End the threads after their current work."""
         self._threads.shutdown(wait=False)
 
     async def _scrypt(self, code: str, salt: bytes, cost: Cost) -> bytes:

@@ -1,4 +1,4 @@
-"""The operator's secret code as it is kept, and how often a peer may get it wrong."""
+"""The operator's secret code as stored, and the limit of failed attempts per peer."""
 
 from typing import ClassVar
 
@@ -26,12 +26,12 @@ class Cost(Value):
 
     @property
     def memory_bytes(self) -> int:
-        """What one hash takes while it is made."""
+        """Memory of computing one hash, in bytes."""
         return 128 * self.block * ((1 << self.exponent) + self.lanes + 2)
 
 
 class SecretHash(Record):
-    """The code, hashed; salt and hash in hex. The vacuum leaves it alone."""
+    """The hashed code; salt and hash in hex. A vacuum does not delete it."""
 
     kept: ClassVar[bool] = True
 
@@ -42,7 +42,7 @@ class SecretHash(Record):
 
 
 class Attempts(Record):
-    """What one peer has lately tried without success, or is trying now."""
+    """Recent attempts of one peer: failed ones and those being checked."""
 
     peer: str
     tried_utc: list[Utc] = field(default_factory=list)
@@ -50,22 +50,22 @@ class Attempts(Record):
 
 
 def check_code(code: str, field: str) -> None:
-    """Refuse a new code that is too short to be one, or absurdly long."""
+    """Raises `Invalid` for a new code that is too short or too long."""
     if not CODE_LENGTH_MIN <= len(code) <= CODE_LENGTH_MAX:
         raise invalid_field(field, f"a code has {CODE_LENGTH_MIN} to {CODE_LENGTH_MAX} characters")
 
 
 def seconds_locked(attempts: Attempts | None, now: Utc) -> int:
-    """How long a peer's codes are not looked at any more, in whole seconds; 0 when they are."""
+    """How long a peer is locked out, in whole seconds; 0 if it is not."""
     if attempts is None or attempts.locked_until_utc is None or attempts.locked_until_utc <= now:
         return 0
     return max(1, round(seconds_between(now, attempts.locked_until_utc)))
 
 
 def with_one_more(attempts: Attempts, now: Utc) -> Attempts:
-    """The peer's attempts with another, counted before its code is looked at; `Throttled` while it is locked out.
+    """The peer's attempts plus one, counted before the code is checked. Raises `Throttled` while it is locked out.
 
-    Counting first is what keeps a hundred guesses sent at once from being a hundred guesses looked at.
+    Counting first keeps a hundred guesses sent at once from all being checked.
     """
     locked = seconds_locked(attempts, now)
     if locked:

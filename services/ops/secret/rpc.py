@@ -1,4 +1,4 @@
-"""The secret over gRPC: set by the operator, checked for the services that are sent it."""
+"""The secret code over gRPC: set by operators, checked for other services."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from services.ops.secret.service import SecretService
 
 
 class SecretServicer(secret_pb2_grpc.SecretServicer):
-    """Open to strangers, since the first setting comes from one; `Check` is for the stack alone."""
+    """`Set` needs no caller header, because the first code is set without one; `Check` is for services of the stack."""
 
     access = "open"
 
@@ -30,7 +30,7 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
         )
 
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
-        """How this process checks a code in the metadata: by itself, not by asking OPS."""
+        """Checks a code in the metadata of a call in this process, without asking OPS over gRPC."""
         return await self._keeper.check(code, peer)
 
 

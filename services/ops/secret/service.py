@@ -1,7 +1,7 @@
 """Setting and checking the operator's secret code.
 
-A right code is remembered for as long as the stored hash stays the same, as an HMAC under a key only this process has
-and never writes down: a burst of operator calls costs one hash and then one read each. Rotation ends that at once.
+A correct code is cached until the stored hash changes, as an HMAC under a random key of this process: a burst of
+operator calls computes one hash and then reads once per call. Rotation invalidates the cache at once.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ WRONG = SecretVerdict(ok=False)
 
 
 class SecretService:
-    """The secret code of the stack, as one process of OPS keeps it."""
+    """Sets and checks the secret code of the stack."""
 
     def __init__(self, units: Units, clock: Clock, cost: int) -> None:
         self._units = units
         self._clock = clock
         self._hasher = Hasher(cost)
         self._key = os.urandom(32)
-        # Salt of the hash and mark of the code that matched it last.
+        # Salt of the stored hash, and HMAC of the code that matched it last.
         self._known: tuple[str, bytes] | None = None
         self._running: dict[tuple[bytes, str], asyncio.Task[SecretVerdict]] = {}
 
     async def check(self, code: str, peer: str) -> SecretVerdict:
-        """Whether it is the code. A wrong one is counted against the peer; a missing one is a wrong one."""
+        """Whether the code is correct. A wrong or missing one counts as a failed attempt of the peer."""
         secret, attempts = await self._look(peer)
         locked = seconds_locked(attempts, self._clock.now())
         if locked:
@@ -50,7 +50,7 @@ class SecretService:
             if attempts is not None:
                 await self._forgive(peer)
             return RIGHT
-        # The same code from the same peer is one attempt, however many calls bring it at once.
+        # The same code from the same peer in concurrent calls is one attempt.
         task = self._running.get((mark, peer))
         if task is None:
             task = asyncio.ensure_future(self._try(code, peer, secret))
@@ -59,12 +59,12 @@ class SecretService:
         return await asyncio.shield(task)
 
     async def as_operator(self, call: Call, code: str) -> Call:
-        """The call, made by whoever knows the code; anybody else is refused."""
+        """The call as the operator's. Raises a refusal if the code is wrong."""
         (await self.check(code, call.peer or "")).insist()
         return replace(call, caller=OPERATOR)
 
     async def set(self, new_code: str, current_code: str | None, peer: str) -> None:
-        """Set the code, or rotate it: then the current one is needed. `Conflict` when two try it at the same moment."""
+        """Set the code, or rotate it, which needs the current one. Raises `Conflict` if two do so at once."""
         check_code(new_code, "new_code")
         before, _ = await self._look(peer)
         if before is not None:
@@ -74,13 +74,13 @@ class SecretService:
         await self._replace(before, after, "set by the operator")
 
     def close(self) -> None:
-        """End the threads that hash."""
+        """End the hashing threads."""
         self._hasher.close()
 
     def _forget(self, key: tuple[bytes, str], done: asyncio.Task[SecretVerdict]) -> None:
         self._running.pop(key, None)
         if not done.cancelled():
-            # Looked at, so that asyncio does not complain when everybody who waited has gone.
+            # Retrieved, so that asyncio does not log it if all callers were cancelled.
             done.exception()
 
     async def _look(self, peer: str) -> tuple[SecretHash | None, Attempts | None]:
@@ -91,7 +91,7 @@ class SecretService:
         return await self._units.view(self._call("secret_look"), look)
 
     async def _forgive(self, peer: str) -> None:
-        """Forget what a peer has tried before it said the right code."""
+        """Delete the failed attempts of a peer after a correct code."""
         await self._units.change(self._call("secret_forgive"), lambda change: _forgive(change, peer))
 
     async def _try(self, code: str, peer: str, secret: SecretHash | None) -> SecretVerdict:
@@ -149,7 +149,7 @@ async def _forgive(change: Change, peer: str) -> None:
 
 @resource
 async def secret_service(units: Units, clock: Clock, settings: OpsSettings) -> AsyncIterator[SecretService]:
-    """The check of the secret code, shared by the HTTP and gRPC sides of a process."""
+    """The secret service, shared by the HTTP and gRPC sides of a process."""
     service = SecretService(units, clock, settings.secret_cost)
     try:
         yield service

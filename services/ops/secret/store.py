@@ -1,4 +1,4 @@
-"""Where the secret's hash and the peers' attempts are kept. Neither belongs to an org."""
+"""Storage of the secret code's hash and the peers' attempts. Neither belongs to an org."""
 
 from datetime import datetime
 
@@ -37,11 +37,11 @@ ATTEMPTS = Entity(
 
 
 async def the_secret(view: View) -> SecretHash | None:
-    """The hash of the code, or None while none is set. By id."""
+    """The hash of the code, or None if none is set. Read by id."""
     return await view.get(SECRETS, SECRET_ID)
 
 
 async def attempts_of(change: Change, peer: str) -> tuple[Attempts, bool]:
-    """What a peer has tried lately, and whether that is stored yet. By id."""
+    """The recent attempts of a peer, and whether they are stored yet. Read by id."""
     found = await change.get(ATTEMPTS, peer)
     return found or Attempts(peer=peer), found is not None

@@ -1,4 +1,4 @@
-"""Ping and stat: whether the stack is open and how each of its services is, for who knows the secret code."""
+"""Ping and stat: whether the stack is open, and the state of each service; both need the secret code."""
 
 import asyncio
 

@@ -1,9 +1,9 @@
-"""A vacuum: what was asked to be deleted, by whom and why, how far it came in each service, and what it may become.
+"""A vacuum: what is deleted, who asked for it and why, its progress in each service, and its states.
 
     pending ──sweep──→ running ──→ completed
        └──cancel──→ cancelled        (a dry run is completed at once, or failed where a service did not answer)
 
-While it runs, what it empties is closed: every process asks OPS for that, once a second.
+While it runs, the org (or the stack) is closed: every process asks OPS for closures once a second.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,11 +23,11 @@ State = Literal["pending", "running", "completed", "cancelled", "failed"]
 
 PHRASE_ALL = "VACUUM ALL DATA PERMANENTLY"
 SERVICES = ("ics", "pmc", "slc", "visualgrid", "ops", "gateway")
-"""Who is emptied, in this order: the directory goes last, so that an org's callers hear 503 until all of it is gone."""
+"""The services in the order they are erased. The directory is last, so callers of the org get 503 until the end."""
 
 OPEN: tuple[State, ...] = ("pending", "running")
 ERASED_SECONDS = 35 * 86_400
-"""How long news from before a vacuum may still turn up: longer than dead letters and retries are kept."""
+"""How long messages from before a vacuum may still arrive: longer than retries and dead letters are kept."""
 
 ERROR_LENGTH_MAX = 512
 
@@ -41,7 +41,7 @@ class CollectionTally(Value):
 
 
 class ServiceTally(Value):
-    """How far a service is."""
+    """The progress in one service."""
 
     service: Name
     state: ServiceState
@@ -52,10 +52,10 @@ class ServiceTally(Value):
 
 
 class VacuumRun(Record):
-    """One vacuum, as it is kept for good: `target` is the org it empties, while the record itself belongs to none.
+    """One vacuum, as stored, for good. `target` is the org to erase; the record itself belongs to no org.
 
-    `certificate` is the closing count of each service, all zeroes: what proves the erasure. `told` are the services
-    whose end was told to others, each once.
+    `certificate` is the closing count of each service, all zero, which proves the erasure. `told` are the services
+    whose completion was published, each once.
     """
 
     kept: ClassVar[bool] = True
@@ -79,7 +79,7 @@ class VacuumRun(Record):
 
 
 class Turn(Record):
-    """Written by every request, so that of two that exclude each other, in whichever replicas, one sees the other."""
+    """Written by every request, so that two requests at once conflict and the second is run again."""
 
     kept: ClassVar[bool] = True
 
@@ -88,7 +88,7 @@ class Turn(Record):
 
 
 class Vacuum(Value):
-    """One vacuum, as operators see it."""
+    """One vacuum, as answered."""
 
     vacuum_id: Id
     scope: Scope
@@ -108,24 +108,24 @@ class Vacuum(Value):
 
 
 def to_answer(run: VacuumRun) -> Vacuum:
-    """A vacuum as operators see it."""
+    """A vacuum as answered."""
     told = {name: getattr(run, name) for name in Vacuum.__struct_fields__ if name != "orgcode"}
     return Vacuum(**told, orgcode=run.target)
 
 
 def check_phrase(given: str, orgcode: str | None) -> None:
-    """Refuse a confirmation that is not, letter by letter, the phrase of this vacuum."""
+    """Raises `Invalid` unless the confirmation is exactly the phrase of this vacuum."""
     if given != phrase_of(orgcode):
         raise invalid_field("confirmation_phrase", "differs from the phrase that confirms this vacuum")
 
 
 def phrase_of(orgcode: str | None) -> str:
-    """What confirms the vacuum of an org, or of everything."""
+    """The phrase that confirms the vacuum of an org, or of everything."""
     return PHRASE_ALL if orgcode is None else f"VACUUM ORG {orgcode} PERMANENTLY"
 
 
 def requested(vacuum_id: str, orgcode: str | None, reason: str, now: Utc, delay_seconds: float) -> VacuumRun:
-    """A vacuum that waits, so that it can be thought better of."""
+    """A new vacuum, pending for a time in which it can be cancelled."""
     return VacuumRun(
         vacuum_id=vacuum_id,
         scope="all" if orgcode is None else "org",
@@ -140,7 +140,7 @@ def requested(vacuum_id: str, orgcode: str | None, reason: str, now: Utc, delay_
 
 
 def counted(vacuum_id: str, orgcode: str | None, reason: str, now: Utc, found: Sequence[ServiceTally]) -> VacuumRun:
-    """A dry run: over as soon as it was asked for."""
+    """A dry run, completed at once."""
     run = VacuumRun(
         vacuum_id=vacuum_id,
         scope="all" if orgcode is None else "org",
@@ -157,25 +157,25 @@ def counted(vacuum_id: str, orgcode: str | None, reason: str, now: Utc, found: S
 
 
 def covers(run: VacuumRun, orgcode: str | None) -> bool:
-    """Whether a vacuum and one of the org (None: of everything) touch the same records."""
+    """Whether a vacuum and one of the org (None: of everything) concern the same records."""
     return run.scope == "all" or orgcode is None or run.target == orgcode
 
 
 def cancelled(run: VacuumRun, now: Utc) -> VacuumRun:
-    """The vacuum, stopped before it began."""
+    """The vacuum, cancelled before its start."""
     if run.state != "pending":
         raise InvalidState(f"the vacuum is {run.state}", state=run.state)
     return replace(run, state="cancelled", cancelled_utc=now)
 
 
 def begun(run: VacuumRun, now: Utc) -> VacuumRun:
-    """The vacuum, running from now on: what it empties is closed."""
+    """The vacuum, running from `now`; the org or the stack is closed from then on."""
     assert run.state == "pending", run.vacuum_id
     return replace(run, state="running", started_utc=now)
 
 
 def completed(run: VacuumRun, certificate: Sequence[ServiceTally], now: Utc) -> VacuumRun:
-    """The vacuum at its end; only one whose services are all empty gets there."""
+    """The vacuum, completed: all services are empty."""
     assert run.state == "running", run.vacuum_id
     assert all(tally.state == "completed" for tally in run.services), run.vacuum_id
     assert is_clean(certificate), run.vacuum_id
@@ -183,17 +183,17 @@ def completed(run: VacuumRun, certificate: Sequence[ServiceTally], now: Utc) -> 
 
 
 def waiting(service: str) -> ServiceTally:
-    """A service nothing was asked of yet."""
+    """The tally of a service that has not been asked yet."""
     return ServiceTally(service=service, state="pending", collections=[], matched=0, deleted=0)
 
 
 def tally_of(run: VacuumRun, service: str) -> ServiceTally:
-    """How far a service is in this vacuum."""
+    """The tally of a service."""
     return next((tally for tally in run.services if tally.service == service), waiting(service))
 
 
 def with_tally(run: VacuumRun, tally: ServiceTally) -> VacuumRun:
-    """The vacuum with news of one service."""
+    """The vacuum with a new tally of one service."""
     return with_tallies(run, [tally if each.service == tally.service else each for each in run.services])
 
 
@@ -210,7 +210,7 @@ def with_tallies(run: VacuumRun, tallies: Sequence[ServiceTally]) -> VacuumRun:
 def summed(
     service: str, state: ServiceState, collections: Iterable[CollectionTally], error: str | None = None
 ) -> ServiceTally:
-    """A service's tally, made of those of its collections."""
+    """The tally of a service from those of its collections."""
     listed = sorted(collections, key=lambda tally: tally.collection)
     return ServiceTally(
         service=service,
@@ -223,7 +223,7 @@ def summed(
 
 
 def added(before: Iterable[CollectionTally], more: Iterable[CollectionTally]) -> list[CollectionTally]:
-    """Two tallies of a service's collections as one: what went before a worker died, and what since."""
+    """The sum of two tallies of a service's collections: before a worker was interrupted, and since."""
     sums = {tally.collection: tally for tally in before}
     for tally in more:
         known = sums.get(tally.collection)
@@ -236,7 +236,7 @@ def added(before: Iterable[CollectionTally], more: Iterable[CollectionTally]) ->
 
 
 def is_clean(certificate: Sequence[ServiceTally]) -> bool:
-    """Whether a closing count found nothing, in every service."""
+    """Whether a closing count found no records in any service."""
     return {tally.service for tally in certificate} == set(SERVICES) and not any(
         tally.matched or tally.state != "completed" for tally in certificate
     )

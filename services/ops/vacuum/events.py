@@ -1,4 +1,4 @@
-"""What others hear of an org's vacuum. A full one is told to nobody."""
+"""Events published about the vacuum of an org. A full vacuum publishes none."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -11,13 +11,13 @@ COMPLETED = "ops.vacuum.org.completed"
 
 
 class VacuumChanged(Value):
-    """The vacuum as it is since."""
+    """The vacuum after the change."""
 
     vacuum: Vacuum
 
 
 class VacuumProgress(Value):
-    """One service that has been emptied."""
+    """One service that has been erased."""
 
     vacuum_id: Id
     orgcode: Orgcode

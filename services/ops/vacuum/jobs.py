@@ -1,4 +1,4 @@
-"""The sweep, which lets vacuums begin when their time has come, and the workers it hands them to."""
+"""The sweep, which starts vacuums that are due, and the workers that run them."""
 
 from chassis.caller import Call
 from chassis.entity import Value
@@ -11,7 +11,7 @@ jobs = Jobs("ops")
 
 
 class VacuumAnswer(Value):
-    """Vacuums under way, or worked on, and how each is."""
+    """Running vacuums and their states."""
 
     vacuums: dict[str, str]
 

@@ -1,4 +1,4 @@
-"""What OPS asks the others for a vacuum: whether there is such an org, what there is, and that it be deleted."""
+"""Calls of OPS to other services for a vacuum: whether the org exists, counting and deleting its records."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -16,24 +16,24 @@ FIND_SECONDS = 5.0
 
 
 class Peers:
-    """The other services, asked in our own name whoever we work for."""
+    """The other services, called as OPS itself."""
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
 
     async def has_org(self, orgcode: str) -> bool:
-        """Whether the directory knows the org; a Refusal where it can't be asked."""
+        """Whether the directory knows the org. Raises a refusal if it does not answer."""
         stub = DirectoryStub(self._channels.channel("gateway"))
         request = FindOrgRequest(orgcode=orgcode)
         answer = await stub.FindOrg(request, timeout=FIND_SECONDS, metadata=self._channels.own_name())
         return answer.found
 
     async def count(self, orgcode: str | None, services: Sequence[str] = SERVICES) -> list[ServiceTally]:
-        """What each service has, of an org or altogether, all asked at once; one that does not answer is `failed`."""
+        """The record counts of each service, of an org or in total; a service that does not answer is `failed`."""
         return list(await asyncio.gather(*(self._count(service, orgcode) for service in services)))
 
     async def delete(self, service: str, orgcode: str | None) -> AsyncGenerator[CollectionTally, None]:
-        """Have a service delete; how far each of its collections is, again and again. Refusal where that ends early."""
+        """Let a service delete; yields the progress of its collections. Raises a refusal if it ends early."""
         stub = VacuumStub(self._channels.channel(service))
         async for tally in stub.Delete(_scope(orgcode), metadata=self._channels.own_name()):
             yield collection_from_proto(tally)
@@ -48,7 +48,7 @@ class Peers:
 
 
 def collection_from_proto(tally: VacuumTally) -> CollectionTally:
-    """A collection's tally in our words."""
+    """The tally of a collection from its message."""
     return CollectionTally(collection=tally.collection, matched=tally.matched, deleted=tally.deleted)
 
 

@@ -1,4 +1,4 @@
-"""What an operator may do with vacuums, as units of work."""
+"""Requests of operators about vacuums. Each method is one unit of work."""
 
 from chassis.caller import Call
 from chassis.errors import Conflict, NotFound
@@ -9,7 +9,7 @@ from services.ops.vacuum.store import VACUUMS, in_the_way, newest, take_turn, wa
 
 
 class VacuumRequests:
-    """The operator's verbs."""
+    """Requests, counts and cancels vacuums."""
 
     def __init__(self, units: Units, peers: Peers, delay_seconds: float) -> None:
         self._units = units
@@ -17,9 +17,10 @@ class VacuumRequests:
         self._delay_seconds = delay_seconds
 
     async def request(self, call: Call, orgcode: str | None, phrase: str, reason: str) -> VacuumRun:
-        """A vacuum of the org (None: of everything), which waits for its time.
+        """Request a vacuum of the org (None: of everything), which starts after a delay.
 
-        `Invalid` phrase, `NotFound` org, `Conflict` with one that touches the same records and has not ended.
+        Raises `Invalid` for a wrong phrase, `NotFound` for an unknown org, and `Conflict` if a vacuum of the same
+        records has not ended.
         """
         await self._check(call, orgcode, phrase)
 
@@ -34,7 +35,7 @@ class VacuumRequests:
         return await self._units.change(call, write)
 
     async def count(self, call: Call, orgcode: str | None, phrase: str, reason: str) -> VacuumRun:
-        """A dry run: what a vacuum would delete now. Nothing is in its way, since it deletes nothing."""
+        """A dry run: what a vacuum would delete now. It never conflicts, because it deletes nothing."""
         await self._check(call, orgcode, phrase)
         found = await self._peers.count(orgcode)
 
@@ -44,7 +45,7 @@ class VacuumRequests:
         return await self._units.change(call, write)
 
     async def cancel(self, call: Call, vacuum_id: str) -> VacuumRun:
-        """The vacuum, stopped before it began; `NotFound`, `InvalidState`."""
+        """Cancel a vacuum before its start. Raises `NotFound`, `InvalidState`."""
 
         async def write(change: Change) -> VacuumRun:
             run = await change.load(VACUUMS, vacuum_id)
@@ -53,7 +54,7 @@ class VacuumRequests:
         return await self._units.change(call, write)
 
     async def status(self, call: Call, vacuum_id: str | None) -> VacuumRun:
-        """The vacuum, the newest unless named; `NotFound`."""
+        """A vacuum, by default the newest. Raises `NotFound`."""
 
         async def look(view: View) -> VacuumRun:
             found = await newest(view) if vacuum_id is None else await view.get(VACUUMS, vacuum_id)
@@ -71,6 +72,6 @@ class VacuumRequests:
         async def look(view: View) -> bool:
             return await was_vacuumed(view, orgcode)
 
-        # One that was erased before may be counted and swept again, to see that nothing is left.
+        # An org that was erased may be counted and vacuumed again, to verify that nothing is left.
         if not await self._units.view(call, look):
             raise NotFound("there is no such organisation")

@@ -1,4 +1,4 @@
-"""Vacuums over gRPC: what the operator may ask, and what every process of the stack asks once a second."""
+"""Vacuums over gRPC: the operator's requests, and the closures that every process asks for once a second."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from services.ops.vacuum.store import erased_since, running
 
 
 class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
-    """Open to strangers; every method that changes something asks for the secret code."""
+    """Needs no caller header; every method that changes something checks the secret code."""
 
     access = "open"
 
@@ -40,7 +40,7 @@ class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
         return answer_to_proto(await self._requests.cancel(call, read_field("vacuum_id", request.vacuum_id, Id)))
 
     async def GetVacuumStatus(self, request: pb.GetVacuumStatusRequest, context: Any) -> pb.VacuumAnswer:
-        # Clients that know no absent texts send an empty one.
+        # Clients that cannot omit a string send an empty one.
         vacuum_id = read_field("vacuum_id", request.vacuum_id, Id) if request.vacuum_id else None
         return answer_to_proto(await self._requests.status(current_call(), vacuum_id))
 
@@ -66,7 +66,7 @@ class ClosuresServicer(vacuum_pb2_grpc.ClosuresServicer):
             return await running(view), await erased_since(view, view.now)
 
         under_way, erased = await self._units.view(call, look)
-        # Newest first, so that of an org that was erased twice the last time stands.
+        # Newest first: of an org that was erased twice the last time counts.
         last = {run.target or "": run.completed_utc or "" for run in reversed(erased)}
         return pb.GetClosuresResponse(
             all=any(run.scope == "all" for run in under_way),

@@ -1,4 +1,4 @@
-"""What the jobs of one process share to work on vacuums, and how one of them starts another."""
+"""Shared by the vacuum jobs of one process; lets the sweep start the workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ class VacuumRunner:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin_due(self, call: Call) -> list[VacuumRun]:
-        """Let those begin whose time has come: from now on what they empty is closed. All that are under way."""
+        """Start the vacuums that are due, which closes their orgs. Returns all that are running."""
 
         async def write(change: Change) -> list[VacuumRun]:
             for run in await due(change):
@@ -48,14 +48,14 @@ class VacuumRunner:
         return await self._units.view(call, look)
 
     def hand_over(self, scope: Scope) -> None:
-        """Have the worker run beside us, unless it does already, here or in another replica."""
-        # In a context of its own: what it does must not end with the call that the sweep was run by.
+        """Start the worker in the background, unless it runs already, here or in another replica."""
+        # In a new context, so that it does not inherit the deadline and trace of the sweep's call.
         task = asyncio.create_task(self._run(WORKERS[scope]), name=WORKERS[scope], context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def work(self, call: Call, scope: Scope) -> list[VacuumRun]:
-        """Work on everything of a scope that is under way, the first begun first, each once."""
+        """Work on every running vacuum of the scope once, oldest first."""
 
         async def look(view: View) -> list[VacuumRun]:
             return [run for run in await running(view) if run.scope == scope]
@@ -67,7 +67,7 @@ class VacuumRunner:
         return list(done.values())
 
     async def close(self) -> None:
-        """End what was handed over: another replica, or this one once it is up again, takes it up."""
+        """Cancel the workers; another replica, or this one after its restart, continues."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -86,7 +86,7 @@ class VacuumRunner:
 async def vacuum_runner(
     units: Units, clock: Clock, channels: Channels, jobs: Runner, settings: OpsSettings
 ) -> AsyncIterator[VacuumRunner]:
-    """The sweep of vacuums and their workers."""
+    """The vacuum runner of a process."""
     runner = VacuumRunner(units, jobs, VacuumWorker(units, Peers(channels), clock, settings.vacuum_settle_seconds))
     try:
         yield runner

@@ -1,4 +1,4 @@
-"""Where vacuums are kept, for good: the record of what was deleted is not deleted."""
+"""Storage of vacuums. Their records are kept for good."""
 
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ VACUUMS = Entity(
         index("target", "dry_run"),
     ],
     org_scoped=False,
-    # It is a log by itself; one beside it would be emptied with everything, and filled again by that.
+    # The record is its own history; the event log would be erased by a full vacuum and written again by it.
     history=False,
     label="reason",
 )
@@ -33,24 +33,24 @@ TURNS = Entity(
 
 
 async def newest(view: View) -> VacuumRun | None:
-    """The vacuum that was asked for last. Index: requested_utc."""
+    """The vacuum that was requested last, or None. Index: requested_utc."""
     found = await view.find(VACUUMS, {}, order=["-requested_utc"], limit=1)
     return found[0] if found else None
 
 
 async def due(view: View) -> list[VacuumRun]:
-    """Pending vacuums whose time has come, the first due first. Index: state, execute_after_utc."""
+    """Pending vacuums that are due, first due first. Index: state, execute_after_utc."""
     where = {"state": "pending", "execute_after_utc": between(at_most=view.now)}
     return await view.find(VACUUMS, where, order=["execute_after_utc"])
 
 
 async def running(view: View) -> list[VacuumRun]:
-    """Vacuums under way, the first begun first. Index: state, execute_after_utc."""
+    """Running vacuums, first due first. Index: state, execute_after_utc."""
     return await view.find(VACUUMS, {"state": "running"}, order=["execute_after_utc"])
 
 
 async def in_the_way(view: View, orgcode: str | None) -> VacuumRun | None:
-    """A vacuum, pending or running, that touches what one of the org (None: of everything) would touch."""
+    """A pending or running vacuum of records that one of the org (None: of everything) would delete, or None."""
     for state in OPEN:
         for run in await view.find(VACUUMS, {"state": state}, order=["execute_after_utc"], limit=OPEN_MAX):
             if covers(run, orgcode):
@@ -59,19 +59,19 @@ async def in_the_way(view: View, orgcode: str | None) -> VacuumRun | None:
 
 
 async def erased_since(view: View, now: Utc) -> list[VacuumRun]:
-    """What was emptied lately, newest first. Index: state, completed_utc."""
+    """Recently completed vacuums, newest first. Index: state, completed_utc."""
     where = {"state": "completed", "completed_utc": between(at_least=later(now, -ERASED_SECONDS))}
     found = await view.find(VACUUMS, where, order=["-completed_utc"], limit=OPEN_MAX)
     return [run for run in found if not run.dry_run]
 
 
 async def was_vacuumed(view: View, orgcode: str) -> bool:
-    """Whether there was such an org, by the record of its vacuum. Index: target, dry_run."""
+    """Whether the org was vacuumed before. Index: target, dry_run."""
     return bool(await view.find(VACUUMS, {"target": orgcode, "dry_run": False}, limit=1))
 
 
 async def take_turn(change: Change) -> None:
-    """Write what every request writes: of two at once, the second then sees what the first has decided."""
+    """Write the turn, so that of two requests at once the second is run again after the first."""
     turn = await change.get(TURNS, TURN_ID)
     if turn is None:
         await change.insert(TURNS, Turn(turn_id=TURN_ID, requests=1))

@@ -1,7 +1,7 @@
-"""The worker: empties one service after the other, keeps how far it is, and proves at the end that nothing is left.
+"""The worker erases one service after the other, stores its progress, and verifies at the end that nothing is left.
 
-It may be cut off anywhere and begun again, by this replica or another: what is gone is not found again, and services
-that are done stay done. A service that fails is left for the next round; the sweep hands the vacuum over until all are.
+It may be interrupted anywhere and continued by this replica or another: deleted records are not found again, and
+completed services stay completed. A service that fails is tried again in the next round of the sweep.
 """
 
 import asyncio
@@ -36,14 +36,13 @@ from services.ops.vacuum.peers import Peers
 from services.ops.vacuum.store import VACUUMS
 
 KEEP_SECONDS = 0.5
-"""How often the progress of a service is kept while it goes on."""
+"""How often the progress of a service is stored."""
 
 REMEMBERED_SECONDS = 2.5
-"""How long a gateway may go on knowing callers that are in no directory any more, and a little: they are let in by
-nothing but that, so nothing is opened before."""
+"""Gateway identity cache lifetime plus a margin: deleted callers may be accepted that long, so the org stays closed."""
 
 ROUNDS_MAX = 4
-"""How often a service in which something was found again is swept at once, before it is left to the next sweep."""
+"""How often a service with remaining records is erased again at once, before it is left to the next sweep."""
 
 log = get_logger("ops.vacuum")
 
@@ -58,7 +57,7 @@ class VacuumWorker:
         self._settle_seconds = settle_seconds
 
     async def work(self, call: Call, vacuum_id: str) -> VacuumRun:
-        """The vacuum after a round of work: completed, or with what failed, to be tried again."""
+        """Work on a vacuum for one round. The vacuum, completed or with the failures to be tried again."""
         run = await self._load(call, vacuum_id)
         if run.state != "running":
             return run
@@ -78,13 +77,13 @@ class VacuumWorker:
         return run
 
     async def _settle(self, run: VacuumRun) -> None:
-        """Wait until whatever was let in before the closing has ended, and everybody knows of the closing."""
+        """Wait until requests admitted before the closure have ended and every process knows of it."""
         assert run.started_utc is not None, run.vacuum_id
         left = seconds_between(self._clock.now(), later(run.started_utc, self._settle_seconds))
         await asyncio.sleep(max(0.0, left))
 
     async def _empty(self, call: Call, run: VacuumRun, service: str) -> VacuumRun:
-        """Have one service delete what there is; what came of it is in its tally, what it told on the way as well."""
+        """Erase one service; its tally is stored on the way and at the end."""
         before = tally_of(run, service).collections
         now: dict[str, CollectionTally] = {}
         run = await self._note(call, run.vacuum_id, summed(service, "running", before))
@@ -103,7 +102,7 @@ class VacuumWorker:
         return await self._note(call, run.vacuum_id, _summed(service, "completed", before, now), emit_state=True)
 
     async def _certify(self, call: Call, run: VacuumRun) -> VacuumRun:
-        """Count what is left, everywhere: the vacuum is completed where that is nothing."""
+        """Count the remaining records of all services; the vacuum is completed if there are none."""
         await asyncio.sleep(REMEMBERED_SECONDS)
         counts = await self._peers.count(run.target)
         if is_clean(counts):
@@ -118,7 +117,7 @@ class VacuumWorker:
         return run
 
     async def _note(self, call: Call, vacuum_id: str, tally: ServiceTally, *, emit_state: bool = False) -> VacuumRun:
-        """Keep how far a service is; `emit_state` others that it is done, once."""
+        """Store the tally of a service; with `emit_state` its completion is published, once."""
 
         async def write(change: Change) -> VacuumRun:
             run = with_tally(await change.load(VACUUMS, vacuum_id), tally)
@@ -149,9 +148,9 @@ class VacuumWorker:
 
 
 def emit_state(change: Change, event_type: str, run: VacuumRun) -> None:
-    """Tell others of an org's vacuum; of a full one nobody is told.
+    """Publish the state of an org's vacuum; a full vacuum publishes nothing.
 
-    Told as plain data: as a record of the org it would be kept among the org's own events, and counted as left over.
+    The body is plain data: a record of the org would be logged among the org's events and counted as remaining.
     """
     assert event_type in {STARTED, COMPLETED}, event_type
     if run.scope == "org":

@@ -146,7 +146,7 @@ def every_change(ops: Ops, **said: Any) -> Iterator[Any]:
     yield ops.stub.UpdateMaintenance(pb.UpdateMaintenanceRequest(**said, description="d"))
 
 
-async def test_who_changes_a_window_names_the_revision_he_has_seen(ops: Ops) -> None:
+async def test_a_change_of_a_window_names_the_revision_it_has_seen(ops: Ops) -> None:
     window = await ops.update(await ops.schedule(), description="another")
     about = {"secret_code": CODE, "maintenance_id": window.maintenance_id}
     for missing in every_change(ops, **about):
