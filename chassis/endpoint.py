@@ -70,6 +70,8 @@ class Endpoint(Frozen):
     access    what the handler is given: nothing of data, a View or a Change
     asks      further parameters of the handler -> the type it asks for (Health, Units, Clock, the settings struct …);
               what the process does not provide stops its start
+    schema    the name of the answer's schema in the documents, where several calls share one: it has the fields of all
+    unread    fields of the body that the handler reads itself: it is given their JSON text, as `msgspec.Raw`
     action    where many calls share one path: the word in the body's `action` that picks this one
     """
 
@@ -94,6 +96,8 @@ class Endpoint(Frozen):
     refusals: Mapping[str, str]
     action: str = ""
     prepare: Handler | None = None
+    unread: tuple[str, ...] = ()
+    schema: str = ""
 
     @property
     def revised(self) -> bool:
@@ -238,6 +242,8 @@ class Endpoints:
         refusals: Mapping[str, str] | None = None,
         action: str = "",
         prepare: Handler | None = None,
+        unread: Sequence[str] = (),
+        schema: str = "",
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
             parts = _read_signature(handler)
@@ -264,6 +270,8 @@ class Endpoints:
                     refusals=dict(refusals or {}),
                     action=action,
                     prepare=prepare,
+                    unread=tuple(unread),
+                    schema=schema,
                     **parts,
                 )
             )

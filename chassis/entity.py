@@ -36,6 +36,16 @@ class Record(Document):
     updated_by: str = ""
 
 
+class Stamped(Document):
+    """The fields of a `Record` without the org: for answers that show none. The stored struct adds `orgcode`."""
+
+    revision: int = 0
+    created_utc: Utc = Utc("")
+    created_by: str = ""
+    updated_utc: Utc = Utc("")
+    updated_by: str = ""
+
+
 R = TypeVar("R", bound=Document)
 
 
@@ -160,7 +170,7 @@ class Entity(Generic[R]):
         self.technical = technical
         self.label = label or id
         self.kind = kind
-        self.versioned = issubclass(struct, Record)
+        self.versioned = issubclass(struct, Record | Stamped)
 
     def id_of(self, record: R) -> str:
         """The id of a record."""

@@ -5,7 +5,7 @@ read again with care (`chassis/reading/fields.py`), which folds values into thei
 there is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from operator import attrgetter
 from types import new_class
@@ -82,10 +82,19 @@ class Decoder:
         )
         self._needs = endpoint.needs
         self._has_rules = own.problems is not Request.problems
+        self._unread = endpoint.unread
 
     def from_body(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
         """The request of a JSON body; Invalid names every problem. No body at all is an empty object."""
         body = body or b"{}"
+        if self._unread and (split := _split(body, self._unread)) is not None:
+            rest, texts = split
+            decoded = self._from_plain(rest, headers)
+            assert decoded.body is not None
+            return Decoded(msgspec.structs.replace(decoded.body, **texts), decoded.context)
+        return self._from_plain(body, headers)
+
+    def _from_plain(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
         try:
             wire = self._quick(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -167,6 +176,17 @@ class Decoder:
         if self._has_rules and (broken := body.problems()):
             raise invalid_fields([FieldProblem(path, problem) for path, problem in broken])
         return Decoded(body if self._has_request else None, context)
+
+
+def _split(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, msgspec.Raw]] | None:
+    """A body without these fields, and their JSON texts; None where it is no object. Null counts as left out."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    found = {name: fields.pop(name) for name in names if name in fields}
+    texts = {name: text.copy() for name, text in found.items() if bytes(text) != b"null"}
+    return msgspec.json.encode(fields), texts
 
 
 class _Header:

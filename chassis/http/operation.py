@@ -9,7 +9,7 @@ from chassis.http.decode import FROM_HEADER
 from chassis.http.examples import example, resolve
 from chassis.http.raw.openapi import raw_operation
 from chassis.http.schemas import REF, Schema
-from chassis.http.shapes import Shapes
+from chassis.http.shapes import Shapes, schema_name
 
 FAILURES: Mapping[str, tuple[str, str]] = {
     "400": ("Invalid", "Malformed or missing input; `details.fields` names each problem."),
@@ -128,7 +128,7 @@ def _query_parameter(name: str, field: Schema, *, required: bool) -> dict[str, A
 
 
 def _responses(endpoints: Sequence[Endpoint], shapes: Shapes) -> dict[str, Any]:
-    answers = list(dict.fromkeys(each.answer.__name__ for each in endpoints if issubclass(each.answer, Answer)))
+    answers = list(dict.fromkeys(schema_name(each) for each in endpoints if issubclass(each.answer, Answer)))
     if not answers:
         return _failures()
     refs = {name: {"$ref": REF.format(name=name)} for name in answers}

@@ -29,7 +29,23 @@ class Shapes:
         self.requests = dict(zip((endpoint.call for endpoint in endpoints), found.asked, strict=False))
         for answer in answers:
             self.named[answer.__name__] = _wrapped(REF.format(name=data_names[answer.__name__]), grid=grid)
+        for schema in sorted({each.schema for each in endpoints} - {""}):
+            shared = [data_names[each.answer.__name__] for each in endpoints if each.schema == schema]
+            self.named[f"{schema}Data"] = self._union(shared)
+            self.named[schema] = _wrapped(REF.format(name=f"{schema}Data"), grid=grid)
         self.named["Failure"] = _failure(grid=grid)
+
+    def _union(self, names: Sequence[str]) -> Schema:
+        """An object with the fields of all these schemas; those that one of them may lack are not required."""
+        schemas = [self.named[name] for name in names]
+        required = set.intersection(*(set(each.get("required", ())) for each in schemas))
+        properties = {name: field for each in schemas for name, field in each["properties"].items()}
+        return {"type": "object", "properties": properties, "required": sorted(required)}
+
+
+def schema_name(endpoint: Endpoint) -> str:
+    """The name of an endpoint's answer in the documents."""
+    return endpoint.schema or endpoint.answer.__name__
 
 
 def request_struct(endpoint: Endpoint) -> type[Request]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from chassis.entity import Entity, Record, Value
+from chassis.entity import Entity, Value
 from chassis.errors import Unavailable
 from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseError, Transient, UnknownCommit
@@ -122,7 +122,7 @@ async def _org_field(database: Database, name: str, entities: Sequence[Entity[An
 def _is_of_none(entities: Sequence[Entity[Any]]) -> bool:
     """Whether records here belong to no org: they are declared so, and have no field of their own that names one."""
     return bool(entities) and not any(
-        entity.org_scoped or ("orgcode" in entity.struct.__struct_fields__ and not issubclass(entity.struct, Record))
+        entity.org_scoped or ("orgcode" in entity.struct.__struct_fields__ and not entity.versioned)
         for entity in entities
     )
 

@@ -1,7 +1,9 @@
 """PMC: the catalogue, published product by product."""
 
 from chassis.service import Service
+from services.pmc.objects.resource import object_store
 from services.pmc.settings import PmcSettings
+from services.pmc.words import ROLES
 
 PMC = Service(
     name="pmc",
@@ -9,11 +11,21 @@ PMC = Service(
     description="Products: content packs, what each channel shows, lists and search.",
     settings=PmcSettings,
     package="services.pmc",
-    features=["stat"],
-    roles={
-        "pmc_view": "reads",
-        "pmc_publish": "writes, and searches in regex mode; it does not include pmc_view",
-    },
+    features=[
+        "stat",
+        "rollup",
+        "profile",
+        "pack",
+        "product",
+        "online",
+        "pointer",
+        "group",
+        "feed",
+        "run",
+        "build",
+    ],
+    roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},
     dialect="catalogue",
+    resources=[object_store],
 )

@@ -13,7 +13,7 @@ from bson import encode
 from msgspec.structs import fields
 
 from chassis.clock import SystemClock
-from chassis.entity import Entity, Record
+from chassis.entity import Entity
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.flush import MARKS
@@ -43,7 +43,7 @@ def entities_of(service: Service) -> list[Entity[Any]]:
 def names_orgs(entity: Entity[Any]) -> bool:
     """Whether its records say whose they are, and an org may be that."""
     names = {field.name for field in fields(entity.struct)}
-    return "orgcode" in names and (entity.org_scoped or not issubclass(entity.struct, Record) or entity.id == "orgcode")
+    return "orgcode" in names and (entity.org_scoped or not entity.versioned or entity.id == "orgcode")
 
 
 class Place:

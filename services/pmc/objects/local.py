@@ -1,0 +1,183 @@
+"""The object store as a directory: the embedded default. Objects appear whole or not at all.
+
+Signed links lead to PMC's own routes below `/pmc/objects/`; `links.py` makes and verifies them.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from chassis.clock import Utc, from_seconds
+from services.pmc.objects.links import LinkSigner
+from services.pmc.objects.port import CHUNK_BYTES, ObjectInfo, SignedRequest, StoreDown
+
+T = TypeVar("T")
+
+_PARTIAL = ".partial-"
+
+
+class LocalObjectStore:
+    """Objects below one folder, each a file named by its key."""
+
+    def __init__(self, folder: Path, links: LinkSigner) -> None:
+        self._folder = folder
+        self._links = links
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store an object whole."""
+        del content_type  # A file has none: the routes know it by the key.
+
+        def write() -> None:
+            with self._partial(key) as draft:
+                draft.write(data)
+                draft.keep()
+
+        await _in_thread(write)
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes], sha256: str) -> bool:
+        """Store what is streamed; whether it has this SHA-256. A body that differs is not kept."""
+        draft = await _in_thread(lambda: self._partial(key))
+        digest = hashlib.sha256()
+        kept = False
+        try:
+            async for chunk in chunks:
+                digest.update(chunk)
+                await _in_thread(partial(draft.write, chunk))
+            if digest.hexdigest() == sha256:
+                await _in_thread(draft.keep)
+                kept = True
+        finally:
+            await _in_thread(draft.close)
+        return kept
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes of an object, piece by piece."""
+        file = await _in_thread(lambda: self._path(key).open("rb"))
+        try:
+            while chunk := await _in_thread(lambda: file.read(CHUNK_BYTES)):
+                yield chunk
+        finally:
+            file.close()
+
+    async def info(self, key: str) -> ObjectInfo | None:
+        """What is known of an object."""
+
+        def look() -> ObjectInfo | None:
+            try:
+                found = self._path(key).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return ObjectInfo(key=key, size=found.st_size, modified_utc=from_seconds(found.st_mtime))
+
+        return await _in_thread(look)
+
+    async def remove(self, key: str) -> None:
+        """Remove an object, and folders that it leaves empty."""
+
+        def remove() -> None:
+            path = self._path(key)
+            path.unlink(missing_ok=True)
+            for parent in path.parents:
+                if parent == self._folder or not parent.is_dir() or any(parent.iterdir()):
+                    return
+                parent.rmdir()
+
+        await _in_thread(remove)
+
+    async def keys(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """The objects whose keys begin with the prefix; drafts that a crash left behind count as well."""
+
+        def walk() -> list[ObjectInfo]:
+            return sorted(self._walk(prefix), key=lambda each: each.key)
+
+        for each in await _in_thread(walk):
+            yield each
+
+    def sign_put(
+        self, key: str, *, size: int, sha256: str, headers: Mapping[str, str], now: Utc, seconds: int
+    ) -> SignedRequest:
+        """A signed upload of exactly this body."""
+        return self._links.put(key, size=size, sha256=sha256, headers=headers, now=now, seconds=seconds)
+
+    def sign_get(self, key: str, *, now: Utc, seconds: int) -> SignedRequest:
+        """A signed download."""
+        return self._links.get(key, now=now, seconds=seconds)
+
+    async def answers(self) -> bool:
+        """Whether the folder can be written to."""
+
+        def look() -> bool:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return os.access(self._folder, os.W_OK | os.X_OK)
+
+        try:
+            return await _in_thread(look)
+        except StoreDown:
+            return False
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key
+
+    def _partial(self, key: str) -> "_Draft":
+        return _Draft(self._path(key))
+
+    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
+        start = self._folder / prefix.rpartition("/")[0]
+        for path in start.rglob("*") if start.is_dir() else ():
+            key = path.relative_to(self._folder).as_posix()
+            try:
+                if key.startswith(prefix) and path.is_file():
+                    found = path.stat()
+                    yield ObjectInfo(key=key, size=found.st_size, modified_utc=from_seconds(found.st_mtime))
+            except FileNotFoundError:
+                continue
+
+
+class _Draft:
+    """A file being written beside its place."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._draft = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+        self._file = self._draft.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def keep(self) -> None:
+        """Put it in its place, for good."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do file work in a thread. A file that is not there is told as such; anything else is a store that fails."""
+    try:
+        return await asyncio.to_thread(work)
+    except FileNotFoundError:
+        raise
+    except OSError as failure:
+        raise StoreDown("the object store does not answer") from failure

@@ -1,0 +1,21 @@
+"""The object store a PMC process owns, chosen by its settings."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from chassis.resource import resource
+from services.pmc.objects.links import LinkSigner
+from services.pmc.objects.local import LocalObjectStore
+from services.pmc.objects.port import ObjectStore
+from services.pmc.settings import PmcSettings
+
+
+@resource(health=lambda store: store.answers())
+async def object_store(settings: PmcSettings) -> AsyncIterator[ObjectStore]:
+    """Where pack uploads and manifest parts lie."""
+    yield LocalObjectStore(Path(settings.pmc_objects_folder), signer_of(settings))
+
+
+def signer_of(settings: PmcSettings) -> LinkSigner:
+    """Signs links to objects of the directory store."""
+    return LinkSigner((settings.pmc_link_key or settings.caller_key).encode(), settings.pmc_public_url)

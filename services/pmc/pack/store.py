@@ -1,0 +1,134 @@
+"""Storage of packs: the series, its versions, and of each version the header, the styles and the items."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.entity import Entity, edge, index, unique
+from chassis.errors import NotFound
+from chassis.page import Page, Paged
+from chassis.unit import View, one_of
+from services.pmc.pack.domain import (
+    ItemRow,
+    PackHeaderDocument,
+    PackSeries,
+    PackVersion,
+    StyleBody,
+    StyleRow,
+    version_id_of,
+)
+
+PACKS = Entity(
+    "pack",
+    PackVersion,
+    collection="pmc_packs",
+    id="version_id",
+    keys=("ORG#{orgcode}", "PACK#{pack_id}#{pack_rev}"),
+    label="name",
+    indexes=[
+        unique("pack_id", "pack_rev", name="number", refusal="the version exists already"),
+        index("state", "upload_expires_utc", name="waiting", every_org=True),
+        index("store_id", name="store", every_org=True),
+    ],
+    edges=[edge("of", to="pack_series", by="pack_id")],
+)
+SERIES = Entity(
+    "pack_series",
+    PackSeries,
+    collection="pmc_pack_series",
+    id="pack_id",
+    keys=("ORG#{orgcode}", "PACKSERIES#{pack_id}"),
+    indexes=[index("pack_id")],
+    history=False,
+)
+HEADERS = Entity(
+    "pack_header", PackHeaderDocument, collection="pmc_pack_headers", id="store_id", history=False, technical=True
+)
+STYLES = Entity(
+    "pack_style",
+    StyleRow,
+    collection="pmc_pack_styles",
+    id="style_key",
+    keys=("ORG#{orgcode}", "PACKSTYLE#{pack_id}#{pack_rev}#{style_id}"),
+    label="style_id",
+    indexes=[index("store_id", "style_id", name="store")],
+    edges=[edge("in", to="pack", by="pack_id")],
+    history=False,
+)
+BODIES = Entity(
+    "pack_style_body",
+    StyleBody,
+    collection="pmc_pack_style_bodies",
+    id="style_key",
+    indexes=[index("store_id", "style_key", name="store")],
+    history=False,
+    technical=True,
+)
+ITEMS = Entity(
+    "pack_item",
+    ItemRow,
+    collection="pmc_pack_items",
+    id="item_key",
+    keys=("ORG#{orgcode}", "PACKITEM#{pack_id}#{pack_rev}#{channel_code}#{style_id}#{variant_id}"),
+    label="variant_id",
+    indexes=[
+        index("store_id", "n", name="number"),
+        index("store_id", "channel_code", "style_id", "variant_id", name="variant"),
+    ],
+    edges=[edge("of", to="pack_style", by="style_id"), edge("becomes", to="product", by="variant_id")],
+    history=False,
+)
+
+
+def style_key_of(store_id: str, style_id: str) -> str:
+    """The id of a style of a version."""
+    return f"{store_id}/{style_id}"
+
+
+def item_key_of(store_id: str, n: int) -> str:
+    """The id of an item of a version."""
+    return f"{store_id}/{n:09d}"
+
+
+async def load_version(view: View, pack_id: str, pack_rev: int | None) -> PackVersion:
+    """A version, the newest without `pack_rev`. Raises `NotFound`. Index: id."""
+    if pack_rev is None:
+        series = await view.get(SERIES, pack_id)
+        if series is None:
+            raise NotFound("there is no such pack")
+        pack_rev = series.newest_rev
+    version = await view.get(PACKS, version_id_of(pack_id, pack_rev))
+    if version is None:
+        raise NotFound("there is no such pack version")
+    return version
+
+
+async def list_versions(view: View, pack_id: str, page: Paged) -> Page[PackVersion]:
+    """The versions of a pack, newest first. Index: number."""
+    return await view.page(PACKS, {"pack_id": pack_id}, page=page, order=("-pack_rev",))
+
+
+async def list_newest(view: View, page: Paged) -> Page[PackVersion]:
+    """The newest version of every pack, newest pack first. Index: pack_id of the series."""
+    series = await view.page(SERIES, {}, page=page)
+    ids = [version_id_of(each.pack_id, each.newest_rev) for each in series.items]
+    versions = await view.get_many(PACKS, ids)
+    return Page(items=[versions[each] for each in ids], count=series.count, next_token=series.next_token)
+
+
+async def styles_of(view: View, store_id: str, style_ids: Sequence[str]) -> dict[str, StyleRow]:
+    """These styles of a version, as far as it has them, by style_id. Index: id."""
+    found = await view.get_many(STYLES, [style_key_of(store_id, style_id) for style_id in style_ids])
+    return {each.style_id: each for each in found.values()}
+
+
+async def items_of_variants(
+    view: View, store_id: str, channel_code: str, style_id: str, variant_ids: Sequence[str]
+) -> list[ItemRow]:
+    """The items of these variants of a style in a channel, in order. Index: variant."""
+    where: dict[str, Any] = {
+        "store_id": store_id,
+        "channel_code": channel_code,
+        "style_id": style_id,
+        "variant_id": one_of(variant_ids),
+    }
+    return await view.find(ITEMS, where, limit=len(variant_ids))

@@ -1,0 +1,97 @@
+"""Writing the rows of a pack version: with it where they fit one transaction, else in bites before it.
+
+Rows that were written for a version that never came to be are found by their `store_id` and swept.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from chassis.caller import Call
+from chassis.entity import Entity, Value
+from chassis.unit import Change, Units
+from services.pmc.pack.document import PackHeader
+from services.pmc.pack.domain import ItemRange, PackHeaderDocument
+from services.pmc.pack.rows import Numbering, Place, item_rows, style_rows
+from services.pmc.pack.store import BODIES, HEADERS, ITEMS, STYLES
+from services.pmc.pack.validate import StyleText, ranges_of
+
+ROWS_AT_ONCE_MAX = 400
+"""Rows written in the transaction of the version itself, and in one bite."""
+
+BYTES_AT_ONCE_MAX = 4 * 1024 * 1024
+
+Row = tuple[Entity[Any], Any, int]
+
+
+class Contents(Value):
+    """The rows of a version, and the item numbers of its channels."""
+
+    place: Place
+    ranges: dict[str, ItemRange]
+    rows: list[Row]
+
+    @property
+    def fits(self) -> bool:
+        """Whether all rows go into one transaction."""
+        return len(self.rows) <= ROWS_AT_ONCE_MAX and sum(size for _, _, size in self.rows) <= BYTES_AT_ONCE_MAX
+
+
+def contents_of(place: Place, header: PackHeader, styles: Sequence[StyleText]) -> Contents:
+    """The rows of a validated document."""
+    offered: Counter[str] = Counter()
+    for style in styles:
+        offered.update({code: len(ids) for code, ids in style.offers.items()})
+    ranges = ranges_of(header, offered)
+    numbering = Numbering(ranges)
+    rows: list[Row] = [header_row(place, header)]
+    for style in sorted(styles, key=lambda each: each.style_id):
+        rows += rows_of(place, style, numbering.take(style.offers))
+    return Contents(place=place, ranges=ranges, rows=rows)
+
+
+def header_row(place: Place, header: PackHeader) -> Row:
+    """The row of a header."""
+    text = msgspec.json.encode(PackHeader(**{name: getattr(header, name) for name in PackHeader.__struct_fields__}))
+    return HEADERS, PackHeaderDocument(store_id=place.store_id, text=text.decode()), len(text)
+
+
+def rows_of(place: Place, style: StyleText, ranges: dict[str, ItemRange]) -> Iterator[Row]:
+    """The rows of a style and its items, with their sizes in bytes."""
+    row, body = style_rows(place, style, ranges)
+    yield STYLES, row, 0
+    yield BODIES, body, len(style.text)
+    for item in item_rows(place, style, ranges):
+        yield ITEMS, item, 0
+
+
+async def insert_rows(change: Change, rows: Sequence[Row]) -> None:
+    """Insert rows in the change."""
+    for entity, row, _ in rows:
+        await change.insert(entity, row)
+
+
+async def write_ahead(units: Units, call: Call, rows: Sequence[Row]) -> None:
+    """Write rows in transactions of their own, before the version that will name them."""
+    for bite in bites(rows):
+
+        async def write(change: Change, bite: Sequence[Row] = bite) -> None:
+            await insert_rows(change, bite)
+
+        await units.change(call, write, emits=())
+
+
+def bites(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows in groups that fit a transaction."""
+    bite: list[Row] = []
+    size = 0
+    for row in rows:
+        if bite and (len(bite) >= ROWS_AT_ONCE_MAX or size + row[2] > BYTES_AT_ONCE_MAX):
+            yield bite
+            bite, size = [], 0
+        bite.append(row)
+        size += row[2]
+    if bite:
+        yield bite

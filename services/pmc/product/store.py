@@ -1,0 +1,113 @@
+"""Storage of products and their revisions. Each filter of product/list has an index of its own."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chassis.entity import Entity, edge, index, unique
+from chassis.errors import NotFound
+from chassis.page import Page, Paged
+from chassis.unit import View, one_of
+from services.pmc.product.domain import StoredProduct
+from services.pmc.product.history import StoredRevision, revision_id_of
+from services.pmc.words import AskedState
+
+_FILTERS = (
+    "style_id",
+    "indexed.vendor.vendor_id",
+    "variant_id",
+    "indexed.variant_code",
+    "indexed.style_code",
+    "indexed.sku_key",
+    "indexed.barcodes",
+    "indexed.identifiers",
+    "indexed.aliases",
+    "channel_guid",
+)
+_CHANNEL_FILTERS = ("indexed.category.node_id", "indexed.department.node_id", "indexed.division.node_id")
+
+PRODUCTS = Entity(
+    "product",
+    StoredProduct,
+    collection="pmc_products",
+    id="product_id",
+    keys=("ORG#{orgcode}", "PRODUCT#{product_id}"),
+    lookups={
+        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_guid}"),
+        2: ("STYLE#{style_id}", ""),
+    },
+    label="indexed.title",
+    indexes=[
+        index("product_id", name="org"),
+        unique("channel_guid", "variant_id", name="key", refusal="the variant has a product in the channel already"),
+        *(index(field, "product_id") for field in _FILTERS),
+        *(index("channel_guid", field, "product_id") for field in _CHANNEL_FILTERS),
+        index("channel_guid", "indexed.handle", name="handle"),
+    ],
+    edges=[
+        edge("has", to="revision", by="product_id", cardinality="many"),
+        edge("in", to="profile", by="channel_guid"),
+        edge("stocked-as", to="balance", by="variant_id", service="ics", cardinality="many"),
+        edge("listed-as", to="variant", by="variant_id", service="slc", cardinality="many"),
+    ],
+    history=False,
+)
+REVISIONS = Entity(
+    "revision",
+    StoredRevision,
+    collection="pmc_product_revisions",
+    id="revision_id",
+    keys=("ORG#{orgcode}", "PRODUCT#{product_id}#REV#{rev}"),
+    label="rev",
+    indexes=[index("product_id", "revision_id", name="product")],
+    edges=[
+        edge("of", to="product", by="product_id"),
+        edge("from", to="pack", by="pack_id"),
+        edge("by", to="run", by="run_id"),
+    ],
+    history=False,
+)
+
+
+async def find_product(
+    view: View, product_id: str | None, variant_id: str | None, channel_guid: str | None
+) -> StoredProduct:
+    """The product named by its id, or by variant and channel. Raises `NotFound`. Index: id, key."""
+    if product_id is not None:
+        product = await view.get(PRODUCTS, product_id)
+    else:
+        product = await view.lookup(PRODUCTS, "key", channel_guid, variant_id)
+    if product is None:
+        raise NotFound("there is no such product")
+    return product
+
+
+async def load_revision(view: View, product_id: str, rev: int) -> StoredRevision:
+    """A revision of a product. Raises `NotFound`. Index: id."""
+    revision = await view.get(REVISIONS, revision_id_of(product_id, rev))
+    if revision is None:
+        raise NotFound("the product has no such revision")
+    return revision
+
+
+async def list_revisions(view: View, product_id: str, page: Paged) -> Page[StoredRevision]:
+    """The revisions of a product, newest first. Index: product."""
+    return await view.page(REVISIONS, {"product_id": product_id}, page=page, order=("-revision_id",))
+
+
+async def list_products(view: View, where: dict[str, Any], state: AskedState, page: Paged) -> Page[StoredProduct]:
+    """Products that have these indexed values, newest first. Index: that of the filter."""
+    rest = None if state == "both" else {"online_state": state}
+    return await view.page(PRODUCTS, where, page=page, rest=rest)
+
+
+async def products_by_id(view: View, product_ids: Iterable[str]) -> dict[str, StoredProduct]:
+    """These products, as far as there are any. Index: id."""
+    return await view.get_many(PRODUCTS, product_ids)
+
+
+async def products_of_variants(view: View, channel_guid: str, variant_ids: Sequence[str]) -> list[StoredProduct]:
+    """The products of these variants in a channel, as far as there are any. Index: key."""
+    if not variant_ids:
+        return []
+    where = {"channel_guid": channel_guid, "variant_id": one_of(variant_ids)}
+    return await view.find(PRODUCTS, where, limit=len(variant_ids))

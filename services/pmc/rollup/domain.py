@@ -1,0 +1,126 @@
+"""Roll-ups: how many products of a channel are online and offline, by the values of their indexed content.
+
+Everything that counts products is per channel, so that changes in two channels never meet at one document; what the org
+has in all is summed when it is read. Only the number of styles, which channels share, is kept for the whole org.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from chassis.entity import Document, Value
+from chassis.values import Code, Count, Guid
+from services.pmc.words import Part
+
+Dimension = Literal["style", "vendor", "category", "department", "division"]
+GroupDimension = Literal["style", "vendor", "channel", "category", "department", "division", "online_state"]
+
+ORG_WIDE = ""
+"""Stands for the channel in roll-ups over all channels."""
+
+
+class Rollup(Document):
+    """The products of one channel that have one value."""
+
+    rollup_id: str
+    orgcode: str = ""
+    channel_guid: str
+    dimension: Dimension
+    value: str
+    label: str | None = None
+    online: int = 0
+    offline: int = 0
+
+
+class ChannelSums(Document):
+    """Totals of one channel. `rollups` counts its roll-up documents."""
+
+    sums_id: str
+    orgcode: str = ""
+    channel_guid: Guid
+    channel_code: Code
+    products: Count = 0
+    online: Count = 0
+    publishable: Count = 0
+    pinned: Count = 0
+    revisions: Count = 0
+    rollups: Count = 0
+
+
+class OrgSums(Document):
+    """Totals of an org that are no sums over channels."""
+
+    orgcode: str = ""
+    sums_id: str
+    styles: Count = 0
+    style_rollups: Count = 0
+    packs: Count = 0
+    pack_versions: Count = 0
+    runs_scheduled: int = 0
+    runs_running: int = 0
+    runs_finished: Count = 0
+    last_run_id: str | None = None
+
+
+class Counted(Value):
+    """What of a product counts: its states, and the value and label of each dimension it has one in."""
+
+    channel_guid: str
+    channel_code: str
+    online: bool
+    publishable: bool
+    pinned: bool
+    values: Mapping[Dimension, tuple[str, str | None]]
+
+
+class RollupKey(Part):
+    """Names one roll-up of an org."""
+
+    channel_guid: str
+    dimension: Dimension
+    value: str
+
+
+class Deltas:
+    """What a change does to roll-ups and totals, summed before it is written."""
+
+    def __init__(self) -> None:
+        self.rollups: dict[RollupKey, list[int]] = {}
+        self.labels: dict[RollupKey, str | None] = {}
+        self.sums: dict[str, dict[str, int]] = {}
+        self.codes: dict[str, str] = {}
+
+    def move(self, before: Counted | None, after: Counted) -> None:
+        """A product is created (`before` None) or changed."""
+        if before == after:
+            return
+        for counted, sign in ((before, -1), (after, 1)):
+            if counted is not None:
+                self._count(counted, sign)
+
+    def add_revisions(self, channel_guid: str, channel_code: str, number: int) -> None:
+        """So many revisions are added, or pruned if negative."""
+        self._add(channel_guid, channel_code, "revisions", number)
+
+    def _count(self, counted: Counted, sign: int) -> None:
+        guid, code = counted.channel_guid, counted.channel_code
+        self._add(guid, code, "products", sign)
+        for name in ("online", "publishable", "pinned"):
+            if getattr(counted, name):
+                self._add(guid, code, name, sign)
+        for dimension, (value, label) in counted.values.items():
+            for channel in (guid, ORG_WIDE) if dimension == "style" else (guid,):
+                key = RollupKey(channel_guid=channel, dimension=dimension, value=value)
+                entry = self.rollups.setdefault(key, [0, 0])
+                entry[0 if counted.online else 1] += sign
+                if sign > 0:
+                    self.labels[key] = label
+
+    def _add(self, channel_guid: str, channel_code: str, name: str, number: int) -> None:
+        self.codes[channel_guid] = channel_code
+        sums = self.sums.setdefault(channel_guid, {})
+        sums[name] = sums.get(name, 0) + number
+
+    def changed_rollups(self) -> Iterator[tuple[RollupKey, int, int]]:
+        """The roll-ups that change: key, change of online, change of offline (both 0: only the label may be new)."""
+        for key, (online, offline) in self.rollups.items():
+            yield key, online, offline

@@ -1,0 +1,97 @@
+"""The manifest of a run: JSON Lines in parts of 1 000, stored as objects.
+
+A part's object is written before it is recorded, under the same key and with the same bytes however often that is
+tried, so a crash between the two does no harm.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from chassis.caller import Call
+from chassis.unit import Change, Units, View
+from services.pmc.objects.port import ObjectStore, part_key
+from services.pmc.run.domain import (
+    PART_LINES,
+    ManifestPart,
+    RunItem,
+    StoredPart,
+    StoredRun,
+    due_lines,
+    with_part,
+)
+from services.pmc.run.ending import ended
+from services.pmc.run.store import PARTS, RUNS, lines_of, part_id_of
+
+CONTENT_TYPE = "application/x-ndjson"
+DOWNLOAD_SECONDS = 15 * 60
+
+PART_EVENTS = ("pmc.run.completed",)
+
+
+def encoded(items: Sequence[RunItem]) -> bytes:
+    """The bytes of a part: a line each, with a newline behind it."""
+    return b"".join(msgspec.json.encode(item.line) + b"\n" for item in items)
+
+
+def to_answer(part: StoredPart) -> ManifestPart:
+    """The part as callers see it."""
+    return ManifestPart(
+        run_id=part.run_id,
+        part=part.part,
+        lines=part.lines,
+        bytes=part.bytes,
+        sha256=part.sha256,
+        content_type="application/x-ndjson",
+        created_utc=part.created_utc,
+    )
+
+
+async def store_due_parts(units: Units, call: Call, store: ObjectStore, run: StoredRun, *, at_most: int) -> StoredRun:
+    """Store so many of the parts that are due; with the last one the run completes. Raises `StoreDown`."""
+    for _ in range(at_most):
+        lines = due_lines(run)
+        if not lines or run.status != "running":
+            break
+        run = await _store_part(units, call, store, run, lines)
+    return run
+
+
+async def close_parts(units: Units, call: Call, store: ObjectStore, run: StoredRun) -> StoredRun:
+    """Store all lines that wait, full part or not, before a run ends early. Raises `StoreDown`."""
+    while run.status == "running" and run.processed > run.manifest_lines:
+        lines = min(PART_LINES, run.processed - run.manifest_lines)
+        run = await _store_part(units, call, store, run, lines)
+    return run
+
+
+async def _store_part(units: Units, call: Call, store: ObjectStore, run: StoredRun, lines: int) -> StoredRun:
+    async def read(view: View) -> list[RunItem]:
+        return await lines_of(view, run.run_id, run.manifest_lines + 1, lines)
+
+    items = await units.view(call, read)
+    assert len(items) == lines, f"{run.run_id} has {len(items)} of {lines} lines"
+    data = encoded(items)
+    number = run.manifest_parts + 1
+    key = part_key(run.orgcode, run.run_id, number)
+    await store.put(key, data, CONTENT_TYPE)
+
+    async def record(change: Change) -> StoredRun:
+        current = await change.load(RUNS, run.run_id)
+        if current.manifest_parts != run.manifest_parts or current.status != "running":
+            return current
+        part = StoredPart(
+            part_id=part_id_of(run.run_id, number),
+            run_id=run.run_id,
+            part=number,
+            lines=lines,
+            bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            created_utc=change.now,
+            object_key=key,
+        )
+        await change.insert(PARTS, part)
+        return await ended(change, current, with_part(current, lines, change.now))
+
+    return await units.change(call, record, emits=PART_EVENTS)

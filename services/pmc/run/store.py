@@ -1,0 +1,125 @@
+"""Storage of runs, of what is fixed at their start, of their lines and of the parts of their manifest."""
+
+from collections.abc import Sequence
+
+from chassis.clock import Utc
+from chassis.entity import Entity, edge, index, unique
+from chassis.errors import NotFound
+from chassis.page import Page, Paged
+from chassis.unit import View, between, one_of
+from services.pmc.profile.domain import PublishProfile
+from services.pmc.run.domain import RunItem, RunPlan, RunProfile, StoredPart, StoredRun
+
+RUNS = Entity(
+    "run",
+    StoredRun,
+    collection="pmc_runs",
+    id="run_id",
+    keys=("ORG#{orgcode}", "RUN#{run_id}"),
+    label="status",
+    indexes=[
+        index("run_id", name="org"),
+        unique("claims", name="claim", where={"claiming": True}, refusal="a running run works on one of the channels"),
+        index("status", "start_utc", name="scheduled"),
+        index("undoable", "started_utc", name="undoable"),
+        index("driven", "start_utc", name="driven", every_org=True),
+        index("status", "abandoned_after_utc", name="abandoned", every_org=True),
+    ],
+    edges=[edge("of", to="pack", by="pack_id"), edge("has", to="part", by="run_id", cardinality="many")],
+    derived={
+        "claims": lambda run: run.claims,
+        "claiming": lambda run: bool(run.claims),
+        "undoable": lambda run: run.undoable,
+        "driven": lambda run: run.status == "scheduled" or (run.status == "running" and run.driver == "service"),
+    },
+)
+PLANS = Entity("run_plan", RunPlan, collection="pmc_run_plans", id="run_id", history=False, technical=True)
+RUN_PROFILES = Entity(
+    "run_profile",
+    RunProfile,
+    collection="pmc_run_profiles",
+    id="copy_id",
+    indexes=[index("run_id", "copy_id", name="run")],
+    history=False,
+    technical=True,
+)
+RUN_ITEMS = Entity(
+    "run_item",
+    RunItem,
+    collection="pmc_run_items",
+    id="item_id",
+    keys=("ORG#{orgcode}", "RUN#{run_id}#ITEM#{n}"),
+    label="n",
+    indexes=[index("run_id", "n", name="run")],
+    edges=[edge("of", to="run", by="run_id"), edge("on", to="product", by="product_id")],
+    history=False,
+)
+PARTS = Entity(
+    "part",
+    StoredPart,
+    collection="pmc_manifest_parts",
+    id="part_id",
+    keys=("ORG#{orgcode}", "RUN#{run_id}#PART#{part}"),
+    label="part",
+    indexes=[index("run_id", "part", name="run")],
+    edges=[edge("of", to="run", by="run_id")],
+    history=False,
+)
+
+LATER_RUNS_MAX = 1000
+
+
+def item_id_of(run_id: str, n: int) -> str:
+    """The id of a run's line."""
+    return f"{run_id}/{n:09d}"
+
+
+def part_id_of(run_id: str, part: int) -> str:
+    """The id of a part."""
+    return f"{run_id}/{part:07d}"
+
+
+async def load_part(view: View, run_id: str, part: int) -> StoredPart:
+    """A part of a run's manifest. Raises `NotFound`. Index: id."""
+    found = await view.get(PARTS, part_id_of(run_id, part))
+    if found is None:
+        raise NotFound("the manifest has no such part")
+    return found
+
+
+async def list_parts(view: View, run_id: str, page: Paged) -> Page[StoredPart]:
+    """The parts of a run's manifest, ascending. Index: run."""
+    return await view.page(PARTS, {"run_id": run_id}, page=page, order=("part",))
+
+
+async def profiles_of(view: View, run_id: str) -> dict[str, PublishProfile]:
+    """The profiles a run goes by, by channel code. Index: run."""
+    found = await view.find(RUN_PROFILES, {"run_id": run_id}, order=("copy_id",))
+    return {each.profile.channel_code: each.profile for each in found}
+
+
+async def lines_of(view: View, run_id: str, first: int, count: int) -> list[RunItem]:
+    """A run's lines from number `first` on. Index: run."""
+    numbers = between(at_least=first, below=first + count)
+    return await view.find(RUN_ITEMS, {"run_id": run_id, "n": numbers}, order=("n",), limit=count)
+
+
+async def running_on(view: View, channel_codes: Sequence[str]) -> StoredRun | None:
+    """A run of the org that has one of the channels, if any. Index: claim."""
+    found = await view.find(RUNS, {"claiming": True, "claims": one_of(channel_codes)}, limit=1)
+    return found[0] if found else None
+
+
+async def count_scheduled(view: View, at_most: int) -> int:
+    """How many runs of the org are scheduled, counted up to a limit. Index: scheduled."""
+    return len(await view.find(RUNS, {"status": "scheduled"}, limit=at_most))
+
+
+async def later_runs(view: View, since_utc: Utc) -> list[StoredRun]:
+    """Runs an undo goes back through, started at this time or later. Index: undoable."""
+    return await view.find(
+        RUNS,
+        {"undoable": True, "started_utc": between(at_least=since_utc)},
+        order=("started_utc",),
+        limit=LATER_RUNS_MAX,
+    )
