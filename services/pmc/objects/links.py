@@ -10,7 +10,7 @@ from chassis.clock import Utc, from_seconds, to_seconds
 from services.pmc.objects.port import SignedRequest
 
 
-class LinkSigner:
+class ObjectLinks:
     """Makes and verifies links. `base_url` is where callers reach `/pmc`."""
 
     def __init__(self, key: bytes, base_url: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from chassis.clock import Utc, from_seconds
-from services.pmc.objects.links import LinkSigner
+from services.pmc.objects.links import ObjectLinks
 from services.pmc.objects.port import CHUNK_BYTES, ObjectInfo, SignedRequest, StoreDown
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _PARTIAL = ".partial-"
 class LocalObjectStore:
     """Objects below one folder, each a file named by its key."""
 
-    def __init__(self, folder: Path, links: LinkSigner) -> None:
+    def __init__(self, folder: Path, links: ObjectLinks) -> None:
         self._folder = folder
         self._links = links
 

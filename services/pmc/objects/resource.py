@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from chassis.resource import resource
-from services.pmc.objects.links import LinkSigner
+from services.pmc.objects.links import ObjectLinks
 from services.pmc.objects.local import LocalObjectStore
 from services.pmc.objects.port import ObjectStore
 from services.pmc.settings import PmcSettings
@@ -16,6 +16,6 @@ async def object_store(settings: PmcSettings) -> AsyncIterator[ObjectStore]:
     yield LocalObjectStore(Path(settings.pmc_objects_folder), signer_of(settings))
 
 
-def signer_of(settings: PmcSettings) -> LinkSigner:
+def signer_of(settings: PmcSettings) -> ObjectLinks:
     """Signs links to objects of the directory store."""
-    return LinkSigner((settings.pmc_link_key or settings.caller_key).encode(), settings.pmc_public_url)
+    return ObjectLinks((settings.pmc_link_key or settings.caller_key).encode(), settings.pmc_public_url)
