@@ -165,7 +165,7 @@ def enqueued_again(item: WorkItem, newer: WorkItem, now: Utc) -> WorkItem:
         generation=item.generation + 1,
         payload=newer.payload,
         traceparent=newer.traceparent,
-        group=newer.group,
+        group=item.group if item.state == "leased" else newer.group,
         lane=min(item.lane, newer.lane, key=LANES.index),
     )
     if item.state == "dead":

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.entity import Value
-from chassis.unit import Change
+from chassis.unit import Change, View
 from chassis.work.item import WorkItem, WorkLine, enqueued_again, group_id, item_id, items_of, line_id, lines_of
 from chassis.work.queue import Lane, WorkQueue
 
@@ -150,6 +150,12 @@ def _text(queue: WorkQueue[Any], payload: Struct | None) -> str:
             f"{queue.name}: a payload has at most {PAYLOAD_BYTES_MAX} bytes; keep what is larger elsewhere"
         )
     return text.decode()
+
+
+async def is_under_way(view: View, queue: WorkQueue[Any], key: str, *, orgcode: str = "") -> bool:
+    """Whether this is still to be done; not if it is done, was given up, or was never enqueued."""
+    item = await view.get(items_of(queue), item_id(queue, orgcode, key))
+    return item is not None and item.state != "dead"
 
 
 async def back_in_line(change: Change, queue: WorkQueue[Any], items: Sequence[WorkItem]) -> None:

@@ -20,10 +20,7 @@ class VacuumAnswer(Value):
 async def vacuum_sweep(units: Units, call: Call, params: NoParams, runner: VacuumRunner) -> VacuumAnswer:
     """Let vacuums begin whose time has come, and hand those under way to the workers."""
     del units, params
-    under_way = await runner.begin_due(call)
-    for scope in sorted({run.scope for run in under_way}):
-        runner.hand_over(scope)
-    return _answer(under_way)
+    return _answer(await runner.begin_due(call))
 
 
 @jobs.by_hand(name="vacuum_all_worker")

@@ -1,10 +1,14 @@
 """Storage of vacuums. Their records are kept for good."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later
 from chassis.entity import Entity, index
 from chassis.unit import Change, View, between
+from chassis.work.queue import NoPayload, WorkQueue
+from chassis.work.store import NewWork, enqueue_many, is_under_way
 from services.ops.vacuum.domain import ERASED_SECONDS, OPEN, Turn, VacuumRun, covers
 
 OPEN_MAX = 1000
@@ -30,6 +34,14 @@ VACUUMS = Entity(
 TURNS = Entity(
     "vacuum_turn", Turn, collection="vacuum_turns", id="turn_id", org_scoped=False, history=False, technical=True
 )
+
+VACUUM_WORK: WorkQueue[NoPayload] = WorkQueue(
+    "ops", "vacuum", lease_seconds=30.0, delay_seconds_max=15.0, attempts_max=1_000_000, kept=True
+)
+"""Vacuums under way, by id. One worker at a time has all of a scope: its rows are one group.
+
+The rows are kept by a vacuum of everything, since it is carried out by one of them.
+"""
 
 
 async def newest(view: View) -> VacuumRun | None:
@@ -77,3 +89,14 @@ async def take_turn(change: Change) -> None:
         await change.insert(TURNS, Turn(turn_id=TURN_ID, requests=1))
     else:
         await change.update(TURNS, replace(turn, requests=turn.requests + 1))
+
+
+async def hand_over(change: Change, runs: Iterable[VacuumRun]) -> None:
+    """Have workers go on with these vacuums: at once, unless one is at it."""
+    work = [NewWork(key=run.vacuum_id, group=run.scope, orgcode="") for run in runs]
+    await enqueue_many(change, VACUUM_WORK, work)
+
+
+async def is_worked_on(view: View, run: VacuumRun) -> bool:
+    """Whether a worker has this vacuum, or will have it."""
+    return await is_under_way(view, VACUUM_WORK, run.vacuum_id)

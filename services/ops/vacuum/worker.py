@@ -18,6 +18,8 @@ from chassis.clock import Clock, later, seconds_between
 from chassis.errors import Refusal
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
+from chassis.work.handle import Work
+from chassis.work.queue import NoPayload
 from services.ops.vacuum.domain import (
     SERVICES,
     CollectionTally,
@@ -56,19 +58,22 @@ class VacuumWorker:
         self._clock = clock
         self._settle_seconds = settle_seconds
 
-    async def work(self, call: Call, vacuum_id: str) -> VacuumRun:
-        """Work on a vacuum for one round. The vacuum, completed or with the failures to be tried again."""
-        run = await self._load(call, vacuum_id)
+    async def work(self, work: Work[NoPayload], vacuum_id: str) -> VacuumRun:
+        """Work on a vacuum for one round. The vacuum, completed or with the failures to be tried again.
+
+        Raises `LeaseLost`, before anything more is written, if another worker has been given it.
+        """
+        run = await self._load(work.call, vacuum_id)
         if run.state != "running":
             return run
         await self._settle(run)
         for _ in range(ROUNDS_MAX):
             for service in SERVICES:
                 if tally_of(run, service).state != "completed":
-                    run = await self._empty(call, run, service)
+                    run = await self._empty(work, run, service)
             if any(tally.state != "completed" for tally in run.services):
                 return run
-            run = await self._certify(call, run)
+            run = await self._certify(work, run)
             if run.state == "completed":
                 return run
             if any(tally.state == "failed" for tally in run.services):
@@ -82,44 +87,47 @@ class VacuumWorker:
         left = seconds_between(self._clock.now(), later(run.started_utc, self._settle_seconds))
         await asyncio.sleep(max(0.0, left))
 
-    async def _empty(self, call: Call, run: VacuumRun, service: str) -> VacuumRun:
+    async def _empty(self, work: Work[NoPayload], run: VacuumRun, service: str) -> VacuumRun:
         """Erase one service; its tally is stored on the way and at the end."""
         before = tally_of(run, service).collections
         now: dict[str, CollectionTally] = {}
-        run = await self._note(call, run.vacuum_id, summed(service, "running", before))
+        run = await self._note(work, run.vacuum_id, summed(service, "running", before))
         kept_at = monotonic()
         try:
             async with aclosing(self._peers.delete(service, run.target)) as tallies:
                 async for tally in tallies:
                     now[tally.collection] = tally
                     if monotonic() - kept_at >= KEEP_SECONDS:
-                        await self._note(call, run.vacuum_id, _summed(service, "running", before, now))
+                        await self._note(work, run.vacuum_id, _summed(service, "running", before, now))
                         kept_at = monotonic()
         except Refusal as refusal:
             log.warning("a service could not be emptied yet", service=service, reason=refusal.message)
             failed = _summed(service, "failed", before, now, refusal.message)
-            return await self._note(call, run.vacuum_id, failed)
-        return await self._note(call, run.vacuum_id, _summed(service, "completed", before, now), emit_state=True)
+            return await self._note(work, run.vacuum_id, failed)
+        return await self._note(work, run.vacuum_id, _summed(service, "completed", before, now), emit_state=True)
 
-    async def _certify(self, call: Call, run: VacuumRun) -> VacuumRun:
+    async def _certify(self, work: Work[NoPayload], run: VacuumRun) -> VacuumRun:
         """Count the remaining records of all services; the vacuum is completed if there are none."""
         await asyncio.sleep(REMEMBERED_SECONDS)
         counts = await self._peers.count(run.target)
         if is_clean(counts):
-            return await self._complete(call, run.vacuum_id, counts)
+            return await self._complete(work, run.vacuum_id, counts)
         for count in counts:
             if count.state == "completed" and not count.matched:
                 continue
             log.info("a service has to be emptied again", service=count.service, found=count.matched)
             state = "failed" if count.state == "failed" else "pending"
             again = replace(tally_of(run, count.service), state=state, error=count.error)
-            run = await self._note(call, run.vacuum_id, again)
+            run = await self._note(work, run.vacuum_id, again)
         return run
 
-    async def _note(self, call: Call, vacuum_id: str, tally: ServiceTally, *, emit_state: bool = False) -> VacuumRun:
+    async def _note(
+        self, work: Work[NoPayload], vacuum_id: str, tally: ServiceTally, *, emit_state: bool = False
+    ) -> VacuumRun:
         """Store the tally of a service; with `emit_state` its completion is published, once."""
 
         async def write(change: Change) -> VacuumRun:
+            await work.checkpoint(change)
             run = with_tally(await change.load(VACUUMS, vacuum_id), tally)
             if not emit_state or run.scope == "all" or tally.service in run.told:
                 return await change.update(VACUUMS, run)
@@ -127,10 +135,11 @@ class VacuumWorker:
             change.emit(PROGRESS, vacuum_id, vacuum_id=vacuum_id, orgcode=run.target, service=tally)
             return run
 
-        return await self._units.change(call, write)
+        return await self._units.change(work.call, write)
 
-    async def _complete(self, call: Call, vacuum_id: str, certificate: list[ServiceTally]) -> VacuumRun:
+    async def _complete(self, work: Work[NoPayload], vacuum_id: str, certificate: list[ServiceTally]) -> VacuumRun:
         async def write(change: Change) -> VacuumRun:
+            await work.checkpoint(change)
             run = await change.load(VACUUMS, vacuum_id)
             if run.state != "running":
                 return run
@@ -138,7 +147,7 @@ class VacuumWorker:
             emit_state(change, COMPLETED, run)
             return run
 
-        return await self._units.change(call, write)
+        return await self._units.change(work.call, write)
 
     async def _load(self, call: Call, vacuum_id: str) -> VacuumRun:
         async def look(view: View) -> VacuumRun:
