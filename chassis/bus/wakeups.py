@@ -1,8 +1,8 @@
 """Work messages, as a replica's workers consume them.
 
-Each replica has a queue of its own, `<service>.work.<random>`, bound to the names of the work queues it works on, so
-that all of them are woken and those with room take what there is. A message carries no truth and is not acknowledged:
-what is to be done is in the rows. Whenever the connection was lost, everything is looked at once it is back.
+Each replica has a queue of its own for each connection, `<service>.work.<random>`, bound to the names of its work
+queues, so that all replicas are woken and those with room take what there is. A message carries no truth and is not
+acknowledged: what is to be done is in the rows. After each connect, all work queues are looked at.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ class WorkMessages:
         self._bus = bus
         self._names = tuple(queues)
         self._wake = wake
-        self._queue = bus.topology.listener(f"{bus.service_name}.work.{uuid4().hex}")
         self._runner: asyncio.Task[None] | None = None
         self.up = asyncio.Event()
 
@@ -51,9 +50,11 @@ class WorkMessages:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         topology = self._bus.topology
+        # A new one each time: a queue as young as this one may be may not have survived the broker's end.
+        queue = topology.listener(f"{self._bus.service_name}.work.{uuid4().hex}")
         await declare_exchange(channel, topology)
-        await declare_queue(channel, self._queue, self._names, topology.work_exchange)
-        await channel.basic_consume(self._queue.name, self._arrive, no_ack=True)
+        await declare_queue(channel, queue, self._names, topology.work_exchange)
+        await channel.basic_consume(queue.name, self._arrive, no_ack=True)
         for name in self._names:
             self._wake(name)
         self.up.set()

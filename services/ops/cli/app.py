@@ -23,6 +23,7 @@ NOUNS = {
     "key": "API keys of orgs.",
     "job": "Scheduled jobs, and running them by hand.",
     "events": "Live events, dead letters, replay.",
+    "work": "What the services have to do, and what they gave up.",
     "maintenance": "Maintenance windows: when the stack is closed.",
     "vacuum": "Deleting an org's data, or everything.",
     "audit": "Whether the books are right.",

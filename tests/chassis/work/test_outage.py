@@ -96,6 +96,7 @@ async def test_workers_go_on_without_the_broker_and_are_woken_again_when_it_is_b
         await messages.start()
         await asyncio.wait_for(messages.up.wait(), 30)
         await asyncio.to_thread(private_rabbitmq.kill)
+        await eventually(lambda: not messages.up.is_set())
 
         await add(world.units, "away", queue=SHORT)
         runner = a_runner(world.units, "here")

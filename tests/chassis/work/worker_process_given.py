@@ -14,7 +14,7 @@ from tests.chassis.work.given import Crate, Shipped, work_units
 
 BITES = 30
 SHORT: WorkQueue[Crate] = WorkQueue(
-    "test", "crates", payload=Crate, progress=Shipped, lease_seconds=1.0, delay_seconds=0.1, attempts_max=50
+    "test", "crates", payload=Crate, progress=Shipped, lease_seconds=2.0, delay_seconds=0.1, attempts_max=50
 )
 
 workers = Workers("test")

@@ -10,7 +10,15 @@ import pytest
 
 from chassis.errors import Conflict, Invalid, Unauthorized
 from chassis.rpc.interceptors import SecretVerdict
-from retailstack.chassis.v1 import bus_pb2, bus_pb2_grpc, jobs_pb2, jobs_pb2_grpc, status_pb2_grpc
+from retailstack.chassis.v1 import (
+    bus_pb2,
+    bus_pb2_grpc,
+    jobs_pb2,
+    jobs_pb2_grpc,
+    status_pb2_grpc,
+    work_pb2,
+    work_pb2_grpc,
+)
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import administration_pb2_grpc
 from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
@@ -130,6 +138,27 @@ class Bus(bus_pb2_grpc.BusServicer):
             yield bus_pb2.TailEvent(event_id=f"e-{number}", type="ics.zone.created", body=f'{{"n": {number}}}')
 
 
+class WorkToDo(work_pb2_grpc.WorkServicer):
+    """One queue with one dead item; retries what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[work_pb2.RetryWorkRequest] = []
+
+    async def Depths(self, request: work_pb2.WorkDepthsRequest, context: Any) -> work_pb2.WorkDepthsResponse:
+        depth = work_pb2.WorkDepth(queue="pmc.validation", lane="normal", ready=3, dead=1, oldest_seconds=2.5)
+        return work_pb2.WorkDepthsResponse(depths=[depth])
+
+    async def Dead(self, request: work_pb2.DeadWorkRequest, context: Any) -> work_pb2.DeadWorkResponse:
+        dead = work_pb2.DeadWork(
+            queue="slc.sync", orgcode="ACME", key="V-1", attempts=8, last_error="no", payload='{"a": 1}'
+        )
+        return work_pb2.DeadWorkResponse(dead=[dead])
+
+    async def Retry(self, request: work_pb2.RetryWorkRequest, context: Any) -> work_pb2.RetryWorkResponse:
+        self.asked.append(request)
+        return work_pb2.RetryWorkResponse(retried=1 if request.key else 7)
+
+
 class Secret(secret_pb2_grpc.SecretServicer):
     """Knows one code."""
 
@@ -155,6 +184,7 @@ class Operator:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
         self.directory = Directory()
         self.jobs = Jobs()
+        self.work = WorkToDo()
         self.secret = Secret()
         self._folder = folder
         self._monkeypatch = monkeypatch
@@ -168,6 +198,7 @@ class Operator:
             (administration_pb2_grpc.add_AdministrationServicer_to_server, self.directory),
             (jobs_pb2_grpc.add_JobsServicer_to_server, self.jobs),
             (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
+            (work_pb2_grpc.add_WorkServicer_to_server, self.work),
             (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
             (status_pb2_grpc.add_StatusServicer_to_server, a_status(a_settings())),
         )

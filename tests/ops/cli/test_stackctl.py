@@ -99,7 +99,8 @@ async def test_an_unreachable_service_is_status_3(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("org", "list"), ("maintenance", "list"), ("job", "list"), ("events", "dead"), ("status",)]
+    "words",
+    [("org", "list"), ("maintenance", "list"), ("job", "list"), ("events", "dead"), ("work", "list"), ("status",)],
 )
 async def test_a_service_of_no_known_address_is_unreachable_too(
     operator: Operator, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -200,6 +201,21 @@ async def test_events_are_a_line_each(operator: Operator) -> None:
     assert await operator.run("events", "replay", "slc.sync", "--limit", "3", "--json") == 0
     assert json.loads(operator.out)["replayed"] == 3
     assert await operator.run("events", "replay", "nobody.sync") == 2
+
+
+async def test_work_is_listed_and_what_was_given_up_is_tried_again(operator: Operator) -> None:
+    assert await operator.run("work", "list", "--json") == 0
+    depth = json.loads(operator.out)["items"][0]
+    assert (depth["queue"], depth["ready"], depth["dead"], depth["oldest_seconds"]) == ("pmc.validation", 3, 1, 2.5)
+
+    assert await operator.run("work", "dead", "slc.sync", "--json") == 0
+    [dead] = [json.loads(line) for line in operator.out.splitlines()]
+    assert (dead["key"], dead["payload"], dead["last_error"]) == ("V-1", {"a": 1}, "no")
+
+    assert await operator.run("work", "retry", "slc.sync", "--org", "acme", "--key", "V-1", "--json") == 0
+    assert json.loads(operator.out) == {"queue": "slc.sync", "retried": 1}
+    assert (operator.work.asked[-1].orgcode, operator.work.asked[-1].key) == ("ACME", "V-1")
+    assert await operator.run("work", "retry", "nobody.sync") == 2
 
 
 async def test_status_needs_no_secret_and_shows_every_service(
