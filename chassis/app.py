@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import uvloop
 
 from chassis.clock import Clock
+from chassis.errors import DatabaseError
 from chassis.http.dispatch import Dispatcher
 from chassis.http.documents import Documents
 from chassis.http.server import HttpServer
-from chassis.mongo.errors import DatabaseError, UnfitServer
+from chassis.mongo.errors import UnfitServer
 from chassis.provided import NotProvided
 from chassis.runtime import Runtime
 from chassis.service import Service

@@ -46,6 +46,10 @@ class FieldProblem(Struct, frozen=True):
     problem: str
 
 
+class DatabaseError(Exception):
+    """The database failed. `chassis/mongo/errors.py` has its kinds; callers of HTTP and gRPC are answered 503."""
+
+
 class Refusal(Exception):
     """A call refused on purpose: who catches it answers it."""
 

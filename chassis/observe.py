@@ -11,10 +11,10 @@ from prometheus_client import Counter
 from chassis.bus.connection import BusDown
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
+from chassis.errors import DatabaseError
 from chassis.gate import Gate
 from chassis.jobs.runner import JobRunner
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseError
 from chassis.mongo.unit import MongoUnits
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics

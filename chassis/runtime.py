@@ -37,6 +37,7 @@ from chassis.jobs.runner import JobRunner
 from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
 from chassis.mongo.leases import LEASES, Leases
+from chassis.mongo.stored_records import MongoStoredRecords
 from chassis.mongo.unit import MongoUnits
 from chassis.observe import Observer
 from chassis.resource_runner import ResourceRunner
@@ -60,6 +61,7 @@ from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
+from chassis.vacuum import StoredRecords
 from chassis.vacuum_targets import JobAnswers, Queues
 from chassis.work.admin import WorkAdmin
 from chassis.work.item import KEPT_ITEMS, KEPT_LINES, items_of, lines_of
@@ -74,7 +76,7 @@ OWN_KINDS: frozenset[type] = frozenset(
         Service,
         BaseSettings,
         Clock,
-        Database,
+        StoredRecords,
         Units,
         Sealer,
         Health,
@@ -208,7 +210,7 @@ class Runtime:
         if type(self.settings) is not BaseSettings:
             provided.add(type(self.settings), self.settings)
         provided.add(Clock, self.clock)
-        provided.add(Database, self.database)
+        provided.add(StoredRecords, MongoStoredRecords(self.database))
         provided.add(Units, self.units)
         provided.add(Sealer, self.sealer)
         provided.add(Health, self.health)

@@ -5,8 +5,28 @@ parameters ask for things of the process by type: files of an object store, queu
 through others. Collections need none: each is erased because it is there.
 """
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from chassis.entity import Entity
+
+BATCH_RECORDS = 250
+"""Records a target should erase at a time, so that others' work goes on in between."""
+
+
+class StoredRecords(Protocol):
+    """The stored records of a process, for vacuum targets: read and erased without a unit of work, so without events.
+
+    Raises `Unavailable` if the database does not answer.
+    """
+
+    async def find(self, entity: Entity[Any], where: Mapping[str, Any], fields: Sequence[str]) -> list[dict[str, Any]]:
+        """These fields, and the id, of the records whose fields have these values; a sequence means any of them."""
+        ...
+
+    async def erase(self, entity: Entity[Any], ids: Sequence[str]) -> None:
+        """Delete the records with these ids; those that are gone already are no error."""
+        ...
 
 
 class VacuumTarget(Protocol):

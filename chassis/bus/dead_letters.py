@@ -6,10 +6,11 @@ from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
 from chassis.bus.connection import ANSWER_SECONDS, Bus
-from chassis.bus.consumer import DeadLetter, Event, event_of
+from chassis.bus.event_message import event_of
 from chassis.bus.message import BusMessage, message_of, pass_on
 from chassis.bus.topology import Queue, QueueSet, declare_queue
 from chassis.clock import Utc
+from chassis.consumer import DeadLetter, Event
 from chassis.entity import Value
 
 LETTERS_DEFAULT = 100

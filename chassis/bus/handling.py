@@ -4,10 +4,11 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.bus.consumer import Consumer, DeadLetter, Event, Retry, event_of
+from chassis.bus.event_message import event_of
 from chassis.bus.inbox import is_handled, note_handled
 from chassis.bus.message import BusMessage
 from chassis.clock import Clock
+from chassis.consumer import Consumer, DeadLetter, Event, Retry
 from chassis.entity import Value
 from chassis.errors import Refusal
 from chassis.gate import Gate

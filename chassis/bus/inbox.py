@@ -1,7 +1,7 @@
 """The inbox: which events each consumer has handled, noted in the same transaction as what the handling wrote."""
 
-from chassis.bus.consumer import Consumer, Event
 from chassis.clock import Utc, to_datetime
+from chassis.consumer import Consumer, Event
 from chassis.entity import Document, Entity, expiring, index
 from chassis.unit import Change, View
 

@@ -13,10 +13,11 @@ from uuid import uuid4
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from chassis.bus.connection import Bus, BusDown
-from chassis.bus.consumer import DeadLetter, Event, event_of
+from chassis.bus.event_message import event_of
 from chassis.bus.message import message_of
 from chassis.bus.topology import declare_exchange, declare_queue
 from chassis.clock import Clock
+from chassis.consumer import DeadLetter, Event
 
 BUFFER_EVENTS_MAX = 1000
 RETRY_SECONDS = 0.5

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 from chassis.bus.connection import Bus
-from chassis.bus.consumer import Consumer
 from chassis.bus.dead_letters import LETTERS_DEFAULT, DeadLetterRecord, Depth, depth, of_org, peek, purge, replay
 from chassis.bus.listener import Listener
 from chassis.bus.subscription import State, Subscription, SubscriptionStats
 from chassis.clock import Clock
+from chassis.consumer import Consumer
 from chassis.entity import Value
 from chassis.errors import NotFound
 from chassis.gate import Gate

@@ -14,13 +14,13 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from chassis.bus.breaker import Breaker
 from chassis.bus.connection import Bus, BusDown, translated
-from chassis.bus.consumer import Consumer
 from chassis.bus.handling import Handling, HandlingOutcome
 from chassis.bus.keyed_executor import KeyedExecutor
 from chassis.bus.message import BusMessage, failure_marks, message_of, pass_on
 from chassis.bus.ordering import worker_of
 from chassis.bus.topology import declare_consumer, wait_name
 from chassis.clock import Clock
+from chassis.consumer import Consumer
 from chassis.entity import Value
 from chassis.gate import Gate
 from chassis.provided import Provided

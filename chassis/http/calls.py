@@ -9,11 +9,10 @@ from msgspec.structs import replace
 
 from chassis.caller import Call
 from chassis.endpoint import Endpoint
-from chassis.errors import Unavailable, invalid_field
+from chassis.errors import DatabaseError, Unavailable, invalid_field
 from chassis.http.decode import FROM_HEADER
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
 from chassis.http.route import HttpContext, Route, runner
-from chassis.mongo.errors import DatabaseError
 
 
 class DeclaredCalls:

@@ -9,14 +9,13 @@ from msgspec import UNSET
 
 from chassis.caller import ANONYMOUS, Call, Caller
 from chassis.clock import Clock
-from chassis.errors import InternalError, Refusal, Unauthorized, Unavailable, invalid_field
+from chassis.errors import DatabaseError, InternalError, Refusal, Unauthorized, Unavailable, invalid_field
 from chassis.http.decode import Decoded
 from chassis.http.envelope import Stats
 from chassis.http.idempotency import EncodedReply
 from chassis.http.route import HttpContext
 from chassis.http.token import HEADER, verify
 from chassis.ids import new_id
-from chassis.mongo.errors import DatabaseError
 from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.names import UNEXPECTED_ERRORS

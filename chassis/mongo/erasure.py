@@ -17,9 +17,9 @@ from time import monotonic
 from typing import Any
 
 from chassis.entity import Entity, Value
-from chassis.errors import Unavailable
+from chassis.errors import DatabaseError, Unavailable
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseError, Transient, UnknownCommit
+from chassis.mongo.errors import Transient, UnknownCommit
 
 READ_IDS_MAX = 10_000
 BATCH_DOCUMENTS = 250

@@ -22,14 +22,12 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from chassis.errors import DatabaseError
+
 _DUPLICATE_CODES = frozenset({11000, 11001})
 _CONFLICT_CODE = 112
 _TOO_LARGE_CODES = frozenset({257, 313, 10334, 17419})
 """TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, an event log entry over 16 MB."""
-
-
-class DatabaseError(Exception):
-    """Base of what the seam to the driver raises; anything else the driver raises is passed on as it is."""
 
 
 class DatabaseUnreachable(DatabaseError):

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from chassis.clock import Clock, Utc
-from chassis.errors import Refusal, Unavailable
+from chassis.errors import DatabaseError, Refusal, Unavailable
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseError, DatabaseUnreachable, Transient
+from chassis.mongo.errors import DatabaseUnreachable, Transient
 from chassis.mongo.execution import Execution, Tables
 from chassis.mongo.loading import load
 from chassis.mongo.operation import BatchedOperation, drive

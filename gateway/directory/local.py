@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc
+from chassis.errors import DatabaseError
 from chassis.gate import Gate
 from chassis.ids import new_id
-from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from gateway.caller.credential import Credential

@@ -4,10 +4,8 @@ The users themselves are kept: they come from the account service and may join o
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-from chassis.mongo.client import Database
-from chassis.mongo.erasure import BATCH_DOCUMENTS, unreachable_as_unavailable
+from chassis.vacuum import BATCH_RECORDS, StoredRecords
 from gateway.directory.association import ASSOCIATIONS
 from gateway.directory.session import SESSIONS
 
@@ -18,9 +16,8 @@ class MemberSessions:
     name = SESSIONS.collection
     last = False
 
-    def __init__(self, database: Database) -> None:
-        self._associations = database.collection(ASSOCIATIONS.collection)
-        self._sessions = database.collection(SESSIONS.collection)
+    def __init__(self, records: StoredRecords) -> None:
+        self._records = records
 
     async def count(self, orgcode: str | None) -> int:
         """How many sessions would be deleted; 0 without an org, because then the whole collection is erased."""
@@ -29,26 +26,23 @@ class MemberSessions:
     async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
         """Delete them, those of a few members at a time."""
         async for ids in self._found(orgcode):
-            with unreachable_as_unavailable():
-                await self._sessions.remove_many(ids)
+            await self._records.erase(SESSIONS, ids)
             yield len(ids)
 
-    async def _found(self, orgcode: str | None) -> AsyncIterator[list[Any]]:
+    async def _found(self, orgcode: str | None) -> AsyncIterator[list[str]]:
         """Ids of the sessions of a few members at a time. Indexes: org and user, user, user."""
         if orgcode is None:
             return
-        with unreachable_as_unavailable():
-            members = await self._associations.find({"orgcode": orgcode}, projection={"user_id": 1})
+        members = await self._records.find(ASSOCIATIONS, {"orgcode": orgcode}, ["user_id"])
         users = [member["user_id"] for member in members]
-        for start in range(0, len(users), BATCH_DOCUMENTS):
-            some = {"user_id": {"$in": users[start : start + BATCH_DOCUMENTS]}}
-            with unreachable_as_unavailable():
-                parts = await self._associations.find(some, projection={"user_id": 1, "orgcode": 1})
-                elsewhere = {part["user_id"] for part in parts if part["orgcode"] != orgcode}
-                alone = [user for user in some["user_id"]["$in"] if user not in elsewhere]
-                sessions = await self._sessions.find({"user_id": {"$in": alone}}, projection={"_id": 1})
+        for start in range(0, len(users), BATCH_RECORDS):
+            some = users[start : start + BATCH_RECORDS]
+            parts = await self._records.find(ASSOCIATIONS, {"user_id": some}, ["user_id", "orgcode"])
+            elsewhere = {part["user_id"] for part in parts if part["orgcode"] != orgcode}
+            alone = [user for user in some if user not in elsewhere]
+            sessions = await self._records.find(SESSIONS, {"user_id": alone}, [])
             if sessions:
-                yield [session["_id"] for session in sessions]
+                yield [session["session_id"] for session in sessions]
 
 
 vacuum_targets = [MemberSessions]

@@ -11,13 +11,13 @@ from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
 from chassis.bus.connection import Bus, BusDown
-from chassis.bus.consumer import Consumer
 from chassis.bus.inbox import INBOX
 from chassis.bus.message import BusMessage, message_of
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.caller import Call, Caller
 from chassis.clock import Clock, SystemClock
+from chassis.consumer import Consumer
 from chassis.entity import Entity, Record, Value
 from chassis.gate import Gate
 from chassis.ids import new_id

@@ -11,10 +11,10 @@ import pytest
 
 from chassis.bus.breaker import Breaker
 from chassis.bus.connection import Bus
-from chassis.bus.consumer import Consumer, Consumers, DeadLetter, Event, Retry
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.subscription import Subscription
 from chassis.clock import SystemClock, later
+from chassis.consumer import Consumer, Consumers, DeadLetter, Event, Retry
 from chassis.errors import NotFound
 from chassis.gate import Gate, GateWindow
 from chassis.provided import NotProvided, Provided

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.bus.consumer import Consumers, DeadLetter, Event
 from chassis.bus.listener import Listener
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.topology import DELIVERY_LIMIT
 from chassis.caller import ANONYMOUS, SYSTEM
+from chassis.consumer import Consumers, DeadLetter, Event
 from chassis.errors import Forbidden, NotFound
 from chassis.rpc.bus import BusServicer
 from chassis.rpc.context import acting_for

@@ -6,9 +6,9 @@ from typing import Any, Self
 import aiohttp
 import pytest
 
-from chassis.bus.consumer import Consumers, Event
 from chassis.caller import Call
 from chassis.clock import Clock
+from chassis.consumer import Consumers, Event
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.entity import Value
 from chassis.event import EventType

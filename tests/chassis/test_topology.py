@@ -3,9 +3,9 @@
 import pytest
 
 from chassis.bus.connection import Bus
-from chassis.bus.consumer import DELAYS_SECONDS_DEFAULT
 from chassis.bus.message import message_of
 from chassis.bus.topology import Queue, Topology, declare_consumer, declare_queue, wait_name
+from chassis.consumer import DELAYS_SECONDS_DEFAULT
 from tests.chassis.bus_given import eventually, forget
 
 SYNC = Topology().consumer("slc", "sync", DELAYS_SECONDS_DEFAULT)

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.bus.consumer import Consumers, DeadLetter, Event
 from chassis.bus.inbox import INBOX
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.clock import later
+from chassis.consumer import Consumers, DeadLetter, Event
 from chassis.gate import Closures
 from chassis.unit import Change
 from chassis.vacuum_targets import JobAnswers, Queues

@@ -5,11 +5,10 @@ from msgspec.structs import replace
 from chassis.caller import Call
 from chassis.clock import later
 from chassis.entity import Value
-from chassis.errors import Refusal
+from chassis.errors import DatabaseError, Refusal
 from chassis.gate import Gate
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.orgs import within
-from chassis.mongo.errors import DatabaseError
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from services.ics.snapshot.building import go_on

@@ -1,16 +1,17 @@
-"""What a service says about the events it hears: which, by what handler, and how that can end.
+"""Consumers: which events a service consumes, with which handler, and how handling one can end.
 
     consumers = Consumers("slc")
 
     @consumers.on("ics.stock.changed", "pmc.product.*", name="sync")
     async def sync(change: Change, event: Event) -> None: ...
 
-A handler that takes a `Change` is run as one: what it writes is committed together with the note that this event has
-been heard, so hearing it again does nothing. One that takes `Units` may call out, and makes changes of its own, with
-`event.call`; the note follows in one more change, so what it does must bear repetition. Its further parameters ask for
-things of the process by type (`Channels`, the settings struct, a resource …). Returning means done.
-`raise Later(why)` tries again after a growing delay, until there have been too many tries; `raise Never(why)` makes it
-a dead letter at once. Anything else that is raised counts as Later and is logged.
+A handler that takes a `Change` runs as one: its writes are committed together with the record that this event has been
+handled, so a second delivery does nothing. A handler that takes `Units` may call other services, and makes its own
+changes with `event.call`; the record follows in a change of its own, so the handler must be safe to repeat. Its further
+parameters ask for things of the process by type (`Channels`, the settings struct, a resource …).
+
+Returning means done. `raise Retry(why)` tries again after a growing delay, up to `tries_max` times;
+`raise DeadLetter(why)` makes the event a dead letter at once. Any other exception counts as Retry and is logged.
 """
 
 import builtins
@@ -20,10 +21,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
-from chassis.bus.message import BusMessage
-from chassis.caller import SYSTEM, Call
+from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.entity import Value
 from chassis.errors import Refusal
@@ -172,50 +171,3 @@ def _read_signature(handler: Handler) -> tuple[Literal["change", "units"], dict[
         case [("units", first), ("event", second), *more] if first is Units and second is Event:
             return "units", asks_of(handler, skip=2)
     raise TypeError(f"{where} must take (change: Change, event: Event) or (units: Units, event: Event, …)")
-
-
-def event_of(message: BusMessage, name: str, now: Utc) -> Event:
-    """The event a message carries, to be handled by `name`; Never where it carries none."""
-    headers = message.headers
-    try:
-        common = msgspec.json.decode(message.body, type=_Common)
-    except msgspec.DecodeError as cause:
-        raise DeadLetter(f"the body is no event: {cause}") from cause
-    text = {name: str(value) for name, value in headers.items() if isinstance(value, str)}
-    if not message.message_id or "cloudEvents:subject" not in text:
-        raise DeadLetter("the message has no id or no subject")
-    orgcode = text.get("orgcode") or common.orgcode or ""
-    traceparent = text.get("traceparent")
-    return Event(
-        event_id=message.message_id,
-        type=text.get("cloudEvents:type", message.routing_key),
-        subject=text["cloudEvents:subject"],
-        source=text.get("cloudEvents:source", ""),
-        at_utc=Utc(text.get("cloudEvents:time", "")),
-        orgcode=orgcode,
-        actor=common.actor or "",
-        revision=common.revision or 0,
-        traceparent=traceparent,
-        raw=message.body,
-        call=_call(name, message.message_id, orgcode, traceparent, now),
-        tries=message.tries,
-    )
-
-
-def _call(name: str, event_id: str, orgcode: str, traceparent: str | None, now: Utc) -> Call:
-    """The call in which an event is handled: the stack itself acts, in the event's org, on the event's trace."""
-    return Call(
-        caller=replace(SYSTEM, orgcode=orgcode or None),
-        name=name,
-        request_id=event_id,
-        started_utc=now,
-        traceparent=traceparent,
-    )
-
-
-class _Common(msgspec.Struct):
-    """What every event's body says."""
-
-    orgcode: str | None = None
-    actor: str | None = None
-    revision: int | None = None
