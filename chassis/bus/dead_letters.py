@@ -47,12 +47,14 @@ async def peek(bus: Bus, queues: QueueSet, limit: int) -> list[DeadLetterRecord]
     letters: list[DeadLetterRecord] = []
     async with bus.consuming.channel(seconds=ANSWER_SECONDS) as channel:
         await declare_queue(channel, queues.dead)
+        there = await _count(channel, queues.dead)
         while len(letters) < min(limit, LETTERS_MAX):
             message = await _get(channel, queues.dead)
             if message is None:
                 break
             letters.append(_letter(queues, message))
-        await _put_back(channel, queues.dead, len(letters))
+        if letters:
+            await _put_back(channel, queues.dead, there)
     return letters
 
 
@@ -109,14 +111,13 @@ async def of_org(bus: Bus, queues: QueueSet, orgcode: str, *, drop: bool) -> int
             found += 1
             if drop:
                 await channel.basic_ack(message.tag, wait=False)
-        await _put_back(channel, queues.dead, kept if drop else kept + found)
+        if left := kept if drop else kept + found:
+            await _put_back(channel, queues.dead, left)
         return found
 
 
 async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> None:
-    """Put back all that was taken on this channel, and wait a little until the queue counts it again."""
-    if not messages:
-        return
+    """Put back everything taken on this channel, and wait a little until so many are in the queue again."""
     await channel.basic_nack(0, multiple=True, requeue=True)
     for _ in range(PUT_BACK_LOOKS):
         if await _count(channel, queue) >= messages:
