@@ -24,10 +24,10 @@ class BatchedOperation:
         "future",
         "handler",
         "heavy",
-        "lane",
         "minted",
         "moment",
         "passes",
+        "queue",
         "reads",
         "result",
         "told",
@@ -44,7 +44,7 @@ class BatchedOperation:
         self.moment = Utc("")
         self.careful = False
         self.heavy = False
-        self.lane: Any = None
+        self.queue: Any = None
         self.deferrals = 0
         self.passes = 0
         self.result: Any = None

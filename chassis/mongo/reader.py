@@ -9,10 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
-
 from chassis.clock import Clock, Utc
 from chassis.errors import DatabaseError, Refusal, Unavailable
+from chassis.mongo.batch_queue import BatchQueue, fail_all
 from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseUnreachable, Transient
 from chassis.mongo.execution import Execution, Tables
@@ -29,11 +28,9 @@ RUNS_BETWEEN_YIELDS = 16
 PASSES_MAX = 200
 TRIES_MAX = 5
 
-log = structlog.get_logger("chassis.mongo")
-
 
 class Reader:
-    """A queue of views, and the loops that serve it."""
+    """Answers views in batches."""
 
     def __init__(
         self,
@@ -52,54 +49,19 @@ class Reader:
         self._paging = paging
         self._stats = stats
         self._snapshot = snapshot
-        self._loops = loops
-        self._queue: deque[BatchedOperation] = deque()
-        self._arrived = asyncio.Event()
-        self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._queue = BatchQueue("reader", _take, self._complete, loops=loops, gather=True)
 
     def start(self) -> None:
         """Begin to take views."""
-        self._stopping = False
-        self._tasks = [asyncio.create_task(self._serve(), name=f"reader {n}") for n in range(self._loops)]
+        self._queue.start()
 
     async def stop(self) -> None:
-        """Answer those that wait; take no more."""
-        self._stopping = True
-        self._arrived.set()
-        await asyncio.gather(*self._tasks)
-        self._tasks = []
+        """Answer the views that wait; refuse new ones."""
+        await self._queue.stop()
 
     async def submit(self, operation: BatchedOperation) -> Any:
-        """Wait for a view's answer."""
-        if self._stopping or not self._tasks:
-            raise Unavailable("shutting down")
-        self._queue.append(operation)
-        self._arrived.set()
-        return await operation.future
-
-    async def _serve(self) -> None:
-        while True:
-            if not self._queue:
-                if self._stopping:
-                    return
-                self._arrived.clear()
-                await self._arrived.wait()
-                # Whoever asks in this very turn of the loop comes along.
-                await asyncio.sleep(0)
-                continue
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_VIEWS_MAX))]
-            batch = [operation for operation in batch if not operation.future.done()]
-            try:
-                await self._complete(batch)
-            except BaseException as cause:
-                # The callers hear of it; the loop serves those behind them, unless it is told to end.
-                for operation in batch:
-                    operation.fail(cause if isinstance(cause, Exception) else Unavailable("shutting down"))
-                if not isinstance(cause, Exception):
-                    raise
-                log.exception("reader_failed")
-            await asyncio.sleep(0)
+        """The view's answer. Raises its failure, or `Unavailable` while stopping."""
+        return await self._queue.submit(operation)
 
     async def _complete(self, batch: Sequence[BatchedOperation]) -> None:
         """Answer them all. A failure that may be one's own is tried again with each alone."""
@@ -111,7 +73,7 @@ class Reader:
                 await self._attempt(todo)
                 return
             except DatabaseUnreachable:
-                _fail(todo, Unavailable("the database cannot be reached"))
+                fail_all(todo, Unavailable("the database cannot be reached"))
                 return
             except Transient:
                 await asyncio.sleep(0.002 * 2**tries)
@@ -124,7 +86,7 @@ class Reader:
                         await self._complete([operation])
                 return
             todo = [operation for operation in todo if not operation.future.done()]
-        _fail(todo, Unavailable("the database does not answer"))
+        fail_all(todo, Unavailable("the database does not answer"))
 
     async def _attempt(self, batch: list[BatchedOperation]) -> None:
         self._stats.view_batches += 1
@@ -166,7 +128,7 @@ class Reader:
                     again.append(operation)
             passes += 1
             if passes > PASSES_MAX:
-                _fail(again, RuntimeError("a view asks for something new at every run"))
+                fail_all(again, RuntimeError("a view asks for something new at every run"))
                 return True
             if again and reads:
                 await load(self._database, held, reads, transaction)
@@ -197,6 +159,7 @@ async def _closed(transaction: Transaction) -> None:
         raise Transient(str(cause)) from cause
 
 
-def _fail(operations: Sequence[BatchedOperation], cause: Exception) -> None:
-    for operation in operations:
-        operation.fail(cause)
+def _take(queue: deque[BatchedOperation]) -> list[BatchedOperation]:
+    """The next batch, without the views whose callers have gone."""
+    batch = [queue.popleft() for _ in range(min(len(queue), BATCH_VIEWS_MAX))]
+    return [operation for operation in batch if not operation.future.done()]
