@@ -166,7 +166,7 @@ class Runtime:
             settings.mongodb_uri,
             settings.mongodb_database or name,
             driver=settings.mongodb_driver,
-            embedded=True if settings.mongodb_engine == "embedded" else None,
+            engine=settings.mongodb_engine,
         )
         self._to_stop(stack, "database", self.database.close)
         self.health.add("database", answers(self.database.ping))

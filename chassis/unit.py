@@ -234,8 +234,11 @@ class SnapshotReaders(Protocol):
     """Where long readings come from."""
 
     def snapshot_reader(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[SnapshotReader]:
-        """Read at length, and at one moment, without holding anybody up; or (`moment` False) as things are by the time
-        each is read, where a question is so long that the embedded engine would let transactions wait behind it."""
+        """A reader for long scans, which holds up no other call.
+
+        All its reads see one moment. With `moment=False` each sees the state at its own time, and the scan runs
+        outside a transaction, so that no other transaction waits for it however long it takes.
+        """
         ...
 
 

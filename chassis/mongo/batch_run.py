@@ -9,11 +9,12 @@ from chassis.errors import Refusal
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
 from chassis.mongo.event_documents import EventWriter
-from chassis.mongo.execution import Execution, Tables
+from chassis.mongo.execution import Execution
 from chassis.mongo.loading import load
 from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.table import Tables
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
 from chassis.mongo.working_set import Deferred, Heavy, Missing, PendingReads, WorkingSet

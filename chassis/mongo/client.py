@@ -21,11 +21,11 @@ from pymongo.uri_parser import parse_uri
 
 from chassis.mongo.collection import MAJORITY, Collection, Document
 from chassis.mongo.errors import DatabaseUnreachable, UnfitServer, translated
+from chassis.mongo.quirks import Engine, Quirks, quirks_of
 from chassis.mongo.transaction import Transaction
 
 Driver = Literal["motor", "pymongo"]
 VERSION_MIN = (7, 0)
-EMBEDDED_SET_NAME = "secantus"
 ADMITTED = 24
 """Operations on their way at a time; the pool is larger, so that none of them ever waits for a connection."""
 
@@ -42,11 +42,11 @@ _SNAPSHOT = ReadConcern("snapshot")
 class Database:
     """One database of one server, by whichever driver."""
 
-    def __init__(self, client: Any, uri: str, name: str, driver: Driver, embedded: bool, admitted: int) -> None:
+    def __init__(self, client: Any, uri: str, name: str, driver: Driver, quirks: Quirks, admitted: int) -> None:
         self.uri = uri
         self.name = name
         self.driver = driver
-        self.embedded = embedded
+        self.quirks = quirks
         self.admitted = admitted
         self.in_use = 0
         self._client = client
@@ -61,14 +61,14 @@ class Database:
         uri: str,
         name: str,
         driver: Driver = "motor",
-        embedded: bool | None = None,
+        engine: Engine = "",
         *,
         admitted: int = ADMITTED,
         wait_seconds: float = WAIT_SECONDS,
     ) -> "Database":
         """Connect, and make sure of the server: Unreachable when none answers, UnfitServer when it is too old.
 
-        `embedded` says whether it is the embedded engine, whose planner needs its queries put differently; None looks.
+        `engine` names what runs behind the URI; left empty, the server is asked.
         """
         client = _client(uri, driver, wait_seconds)
         try:
@@ -84,9 +84,7 @@ class Database:
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             await _settled(client.close())
             raise UnfitServer("the database is a lone server; transactions need a replica set")
-        if embedded is None:
-            embedded = hello.get("setName") == EMBEDDED_SET_NAME
-        return cls(client, uri, name, driver, embedded, admitted)
+        return cls(client, uri, name, driver, quirks_of(engine, hello), admitted)
 
     @property
     def waiting(self) -> int:

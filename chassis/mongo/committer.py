@@ -23,11 +23,11 @@ from chassis.mongo.client import Database
 from chassis.mongo.commit import commit
 from chassis.mongo.errors import DatabaseUnreachable, Duplicate, TransactionTooLarge, Transient
 from chassis.mongo.event_documents import EventWriter
-from chassis.mongo.execution import Tables
 from chassis.mongo.flush import collect, write
 from chassis.mongo.operation import BatchedOperation
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.table import Tables
 from chassis.mongo.working_set import UncheckedKey, WorkingSet, key_conflict
 
 BATCH_OPERATIONS_MAX = 256
@@ -166,7 +166,7 @@ class Committer:
         async with self._database.transaction() as transaction:
             done, left = await self._runner.run(batch, held, moment, transaction)
             told = [document for operation in done for document in operation.told]
-            writes = collect(held, told, self._ids, moment, embedded=self._database.embedded)
+            writes = collect(held, told, self._ids, moment, self._database.quirks)
             if writes:
                 await write(self._database, transaction, writes)
                 await commit(self._database, transaction, writes, self._stats)

@@ -4,9 +4,8 @@ Every collection of the database is taken, the technical ones included, not only
 somebody forgot to declare would be a place where an org's records live on. An org's documents are found by an index
 that has the org first (`indexes.py` sees to it that there is one); only collections nobody declares are walked through.
 
-Ids are read in long stretches, since the embedded engine reads all that is left of a range, however little is asked
-for. Documents go in short transactions, since it syncs every deletion of a plain bulk by itself; after each there is a
-pause, measured by how long it took, so that a vacuum takes a like share of a slow database as of a fast one.
+Ids are read many at a time and deleted in short transactions (`quirks.py` says why). After each transaction there is a
+pause in proportion to how long it took, so that a vacuum takes the same share of a slow database as of a fast one.
 """
 
 import asyncio
@@ -20,8 +19,8 @@ from chassis.entity import Entity, Value
 from chassis.errors import DatabaseError, Unavailable
 from chassis.mongo.client import Database
 from chassis.mongo.errors import Transient, UnknownCommit
+from chassis.mongo.quirks import READ_IDS_MAX
 
-READ_IDS_MAX = 10_000
 BATCH_DOCUMENTS = 250
 PAUSE_SHARE = 2.5
 """The pause after a batch, in times of what the batch took, as long as that keeps up the pace."""

@@ -4,11 +4,9 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.clock import Utc
-from chassis.entity import Entity
 from chassis.ids import IdSource
-from chassis.keys import KeyRing
 from chassis.mongo.query import Query
-from chassis.mongo.table import Key, Table, UniqueKey
+from chassis.mongo.table import Key, Table, Tables, UniqueKey
 from chassis.mongo.working_set import (
     ABSENT,
     CollectionState,
@@ -21,32 +19,6 @@ from chassis.mongo.working_set import (
     Written,
     key_conflict,
 )
-from chassis.sealing import Sealer
-
-
-class Tables:
-    """The tables of a service's entities; one that nobody announced is added when it is first used.
-
-    `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of records that are kept.
-    """
-
-    def __init__(self, sealer: Sealer | None = None) -> None:
-        self.sealer = sealer or Sealer(KeyRing())
-        self._tables: dict[Entity[Any], Table[Any]] = {}
-        self.sealed: dict[type, tuple[str, ...]] = {}
-
-    def of(self, entity: Entity[Any]) -> Table[Any]:
-        """The table of an entity."""
-        table = self._tables.get(entity)
-        if table is None:
-            table = self._tables[entity] = Table(entity)
-            if table.sealed:
-                self.sealed[table.struct] = table.sealed
-        return table
-
-    def all(self) -> list[Table[Any]]:
-        """All of them."""
-        return list(self._tables.values())
 
 
 class Emitted:

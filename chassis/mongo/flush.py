@@ -7,6 +7,7 @@ from chassis.entity import Document, Entity, expiring
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
+from chassis.mongo.quirks import Quirks
 from chassis.mongo.table import Table
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.working_set import WorkingSet
@@ -50,7 +51,7 @@ class Writes:
         return bool(self.events or self.inserts or self.replaces or self.deletes)
 
 
-def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc, *, embedded: bool) -> Writes:
+def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc, quirks: Quirks) -> Writes:
     """What is to be written, each record once, as it is at the end."""
     writes = Writes(_once_per_queue(events))
     for collection, kept in held.collections.items():
@@ -68,8 +69,8 @@ def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, momen
                 continue
             assert slot.table is not None
             document = slot.table.entity.to_document(slot.record)
-            if embedded and slot.stored and each.table.uniques and _moves_key(each.table, each.before, slot.record):
-                # The embedded engine keeps a unique key taken when an update moves off it; a deletion frees it.
+            stays_taken = quirks.moved_keys_stay_taken and slot.stored and each.table.uniques
+            if stays_taken and _moves_key(each.table, each.before, slot.record):
                 writes.deletes.setdefault(collection, []).append(each.id)
                 writes.inserts.setdefault(collection, []).append(document)
                 continue

@@ -1,7 +1,7 @@
 """Pages of a query: keyset, never skip, with a sealed token to go on.
 
-On MongoDB a page costs what is on it. The embedded engine reads all that is left of the range and cuts afterwards, so
-there a page whose order is time is looked for in windows of time, which grow until it is full.
+Where a limited read costs as much as the whole range (`quirks.py`), a page ordered by time is read in windows of time
+that grow until it is full.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from chassis.clock import Utc, from_seconds, to_millis
 from chassis.entity import Entity
 from chassis.ids import millis_of
 from chassis.mongo.query import Query, build
+from chassis.mongo.quirks import Quirks
 from chassis.mongo.table import Table
 from chassis.page import Page, Paged, Seal, items_of
 from chassis.unit import Range, Where
@@ -47,9 +48,9 @@ class Finder(Protocol):
 class Paging:
     """Makes pages, and their tokens."""
 
-    def __init__(self, seal: Seal, embedded: bool) -> None:
+    def __init__(self, seal: Seal, quirks: Quirks) -> None:
         self._seal = seal
-        self._embedded = embedded
+        self._in_windows = quirks.reads_whole_ranges
         self._windows: dict[str, int] = {}
 
     async def page(
@@ -87,7 +88,7 @@ class Paging:
         """As many records as there are, up to the limit, in one find or in growing windows."""
         entity = query.table.entity
         field = order[0].removeprefix("-")
-        start = _start(view, field, query.plan.order[0], after) if self._embedded and query.plan.down else None
+        start = _start(view, field, query.plan.order[0], after) if self._in_windows and query.plan.down else None
         if start is None or field in where:
             return await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
         found: list[Any] = []

@@ -1,27 +1,15 @@
-"""From `find(entity, where, order …)` to a query that a declared index serves, on MongoDB and embedded engine alike.
+"""From `find(entity, where, order …)` to a query that a declared index serves (`index_choice.py`).
 
-A query has two stages. The first is what one index covers: equal fields, then at most one open field. The second holds
-the rest. MongoDB merges the two, so nothing is lost there; the embedded engine uses an index only if the first stage is
-covered by it whole, and takes an `$in` or a range only as the last thing in it.
+A query is sent as two stages (`conditions.py`), and can be answered from memory for records of the working set.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from chassis.mongo.shapes import Keys
+from chassis.mongo.conditions import Filter, stages_of
+from chassis.mongo.index_choice import Plan, choose
 from chassis.mongo.table import Table
-from chassis.unit import OneOf, Range, UnservedQuery, Where
-
-Filter = dict[str, Any]
-
-
-class Plan(NamedTuple):
-    """How one shape of query is served: by which index, and in which order it gives the records."""
-
-    keys: Keys
-    equal: tuple[str, ...]
-    order: tuple[str, ...]
-    down: bool
+from chassis.unit import OneOf, Range, Where
 
 
 class Query:
@@ -51,7 +39,7 @@ class Query:
             tuple(rest.items()),
             self.after,
         )
-        self.first, self.second = _stages(plan, conditions, rest, self.after)
+        self.first, self.second = stages_of(plan, conditions, rest, self.after)
 
     @property
     def equal(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -145,140 +133,6 @@ def build(
     if plan is None:
         plan = table.plans[shape] = choose(table, conditions, order)
     return Query(table, plan, conditions, more, limit, after)
-
-
-def choose(table: Table[Any], conditions: Mapping[str, Any], order: Sequence[str]) -> Plan:
-    """The index that serves best: the one that bounds the range, else the shortest."""
-    down = bool(order) and order[0].startswith("-")
-    wanted = [table.stored_field(field.removeprefix("-")) for field in order]
-    if any(field.startswith("-") != down for field in order):
-        raise UnservedQuery(f"{table.name}: an order goes all upwards or all downwards, not {list(order)}")
-    ranged = [field for field, asked in conditions.items() if isinstance(asked, Range)]
-    if len(ranged) > 1:
-        raise UnservedQuery(f"{table.name}: one range a query, the others belong in rest: {ranged}")
-    served = []
-    for keys in table.indexes:
-        found = _by_index(keys, conditions, ranged, wanted)
-        if found is not None:
-            bounded = not ranged or keys.fields.index(ranged[0]) == len(found[0])
-            served.append((not bounded, len(keys.fields), keys, *found))
-    if not served:
-        raise UnservedQuery(
-            f"{table.name}: no declared index serves equal {sorted(set(conditions) - set(ranged))}, "
-            f"range {ranged}, order {list(order)}"
-        )
-    _, _, keys, equal, ordered = min(served, key=lambda each: each[:2])
-    return Plan(keys, equal, ordered, down)
-
-
-def _by_index(
-    keys: Keys, conditions: Mapping[str, Any], ranged: Sequence[str], wanted: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The equal fields and the full order by this index, or None where it does not serve."""
-    for field, value in keys.where:
-        if field not in conditions or conditions[field] != value:
-            return None
-    aside = {field for field, _ in keys.where} - set(keys.fields)
-    equal = set(conditions) - set(ranged) - aside
-    count = len(equal)
-    if set(keys.fields[:count]) != equal:
-        return None
-    following = keys.fields[count:]
-    order = [field for field in wanted if field not in equal]
-    if not wanted:
-        order = list(following)
-    elif following[: len(order)] != tuple(order):
-        return None
-    elif "_id" not in order and not (keys.unique and len(order) == len(following)):
-        # Ties are broken by the id, which must be what the index has next.
-        if following[len(order) : len(order) + 1] != ("_id",):
-            return None
-        order.append("_id")
-    if ranged and ranged[0] not in following[: len(order) + 1 if wanted else 1]:
-        return None
-    if not count and not ranged and not order:
-        return None
-    return keys.fields[:count], tuple(order)
-
-
-def _stages(
-    plan: Plan, conditions: Mapping[str, Any], rest: Mapping[str, Any], after: tuple[Any, ...] | None
-) -> tuple[Filter, list[Filter]]:
-    """The part the index covers, and what remains."""
-    asked = {field: _asked(wanted) for field, wanted in conditions.items()}
-    second: list[Filter] = []
-    if after is not None:
-        head = plan.order[0]
-        asked[head] = _go_on(asked.get(head), after[0], plan.down, strictly=len(plan.order) == 1)
-        if len(plan.order) > 1:
-            second.append(_behind(plan, after))
-    first: Filter = {field: asked[field] for field, _ in plan.keys.where}
-    open_end = False
-    remaining: Filter = {}
-    for field in plan.keys.fields:
-        if field not in asked or field in first:
-            continue
-        (remaining if open_end else first)[field] = asked[field]
-        open_end = open_end or isinstance(asked[field], dict)
-    remaining.update({field: _asked(wanted) for field, wanted in rest.items() if field not in first})
-    return first, [*([remaining] if remaining else []), *second]
-
-
-def _asked(wanted: Any) -> Any:
-    """A condition in the server's words."""
-    if isinstance(wanted, OneOf):
-        return wanted.values[0] if len(wanted.values) == 1 else {"$in": list(wanted.values)}
-    if isinstance(wanted, Range):
-        return _bounds(wanted)
-    return {"$eq": wanted} if isinstance(wanted, Mapping) else wanted
-
-
-def _bounds(wanted: Range) -> Filter:
-    """A range in the server's words, each side by its tighter bound."""
-    bounds: Filter = {}
-    if wanted.above is not None and (wanted.at_least is None or wanted.above >= wanted.at_least):
-        bounds["$gt"] = wanted.above
-    elif wanted.at_least is not None:
-        bounds["$gte"] = wanted.at_least
-    ends = [] if wanted.below is None else [wanted.below]
-    if wanted.at_most is not None:
-        ends.append(_next(wanted.at_most))
-    if ends:
-        bounds["$lt"] = min(ends)
-    return bounds
-
-
-def _next(value: Any) -> Any:
-    """The least value above this one.
-
-    "At most" is asked as "below the next": the embedded engine leaves the equal ones out of an `$lte` when the index
-    goes on behind the field. Numbers that are compared are whole here.
-    """
-    return value + "\0" if isinstance(value, str) else value + 1
-
-
-def _go_on(asked: Any, mark: Any, down: bool, *, strictly: bool) -> Filter:
-    """A range narrowed to what lies behind a mark, the mark's equals included unless `strictly`."""
-    bounds: Filter = dict(asked) if isinstance(asked, dict) else {}
-    if down:
-        end = mark if strictly else _next(mark)
-        bounds["$lt"] = min(bounds.get("$lt", end), end)
-        return bounds
-    start = bounds.get("$gt", bounds.get("$gte"))
-    if start is not None and (start > mark or (start == mark and "$gt" in bounds)):
-        return bounds
-    upper = {operator: bound for operator, bound in bounds.items() if operator == "$lt"}
-    return {"$gt" if strictly else "$gte": mark, **upper}
-
-
-def _behind(plan: Plan, after: tuple[Any, ...]) -> Filter:
-    """What comes after a position in an order of several fields."""
-    operator = "$lt" if plan.down else "$gt"
-    choices: list[Filter] = []
-    for place, field in enumerate(plan.order):
-        same = dict(zip(plan.order[:place], after[:place], strict=True))
-        choices.append({**same, field: {operator: after[place]}})
-    return {"$or": choices}
 
 
 def _fits(value: Any, wanted: Any) -> bool:

@@ -14,11 +14,12 @@ from chassis.errors import DatabaseError, Refusal, Unavailable
 from chassis.mongo.batch_queue import BatchQueue, fail_all
 from chassis.mongo.client import Database
 from chassis.mongo.errors import DatabaseUnreachable, Transient
-from chassis.mongo.execution import Execution, Tables
+from chassis.mongo.execution import Execution
 from chassis.mongo.loading import load
 from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.table import Tables
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingView
 from chassis.mongo.working_set import Missing, PendingReads, WorkingSet

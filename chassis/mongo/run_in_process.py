@@ -9,9 +9,10 @@ from chassis import child_process
 from chassis.caller import Call
 from chassis.clock import Clock
 from chassis.mongo.client import Database, Driver
-from chassis.mongo.execution import Tables
 from chassis.mongo.paging import Paging
+from chassis.mongo.quirks import Engine
 from chassis.mongo.snapshot_reader import MongoSnapshotReaders
+from chassis.mongo.table import Tables
 from chassis.page import Seal
 
 T = TypeVar("T")
@@ -21,14 +22,14 @@ class _Address(NamedTuple):
     uri: str
     name: str
     driver: Driver
-    embedded: bool
+    engine: Engine
 
 
 async def run_in_process(
     database: Database, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, *given: Any
 ) -> T:
     """Have this done over the same database in a process beside this one; see `Units.run_in_process`."""
-    address = _Address(database.uri, database.name, database.driver, database.embedded)
+    address = _Address(database.uri, database.name, database.driver, database.quirks.engine)
     return await child_process.run(_done, address, clock, work, call, given)
 
 
@@ -37,7 +38,7 @@ def _done(address: _Address, clock: Clock, work: Callable[..., Awaitable[T]], ca
         database = await Database.connect(*address)
         try:
             # Pages are not handed out here: their seal is as good as any.
-            paging = Paging(Seal(secrets.token_bytes(32)), database.embedded)
+            paging = Paging(Seal(secrets.token_bytes(32)), database.quirks)
             return await work(MongoSnapshotReaders(database, Tables(), paging, clock), call, *given)
         finally:
             await database.close()

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chassis.entity import Document, Entity, Index
+from chassis.keys import KeyRing
 from chassis.mongo.client import unwrapped
 from chassis.mongo.shapes import ID_KEYS, Keys
 from chassis.sealed import from_stored
@@ -16,6 +17,7 @@ from chassis.sealed import from_stored
 R = TypeVar("R", bound=Document)
 Key = tuple[Any, ...]
 Getter = Callable[[Any], Any]
+from chassis.sealing import Sealer
 
 
 class UniqueKey:
@@ -180,3 +182,28 @@ def _holds_anything(struct: type) -> bool:
         return any(loose(part) for part in (*inner, *several) if part is not None)
 
     return loose(schema)
+
+
+class Tables:
+    """The tables of a service's entities; one that nobody announced is added when it is first used.
+
+    `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of records that are kept.
+    """
+
+    def __init__(self, sealer: Sealer | None = None) -> None:
+        self.sealer = sealer or Sealer(KeyRing())
+        self._tables: dict[Entity[Any], Table[Any]] = {}
+        self.sealed: dict[type, tuple[str, ...]] = {}
+
+    def of(self, entity: Entity[Any]) -> Table[Any]:
+        """The table of an entity."""
+        table = self._tables.get(entity)
+        if table is None:
+            table = self._tables[entity] = Table(entity)
+            if table.sealed:
+                self.sealed[table.struct] = table.sealed
+        return table
+
+    def all(self) -> list[Table[Any]]:
+        """All of them."""
+        return list(self._tables.values())

@@ -29,7 +29,6 @@ from chassis.mongo.client import Database
 from chassis.mongo.committer import Committer
 from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.eventlog import EVENTS
-from chassis.mongo.execution import Tables
 from chassis.mongo.flush import MARKS
 from chassis.mongo.indexes import ensure
 from chassis.mongo.operation import BatchedOperation
@@ -38,6 +37,7 @@ from chassis.mongo.reader import Reader
 from chassis.mongo.run_in_process import run_in_process
 from chassis.mongo.snapshot_reader import MongoSnapshotReaders
 from chassis.mongo.stats import UnitStats
+from chassis.mongo.table import Tables
 from chassis.page import Seal
 from chassis.sealing import Sealer
 from chassis.unit import Beforehand, Change, SnapshotReader, Units, View
@@ -86,7 +86,7 @@ class MongoUnits(Units):
         for entity in self._entities:
             tables.of(entity)
         self._clock = clock
-        paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.embedded)
+        paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.quirks)
         self._readers = MongoSnapshotReaders(database, tables, paging, clock)
         teller = EventWriter(source, ids)
         self._committer = Committer(

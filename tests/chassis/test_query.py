@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chassis.mongo.query import build, choose
+from chassis.mongo.index_choice import choose
+from chassis.mongo.query import build
 from chassis.mongo.shapes import Keys, Recorder, Shape, serves, shape_of
 from chassis.mongo.table import Table, meets
 from chassis.unit import UnservedQuery, between, one_of
