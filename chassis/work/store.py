@@ -1,7 +1,7 @@
 """Adding work: `enqueue`, in the change that causes it. The lines that ready items wait in.
 
-The embedded engine reads all of an index range, however little of it is asked for; so nothing here asks for a range
-that grows with what waits.
+No query here asks for an index range that grows with the items waiting: on some servers a limited read costs as much as
+the whole range (`chassis/mongo/quirks.py`).
 """
 
 from collections.abc import Iterable, Sequence
