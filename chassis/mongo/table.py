@@ -13,11 +13,11 @@ from chassis.keys import KeyRing
 from chassis.mongo.client import unwrapped
 from chassis.mongo.shapes import ID_KEYS, Keys
 from chassis.sealed import from_stored
+from chassis.sealing import Sealer
 
 R = TypeVar("R", bound=Document)
 Key = tuple[Any, ...]
 Getter = Callable[[Any], Any]
-from chassis.sealing import Sealer
 
 
 class UniqueKey:
