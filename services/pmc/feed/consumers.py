@@ -1,6 +1,6 @@
 """Keeps the change feed: PMC consumes its own product events, in the order in which they were relayed."""
 
-from chassis.bus.consumer import Consumers, Event
+from chassis.consumer import Consumers, Event
 from chassis.entity import Value
 from chassis.unit import Change
 from services.pmc.feed.domain import ChangeKind, FeedEntry, FeedHead, advanced
