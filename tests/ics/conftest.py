@@ -13,6 +13,7 @@ from pytest_asyncio import is_async_test
 from chassis.clock import FixedClock
 from chassis.testing.client import ServiceClient, serve
 from services.ics.app import ICS
+from services.ics.settings import OVERDUE_SECONDS_MAX
 from tests.ics.given import NOON
 
 
@@ -51,6 +52,8 @@ async def ics_service(
         amqp_url=amqp_url,
         prefix=f"{ics_database}.",
         clock=clock,
+        # Tests move the clock, and the sweep would come between what they do and what they look at.
+        ics_overdue_seconds=OVERDUE_SECONDS_MAX,
     ) as client:
         yield client
 

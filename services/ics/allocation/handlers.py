@@ -85,7 +85,7 @@ async def ics_allocation_create(call: Call, change: Change, body: AllocationCrea
     assert body.quantity is not None
     allocation_id = change.new_id()
     async with posting(change, "allocation", allocation_id) as p:
-        page, policy, limit = await open_to_promise(change, p, body.variant_id)
+        page, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity, line.pin)
         holding = p.own(page, "allocation", allocation_id)
         allocation = allocate(
             p, holding, line, body.quantity, channel_code=call.channel_code, policy=policy, limit=limit

@@ -90,7 +90,7 @@ async def _commit_promised(
     commit_id = change.new_id()
     order = body.order(promise if isinstance(promise, Allocation) else None)
     async with posting(change, "commit", commit_id, channel_code=promise.channel_code) as p:
-        page = await p.open(promise.variant_id)
+        page = await p.open(promise.variant_id, fills=False)
         commit, promise = commit_promised(p, promise, p.own(page, "commit", commit_id), order, quantity)
         promise = await change.update(entity, promise)
         commit = await change.insert(COMMITS, commit)
@@ -110,7 +110,7 @@ async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreat
     variant_id, quantity = _direct(body)
     commit_id = change.new_id()
     async with posting(change, "commit", commit_id) as p:
-        page, _, limit = await open_to_promise(change, p, variant_id)
+        page, _, limit = await open_to_promise(change, p, variant_id, quantity)
         holding = p.own(page, "commit", commit_id)
         commit = commit_direct(p, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
         commit = await change.insert(COMMITS, commit)

@@ -13,7 +13,7 @@ CONSIGNMENTS = Entity(
     keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
     indexes=[
         index("consignment_id"),
-        index("on_floor", "logical_guid", "variant_id", "consignment_id", where={"on_floor": True}),
+        index("on_floor", "logical_guid", "variant_id", "consignment_id"),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),

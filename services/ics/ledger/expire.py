@@ -1,27 +1,39 @@
-"""Lapse: promises past their time give back what they hold, before the next promise of the item is made.
+"""Expiring overdue promises: they give back what they hold before the next promise of the item is made.
 
-As if expire had been called for each: an operation of its own, by `system`. Nothing else lets them lapse; an item knows
-a moment before which nothing of it can (`lapse_utc`), so usually this costs nothing.
+As if expire had been called for each: an operation of its own, by `system`. An item knows a moment before which nothing
+of it is overdue (`lapse_utc`), so usually this costs nothing. One transaction expires `HOLDERS_MAX` promises at most.
 """
 
 from chassis.caller import SYSTEM_ACTOR
+from chassis.clock import Utc
 from chassis.unit import Change
-from services.ics.ledger.holder import HOLDER_KINDS
+from services.ics.ledger.holder import HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.post import operation, take_up
+from services.ics.ledger.post import operation, take_up, take_up_waiting
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
 from services.ics.ledger.promises import next_expiry, overdue_promises
 
 
-async def expire_overdue(change: Change, posting: Posting, page: OpenItem) -> None:
-    """Expire every overdue promise of the item."""
-    if page.lapse_utc is None or page.lapse_utc > change.now:
-        return
-    overdue = await overdue_promises(change, page.logical_guid, page.variant_id, change.now)
+async def expire_overdue(
+    change: Change, posting: Posting, page: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX
+) -> bool:
+    """Expire promises of the item that were overdue by `until` (now), the longest overdue first: `at_most` of them, and
+    no more than one transaction may. Returns whether some are left."""
+    at_most = min(at_most, HOLDERS_MAX)
+    until = until or change.now
+    if page.lapse_utc is None or page.lapse_utc > until:
+        return False
+    found = await overdue_promises(change, page.logical_guid, page.variant_id, until, at_most + 1)
+    overdue, more = found[:at_most], found[at_most:]
+    if len(overdue) > HEAVY_HOLDERS:
+        change.own_transaction()
     kinds = [HOLDER_KINDS[promise.kind] for promise in overdue]
     for kind, promise in zip(kinds, overdue, strict=True):
         change.prefetch(kind.entity, [promise.promise_id])
+    if overdue:
+        # What becomes available goes to those who wait for it first.
+        await take_up_waiting(change, posting, page)
     holdings = [take_up(posting, page, promise) for promise in overdue]
     for kind, holding in zip(kinds, holdings, strict=True):
         assert kind.expire is not None, kind.type
@@ -36,4 +48,8 @@ async def expire_overdue(change: Change, posting: Posting, page: OpenItem) -> No
         change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
     if overdue:
         posting.end()
-    page.lapse_utc = await next_expiry(change, page.logical_guid, page.variant_id, change.now)
+    if more:
+        page.lapse_utc = Utc(more[0].due or until)
+    else:
+        page.lapse_utc = await next_expiry(change, page.logical_guid, page.variant_id, until)
+    return bool(more)

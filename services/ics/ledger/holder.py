@@ -48,6 +48,12 @@ class Loss(NamedTuple):
 
 Parts = Mapping[Part, int]
 
+HOLDERS_MAX = 200
+"""Most holders, beyond those its call names, that one transaction expires or fills."""
+
+HEAVY_HOLDERS = 20
+"""A call that touches more holders than this is committed beside the batch that other calls share."""
+
 BUCKET_OF: Mapping[HolderType, Bucket] = {
     "receive": "quarantine",
     "reservation": "reserved",

@@ -52,6 +52,7 @@ class OpenItem:
         "lapse_utc",
         "logical_guid",
         "lots",
+        "more_waiting",
         "seq",
         "serialised",
         "totals",
@@ -69,6 +70,7 @@ class OpenItem:
         self.lapse_utc = item.lapse_utc
         self.serialised = item.serialised
         self.filling = False
+        self.more_waiting = False
         self.externals: Counter[External] = Counter()
         self.coming = {each.lot_code: each.units for each in item.coming}
 

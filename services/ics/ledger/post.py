@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from chassis.errors import InvalidState
 from chassis.unit import Change
+from chassis.work.store import enqueue
+from services.ics.ledger.draw import count_free
 from services.ics.ledger.entry import ENTRIES_MAX, Operation
-from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS, Holding, parts_of
+from services.ics.ledger.holder import BUCKET_OF, HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX, Holding, parts_of
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promises import promises_of, waiting_promises
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, BinUnits, Promise
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, BinUnits, ItemToFill, Promise, item_key
 from services.ics.words import Bucket, DocumentType
 
 
@@ -42,10 +44,29 @@ def operation(
 
 
 async def take_up_waiting(change: Change, posting: Posting, page: OpenItem) -> None:
-    """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first."""
+    """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first: as
+    many as one transaction may fill."""
     if page.shortfall:
-        for promise in await waiting_promises(change, page.logical_guid, page.variant_id, page.shortfall):
+        most = min(page.shortfall, HOLDERS_MAX + 1)
+        waiting = await waiting_promises(change, page.logical_guid, page.variant_id, most)
+        if len(waiting) > HEAVY_HOLDERS:
+            change.own_transaction()
+        page.more_waiting = len(waiting) > HOLDERS_MAX
+        for promise in waiting[:HOLDERS_MAX]:
             take_up(posting, page, promise)
+
+
+async def enqueue_fills(change: Change, posting: Posting) -> None:
+    """Have the holders filled that this transaction has no room for, where units are left for them."""
+    for page in posting.pages.values():
+        if page.more_waiting and page.shortfall and count_free(page, "available", today=posting.today):
+            item = ItemToFill(
+                logical_guid=page.logical_guid,
+                variant_id=page.variant_id,
+                document_type=posting.entries[-1].document_type,
+                document_id=posting.entries[-1].document_id,
+            )
+            await enqueue(change, FILLS, item_key(page.logical_guid, page.variant_id), item)
 
 
 def take_up(posting: Posting, page: OpenItem, promise: Promise) -> Holding:
@@ -130,5 +151,5 @@ def emit_stock_changed(change: Change, posting: Posting) -> None:
                 buckets=buckets,
                 on_hand=buckets.on_hand,
                 seq=page.seq,
-                operation_id=posting.operation.operation_id,
+                operation_id=posting.entries[-1].operation_id,
             )

@@ -140,7 +140,7 @@ class Posting:
             _mark_serialised(source, target)
         _hold_rules(entry, source)
         if isinstance(target, Leg) and target.bucket == "available" and target.spot != SHORTFALL:
-            self._fill(target.page)
+            self.fill(target.page)
         return entry
 
     def _number(self, source: Side, target: Side) -> None:
@@ -165,7 +165,8 @@ class Posting:
         last = max(side.page.item.recorded_utc for side in (source, target) if isinstance(side, Leg))
         return max(self.now, last)
 
-    def _fill(self, page: OpenItem) -> None:
+    def fill(self, page: OpenItem) -> None:
+        """Give available units to the holders taken up who wait for them, as far as there are any."""
         if page.filling or page.shortfall == 0:
             return
         page.filling = True

@@ -15,7 +15,12 @@ def promise(posting: Posting, kind: Kind, quantity: int, holding: Holding, pin: 
     shortfall account, with one it is refused.
     """
     page = holding.page
-    takes, lacking = draw(page, "available", quantity, pin, today=posting.today)
+    there = quantity
+    if page.shortfall:
+        # Units that are owed to those who wait can be promised to nobody else.
+        there = min(quantity, max(0, count_free(page, "available", today=posting.today) - page.shortfall))
+    takes, lacking = draw(page, "available", there, pin, today=posting.today)
+    lacking += quantity - there
     if lacking and not pin.open:
         raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
     if lacking:

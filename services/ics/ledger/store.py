@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chassis.entity import Document, Entity, Record, edge, index
+from chassis.entity import Document, Entity, Record, Value, edge, index
 from chassis.unit import Range, View, Where
+from chassis.work.queue import WorkQueue
 from services.ics.ledger.balance import Item, item_id_of, new_item
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
-from services.ics.words import BUCKETS, HolderType
+from services.ics.words import BUCKETS, DocumentType, HolderType
 
 _FIND_LIMIT = 1000
 NEVER_EXPIRES = "~"
@@ -38,6 +39,11 @@ def variant_key(variant_id: str) -> str:
 def facility_key(logical_guid: str) -> str:
     """What `refs` of entries have for a facility."""
     return f"f:{logical_guid}"
+
+
+def serial_ref(serial_no: str) -> str:
+    """What `refs` of entries have for a serial, of whatever variant."""
+    return f"s:{serial_no}"
 
 
 def lot_ref(variant_id: str, lot_code: str) -> str:
@@ -118,7 +124,8 @@ def _second_seq(entry: StockCardEntry) -> int | None:
 
 
 def _refs(entry: StockCardEntry) -> list[str]:
-    """Everything an entry is looked up by but its item: operation, document, holders, variant, lot, facilities."""
+    """Everything an entry is looked up by but its item: operation, document, holders, variant, lot, serials,
+    facilities."""
     found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
     for side in (entry.from_account, entry.to_account):
         if side.held_by_id is not None:
@@ -127,6 +134,8 @@ def _refs(entry: StockCardEntry) -> list[str]:
             found.add(facility_key(side.logical_guid))
         if side.lot_code is not None:
             found.add(lot_ref(entry.variant_id, side.lot_code))
+    if entry.serials:
+        found.update(map(serial_ref, entry.serials))
     return sorted(found)
 
 
@@ -143,7 +152,6 @@ ENTRIES = Entity(
         index("crosses", "other_item", "other_seq", where={"crosses": True}),
         # One index for all else that entries are looked up by.
         index("refs", "entry_id"),
-        index("named", "serials", "entry_id", where={"named": True}),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
@@ -157,12 +165,24 @@ ENTRIES = Entity(
         "other_item": _second_item,
         "other_seq": _second_seq,
         "crosses": lambda entry: _second(entry) is not None,
-        "named": lambda entry: bool(entry.serials),
         "refs": _refs,
     },
     history=False,
     label="kind",
 )
+
+
+class ItemToFill(Value):
+    """An item whose waiting holders are owed units, and the document that the units came with."""
+
+    logical_guid: str
+    variant_id: str
+    document_type: DocumentType
+    document_id: str
+
+
+FILLS = WorkQueue("ics", "fill", payload=ItemToFill)
+"""Items at which a call has filled as many holders as one transaction may, and some are left."""
 
 
 class BinUnits(Record):
@@ -178,8 +198,8 @@ BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", h
 class Promise(Document):
     """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
 
-    `due` is when it lapses while it holds units (`NEVER_EXPIRES` for a commit), None once it holds none; `waits` is
-    whether some of them are at the shortfall position, and `rank` whose turn it is then: 1 commits, 2 the others.
+    due    when it expires while it holds units (`NEVER_EXPIRES` for a commit); None once it holds none
+    queue  its place among those who hold at the shortfall position: commits first, then by id; None if it does not
     """
 
     promise_id: str
@@ -189,8 +209,7 @@ class Promise(Document):
     variant_id: str
     positions: list[HeldPosition]
     due: str | None
-    waits: bool
-    rank: int
+    queue: str | None
 
 
 PROMISES = Entity(
@@ -200,7 +219,10 @@ PROMISES = Entity(
     id="promise_id",
     indexes=[
         index("logical_guid", "variant_id", "due"),
-        index("waits", "logical_guid", "variant_id", "rank", "promise_id", where={"waits": True}),
+        # Not a partial index: the embedded engine uses none for a range.
+        index("logical_guid", "variant_id", "queue"),
+        # For the sweep over all orgs.
+        index("due", every_org=True),
     ],
     history=False,
     technical=True,
@@ -215,13 +237,15 @@ def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
             return None
         return NEVER_EXPIRES if kind == "commit" else str(promise.expires_utc)
 
-    def waits(promise: Any) -> bool:
-        return any(
-            held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}
-            for held in promise.positions
-        )
+    rank = 1 if kind == "commit" else 2
 
-    return {"due": due, "waits": waits, "rank": lambda _: 1 if kind == "commit" else 2}
+    def queue(promise: Any) -> str | None:
+        for held in promise.positions:
+            if held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}:
+                return f"{rank}/{getattr(promise, f'{kind}_id')}"
+        return None
+
+    return {"due": due, "queue": queue}
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:

@@ -1,17 +1,24 @@
 """What every new promise starts with: the item, its policy, overdue promises expired, and how much may be promised."""
 
+from functools import partial
 from typing import NamedTuple
 
-from chassis.unit import Change
+from msgspec.structs import replace
+
+from chassis.caller import SYSTEM, Call
+from chassis.clock import Utc
+from chassis.unit import Beforehand, Change, Units
 from services.ics.holdback.domain import held_back
 from services.ics.holdback.store import HOLDBACKS, item_keys
 from services.ics.ledger.balance import item_id_of
+from services.ics.ledger.draw import ANYWHERE, Pin, count_free
+from services.ics.ledger.holder import HOLDERS_MAX
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, effective, scope_keys
 from services.ics.policy.store import POLICIES, ruling
 from services.ics.reservation.domain import promisable_now
-from services.ics.stock.posting import LedgerPosting
+from services.ics.stock.posting import LedgerPosting, posting
 
 
 class Opening(NamedTuple):
@@ -22,19 +29,65 @@ class Opening(NamedTuple):
     limit: int
 
 
-async def open_to_promise(change: Change, p: LedgerPosting, variant_id: str) -> Opening:
-    """Open the variant in the call's facility for a promise on the call's channel."""
+async def open_to_promise(
+    change: Change, p: LedgerPosting, variant_id: str, quantity: int, pin: Pin = ANYWHERE
+) -> Opening:
+    """Open the variant in the call's facility for a promise of so many units on the call's channel.
+
+    Overdue promises are expired, as many as one transaction may. Where the call needs the units of more, these are
+    expired before it, and it is run again.
+    """
     facility, channel = change.call.logical_guid, change.call.channel_code
     withheld = item_keys([(facility, variant_id)], channel)
     change.prefetch(ITEMS, [item_id_of(change.call.orgcode, facility, variant_id)])
     change.prefetch(HOLDBACKS, withheld, by="item")
     stored = await change.lookup_many(POLICIES, "scope", scope_keys(variant_id, facility))
     policy, _ = effective(stored, variant_id, facility)
-    page = await p.open(variant_id)
-    await p.expire_overdue(page)
+    page = await p.open(variant_id, fills=False)
+    before = page.total("available")
+    more = await p.expire_overdue(page)
     holdbacks = await change.lookup_many(HOLDBACKS, "item", withheld)
     kept_back = held_back(holdbacks.values(), channel, change.now)
+    if more:
+        in_stock = promisable_now(page, replace(policy, backorder_limit=0), kept_back, p.today)
+        lacking = quantity - min(in_stock, count_free(page, "available", pin, today=p.today) - page.shortfall)
+        if lacking > 0:
+            units = lacking + page.total("available") - before
+            raise Beforehand(partial(expire_more, call=change.call, variant_id=variant_id, needed=units))
     return Opening(page, policy, promisable_now(page, policy, kept_back, p.today))
+
+
+class Expired(NamedTuple):
+    """What one transaction expired: promises, their units, and whether some are overdue still."""
+
+    promises: int
+    units: int
+    more: bool
+
+
+async def expire_more(units: Units, call: Call, variant_id: str, needed: int) -> None:
+    """Expire overdue promises of a variant in the call's facility, in transactions of their own, until they gave back
+    as many units as are needed, or none is overdue."""
+    while needed > 0:
+        expired = await units.change(by_system(call), partial(expire_some, variant_id=variant_id))
+        needed -= expired.units
+        if not expired.more:
+            return
+
+
+def by_system(call: Call) -> Call:
+    """The call, made by the stack itself within the same org."""
+    return replace(call, caller=replace(SYSTEM, orgcode=call.orgcode))
+
+
+async def expire_some(change: Change, variant_id: str, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> Expired:
+    """Expire promises of a variant in the call's facility that were overdue by `until` (now), `at_most` of them and no
+    more than one transaction may."""
+    async with posting(change, "reservation") as p:
+        page = await p.open(variant_id, fills=False)
+        before = page.total("reserved")
+        more = await p.expire_overdue(page, until, at_most)
+        return Expired(len({entry.operation_id for entry in p.entries}), before - page.total("reserved"), more)
 
 
 async def open_to_pass_on(change: Change, p: LedgerPosting, variant_id: str) -> tuple[OpenItem, PolicyValues]:

@@ -12,7 +12,7 @@ from services.ics.filters import split
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.store import ENTRIES, items_of_variant, lot_ref
+from services.ics.ledger.store import ENTRIES, items_of_variant, lot_ref, serial_ref
 from services.ics.serial.domain import SerialStatus, SerialUnit, lot_seen
 from services.ics.serial.life import (
     COMMENTS_MAX,
@@ -150,11 +150,11 @@ async def _comments(view: View, unit: SerialUnit) -> list[Any]:
 
 
 async def _entries(view: View, unit: SerialUnit, order: str) -> list[StockCardEntry]:
-    """The first or last entries that named a unit, or moved units of a lot. Index: named, serials; or refs."""
+    """The first or last entries that named a unit, or moved units of a lot. Index: refs."""
     if unit.kind == "batch":
         where: dict[str, Any] = {"refs": lot_ref(unit.variant_id, unit.lot_code or "")}
         return await view.find(ENTRIES, where, order=(order,), limit=HISTORY_MAX)
-    where = {"named": True, "serials": unit.serial_no}
+    where = {"refs": serial_ref(unit.serial_no or "")}
     rest = {"variant_id": unit.variant_id}
     return await view.find(ENTRIES, where, order=(order,), limit=HISTORY_MAX, rest=rest)
 

@@ -17,7 +17,15 @@ from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.ledger.store import ENTRIES, EVERYTHING, entries_between, facility_key, item_of, variant_key
+from services.ics.ledger.store import (
+    ENTRIES,
+    EVERYTHING,
+    entries_between,
+    facility_key,
+    item_of,
+    serial_ref,
+    variant_key,
+)
 from services.ics.stock.fields import Seq
 from services.ics.words import Bucket, DocumentType, Kind
 
@@ -132,7 +140,7 @@ def _of_others(body: StockCardListRequest) -> tuple[dict[str, Any], dict[str, An
         rest["variant_id"] = body.variant_id
     where: dict[str, Any] = {"refs": _ref(body)}
     if body.serial_no is not None:
-        where = {"named": True, "serials": body.serial_no}
+        where = {"refs": serial_ref(body.serial_no)}
     return where, rest
 
 

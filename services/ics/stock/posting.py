@@ -16,13 +16,22 @@ from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
+from chassis.clock import Utc
 from chassis.unit import Change
 from services.ics.demand.store import note_shipped
 from services.ics.ledger.balance import Balance, Item
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.expire import expire_overdue
+from services.ics.ledger.holder import HOLDERS_MAX
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.post import emit_stock_changed, operation, take_up_holders, take_up_waiting, write_ledger
+from services.ics.ledger.post import (
+    emit_stock_changed,
+    enqueue_fills,
+    operation,
+    take_up_holders,
+    take_up_waiting,
+    write_ledger,
+)
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import item_of, items_of_many
 from services.ics.serial.store import ledger_lots
@@ -91,6 +100,7 @@ class LedgerPosting(Posting):
         await note_shipped(change, self.entries)
         if self._serials is not None:
             self._serials.emit_changes()
+        await enqueue_fills(change, self)
         emit_stock_changed(change, self)
 
     @property
@@ -116,13 +126,15 @@ class LedgerPosting(Posting):
         """The open items as the entries made so far leave them."""
         return [page.balance() for page in self.pages.values()]
 
-    async def open(self, variant_id: str, lot_codes: Iterable[str] = ()) -> OpenItem:
-        """Open a variant in the call's facility; `lot_codes` are lots beside those it has there."""
+    async def open(self, variant_id: str, lot_codes: Iterable[str] = (), *, fills: bool = True) -> OpenItem:
+        """Open a variant in the call's facility; `lot_codes` are lots beside those it has there. `fills` False: nothing
+        becomes available, so nobody who waits for units need be looked for."""
         item = await item_of(self._change, self._change.call.logical_guid, variant_id)
         codes = item.lot_codes().union(lot_codes)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
         page = self.add(OpenItem(item, lots))
-        await take_up_waiting(self._change, self, page)
+        if fills:
+            await take_up_waiting(self._change, self, page)
         return page
 
     async def open_many(
@@ -148,9 +160,10 @@ class LedgerPosting(Posting):
         """Take up everyone who holds units of the item in these buckets, so that they can be moved."""
         await take_up_holders(self._change, self, page, buckets)
 
-    async def expire_overdue(self, page: OpenItem) -> None:
-        """Expire the overdue promises of the item, before the call's own operation."""
-        await expire_overdue(self._change, self, page)
+    async def expire_overdue(self, page: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
+        """Expire promises of the item that were overdue by `until` (now), before the call's own operation. Returns
+        whether some are left, because one transaction may expire only so many."""
+        return await expire_overdue(self._change, self, page, until, at_most)
 
 
 def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> set[str]:
