@@ -56,6 +56,7 @@ class BaseSettings(Frozen):
     replica             what this process is called among its like: holder of leases, name in log lines
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
+    outgoing_allow      networks (`10.1.0.0/16`) that calls to other systems may reach although they are not public
     shutdown_seconds    how long work in flight may take once the process was told to stop
     """
 
@@ -89,6 +90,7 @@ class BaseSettings(Frozen):
     replica: str = msgspec.field(default_factory=_replica)
     cpu_processes: Annotated[int, Meta(ge=1, le=64)] = 2
     shutdown_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
+    outgoing_allow: Addresses = ()
     otel_exporter_otlp_endpoint: str = ""
 
     def sealing_keys(self) -> KeyRing:

@@ -45,6 +45,20 @@ HTTP_IN_FLIGHT = Metric(
     meaning="Requests that wait for their answer now.",
     action="Near the limit calls are answered 503: add replicas, or find out what they wait for.",
 )
+OUTGOING_REQUESTS = Metric(
+    name="retailstack_outgoing_requests_total",
+    kind="counter",
+    labels=("peer", "outcome"),
+    meaning="HTTP requests sent to systems outside of the stack, by peer and outcome: 2xx … 5xx, or why none came.",
+    action="refused, timeout, broken: the peer is down or slow. blocked: an address that is not public was asked for.",
+)
+OUTGOING_SECONDS = Metric(
+    name="retailstack_outgoing_seconds",
+    kind="histogram",
+    labels=("peer",),
+    meaning="Seconds of one such request, its answer's body included.",
+    action="Growing: the peer is slow; calls end with the deadline of the call they are made for.",
+)
 UNEXPECTED_ERRORS = Metric(
     name="retailstack_unexpected_errors_total",
     kind="counter",
