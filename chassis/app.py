@@ -93,8 +93,10 @@ class Application:
 
     def _dispatcher(self) -> Dispatcher:
         runtime, service = self.runtime, self.service
-        parts, pages = runtime.parts, Documents(service, runtime.parts, self.settings.build_id)
-        return Dispatcher(parts.endpoints, runtime.around(), pages, raw=parts.raw_endpoints, folders=service.folders)
+        parts, documents = runtime.parts, Documents(service, runtime.parts, self.settings.build_id)
+        return Dispatcher(
+            parts.endpoints, runtime.around(), documents, raw=parts.raw_endpoints, folders=service.folders
+        )
 
 
 def run(service: Service) -> None:

@@ -90,10 +90,12 @@ class RouteTable:
             ("GET", "/visualgrid/ping"): route("visualgrid", open=True, reserved=True),
         }
         self._objects = {"GET": objects, "PUT": objects, "HEAD": objects}
-        # The service compresses its files itself, and gives each form an entity tag of its own.
-        self._page = route("visualgrid", open=True, gated=False, headers=frozenset({b"accept-encoding"}))
+        # A service compresses its files and documents itself, and gives each form an entity tag of its own.
+        coded = frozenset({b"accept-encoding"})
+        self._page = route("visualgrid", open=True, gated=False, headers=coded)
         self._documents = {
-            name: route(name, open=True, gated=False, seconds=10.0, methods=("GET", "HEAD")) for name in SERVICES
+            name: route(name, open=True, gated=False, seconds=10.0, methods=("GET", "HEAD"), headers=coded)
+            for name in SERVICES
         }
 
     def find(self, method: str, path: str) -> UpstreamRoute | None:

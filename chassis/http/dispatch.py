@@ -23,12 +23,13 @@ from chassis.endpoint import BODY_BYTES_MAX, Endpoint, RawEndpoint
 from chassis.errors import InternalError, Invalid, MethodNotAllowed, NotFound, Refusal, Unavailable, invalid_field
 from chassis.http.body import read_body, too_large
 from chassis.http.decode import Decoded
+from chassis.http.documents import Documents
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
 from chassis.http.meter import IN_FLIGHT_MAX, RequestMeter
 from chassis.http.raw.dispatch import RawDispatcher
-from chassis.http.route import DocumentPages, HttpContext, Route, paths_of, runner
-from chassis.http.static import StaticFiles
-from chassis.http.visit import Responder, Visit
+from chassis.http.route import HttpContext, Route, paths_of, runner
+from chassis.http.static import StaticFiles, write_file
+from chassis.http.visit import Responder, Visit, common_headers
 from chassis.static import StaticFolder
 from chassis.telemetry import trace
 
@@ -40,13 +41,13 @@ class Dispatcher:
         self,
         endpoints: Sequence[Endpoint],
         http_context: HttpContext,
-        pages: DocumentPages,
+        documents: Documents,
         *,
         raw: Sequence[RawEndpoint] = (),
         folders: Sequence[StaticFolder] = (),
     ) -> None:
         self._http_context = http_context
-        self._pages = pages
+        self._documents = documents
         self._gate = http_context.gate
         self._meter = RequestMeter(http_context.metrics)
         self._responder = Responder(http_context)
@@ -118,8 +119,9 @@ class Dispatcher:
             return await self._raw.handle(request, visit, match)
         if (file := self._files.find(request.method, visit.path)) is not None:
             return await self._files.handle(request, visit, file)
-        if request.method in {"GET", "HEAD"} and (page := self._pages.find(visit.path)) is not None:
-            return web.Response(body=page.body, headers={"Content-Type": page.content_type})
+        if request.method in {"GET", "HEAD"} and self._documents.has(visit.path):
+            headers = {**common_headers(visit), "Cache-Control": "no-cache"}
+            return await write_file(request, await self._documents.at(visit.path), headers)
         allowed = self._allowed(visit.path)
         if not allowed:
             refusal: Refusal = NotFound("there is no such path")

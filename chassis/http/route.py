@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
@@ -30,21 +28,6 @@ class OnBehalf(Protocol):
 
     def __call__(self, call: Call, seconds: float = ...) -> AbstractContextManager[None]:
         """A context in which calls are made for `call`, and take no longer than so many seconds together."""
-        ...
-
-
-class DocumentPage(Struct, frozen=True):
-    """Something fixed that is served to everybody: a contract document."""
-
-    content_type: str
-    body: bytes
-
-
-class DocumentPages(Protocol):
-    """The documents of a service."""
-
-    def find(self, path: str) -> DocumentPage | None:
-        """The page at a path, if there is one."""
         ...
 
 

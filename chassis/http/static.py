@@ -28,7 +28,7 @@ from chassis.static import FOLDER_BYTES_MAX, StaticFolder, security_headers
 METHODS = ("GET", "HEAD")
 GZIP_BYTES_MIN = 1024
 _SUFFIXES = {".gz": "gzip", ".br": "br"}
-_TEXTS = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
+_TEXTS = ("text/", "application/json", "application/yaml", "application/manifest+json", "image/svg+xml")
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -36,6 +36,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
     ".png": "image/png",
     ".svg": "image/svg+xml",
@@ -43,6 +44,7 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
+    ".yaml": "application/yaml",
 }
 """The same on every machine; what is not here is looked up in the system's list."""
 
@@ -127,17 +129,22 @@ class StaticFiles:
             return await write(request, Redirect(location=found.redirect, status=308), headers)
         if found.file is None:
             raise NotFound("there is no such file")
-        coding, body = await found.file.form(request.headers.get("Accept-Encoding", ""))
-        headers["Vary"] = "Accept-Encoding"
-        etag = found.file.etag
-        if coding != "identity":
-            headers["Content-Encoding"] = coding
-            etag = f"{etag}-{coding}"
-        return await write(request, Content(body=body, content_type=found.file.content_type, etag=etag), headers)
+        return await write_file(request, found.file, headers)
 
     def _refused(self, visit: Visit, failure: Exception) -> web.StreamResponse:
         reply: EncodedReply = self._responder.refused(self._responder.refusal_of(visit, failure))
         return self._responder.respond(visit, reply, perf_counter() - visit.started)
+
+
+async def write_file(request: BaseRequest, file: StaticFile, headers: dict[str, str]) -> web.StreamResponse:
+    """A file in the form that the caller takes, or 304 where it has that form already; `headers` are the defaults."""
+    coding, body = await file.form(request.headers.get("Accept-Encoding", ""))
+    headers["Vary"] = "Accept-Encoding"
+    etag = file.etag
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+        etag = f"{etag}-{coding}"
+    return await write(request, Content(body=body, content_type=file.content_type, etag=etag), headers)
 
 
 def read_folder(folder: StaticFolder) -> dict[str, StaticFile]:

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from chassis.http.documents import Documents
+from chassis.http.static import StaticFile, write_file
 from chassis.service import collect
 from gateway.pages.documents import merged
 from services.ics.app import ICS
@@ -23,13 +24,18 @@ def documents_of(name: str) -> Documents:
     return Documents(service, collect(service), "b1")
 
 
+@cache
+def document_of(name: str, document: str) -> StaticFile:
+    """A document of a service, made once for all tests."""
+    return StaticFile(document, documents_of(name).text(document))
+
+
 def a_service(name: str) -> Upstream:
     """A service that shows its documents and agrees to everything else."""
 
     async def answer(asked: BaseRequest, body: bytes) -> web.StreamResponse:
-        page = documents_of(name).find(asked.path)
-        if page is not None:
-            return web.Response(body=page.body, headers={"Content-Type": page.content_type})
+        if documents_of(name).has(asked.path):
+            return await write_file(asked, document_of(name, asked.path.rpartition("/")[2]), {})
         if asked.path.endswith("/refused"):
             return web.json_response({"success": False, "error": {"error_code": "ics.conflict"}}, status=409)
         said = {"path": asked.path_qs, "body": body.decode()}
@@ -55,6 +61,17 @@ async def test_a_services_documents_are_passed_on_as_they_are_to_anybody() -> No
     assert page.body == documents_of("ics").text("PROTOCOL.md")
     assert page.headers["content-type"] == "text/markdown; charset=utf-8"
     assert tools.json["tools"]
+
+
+async def test_a_service_compresses_its_documents_itself_and_says_when_they_are_unchanged() -> None:
+    async with a_house(upstreams=both()) as house:
+        first = await house.get("/ics/openapi.json", {"Accept-Encoding": "gzip"})
+        tagged = {"Accept-Encoding": "gzip", "If-None-Match": first.headers["etag"]}
+        again = await house.get("/ics/openapi.json", tagged)
+
+    assert first.headers["content-encoding"] == "gzip"
+    assert first.headers["etag"].endswith('-gzip"')
+    assert (again.status, again.body) == (304, b"")
 
 
 async def test_a_document_of_a_service_that_never_answered_is_absent() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import subprocess
 import sys
@@ -142,6 +143,26 @@ async def test_documents_are_served_to_everybody(sample: ServiceClient) -> None:
         answer = await sample.nobody.send("GET", path)
         assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
         assert yaml.safe_load(answer.raw)["info"]["version"] == "dev"
+
+
+async def test_a_document_is_made_once_and_sent_again_only_where_it_has_changed(sample: ServiceClient) -> None:
+    for encoding in ("identity", "gzip"):
+        first = await sample.nobody.send("GET", "/openapi.json", None, {"Accept-Encoding": encoding})
+        again = {"Accept-Encoding": encoding, "If-None-Match": first.headers["ETag"]}
+        same = await sample.nobody.send("GET", "/openapi.json", None, again)
+        assert first.headers.get("Content-Encoding", "identity") == encoding
+        assert (first.headers["Cache-Control"], first.headers["Vary"]) == ("no-cache", "Accept-Encoding")
+        assert (same.status, same.raw, same.headers["ETag"]) == (304, b"", first.headers["ETag"])
+        assert json.loads(first.raw)["paths"].keys() == OPENAPI["paths"].keys()
+    head = await sample.nobody.send("HEAD", "/openapi.json", None, {"Accept-Encoding": "identity"})
+    assert (head.status, head.raw, int(head.headers["Content-Length"]) > 10_000) == (200, b"", True)
+
+
+async def test_two_who_ask_at_once_have_a_document_made_once() -> None:
+    documents = Documents(SAMPLE, collect(SAMPLE), "b1")
+    first, second = await asyncio.gather(documents.at("/openapi.json"), documents.at("/sample/openapi.json"))
+    assert first is second
+    assert not documents.has("/openapi.txt")
 
 
 def test_a_document_can_be_had_without_starting_anything() -> None:
