@@ -1,7 +1,7 @@
-"""Keeps the gate told of what is being emptied, by asking OPS every second.
+"""Keeps the gate up to date about vacuums, by asking OPS every second.
 
-What a vacuum empties is written by nobody meanwhile. Unlike a maintenance window, which opens where OPS can't be asked,
-what was closed stays closed until OPS says otherwise: half an org must not come back to life because OPS is down.
+An org must not be written while it is vacuumed. Unlike a maintenance window, a closure stays in force while OPS cannot
+be asked: a half-erased org must not be opened because OPS is down.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ log = get_logger("chassis.closures")
 
 
 class ClosureSync:
-    """Keeps one process's gate told."""
+    """Keeps the closures of one process up to date."""
 
     def __init__(self, gate: Gate, channels: Channels) -> None:
         self._gate = gate
@@ -29,21 +29,21 @@ class ClosureSync:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask once, so that a process that starts in the middle of a vacuum takes no work it must not; then go on."""
+        """Ask once, so that a process that starts during a vacuum is closed from the start; then ask every second."""
         if "ops" in self._channels.addresses:
             await self._try()
             self._task = asyncio.create_task(self._ask_on(), name="closures")
 
     async def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def ask(self) -> None:
-        """Ask OPS once, and set the gate accordingly; Refusal where OPS can't be asked."""
+        """Ask OPS once and set the gate. Raises a refusal if OPS does not answer."""
         stub = ClosuresStub(self._channels.channel("ops"))
-        # In our own name: it is the process that asks, not whoever it works for.
+        # As the service itself, not on behalf of the current caller.
         answer = await stub.Get(GetClosuresRequest(), timeout=ASK_SECONDS, metadata=self._channels.own_name())
         closures = closures_of(answer)
         before = self._gate.emptied
@@ -62,12 +62,12 @@ class ClosureSync:
         except Refusal:
             log.debug("OPS can't be asked what is being emptied")
         except Exception:
-            # It goes on asking, whatever an answer did to it: what is closed would never be opened again otherwise.
+            # This loop must not end, or closed orgs would never be opened again.
             log.exception("asking OPS what is being emptied failed")
 
 
 def closures_of(answer: GetClosuresResponse) -> Closures:
-    """The answer in our words."""
+    """Closures from the answer's message."""
     return Closures(
         all=answer.all,
         orgcodes=frozenset(answer.orgcodes),

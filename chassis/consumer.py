@@ -39,9 +39,9 @@ DELAYS_SECONDS_DEFAULT = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
 class Retry(Refusal):
-    """Not now: try this event again, after a growing delay or about so many seconds.
+    """Try this event again, after a growing delay or about `after` seconds.
 
-    Meanwhile later events of its subject go ahead; who minds compares revisions.
+    Meanwhile later events of its subject are handled; a consumer that depends on the order compares revisions.
     """
 
     status, tag, reason, retryable = 503, "consumer-later", "consumer_later", True
@@ -52,13 +52,13 @@ class Retry(Refusal):
 
 
 class DeadLetter(Refusal):
-    """This event can not be handled, however often it is tried: keep it as a dead letter."""
+    """The event can never be handled: keep it as a dead letter."""
 
     status, tag, reason = 422, "consumer-never", "consumer_never"
 
 
 class Event(Value):
-    """An event as it is heard. `call` is for changes made on its behalf; `tries` counts how often it was put off."""
+    """A consumed event. `call` is for changes made on its behalf; `tries` counts earlier failed attempts."""
 
     event_id: str
     type: str
@@ -74,7 +74,7 @@ class Event(Value):
     tries: int = 0
 
     def body(self, as_type: builtins.type[T]) -> T:
-        """The body as a struct of the fields one needs; Never where it does not hold them."""
+        """The body as a struct with the fields the consumer needs. Raises `DeadLetter` if it does not fit."""
         try:
             return msgspec.json.decode(self.raw, type=as_type)
         except msgspec.DecodeError as cause:
@@ -89,11 +89,11 @@ class Event(Value):
 class Consumer(Value):
     """A declared consumer. Its queue is `<service>.<name>`.
 
-    access      what the handler is given: a Change, or Units
-    asks        its further parameters -> the type of the thing each asks for
-    prefetch    messages taken ahead of being handled
-    concurrency handlers at work at once; those of one subject always follow each other
-    ordered     one replica at a time is served, so that order per subject holds over replicas too
+    access      what the handler takes: a Change, or Units
+    asks        its further parameters -> the type of each
+    prefetch    messages taken from the queue before they are handled
+    concurrency handlers running at once; events of one subject are handled one after the other
+    ordered     the queue serves one replica at a time, so that order per subject holds across replicas
     delays      seconds between tries; the last one repeats
     tries_max   tries before an event becomes a dead letter
     """
@@ -112,7 +112,7 @@ class Consumer(Value):
 
     @property
     def call_name(self) -> str:
-        """What its calls are called in logs and metrics."""
+        """The call name in logs and metrics."""
         return f"{self.service}.{self.name}"
 
 
@@ -160,7 +160,7 @@ class Consumers:
 
 
 def _read_signature(handler: Handler) -> tuple[Literal["change", "units"], dict[str, type]]:
-    """What a handler is given beside the event, and the things of the process it asks for."""
+    """Whether a handler takes a change or units, and the types of its further parameters."""
     where = handler.__qualname__
     hints = typing.get_type_hints(handler)
     match [(name, hints.get(name)) for name in inspect.signature(handler).parameters]:

@@ -1,7 +1,7 @@
-"""The maintenance gate: open unless told otherwise.
+"""The maintenance gate, open by default.
 
-`gate_sync.py` keeps it told, by events and by asking OPS every second; a request only looks at it. An org that is being
-emptied is closed on its own; while everything is being emptied, everybody is.
+`gate_sync.py` and `closures.py` update it; a request only reads it. An org that is being vacuumed is closed alone; a
+full vacuum closes everything.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from chassis.entity import Value
 from chassis.errors import MaintenanceActive
 
 RETRY_SECONDS_MIN = 5
-"""What a caller is told to wait at least, also once a window overruns."""
+"""Least `Retry-After` in seconds, also when a window overruns."""
 
 EMPTIED_RETRY_SECONDS = 60
 
 
 class GateWindow(Value):
-    """A maintenance window, active or to come."""
+    """A maintenance window, active or scheduled."""
 
     maintenance_id: str
     expected_end_utc: Utc
@@ -27,7 +27,7 @@ class GateWindow(Value):
 
 
 class Closures(Value):
-    """What is being emptied: all, or these orgs; and until when what there was of others has been erased."""
+    """What is being vacuumed: everything, or these orgs; and up to when other orgs were erased before."""
 
     all: bool = False
     orgcodes: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Closures(Value):
 
 
 class Gate:
-    """Whether work may be done now, for everybody and for each org."""
+    """Whether work is allowed now, in general and for each org."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,56 +45,56 @@ class Gate:
 
     @property
     def next(self) -> GateWindow | None:
-        """The window that is scheduled to start within a day, as far as it is known."""
+        """The window scheduled to start within a day, if known."""
         return self._next
 
     @property
     def window(self) -> GateWindow | None:
-        """The window that is active, if any."""
+        """The active window, or None."""
         return self._window
 
     @property
     def open(self) -> bool:
-        """Whether no window is active, and the stack is not being emptied."""
+        """Whether no window is active and no full vacuum is running."""
         return self._window is None and not self._emptied.all
 
     def close(self, window: GateWindow) -> None:
-        """A window has started, or its end has moved."""
+        """Note that a window has started, or that its end has changed."""
         self._window = window
 
     def reopen(self, maintenance_id: str | None = None) -> None:
-        """The window has ended; naming it keeps late news of an older one from opening a newer."""
+        """Note that a window has ended. With its id, a late event of an older window cannot end a newer one."""
         if maintenance_id is None or (self._window and self._window.maintenance_id == maintenance_id):
             self._window = None
 
     def announce(self, window: GateWindow | None) -> None:
-        """A window is scheduled next, or none is any more."""
+        """Set the next scheduled window, or None."""
         self._next = window
 
     def empty(self, closures: Closures) -> None:
-        """This, and nothing else, is being emptied."""
+        """Set what is being vacuumed."""
         self._emptied = closures
 
     def close_orgs(self, orgcodes: frozenset[str]) -> None:
-        """These orgs, and no others, are being emptied."""
+        """Set the orgs that are being vacuumed."""
         self.empty(Closures(orgcodes=orgcodes))
 
     @property
     def emptied(self) -> Closures:
-        """What is being emptied, as far as it is known."""
+        """What is being vacuumed, as far as known."""
         return self._emptied
 
     def is_closed_for(self, orgcode: str | None) -> bool:
-        """Whether work for the org has to wait: what consumers and jobs ask."""
+        """Whether consumers and jobs must not work for the org now."""
         return not self.open or orgcode in self._emptied.orgcodes
 
     def is_erased(self, orgcode: str, at: Utc) -> bool:
-        """Whether what happened then in the org has been erased since, so that nobody may act on it any more."""
+        """Whether the org was erased after `at`, so that events from then must be skipped."""
         everybody, own = self._emptied.erased.get(""), self._emptied.erased.get(orgcode)
         return (own is not None and at <= own) or (everybody is not None and at <= everybody)
 
     def check(self, orgcode: str | None) -> None:
-        """Let the call pass, or raise MaintenanceActive with what the caller needs to know."""
+        """Raises `MaintenanceActive` if the call is not allowed now."""
         if self._window is not None:
             raise closed_by(self._window, self._clock.now())
         if self._emptied.all or orgcode in self._emptied.orgcodes:
@@ -103,7 +103,7 @@ class Gate:
     def check_write(self, caller: Caller) -> None:
         """Rejects writes to an org that is being vacuumed, for every caller, with `MaintenanceActive`.
 
-        While everything is emptied, what the processes write of themselves goes on.
+        During a full vacuum, processes still write their own technical records.
         """
         if not self._emptied.all and not self._emptied.orgcodes:
             return
@@ -117,7 +117,7 @@ def _being_emptied() -> MaintenanceActive:
 
 
 def closed_by(window: GateWindow, now: Utc) -> MaintenanceActive:
-    """The refusal of a call that meets an active window."""
+    """The refusal of a call during a window."""
     seconds = max(RETRY_SECONDS_MIN, round(seconds_between(now, window.expected_end_utc)))
     return MaintenanceActive(
         "a maintenance window is active",

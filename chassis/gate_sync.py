@@ -1,8 +1,8 @@
-"""Keeps the maintenance gate told: by events as they happen, and by asking OPS every second.
+"""Keeps the maintenance gate up to date, by events and by asking OPS every second.
 
-Events are quick, OPS is right: each event takes hold at once and has OPS asked again. Either way alone is quick enough
-for a window to begin and to end everywhere within two seconds. Whatever can't be reached, the gate is open: OPS, its
-database or the broker being down must not stop the others.
+Events are fast, OPS is authoritative: each event takes effect at once and triggers a question to OPS. Either way alone
+opens and closes the gate everywhere within two seconds. If OPS, its database or the broker is down, the gate is open,
+so that they do not stop other services.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ ASK_EVERY_SECONDS = 1.0
 ASK_SECONDS = 1.0
 STOP_SECONDS = 2.0
 FAILURES_UNTIL_OPEN = 3
-"""So many questions in a row without an answer open a closed gate."""
+"""Unanswered questions in a row that open a closed gate."""
 
 log = get_logger("chassis.gate_sync")
 
 
 class _GateEvent(Struct, frozen=True):
-    """What of a maintenance record the gate needs."""
+    """The fields of a maintenance record that the gate needs."""
 
     maintenance_id: str
     state: str
@@ -43,7 +43,7 @@ class _GateEvent(Struct, frozen=True):
 
 
 class GateSync:
-    """Keeps one process's gate told."""
+    """Keeps the gate of one process up to date."""
 
     def __init__(self, gate: Gate, bus: Bus, channels: Channels, clock: Clock) -> None:
         self._gate = gate
@@ -55,9 +55,9 @@ class GateSync:
         self._news = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to listen and to ask; the first answer, or that there is none, is awaited.
+        """Start listening and asking, and await the first answer or failure.
 
-        A process that comes up in a window is closed from its first request on.
+        So a process that starts within a window is closed from its first request on.
         """
         await self._listener.start()
         await self.ask()
@@ -67,7 +67,7 @@ class GateSync:
         ]
 
     async def stop(self) -> None:
-        """Listen and ask no more."""
+        """Stop listening and asking."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -91,7 +91,7 @@ class GateSync:
             return
         self._failures = 0
         if received != self._received:
-            return  # An event overtook the answer, and is newer.
+            return  # An event arrived meanwhile and is newer than the answer.
         self._gate.announce(_window(state.next) if state.HasField("next") else None)
         if state.active and state.HasField("window"):
             self._close(_window(state.window))
@@ -104,7 +104,7 @@ class GateSync:
             try:
                 await self.ask()
             except Exception:
-                # The gate is kept by this loop alone: it goes on asking, whatever an answer did to it.
+                # This loop must not end, because nothing else updates the gate.
                 log.exception("asking OPS for the gate's state failed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(ASK_EVERY_SECONDS):
@@ -116,7 +116,7 @@ class GateSync:
             try:
                 self._take(event.type.rpartition(".")[2], event.data)
             except Exception:
-                # One bad event must not end the hearing; what it would have said is asked for at once.
+                # One invalid event must not end the loop; OPS is asked for its content at once.
                 log.exception("a maintenance event can't be understood", event_id=event.event_id)
             self._news.set()
 
@@ -134,7 +134,7 @@ class GateSync:
             self._reopen(told.maintenance_id)
         coming = self._gate.next
         if told.state != "scheduled" and coming is not None and coming.maintenance_id == told.maintenance_id:
-            # Which window is next from now on OPS says as soon as it is asked.
+            # OPS is asked for the next window at once.
             self._gate.announce(None)
 
     def _close(self, window: GateWindow) -> None:

@@ -212,26 +212,26 @@ class Change(View, Protocol):
         ...
 
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
-        """Tell others, together with the commit. `revision` is read off the body's first record when left out."""
+        """Emit an event, published after the commit. `revision` is by default that of the body's first record."""
         ...
 
 
 class SnapshotReader(View, Protocol):
-    """A long reading of one moment, for work that no other call shall wait behind: a View whose reads really wait.
+    """A read-only snapshot transaction for long scans.
 
-    It is a transaction of its own, which the server ends after a minute.
+    It runs outside the shared batch, so its reads really await the database. The server ends it after a minute.
     """
 
     def parts(
         self, entity: Entity[Any], where: Where, *, fields: Sequence[str], order: Sequence[str] = (), size: int = 1000
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Some fields (none named: all) of the stored documents that match, so many at a time, in the order given; by a
-        declared index or by id, as `find`. Where there may be more than memory should hold, and decoding would cost."""
+        """Some fields (by default all) of the matching stored documents, in parts of `size` documents, in `order`; by a
+        declared index or by id, as `find`. For results too large to hold in memory or to decode into records."""
         ...
 
 
 class SnapshotReaders(Protocol):
-    """Where long readings come from."""
+    """Opens snapshot readers."""
 
     def snapshot_reader(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[SnapshotReader]:
         """A reader for long scans, which holds up no other call.
@@ -243,23 +243,24 @@ class SnapshotReaders(Protocol):
 
 
 class Units(SnapshotReaders, Protocol):
-    """Where views and changes come from; handlers are given theirs by the dispatcher, others ask here."""
+    """Runs views and changes. Handlers get theirs from the dispatcher; other code uses this."""
 
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler."""
         ...
 
     async def run_in_process(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
-        """Do `work(stills, call, *given)` in a process beside this one: long readings that would keep this one's
-        processor busy. It is a coroutine function that a module has by name; what it is given and gives is picklable.
-        Nothing is there but what its module imports: what other modules register is not. Beginning takes some tenths
-        of a second. Unavailable where the process is killed."""
+        """The result of `work(readers, call, *given)`, run in a child process: for long scans that would keep this
+        process busy. `work` is a coroutine function at the top level of a module; arguments and result are picklable.
+
+        The child process imports only the module of `work`; registrations made elsewhere are missing. Start-up takes a
+        few hundred milliseconds. Raises `Unavailable` if the process is killed."""
         ...
 
     async def change(
         self, call: Call, handler: Callable[[Change], Awaitable[T]], *, emits: Collection[str] | None = None
     ) -> T:
-        """Run a writing handler, and answer once what it did is committed and journalled.
+        """Run a writing handler; its result, once its writes are committed and journalled.
 
         `emits` names the event types it may emit; any other is a defect. None lets it emit all.
 

@@ -1,4 +1,4 @@
-"""The vacuum targets every process has: for its queues, and for what its jobs have answered."""
+"""The vacuum targets of every process: its queues, and the results of its jobs."""
 
 from collections.abc import AsyncIterator
 
@@ -9,9 +9,9 @@ from chassis.mongo.erasure import unreachable_as_unavailable
 
 
 class Queues:
-    """The service's own queues: emptied with everything, and of an org's dead letters with the org.
+    """The service's own queues: purged by a full vacuum; a vacuum of an org deletes the org's dead letters.
 
-    What still lies in a queue of an erased org is skipped when its turn comes: the gate knows.
+    Other messages of an erased org are skipped when they are consumed, by the gate.
     """
 
     name = "queues"
@@ -21,21 +21,21 @@ class Queues:
         self._queue_admin = queue_admin
 
     async def count(self, orgcode: str | None) -> int:
-        """Messages that would go."""
+        """How many messages would be deleted."""
         if orgcode is not None:
             return await self._queue_admin.count_dead(orgcode)
         depths = [queue.depth for queue in await self._queue_admin.queues()]
         return sum(depth.ready + depth.waiting + depth.dead for depth in depths)
 
     async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
-        """Purge them."""
+        """Delete them."""
         purged = await self._queue_admin.purge() if orgcode is None else await self._queue_admin.drop_dead(orgcode)
         if purged:
             yield purged
 
 
 class JobAnswers:
-    """What jobs have answered last may speak of anybody, so it is forgotten with whoever goes."""
+    """Job results may contain data of any org, so every vacuum clears them."""
 
     name = JOB_STATES.collection
     last = True
@@ -44,12 +44,12 @@ class JobAnswers:
         self._states = database.collection(JOB_STATES.collection)
 
     async def count(self, orgcode: str | None) -> int:
-        """None: that a job has run is nobody's."""
+        """0: job states belong to no org."""
         del orgcode
         return 0
 
     async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
-        """Forget the answers, and the errors with them."""
+        """Clear the results and errors of all jobs."""
         del orgcode
         with unreachable_as_unavailable():
             await self._states.update_many({}, {"$set": {"answer": None, "error": None}})

@@ -1,14 +1,14 @@
-"""When a consumer should stop: most of what it handled lately failed, so going on would only make dead letters."""
+"""A circuit breaker for consumers: if most recent messages failed, going on would only produce dead letters."""
 
 from collections import deque
 
 WINDOW_OUTCOMES = 50
 OUTCOMES_MIN = 20
-"""No judgement before so many outcomes."""
+"""Fewest outcomes before the breaker may trip."""
 
 
 class Breaker:
-    """Remembers the last outcomes; `tripped` once more than half of them are failures."""
+    """Counts recent outcomes; `tripped` if more than half of them are failures."""
 
     def __init__(self, window: int = WINDOW_OUTCOMES, least: int = OUTCOMES_MIN) -> None:
         self._outcomes: deque[bool] = deque(maxlen=window)
@@ -16,14 +16,14 @@ class Breaker:
 
     @property
     def tripped(self) -> bool:
-        """Whether most of the last outcomes were failures."""
+        """Whether most of the recent outcomes were failures."""
         failures = len(self._outcomes) - sum(self._outcomes)
         return len(self._outcomes) >= self._least and failures * 2 > len(self._outcomes)
 
     def note(self, done: bool) -> None:
-        """Remember an outcome."""
+        """Count an outcome."""
         self._outcomes.append(done)
 
     def reset(self) -> None:
-        """Judge afresh."""
+        """Forget all outcomes."""
         self._outcomes.clear()

@@ -1,8 +1,8 @@
-"""Connections to the broker that come back by themselves, and channels on them.
+"""Connections to the broker that reconnect automatically, and channels on them.
 
-A link keeps one connection open for as long as it runs: it connects in the background, tries again with growing pauses,
-and says so once when the broker goes and once when it is back. Nothing of it waits for the broker at start-up. What the
-broker's library raises ends here: everybody else in the stack only ever sees `BusDown`.
+A connection is opened in the background and again after it is lost, with growing pauses; the log has one line when the
+broker is lost and one when it is back. Start-up never waits for the broker. Errors of the broker's library are turned
+into `BusDown` here.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ RETRY_SECONDS_MAX = 2.0
 ANSWER_SECONDS = 10.0
 """How long the broker may take to answer a request on a channel."""
 
-# The library reports every failed attempt and every lost channel as an error of its own; a link says it once.
+# The library logs every failed attempt and every lost channel as an error; we log each outage once.
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
@@ -37,7 +37,7 @@ log = get_logger("chassis.bus")
 
 
 class BusDown(Unavailable):
-    """The broker cannot be reached, or did not answer in time. Nothing is lost by it; later is the answer."""
+    """The broker cannot be reached or did not answer in time. Nothing is lost; try again later."""
 
     def __init__(self, message: str = "the event bus cannot be reached") -> None:
         super().__init__(message)
@@ -45,10 +45,10 @@ class BusDown(Unavailable):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the broker's library raises into BusDown.
+    """Raise errors of the broker's library as `BusDown`.
 
-    The library cancels what waits on a connection that goes away, also where the waiting task itself was never asked to
-    end: such a cancellation is the connection's end, not ours.
+    The library cancels tasks that wait on a lost connection, although nobody cancelled them: such a cancellation means
+    that the connection has ended.
     """
     try:
         yield
@@ -73,22 +73,22 @@ class BrokerConnection:
 
     @property
     def up(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is open."""
         return self._connection is not None and not self._connection.is_closed
 
     async def start(self) -> None:
-        """Begin to connect, and go on connecting."""
+        """Connect in the background, and reconnect whenever the connection is lost."""
         self._runner = asyncio.create_task(self._run(), name=f"bus link {self._name}")
 
     async def stop(self) -> None:
-        """Close the connection, and connect no more."""
+        """Close the connection and stop reconnecting."""
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
 
     async def ready(self, seconds: float | None = None) -> AmqpConnection:
-        """The connection, once it stands; BusDown when it does not within the seconds."""
+        """The open connection. Raises `BusDown` if it is not open within `seconds`."""
         try:
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: self.up)
@@ -100,7 +100,7 @@ class BrokerConnection:
 
     @asynccontextmanager
     async def channel(self, *, confirms: bool = False, seconds: float | None = None) -> AsyncIterator[AbstractChannel]:
-        """A channel of its own for the block; what the broker fails at inside becomes BusDown."""
+        """A new channel for the block. Errors of the broker inside it are raised as `BusDown`."""
         connection = await self.ready(seconds)
         with translated():
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -138,7 +138,7 @@ class BrokerConnection:
             down = True
 
     async def _hold(self, connection: aio_pika.Connection) -> None:
-        """Offer the connection until it ends."""
+        """Make the connection available until it ends."""
         transport = connection.transport
         assert transport is not None, "a connection that has just been made has a transport"
         self._connection = transport.connection
@@ -148,10 +148,9 @@ class BrokerConnection:
 
 
 class Bus:
-    """The broker as a service sees it: one link to publish on, one to hear on.
+    """The broker, over two connections: one to publish, one to consume.
 
-    They are two because a broker that slows publishers down stops reading their connection, and with it the
-    acknowledgements on it.
+    A broker that throttles publishers stops reading their connection, and would not read acknowledgements on it.
     """
 
     def __init__(self, amqp_url: str, service_name: str, prefix: str = "") -> None:
@@ -162,34 +161,34 @@ class Bus:
 
     @property
     def up(self) -> bool:
-        """Whether the service can publish and hear: for readiness."""
+        """Whether the service can publish and consume, for readiness."""
         return self.publishing.up and self.consuming.up
 
     async def start(self) -> None:
-        """Begin to connect; returns at once, with or without a broker."""
+        """Connect in the background; returns at once, with or without a broker."""
         await self.publishing.start()
         await self.consuming.start()
 
     async def ready(self, seconds: float) -> None:
-        """Wait until both links stand and the exchange is there; BusDown when that takes longer."""
+        """Wait until both connections are open and the exchange exists. Raises `BusDown` after `seconds`."""
         await self.consuming.ready(seconds)
         async with self.publishing.channel(seconds=seconds) as channel:
             await declare_exchange(channel, self.topology)
 
     async def stop(self) -> None:
-        """Close both links; stop what uses them first."""
+        """Close both connections; stop their users first."""
         await self.publishing.stop()
         await self.consuming.stop()
 
 
 async def _close(connection: aio_pika.Connection) -> None:
-    """Close a connection, whatever state it is in."""
+    """Close a connection in any state."""
     with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
         await asyncio.wait_for(connection.close(), ANSWER_SECONDS)
 
 
 def _with_defaults(url: str, name: str) -> URL:
-    """The address with a name for the broker's list of connections, and heartbeats that notice a dead peer soon."""
+    """The address with a name for the broker's list of connections, and heartbeats that detect a dead peer."""
     address = URL(url)
     given: dict[str, Any] = dict(address.query)
     return address.with_query({"heartbeat": str(HEARTBEAT_SECONDS), "name": name, **given})

@@ -1,4 +1,4 @@
-"""Dead letters: looked at without being touched, and sent back to the queue they died in. Also how full queues are."""
+"""Dead letters: listed without being removed, and replayed to their queue. Also the depth of queues."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ PUT_BACK_LOOKS, PUT_BACK_SECONDS = 50, 0.02
 
 
 class DeadLetterRecord(Value):
-    """A message no consumer could handle. Fields of the event are empty where the message was none."""
+    """A message that could not be handled. Event fields are empty if the message was not an event."""
 
     queue: str
     event_id: str
@@ -34,7 +34,7 @@ class DeadLetterRecord(Value):
 
 
 class Depth(Value):
-    """Messages of a consumer ready to be handed out, waiting for another try, and dead; and who is hearing."""
+    """Messages of a consumer that are ready, waiting for a retry, and dead; and the number of its consumers."""
 
     ready: int
     waiting: int
@@ -43,7 +43,7 @@ class Depth(Value):
 
 
 async def peek(bus: Bus, queues: QueueSet, limit: int) -> list[DeadLetterRecord]:
-    """The oldest dead letters of a consumer, which are put back into their place."""
+    """The oldest dead letters of a consumer; they stay in the queue."""
     letters: list[DeadLetterRecord] = []
     async with bus.consuming.channel(seconds=ANSWER_SECONDS) as channel:
         await declare_queue(channel, queues.dead)
@@ -59,7 +59,7 @@ async def peek(bus: Bus, queues: QueueSet, limit: int) -> list[DeadLetterRecord]
 
 
 async def replay(bus: Bus, queues: QueueSet, limit: int) -> int:
-    """Send the oldest dead letters back to be tried afresh; how many. What dies again meanwhile is not sent twice."""
+    """Return the oldest dead letters to their queue; the number. Those that fail again meanwhile are not sent twice."""
     async with bus.consuming.channel(confirms=True, seconds=ANSWER_SECONDS) as channel:
         await declare_queue(channel, queues.work)
         there = await _count(channel, queues.dead)
@@ -75,7 +75,7 @@ async def replay(bus: Bus, queues: QueueSet, limit: int) -> int:
 
 
 async def depth(bus: Bus, queues: QueueSet) -> Depth:
-    """How much lies in a consumer's queues."""
+    """The depth of a consumer's queues."""
     async with bus.consuming.channel(seconds=ANSWER_SECONDS) as channel:
         dead = await _count(channel, queues.dead)
         answer = await channel.queue_declare(queues.work.name, durable=True, arguments=queues.work.arguments)
@@ -86,7 +86,7 @@ async def depth(bus: Bus, queues: QueueSet) -> Depth:
 
 
 async def purge(bus: Bus, queues: QueueSet) -> int:
-    """Throw away what is ready in every queue of a consumer; how many. What is being handled is not reached."""
+    """Delete the ready messages of every queue of a consumer; the number. Messages being handled stay."""
     purged = 0
     async with bus.consuming.channel(seconds=ANSWER_SECONDS) as channel:
         for queue in queues.all:
@@ -96,7 +96,7 @@ async def purge(bus: Bus, queues: QueueSet) -> int:
 
 
 async def of_org(bus: Bus, queues: QueueSet, orgcode: str, *, drop: bool) -> int:
-    """How many dead letters of a consumer are of the org; with `drop` they are thrown away, the others put back."""
+    """How many dead letters of a consumer belong to the org; with `drop` they are deleted."""
     async with bus.consuming.channel(seconds=ANSWER_SECONDS) as channel:
         await declare_queue(channel, queues.dead)
         found = kept = 0
@@ -126,7 +126,7 @@ async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> No
 
 
 async def _count(channel: AbstractChannel, queue: Queue) -> int:
-    """Messages ready in a queue, which is made where it is not there yet."""
+    """Ready messages of a queue, which is declared if it does not exist."""
     answer = await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
     return answer.message_count or 0
 

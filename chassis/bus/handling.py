@@ -1,4 +1,4 @@
-"""One event and one handler: what came of it."""
+"""Handling of one event by one handler, and its outcome."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ log = get_logger("chassis.bus")
 
 
 class HandlingOutcome(Value):
-    """How it ended. `later` is for another try after `delay_seconds`; `never` is a dead letter; the others are done."""
+    """The outcome. `later`: retry after `delay_seconds`; `never`: a dead letter; the others are done."""
 
     word: Word
     reason: str = ""
@@ -31,12 +31,12 @@ class HandlingOutcome(Value):
 
     @property
     def done(self) -> bool:
-        """Whether the message has served its purpose."""
+        """Whether the message can be acknowledged."""
         return self.word in {"handled", "repeated", "skipped"}
 
 
 class Handling:
-    """Hands events to a consumer's handler, once each."""
+    """Passes events to a consumer's handler, once each."""
 
     def __init__(self, consumer: Consumer, units: Units, clock: Clock, gate: Gate, provided: Provided) -> None:
         self._consumer = consumer
@@ -46,11 +46,11 @@ class Handling:
         self._gate = gate
 
     async def outcome(self, message: BusMessage) -> HandlingOutcome:
-        """Let the message be handled, and say what came of it. Never raises, but for being cancelled."""
+        """Handle a message; its outcome. Raises nothing but `CancelledError`."""
         try:
             event = event_of(message, self._consumer.call_name, self._clock.now())
             # Nothing is written to an org that is being vacuumed.
-            # What has been emptied is to stay so, however late news of it come out of a wait queue.
+            # An event from before a vacuum may come out of a wait queue after it; it must not write anything.
             closed = self._gate.open and self._gate.is_closed_for(event.orgcode)
             if closed or self._gate.is_erased(event.orgcode, event.at_utc):
                 return HandlingOutcome(word="skipped")
@@ -68,7 +68,7 @@ class Handling:
             return self._retry(message, f"{type(defect).__name__}: {defect}", None)
 
     async def _handle(self, event: Event) -> bool:
-        """Handle the event on its trace; False where it was handled before."""
+        """Handle the event within its trace; False if it was handled before."""
         name = self._consumer.call_name
         scope = enter(Scope(request_id=event.event_id, call=name, traceparent=event.traceparent))
         try:
@@ -81,7 +81,7 @@ class Handling:
             leave(scope)
 
     async def _as_change(self, event: Event) -> bool:
-        """Handle the event and note it, in one change; False where it was handled before."""
+        """Handle the event and note it, in one change; False if it was handled before."""
 
         async def once(change: Change) -> bool:
             if await is_handled(change, self._consumer, event):
@@ -93,7 +93,7 @@ class Handling:
         return await self._units.change(event.call, once)
 
     async def _with_units(self, event: Event) -> bool:
-        """Handle the event, then note it; False where it was handled before."""
+        """Handle the event, then note it; False if it was handled before."""
 
         async def look(view: View) -> bool:
             return await is_handled(view, self._consumer, event)
@@ -123,7 +123,7 @@ class Handling:
 
 
 def delay_for(delays: tuple[float, ...], tries: int, after: float | None) -> float:
-    """Which of the delays follows so many earlier tries: the next longer one, or the first that is as long as asked."""
+    """The delay after this many tries: the next longer one, or the shortest of at least `after` seconds."""
     steps = sorted(delays)
     if after is None:
         return steps[min(tries, len(steps) - 1)]

@@ -6,11 +6,11 @@ from chassis.entity import Document, Entity, expiring, index
 from chassis.unit import Change, View
 
 KEPT_SECONDS = 30 * 24 * 3600
-"""How long a handled event is remembered: longer than any dead letter should wait for its replay."""
+"""How long the note of a handled event is kept: longer than a dead letter should wait for its replay."""
 
 
 class Handled(Document):
-    """An event a consumer has handled, and the org it was of; empty where it was of none."""
+    """An event that a consumer has handled, and its org; empty if it has none."""
 
     handled_id: str
     orgcode: str = ""

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class KeyedExecutor(Generic[T]):
-    """Works off what is put into each lane in order. `work` sees to its own failures: it must not raise."""
+    """Runs `work` for the items of each key in order. `work` must not raise."""
 
     def __init__(self, work: Callable[[T], Awaitable[None]]) -> None:
         self._work = work
@@ -23,7 +23,7 @@ class KeyedExecutor(Generic[T]):
         return len(self._running)
 
     def put(self, lane: int, item: T) -> None:
-        """Line the item up in its lane."""
+        """Queue an item behind those with the same key."""
         line = self._waiting.get(lane)
         if line is not None:
             line.append(item)
@@ -34,7 +34,7 @@ class KeyedExecutor(Generic[T]):
         task.add_done_callback(self._running.discard)
 
     async def finish(self, seconds: float) -> None:
-        """Begin nothing more; let what is being worked on end, and end it where that takes longer."""
+        """Start no further item; wait up to `seconds` for the running ones, then cancel them."""
         self._closed = True
         if not self._running:
             return

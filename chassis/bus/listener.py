@@ -1,7 +1,7 @@
-"""Hearing events live, as they pass: for people who watch, and for what every replica must learn (the gate).
+"""Live events, for operators who watch and for state of every replica (the gate).
 
-Nothing is acknowledged or kept for long: the listener's queue is its own, disappears soon after it has stopped, and who
-does not keep up misses the oldest. What must be heard for sure is for a consumer.
+Delivery is not guaranteed: the queue belongs to the listener and expires soon after it stops, and a slow listener loses
+the oldest events. Use a consumer for events that must not be lost.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.5
 
 
 class Listener:
-    """Hears the events whose type matches a key, from its start to its stop; iterate over it to have them."""
+    """Receives events whose type matches a key, between `start` and `stop`; iterate over it to get them."""
 
     def __init__(
         self, bus: Bus, keys: Sequence[str], clock: Clock, *, name: str = "tail", buffer: int = BUFFER_EVENTS_MAX
@@ -41,7 +41,7 @@ class Listener:
         self.dropped = 0
 
     async def start(self, seconds: float | None = None) -> None:
-        """Begin to listen; with `seconds`, return once nothing is missed any more, or raise BusDown after them."""
+        """Start listening. With `seconds` it returns when the queue is bound, or raises `BusDown` after that time."""
         self._runner = asyncio.create_task(self._run(), name=f"listener {self._name}")
         if seconds is None:
             return
@@ -53,7 +53,7 @@ class Listener:
             raise BusDown from cause
 
     async def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._runner is None:
             return
         # The queue is left to expire: RabbitMQ 3.10 loses the supervisor of all its dead-letter workers for good when a
@@ -89,7 +89,7 @@ class Listener:
             gone.cancel()
 
     async def _arrive(self, message: DeliveredMessage) -> None:
-        with suppress(DeadLetter):  # What is no event is nothing to show.
+        with suppress(DeadLetter):  # Messages that are not events are skipped.
             event = event_of(message_of(message), self._name, self._clock.now())
             self.dropped += len(self._received) == self._received.maxlen
             self._received.append(event)

@@ -1,4 +1,4 @@
-"""Messages as they are heard, and copies of them for another queue."""
+"""Messages from queues, and copies of them for other queues."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,13 @@ TRIES = "x-tries"
 REASON = "x-reason"
 FAILED_UTC = "x-failed-utc"
 KEY = "x-key"
-"""The key it was first published with: a copy travels under its queue's name."""
+"""The routing key of its first publication: a copy is published under the name of its queue."""
 
 REASON_CHARS_MAX = 500
 
 
 class BusMessage(Value):
-    """A message out of a queue. `headers` are those of who published it first; the broker's own are left out."""
+    """A message from a queue. `headers` are those of its publisher, without the broker's own."""
 
     message_id: str
     routing_key: str
@@ -34,7 +34,7 @@ class BusMessage(Value):
 
 
 def message_of(message: DeliveredMessage) -> BusMessage:
-    """What a delivery holds."""
+    """The message of a delivery."""
     properties = message.header.properties
     headers: Mapping[str, Any] = properties.headers or {}
     tries, failed = headers.get(TRIES), headers.get(FAILED_UTC)
@@ -52,7 +52,7 @@ def message_of(message: DeliveredMessage) -> BusMessage:
 
 
 async def pass_on(channel: AbstractChannel, message: BusMessage, queue: str, marks: Mapping[str, Any]) -> None:
-    """Put a copy with these further headers into the queue, and return once it is there for good; else BusDown."""
+    """Publish a copy with further headers to the queue; returns when the broker has confirmed it, else `BusDown`."""
     properties = message.properties
     copy = Basic.Properties(
         content_type=properties.content_type,
@@ -70,12 +70,12 @@ async def pass_on(channel: AbstractChannel, message: BusMessage, queue: str, mar
 
 
 def failure_marks(tries: int, reason: str, now: Utc) -> dict[str, Any]:
-    """Headers of a copy that say how often its handling failed, why and when."""
+    """Headers of a copy: how often its handling failed, why and when."""
     return {TRIES: tries, REASON: reason[:REASON_CHARS_MAX], FAILED_UTC: now}
 
 
 def _broker_reason(headers: Mapping[str, Any]) -> str:
-    """Why the broker itself set a message aside, if it did."""
+    """Why the broker itself dead-lettered the message, or an empty text."""
     deaths = headers.get("x-death")
     if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
         return ""

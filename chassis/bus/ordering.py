@@ -1,13 +1,13 @@
-"""What keeps the events of one subject in order: which of a page may be ticked off, and which lane handles which."""
+"""Order per subject: which events of a published page are finished, and which worker handles an event."""
 
 from collections.abc import Sequence
 from zlib import crc32
 
 
 def settled(subjects: Sequence[str], confirmed: Sequence[bool]) -> list[int]:
-    """Places in a page that are done with: confirmed, and all before them of the same subject are too.
+    """Positions of the events that are finished: confirmed, like all earlier ones of their subject.
 
-    A confirmed event behind an unconfirmed one of its subject is not done with: both are published again, in order.
+    A confirmed event after an unconfirmed one of its subject is published again with it, in order.
     """
     broken: set[str] = set()
     places: list[int] = []
@@ -20,5 +20,5 @@ def settled(subjects: Sequence[str], confirmed: Sequence[bool]) -> list[int]:
 
 
 def worker_of(subject: str, workers: int) -> int:
-    """The lane, of so many, in which all events of a subject are handled one after the other."""
+    """The number of the worker, of `workers`, that handles all events of a subject in order."""
     return crc32(subject.encode()) % workers

@@ -1,4 +1,4 @@
-"""All of a service's consumers together, and what an operator may ask of their queues."""
+"""The consumers of a service, and the operator's commands on their queues."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from chassis.unit import Units
 
 
 class QueueState(Value):
-    """A consumer's queue, what lies in it, and what this replica's consumer does."""
+    """A consumer's queue, its depth, and the state of this replica's consumer."""
 
     queue: str
     state: State
@@ -25,7 +25,7 @@ class QueueState(Value):
 
 
 class QueueAdmin:
-    """The consumers of this replica: started and stopped as one, and looked into by name of their queue."""
+    """Starts and stops the consumers of this replica together, and inspects their queues by name."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class QueueAdmin:
         return [subscription.stats for subscription in self._subscriptions.values()]
 
     async def start(self) -> None:
-        """Begin to hear; returns at once, with or without a broker."""
+        """Start consuming; returns at once, with or without a broker."""
         for subscription in self._subscriptions.values():
             await subscription.start()
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Take no more messages, and let handlers at work end within the seconds."""
+        """Take no more messages, and wait up to `seconds` for running handlers."""
         await asyncio.gather(*(subscription.stop(seconds) for subscription in self._subscriptions.values()))
 
     async def queues(self) -> list[QueueState]:
@@ -67,7 +67,7 @@ class QueueAdmin:
         ]
 
     async def dead_letters(self, queue: str = "", limit: int = 0) -> list[DeadLetterRecord]:
-        """The oldest dead letters of a queue, or of each; they stay where they are. `NotFound` for an unknown queue."""
+        """The oldest dead letters of a queue, or of each; they stay. Raises `NotFound` for an unknown queue."""
         chosen = [self._find(queue)] if queue else list(self._subscriptions.values())
         letters: list[DeadLetterRecord] = []
         for subscription in chosen:
@@ -75,27 +75,27 @@ class QueueAdmin:
         return letters
 
     async def replay(self, queue: str, limit: int = 0) -> int:
-        """Send dead letters back to their queue, all or so many; how many. `NotFound` for an unknown queue."""
+        """Return up to `limit` dead letters (0: all) to their queue; the number. Raises `NotFound`."""
         return await replay(self.bus, self._find(queue).queues, limit)
 
     async def purge(self) -> int:
-        """Empty every queue of the service: for the full vacuum. How many messages that were."""
+        """Purge every queue of the service, for the full vacuum; the number of messages."""
         return sum([await purge(self.bus, subscription.queues) for subscription in self._subscriptions.values()])
 
     async def count_dead(self, orgcode: str) -> int:
-        """How many dead letters are of the org."""
+        """How many dead letters belong to the org."""
         return sum([await of_org(self.bus, each.queues, orgcode, drop=False) for each in self._subscriptions.values()])
 
     async def drop_dead(self, orgcode: str) -> int:
-        """Throw the org's dead letters away; how many there were."""
+        """Delete the org's dead letters; the number."""
         return sum([await of_org(self.bus, each.queues, orgcode, drop=True) for each in self._subscriptions.values()])
 
     def listen(self, keys: Sequence[str], name: str = "tail") -> Listener:
-        """A listener to events as they pass; start it, and stop it afterwards."""
+        """A listener to live events; start it, and stop it afterwards."""
         return Listener(self.bus, keys, self._clock, name=name)
 
     def _find(self, queue: str) -> Subscription:
-        """By the queue's name, also that of its dead-letter queue."""
+        """The subscription of a queue or of its dead-letter queue, by name."""
         found = self._subscriptions.get(queue.removesuffix(".dead"))
         if found is None:
             raise NotFound(f"there is no queue {queue}", queues=sorted(self._subscriptions))

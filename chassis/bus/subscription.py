@@ -1,8 +1,8 @@
-"""A declared consumer at work: from its queue through lanes and handler to one of the outcomes.
+"""Runs a declared consumer: takes messages from its queue, has them handled, and settles their outcome.
 
-A message is acknowledged only when its outcome is safe: handled and committed, or copied with a confirm into a wait
-queue or the dead-letter queue. Whatever breaks before that brings the message back, and the inbox keeps a repetition
-from doing anything twice.
+A message is acknowledged only when its outcome is durable: handled and committed, or copied with a confirm into a wait
+queue or the dead-letter queue. A failure before that redelivers the message, and the inbox makes the repetition do
+nothing.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from chassis.telemetry.log import get_logger
 from chassis.unit import Units
 
 PROBE_SECONDS = 30.0
-"""How long a consumer that has stopped waits before it tries one message."""
+"""How long a stopped consumer waits before it tries one message."""
 
 GATE_SECONDS = 0.2
 RETRY_SECONDS = 0.5
@@ -39,7 +39,7 @@ log = get_logger("chassis.bus")
 
 
 class SubscriptionStats(Value):
-    """What a consumer has done since it started. `stopped`: most messages failed; `paused`: the gate is closed."""
+    """Counts of a consumer since its start. `stopped`: most messages failed; `paused`: the gate is closed."""
 
     consumer: str
     state: State
@@ -94,12 +94,12 @@ class Subscription:
         )
 
     async def start(self) -> None:
-        """Begin to hear; goes on by itself whenever the broker is back."""
+        """Start consuming; reconnects automatically."""
         self._stopping.clear()
         self._runner = asyncio.create_task(self._run(), name=f"consumer {self.consumer.call_name}")
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Take no more messages, let handlers at work end within the seconds, leave the rest in the queue."""
+        """Take no more messages, wait up to `seconds` for running handlers, leave the rest in the queue."""
         if self._runner is None:
             return
         self._drain_seconds = seconds
@@ -113,7 +113,7 @@ class Subscription:
         self._runner = None
 
     async def _run(self) -> None:
-        """Hear, and begin again after whatever ended it."""
+        """Consume, and start again after every interruption."""
         while not self._stopping.is_set():
             if not self._gate.open:
                 await self._wait_for_gate()
@@ -127,12 +127,12 @@ class Subscription:
             except BusDown:
                 await self._sleep(RETRY_SECONDS)
             except Exception:
-                # Whatever cut it off, messages wait in the queue, and hearing them again loses and doubles nothing.
+                # Messages wait in the queue; consuming them again loses nothing and does nothing twice.
                 log.exception("a consumer was interrupted", consumer=self.consumer.call_name)
                 await self._sleep(RETRY_SECONDS)
 
     async def _consume(self, *, probing: bool) -> None:
-        """Hear on one channel until stopped, tripped, paused or cut off; when probing, until one message is judged."""
+        """Consume on one channel until stopped, tripped, paused or disconnected; when probing, one message only."""
         self._over.clear()
         async with self._bus.consuming.channel(confirms=True) as channel:
             await declare_consumer(channel, self._bus.topology, self.queues, self.consumer.keys)
@@ -149,14 +149,14 @@ class Subscription:
                     await channel.basic_consume(self.queues.work.name, arrive)
                     await self._until_over(channel)
             finally:
-                # Not cancelled at the broker, but ended with the channel: then what was not begun goes back into its
-                # place before the next replica is served. A cancel would serve it at once, with what comes behind.
+                # The channel is closed instead of cancelling the consumer, so that messages not begun return to their
+                # place before the next replica is served; a cancel would serve it the later messages first.
                 self._over.set()
                 await executor.finish(self._drain_seconds)
                 self._executor = None
 
     async def _until_over(self, channel: AbstractChannel) -> None:
-        """Wait for the end of this hearing, from our side or the broker's."""
+        """Wait until consuming ends, from our side or the broker's."""
         over = asyncio.create_task(self._over.wait())
         gone = channel.closing
         try:
@@ -166,7 +166,7 @@ class Subscription:
             gone.cancel()
 
     async def _take(self, channel: AbstractChannel, message: BusMessage, *, probing: bool) -> None:
-        """Handle one message. Once the hearing is over nothing is begun: what follows must not overtake what waits."""
+        """Handle one message. Once consuming has ended none is begun, so that later messages do not overtake."""
         if not self._gate.open:
             self._over.set()
         if self._over.is_set():
@@ -182,7 +182,7 @@ class Subscription:
         self._judge(outcome, probing=probing)
 
     async def _settle(self, channel: AbstractChannel, message: BusMessage, outcome: HandlingOutcome) -> None:
-        """Make the outcome safe, then let the broker forget the message."""
+        """Make the outcome durable, then acknowledge the message."""
         if not outcome.done:
             again = outcome.word == "later"
             queue = wait_name(self.queues, outcome.delay_seconds) if again else self.queues.dead.name
@@ -191,7 +191,7 @@ class Subscription:
         await channel.basic_ack(message.tag, wait=False)
 
     def _judge(self, outcome: HandlingOutcome, *, probing: bool) -> None:
-        """Stop where most messages fail; go on where a probe has succeeded."""
+        """Stop if most messages fail; go on after a successful probe."""
         if probing:
             if outcome.done:
                 self._state = "running"
@@ -206,14 +206,14 @@ class Subscription:
             log.error("a consumer stops: most messages fail", consumer=self.consumer.call_name, reason=outcome.reason)
 
     async def _wait_for_gate(self) -> None:
-        """Leave messages where they are until the maintenance window has ended."""
+        """Take no messages until the maintenance window has ended."""
         before, self._state = self._state, "paused"
         while not self._gate.open and not self._stopping.is_set():
             await self._sleep(GATE_SECONDS)
         self._state = before
 
     async def _sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until stopped."""
+        """Wait up to `seconds`, or until stopped."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()

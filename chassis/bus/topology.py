@@ -1,8 +1,8 @@
 """The bus's names and what every queue is declared with, in one place.
 
-One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>`, bound to the keys it
-hears; beside it lie its wait queues, one per delay, from which what is to be tried again falls back into the queue, and
-its dead-letter queue `<service>.<consumer>.dead`. Changing what a queue is declared with means giving it another name.
+One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>`, bound to its keys,
+with wait queues, one per delay, from which messages return to it after the delay, and a dead-letter queue
+`<service>.<consumer>.dead`. A queue that is declared with other arguments needs another name.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ KEPT_DELIVERY_LIMIT = 1_000_000
 """The same where messages are kept for a person: each look at a dead letter counts as a delivery."""
 
 LISTENER_EXPIRES_SECONDS = 60
-"""How long the queue of a listener or of a tail outlives who heard it."""
+"""How long the queue of a listener or a tail is kept after it has stopped."""
 
 _WORD = pattern_of(r"[a-z0-9][a-z0-9_-]*")
 
@@ -74,7 +74,7 @@ class Topology(Value):
         return QueueSet(
             name=f"{service}.{name}",
             work=_queue(work, falls_to=dead, **({"x-single-active-consumer": True} if ordered else {})),
-            # It falls back to itself: what a person has looked at too often goes to its end, and is never lost.
+            # It dead-letters to itself: a message that was listed too often goes to its end and is never lost.
             dead=_queue(dead, falls_to=dead, **{"x-delivery-limit": KEPT_DELIVERY_LIMIT}),
             waits=tuple(
                 _queue(_wait(work, millis), falls_to=work, **{"x-message-ttl": millis})
@@ -83,7 +83,7 @@ class Topology(Value):
         )
 
     def listener(self, name: str) -> Queue:
-        """A queue for one listener, gone soon after it stops listening."""
+        """A queue for one listener, which expires soon after it stops."""
         full = f"{self.prefix}{name}"
         return _queue(full, falls_to=full, **{"x-expires": LISTENER_EXPIRES_SECONDS * 1000})
 
@@ -115,22 +115,22 @@ def _queue(name: str, *, falls_to: str, **more: Any) -> Queue:
 
 
 async def declare_exchange(channel: AbstractChannel, topology: Topology) -> None:
-    """Make the exchanges, where they are not there yet."""
+    """Declare the exchanges."""
     await channel.exchange_declare(topology.exchange, exchange_type="topic", durable=True)
     await channel.exchange_declare(topology.work_exchange, exchange_type="topic", durable=True)
 
 
 async def declare_queue(channel: AbstractChannel, queue: Queue, keys: Sequence[str] = (), exchange: str = "") -> None:
-    """Make the queue, where it is not there yet, and bind it to these keys of the exchange."""
+    """Declare the queue and bind it to these keys of the exchange."""
     await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
     for key in keys:
         await channel.queue_bind(queue.name, exchange, key)
 
 
 async def declare_consumer(channel: AbstractChannel, topology: Topology, queues: QueueSet, keys: Sequence[str]) -> None:
-    """Make a consumer's queues and bind the first to the keys it hears.
+    """Declare a consumer's queues and bind the first to its keys.
 
-    The dead-letter queue comes first: a queue that falls to one that is not there yet would hold back its dead.
+    The dead-letter queue is declared first: without it the other queues would hold back their dead letters.
     """
     await declare_exchange(channel, topology)
     await declare_queue(channel, queues.dead)

@@ -1,11 +1,10 @@
-"""Idempotency: the first answer to a key is kept, and the same key is answered with it.
+"""Idempotency: the first answer to a key is stored, and a repeated call gets it.
 
-The record is looked up and inserted inside the very change that does the work, so that either both are committed or
-neither is: a retry after a crash finds the answer, or finds that nothing was done. Only outcomes that passed validation
-are kept: data, and refusals of 404, 409 and 422.
+The record is looked up and inserted inside the change that does the work, so that both are committed or neither: a
+retry after a crash finds the answer, or finds that nothing was done. Stored are data, and refusals of 404, 409 and 422.
 
-A kept answer shows what its first caller might see (money, say), so it is given to that caller only: another one who
-comes with the key, even with the same body, is told that it is taken.
+A stored answer contains what its first caller may see (money, for example), so only that caller gets it: another caller
+with the same key is refused, even with the same body.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,11 +20,11 @@ from chassis.unit import Change, Units, View
 KEPT_SECONDS = 15 * 60
 KEPT_SECONDS_FOR_SERVICES = 90 * 24 * 3600
 KEPT_STATUSES = frozenset({404, 409, 422})
-"""Refusals worth keeping: a 400, 428 or 5xx may well end otherwise next time."""
+"""Refusals that are stored. The result of others (400, 428, 5xx) may differ next time."""
 
 
 class IdempotencyRecord(Expiring):
-    """What a key was answered with, and whom. `body` is JSON text: the data, or the error object of a refusal."""
+    """The stored answer of a key, and its caller. `body` is JSON text: the data, or the error object of a refusal."""
 
     outcome_id: str
     orgcode: str = ""
@@ -50,7 +49,7 @@ IDEMPOTENCY = Entity(
 
 
 class EncodedReply(Document):
-    """An answer as it goes out: status 200 with data, else with an error; `replayed` when it was kept."""
+    """An encoded answer: status 200 with data, else an error; `replayed` if it was stored before."""
 
     status: int
     body: bytes
@@ -59,7 +58,7 @@ class EncodedReply(Document):
 
 
 class IdempotentCall(Document):
-    """A key as it was used: the id of its record, who used it, and what tells its request from another."""
+    """A use of a key: the id of its record, the caller, and a hash of the request."""
 
     outcome_id: str
     by: str
@@ -67,8 +66,8 @@ class IdempotentCall(Document):
 
 
 class IdempotentWork(NamedTuple):
-    """What is to be done once: the handler, the events it may emit, and how a refusal of it is encoded. `prepare` is
-    what the handler needs done before, which is left out where the key is known already."""
+    """What is to be done once: the handler, the events it may emit, and how its refusals are encoded. `prepare` runs
+    before the handler, unless the key is known already."""
 
     do: Callable[[Change], Awaitable[bytes]]
     emits: frozenset[str]
@@ -77,18 +76,17 @@ class IdempotentWork(NamedTuple):
 
 
 class IdempotencyStore:
-    """Runs work under the caller's key, once. Keys are scoped to org and endpoint."""
+    """Runs work once per key. Keys are scoped to org and endpoint."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
         self._running: set[str] = set()
 
     async def run(self, call: Call, request: bytes, work: IdempotentWork) -> EncodedReply:
-        """The work's outcome, or the one kept under the call's key; `request` is what must be the same for that.
+        """The answer of the work, or the one stored under the call's key if `request` is the same.
 
-        Conflict where the key was used with another body or by another caller, StillRunning while its first call has
-        not ended in this process. (In another replica the two meet at the record: the later one waits and is answered
-        the same.)
+        Raises `Conflict` if the key was used with another body or by another caller, and `StillRunning` while its first
+        call runs in this process. (A first call in another replica is awaited at the record, and its answer returned.)
         """
         digest = blake2b(request, digest_size=16).hexdigest()
         asked = IdempotentCall(
@@ -113,7 +111,7 @@ class IdempotencyStore:
 
     async def _run(self, call: Call, asked: IdempotentCall, work: IdempotentWork) -> EncodedReply:
         async def once(change: Change) -> EncodedReply:
-            # Known together with what the handler reads: no round trip of its own.
+            # Loaded together with the handler's own reads, without a round trip of its own.
             change.prefetch(IDEMPOTENCY, [asked.outcome_id])
             refusal: Refusal | None = None
             try:
@@ -146,13 +144,13 @@ class IdempotencyStore:
         except Refusal as refused:
             if refused.status not in KEPT_STATUSES or refused.retryable or isinstance(refused, _Taken):
                 raise
-            # Decided by the commit itself: a unique key that another replica took at the same moment.
+            # Refused by the commit itself: another replica took the same unique key meanwhile.
             late = refused
         return await self._units.change(call, keep_late)
 
 
 class _Taken(Conflict):
-    """The key belongs to another caller or request; that is no outcome of this one."""
+    """The key belongs to another caller or request; this refusal is not stored."""
 
 
 def _replay(kept: IdempotencyRecord, asked: IdempotentCall) -> EncodedReply:

@@ -1,6 +1,6 @@
-"""An endpoint made ready to answer: who may, what is decoded, how its handler is run.
+"""An endpoint prepared for requests: who may call it, how its body is decoded, how its handler is run.
 
-Everything that can be known before the first request is worked out here, once.
+Everything that does not depend on a request is computed here, once.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ class OnBehalf(Protocol):
 
 
 class HttpContext(Frozen):
-    """What the HTTP side needs of the process around it.
+    """What the HTTP side needs of its process.
 
     synonyms    role word -> declared roles it stands for
     provided    what handlers may ask for, by type
@@ -170,7 +170,7 @@ def _changing(
 
         async def encoded(change: Change) -> bytes:
             if endpoint.prepare is not None and "prepared" not in arguments:
-                # The key was known a moment ago; where it has lapsed since, the caller may come again.
+                # The key was known a moment ago and has expired since; the caller may try again.
                 raise StillRunning("the answer to this key has just been forgotten")
             return encode(await endpoint.handler(change=change, **arguments))
 

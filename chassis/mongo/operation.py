@@ -1,4 +1,4 @@
-"""One operation on its way: who asked, with which handler, and how it is driven."""
+"""One operation: its caller, its handler, and how the handler is run."""
 
 import asyncio
 from collections.abc import Callable
@@ -52,24 +52,24 @@ class BatchedOperation:
         self.told: list[dict[str, Any]] = []
 
     def settle(self) -> None:
-        """Give the caller what came of it."""
+        """Set the result or the error of the caller's future."""
         if self.future.done():
             return
         if self.failure is not None:
             self.future.set_exception(self.failure)
-            # Its traceback leads back here; nobody should have to collect that circle.
+            # Break the reference cycle exception → traceback → frame.
             self.failure = None
         else:
             self.future.set_result(self.result)
 
     def fail(self, cause: BaseException) -> None:
-        """Tell the caller that it failed."""
+        """Set an error for the caller."""
         self.failure = cause
         self.settle()
 
 
 def drive(operation: BatchedOperation, data: Any) -> Any:
-    """Run the handler to its end, in its caller's context, without ever waiting; give what it returns."""
+    """Run the handler to its end in its caller's context, without ever suspending; its result."""
     coroutine = operation.handler(data)
     try:
         operation.context.run(coroutine.send, None)

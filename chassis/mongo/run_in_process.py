@@ -1,4 +1,4 @@
-"""Long readings in a process beside this one, which has a connection to the database of its own."""
+"""Long scans in a child process with its own connection to the database."""
 
 import asyncio
 import secrets

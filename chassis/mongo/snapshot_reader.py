@@ -1,7 +1,6 @@
-"""Long readings of one moment: a View that asks the database itself, read by read, within a transaction of its own.
+"""Snapshot readers: views whose reads await the database directly, within a transaction of their own.
 
-Views and changes share their transactions, so whoever reads much in one keeps its neighbours waiting. What reads much
-reads here, and gives way between one read and the next.
+Views and changes share transactions, so a long scan in one would delay the others of its batch. Long scans read here.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
@@ -27,7 +26,7 @@ T = TypeVar("T")
 
 
 class MongoSnapshotReader(CompositeReads):
-    """What `SnapshotReaders.still` gives."""
+    """The view of `SnapshotReaders.snapshot_reader`."""
 
     def __init__(
         self, database: Database, tables: Tables, paging: Paging, transaction: Transaction, call: Call, now: Utc
@@ -127,13 +126,13 @@ class MongoSnapshotReader(CompositeReads):
             yield batch
 
     def _asked(self, entity: Entity[R]) -> tuple[Table[R], str | None]:
-        """The entity's table, and the org a question is kept within."""
+        """The entity's table, and the org the query is limited to."""
         table = self._tables.of(entity)
         return table, None if self._every or not table.org_scoped else self.call.orgcode
 
 
 class MongoSnapshotReaders(SnapshotReaders):
-    """Long readings over one database."""
+    """Snapshot readers over one database."""
 
     def __init__(self, database: Database, tables: Tables, paging: Paging, clock: Clock) -> None:
         self._database = database
@@ -143,7 +142,7 @@ class MongoSnapshotReaders(SnapshotReaders):
 
     @asynccontextmanager
     async def snapshot_reader(self, call: Call, *, moment: bool = True) -> AsyncIterator[SnapshotReader]:
-        """Read at length; see `SnapshotReaders.still`."""
+        """See `SnapshotReaders.snapshot_reader`."""
         reading = self._database.transaction() if moment else self._database.outside()
         async with reading as transaction:
             yield MongoSnapshotReader(self._database, self._tables, self._paging, transaction, call, self._clock.now())

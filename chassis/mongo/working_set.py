@@ -1,7 +1,7 @@
-"""What a batch has loaded and what it has written: one copy of each record, shared by all operations of the batch.
+"""The records that a batch has loaded and written: one copy of each, shared by all operations of the batch.
 
-An operation that asks for something not here leaves a note of what it wants and gives up (`Missing`); after the pass
-all notes are loaded together. That something does not exist is remembered like anything else.
+An operation that reads something not loaded notes it and raises `Missing`; after the pass everything noted is loaded
+together. Absent records are remembered as absent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ ABSENT: Any = object()
 
 
 class Missing(BaseException):
-    """Something is not loaded yet. Not an Exception, so that no handler catches it."""
+    """A read is not loaded yet. A `BaseException`, so that handlers do not catch it."""
 
 
 class Heavy(BaseException):
@@ -23,11 +23,11 @@ class Heavy(BaseException):
 
 
 class Deferred(BaseException):
-    """A query's answer depends on what a neighbour has written in this batch; the operation waits for the next."""
+    """The result of a query depends on a write of this batch; the operation is left for the next batch."""
 
 
 class UncheckedKey(BaseException):
-    """An operation undoes a claim that only the database could have refused; the batch looks before it claims anew."""
+    """An operation released a unique key it had claimed unchecked. The batch restarts and checks keys first."""
 
 
 class Slot:
@@ -78,18 +78,18 @@ class Written:
 
 
 class FindResult(NamedTuple):
-    """What a query gave: the ids in order, and how many it was allowed to give."""
+    """The result of a query: the ids in order, and the limit it was run with."""
 
     ids: list[str]
     limit: int
 
     def suffices(self, limit: int) -> bool:
-        """Whether it holds all that a query with this limit would give."""
+        """Whether it contains everything that the query with this limit would return."""
         return self.limit >= limit or len(self.ids) < self.limit
 
 
 class WrittenValues:
-    """The values that records written in this batch had and have, by the fields a query compares."""
+    """Old and new values of the records written in this batch, by the fields that queries compare."""
 
     __slots__ = ("_seen", "_sets")
 
@@ -98,7 +98,7 @@ class WrittenValues:
         self._seen: dict[tuple[str, tuple[str, ...]], int] = {}
 
     def touches(self, query: Query, written: Sequence[Written]) -> bool:
-        """Whether a written record was or is among those that a query's equal fields name."""
+        """Whether a written record matched or matches the equal fields of a query."""
         equal = query.equal
         fields = tuple(field for field, _ in equal)
         index = (query.table.name, fields)
@@ -137,23 +137,23 @@ class PendingReads:
         return bool(self.ids or self.keys or self.finds)
 
     def add_id(self, collection: str, record_id: str) -> None:
-        """Ask for an id."""
+        """Add an id."""
         self.ids.setdefault(collection, set()).add(record_id)
 
     def add_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> None:
-        """Ask for the record with this key in a unique index."""
+        """Add a key of a unique index."""
         found = self.keys.get((table.collection, unique.name))
         if found is None:
             found = self.keys[(table.collection, unique.name)] = (table, unique, set())
         found[2].add(key)
 
     def add_find(self, query: Query, limit: int) -> None:
-        """Ask a query, for so many records at least."""
+        """Add a query for at least `limit` records."""
         known = self.finds.get(query.key)
         self.finds[query.key] = (query, max(limit, known[1]) if known else limit)
 
     def add(self, other: "PendingReads") -> None:
-        """Ask for all that another asks for."""
+        """Add everything of another."""
         for collection, ids in other.ids.items():
             self.ids.setdefault(collection, set()).update(ids)
         for table, unique, keys in other.keys.values():
@@ -164,9 +164,9 @@ class PendingReads:
 
 
 class WorkingSet:
-    """The records of a batch, with what its operations have done to them so far.
+    """The records of a batch, with the writes of its operations so far.
 
-    `assumed` are the ids and keys claimed without having looked whether they are free; the database decides.
+    `assumed` are ids and keys that were claimed without checking whether they are free; the database checks them.
     """
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ class WorkingSet:
         return found
 
     def keep(self, collection: str, document: dict[str, Any]) -> str:
-        """Take in a document that was read; what the batch knows of it already stays."""
+        """Add a document that was read, unless the batch has it already."""
         record_id: str = document["_id"]
         slots = self.collection_state(collection).slots
         if record_id not in slots:
@@ -191,24 +191,24 @@ class WorkingSet:
         return record_id
 
     def note_absent(self, collection: str, ids: Sequence[str]) -> None:
-        """Remember that those of the ids that were not found do not exist."""
+        """Remember the ids that were not found as absent."""
         slots = self.collection_state(collection).slots
         for one in ids:
             if one not in slots:
                 slots[one] = Slot(None)
 
     def has_answer(self, query: Query, limit: int) -> bool:
-        """Whether a query has been answered, for so many records at least."""
+        """Whether the result of a query is known, for at least `limit` records."""
         answer = self.answers.get(query.key)
         return answer is not None and answer.suffices(limit)
 
     def is_held_up(self, query: Query) -> bool:
-        """Whether a neighbour has written what this query may give."""
+        """Whether an operation of this batch has written a record that the query may return."""
         kept = self.collections.get(query.collection)
         return kept is not None and bool(kept.written) and kept.images.touches(query, kept.written)
 
     def merge(self, written: Mapping[Any, Written], keys: Mapping[tuple[str, str, Key], str | None]) -> None:
-        """Make an operation's writes visible to those behind it."""
+        """Make an operation's writes visible to the following ones."""
         for each in written.values():
             kept = self.collection_state(each.table.collection)
             slot = kept.slots.get(each.id)
@@ -224,7 +224,7 @@ class WorkingSet:
 
 
 def key_conflict(unique: UniqueKey, table: Table[Any]) -> Conflict:
-    """The refusal of a key that is taken."""
+    """The refusal of a unique key that is taken."""
     return Conflict(unique.refusal or f"another {table.name.replace('_', ' ')} has this {unique.name}")
 
 

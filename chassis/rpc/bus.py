@@ -9,11 +9,11 @@ from retailstack.chassis.v1 import bus_pb2 as pb
 from retailstack.chassis.v1 import bus_pb2_grpc as pb_grpc
 
 LISTEN_SECONDS = 10.0
-"""How long the broker may take until a tail hears everything."""
+"""How long the broker may take until a tail receives all events."""
 
 
 class EventTail(Protocol):
-    """Events as they pass, from start to stop."""
+    """Live events, between `start` and `stop`."""
 
     dropped: int
 
@@ -25,7 +25,7 @@ class EventTail(Protocol):
 
 
 class QueueOperations(Protocol):
-    """What the bus answers about a service's queues: `chassis.bus.queue_admin.BusDesk`."""
+    """Operations on a service's queues, implemented by `chassis.bus.queue_admin.QueueAdmin`."""
 
     async def queues(self) -> Sequence[Any]: ...
 
@@ -48,18 +48,18 @@ class BusServicer(pb_grpc.BusServicer):
         return pb.QueuesResponse(queues=[_queue_to_proto(queue) for queue in await self._queue_admin.queues()])
 
     async def DeadLetters(self, request: pb.DeadLettersRequest, context: Any) -> pb.DeadLettersResponse:
-        """A look at dead letters."""
+        """The oldest dead letters."""
         require_stack()
         letters = await self._queue_admin.dead_letters(request.queue, max(0, request.limit))
         return pb.DeadLettersResponse(dead_letters=[_letter_to_proto(letter) for letter in letters])
 
     async def Replay(self, request: pb.ReplayRequest, context: Any) -> pb.ReplayResponse:
-        """Dead letters back into their queue."""
+        """Return dead letters to their queue."""
         require_stack()
         return pb.ReplayResponse(replayed=await self._queue_admin.replay(request.queue, max(0, request.limit)))
 
     async def Tail(self, request: pb.TailRequest, context: Any) -> AsyncIterator[pb.TailEvent]:
-        """Events as they pass, until the caller has had enough."""
+        """Live events, until the caller cancels."""
         require_stack()
         hearing = self._queue_admin.listen(list(request.keys))
         await hearing.start(LISTEN_SECONDS)

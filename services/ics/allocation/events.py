@@ -1,4 +1,4 @@
-"""What others hear of allocations."""
+"""Events published about allocations."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,13 +6,13 @@ from services.ics.allocation.domain import Allocation
 
 
 class AllocationChanged(Value):
-    """The allocation as it is since."""
+    """The allocation after the change."""
 
     allocation: Allocation
 
 
 class AllocationReleased(Value):
-    """The allocation as it is since, and how many units went back."""
+    """The allocation after the change, and how many units went back."""
 
     allocation: Allocation
     quantity: int

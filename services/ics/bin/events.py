@@ -1,4 +1,4 @@
-"""What others hear of bins."""
+"""Events published about bins."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.bin.domain import Bin
 
 
 class BinChanged(Value):
-    """The bin as it is since."""
+    """The bin after the change."""
 
     bin: Bin
 

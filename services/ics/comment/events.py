@@ -1,4 +1,4 @@
-"""What others hear of comments."""
+"""Events published about comments."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.comment.domain import Comment
 
 
 class CommentChanged(Value):
-    """The comment as it is since."""
+    """The comment after the change."""
 
     comment: Comment
 

@@ -243,5 +243,5 @@ def _check_lots(posting: Posting, page: OpenItem, takes: list[HeldTake]) -> None
 
 
 def changed_in_passing(commit: Commit, holding: Holding) -> Commit:
-    """The commit after others moved its units about, or lost some of them."""
+    """The commit, updated after another operation moved or removed some of its units."""
     return restated(replace(commit, lost=commit.lost + holding.lost), holding)

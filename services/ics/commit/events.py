@@ -1,4 +1,4 @@
-"""What others hear of commits."""
+"""Events published about commits."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -12,7 +12,7 @@ class CommitCreated(Value):
 
 
 class CommitMoved(Value):
-    """The commit as it is since, and how many units this was about."""
+    """The commit after the change, and how many units this was about."""
 
     commit: Commit
     quantity: int

@@ -192,5 +192,5 @@ def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
 
 
 def changed_in_passing(kept: ConsignmentRecord, holding: Holding) -> ConsignmentRecord:
-    """The consignment after others moved its units about, or lost some of them."""
+    """The consignment, updated after another operation moved or removed some of its units."""
     return restated(replace(kept, lost=kept.lost + holding.lost), holding)

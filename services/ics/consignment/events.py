@@ -1,4 +1,4 @@
-"""What others hear of consignments. Money included: who may hear is the broker's business."""
+"""Events published about consignments, money included: the broker's permissions decide who may consume them."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -12,14 +12,14 @@ class ConsignmentReceived(Value):
 
 
 class ConsignmentConsumed(Value):
-    """The consignment as it is since, and how many units became ours."""
+    """The consignment after the change, and how many units became ours."""
 
     consignment: Consignment
     quantity: int
 
 
 class ConsignmentSettled(Value):
-    """The consignment as it is since, and what was paid for or sent back."""
+    """The consignment after the change, and what was paid for or sent back."""
 
     consignment: Consignment
     settlement: Settlement

@@ -1,4 +1,4 @@
-"""What others hear of counts and count plans."""
+"""Events published about counts and count plans."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -7,13 +7,13 @@ from services.ics.count.plan import CountPlan
 
 
 class CountChanged(Value):
-    """The count as it is since."""
+    """The count after the change."""
 
     count: Count
 
 
 class CountPlanChanged(Value):
-    """The plan as it is since."""
+    """The plan after the change."""
 
     plan: CountPlan
 

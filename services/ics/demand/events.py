@@ -1,4 +1,4 @@
-"""What others hear of demand signals."""
+"""Events published about demand signals."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.demand.domain import DemandSignal
 
 
 class DemandSignalComputed(Value):
-    """The signal as it is since."""
+    """The signal after the change."""
 
     signal: DemandSignal
 

@@ -1,4 +1,4 @@
-"""What others hear of holdbacks."""
+"""Events published about holdbacks."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.holdback.domain import Holdback
 
 
 class HoldbackSaved(Value):
-    """The holdback as it is since."""
+    """The holdback after the change."""
 
     holdback: Holdback
 

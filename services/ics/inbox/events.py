@@ -1,4 +1,4 @@
-"""What others hear of inbox items."""
+"""Events published about inbox items."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.inbox.domain import InboxItem
 
 
 class InboxChanged(Value):
-    """The item as it is since."""
+    """The item after the change."""
 
     item: InboxItem
 

@@ -1,4 +1,4 @@
-"""What others hear of the ledger itself."""
+"""Events published about the ledger itself."""
 
 from chassis.entity import Value
 from chassis.event import EventType

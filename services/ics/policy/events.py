@@ -1,4 +1,4 @@
-"""What others hear of stock policies."""
+"""Events published about stock policies."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.policy.domain import StockPolicy
 
 
 class StockPolicySaved(Value):
-    """The policy as it is since."""
+    """The policy after the change."""
 
     policy: StockPolicy
 

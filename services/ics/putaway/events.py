@@ -1,4 +1,4 @@
-"""What others hear of goods put away."""
+"""Events published about goods put away."""
 
 from chassis.entity import Value
 from chassis.event import EventType

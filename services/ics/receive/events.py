@@ -1,4 +1,4 @@
-"""What others hear of goods coming in."""
+"""Events published about goods coming in."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -13,7 +13,7 @@ class ReceiveRecorded(Value):
 
 
 class ReceiveInspected(Value):
-    """The receipt as it is since, and what inspection found."""
+    """The receipt after the change, and what inspection found."""
 
     receive: Receive
     results: list[QcResultInput]

@@ -1,4 +1,4 @@
-"""What others hear of replenishment rules, and of goods moved by them."""
+"""Events published about replenishment rules, and of goods moved by them."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -15,7 +15,7 @@ class ReplenishmentRecorded(Value):
 
 
 class ReplenishmentRuleSaved(Value):
-    """The rule as it is since."""
+    """The rule after the change."""
 
     rule: ReplenishmentRule
 

@@ -1,4 +1,4 @@
-"""What others hear of reservations."""
+"""Events published about reservations."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,13 +6,13 @@ from services.ics.reservation.domain import Reservation
 
 
 class ReservationChanged(Value):
-    """The reservation as it is since."""
+    """The reservation after the change."""
 
     reservation: Reservation
 
 
 class ReservationReleased(Value):
-    """The reservation as it is since, and how many units went back."""
+    """The reservation after the change, and how many units went back."""
 
     reservation: Reservation
     quantity: int

@@ -125,6 +125,6 @@ def expire(posting: Posting, page: OpenItem, promise: P) -> P:
 
 
 def changed_in_passing(promise: P, holding: Holding) -> P:
-    """The promise after others moved its units about, or lost some of them."""
+    """The promise, updated after another operation moved or removed some of its units."""
     lost = holding.lost
     return restated(replace(promise, remaining=promise.remaining - lost, lost=promise.lost + lost), holding)

@@ -1,4 +1,4 @@
-"""What others hear of single units and lots."""
+"""Events published about single units and lots."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.serial.domain import SerialUnit
 
 
 class SerialChanged(Value):
-    """The unit or lot as it is since."""
+    """The unit or lot after the change."""
 
     serial: SerialUnit
 

@@ -1,4 +1,4 @@
-"""What others hear of snapshots."""
+"""Events published about snapshots."""
 
 from chassis.entity import Value
 from chassis.event import EventType

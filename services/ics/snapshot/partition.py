@@ -1,4 +1,4 @@
-"""Items made into parts as they are read, packed a thousand at a time so that no more than that lie about. Pure."""
+"""Packs the items of a snapshot, 1,000 a part, so at most one unpacked part is in memory. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise

@@ -1,24 +1,24 @@
-"""Rests between stretches of long work, so that the ledger keeps most of its pace meanwhile."""
+"""Pauses between the steps of long work, so that other calls keep most of their speed."""
 
 import asyncio
 from time import monotonic
 
 SHARE = 0.5
-"""How long a rest is, by the time that the work before it took: the work has two thirds of the time then."""
+"""Length of a pause as a share of the work before it: the work then has two thirds of the time."""
 
 REST_SECONDS_MAX = 0.1
-"""On a busy machine work takes long because it waits; resting as long again would only make it later."""
+"""On a busy machine work takes long because it waits, so pauses are limited."""
 
 
 class Throttle:
-    """Rests within so many seconds from now. What takes longer is hurried on with then: whoever asked is waiting."""
+    """Pauses between steps for the first `within_seconds`; after that it stops pausing, because a caller is waiting."""
 
     def __init__(self, within_seconds: float) -> None:
         self._worked_from = monotonic()
         self._until = self._worked_from + within_seconds
 
     async def pause(self) -> None:
-        """Let others have their turn, for longer the longer it was not theirs."""
+        """Pause in proportion to the time since the last pause."""
         now = monotonic()
         seconds = min(REST_SECONDS_MAX, SHARE * (now - self._worked_from)) if now < self._until else 0.0
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What others hear of stock put right by hand."""
+"""Events published about stock put right by hand."""
 
 from chassis.entity import Value
 from chassis.event import EventType

@@ -1,4 +1,4 @@
-"""What others hear of transfers and their shipments."""
+"""Events published about transfers and their shipments."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -7,13 +7,13 @@ from services.ics.transfer.shipment import Shipment
 
 
 class TransferChanged(Value):
-    """The transfer as it is since."""
+    """The transfer after the change."""
 
     transfer: Transfer
 
 
 class ShipmentChanged(Value):
-    """The shipment as it is since."""
+    """The shipment after the change."""
 
     shipment: Shipment
 

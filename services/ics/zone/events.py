@@ -1,4 +1,4 @@
-"""What others hear of zones."""
+"""Events published about zones."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,7 +6,7 @@ from services.ics.zone.domain import Zone
 
 
 class ZoneChanged(Value):
-    """The zone as it is since."""
+    """The zone after the change."""
 
     zone: Zone
 

@@ -18,7 +18,7 @@ async def consigned(floor: Floor, quantity: int, **body: Any) -> Any:
 
 
 async def do(floor: Floor, step: str, consignment: Any, **body: Any) -> Any:
-    """The next step of a consignment, as it is since."""
+    """The next step of a consignment after the change."""
     named = {"consignment_id": consignment["consignment_id"], "expected_revision": consignment["revision"]}
     return (await floor.do(f"/consignment/{step}", **named, **body))["consignment"]
 

@@ -40,7 +40,7 @@ class Lane:
         )
 
     async def ship(self, transfer: Any, *lines: Any, **body: Any) -> tuple[Any, Any]:
-        """The shipment, and its transfer as it is since."""
+        """The shipment, and its transfer, after the change."""
         return both(await self.try_ship(transfer, *lines, **body))
 
     async def receive(self, shipment: Any, *lines: Any, **body: Any) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from tests.chassis.sample.crate.store import Crate
 
 
 class CrateMade(Value):
-    """A crate as it was made, or as it is since."""
+    """A crate after it was made or changed."""
 
     crate: Crate
 
