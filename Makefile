@@ -1,5 +1,5 @@
-# Everything a developer does here, by name. `make` alone explains it.
-# Each target sets up what it needs, once: a fresh clone can start with any of them.
+# The commands of a developer; `make` alone lists them.
+# Each target installs what it needs, once: in a fresh clone any of them works.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -10,10 +10,10 @@ PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 CODE := $(wildcard bench chassis demo deploy docs gateway services tests)
 PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
-# Two tests at a time suit two cores; `make test WORKERS=0` runs them one by one in a single process.
+# Worker processes of `make test`; WORKERS=0 runs all tests in one process.
 WORKERS ?= 2
 ARGS ?=
-# What `make demo` tells: day, or scenarios.
+# The demo that `make demo` runs: day or scenarios.
 STORY ?= day
 
 # The locks are complete, so pip resolves nothing and a newer release on the index changes nothing. Wheels only: to
@@ -26,8 +26,8 @@ INSTALL_LOG := $(VENV)/install.log
 pip = $(PIP) $(1) >$(INSTALL_LOG) 2>&1 || { echo "pip $(firstword $(1)) failed; its output is in $(INSTALL_LOG):" \
 	"$$({ grep ERROR $(INSTALL_LOG) || cat $(INSTALL_LOG); } | tail -n 1)" >&2; exit 1; }
 
-# A lock holds these extras of pyproject.toml, for every Python and system: what only some of them need has a marker.
-# `dev` is made first, and the others take its versions. A lock more is a name in LOCKS and a line LOCK_name.
+# Each lock holds these extras of pyproject.toml, for every Python and system; a package that only some need has a marker.
+# `dev` is made first; the others use its versions. To add a lock, add its name to LOCKS and a line LOCK_name.
 LOCKS := dev runtime demo
 RUNTIME_EXTRAS := ops ics pmc slc visualgrid gateway cli otlp
 LOCK_dev := $(RUNTIME_EXTRAS) local dev
@@ -38,12 +38,12 @@ LOCAL = $(PY) -m deploy.local
 
 .PHONY: help setup proto run up down start stop status check lint format test bench demo docs lock $(LOCKS:%=lock-%)
 
-help: ## say what each target does
+help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make up REPLICAS=ics=2      two replicas of one service"
-	@echo "  make stop ONLY=ics          one process; make start ONLY=ics brings it back"
-	@echo "  make down CLEAN=1           forget the data too"
+	@echo "  make stop ONLY=ics          one process; make start ONLY=ics starts it again"
+	@echo "  make down CLEAN=1           also remove the data"
 	@echo "  make demo STORY=scenarios   the scenarios of the ICS domain guide, each number beside the guide's"
 	@echo "  make test ARGS='-k zone'    any arguments of pytest"
 
@@ -51,13 +51,13 @@ setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packa
 
 proto: $(STAMPS)/proto ## generate the gRPC code from proto/ where it is older than its .proto
 
-run: setup ## bring the stack up in the foreground; ctrl-c ends all of it
+run: setup ## bring the stack up in the foreground; ctrl-c stops all of it
 	@exec $(LOCAL) run $(if $(REPLICAS),--replicas $(REPLICAS))
 
 up: setup ## bring the stack up in the background
 	@$(LOCAL) up $(if $(REPLICAS),--replicas $(REPLICAS))
 
-down: setup ## stop the stack; CLEAN=1 forgets its data
+down: setup ## stop the stack; CLEAN=1 removes its data
 	@$(LOCAL) down $(if $(filter-out 0,$(CLEAN)),--clean)
 
 start: setup ## start one process of the stack again: ONLY=ics
@@ -66,7 +66,7 @@ start: setup ## start one process of the stack again: ONLY=ics
 stop: setup ## stop one process of the stack: ONLY=ics
 	@$(LOCAL) stop $(ONLY)
 
-status: setup ## say what runs, where, and what died
+status: setup ## show which processes run, on which ports, and which died
 	@$(LOCAL) status
 
 check: setup $(STAMPS)/node ## format, lint, types, import rules, house rules, documents
@@ -78,23 +78,23 @@ check: setup $(STAMPS)/node ## format, lint, types, import rules, house rules, d
 
 lint: check ## the same as check
 
-format: setup ## put the code into its form
+format: setup ## format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: setup $(STAMPS)/node ## run every test; engines come by themselves
+test: setup $(STAMPS)/node ## run every test; database and broker are started for them
 	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: setup $(STAMPS)/demo ## measure, and print one table
+bench: setup $(STAMPS)/demo ## run the benchmark and print its table
 	@$(PY) -m bench $(ARGS)
 
-demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## tell a story on the running stack: STORY=day (default) or scenarios
+demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the running stack: STORY=day (default) or scenarios
 	@$(PY) -m demo $(STORY)
 
-docs: setup ## make docs/events.md anew from the declared events
+docs: setup ## generate docs/events.md from the declared events
 	$(PY) -m docs.catalogue.events
 
-lock: $(LOCKS:%=lock-%) ## make requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes the newest releases
+lock: $(LOCKS:%=lock-%) ## generate requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest releases
 
 $(filter-out lock-dev,$(LOCKS:%=lock-%)): lock-dev
 

@@ -1,8 +1,7 @@
-"""`make bench`: one table of rates, latencies and CPU costs, and the ratios within this run.
+"""`make bench`: a table of rates, latencies and CPU costs, with ratios between its rows.
 
-A stack that is already running is used as it is; otherwise one is brought up and taken down again. Absolute numbers are
-this machine's; the ratios are what to read. A row that fails says so in the table, and the others go on; the exit
-status is 1 then.
+A running stack is used; otherwise one is started and stopped again. Absolute numbers depend on the machine: compare the
+ratios. A row that fails is shown as failed and the others are still measured; the exit status is then 1.
 """
 
 import asyncio
@@ -20,13 +19,13 @@ from bench.meter import ProcessMeter
 from bench.plan import Planned, chosen
 from bench.rows import SPREAD, Bench, Row, failed
 from bench.table import show
-from bench.vacuum import HURRIED
+from bench.vacuum import SHORT_WAITS
 from bench.world import World
 from deploy.local.state import Home
 
 PROCESSES = Home().directory / "processes.json"
 PAUSE_SECONDS = 1.0
-"""Between rows, so that what one has set off does not weigh on the next."""
+"""Pause between rows, so that background work of one does not slow down the next."""
 
 app = App(name="bench", help="Measure the stack against yardsticks of the same run.")
 
@@ -35,7 +34,7 @@ app = App(name="bench", help="Measure the stack against yardsticks of the same r
 def bench(
     *,
     seconds: Annotated[float, Parameter(help="how long each row loads")] = 8.0,
-    items: Annotated[int, Parameter(help="how many items the ledger holds meanwhile, 1,000 at least")] = SPREAD,
+    items: Annotated[int, Parameter(help="how many items the ledger holds, at least 1,000")] = SPREAD,
     only: Annotated[str, Parameter(help="rows by name, with commas between; soak runs only when named")] = "",
 ) -> int:
     """Run the rows and print the table."""
@@ -48,10 +47,10 @@ def bench(
         return 2
     started_here = not PROCESSES.exists()
     if started_here:
-        console.print("no stack is running here: bringing one up")
+        console.print("no stack is running here: starting one")
         up = [sys.executable, "-m", "deploy.local", "up"]
-        if subprocess.run(up, env={**os.environ, **HURRIED}, check=False).returncode:
-            return 1  # It has said why.
+        if subprocess.run(up, env={**os.environ, **SHORT_WAITS}, check=False).returncode:
+            return 1  # It has printed the reason.
     try:
         return uvloop.run(_run(console, plan, seconds, items))
     finally:
@@ -70,22 +69,22 @@ async def _run(console: Console, plan: list[Planned], seconds: float, items: int
     for number, each in enumerate(plan, 1):
         began = time.monotonic()
         rows.append(await _row(bench, each))
-        told = rows[-1].measured
-        wrong = f", [red]{told.errors} errors[/]" if told.errors else ""
-        console.print(f"{number:2}/{len(plan)}  {told.name}: {time.monotonic() - began:.0f} s{wrong}")
+        measured = rows[-1].measured
+        wrong = f", [red]{measured.errors} errors[/]" if measured.errors else ""
+        console.print(f"{number:2}/{len(plan)}  {measured.name}: {time.monotonic() - began:.0f} s{wrong}")
         await asyncio.sleep(PAUSE_SECONDS)
     show(console, rows, world.stack["ENGINE"], items, bench.meter.memory_mib())
     return 1 if any(row.measured.errors for row in rows) else 0
 
 
 async def _row(bench: Bench, planned: Planned) -> Row:
-    """A row; whatever goes wrong with it is told in it, since the others are worth having all the same."""
+    """Measure one row. Any error makes it a failed row, so that the other rows are still measured."""
     try:
         async with asyncio.timeout(planned.seconds_max):
             return await planned.work(bench)
     except TimeoutError:
         return failed(planned.name, f"not done after {planned.seconds_max:.0f} s")
-    except Exception as failure:  # noqa: BLE001  it is told in the table
+    except Exception as failure:  # noqa: BLE001  it is shown in the table
         return failed(planned.name, f"{type(failure).__name__}: {failure}")
 
 

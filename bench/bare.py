@@ -1,4 +1,4 @@
-"""The floor: one aiohttp handler that answers 1 kB of JSON. Prints its port and serves until it is ended."""
+"""The lower bound: an aiohttp handler that answers 1 kB of JSON. Prints its port and runs until it is stopped."""
 
 import asyncio
 import json

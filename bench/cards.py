@@ -1,6 +1,6 @@
-"""The rows of stock cards: the page a hundred thousand entries down in one item's, against the first.
+"""The stock card rows: the page after a hundred thousand entries of one item, compared with the first page.
 
-Depth is reached as callers reach it, by following tokens. The item has a facility to itself; an earlier run's is used
+The deep page is reached by following page tokens, as callers do. The item has its own facility, which later runs use
 again.
 """
 
@@ -31,7 +31,7 @@ async def first_page(bench: Bench) -> Row:
 
 
 async def deep_page(bench: Bench) -> Row:
-    """The same, so many entries down."""
+    """stock/card/list of the same item, after DEPTH entries."""
     await _fill(bench)
     async with bench.world.calls() as http:
         token = await _token_at_depth(http)
@@ -46,7 +46,7 @@ def _request(bench: Bench, asked: Mapping[str, Any]) -> bytes:
 
 
 async def _fill(bench: Bench) -> None:
-    """Make sure that the item has a page more than that many entries, by receipts of as many lines as one can have."""
+    """Post receipts until the item has DEPTH entries and one page more."""
     async with bench.world.calls() as http:
         policy = await ask(http, "/ics/stock/policy/get", _HERE)
         if policy["policy"] is None:
@@ -58,7 +58,7 @@ async def _fill(bench: Bench) -> None:
 
 
 async def _token_at_depth(http: aiohttp.ClientSession) -> str:
-    """The token of the page that begins so many entries down."""
+    """The token of the page after DEPTH entries."""
     passed, asked = 0, dict(_ASKED)
     while passed < DEPTH:
         page = await ask(http, "/ics/stock/card/list", _HERE, **asked)

@@ -1,8 +1,7 @@
-"""The rows of counts and snapshots: how long five hundred variances take to be posted, and how long a hundred thousand
-balances to be frozen; and what callers keep of their pace meanwhile.
+"""The count and snapshot rows: the time to post five hundred variances, and to snapshot a hundred thousand balances.
 
-The snapshot's items are put straight into the database, in an org's other facility, since what is measured is how they
-are read. Positions are snapshot while callers reserve; the row says what these keep of their pace.
+The snapshot's items are written directly to the database, in a second facility of the org, because only reading them is
+measured. While the snapshot is built, callers reserve; the row shows the share of their rate that remains.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ POLL_SECONDS = 0.2
 
 
 async def count_positions(bench: Bench) -> Row:
-    """Create, submit and approve counts of 500 positions; a row's latency is that of the approval."""
+    """Create, submit and approve counts of 500 positions; the latency is that of the approval."""
     told = Measured(name=f"count/approve, {POSITIONS} positions", clients=1, latencies=[])
     before, started = bench.meter.read(), time.perf_counter()
     async with bench.world.calls() as http:
@@ -47,7 +46,7 @@ async def count_positions(bench: Bench) -> Row:
 
 
 async def _off_by_one(http: aiohttp.ClientSession, count: dict[str, Any], world: World) -> list[dict[str, Any]]:
-    """What is counted: a unit fewer than there is, at every position."""
+    """The counted lines: one unit less than the stock at every position."""
     there: dict[str, int] = {}
     for start in range(0, POSITIONS, 100):
         names = [variant(number) for number in range(start, start + 100)]
@@ -58,7 +57,7 @@ async def _off_by_one(http: aiohttp.ClientSession, count: dict[str, Any], world:
 
 
 async def snapshot(bench: Bench) -> Row:
-    """Throughput of reservations while a hundred thousand positions are frozen; its name says how long that took."""
+    """Rate of reservations while a snapshot is built; the row's name has the time of the snapshot."""
     world = bench.world
     await _stock(world.stack["MONGODB_URI"])
     requests = [
@@ -76,7 +75,7 @@ async def snapshot(bench: Bench) -> Row:
 
 
 async def _taken(world: World) -> tuple[float, int]:
-    """Take a snapshot of the facility: how long until it was ready, and its rows."""
+    """Create a snapshot of the facility; returns the seconds until it was ready, and its row count."""
     async with world.calls() as http:
         began = time.perf_counter()
         taken = (await ask(http, "/ics/snapshot/create", {"x-logical-guid": FACILITY}))["snapshot"]
@@ -89,7 +88,7 @@ async def _taken(world: World) -> tuple[float, int]:
 
 
 async def _stock(uri: str) -> None:
-    """Make sure that the facility has its items, a position each."""
+    """Insert the facility's items, one position each, unless they exist."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri)
     collection = client["ics"][ITEMS.collection]
     now = SystemClock().now()

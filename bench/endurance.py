@@ -1,4 +1,4 @@
-"""Memory after a hundred thousand requests: does a process grow for as long as it is asked?"""
+"""The soak row: memory of the processes after a hundred thousand requests."""
 
 from bench import load
 from bench.load import Measured
@@ -34,7 +34,7 @@ async def soak(bench: Bench) -> Row:
 
 
 def _grown(measured: Measured, memory: list[dict[str, float]]) -> str:
-    """What each of our processes held at each reading, in MiB; behind the first error, if there was one."""
+    """The memory of each service at each reading in MiB, after the first error if there was one."""
     names = [name for name in memory[0] if name not in {"mongodb", "rabbitmq"}]
     told = [f"{name} " + " → ".join(f"{reading[name]:.0f}" for reading in memory) for name in names]
     return f"{measured.note} MiB at start, half way, end: {', '.join(told)}".strip()

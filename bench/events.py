@@ -1,4 +1,4 @@
-"""How long an event takes to a subscriber: its own time header against the moment it is in hand, on one clock."""
+"""Measures the delay of events: from the time in their header to their delivery, on one clock."""
 
 import asyncio
 import time
@@ -14,20 +14,20 @@ SETTLE_SECONDS = 20
 
 
 class EventReceiver:
-    """The latencies of what a subscriber heard, in milliseconds."""
+    """The delays of the events received, in milliseconds."""
 
     def __init__(self) -> None:
         self.latencies: list[float] = []
         self._news = asyncio.Event()
 
     async def take(self, message: AbstractIncomingMessage) -> None:
-        """Note one event. Its header has whole milliseconds, so half of one is the error."""
+        """Record one event. Its header has whole milliseconds, so the error is half a millisecond."""
         arrived = time.time()
         self.latencies.append(max(0.0, (arrived - to_seconds(Utc(str(message.headers["cloudEvents:time"])))) * 1000))
         self._news.set()
 
     async def settle(self, expected: int) -> None:
-        """Wait until as many events as expected have come in, or no longer than is reasonable."""
+        """Wait until the expected number of events has arrived, or until the deadline."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_SECONDS):
                 while len(self.latencies) < expected:
@@ -37,7 +37,7 @@ class EventReceiver:
 
 @asynccontextmanager
 async def listen(url: str, key: str) -> AsyncIterator[EventReceiver]:
-    """Listen to one routing key for as long as the block runs."""
+    """Consume one routing key while the block runs."""
     heard = EventReceiver()
     connection = await aio_pika.connect(url)
     async with connection:

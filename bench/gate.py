@@ -1,4 +1,4 @@
-"""The maintenance gate's row: what looking at it costs, alone and as a share of a request.
+"""The gate row: the CPU cost of a maintenance gate check, alone and as a share of a request.
 
 The gate is asked twice in a request, once by the gateway and once by the service, and what it is asked is a few
 attributes in memory: so it is measured by itself, a million times over, and held against a request's CPU.
@@ -19,13 +19,13 @@ from chassis.gate import Closures, Gate, GateWindow
 LOOKS = 1_000_000
 REFUSED_LOOKS = 50_000
 LOOKS_A_REQUEST = 3
-"""By the gateway before and after it knows the org, and by the service."""
+"""Checks per request: by the gateway before and after it knows the org, and by the service."""
 
 CLIENTS = 16
 
 
 async def look_at_the_gate(bench: Bench) -> Row:
-    """Looks at an open gate a second; its name says what a look costs, open and closed, and its share of stock/get."""
+    """Checks of an open gate per second; the row's name has the cost of a check and its share of stock/get."""
     opened, closed = _seconds_open(), _seconds_closed()
     request = await _seconds_a_request(bench)
     share = LOOKS_A_REQUEST * opened / request if request else 0.0
@@ -35,7 +35,7 @@ async def look_at_the_gate(bench: Bench) -> Row:
 
 
 def _seconds_open() -> float:
-    """CPU seconds of a look at a gate that lets everybody pass but one org that is being emptied."""
+    """CPU seconds of a check of a gate that is closed for one other org."""
     gate = Gate(SystemClock())
     gate.empty(Closures(orgcodes=frozenset({"OTHER001"})))
     check = gate.check
@@ -46,7 +46,7 @@ def _seconds_open() -> float:
 
 
 def _seconds_closed() -> float:
-    """CPU seconds of a look at a closed one: the refusal is made, with the time that is left."""
+    """CPU seconds of a check of a closed gate, including the refusal with its Retry-After."""
     clock = SystemClock()
     gate = Gate(clock)
     gate.close(GateWindow(maintenance_id="bench", expected_end_utc=later(clock.now(), 3600)))
@@ -58,7 +58,7 @@ def _seconds_closed() -> float:
 
 
 async def _seconds_a_request(bench: Bench) -> float:
-    """CPU seconds of our processes for one stock/get."""
+    """CPU seconds of the services for one stock/get."""
     requests = [bench.world.request("/ics/stock/get", variant_id=variant(n)) for n in range(SPREAD)]
     flow = single(lambda n: requests[n % len(requests)])
     before = bench.meter.read()

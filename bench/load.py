@@ -1,7 +1,7 @@
 """The load generator: a closed loop of clients over raw HTTP/1.1 connections, cheap enough not to be the bottleneck.
 
-A client sends a request, waits for the whole answer, and sends the next. Requests are bytes made beforehand. When the
-generator itself needed more than most of a core, the measurement says so instead of blaming the server.
+A client sends a request, waits for the whole answer, and sends the next. Requests are bytes prepared in advance. The
+measurement includes the generator's own CPU use, because a busy generator limits the rate.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import psutil
 from msgspec import Struct
 
 GENERATOR_BUSY = 0.85
-"""Share of one core above which the generator, not the server, may have set the pace."""
+"""Share of one core above which the generator, not the server, may have limited the rate."""
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -81,7 +81,7 @@ def _content_length(head: bytes) -> int:
 
 
 class Measured(Struct):
-    """What one run of load showed. Latencies are in milliseconds."""
+    """The result of one load run. Latencies are in milliseconds."""
 
     name: str
     clients: int
@@ -94,11 +94,11 @@ class Measured(Struct):
 
     @property
     def per_second(self) -> float:
-        """Requests answered as wanted, a second."""
+        """Successful requests per second."""
         return (self.requests - self.errors) / self.seconds if self.seconds else 0.0
 
     def percentile(self, share: float) -> float:
-        """The latency that so large a share of the requests stayed within, in milliseconds."""
+        """The latency percentile in milliseconds; `share` is from 0 to 1."""
         if not self.latencies:
             return 0.0
         ordered = sorted(self.latencies)
@@ -109,7 +109,7 @@ Flow = Callable[["Client", int], Awaitable[None]]
 
 
 class Client:
-    """One client of a run: asks over its own connection and notes what came back."""
+    """One client of a run: sends requests over its own connection and counts errors."""
 
     def __init__(self, connection: Connection, result: Measured, good: Collection[int]) -> None:
         self._connection = connection
@@ -117,7 +117,7 @@ class Client:
         self._good = good
 
     async def ask(self, request: bytes) -> HttpAnswer:
-        """One request and its answer; one whose status is not wanted counts as an error, the first is quoted."""
+        """Send a request, return its answer. An unexpected status is an error; the first is quoted in the note."""
         answer = await self._connection.ask(request)
         if answer.status not in self._good:
             self._result.errors += 1
@@ -136,9 +136,9 @@ async def run(
     limit: int = 10**9,
     enough: Callable[[], bool] = lambda: False,
 ) -> Measured:
-    """Load one address with so many clients for so many seconds, until `limit` flows have begun, or it is `enough`.
+    """Load one address for `seconds`, until `limit` flows have started, or until `enough()` is true.
 
-    `flow(client, n)` is the n-th unit of work: usually one request, or several that belong together.
+    `flow(client, n)` is the n-th unit of work: one request, or several that belong together.
     """
     loop = asyncio.get_running_loop()
     connections = [(await loop.create_connection(Connection, *address))[1] for _ in range(clients)]

@@ -1,4 +1,4 @@
-"""CPU time of the stack's processes while a row runs: ours, the database's and the broker's apart."""
+"""CPU time of the stack's processes while a row runs: services, database and broker separately."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ ENGINES = {"mongodb": "database", "rabbitmq": "broker"}
 
 
 class Cpu(Struct, frozen=True):
-    """CPU seconds used, by who used them."""
+    """CPU seconds, by process group. `ours` is all services with the gateway."""
 
     ours: float = 0.0
     gateway: float = 0.0
@@ -28,7 +28,7 @@ class Cpu(Struct, frozen=True):
 
 
 class ProcessMeter:
-    """Reads the CPU times of every process that `processes.json` lists, their children included."""
+    """Reads the CPU times of all processes in `processes.json`, including their children."""
 
     def __init__(self, processes_file: Path) -> None:
         self._processes = [

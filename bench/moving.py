@@ -1,4 +1,4 @@
-"""The row of transfers: goods asked for, approved, sent and received, whole transfers a second."""
+"""The transfer row: requested, approved, shipped and received transfers per second."""
 
 import json
 
@@ -13,7 +13,7 @@ QUANTITY = 1
 
 
 async def transfer(bench: Bench) -> Row:
-    """Create → submit → approve → ship → receive, five calls a round, each of one article's single piece."""
+    """Create → submit → approve → ship → receive: five calls per transfer of one unit."""
     world = bench.world
     there = {"x-logical-guid": DESTINATION}
 

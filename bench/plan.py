@@ -1,4 +1,4 @@
-"""The rows in order, each with the name it is chosen by and the time it takes."""
+"""The rows in order, each with its name on the command line and its expected time."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,17 +15,17 @@ from bench.rows import SPREAD, Bench, Row
 from bench.searching import find_comments
 from bench.vacuum import empty_an_org
 
-PATIENCE_SECONDS = 60.0
-"""Given to a row beyond the time it is expected to take; laying out what it measures is counted apart."""
+GRACE_SECONDS = 60.0
+"""Added to the expected time of a row before it counts as failed."""
 
-PATIENCE = 4.0
-"""How much longer than expected laying out may take."""
+PREPARATION_FACTOR_MAX = 4.0
+"""How many times longer than expected the preparation of a row may take."""
 
 Work = Callable[[Bench], Awaitable[Row]]
 
 
 class Planned(Struct, frozen=True):
-    """A row to be measured: about how long it takes, and after how long it has failed."""
+    """A row to measure: its expected time, and the time after which it has failed, in seconds."""
 
     name: str
     work: Work
@@ -34,12 +34,12 @@ class Planned(Struct, frozen=True):
 
 
 class _Line(Struct, frozen=True):
-    """A row of the list: how often it loads for as long as rows do, and the seconds it needs beside."""
+    """A row of the list: how many load periods it has, and the seconds of preparation it needs."""
 
     name: str
     work: Work
     loads: float = 1.0
-    beside: float = 1.0
+    preparation: float = 1.0
 
 
 LINES = [
@@ -57,21 +57,21 @@ LINES = [
     _Line("scale", lambda bench: bench.reserve(64, bench.world.items)),
     _Line("line", Bench.whole_line),
     _Line("transfer", transfer),
-    _Line("events", Bench.events, beside=10),
-    _Line("gate", look_at_the_gate, beside=2),
-    _Line("count", count_positions, beside=5),
-    _Line("card", first_page, beside=60),
-    _Line("card", deep_page, beside=10),
-    _Line("snapshot", snapshot, loads=2, beside=30),
-    _Line("sweep", sweep_rules, loads=0, beside=25),
-    _Line("search", find_comments, beside=60),
-    _Line("vacuum", empty_an_org, loads=2, beside=120),
-    _Line("soak", soak, loads=0, beside=SOAK_SECONDS_MAX / PATIENCE),
+    _Line("events", Bench.events, preparation=10),
+    _Line("gate", look_at_the_gate, preparation=2),
+    _Line("count", count_positions, preparation=5),
+    _Line("card", first_page, preparation=60),
+    _Line("card", deep_page, preparation=10),
+    _Line("snapshot", snapshot, loads=2, preparation=30),
+    _Line("sweep", sweep_rules, loads=0, preparation=25),
+    _Line("search", find_comments, preparation=60),
+    _Line("vacuum", empty_an_org, loads=2, preparation=120),
+    _Line("soak", soak, loads=0, preparation=SOAK_SECONDS_MAX / PREPARATION_FACTOR_MAX),
 ]
 
 
 def chosen(only: str, items: int, seconds: float) -> list[Planned]:
-    """The rows named, or all but the soak; ValueError where there is none of a name."""
+    """The named rows, or all but the soak. Raises ValueError for an unknown name."""
     names = [name.strip() for name in only.split(",") if name.strip()]
     known = list(dict.fromkeys(line.name for line in LINES))
     if unknown := sorted(set(names) - set(known)):
@@ -89,4 +89,6 @@ def _is_chosen(name: str, names: list[str], items: int) -> bool:
 
 def _planned(line: _Line, seconds: float) -> Planned:
     load = line.loads * seconds
-    return Planned(line.name, line.work, load + line.beside, load + PATIENCE * line.beside + PATIENCE_SECONDS)
+    return Planned(
+        line.name, line.work, load + line.preparation, load + PREPARATION_FACTOR_MAX * line.preparation + GRACE_SECONDS
+    )

@@ -1,7 +1,7 @@
-"""The sweep's row: a thousand rules below their minimum, each with something to move, swept by hand from end to end.
+"""The sweep row: a thousand rules below their minimum, each with stock to move, swept with `stackctl job run`.
 
-Rules and variants are new in every run; the rules of the run before are archived. Goods come last, so that the sweep
-that goes by the clock finds nothing to do until just before the measurement, and then little.
+Rules and variants are new in every run; the rules of the previous run are archived. Stock is received last, so that the
+scheduled sweep finds little to do before the measurement.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from bench.world import FACILITY, ORG, RECEIPT_LINES, Refused, World, ask
 RULES = 1_000
 RULES_A_RUN = 500
 RULES_BY_THE_CLOCK = 100
-"""Rules that sweeps by the clock may have seen to before the measurement begins."""
+"""How many rules the scheduled sweep may have handled before the measurement."""
 
 STOCK_EACH = 1_000
 MINIMUM, MAXIMUM = 10, 20
-PATIENCE_SECONDS = 120.0
+RUNNING_SECONDS_MAX = 120.0
 
 
 async def sweep_rules(bench: Bench) -> Row:
-    """Rules swept a second, with the start of `stackctl` counted in; the name says how long all of them took."""
+    """Rules swept per second, including the start of `stackctl`; the row's name has the total time."""
     await _lay_out(bench.world)
     before, started = bench.meter.read(), time.perf_counter()
     answers = await asyncio.to_thread(_sweep_all, bench.world)
@@ -43,7 +43,7 @@ async def sweep_rules(bench: Bench) -> Row:
 
 
 def _sweep_all(world: World) -> list[dict[str, Any]]:
-    """Run after run until the end of the rules is reached."""
+    """Run the job until all rules are processed; returns the results."""
     answers: list[dict[str, Any]] = []
     while not answers or answers[-1]["next_cursor"] is not None:
         answers.append(_run(world, f"orgcode={ORG}", f"limit={RULES_A_RUN}"))
@@ -52,19 +52,19 @@ def _sweep_all(world: World) -> list[dict[str, Any]]:
 
 def _run(world: World, *params: str) -> dict[str, Any]:
     words = [word for param in params for word in ("--param", param)]
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + RUNNING_SECONDS_MAX
     while True:
         try:
             return world.stackctl("job", "run", "ics", "replenishment-sweep", *words)
         except Refused as refusal:
-            # The one that goes by the clock may be at it just now.
+            # The scheduled run may be in progress.
             if "running" not in str(refusal) or time.monotonic() > deadline:
                 raise
         time.sleep(0.1)
 
 
 async def _lay_out(world: World) -> None:
-    """A variant a rule, with nothing at its pick place and plenty in overstock."""
+    """Create the rules, one variant each, with stock in overstock and none at the pick place."""
     async with world.calls() as http:
         await _archive_all(http)
         lane = uuid.uuid4().hex[:8].upper()

@@ -1,4 +1,4 @@
-"""The rows of the table, in order. Each loads one thing and returns what was measured."""
+"""The rows of the table. Each function loads the stack and returns what was measured."""
 
 import json
 import random
@@ -25,7 +25,7 @@ TTL_SECONDS = 30 * 86_400
 
 
 class Row(Struct):
-    """One line of the table: what was measured, what it cost, and against which row it is held."""
+    """One line of the table: the measurement, its CPU cost, and the name of the row it is compared with."""
 
     measured: Measured
     cpu: Cpu
@@ -33,12 +33,12 @@ class Row(Struct):
 
 
 def failed(name: str, why: str) -> Row:
-    """The row that says that there is none."""
+    """The row of a measurement that failed."""
     return Row(measured=Measured(name=f"{name}: failed", clients=0, errors=1, note=why), cpu=Cpu())
 
 
 class Bench:
-    """The rows, run one after the other on one stack."""
+    """Measures rows one after the other on one stack; each row loads it for `seconds`."""
 
     def __init__(self, world: World, meter: ProcessMeter, seconds: float) -> None:
         self.world = world
@@ -46,13 +46,13 @@ class Bench:
         self.seconds = seconds
 
     async def measure(self, work: Awaitable[Measured], against: str = "") -> Row:
-        """Run one row between two readings of the CPU meter."""
+        """Await the measurement and add the CPU used meanwhile."""
         before = self.meter.read()
         measured = await work
         return Row(measured=measured, cpu=self.meter.read() - before, against=against)
 
     async def bare(self) -> Row:
-        """A bare aiohttp handler answering 1 kB of JSON: the floor of everything."""
+        """A bare aiohttp handler that answers 1 kB of JSON: the lower bound of the cost."""
         with _bare_server() as (address, process):
             request = load.post("/", {}, b"{}")
             before = _cpu_of(process)
@@ -74,7 +74,7 @@ class Bench:
         return await self.ask("atp/query", requests, 64)
 
     async def hop(self) -> Row:
-        """What the gateway alone adds to stock/get: its own CPU, and the latency of one client."""
+        """The gateway's own CPU under stock/get."""
         row = await self.stock_get()
         row.measured.name = "gateway hop (its own CPU, under stock/get)"
         row.cpu = Cpu(ours=row.cpu.gateway, gateway=row.cpu.gateway)
@@ -95,25 +95,25 @@ class Bench:
         return self.world.request(path, variant_id=variant_id, quantity=1, ttl_seconds=TTL_SECONDS)
 
     async def reserve_hot(self) -> Row:
-        """reservation/create on one hot item; the ledger must agree with the answers to the last piece."""
+        """reservation/create on one hot item; the ledger must agree with the answers to the last unit."""
         await self._receive_hot()
         held = (await self.world.stock(HOT))["buckets"]["reserved"]
         row = await self.ask("reservation/create, one hot item", [self._reservation(HOT)], 64)
         sold = (await self.world.stock(HOT))["buckets"]["reserved"] - held
         good = row.measured.requests - row.measured.errors
         if sold != good:
-            row.measured.note = f"{good} were told yes, the ledger holds {sold}"
+            row.measured.note = f"{good} were accepted, the ledger has {sold}"
             row.measured.errors += abs(sold - good)
         row.against = "by hand: reservation, one hot item"
         return row
 
     async def whole_line(self) -> Row:
-        """Receive → reserve → commit → pick → pack → ship, six calls a round."""
+        """Receive → reserve → commit → pick → pack → ship, six calls per round."""
         work = load.run("receive → ship, 6 calls", self.world.address, self._one_piece, **self._load(64))
         return await self.measure(work)
 
     async def events(self) -> Row:
-        """From the change's own time to the subscriber's hands, while 16 clients reserve."""
+        """Time from the commit of a change to the delivery of its event, while 16 clients reserve."""
         async with listen(self.world.stack["AMQP_URL"], "ics.reservation.created") as heard:
             row = await self.reserve(16)
             await heard.settle(row.measured.requests - row.measured.errors)
@@ -123,14 +123,14 @@ class Bench:
         return Row(measured=told, cpu=Cpu())
 
     async def by_hand(self, items: int) -> Row:
-        """The yardstick: the same writes with the raw driver. Its CPU is this process's own."""
+        """The baseline: the same writes with the raw driver. The CPU is that of this process."""
         before, cpu = self.meter.read(), time.process_time()
         measured = await reserve_by_hand(self.world.stack["MONGODB_URI"], items=items, clients=64, seconds=self.seconds)
         used = self.meter.read() - before
         return Row(measured=measured, cpu=Cpu(ours=time.process_time() - cpu, database=used.database))
 
     async def ask(self, name: str, requests: list[bytes], clients: int) -> Row:
-        """Load the gateway with these requests, over and over."""
+        """Load the gateway with these requests in turn."""
         flow = single(lambda n: requests[n % len(requests)])
         return await self.measure(load.run(name, self.world.address, flow, **self._load(clients)))
 
@@ -142,7 +142,7 @@ class Bench:
             await ask(http, "/ics/receive/record", lines=[{"variant_id": HOT, "quantity": 10_000_000}])
 
     async def _one_piece(self, client: Client, number: int) -> None:
-        """One piece of one article, from the supplier to the customer."""
+        """Receive, reserve, commit, pick, pack and ship one unit."""
         name = variant(number % SPREAD)
         made = self.world.request
         await client.ask(made("/ics/receive/record", lines=[{"variant_id": name, "quantity": 1}]))
@@ -161,7 +161,7 @@ class Bench:
 
 
 def _spread(items: int) -> list[int]:
-    """The numbers of the items in the order they are asked for: all over the place, the same in every run."""
+    """The item numbers in random order, the same in every run."""
     numbers = list(range(items))
     random.Random(1).shuffle(numbers)
     return numbers

@@ -1,8 +1,7 @@
-"""The search's row: words of every sort looked for among a hundred thousand comments.
+"""The search row: common and rare words searched in a hundred thousand comments.
 
-Comments are put straight into the service's database, as documents of the declared entity, since what is measured is
-how they are found. Their words are as unevenly spread as words are (Zipf): some are in every other comment, most in a
-few.
+Comments are written directly to the service's database, as documents of the declared entity, because only the search is
+measured. Word frequencies follow Zipf's law: some words are in every other comment, most in a few.
 """
 
 import random
@@ -33,7 +32,7 @@ _SYLLABLES = [head + tail for head in "bdfgklmnprstvz" for tail in ("a", "e", "i
 
 
 async def find_comments(bench: Bench) -> Row:
-    """search/comments through the gateway, one client, words from the commonest to the rarest, one or two at a time."""
+    """search/comments through the gateway with one client; queries have one or two words, common and rare ones."""
     world = bench.world
     words = vocabulary()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(world.stack["MONGODB_URI"])
@@ -46,14 +45,14 @@ async def find_comments(bench: Bench) -> Row:
 
 
 def vocabulary() -> list[str]:
-    """Words, the commonest first; the same at every run."""
+    """The words, most frequent first; the same in every run."""
     chance = random.Random(1)
     made = ("".join(chance.choices(_SYLLABLES, k=chance.randint(1, 4))) for _ in range(VOCABULARY * 3))
     return list(dict.fromkeys(made))[:VOCABULARY]
 
 
 def questions(words: list[str]) -> list[str]:
-    """What is asked: words of every rank alike, parts of words, two words, and now and then a word there is not."""
+    """The queries: words of every rank, parts of words, pairs of words, and a few unknown words."""
     chance = random.Random(2)
 
     def word() -> str:
@@ -77,7 +76,7 @@ def questions(words: list[str]) -> list[str]:
 async def fill(
     client: AsyncMongoClient[dict[str, Any]], name: str, org: str, words: list[str], total: int = COMMENTS_TOTAL
 ) -> None:
-    """Make sure that there are so many comments, and the marks their making would have left."""
+    """Insert the missing comments, with the search index entries that creating them would have written."""
     database = client[name]
     marks_id = marks_id_of(org, COMMENTS)
     if await database[MARKS.collection].find_one({"_id": marks_id}) is not None:
@@ -96,7 +95,7 @@ async def fill(
 
 
 async def _insert(kept: Any, documents: list[dict[str, Any]]) -> None:
-    # One by one, not in transactions: many large ones in a row hold the embedded engine up.
+    # Not in transactions: many large ones in a row slow down the embedded engine.
     for start in range(0, len(documents), BATCH):
         await kept.insert_many(documents[start : start + BATCH], ordered=False)
 

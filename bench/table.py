@@ -1,4 +1,4 @@
-"""The table: a row a measurement, and under it the ratios that this run allows."""
+"""Prints the table: one row per measurement, and below it the ratios between rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,11 @@ from bench.load import GENERATOR_BUSY
 from bench.rows import Row
 
 FEW = 20.0
-"""Rates below this are told with a decimal."""
+"""Rates below this are printed with a decimal."""
 
 
 def show(console: Console, rows: Sequence[Row], engine: str, items: int, memory: Mapping[str, float]) -> None:
-    """Print what was measured."""
+    """Print the rows and the ratios."""
     table = Table(title=f"{engine}, {items:,} items in the ledger", title_justify="left")
     for column in ("row", "clients", "requests/s", "p50 ms", "p99 ms", "CPU ms ours", "database", "broker", "errors"):
         table.add_column(column, justify="left" if column == "row" else "right", no_wrap=column != "row")

@@ -1,7 +1,7 @@
-"""What callers keep of their pace while something large goes on beside them.
+"""Measures how much of their rate callers keep while a large operation runs.
 
-The same load runs before, meanwhile and afterwards: what else this machine does changes by the minute, so the pace
-meanwhile is held against the mean of the other two.
+The same load runs before, during and after the operation. The rate during it is compared with the mean of the other
+two, because the load on the machine changes over minutes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ LOAD_SECONDS_MAX = 600.0
 
 
 class UnderLoad(Struct, Generic[T]):
-    """What the large thing answered, what the callers did meanwhile, the CPU of both, and the share of pace kept."""
+    """The operation's result, the load measured during it, the CPU of both, and the share of the rate kept (0 to 1)."""
 
     answer: T
     measured: Measured
@@ -37,7 +37,7 @@ async def under_load(
     *,
     begin: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> UnderLoad[T]:
-    """Do the work while callers go on. `begin` is what must come before it, and is not to be measured."""
+    """Run `work` under load. `begin` prepares it and is not measured."""
     pace = [await _alone(bench, flow)]
     if begin is not None:
         await begin()
@@ -56,7 +56,7 @@ async def under_load(
 
 
 async def _alone(bench: Bench, flow: Flow) -> float:
-    """Requests a second with nothing beside them."""
+    """Requests per second without the operation."""
     told = await load.run("alone", bench.world.address, flow, clients=CLIENTS, seconds=bench.seconds)
     if not told.per_second:
         raise RuntimeError(f"no request succeeds: {told.note}")

@@ -31,8 +31,8 @@ from services.visualgrid.app import VISUALGRID
 
 ORG = "BENCHVAC"
 RECORDS = 100_000
-HURRIED = {"VACUUM_DELAY_SECONDS": "0", "VACUUM_SETTLE_SECONDS": "3"}
-"""Settings of a stack that is brought up for this; on another the row takes the minutes that a vacuum waits."""
+SHORT_WAITS = {"VACUUM_DELAY_SECONDS": "0", "VACUUM_SETTLE_SECONDS": "3"}
+"""Settings of a stack started by the benchmark. On another stack the row takes the minutes that a vacuum waits."""
 
 FILLER = "x" * 400
 BATCH = 500
@@ -40,9 +40,9 @@ POLL_SECONDS = 0.25
 
 
 async def empty_an_org(bench: Bench) -> Row:
-    """Throughput of another org while the vacuum deletes; its note says how long that took and what the memory did."""
+    """Rate of another org's calls while the vacuum deletes; the row's name has the time and the memory growth."""
     world = bench.world
-    with suppress(Refused):  # It is there from an earlier run that did not get so far.
+    with suppress(Refused):  # An earlier run was interrupted before it deleted the org.
         await asyncio.to_thread(world.stackctl, "org", "create", ORG, "--name", "Vacuumed")
     await _fill(world.stack["MONGODB_URI"])
     requests = [world.request("/ics/stock/get", variant_id=variant(n)) for n in range(SPREAD)]
@@ -58,7 +58,7 @@ async def empty_an_org(bench: Bench) -> Row:
 
 
 async def _fill(uri: str) -> None:
-    """Records of every kind that the services declare for orgs, as many of each."""
+    """Insert records of every org-scoped entity of the services, the same number of each."""
     places = [
         (service.name, entity)
         for service in (ICS, PMC, SLC, VISUALGRID)
@@ -79,31 +79,30 @@ async def _fill(uri: str) -> None:
 
 
 def _document(entity: Entity[Any]) -> dict[str, Any]:
-    """A record as far as its indexes see it, and about as long as records are."""
+    """A record with the indexed fields of the entity, and of about the usual size."""
     fields = {field for index in entity.indexes for field in entity.fields_of(index) if "." not in field}
     filled = {field: f"{field}-{uuid.uuid4().hex}" for field in fields - {"_id", "pending"}}
     return {**filled, "_id": str(uuid.uuid4()), "orgcode": ORG, "body": FILLER, "pending": False}
 
 
 class _Vacuum:
-    """A vacuum of the org, by an operator's commands."""
+    """A vacuum of the org, run with `stackctl`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._id = ""
 
     async def begun(self) -> None:
-        """Ask for it, and wait until the first record has gone: it waits out its delay, and then until the org's
-        requests have surely ended, and neither is what is measured."""
+        """Start it and wait until the first record is deleted; the waiting times before that are not measured."""
         words = ("vacuum", "org", ORG, "--reason", "bench", "--phrase", f"VACUUM ORG {ORG} PERMANENTLY")
-        self._id = (await self._told(*words))["vacuum_id"]
+        self._id = (await self._run(*words))["vacuum_id"]
         seen = await self._status()
         while not seen["deleted"]:
             await asyncio.sleep(POLL_SECONDS)
             seen = await self._status()
 
     async def ended(self) -> tuple[float, float]:
-        """Seconds until all had gone, and the MiB that the services' memory grew by meanwhile."""
+        """Wait for its end; returns the seconds, and the growth of the services' memory in MiB."""
         began, memory, grown = time.monotonic(), _memory(), 0.0
         while (await self._status())["state"] == "running":
             grown = max(grown, _memory() - memory)
@@ -111,19 +110,19 @@ class _Vacuum:
         return time.monotonic() - began, grown
 
     async def _status(self) -> dict[str, Any]:
-        seen = await self._told("vacuum", "status", self._id)
+        seen = await self._run("vacuum", "status", self._id)
         failed = [tally for tally in seen["services"] if tally["error"]]
         if failed or seen["state"] in {"failed", "cancelled"}:
             raise RuntimeError(f"the vacuum fails: {failed or seen['state']}")
         return seen
 
-    async def _told(self, *words: str) -> dict[str, Any]:
+    async def _run(self, *words: str) -> dict[str, Any]:
         answer = await asyncio.to_thread(self._world.stackctl, *words)
         return dict(next(iter(answer.values())))
 
 
 def _memory() -> float:
-    """Resident memory of the services, in MiB, engines left out."""
+    """Resident memory of the services in MiB, without the engines."""
     rows = json.loads((Home().directory / "processes.json").read_text())
     ours = [row["pid"] for row in rows if row["name"] not in {"mongodb", "rabbitmq"}]
     return sum(psutil.Process(pid).memory_info().rss for pid in ours) / 2**20

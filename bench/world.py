@@ -1,4 +1,4 @@
-"""The world the rows run in: an org of the benchmark's own with stock in it, and requests ready to send."""
+"""The benchmark's org on the running stack: its stock, its credentials, and requests prepared as bytes."""
 
 import json
 import os
@@ -25,7 +25,7 @@ STACKCTL_SECONDS = 120.0
 TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 THIS_RUN = f"{int(time.time()):x}"
-"""Each run has articles of its own: what an earlier one left promised would weigh on this one's figures."""
+"""Part of the variant ids of this run: reservations left by an earlier run would slow down this one."""
 
 
 def variant(number: int) -> str:
@@ -34,7 +34,7 @@ def variant(number: int) -> str:
 
 
 class Refused(Exception):
-    """A call or a command that a row needs was refused."""
+    """A call or `stackctl` command that a row needs was refused."""
 
 
 class World:
@@ -55,19 +55,19 @@ class World:
         }
 
     def request(self, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> bytes:
-        """The bytes of a call of the benchmark's org; in another facility, say, by a header of its own."""
+        """A call of the benchmark's org as bytes; `headers` are added, for instance another facility."""
         return post(path, {**self.headers, **(headers or {})}, json.dumps(body).encode())
 
     def _owner_session(self) -> str:
-        """A session of the org's owner; org and owner are made on first use."""
-        with suppress(Refused):  # It is there from an earlier run.
+        """A new session of the org's owner; org and owner are created if needed."""
+        with suppress(Refused):  # The org exists from an earlier run.
             self.stackctl("org", "create", ORG, "--name", "Benchmark")
         user = self.stackctl("user", "create", "--name", "Benchmark")["user"]["user_id"]
         self.stackctl("member", "set", ORG, user, "--owner")
         return str(self.stackctl("session", "open", user)["session_guid"])
 
     def stackctl(self, *words: str) -> dict[str, Any]:
-        """What an operator's command answers; Refused where the stack says no."""
+        """The output of a `stackctl` command. Raises Refused if it fails."""
         command = [str(Path(sys.executable).with_name("stackctl")), *words, "--json"]
         addresses = {f"STACK_{name}": value for name, value in self.stack.items()}
         environment = {**os.environ, **addresses, "STACK_SECRET_FILE": self.demo["DEMO_SECRET_FILE"]}
@@ -80,11 +80,11 @@ class World:
         return answer
 
     def calls(self) -> aiohttp.ClientSession:
-        """Connections for the calls around a measurement; see `ask`."""
+        """An HTTP session for calls outside measurements; see `ask`."""
         return aiohttp.ClientSession(headers=self.headers, base_url=self.stack["GATEWAY_URL"], timeout=TIMEOUT)
 
     async def stock_up(self, items: int) -> None:
-        """Make sure that the first `items` items exist and hold plenty; what is there already is left alone."""
+        """Receive stock of the first `items` items; items with enough stock are left unchanged."""
         async with self.calls() as http:
             policy = await ask(http, "/ics/stock/policy/get", logical_guid=FACILITY)
             if policy["policy"] is None:
@@ -104,14 +104,14 @@ class World:
             await ask(http, "/ics/receive/record", lines=lines)
 
     async def stock(self, variant_id: str) -> dict[str, Any]:
-        """What the ledger says of one item."""
+        """The stock of one item, as `/ics/stock/get` answers it."""
         async with self.calls() as http:
             stock: dict[str, Any] = (await ask(http, "/ics/stock/get", variant_id=variant_id))["stock"]
             return stock
 
 
 async def ask(http: aiohttp.ClientSession, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> Any:
-    """What a call answers; Refused where it was refused."""
+    """The `data` of the answer. Raises Refused if the call is refused."""
     async with http.post(path, json=body, headers=headers) as answer:
         envelope = json.loads(await answer.read())
     if not envelope["success"]:

@@ -1,7 +1,7 @@
-"""The yardstick: the writes of one reservation done by hand with the raw driver, one transaction each, without HTTP.
+"""The baseline: the writes of one reservation with the raw driver, one transaction each, without HTTP.
 
-It writes what the stack writes for reservation/create: the promise, the stock card, the balance, two events. Conflicts
-are tried again with jitter, as every guide to transactions says.
+It writes what the stack writes for reservation/create: the reservation, the stock card, the balance, and two events.
+Conflicts are retried with jitter, as guides to transactions recommend.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PLENTY = 1_000_000_000
 
 
 async def reserve_by_hand(uri: str, *, items: int, clients: int, seconds: float) -> Measured:
-    """Reservations a second by hand, spread over so many items (1: one hot item)."""
+    """Measure reservations per second with the raw driver, on `items` items (1: one hot item)."""
     client: Any = AsyncIOMotorClient(uri, maxPoolSize=clients + 8)
     database = client[DATABASE]
     clock = SystemClock()

@@ -1,7 +1,7 @@
-"""`make demo`: a story, told on the running stack. Exits 0 only if it ends as it should and the books agree.
+"""`make demo`: runs a demo on the running stack. Exits 0 if all results are as expected and the ledger audit passes.
 
-day         a day of orders in two shops, with a subscriber listening
-scenarios   the scenarios of the ICS domain guide, each number held against the guide's
+day         a day of orders in two shops, with an event subscriber
+scenarios   the scenarios of the ICS domain guide, each number compared with the guide's
 """
 
 import asyncio
@@ -18,28 +18,28 @@ from demo.stack import NotRunning, Refused, running
 
 WIDE_CELLS = 150
 
-Told = Callable[[Console, Mapping[str, str], Mapping[str, str]], Awaitable[int]]
+Demo = Callable[[Console, Mapping[str, str], Mapping[str, str]], Awaitable[int]]
 
-STORIES: Mapping[str, Told] = {"day": day.run_day, "scenarios": runner.run_scenarios}
+DEMOS: Mapping[str, Demo] = {"day": day.run_day, "scenarios": runner.run_scenarios}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Tell the story that is asked for, `day` where none is; what the process is to exit with."""
+    """Run the named demo, `day` by default; returns the exit status."""
     name = arguments[0] if arguments else "day"
-    if name not in STORIES or len(arguments) > 1:
-        sys.stderr.write(f'there is no story "{" ".join(arguments)}"; there are: {", ".join(STORIES)}\n')
+    if name not in DEMOS or len(arguments) > 1:
+        sys.stderr.write(f'there is no demo "{" ".join(arguments)}"; there are: {", ".join(DEMOS)}\n')
         return 2
     console = Console(width=None if sys.stdout.isatty() else WIDE_CELLS)
     try:
-        return asyncio.run(_told(STORIES[name], console))
+        return asyncio.run(_run(DEMOS[name], console))
     except (NotRunning, Refused, RuntimeError, TimeoutError, aiohttp.ClientError) as failure:
         console.print(Text(str(failure) or "the stack does not answer in time", style="red"))
         return 1
 
 
-async def _told(story: Told, console: Console) -> int:
+async def _run(run: Demo, console: Console) -> int:
     stack, demo = running()
-    return await story(console, stack, demo)
+    return await run(console, stack, demo)
 
 
 if __name__ == "__main__":

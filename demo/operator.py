@@ -1,4 +1,4 @@
-"""The operator's part of a story: `stackctl`, as a person would type it."""
+"""The operator's commands of the demo, run with `stackctl`."""
 
 import asyncio
 import json
@@ -10,11 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
-PATIENCE_SECONDS = 300
+COMMAND_SECONDS_MAX = 300
 
 
 class Operator:
-    """Calls of `stackctl` against one stack, on behalf of the demo's org."""
+    """Runs `stackctl` against one stack, for the demo's org."""
 
     def __init__(self, stack: Mapping[str, str], demo: Mapping[str, str]) -> None:
         self._orgcode = demo["DEMO_ORGCODE"]
@@ -22,12 +22,12 @@ class Operator:
         self._environment = {**os.environ, **addresses, "STACK_SECRET_FILE": demo["DEMO_SECRET_FILE"]}
 
     async def sweep(self, facility: str) -> dict[str, Any]:
-        """Run the replenishment sweep of one facility; its answer."""
+        """Run the replenishment sweep of one facility; returns its result."""
         params = ("--param", f"orgcode={self._orgcode}", "--param", f"logical_guid={facility}")
         return await self._run("job", "run", "ics", "replenishment-sweep", *params)
 
-    async def books_agree(self, console: Console) -> bool:
-        """Replay every stock card of the org against the balances, and say what came of it."""
+    async def audit(self, console: Console) -> bool:
+        """Audit the org's ledger and print the result; whether it found no difference."""
         report = await self._run("audit", "ledger", "--org", self._orgcode)
         differences = len(report["differences"])
         colour = "red" if differences else "green"
@@ -48,14 +48,14 @@ class Operator:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                said, complaint = await process.communicate()
+            async with asyncio.timeout(COMMAND_SECONDS_MAX):
+                output, errors = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
             raise RuntimeError(f"stackctl {' '.join(words)} did not end") from None
-        # 1 is an answer, too: the audit's when it has found differences.
-        if process.returncode not in (0, 1) or not said:
-            raise RuntimeError(f"stackctl {' '.join(words)}: {complaint.decode().strip()}")
-        document: dict[str, Any] = json.loads(said)
+        # Status 1 is a result too: the audit found differences.
+        if process.returncode not in (0, 1) or not output:
+            raise RuntimeError(f"stackctl {' '.join(words)}: {errors.decode().strip()}")
+        document: dict[str, Any] = json.loads(output)
         return document

@@ -1,4 +1,4 @@
-"""What the demo shows: a table of the books after each step, and the events as the subscriber hears them."""
+"""The demo's display: a table of stock totals after each step, and the newest events of the subscriber."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -15,12 +15,12 @@ BUCKETS = ["available", "quarantine", "damaged", "consignment", "reserved", "com
 
 
 class Scene:
-    """A live table on a terminal; on anything else the whole picture once, at the end."""
+    """A table that is updated live on a terminal; elsewhere it is printed once, at the end."""
 
     def __init__(self, console: Console, subscriber: Subscriber, source: str) -> None:
         self._subscriber = subscriber
         self._rows: list[tuple[str, str, Mapping[str, int]]] = []
-        self._doing = ""
+        self._running = ""
         self._source = source
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=False)
 
@@ -29,18 +29,18 @@ class Scene:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._doing = ""
+        self._running = ""
         self._live.refresh()
         self._live.__exit__(None, None, None)
 
-    def now(self, title: str) -> None:
-        """Say what is going on."""
-        self._doing = f"{title} …"
+    def begin_step(self, title: str) -> None:
+        """Show which step runs."""
+        self._running = f"{title} …"
 
-    def books(self, title: str, outcome: str, totals: Mapping[str, int]) -> None:
-        """Add a row: what happened, and the bucket totals of both facilities after it."""
+    def add_step(self, title: str, outcome: str, totals: Mapping[str, int]) -> None:
+        """Add a row: the step's outcome, and the bucket totals of both facilities after it."""
         self._rows.append((title, outcome, totals))
-        self._doing = ""
+        self._running = ""
         self._live.refresh()
 
     def _render(self) -> Group:
@@ -53,12 +53,12 @@ class Scene:
             cells = [_cell(totals.get(bucket, 0), previous.get(bucket, 0), bool(previous)) for bucket in BUCKETS]
             table.add_row(Text.assemble((title, "bold"), (f"\n{outcome}" if outcome else "", "dim")), *cells)
             previous = totals
-        heard = "\n".join(self._subscriber.newest) or "…"
-        total = sum(self._subscriber.heard.values())
-        events = Panel(heard, title=f"a subscriber has heard {total} events", title_align="left")
-        return Group(table, events, Text(self._doing, style="yellow"))
+        newest = "\n".join(self._subscriber.newest) or "…"
+        total = sum(self._subscriber.received.values())
+        events = Panel(newest, title=f"the subscriber has received {total} events", title_align="left")
+        return Group(table, events, Text(self._running, style="yellow"))
 
 
 def _cell(units: int, before: int, known: bool) -> Text:
-    """A number, marked where the step changed it."""
+    """A number, highlighted if the step changed it."""
     return Text(f"{units:,}", style="bold green" if known and units != before else "")

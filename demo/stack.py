@@ -1,4 +1,4 @@
-"""The running stack as the demo meets it: addresses and credentials from `.run/`, calls through the gateway."""
+"""Access to the running stack: addresses and credentials from `.run/`, calls through the gateway."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class NotRunning(Exception):
 
 
 class Refused(Exception):
-    """A call the stack refused, with the error object it gave."""
+    """A call was refused. Has its HTTP status and the `error_code` and `details` of the envelope."""
 
     def __init__(self, path: str, status: int, error: Mapping[str, Any]) -> None:
         super().__init__(f"{path} → {status} {error.get('error_code')}: {error.get('major', {}).get('message')}")
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def running() -> tuple[dict[str, str], dict[str, str]]:
-    """The addresses of the stack that runs here, and its demo's credentials."""
+    """The stack's addresses and the demo's credentials. Raises NotRunning if there is no stack."""
     home = Home()
     stack, demo = read_env(home.stack_env), read_env(home.demo_env)
     if not stack or not demo:
@@ -55,7 +55,7 @@ class Shop:
         }
 
     async def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """The `data` of an answer; `Refused` when the stack says no."""
+        """The `data` of the answer. Raises Refused if the call is refused."""
         async with self._http.post(self._base + path, json=body, headers=self._headers) as answer:
             envelope = json.loads(await answer.read())
         if not envelope["success"]:
@@ -64,7 +64,7 @@ class Shop:
         return data
 
     async def all_items(self, path: str, **body: Any) -> list[dict[str, Any]]:
-        """Every item of a list, page by page."""
+        """All items of a list, read page by page."""
         items: list[dict[str, Any]] = []
         token = None
         while True:
@@ -75,7 +75,7 @@ class Shop:
                 return items
 
     async def place(self, zone_code: str) -> str:
-        """The id of the facility's zone with this code, opened if there is none yet."""
+        """The id of the facility's zone with this code, created if there is none."""
         found = await self.call("/ics/zone/list", logical_guid=self.facility, code=zone_code)
         if found["items"]:
             return str(found["items"][0]["zone_id"])

@@ -1,4 +1,4 @@
-"""A day of two shops, told step by step: goods come in, orders go out, and the books agree at the end."""
+"""The steps of the demo day: receive goods, take and ship orders, and let many buyers want the last units."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -18,8 +18,8 @@ SPARE = 40
 T = TypeVar("T")
 
 
-class Story:
-    """The steps of the day, over one org's two facilities."""
+class DayRunner:
+    """Runs the steps of the day in two facilities of one org."""
 
     def __init__(self, shops: Sequence[Shop], day: Day, scene: Scene) -> None:
         self.shops = shops
@@ -30,7 +30,7 @@ class Story:
             self.needed[line.shop, line.variant_id] += line.quantity
 
     async def receive(self) -> str:
-        """Every article comes in at both shops, as many as the day will need and some to spare."""
+        """Receive every article in both facilities: the day's demand plus a reserve."""
         pieces = 0
         for number, shop in enumerate(self.shops):
             dock = await shop.place("RCV")
@@ -49,7 +49,7 @@ class Story:
         return f"{len(self.day.articles)} articles, {pieces:,} pieces in {len(self.shops)} facilities"
 
     async def inspect(self) -> str:
-        """Two pieces of each receipt are damaged, one is rejected; the rest is good."""
+        """Inspect each receipt: two units are damaged, one is rejected, the rest is accepted."""
         for shop, receipt in self._receipts:
             results: list[dict[str, Any]] = []
             for line in receipt["lines"]:
@@ -67,7 +67,7 @@ class Story:
         return f"{len(self._receipts)} receipts inspected"
 
     async def put_away(self) -> str:
-        """What the day will need goes from the dock to the pick zone."""
+        """Move the day's demand from receiving to the pick zone."""
         moves = []
         for number, shop in enumerate(self.shops):
             dock, pick = await shop.place("RCV"), await shop.place("PCK")
@@ -78,29 +78,29 @@ class Story:
         return f"{len(moves)} putaways"
 
     async def reserve(self) -> str:
-        """Each line of each basket is reserved as the customer fills the cart."""
+        """Reserve every line of every basket."""
         self._reserved = await _all([self._reserve(line) for line in self.day.orders])
         return f"{len(self._reserved)} lines of {len({line.basket for line in self.day.orders})} baskets"
 
     async def commit(self) -> str:
-        """The customers pay: every other line is given its own units first, then all of them are made firm."""
+        """Commit every reservation, every other one through an allocation."""
         self._commits = await _all(
             [self._commit(entry, number % 2 == 0) for number, entry in enumerate(self._reserved)]
         )
         return f"{len(self._commits)} commits, half of them by way of an allocation"
 
     async def pick_and_pack(self) -> str:
-        """The floor picks every line to the staging zone and packs it."""
+        """Pick every commit to the staging zone and pack it."""
         self._commits = await _all([_pick_and_pack(shop, commit) for shop, commit in self._commits])
         return f"{len(self._commits)} lines picked and packed"
 
     async def ship(self) -> str:
-        """The carrier comes; one customer in ten changes their mind first."""
+        """Ship every commit, except every tenth, which is released because the customer cancels."""
         shipped = await _all([_ship(shop, commit, n % 10 == 9) for n, (shop, commit) in enumerate(self._commits)])
         return f"{sum(shipped)} lines shipped, {len(shipped) - sum(shipped)} released again"
 
     async def last_pieces(self) -> str:
-        """Sixty buyers want one piece each of an article of which twenty-five are left, all at the same moment."""
+        """Sixty buyers reserve one unit each at once; twenty-five units are left, so exactly that many succeed."""
         shop, article = self.shops[0], self.day.articles[0]
         await _leave_exactly(shop, article.variant_id, LAST_PIECES)
         buyers = [
@@ -111,7 +111,7 @@ class Story:
         served = [outcome for outcome in outcomes if isinstance(outcome, dict)]
         refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
         if others := [o for o in outcomes if not isinstance(o, dict | Refused)]:
-            raise RuntimeError(f"a buyer got no answer: {others[0]!r}")
+            raise RuntimeError(f"a buyer got an unexpected error: {others[0]!r}")
         if len(served) != LAST_PIECES or {r.error_code for r in refused} != {"ics.insufficient_stock"}:
             raise RuntimeError(f"{len(served)} of {BUYERS} buyers were served, {LAST_PIECES} should have been")
         short = refused[0].details["shortages"][0]
@@ -122,7 +122,7 @@ class Story:
         )
 
     def steps(self) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
-        """The story in order: a title and what happens."""
+        """Title and function of each step, in order."""
         return [
             ("Goods arrive", self.receive),
             ("Inspection", self.inspect),
@@ -134,13 +134,13 @@ class Story:
             (f"{BUYERS} buyers, {LAST_PIECES} pieces", self.last_pieces),
         ]
 
-    async def tell(self) -> None:
-        """Go through the day and show the books after each step."""
+    async def run(self) -> None:
+        """Run all steps and show the stock totals after each."""
         self._receipts: list[tuple[Shop, dict[str, Any]]] = []
-        self.scene.books("Before", "", await self._totals())
+        self.scene.add_step("Before", "", await self._totals())
         for title, step in self.steps():
-            self.scene.now(title)
-            self.scene.books(title, await step(), await self._totals())
+            self.scene.begin_step(title)
+            self.scene.add_step(title, await step(), await self._totals())
 
     async def _totals(self) -> dict[str, int]:
         totals: dict[str, int] = defaultdict(int)
@@ -181,7 +181,7 @@ def _chunks(articles: Sequence[Article], size: int) -> list[Sequence[Article]]:
 
 
 async def _all(work: Sequence[Awaitable[T]]) -> list[T]:
-    """Everything, a few at a time, in order."""
+    """Await all, at most AT_ONCE at a time; results in order."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(job: Awaitable[T]) -> T:
@@ -227,7 +227,7 @@ async def _release(shop: Shop, reservation: dict[str, Any]) -> None:
 
 
 async def _leave_exactly(shop: Shop, variant_id: str, pieces: int) -> None:
-    """Take from the shelf, or put on it, until exactly so many pieces can be promised."""
+    """Adjust the stock so that exactly so many units are promisable."""
     answer = await shop.call("/ics/atp/query", variant_ids=[variant_id], logical_guids=[shop.facility])
     delta = pieces - answer["items"][0]["promisable"]
     if delta:
@@ -236,7 +236,7 @@ async def _leave_exactly(shop: Shop, variant_id: str, pieces: int) -> None:
             variant_id=variant_id,
             delta=delta,
             reason_code="correction",
-            reason="set the scene for the last pieces",
+            reason="prepare the last units",
         )
 
 

@@ -1,6 +1,6 @@
-"""The floor a scenario is played on: facilities and a variant of the run's own, on the running stack.
+"""One run of a scenario on the running stack, in facilities and with a variant of its own.
 
-It carries out acts, keeps the newest known version of every named record, and answers what the questions ask.
+It performs actions, keeps the newest known version of every named record, and answers questions.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ OK = "200"
 
 
 class Floor:
-    """One run of one scenario: its own facilities and variant, so that it finds nothing there and disturbs nobody."""
+    """One run of one scenario. Its facilities and variant are its own, so they start empty and affect no other run."""
 
     def __init__(
         self, http: aiohttp.ClientSession, stack: Mapping[str, str], demo: Mapping[str, str], variant: str
@@ -37,20 +37,20 @@ class Floor:
         self.status = OK
 
     def fresh(self, name: str) -> str:
-        """What this run calls a facility or a variant."""
+        """The name of a facility or a variant in this run."""
         return f"{name}-{self._run}"
 
     @property
     def called(self) -> str:
-        """What tells this run's facilities and variant from those of others."""
+        """How to recognise the names of this run."""
         return f"all names end in -{self._run}"
 
     def kept(self, name: str) -> dict[str, Any]:
-        """The newest version of a record that an answer has shown."""
+        """The newest version of a kept record."""
         return self._kept[name][1]
 
     def is_zone(self, name: str) -> bool:
-        """Whether a kept record is a zone; the only other place is a bin."""
+        """Whether a kept record is a zone; otherwise it is a bin."""
         return self._kept[name][0] == "zone"
 
     def id_of(self, name: str) -> str:
@@ -59,7 +59,7 @@ class Floor:
         return str(record[_id_field(kind)])
 
     async def do(self, act: Action) -> None:
-        """Carry out an act. `status` and `answer` say what came of it, a refusal as well."""
+        """Perform an action. Sets `status` and `answer`, also for a refusal."""
         self._stocks.clear()
         self.status, self.answer = OK, {}
         try:
@@ -68,11 +68,11 @@ class Floor:
             self.status = f"{refusal.status} {refusal.error_code}"
 
     async def ask(self, path: str, **body: Any) -> dict[str, Any]:
-        """The answer to a question that is put in no facility and on no channel but those it names."""
+        """Call ICS without a facility and channel in the headers; returns the `data` of the answer."""
         return await self._shop(None).call(f"/ics/{path}", **body)
 
     async def stock(self, facility: str) -> dict[str, Any]:
-        """What stock/get shows of the variant in a facility since the last act."""
+        """The variant's stock in a facility; cached until the next action."""
         if facility not in self._stocks:
             asked = {"variant_id": self.variant, "logical_guid": self.fresh(facility)}
             self._stocks[facility] = (await self.ask("stock/get", **asked))["stock"]
@@ -93,7 +93,7 @@ class Floor:
             case RunSweep():
                 return await self._operator.sweep(self.fresh(act.at))
             case WaitUntilExpired():
-                # The stack runs on this machine: its clock is ours.
+                # The stack runs on this machine, so both use the same clock.
                 ends = datetime.fromisoformat(self.kept(act.name)["expires_utc"])
                 await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.01)
                 return {}
@@ -126,7 +126,7 @@ class Floor:
         return {_id_field(kind): record[_id_field(kind)], "expected_revision": record["revision"], **body}
 
     def _named(self, value: Any) -> Any:
-        """A part of a body with the names this run knows things by."""
+        """A part of a body, with placeholders replaced."""
         match value:
             case UniqueName(name):
                 return self.fresh(name)

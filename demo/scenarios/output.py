@@ -1,4 +1,4 @@
-"""How a scenario is printed: what is called, then each number found beside the number expected, and a mark."""
+"""Prints a scenario: the calls of each step, each number found beside the expected one, and a check mark."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ LABEL_CELLS = 8
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was found, and what it should be."""
+    """A value found, and the value expected."""
 
     words: str
     found: Any
@@ -24,44 +24,44 @@ class Finding(Struct, frozen=True):
 
     @property
     def agrees(self) -> bool:
-        """Whether it is what it should be."""
+        """Whether both are equal."""
         return bool(self.found == self.expected)
 
 
 class Findings(Struct, frozen=True):
-    """All of a step: bucket totals by facility, and the rest."""
+    """The findings of a step: bucket totals by facility, and others."""
 
     books: Mapping[str, Sequence[Finding]]
     others: Sequence[Finding]
 
     @property
     def all(self) -> list[Finding]:
-        """All of them, in order."""
+        """All findings, in order."""
         return [*(finding for row in self.books.values() for finding in row), *self.others]
 
 
 class ScenarioOutput:
-    """Prints a scenario line by line, as it is played."""
+    """Prints a scenario line by line while it runs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def begin(self, scenario: Scenario, called: str) -> None:
-        """The title, and the columns that all steps share."""
+        """Print the title and the column headings."""
         self._console.print()
         self._console.print(Text.assemble((scenario.title, "bold"), (f" · {called} · found = expected", "dim")))
         columns = "".join(column.rjust(COLUMN_CELLS) for column in COLUMNS)
         self._console.print(Text(INDENT + " " * LABEL_CELLS + columns, style="dim"))
 
     def step(self, step: Step) -> None:
-        """What is about to be done."""
+        """Print the step that is about to run."""
         calls = " + ".join(dict.fromkeys(act.words for act in step.actions))
         self._console.print(
             Text.assemble((f"{step.number:>2}  ", "bold"), (calls, "cyan"), ": " if calls else "", step.says)
         )
 
     def findings(self, findings: Findings) -> None:
-        """What was found after it."""
+        """Print what was found after the step."""
         for facility, row in findings.books.items():
             line = Text(INDENT + facility.ljust(LABEL_CELLS))
             for finding in row:
@@ -79,12 +79,12 @@ class ScenarioOutput:
             self._console.print(Text(INDENT).append_text(part))
 
     def stopped(self, why: str, steps: int) -> None:
-        """Why the rest of a scenario is left out."""
-        self._console.print(f"{INDENT}[red]{why}; {steps} steps are left out[/]")
+        """Print why the rest of the scenario is skipped."""
+        self._console.print(f"{INDENT}[red]{why}; {steps} steps are skipped[/]")
 
 
 def _pair(finding: Finding) -> str:
-    return f"{_said(finding.found)} {'=' if finding.agrees else '≠'} {_said(finding.expected)}"
+    return f"{_text(finding.found)} {'=' if finding.agrees else '≠'} {_text(finding.expected)}"
 
 
 def _style(finding: Finding) -> str:
@@ -96,7 +96,7 @@ def _mark(findings: Sequence[Finding]) -> Text:
     return Text("  ✓" if good else "  ✗", style="green" if good else "bold red")
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     """A value in print."""
     match value:
         case None:
@@ -106,5 +106,5 @@ def _said(value: Any) -> str:
         case int():
             return str(value).replace("-", "−")
         case list():
-            return ", ".join(_said(each) for each in value) or "nothing"
+            return ", ".join(_text(each) for each in value) or "nothing"
     return str(value)

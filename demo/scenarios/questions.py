@@ -1,4 +1,4 @@
-"""What a step is measured by: each question is put to the running stack, or to the last answer, after the step."""
+"""The questions that check a step: each is answered by the running stack, or by the last answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -10,11 +10,11 @@ from demo.scenarios.floor import Floor
 BUCKETS = ("available", "quarantine", "damaged", "consignment", "reserved", "committed", "in_transit")
 
 ANY: Final = "any"
-"""A lot that does not matter; None asks for units of no lot."""
+"""Any lot; None asks for units without a lot."""
 
 
 class Question(Struct, frozen=True):
-    """Something to be found out, and how it is called in print."""
+    """A question: its text in print, and the function that finds the answer."""
 
     words: str
     found: Callable[[Floor], Awaitable[Any]]
@@ -27,7 +27,7 @@ async def bucket_totals(floor: Floor, facility: str) -> tuple[int, ...]:
 
 
 def of(name: str, path: str) -> Question:
-    """A field of a kept record, as the newest answer showed it."""
+    """A field of the newest version of a kept record."""
 
     async def found(floor: Floor) -> Any:
         return dig(floor.kept(name), path)
@@ -45,7 +45,7 @@ def answer(path: str) -> Question:
 
 
 def external(account: str) -> Question:
-    """The balance of an external account: what came to it, less what went from it, by the stock cards."""
+    """The balance of an external account in units: received minus given, by the stock cards."""
 
     async def found(floor: Floor) -> int:
         cards = await floor.cards()
@@ -74,7 +74,7 @@ def units(
     holder: str | None = None,
     facility: str = "FAC-A",
 ) -> Question:
-    """Units of a bucket, in a place, of a lot, at a stage, in a holder's name: as many of these as are given."""
+    """Units of a bucket, filtered by place, lot, stage and holder where these are given."""
 
     async def found(floor: Floor) -> int:
         wanted: dict[str, Any] = {"bucket": bucket}
@@ -88,7 +88,7 @@ def units(
             wanted["held_by_id"] = floor.id_of(holder)
         stock = await floor.stock(facility)
         if stock["more_positions"]:
-            raise RuntimeError("there are more positions than an answer shows")
+            raise RuntimeError("the answer does not list all positions")
         return sum(each["quantity"] for each in stock["positions"] if wanted.items() <= each.items())
 
     words = [f"{holder}:" if holder else "", stage or bucket, f"in {place}" if place else ""]
@@ -97,12 +97,12 @@ def units(
 
 
 def atp(channel: str | None = "WEB", *, by: str | None = None, facility: str = "FAC-A") -> Question:
-    """What will be there to promise, with what comes in by a day."""
+    """Available to promise, including what arrives by the date `by`."""
     return _availability("atp", channel, by, facility)
 
 
 def promisable(channel: str | None = "WEB", *, facility: str = "FAC-A") -> Question:
-    """What a promise may ask for now."""
+    """Units that can be reserved now."""
     return _availability("promisable", channel, None, facility)
 
 
@@ -123,7 +123,7 @@ def _spelled(path: str) -> str:
 
 
 def dig(value: Any, path: str) -> Any:
-    """What lies at `a.b`, or at `a.*.b` in each item of a list; None where nothing does."""
+    """The value at the path `a.b`, or at `a.*.b` in each item of a list; None if there is none."""
     for number, step in enumerate(words := path.split(".")):
         if step == "*":
             rest = ".".join(words[number + 1 :])

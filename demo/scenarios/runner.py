@@ -1,4 +1,4 @@
-"""Playing scenarios: every step is carried out, and what is found is held against what the contract says."""
+"""Runs scenarios: performs every step and compares what is found with the contract."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from demo.scenarios.steps import ApiCall
 
 CALL_SECONDS = 30
 RUN_SECONDS = 60
-"""How long scenario 1 takes at most, its wait of twenty seconds included."""
+"""Longest time of scenario 1, including its wait of twenty seconds."""
 
 
 class Tally(Struct):
-    """How a run went so far."""
+    """The counts of a run so far."""
 
     scenarios: int = 0
     steps: int = 0
@@ -34,12 +34,12 @@ class Tally(Struct):
 
     @property
     def good(self) -> bool:
-        """Whether everything was played, and everything found was what it should be."""
+        """Whether all steps ran and all values were as expected."""
         return self.differing == 0 and self.left_out == 0
 
 
 async def run_scenarios(console: Console, stack: Mapping[str, str], demo: Mapping[str, str]) -> int:
-    """Play all scenarios, then let the auditor have the last word; what the process is to exit with."""
+    """Run all scenarios, then audit the ledger; returns the exit status."""
     tally = Tally()
     if wait := seconds_to_clear_midnight(datetime.now(UTC)):
         console.print(f"waiting {wait:.0f} seconds, for a new day")
@@ -48,8 +48,8 @@ async def run_scenarios(console: Console, stack: Mapping[str, str], demo: Mappin
         for scenario in (scenario_1(), SCENARIO_2, SCENARIO_3):
             await run_scenario(scenario, Floor(http, stack, demo, scenario.variant), ScenarioOutput(console), tally)
     console.print()
-    agree = await Operator(stack, demo).books_agree(console)
-    left_out = f", {tally.left_out} steps left out" if tally.left_out else ""
+    agree = await Operator(stack, demo).audit(console)
+    left_out = f", {tally.left_out} steps skipped" if tally.left_out else ""
     console.print(
         f"{tally.scenarios} scenarios, {tally.steps} steps: {tally.compared} compared, "
         f"[bold {'green' if tally.good else 'red'}]{tally.differing} differ{left_out}[/]"
@@ -58,19 +58,19 @@ async def run_scenarios(console: Console, stack: Mapping[str, str], demo: Mappin
 
 
 def seconds_to_clear_midnight(now: datetime) -> float:
-    """How long to wait so that no midnight falls into scenario 1: demand is counted by the day."""
+    """Seconds to wait so that scenario 1 does not run across midnight (UTC); demand is counted by day."""
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
     left = (midnight - now).total_seconds()
     return left if left < RUN_SECONDS else 0.0
 
 
 async def run_scenario(scenario: Scenario, floor: Floor, show: ScenarioOutput, tally: Tally) -> None:
-    """Play one scenario. After an act that is not answered as it should be, the rest is left out: it builds on it."""
+    """Run one scenario. If an action gets an unexpected answer, the steps after it are skipped: they build on it."""
     tally.scenarios += 1
     show.begin(scenario, floor.called)
     if not await _prepared(scenario.given, floor):
         tally.left_out += len(scenario.steps)
-        show.stopped(f"the scene could not be set ({floor.status})", len(scenario.steps))
+        show.stopped(f"the preparation failed ({floor.status})", len(scenario.steps))
         return
     for position, step in enumerate(scenario.steps, 1):
         show.step(step)
@@ -87,7 +87,7 @@ async def run_scenario(scenario: Scenario, floor: Floor, show: ScenarioOutput, t
 
 
 async def _prepared(calls: Sequence[ApiCall], floor: Floor) -> bool:
-    """Make calls that are no part of the scenario; whether all of them were answered well."""
+    """Make the calls that prepare or clean up; whether all succeeded."""
     for call in calls:
         await floor.do(call)
         if floor.status != OK:
@@ -96,7 +96,7 @@ async def _prepared(calls: Sequence[ApiCall], floor: Floor) -> bool:
 
 
 async def run_step(step: Step, floor: Floor) -> Findings:
-    """Carry out a step, and find out where it led to. After a wrong answer nothing else is asked."""
+    """Run a step and compare its results. After an unexpected answer nothing else is asked."""
     floor.status = OK
     for act in step.actions:
         await floor.do(act)

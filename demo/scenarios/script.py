@@ -1,4 +1,4 @@
-"""A scenario as data: what is done step by step, and the numbers that must then be found."""
+"""A scenario as data: its steps, and the numbers expected after each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,12 +15,12 @@ Books = tuple[int, int, int, int, int, int, int, int]
 class Step(Frozen):
     """One step.
 
-    number  its number in the contract; a row of the contract may be played in several steps
-    says    what is done, beside the calls themselves
-    acts    done in order; the answer that is looked at is the last one's
-    status  what the last act is answered: 200, or a refusal's status and code
-    books   facility -> its bucket totals afterwards
-    finds   what else is asked, and what must be found
+    number   its number in the contract; a row of the contract may take several steps
+    says     what the step does, in words
+    actions  performed in order; the last answer is the one compared
+    status   expected status of the last answer: 200, or status and error code of a refusal
+    books    facility -> expected bucket totals after the step
+    finds    other questions, with the expected answers
     """
 
     number: int
@@ -32,7 +32,7 @@ class Step(Frozen):
 
 
 class Scenario(Frozen):
-    """A story with its numbers. What is `given` is done before it, `afterwards` what leaves nothing running behind."""
+    """A scenario. The calls in `given` prepare it, those in `afterwards` clean up."""
 
     title: str
     variant: str

@@ -1,7 +1,7 @@
-"""What a step of a scenario does: a call, a crowd of them, a sweep, a wait. Plain values; the floor carries them out.
+"""The actions of a scenario as plain values: a call, concurrent calls, a sweep, a wait. `Floor` performs them.
 
-Bodies name what a run makes anew: `UniqueName("VAR-1")` is that run's variant of this name, `RecordId("P-01")` the id
-of a record an earlier call was told to keep.
+Bodies contain placeholders: `UniqueName("VAR-1")` becomes a name unique to the run, `RecordId("P-01")` the id of a
+record that an earlier call kept under this name.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from msgspec import Struct
 
 
 class UniqueName(Struct, frozen=True):
-    """A name that every run makes its own, so that runs on one stack never meet."""
+    """A name made unique in each run, so that runs on one stack do not affect each other."""
 
     name: str
 
 
 class RecordId(Struct, frozen=True):
-    """The id of a record that was kept under this name."""
+    """The id of the record kept under this name."""
 
     name: str
 
@@ -25,9 +25,9 @@ class RecordId(Struct, frozen=True):
 class ApiCall(Struct, frozen=True):
     """One call of ICS.
 
-    at      the facility it is made in; None: in none
-    on      the record it changes: its id and newest known revision go into the body
-    keeps   name -> the part of the answer to be known by that name from here on
+    at      the facility of the call; None: none
+    on      the record it changes: its id and newest known revision are added to the body
+    keeps   name -> the field of the answer whose record is kept under that name
     """
 
     path: str
@@ -38,41 +38,41 @@ class ApiCall(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """What is called."""
+        """The action in print."""
         return f"/ics/{self.path}"
 
 
 class ConcurrentCalls(Struct, frozen=True):
-    """The same call many times at the same moment. Its answer counts how many succeeded, and refusals by their code."""
+    """The same call `times` times concurrently. The answer counts successes, and refusals by error code."""
 
     times: int
     call: ApiCall
 
     @property
     def words(self) -> str:
-        """What is called."""
+        """The action in print."""
         return f"{self.times} × {self.call.words}"
 
 
 class RunSweep(Struct, frozen=True):
-    """The replenishment sweep of one facility, run by hand as an operator does."""
+    """The replenishment sweep of one facility, run with `stackctl`."""
 
     at: str
 
     @property
     def words(self) -> str:
-        """What is called."""
+        """The action in print."""
         return "job replenishment-sweep"
 
 
 class WaitUntilExpired(Struct, frozen=True):
-    """Wait until a promise is past its `expires_utc`, really."""
+    """Wait in real time until a reservation is past its `expires_utc`."""
 
     name: str
 
     @property
     def words(self) -> str:
-        """What is called."""
+        """The action in print."""
         return f"wait past the expires_utc of {self.name}"
 
 

@@ -22,43 +22,43 @@ STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what was asked; 0 when it is done, 1 with one line on standard error when it could not be."""
-    asked = parse(arguments)
+    """Run the command. Returns 0 on success; 1 with one line on standard error on failure."""
+    options = parse(arguments)
     for number in STOPPING_SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        return VERBS[asked.verb](asked)
+        return VERBS[options.verb](options)
     except (Failed, NoPort, OSError) as failure:
         complain(str(failure))
         return 1
     except KeyboardInterrupt:
-        complain("interrupted; what was started is stopped")
+        complain("interrupted; what was started has been stopped")
         return 130
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line, understood."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="deploy.local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name in ("run", "up"):
         verbs.add_parser(name).add_argument("--replicas", default=None, help="ics=2, or ics=2,pmc=2")
-    verbs.add_parser("down").add_argument("--clean", action="store_true", help="forget the data too")
+    verbs.add_parser("down").add_argument("--clean", action="store_true", help="remove the data too")
     for name in ("start", "stop"):
         verbs.add_parser(name).add_argument("name", nargs="?", default="", help="one process, such as ics")
     verbs.add_parser("status")
     return parser.parse_args(arguments)
 
 
-def up(asked: argparse.Namespace) -> int:
+def up(options: argparse.Namespace) -> int:
     """Bring the stack up in the background."""
     home, report = Home(), Report()
     with home.locked():
-        bring_up(Stack(home, report), asked.replicas)
+        bring_up(Stack(home, report), options.replicas)
     return 0
 
 
 def bring_up(stack: Stack, replicas: str | None) -> None:
-    """Bring up what does not run, make the demo, and say where to go. Where that fails, nothing new is left running."""
+    """Start what does not run, create the demo data, print addresses. On failure, stop what was started."""
     wanted = None if replicas is None else plan.parse_replicas(replicas)
     was_up = stack.is_up()
     try:
@@ -72,8 +72,8 @@ def bring_up(stack: Stack, replicas: str | None) -> None:
     first_call(stack)
 
 
-def run(asked: argparse.Namespace) -> int:
-    """Bring the stack up in the foreground, and take it down at the end, whatever the end is."""
+def run(options: argparse.Namespace) -> int:
+    """Run the stack in the foreground, and stop it at the end, even if the launcher is killed."""
     home, report = Home(), Report()
     stack = Stack(home, report)
     if stack.is_up():
@@ -81,13 +81,13 @@ def run(asked: argparse.Namespace) -> int:
     guard = Guard([sys.executable, "-m", "deploy.local", "down"])
     try:
         with home.locked():
-            bring_up(stack, asked.replicas)
-        report.text("ctrl-c ends all of it")
+            bring_up(stack, options.replicas)
+        report.text("ctrl-c stops all of it")
         watch(home, report)
     except KeyboardInterrupt:
         report.text()
     finally:
-        _deaf()
+        _ignore_signals()
         with home.locked():
             Stack(home, report).down()
         guard.dismiss()
@@ -95,7 +95,7 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def watch(home: Home, report: Report) -> None:
-    """Say which process ended, until the stack is gone. None is started again behind the user's back."""
+    """Report processes that end, until the stack is stopped. They are not restarted automatically."""
     said: set[tuple[str, int]] = set()
     while True:
         stack = Stack(home, report)
@@ -106,37 +106,39 @@ def watch(home: Home, report: Report) -> None:
             key = (name, member.running.pid if member else stack.state.engines[name].processes[0].pid)
             if key not in said:
                 said.add(key)
-                report.say(name, f"ended by itself; its log is {log}; `make start ONLY={name}` brings it back", "red")
+                report.say(name, f"died; its log is {log}; `make start ONLY={name}` brings it back", "red")
         time.sleep(WATCH_SECONDS)
 
 
-def down(asked: argparse.Namespace) -> int:
+def down(options: argparse.Namespace) -> int:
     """Stop the stack."""
     home, report = Home(), Report()
     with home.locked():
-        ran = Stack(home, report).down(clean=asked.clean)
-    report.text("the stack is down" + ("; its data are forgotten" if asked.clean else "") if ran else "nothing was up")
+        ran = Stack(home, report).down(clean=options.clean)
+    report.text(
+        "the stack is down" + ("; its data are removed" if options.clean else "") if ran else "the stack was not up"
+    )
     return 0
 
 
-def start(asked: argparse.Namespace) -> int:
+def start(options: argparse.Namespace) -> int:
     """Start one process again."""
     home = Home()
     with home.locked():
-        Stack(home, Report()).start(_one(asked.name, "start"))
+        Stack(home, Report()).start(_one(options.name, "start"))
     return 0
 
 
-def stop(asked: argparse.Namespace) -> int:
+def stop(options: argparse.Namespace) -> int:
     """Stop one process."""
     home = Home()
     with home.locked():
-        Stack(home, Report()).stop(_one(asked.name, "stop"))
+        Stack(home, Report()).stop(_one(options.name, "stop"))
     return 0
 
 
-def status(_asked: argparse.Namespace) -> int:
-    """Say what runs; 1 where something that should run does not, or nothing is up."""
+def status(_options: argparse.Namespace) -> int:
+    """Print what runs. Returns 1 if a process that should run does not, or if the stack is not up."""
     stack = Stack(Home(), Report())
     if not stack.state.members:
         stack.report.text("the stack is not up")
@@ -145,7 +147,7 @@ def status(_asked: argparse.Namespace) -> int:
 
 
 def show(stack: Stack) -> bool:
-    """A table of what runs, and whether all of it is well."""
+    """Print a table of the processes; whether all of them are up."""
     rows = [*_engine_rows(stack), *_member_rows(stack)]
     stack.report.text()
     stack.report.columns([("process", "state", "pid", "ports", "log"), *rows])
@@ -156,7 +158,7 @@ def _engine_rows(stack: Stack) -> Iterator[tuple[str, ...]]:
     for role, engine in stack.state.engines.items():
         alive = stack.runs(role)
         if engine.kind == "given":
-            state = "given" if alive else "silent"
+            state = "given" if alive else "no answer"
         else:
             state = "up" if alive else "died" if engine.processes else "stopped"
         pid = str(engine.processes[0].pid) if engine.processes else ""
@@ -175,13 +177,13 @@ def _member_rows(stack: Stack) -> Iterator[tuple[str, ...]]:
 
 
 def _short(log: Path) -> str:
-    """The log's path as seen from here, where it lies below."""
+    """The log's path, relative to the current folder if it is below it."""
     here = Path.cwd()
     return str(log.relative_to(here)) if log.is_relative_to(here) else str(log)
 
 
 def first_call(stack: Stack) -> None:
-    """A first call to try, as it would be typed."""
+    """Print a first call to try."""
     home, address = stack.home, read_env(stack.home.stack_env)["GATEWAY_URL"]
     for line in (
         f"\nThe gateway is at {address}; addresses and credentials are in {_short(home.directory)}/*.env. Try:\n",
@@ -199,13 +201,13 @@ def _one(name: str, verb: str) -> str:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Give up what is being started. Stopping it is not interrupted by a second signal."""
-    _deaf()
+    """Interrupt the start. A second signal does not interrupt the stop that follows."""
+    _ignore_signals()
     process.GIVEN_UP.set()
     raise KeyboardInterrupt
 
 
-def _deaf() -> None:
+def _ignore_signals() -> None:
     for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -1,7 +1,7 @@
-"""The demo that every `make up` leaves ready: two orgs with people in them, an API key, and two facilities.
+"""Creates the demo data of `make up`: two orgs with users, an API key, and two facilities.
 
-Made as an operator and a user would make it: identities over gRPC with the secret code, facilities through the gateway.
-What is there already is kept; sessions and the key are new each time and end after a week.
+Identities are created over gRPC with the secret code, as operators do; facilities through the gateway, as users do.
+Existing data are kept. Sessions and the API key are new each time and expire after a week.
 """
 
 import time
@@ -25,7 +25,7 @@ from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 
 CALL_SECONDS = 15.0
 BUSY_SECONDS = 60.0
-"""How long a stack that has just come up may be too busy to answer, on a machine that does much besides."""
+"""How long a stack that has just started may be too busy to answer, on a loaded machine."""
 
 BUSY_PAUSE_SECONDS = 0.5
 BUSY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 def make(home: Home, parts: Sequence[Part], report: Report) -> None:
-    """Make what is missing, open new sessions, and write demo.env."""
+    """Create what is missing, open new sessions, and write demo.env. Raises Failed if a call is refused."""
     gateway = addresses(parts, GATEWAY, "http")
     made_before = home.demo_env.exists()
     try:
@@ -57,7 +57,7 @@ def make(home: Home, parts: Sequence[Part], report: Report) -> None:
                 _once_answered(lambda: identities.set_code(SecretStub(ops)))
             values = _once_answered(lambda: identities.make(made_before))
     except grpc.RpcError as refusal:
-        raise Failed(f"the demo could not be made: {_said(refusal)}") from refusal
+        raise Failed(f"the demo could not be made: {_message(refusal)}") from refusal
     report.say("demo", "orgs DEMO0001 and DEMO0002, sessions, an API key")
     make_facilities(gateway, values["DEMO_OWNER_SESSION"], values["DEMO_ORGCODE"])
     report.say("demo", "facilities FAC-A and FAC-B")
@@ -65,7 +65,7 @@ def make(home: Home, parts: Sequence[Part], report: Report) -> None:
 
 
 class _Identities:
-    """The operator, at work on the directory. Each call costs OPS a slow hash: two go at a time, none in vain."""
+    """Creates identities with the secret code. OPS hashes the code slowly in each call, so at most two run at once."""
 
     def __init__(self, stub: AdministrationStub, code: str) -> None:
         self._stub = stub
@@ -73,11 +73,11 @@ class _Identities:
         self._users: dict[str, str] = {}
 
     def set_code(self, stub: SecretStub) -> None:
-        """Set the secret code; where it is set to this one already, nothing changes."""
+        """Set the secret code; nothing changes if this code is set already."""
         stub.Set(SetSecretRequest(new_code=self._code, current_code=self._code), timeout=CALL_SECONDS)
 
     def make(self, made_before: bool) -> dict[str, str]:
-        """All identities, but for those of the time before; what the demo's file says of them."""
+        """Create the identities that do not exist yet; returns the content of demo.env."""
         self._users = self._all_users()
         first, second = ORGS
         if not made_before:
@@ -102,7 +102,7 @@ class _Identities:
         }
 
     def _all_users(self) -> dict[str, str]:
-        """User ids by address."""
+        """User ids by e-mail address."""
         found: dict[str, str] = {}
         token: str | None = None
         while True:
@@ -146,7 +146,7 @@ class _Identities:
 
 
 def _once_answered(work: Callable[[], T]) -> T:
-    """What the work comes to; begun again where somebody did not answer in time, so it must bear repetition."""
+    """The result of the work, repeated while a service is too busy to answer; so the work must be idempotent."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -158,20 +158,20 @@ def _once_answered(work: Callable[[], T]) -> T:
 
 
 def first_of(parts: Sequence[Part], service: str) -> str:
-    """Where the first replica of a service answers gRPC."""
+    """The gRPC address of the first replica of a service."""
     return addresses(parts, service, "grpc").split(",", maxsplit=1)[0]
 
 
 def _status(refusal: Any) -> grpc.StatusCode | None:
-    """The status of a refused call. The types do not say that what is raised is a call as well."""
+    """The status of a refused call. The raised error is a call as well, which its type does not say."""
     code: grpc.StatusCode | None = refusal.code() if hasattr(refusal, "code") else None
     return code
 
 
-def _said(refusal: Any) -> str:
+def _message(refusal: Any) -> str:
     code = _status(refusal)
     if code is None:
         return str(refusal)
     if code == grpc.StatusCode.UNAUTHENTICATED:
-        return "the data there are were made with another secret code; `make down CLEAN=1` starts over"
+        return "the existing data were created with another secret code; `make down CLEAN=1` starts over"
     return f"{code.name.lower()}: {refusal.details()}"

@@ -1,4 +1,4 @@
-"""The demo's facilities: zones and bins, made through the gateway as any user would."""
+"""Creates the demo's facilities: zones and bins, through the gateway like any caller."""
 
 import json
 import urllib.error
@@ -19,7 +19,7 @@ ZONES = (
 
 
 def make_facilities(gateway: str, session: str, orgcode: str) -> None:
-    """Make the zones and bins that are missing in each facility."""
+    """Create the missing zones and bins of each facility. Raises Failed if a call is refused."""
     for facility in FACILITIES:
         headers = {"x-session-guid": session, "x-orgcode": orgcode, "x-logical-guid": facility}
         zones = _codes(gateway, "/ics/zone/list", {"logical_guid": facility}, headers, "zone_id")
@@ -33,14 +33,14 @@ def make_facilities(gateway: str, session: str, orgcode: str) -> None:
                     _call(gateway, "/ics/bin/create", {"zone_id": zones[code], "code": bin_code}, headers)
 
 
-def _codes(gateway: str, path: str, asked: dict[str, Any], headers: dict[str, str], id_field: str) -> dict[str, str]:
-    """Ids by code, of the first page: a demo facility has fewer zones than a page, and so has a zone bins."""
-    items = _call(gateway, path, asked | {"limit": 256}, headers)["items"]
+def _codes(gateway: str, path: str, body: dict[str, Any], headers: dict[str, str], id_field: str) -> dict[str, str]:
+    """Ids by code. Reads one page only: the demo has fewer zones and bins than fit on a page."""
+    items = _call(gateway, path, body | {"limit": 256}, headers)["items"]
     return {item["code"]: item[id_field] for item in items}
 
 
 def _call(gateway: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-    """One call through the gateway; the `data` of its answer."""
+    """Call the gateway and return the `data` of its answer."""
     request = urllib.request.Request(  # noqa: S310 - the address is the launcher's own
         gateway + path,
         data=json.dumps(body).encode(),

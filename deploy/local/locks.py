@@ -1,8 +1,8 @@
-"""Who is about to listen where: between finding a port free and listening on it, another could find it free too.
+"""Locks on ports: between finding a port free and listening on it, another process could find it free too.
 
-Launchers and test runs of one user write down the ports they have chosen, in one locked file of the temporary folder. A
-claim holds as long as the process that made it lives; a stack's also while any of its processes does, so that one that
-is stopped and started again finds its ports as it left them.
+Launchers and test runs of one user record the ports they have chosen in one file of the temporary folder. A lock holds
+while the process that took it lives; the lock of a stack holds while any of its processes lives, so a process that is
+stopped and started again gets its ports back.
 """
 
 import fcntl
@@ -17,18 +17,18 @@ import psutil
 
 
 class PortLock(msgspec.Struct, frozen=True):
-    """A port chosen for an owner: a stack, or a process itself. It holds while one of these processes lives."""
+    """A lock on one port. The owner is a stack or a single process; the lock holds while one of `pids` lives."""
 
     owner: str
     pids: list[int]
 
     def holds(self) -> bool:
-        """Whether it is still in force."""
+        """Whether one of the processes lives."""
         return any(map(psutil.pid_exists, self.pids))
 
 
 def lock_port(port: int, owner: str) -> bool:
-    """Whether the port is the owner's from now on. It is not while another's claim holds."""
+    """Lock the port for the owner. Returns False if another owner's lock holds."""
     with _locks() as locks:
         held = locks.get(port)
         if held is not None and held.owner != owner and held.holds():
@@ -46,12 +46,12 @@ def extend(owner: str, pids: Iterable[int]) -> None:
 
 
 def own() -> str:
-    """The owner's name of a process that chooses ports for itself alone; it never gets a port twice."""
+    """The owner name for a process that locks ports for itself; `any_free` never gives it the same port twice."""
     return f"process {os.getpid()}"
 
 
 def is_locked(port: int) -> bool:
-    """Whether anybody holds a claim, we ourselves included."""
+    """Whether any owner holds a lock on the port, this process included."""
     with _locks() as locks:
         held = locks.get(port)
         return held is not None and held.holds()

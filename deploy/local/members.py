@@ -1,4 +1,4 @@
-"""The service processes of a stack: which should run, started, stopped, and started again one by one.
+"""The service processes of a stack: planned, started, stopped, and restarted one by one.
 
 Which processes run is kept in the stack's state, so a later launcher finds them.
 """
@@ -114,7 +114,7 @@ class Members:
             self._end_sessions()
 
     def _settings(self, part: Part, parts: Sequence[Part]) -> Mapping[str, str]:
-        return plan.told(part, parts, self._state.engines, self._home)
+        return plan.settings(part, parts, self._state.engines, self._home)
 
     def _start_one(self, part: Part, settings: Mapping[str, str]) -> None:
         running = process.start(

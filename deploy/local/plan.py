@@ -1,4 +1,4 @@
-"""What a stack consists of: which processes, on which ports, told what by their environment."""
+"""What a stack consists of: its processes, their ports and their settings (environment variables)."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
 GATEWAY = "gateway"
 MODULES = {GATEWAY: "gateway"} | {service: f"services.{service}" for service in SERVICES}
 REPLICAS_MAX = 8
-# Where looking for a free port begins: one block a purpose, so that numbers are easy to tell apart.
+# First port tried, by purpose; separate ranges make the numbers easy to recognise.
 FIRST_PORTS = {"http": 18000, "grpc": 18200, "private": 18400}
 GATEWAY_PORT = 8080
 
 
 @dataclass(frozen=True)
 class Part:
-    """A process to run: `ics`, or `ics-2` where there are more of it."""
+    """A process to run: `ics`, or `ics-2` for its second replica."""
 
     name: str
     service: str
@@ -32,12 +32,12 @@ class Part:
 
     @property
     def command(self) -> list[str]:
-        """How it is started."""
+        """The command that starts it."""
         return [sys.executable, "-m", MODULES[self.service]]
 
 
 def names_of(replicas: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Name and service of every process, in the order they are shown."""
+    """Name and service of every process, in display order."""
     found = []
     for service in (*SERVICES, GATEWAY):
         count = replicas.get(service, 1)
@@ -46,7 +46,7 @@ def names_of(replicas: Mapping[str, int]) -> list[tuple[str, str]]:
 
 
 def parse_replicas(text: str) -> dict[str, int]:
-    """`ics=2,pmc=3` as a mapping; Failed where it names no service or no sensible number."""
+    """`ics=2,pmc=3` as a mapping. Raises Failed if a service or a number is not valid."""
     found = {}
     for word in text.replace(",", " ").split():
         service, _, number = word.partition("=")
@@ -59,7 +59,7 @@ def parse_replicas(text: str) -> dict[str, int]:
 
 
 def give_ports(name: str, service: str, ports: Ports) -> Part:
-    """The process with its ports: those it had before where they are still free."""
+    """The process with its ports: those it had before if they are still free."""
     wished = {
         purpose: GATEWAY_PORT if (service, purpose) == (GATEWAY, "http") else first
         for purpose, first in FIRST_PORTS.items()
@@ -68,13 +68,13 @@ def give_ports(name: str, service: str, ports: Ports) -> Part:
 
 
 def addresses(parts: Sequence[Part], service: str, purpose: str) -> str:
-    """Where all replicas of a service are, comma-separated."""
+    """The addresses of all replicas of a service, separated by commas."""
     form = "http://{}:{}" if purpose == "http" else "{}:{}"
     return ",".join(form.format(LOOPBACK, part.ports[purpose]) for part in parts if part.service == service)
 
 
-def told(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineState], home: Home) -> dict[str, str]:
-    """What the process is told by its environment. Keys come from files, so that no process list shows them."""
+def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineState], home: Home) -> dict[str, str]:
+    """The settings of the process. Keys are passed as files, so that no process list shows them."""
     words = {
         "MONGODB_URI": engines["mongodb"].uri,
         "MONGODB_DATABASE": part.service,
@@ -114,7 +114,7 @@ def recipe(words: Mapping[str, str]) -> str:
 
 
 def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict[str, str]:
-    """The addresses for people and scripts."""
+    """The content of stack.env: addresses for people and scripts."""
     found = {"GATEWAY_URL": addresses(parts, GATEWAY, "http")}
     for service in (*SERVICES, GATEWAY):
         found[f"{service.upper()}_GRPC"] = addresses(parts, service, "grpc")
@@ -126,7 +126,7 @@ def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict
 
 
 def build_id() -> str:
-    """The commit that is checked out, or `local` where that cannot be told."""
+    """The commit that is checked out, or `local` if it is unknown."""
     try:
         said = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=5, check=False

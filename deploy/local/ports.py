@@ -1,7 +1,7 @@
 """Ports on loopback: free ones, and the same ones again after a restart.
 
-A port that somebody else listens on is stepped around. Ports are looked for below the range the kernel takes outgoing
-ports from, so that a connection of ours never sits on a port that a service of ours comes back to.
+Ports that other programs listen on are skipped. All ports are below the range that the kernel uses for outgoing
+connections, so no connection of ours occupies a port that a restarted service needs.
 """
 
 import random
@@ -12,7 +12,7 @@ from itertools import chain
 from deploy.local import locks
 
 LOOPBACK = "127.0.0.1"
-# Stacks look for theirs from 8080 and 18000 on; these are for everything else.
+# Stacks use ports from 8080 and 18000 on; these are for everything else.
 PORT_FIRST = 20000
 PORT_LAST = 30999
 CONNECT_SECONDS = 0.25
@@ -27,7 +27,7 @@ class NoPort(Exception):
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on the port, on loopback or on every address."""
+    """Whether no program listens on the port, on loopback or on all addresses."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,7 +38,7 @@ def is_free(port: int) -> bool:
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:
-    """Whether somebody accepts connections on the port."""
+    """Whether connections to the port are accepted."""
     try:
         with socket.create_connection((host, port), CONNECT_SECONDS):
             return True
@@ -47,7 +47,7 @@ def answers(port: int, host: str = LOOPBACK) -> bool:
 
 
 def speaks_amqp(port: int) -> bool:
-    """Whether a broker on the port answers AMQP's greeting; a container's port takes connections long before."""
+    """Whether a broker on the port answers the AMQP greeting; a container's port accepts connections long before."""
     try:
         with socket.create_connection((LOOPBACK, port), CONNECT_SECONDS) as probe:
             probe.settimeout(GREETING_SECONDS)
@@ -58,7 +58,7 @@ def speaks_amqp(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A free port from anywhere in our range: for engines of a test run, of which several may start at once."""
+    """A free port, chosen at random and locked for this process. Raises NoPort if none is found."""
     for _ in range(PORTS_TRIED_MAX):
         port = random.randint(PORT_FIRST, PORT_LAST)
         if not locks.is_locked(port) and is_free(port) and locks.lock_port(port, locks.own()):
@@ -68,13 +68,13 @@ def any_free() -> int:
 
 @dataclass
 class Ports:
-    """Which port each purpose has, by a name such as `ics.grpc`. What was handed out before is handed out again."""
+    """The ports of one owner, by purpose such as `ics.grpc`. A purpose gets the same port again."""
 
     owner: str
     kept: dict[str, int] = field(default_factory=dict)
 
     def give(self, purpose: str, wished: int) -> int:
-        """The port of the purpose: the one it had, else the wished one, else the next that is free."""
+        """The port of the purpose: the one it had, else `wished`, else the next free one; NoPort if none is free."""
         others = {port for name, port in self.kept.items() if name != purpose}
         first = self.kept.get(purpose, wished)
         for port in chain([first], range(wished, wished + PORTS_TRIED_MAX)):

@@ -1,7 +1,6 @@
-"""Processes of the operating system: started apart from us, known again later, stopped for good.
+"""Operating-system processes: started detached, found again by a later launcher, stopped.
 
-A process is known by its pid and the time it started at, so a pid that the system has given to somebody else since is
-never mistaken for ours.
+A process is identified by pid and start time, so a pid that the system has reused is never taken for ours.
 """
 
 import os
@@ -22,15 +21,15 @@ STOP_SECONDS = 25.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 12
-# Start times are counted from the boot, whose time the system corrects now and then.
+# Start times are relative to boot time, which the system corrects now and then.
 STARTED_TOLERANCE_SECONDS = 3.0
 
 GIVEN_UP = threading.Event()
-"""Set when the user interrupts the launcher: threads that wait for a process to get ready stop doing so."""
+"""Set when the user interrupts the launcher: threads stop waiting for processes to become ready."""
 
 
 class Failed(Exception):
-    """Something could not be brought up or down; the message is the one line the user reads."""
+    """A process or engine could not be started or stopped. The message is the line shown to the user."""
 
 
 Ended = Literal["stopped", "killed", "gone"]
@@ -45,7 +44,7 @@ def start(
     cwd: Path | None = None,
     ports: Mapping[str, int] | None = None,
 ) -> Running:
-    """Start the command in a session of its own, with its output in the log (appended)."""
+    """Start the command in its own session and append its output to the log. Raises Failed if it cannot be executed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         try:
@@ -60,7 +59,7 @@ def start(
             )
         except OSError as cause:
             raise Failed(f"{name} could not be started: {cause.strerror or cause}: {command[0]}") from cause
-    # The handle is dropped on purpose: the process outlives us, and psutil reaps it where it does not.
+    # The handle is dropped on purpose: the process outlives the launcher; if it does not, psutil reaps it.
     child.returncode = 0
     try:
         started = psutil.Process(child.pid).create_time()
@@ -72,7 +71,7 @@ def start(
 
 
 def find(running: Running) -> psutil.Process | None:
-    """The live process, or None where it has ended (a zombie has)."""
+    """The live process, or None if it has ended. A zombie counts as ended once all its threads have."""
     try:
         process = psutil.Process(running.pid)
         if abs(process.create_time() - running.started) > STARTED_TOLERANCE_SECONDS:
@@ -85,11 +84,11 @@ def find(running: Running) -> psutil.Process | None:
 
 
 def _reaped(zombie: psutil.Process) -> bool:
-    """Whether a zombie has ended with all its threads; until then it still holds its port and its files."""
+    """Whether all threads of a zombie have ended; until then it holds its port and its files."""
     try:
         return os.waitpid(zombie.pid, os.WNOHANG) != (0, 0)
     except ChildProcessError:
-        # Not our child: whoever started it has yet to hear of its end.
+        # Not our child: its parent has not reaped it yet.
         return zombie.num_threads() <= 1
 
 
@@ -99,7 +98,7 @@ def alive(running: Running) -> bool:
 
 
 def stop(running: Running, seconds: float = STOP_SECONDS) -> Ended:
-    """Ask the process to end (SIGTERM), and end it (SIGKILL) when it has not done so within the seconds."""
+    """Send SIGTERM, and SIGKILL if the process has not ended after `seconds`; then kill its descendants."""
     process = find(running)
     if process is None:
         return "gone"
@@ -115,7 +114,7 @@ def stop(running: Running, seconds: float = STOP_SECONDS) -> Ended:
 
 
 def kill(running: Running) -> None:
-    """End the process and all it started, at once, and wait until it is gone."""
+    """Kill the process and its descendants and wait for the end. Raises Failed if it survives."""
     process = find(running)
     if process is None:
         return
@@ -124,11 +123,11 @@ def kill(running: Running) -> None:
         process.kill()
     _kill_all(descendants)
     if not wait_until(lambda: not alive(running), KILL_SECONDS):
-        raise Failed(f"{running.name} (pid {running.pid}) cannot be ended")
+        raise Failed(f"{running.name} (pid {running.pid}) cannot be killed")
 
 
 def wait_until(true: Callable[[], bool], seconds: float, *, every: float = POLL_SECONDS) -> bool:
-    """Whether the condition came true within the seconds."""
+    """Poll the condition; whether it became true within `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -138,13 +137,13 @@ def wait_until(true: Callable[[], bool], seconds: float, *, every: float = POLL_
 
 
 def wait_ready(running: Running, ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until the process is ready; Failed, with the end of its log, where it ends or takes too long."""
+    """Wait until the process is ready. Raises Failed with the end of its log if it ends or takes too long."""
     ended = False
 
     def settled() -> bool:
         nonlocal ended
         if GIVEN_UP.is_set():
-            raise Failed(f"{running.name} is not waited for any more")
+            raise Failed(f"{running.name}: interrupted while it started")
         ended = not alive(running)
         return ended or ready()
 
@@ -155,12 +154,12 @@ def wait_ready(running: Running, ready: Callable[[], bool], seconds: float, what
 
 
 def wait_listening(running: Running, port: int, seconds: float, ready: Callable[[], bool] = lambda: True) -> None:
-    """Wait until the process itself listens on the port and is ready; who else answers there is not taken for it."""
+    """Wait until this process, not another one, listens on the port and is ready. Raises Failed like `wait_ready`."""
     wait_ready(running, lambda: listens(running, port) and ready(), seconds, f"answer on port {port}")
 
 
 def listens(running: Running, port: int) -> bool:
-    """Whether the process itself listens on the port."""
+    """Whether this process, and not another one, listens on the port."""
     process = find(running)
     try:
         sockets = process.net_connections("tcp") if process else []
@@ -170,7 +169,7 @@ def listens(running: Running, port: int) -> bool:
 
 
 def tail(log: Path) -> str:
-    """The end of a log, for a message: `; its log LOG ends with:` and the lines, or nothing where the log is empty."""
+    """The end of a log, for an error message: `; its log LOG ends with:` and the last lines, or that it is empty."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16_384))
@@ -190,7 +189,7 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _kill_all(processes: Sequence[psutil.Process]) -> None:
-    """End them all. psutil checks the start time before it sends, so a pid used again is left alone."""
+    # psutil compares start times before it sends a signal, so a reused pid is safe.
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()

@@ -1,4 +1,4 @@
-"""Whether a service is ready, asked on its private port."""
+"""Asks a service on its private port whether it is ready."""
 
 import http.client
 from contextlib import closing
@@ -12,7 +12,7 @@ ASK_SECONDS = 2.0
 
 
 def is_ready(running: Running) -> bool:
-    """Whether the process says it is ready."""
+    """Whether `/readyz` of the process answers 200."""
     with closing(http.client.HTTPConnection(LOOPBACK, running.ports["private"], timeout=ASK_SECONDS)) as asking:
         try:
             asking.request("GET", "/readyz")
@@ -22,5 +22,5 @@ def is_ready(running: Running) -> bool:
 
 
 def wait(running: Running) -> None:
-    """Wait until the process is ready; Failed, with the end of its log, where it ends or takes too long."""
+    """Wait until the process is ready. Raises Failed with the end of its log if it ends or takes too long."""
     process.wait_listening(running, running.ports["private"], READY_SECONDS, lambda: is_ready(running))

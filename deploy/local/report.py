@@ -1,4 +1,4 @@
-"""What the user sees while the launcher works: a line when something begins, is there, or failed."""
+"""The launcher's output: one line when something starts, is ready, or fails."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ from rich.markup import escape
 
 
 class Report:
-    """Lines with the seconds since the beginning; safe to use from several threads."""
+    """Prints lines with the seconds since the launcher started; thread-safe."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
@@ -18,7 +18,7 @@ class Report:
         self._lock = threading.Lock()
 
     def say(self, name: str, text: str, style: str = "") -> None:
-        """One line about one thing."""
+        """Print one line about a process or engine."""
         seconds = time.monotonic() - self._begun
         said = escape(text)
         with self._lock:
@@ -26,24 +26,24 @@ class Report:
                 f"[dim]{seconds:5.1f} s[/]  [bold]{name:<11}[/] {f'[{style}]{said}[/]' if style else said}"
             )
 
-    def about(self, name: str) -> "Voice":
-        """A voice that speaks about one thing."""
-        return Voice(self, name)
+    def about(self, name: str) -> "Reporter":
+        """A function that prints lines about one process or engine."""
+        return Reporter(self, name)
 
     def columns(self, rows: Sequence[Sequence[str]]) -> None:
-        """Rows as columns as wide as they need to be; the first row is their heading."""
+        """Print rows in aligned columns; the first row is the heading."""
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for number, row in enumerate(rows):
             line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             self.console.print(line, markup=False, style="" if number else "bold")
 
     def text(self, text: str = "") -> None:
-        """Text, as it is."""
+        """Print text as it is."""
         self.console.print(text, markup=False)
 
 
-class Voice:
-    """Says lines about one thing."""
+class Reporter:
+    """Prints lines about one process or engine."""
 
     def __init__(self, report: Report, name: str) -> None:
         self._report = report
@@ -54,6 +54,6 @@ class Voice:
 
 
 def complain(text: str) -> None:
-    """The one line of a failure, on standard error."""
+    """Print the line of a failure on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]failed:[/] {escape(text)}")
     sys.stdout.flush()

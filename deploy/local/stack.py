@@ -69,7 +69,7 @@ class Stack:
     def _broker_address(self) -> str | None:
         """The address the broker will have, if it is one this stack had before; this also fixes its port."""
         role = ROLES["rabbitmq"]
-        state = roles.still_meant(role, self.state.engines.get(role.name))
+        state = roles.current_state(role, self.state.engines.get(role.name))
         if state is None:
             return None
         if state.kind != "given" and not self._engine(role.name).running():
@@ -79,7 +79,7 @@ class Stack:
 
     def _start_engine(self, role: roles.Role, started: list[str]) -> None:
         say = self.report.about(role.name)
-        state = roles.still_meant(role, self.state.engines.get(role.name))
+        state = roles.current_state(role, self.state.engines.get(role.name))
         if state is not None:
             engine = self._engine(role.name)
             if engine.running():

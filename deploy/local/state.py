@@ -1,9 +1,9 @@
-"""What the launcher remembers between two calls, in `.run/`, and the files it leaves there for people and scripts.
+"""The launcher's state in `.run/`, and the files it writes there for people and scripts.
 
-state.json       all of it, for ourselves          stack.env        addresses
-processes.json   what runs                         demo.env         the demo's credentials
-secrets/         keys, made once                   logs/ data/      of services and engines
-engines/         fetched programs; the only thing a clean `down` leaves
+state.json       the whole state, for the launcher   stack.env      addresses
+processes.json   running processes                   demo.env       credentials of the demo
+secrets/         keys, generated once                logs/ data/    of services and engines
+engines/         downloaded programs; kept by `make down CLEAN=1`
 """
 
 import fcntl
@@ -28,7 +28,7 @@ SECRET_BYTES = 32
 
 
 class Member(msgspec.Struct, kw_only=True):
-    """A process of the stack: one service, or one replica of it. `recipe` says what it was started with."""
+    """A process of the stack: a service or a replica. `recipe` is a hash of the settings it was started with."""
 
     service: str
     recipe: str
@@ -37,7 +37,7 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """All that is remembered."""
+    """What is stored about a stack."""
 
     engines: dict[str, EngineState] = {}
     members: dict[str, Member] = {}
@@ -45,7 +45,7 @@ class State(msgspec.Struct, kw_only=True):
     replicas: dict[str, int] = {}
 
     def pids(self) -> list[int]:
-        """Of all that was started and not stopped since."""
+        """The pids of all processes that were started and not stopped."""
         engines = [running.pid for engine in self.engines.values() for running in engine.processes]
         return [*engines, *(member.running.pid for member in self.members.values())]
 
@@ -58,12 +58,12 @@ class Home:
 
     @property
     def demo_env(self) -> Path:
-        """The demo's credentials."""
+        """The file with the demo's credentials."""
         return self.directory / "demo.env"
 
     @property
     def stack_env(self) -> Path:
-        """The stack's addresses."""
+        """The file with the stack's addresses."""
         return self.directory / "stack.env"
 
     @property
@@ -72,7 +72,7 @@ class Home:
         return self.secret("operator.code")
 
     def log(self, name: str) -> Path:
-        """The log of a process."""
+        """The log file of a process."""
         return self.directory / "logs" / f"{name}.log"
 
     def data(self, name: str) -> Path:
@@ -80,7 +80,7 @@ class Home:
         return self.directory / "data" / name
 
     def secret(self, name: str) -> Path:
-        """The file of a secret, made on first use, readable by its owner alone."""
+        """The file of a secret, generated on first use; only its owner can read it."""
         file = self.directory / "secrets" / name
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,7 +88,7 @@ class Home:
         return file
 
     def load(self) -> State:
-        """What is remembered; nothing where there is no stack yet."""
+        """The stored state; an empty one if there is none. Raises Failed if the file cannot be read."""
         file = self.directory / "state.json"
         try:
             return msgspec.json.decode(file.read_bytes(), type=State)
@@ -98,7 +98,7 @@ class Home:
             raise Failed(f"{file} cannot be read ({cause}); `make down CLEAN=1` starts over") from cause
 
     def save(self, state: State) -> None:
-        """Remember, and say in processes.json what runs; where nothing does, there is no such file."""
+        """Store the state, and list running processes in processes.json; without any, that file is removed."""
         self.directory.mkdir(parents=True, exist_ok=True)
         write_private(self.directory / "state.json", msgspec.json.encode(state).decode())
         listed = [engine.processes[0] for engine in state.engines.values() if engine.processes]
@@ -111,7 +111,7 @@ class Home:
             file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Remove everything but the fetched engine programs."""
+        """Remove everything but the downloaded engine programs."""
         if not self.directory.exists():
             return
         for entry in self.directory.iterdir():
@@ -124,7 +124,7 @@ class Home:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with the stack: two launchers never change it at once."""
+        """Hold the stack's lock, so that two launchers never change it at once. Raises Failed after LOCK_SECONDS."""
         self.directory.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LOCK_SECONDS
         with (self.directory / "lock").open("a") as file:
@@ -134,13 +134,13 @@ class Home:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        raise Failed("another launcher is still at work on this stack") from None
+                        raise Failed("another launcher is still working on this stack") from None
                     time.sleep(0.1)
             yield
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
+    """Write a file atomically; only its owner can read it."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as output:
@@ -154,7 +154,7 @@ def write_env(file: Path, values: Mapping[str, str]) -> None:
 
 
 def read_env(file: Path) -> dict[str, str]:
-    """The KEY=value lines of a file; nothing where there is none."""
+    """The KEY=value lines of a file; empty if there is no file."""
     if not file.exists():
         return {}
     pairs = (line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)

@@ -1,8 +1,7 @@
-"""A package of Debian or Ubuntu, installed without starting or enabling what it brings.
+"""Installs a package of Debian or Ubuntu without starting or enabling its service.
 
-A package's own scripts would start its service and have it started at every boot. While we install, a policy that
-denies it stands where such scripts ask (policy-rc.d), and what they enabled is disabled again; an instance that was
-there before is not touched, because then the package is there and nothing is installed.
+Package scripts start the service and enable it at boot. During the installation a `policy-rc.d` forbids the start, and
+afterwards the links that enable it are removed. If the package is installed already, nothing is changed.
 """
 
 import os
@@ -15,20 +14,20 @@ from pathlib import Path
 from deploy.local.engines.engine import EngineUnavailable, Say
 
 POLICY = Path("/usr/sbin/policy-rc.d")
-DENY = "#!/bin/sh\n# Put here while a package is installed: it is not to start what it brings.\nexit 101\n"
+DENY = "#!/bin/sh\n# Put here while a package is installed: its service must not start.\nexit 101\n"
 WANTS = Path("/etc/systemd/system")
 INSTALL_SECONDS = 900
 
 
 def install(package: str, say: Say) -> None:
-    """Install the package, or Unavailable where that cannot be done."""
+    """Install the package; raises Unavailable if that is not possible."""
     rights = _rights()
     say(f"installing {package} from the distribution's packages (once; its service is neither started nor enabled)")
     links = set(_links())
     with _nothing_starts(rights):
         done = _apt(rights, "install", package)
         if done.returncode:
-            # The lists may be missing or old.
+            # The package lists may be missing or old.
             _apt(rights, "update")
             done = _apt(rights, "install", package)
     _remove(rights, sorted(set(_links()) - links))
@@ -38,7 +37,7 @@ def install(package: str, say: Say) -> None:
 
 
 def _rights() -> list[str]:
-    """What to put before a command that needs the administrator's rights."""
+    """The prefix that runs a command as root: none, or `sudo -n`. Raises EngineUnavailable if neither works."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
@@ -62,7 +61,7 @@ def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.Complet
 
 @contextmanager
 def _nothing_starts(rights: Sequence[str]) -> Iterator[None]:
-    """Deny starting services meanwhile. A policy that stands there already is the administrator's, and kept."""
+    """Forbid package scripts to start services. An existing policy of the administrator is kept."""
     ours = not POLICY.exists()
     if ours:
         subprocess.run([*rights, "tee", str(POLICY)], input=DENY, text=True, capture_output=True, check=False)
@@ -75,7 +74,7 @@ def _nothing_starts(rights: Sequence[str]) -> Iterator[None]:
 
 
 def _links() -> Iterator[Path]:
-    """What is enabled to start by itself."""
+    """The systemd links that enable the broker at boot."""
     return (path for path in WANTS.glob("*.wants/*") if path.name.startswith(("rabbitmq-server", "epmd")))
 
 

@@ -1,4 +1,4 @@
-"""Engines in containers, where a Docker engine answers. Data live in named volumes, ports on loopback only."""
+"""Engines in containers, if a Docker engine answers. Data are in named volumes; ports are on loopback only."""
 
 import hashlib
 import shutil
@@ -20,7 +20,7 @@ START_SECONDS = 90.0
 
 
 def docker(*words: str, seconds: float = VERB_SECONDS) -> subprocess.CompletedProcess[str]:
-    """Run one docker verb; its status and output are the caller's to judge."""
+    """Run a docker command; the caller checks its status. After `seconds` the result is a failure."""
     try:
         return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -28,14 +28,14 @@ def docker(*words: str, seconds: float = VERB_SECONDS) -> subprocess.CompletedPr
 
 
 def answers() -> bool:
-    """Whether a Docker engine answers here."""
+    """Whether a Docker engine answers on this machine."""
     if shutil.which("docker") is None:
         return False
     return docker("version", "--format", "{{.Server.Version}}", seconds=ANSWER_SECONDS).returncode == 0
 
 
 class Container(Engine):
-    """An engine in a container. Its name comes from the data directory, so that each stack has its own."""
+    """An engine in a container. The container's name is derived from the data directory, so each stack has its own."""
 
     kind = "docker"
 
@@ -55,7 +55,7 @@ class Container(Engine):
         return self._port
 
     def install(self, say: Say) -> None:
-        """Pull the image where it is not there."""
+        """Pull the image if it is missing. Raises EngineUnavailable if that fails."""
         if docker("image", "inspect", self.image).returncode == 0:
             return
         say(f"pulling {self.image} (once)")
@@ -64,7 +64,7 @@ class Container(Engine):
             raise EngineUnavailable(f"{self.image} could not be pulled: {last_line(pulled.stderr)}")
 
     def run(self, options: Sequence[str], command: Sequence[str] = ()) -> None:
-        """Run the container anew (its data are in the volume) and wait until its port answers."""
+        """Replace the container (its data are in the volume) and wait until its port accepts connections."""
         docker("rm", "--force", self.container)
         made = docker("run", "--detach", "--name", self.container, *options, self.image, *command)
         if made.returncode:
@@ -94,14 +94,14 @@ class Container(Engine):
 
 
 class DockerMongo(Container):
-    """MongoDB as a replica set of one. It listens on the same port inside, because members are known by their port."""
+    """MongoDB as a replica set of one. The port inside is the same, because clients use the member's own address."""
 
     def __init__(self, directory: Path, port: int) -> None:
         super().__init__("mongodb", MONGO_IMAGE, directory, port)
         self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?replicaSet={REPLICA_SET}"
 
     def start(self) -> None:
-        """Start it and wait until it takes writes."""
+        """Start it and wait until it accepts writes."""
         self.run(
             ["--publish", f"{ports.LOOPBACK}:{self.port}:{self.port}", "--volume", f"{self.container}:/data/db"],
             ["--replSet", REPLICA_SET, "--bind_ip_all", "--port", str(self.port)],
@@ -117,11 +117,11 @@ class DockerRabbit(Container):
         self.uri = f"amqp://guest:guest@{ports.LOOPBACK}:{port}/"
 
     def start(self) -> None:
-        """Start it and wait until the broker has booted; the port alone answers too early through Docker's proxy."""
+        """Start it and wait until the broker answers AMQP; Docker's proxy accepts connections before that."""
         self.run(
             [
                 *("--publish", f"{ports.LOOPBACK}:{self.port}:5672", "--volume", f"{self.container}:/var/lib/rabbitmq"),
-                # The node's name is its data's name.
+                # RabbitMQ names its data folder after the host.
                 *("--hostname", "retailstack"),
             ]
         )
@@ -130,5 +130,5 @@ class DockerRabbit(Container):
 
 
 def last_line(text: str) -> str:
-    """The last line of what a program said."""
+    """The last line of a program's output."""
     return (text.strip().splitlines() or ["it did not say why"])[-1]

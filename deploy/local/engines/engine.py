@@ -1,7 +1,7 @@
-"""What an engine is: a database or a broker that somebody runs, and that some of us may stop, kill and bring back.
+"""Engines: the database or broker of a stack, given by address or run by the launcher.
 
 The kinds, in the order they are tried: `given` by address, `path` (a program found on this machine), `docker`, and
-`embedded` (installed for the purpose). One that cannot be had here raises Unavailable, and the next is tried.
+`embedded` (installed by the launcher). A kind that is not available raises Unavailable, and the next is tried.
 """
 
 import os
@@ -24,15 +24,15 @@ DEFAULT_PORTS = {"mongodb": 27017, "amqp": 5672, "amqps": 5671}
 
 
 class EngineUnavailable(Exception):
-    """This kind of engine cannot be had on this machine; the message says why."""
+    """This kind of engine is not available on this machine; the message says why."""
 
 
 def quiet(_: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 class Engine(ABC):
-    """A database or a broker. `uri` is where clients find it, `name` says which program answers there."""
+    """A database or a broker. Clients connect to `uri`; `name` is the program and its version, for people."""
 
     kind: Kind
     name: str
@@ -44,29 +44,29 @@ class Engine(ABC):
 
     @property
     def port(self) -> int | None:
-        """The port it listens on, or None where it is not ours."""
+        """The port it listens on; None for a given engine."""
         return None
 
     def install(self, say: Say) -> None:
-        """Fetch what is needed to run it; at once where it is there already."""
+        """Install the program if it is missing. Raises EngineUnavailable if that is not possible."""
         _ = say
 
     @abstractmethod
     def start(self) -> None:
-        """Start it on its port and data, and wait until it answers."""
+        """Start it and wait until it answers. Raises Failed if it does not."""
 
     def running(self) -> bool:
-        """Whether it runs, as far as we can tell without asking it."""
+        """Whether its processes are alive."""
         return bool(self.processes) and all(process.alive(running) for running in self.processes)
 
     def stop(self) -> None:
-        """Stop it as it wants to be stopped. What it was told is kept."""
+        """Stop it in order; its data stay."""
         while self.processes:
             process.stop(self.processes[0], STOP_SECONDS)
             self.processes.pop(0)
 
     def kill(self) -> None:
-        """End it at once (SIGKILL), as a power cut would. What it acknowledged is kept."""
+        """Kill it (SIGKILL), like a power cut. Acknowledged writes stay."""
         while self.processes:
             process.kill(self.processes.pop(0))
 
@@ -75,16 +75,16 @@ class Engine(ABC):
         self.start()
 
     def forget(self) -> None:
-        """Remove its data, where they are ours."""
+        """Remove its data, if the launcher made them."""
         return
 
     def forget_sessions(self) -> None:
-        """Free what a killed client's open transactions hold, where the engine would keep it for a while."""
+        """End the sessions of killed clients, so that their open transactions block nothing."""
         return
 
 
 class Given(Engine):
-    """An engine that somebody else runs, named by its address."""
+    """An engine that the launcher does not run, given by its address."""
 
     kind = "given"
 
@@ -94,27 +94,27 @@ class Given(Engine):
         self.name = name
 
     def start(self) -> None:
-        """It is not ours to start: Failed where nothing answers at any of its addresses."""
+        """Wait until one of its addresses accepts connections. Raises Failed if none does."""
         if not process.wait_until(self.running, GIVEN_SECONDS):
             shown = ", ".join(f"{host}:{port}" for port, host in _places(self.uri))
             raise Failed(f"{self.name} is set, and nothing answers at {shown}: start what it names, or unset it")
 
     def running(self) -> bool:
-        """Whether something answers at one of its addresses; taken for granted where it says none."""
+        """Whether one of its addresses accepts connections; True if the URI names no host to test."""
         places = list(_places(self.uri))
         return not places or any(ports.answers(*place) for place in places)
 
     def restart(self) -> None:
-        """Refused: it is not ours."""
+        """Raises Failed: the launcher does not run this engine."""
         raise Failed(f"{self.name} is not ours to restart")
 
     def kill(self) -> None:
-        """Refused: it is not ours."""
+        """Raises Failed: the launcher does not run this engine."""
         raise Failed(f"{self.name} is not ours to kill")
 
 
 def _places(uri: str) -> Iterator[tuple[int, str]]:
-    """Ports and hosts that an address names; none where only the name service knows them (`mongodb+srv`)."""
+    """Ports and hosts in an address; none if DNS holds them (`mongodb+srv`)."""
     parts = urlsplit(uri)
     default = DEFAULT_PORTS.get(parts.scheme)
     if default is None:
@@ -128,7 +128,7 @@ def _places(uri: str) -> Iterator[tuple[int, str]]:
 def first_available(
     makers: Mapping[Kind, Callable[[], Engine]], kind: Kind | None, variable: str, say: Say, what: str
 ) -> Engine:
-    """The engine of that kind; or what the variable names; or the first that can be had here. Installed and started."""
+    """Install and start an engine: of `kind`, else the given one, else the first available; Failed if none is."""
     if kind is None and os.environ.get(variable):
         kind = "given"
     reasons = []
@@ -147,9 +147,9 @@ def first_available(
             raise
         else:
             return engine
-    raise Failed(f"no {what} can be had: " + "; ".join(reasons))
+    raise Failed(f"no {what} is available: " + "; ".join(reasons))
 
 
 def engines_home(root: Path) -> Path:
-    """Where fetched engine programs are kept, below the project's folder."""
+    """The folder for downloaded engine programs."""
     return root / ".run" / "engines"

@@ -1,4 +1,4 @@
-"""A package of Homebrew. Installing one starts nothing: services of Homebrew run only when they are told to."""
+"""Installs a Homebrew package. Homebrew does not start services at installation."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ INSTALL_SECONDS = 900
 
 
 def install(package: str, say: Say) -> None:
-    """Install the package, or Unavailable where that cannot be done."""
+    """Install the package; raises Unavailable if that is not possible."""
     say(f"installing {package} with Homebrew (once; its service is not started)")
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A `mongod` found on this machine, run as a replica set of one: transactions need a replica set."""
+"""A `mongod` found on this machine, run as a replica set of one, because transactions need one."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ NOT_YET_INITIALIZED = 94
 
 
 class Mongod(Engine):
-    """A mongod of our own on one port of loopback, with its data in one directory."""
+    """A mongod run by the launcher, on loopback, with its data in one directory."""
 
     kind = "path"
 
@@ -46,7 +46,7 @@ class Mongod(Engine):
         return self._port
 
     def start(self) -> None:
-        """Start it, make the replica set where there is none, and wait until it takes writes."""
+        """Start it, initiate the replica set if needed, and wait until it accepts writes."""
         data = self.directory / "mongod"
         data.mkdir(parents=True, exist_ok=True)
         command = [
@@ -60,7 +60,7 @@ class Mongod(Engine):
 
 
 def make_replica_set(port: int) -> None:
-    """Make the mongod on this port a replica set of one, and wait until it is the primary."""
+    """Initiate a replica set of one on this port and wait until it is primary. Raises Failed after a while."""
     with MongoClient[dict[str, object]](
         ports.LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=PING_MILLISECONDS
     ) as client:
@@ -84,10 +84,10 @@ def make_replica_set(port: int) -> None:
 
 
 def version_of(binary: str) -> tuple[int, int]:
-    """Major and minor version of a mongod; (0, 0) where it does not say."""
+    """Major and minor version of a mongod; (0, 0) if unknown."""
     try:
-        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        output = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return (0, 0)
-    found = re.search(r"db version v(\d+)\.(\d+)", said)
+    found = re.search(r"db version v(\d+)\.(\d+)", output)
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,4 +1,4 @@
-"""The database: what MONGODB_URI names, a mongod on PATH, a container, or the embedded server, in this order."""
+"""The database: the one in MONGODB_URI, a mongod on PATH, a container, or the embedded server, in this order."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ VARIABLE = "MONGODB_URI"
 
 
 def makers(directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
-    """The kinds there are, in the order they are tried, each as a way to make the engine without starting it."""
+    """A function per kind that makes the engine without starting it, in the order the kinds are tried."""
     return {
         "given": lambda: Given(os.environ.get(VARIABLE, ""), VARIABLE),
         "path": lambda: Mongod(directory, port, log),
@@ -31,6 +31,6 @@ def start(
     log: Path | None = None,
     say: Say = quiet,
 ) -> Engine:
-    """Start a database with its data in the directory, of the kind asked for or of the first that can be had here."""
+    """Start a database with its data in `directory`: of `kind`, else of the first available kind."""
     found = makers(directory, ports.any_free() if port is None else port, log)
     return first_available(found, kind, VARIABLE, say, "MongoDB server")

@@ -1,7 +1,7 @@
-"""The broker: what AMQP_URL names, a rabbitmq-server on this machine, a container, or the distribution's package.
+"""The broker: the one in AMQP_URL, a rabbitmq-server on this machine, a container, or the distribution's package.
 
-A server of ours is self-contained: its own cookie, port mapper (epmd), data, logs and configuration in one directory,
-everything on loopback. An instance that the system runs is never spoken to.
+A server run by the launcher is self-contained: its own cookie, port mapper (epmd), data, logs and configuration in one
+directory, all on loopback. A system-wide instance is never used.
 """
 
 import os
@@ -29,7 +29,7 @@ VARIABLE = "AMQP_URL"
 NODE = "retailstack@localhost"
 START_SECONDS = 90.0
 EPMD_SECONDS = 10.0
-# The script in /usr/sbin changes user and folder; the one behind it does as it is told.
+# The script in /usr/sbin changes user and folder; this one does not.
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 SYSTEM_FOLDERS = (
     "/opt/homebrew/sbin",
@@ -40,7 +40,7 @@ SYSTEM_FOLDERS = (
     "/usr/bin",
     "/bin",
 )
-# Schedulers that spin for work would take the CPU from the services on a small machine.
+# Busy-waiting schedulers would take CPU from the services on a small machine.
 ERLANG_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 CONFIG = """\
 listeners.tcp.1 = {host}:{port}
@@ -52,7 +52,7 @@ log.file.level = warning
 
 
 class Rabbit(Engine):
-    """A rabbitmq-server of our own on one port of loopback, with all it has in one directory."""
+    """A rabbitmq-server run by the launcher, on loopback, with all its files in one directory."""
 
     kind = "path"
     name = "RabbitMQ (this machine's)"
@@ -70,13 +70,13 @@ class Rabbit(Engine):
         return self._port
 
     def install(self, say: Say) -> None:
-        """Nothing to fetch: it is on this machine, or this kind cannot be had."""
+        """Raises EngineUnavailable if this machine has no rabbitmq-server."""
         _ = say
         if script() is None:
             raise EngineUnavailable("no rabbitmq-server on this machine")
 
     def start(self) -> None:
-        """Start the port mapper where it does not run, then the broker, and wait until it takes connections."""
+        """Start the port mapper if it does not run, then the broker, and wait until it accepts connections."""
         program = script()
         if program is None:
             raise Failed("no rabbitmq-server on this machine")
@@ -98,14 +98,14 @@ class Rabbit(Engine):
             self.processes.remove(running)
 
     def kill(self) -> None:
-        """End the broker at once; the port mapper stays, as it does on a machine of its own."""
+        """Kill the broker; the port mapper keeps running, as it would on a real host."""
         for running in tuple(self.processes):
             if running.name == "rabbitmq":
                 process.kill(running)
                 self.processes.remove(running)
 
     def _mapper(self) -> Running:
-        """The port mapper, started where it does not run: a child of ours, because the broker's would stay behind."""
+        """The port mapper, started if it does not run. The launcher stops it; the broker would not stop its own."""
         for running in self.processes:
             if running.name == "epmd" and process.alive(running):
                 return running
@@ -135,13 +135,13 @@ class Rabbit(Engine):
             (self.directory / name).write_text(text)
 
     def _environment(self, epmd_port: int) -> dict[str, str]:
-        """All the broker gets to know; nothing of ours is inherited but the search path."""
+        """The broker's whole environment; only the search path is inherited."""
         place = self.directory
         return {
             "PATH": search_path(),
             "HOME": str(place),
             "LANG": "C.UTF-8",
-            # Has the start script become the broker, so that the pid we know is the broker's own.
+            # Makes the start script exec the broker, so that the pid is the broker's own.
             "RUNNING_UNDER_SYSTEMD": "true",
             "RABBITMQ_NODENAME": NODE,
             "RABBITMQ_NODE_IP_ADDRESS": ports.LOOPBACK,
@@ -163,10 +163,10 @@ class Rabbit(Engine):
 
 
 class PackagedRabbit(Rabbit):
-    """The package of Debian, Ubuntu or Homebrew, installed for the purpose and then run as any other here."""
+    """A rabbitmq-server from the package of Debian, Ubuntu or Homebrew, installed by the launcher."""
 
     def install(self, say: Say) -> None:
-        """Install the package where it is missing; nothing of it is started or enabled by that."""
+        """Install the package if it is missing, without starting or enabling its service."""
         if script() is not None:
             return
         if shutil.which("apt-get"):
@@ -178,12 +178,12 @@ class PackagedRabbit(Rabbit):
 
 
 def search_path() -> str:
-    """The search path, with the folders in which system programs lie."""
+    """The search path, extended by the folders of system programs."""
     return os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
 
 
 def script() -> Path | None:
-    """The start script of this machine's rabbitmq-server."""
+    """The start script of this machine's rabbitmq-server, or None."""
     if DEBIAN_SCRIPT.is_file():
         return DEBIAN_SCRIPT
     found = shutil.which("rabbitmq-server", path=search_path())
@@ -191,7 +191,7 @@ def script() -> Path | None:
 
 
 def makers(directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
-    """The kinds there are, in the order they are tried, each as a way to make the engine without starting it."""
+    """A function per kind that makes the engine without starting it, in the order the kinds are tried."""
     return {
         "given": lambda: Given(os.environ.get(VARIABLE, ""), VARIABLE),
         "path": lambda: Rabbit(directory, port, log),
@@ -208,6 +208,6 @@ def start(
     log: Path | None = None,
     say: Say = quiet,
 ) -> Engine:
-    """Start a broker with its data in the directory, of the kind asked for or of the first that can be had here."""
+    """Start a broker with its data in `directory`: of `kind`, else of the first available kind."""
     found = makers(directory, ports.any_free() if port is None else port, log)
     return first_available(found, kind, VARIABLE, say, "RabbitMQ")

@@ -1,4 +1,4 @@
-"""The stack's two engines by role, brought up, and found again after the launcher that started them has ended."""
+"""The stack's two engines by role: started, and found again by a later launcher."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class Makers(Protocol):
 
 
 class Role(msgspec.Struct, frozen=True):
-    """What an engine is for. `first_port` is where looking for a free port begins."""
+    """What an engine is for. `first_port` is the first port tried."""
 
     name: str
     what: str
@@ -37,7 +37,7 @@ ROLES = {
 
 
 class EngineState(msgspec.Struct, kw_only=True):
-    """An engine as it was started: enough to find it again, stop it, and start it on the same data."""
+    """What is stored about a started engine, to find it again, stop it, and start it on the same data."""
 
     kind: Kind
     name: str
@@ -48,7 +48,7 @@ class EngineState(msgspec.Struct, kw_only=True):
 
 
 def remember(engine: Engine) -> EngineState:
-    """What has to be known to find the engine again."""
+    """The state to store, from which `find` makes the engine again."""
     return EngineState(
         kind=engine.kind,
         name=engine.name,
@@ -60,7 +60,7 @@ def remember(engine: Engine) -> EngineState:
 
 
 def find(role: Role, state: EngineState, directory: Path, log: Path) -> Engine:
-    """The engine as it was started, whether it still runs or not."""
+    """The engine from its stored state, whether it runs or not."""
     if state.kind == "given":
         return Given(state.uri, state.name)
     engine = role.makers(directory, state.port or 0, log)[state.kind]()
@@ -68,9 +68,11 @@ def find(role: Role, state: EngineState, directory: Path, log: Path) -> Engine:
     return engine
 
 
-def still_meant(role: Role, state: EngineState | None) -> EngineState | None:
-    """What is remembered, unless the environment names another engine now, or no longer names the one it did. A shell
-    that has read `stack.env` names the one we started: that is still ours."""
+def current_state(role: Role, state: EngineState | None) -> EngineState | None:
+    """The stored state, or None if the environment now names another engine or no longer names a given one.
+
+    A shell that has read `stack.env` names the engine that the launcher started; that one stays in use.
+    """
     named = os.environ.get(role.variable)
     if state is None or (named != state.uri and (named or state.kind == "given")):
         return None
@@ -78,7 +80,7 @@ def still_meant(role: Role, state: EngineState | None) -> EngineState | None:
 
 
 def bring_up(role: Role, state: EngineState | None, directory: Path, port: int, log: Path, say: Say) -> Engine:
-    """An engine that runs: on the data there are, by the kind that made them, else the first kind that can be had."""
+    """Start an engine: of the stored kind on its data, else of the first available kind. Raises Failed if none is."""
     kind = None if state is None else state.kind
     engine = first_available(role.makers(directory, port, log), kind, role.variable, say, role.what)
     say(f"{engine.name} answers" + (f" on port {engine.port}" if engine.port else ""))

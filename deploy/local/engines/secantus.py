@@ -1,7 +1,7 @@
 """The embedded MongoDB-protocol server: SecantusDB's Rust daemon, from a pinned and hashed wheel.
 
-It is a program of its own under its own licence (GPL-2.0): run as a process, never imported, never put into an image.
-Durable: every commit is on disk before it is answered (--sync-on-commit).
+It is a separate program under its own licence (GPL-2.0): run as a process, never imported, never put into an image.
+Every commit is on disk before it is acknowledged (--sync-on-commit).
 """
 
 import os
@@ -22,20 +22,20 @@ from deploy.local.running import Running
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = ROOT / "requirements" / "embedded.txt"
 RELEASE = "0.6.0b17"
-# Wheels exist for these; the daemon is the same in each, so that any other Python takes the last.
+# Wheels exist for these. The daemon in them is the same, so any other Python uses the last.
 PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 BINARIES = ("secantusdb.scripts/secantusd-rs", "bin/secantusd-rs")
 START_SECONDS = 60.0
 INSTALL_SECONDS = 300.0
 PING_MILLISECONDS = 500
 LAYOUT_MILLISECONDS = 30_000
-# Collections are spread over so many tables by their names; so many names reach each of them.
+# The daemon spreads collections over this many tables by a hash of the name; so many names reach every table.
 TABLES = 16
 LAYOUT_NAMES_MAX = 500
 
 
 class Secantus(Engine):
-    """The embedded server on one port of loopback, with its data in one directory."""
+    """The embedded server, on loopback, with its data in one directory."""
 
     kind = "embedded"
     name = f"SecantusDB {RELEASE} (embedded)"
@@ -47,8 +47,9 @@ class Secantus(Engine):
         self.log = log or directory / "log"
         self.home = (home or engines_home(ROOT)) / f"secantusdb-{RELEASE}"
         self._port = port
-        # Its memory of retryable writes is sorted at every write past 10 000 of them; ours retry as transactions. The
-        # set's name is left out, clients learn it: an address without an ampersand needs no quotes in a shell.
+        # retryWrites=false: past 10,000 retryable writes the server sorts all of them at each write; our writes are
+        # transactions, which are retried as a whole. Without `replicaSet` (clients learn it) the address has no
+        # ampersand and needs no quotes in a shell.
         self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?retryWrites=false"
 
     @property
@@ -57,15 +58,15 @@ class Secantus(Engine):
         return self._port
 
     def binary(self) -> Path | None:
-        """The daemon, where it has been fetched."""
+        """The daemon's path, or None if it has not been downloaded."""
         return binary_in(self.home)
 
     def install(self, say: Say) -> None:
-        """Fetch the wheel through pip, by the hashes of requirements/embedded.txt."""
+        """Download the wheel with pip, by the hashes of requirements/embedded.txt; EngineUnavailable if that fails."""
         if self.binary():
             return
-        say(f"fetching SecantusDB {RELEASE}, the embedded MongoDB-protocol server (once)")
-        # Fetched beside its place and then moved there whole: another launcher may be fetching it as well.
+        say(f"downloading SecantusDB {RELEASE}, the embedded MongoDB-protocol server (once)")
+        # Downloaded to a temporary folder and renamed: another launcher may be downloading it too.
         fresh = self.home.with_name(f".{self.home.name}.{os.getpid()}")
         fresh.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,11 +88,11 @@ class Secantus(Engine):
         self._run(data)
 
     def _lay_out(self, data: Path) -> None:
-        """Make a new store that has all its tables.
+        """Create a new store with all its tables.
 
-        The daemon makes a table when the first collection needs it. Killed meanwhile, it can never open that table
-        again, and every collection the table is for is gone. Hence all are made in a store beside the place, before
-        anything is kept in it, and the store is moved to its place whole.
+        The daemon creates a table when the first collection needs it. If it is killed meanwhile, it can never open
+        that table again, and all collections in it are lost. So all tables are created in a temporary folder before
+        anything is stored, and the folder is renamed.
         """
         fresh = self.directory / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -104,16 +105,16 @@ class Secantus(Engine):
                     client["layout"][f"c{number}"].insert_one({})
                 client.drop_database("layout")
         except PyMongoError as cause:
-            raise Failed(f"the embedded server cannot make a store in {fresh}: {cause}") from cause
+            raise Failed(f"the embedded server cannot create a store in {fresh}: {cause}") from cause
         process.stop(running, STOP_SECONDS)
         fresh.rename(data)
 
     def _run(self, data: Path) -> Running:
         binary = self.binary()
         if binary is None:
-            raise Failed(f"the embedded MongoDB-protocol server is not there: {self.home}")
+            raise Failed(f"the embedded MongoDB-protocol server is missing: {self.home}")
         data.mkdir(parents=True, exist_ok=True)
-        # An empty configuration of our own keeps it from reading one of the user's.
+        # An empty configuration file keeps it from reading one of the user.
         config = self.directory / "secantusd.toml"
         config.touch()
         command = [
@@ -127,7 +128,7 @@ class Secantus(Engine):
         return running
 
     def forget_sessions(self) -> None:
-        """Free the documents that open transactions of a killed client hold; it would keep them for a minute."""
+        """End the sessions of killed clients; their open transactions would block documents for a minute."""
         with suppress(PyMongoError), self._client() as client:
             client.admin.command({"killAllSessions": []})
 
@@ -144,24 +145,24 @@ class Secantus(Engine):
 
 
 def binary_in(folder: Path) -> Path | None:
-    """The daemon in an unpacked wheel; where it lies differs between systems."""
+    """The daemon in an unpacked wheel (its place differs between systems), or None."""
     return next((path for name in BINARIES if (path := folder / name).is_file()), None)
 
 
 def fetch(folder: Path) -> None:
-    """Unpack the wheel into the folder, through pip and by the hashes of requirements/embedded.txt."""
+    """Install the wheel into the folder with pip. Raises EngineUnavailable if it fails or holds no daemon."""
     version = sys.version_info[:2] if sys.version_info[:2] in PYTHONS else PYTHONS[-1]
     command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-user"),
         *("--no-deps", "--only-binary", ":all:", "--python-version", ".".join(map(str, version))),
         *("--target", str(folder), "--require-hashes", "--requirement", str(LOCK)),
     ]
     try:
         fetched = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as cause:
-        raise EngineUnavailable(f"fetching the embedded server took longer than {INSTALL_SECONDS:.0f} s") from cause
+        raise EngineUnavailable(f"downloading the embedded server took longer than {INSTALL_SECONDS:.0f} s") from cause
     binary = binary_in(folder)
     if fetched.returncode or binary is None:
         reason = (fetched.stderr.strip().splitlines() or ["the wheel holds no daemon for this machine"])[-1]
-        raise EngineUnavailable(f"the embedded MongoDB-protocol server could not be fetched: {reason}")
+        raise EngineUnavailable(f"the embedded MongoDB-protocol server could not be downloaded: {reason}")
     binary.chmod(0o755)

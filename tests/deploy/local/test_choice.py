@@ -1,4 +1,4 @@
-"""Which engine is taken where several could be had, and what installing one does to the machine."""
+"""Which engine is used if several are available, and what installing one does to the machine."""
 
 import os
 import socket
@@ -107,7 +107,7 @@ def test_a_wheel_that_cannot_be_fetched_leaves_nothing_behind(tmp_path: Path, mo
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     server = Secantus(tmp_path / "data", 1, home=tmp_path / "engines")
 
-    with pytest.raises(EngineUnavailable, match="could not be fetched"):
+    with pytest.raises(EngineUnavailable, match="could not be downloaded"):
         server.install(quiet)
 
     assert list((tmp_path / "engines").iterdir()) == []
