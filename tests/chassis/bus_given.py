@@ -1,6 +1,5 @@
 """What the tests of the bus share: a record to write, ways to wait, and a look at what lies in a queue."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +25,7 @@ from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Change
+from tests.waiting import until
 
 WAIT_SECONDS = 30.0
 QUEUE_SAFE_SECONDS = 2.0
@@ -141,13 +141,7 @@ async def forget(bus: Bus, *queues: str) -> None:
 
 async def eventually(true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> None:
     """Wait until the condition (plain, or to be awaited) holds; fail when it does not within the seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = true()
-        if await answer if asyncio.iscoroutine(answer) else answer:
-            return
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        await asyncio.sleep(0.02)
+    await until(true, seconds)
 
 
 async def all_attached(queue_admin: QueueAdmin) -> bool:

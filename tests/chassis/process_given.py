@@ -12,6 +12,7 @@ from time import monotonic
 import aiohttp
 
 from chassis.testing.client import TEST_KEY
+from tests.waiting import stretched
 
 ROOT = Path(__file__).parents[2]
 MAIN = "from chassis.app import run; from tests.chassis.sample.app import SAMPLE; run(SAMPLE)"
@@ -36,7 +37,7 @@ class Process:
 
     async def ready(self) -> None:
         """Wait until it is."""
-        until = monotonic() + READY_SECONDS
+        until = monotonic() + stretched(READY_SECONDS)
         async with aiohttp.ClientSession() as session:
             while monotonic() < until:
                 assert self.process.returncode is None, (await self.process.communicate())[1].decode()
@@ -51,7 +52,7 @@ class Process:
 
     async def ended(self) -> tuple[int, str, str]:
         """Wait for its end: exit code, stdout and stderr."""
-        out, err = await asyncio.wait_for(self.process.communicate(), READY_SECONDS)
+        out, err = await asyncio.wait_for(self.process.communicate(), stretched(READY_SECONDS))
         return self.process.returncode or 0, out.decode(), err.decode()
 
 

@@ -16,6 +16,7 @@ from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Beforehand, Change, Units
 from tests.chassis.data_given import THINGS, a_call, a_thing, add, keep, opened
+from tests.waiting import within
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_a_heavy_change_holds_no_other_up(units: MongoUnits, monkeypatch: 
         await add(change, "heavy")
 
     slow = asyncio.create_task(units.change(a_call(), heavy))
-    async with asyncio.timeout(30):
+    async with within(30):
         await reached.wait()
         for _ in range(3):
             await units.change(a_call(), lambda change: add(change, "light"))

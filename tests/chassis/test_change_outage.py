@@ -20,6 +20,7 @@ from chassis.unit import Change
 from deploy.local.engines.engine import Engine
 from tests.chassis.data_given import FACTS, NOON, Fact, a_call, a_thing, add, events_of, keep, opened, thing_of
 from tests.chassis.proxy_given import Cut, Proxy
+from tests.waiting import stretched
 
 DEADLINE_SECONDS = 60.0
 LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -87,7 +88,7 @@ async def test_a_server_that_has_forgotten_the_transaction_is_asked_for_what_it_
         await keep(units, a_thing())
         proxy.cut = cut
         change = asyncio.create_task(units.change(a_call(), partial(count, fact_id="one")))
-        until = time.monotonic() + DEADLINE_SECONDS
+        until = time.monotonic() + stretched(DEADLINE_SECONDS)
         while not (proxy.swallowed if cut == "after" else proxy.cuts):
             assert time.monotonic() < until
             await asyncio.sleep(0)
@@ -120,7 +121,7 @@ async def test_what_was_answered_outlives_the_kill_of_the_database(
                     refused.add(fact_id)
 
         async def reach(many: int) -> None:
-            until = time.monotonic() + DEADLINE_SECONDS
+            until = time.monotonic() + stretched(DEADLINE_SECONDS)
             while len(answered) < many:
                 assert time.monotonic() < until, f"{len(answered)} of {many} after {DEADLINE_SECONDS} s"
                 await asyncio.sleep(0.01)

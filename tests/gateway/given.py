@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import Counts
 from gateway.upstream.client import client_of
+from tests import waiting
 
 SESSION = "0193a1b2-aaaa-4bbb-8ccc-0123456789ab"
 KEY = "rsk_0193a1b2-0000-7000-8000-000000000001_kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
@@ -250,14 +251,14 @@ async def send_and_see_it_closed(port: int, raw: bytes) -> Reply:
     async with connected(port) as (reader, writer):
         writer.write(raw)
         reply = await read_reply(reader)
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with waiting.within(DEADLINE_SECONDS):
             assert await reader.read() == b""
         return reply
 
 
 async def read_reply(reader: asyncio.StreamReader, *, head_only: bool = False) -> Reply:
     """One answer off a connection; interim ones are passed over."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with waiting.within(DEADLINE_SECONDS):
         while True:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             status = int(lines[0].split(" ")[1])
@@ -349,7 +350,4 @@ async def a_house(
 
 async def until(holds: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> None:
     """Wait until something holds; AssertionError when it does not come about."""
-    deadline = monotonic() + seconds
-    while not holds():
-        assert monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.005)
+    await waiting.until(holds, seconds, every=0.005)

@@ -9,6 +9,7 @@ from chassis.errors import Unavailable
 from gateway.upstream.balance import Replica, Upstream
 from tests.gateway.given import Upstream as Service
 from tests.gateway.given import a_house, until
+from tests.waiting import within
 
 
 class Watch:
@@ -129,7 +130,7 @@ async def test_a_service_that_died_is_back_within_two_seconds_of_its_return() ->
         await house.ics.stop()
         down = [await house.post("/ics/x") for _ in range(10)]
         await house.ics.start()
-        async with asyncio.timeout(2.0):
+        async with within(2.0):
             while (await house.post("/ics/x")).status != 200:
                 pass
 

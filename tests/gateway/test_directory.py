@@ -1,6 +1,5 @@
 """The directory end to end: operator over gRPC, callers over HTTP, a real database and a real broker."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import directory_pb2
 from tests.gateway.given import ORG, request, send, until
 from tests.gateway.stack import CODE, Stack, a_stack
+from tests.waiting import within
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_a_revocation_by_another_gateway_holds_within_two_seconds(
         session = await one.a_session(user_id)
         assert (await other.get(session)).status == 200
         await one.operator.RevokeSession(pb.RevokeSessionRequest(secret_code=CODE, session_guid=session))
-        async with asyncio.timeout(2.0):
+        async with within(2.0):
             while (await other.get(session)).status == 200:
                 pass
         assert (await other.get(session)).status == 401
@@ -310,7 +310,7 @@ async def test_a_key_ends_when_its_time_is_over(mongodb_uri: str, database_name:
 async def test_the_private_port_says_ready_and_shows_the_gateways_metrics(stack: Stack) -> None:
     port = stack.gateway.runtime.private_port
     await stack.get("no-such-session")
-    async with asyncio.timeout(10):
+    async with within(10):
         while (await send(port, request("GET", "/readyz"))).status != 200:
             pass
     metrics = await send(port, request("GET", "/metrics"))
@@ -333,7 +333,7 @@ async def test_while_the_database_is_down_nobody_is_called_unknown(
         stack.gateway.entrance.resolver.forget()
         down = await stack.get(session)
         private_mongodb.restart()
-        async with asyncio.timeout(20):
+        async with within(20):
             while (await stack.get(session)).status != 200:
                 pass
 

@@ -15,6 +15,7 @@ from aiohttp.web_request import BaseRequest
 from chassis.settings import load
 from gateway.settings import GatewaySettings
 from tests.gateway.given import CALLER_KEY, GATEWAY_KEY, SESSION, Upstream, connected, read_reply, request, send
+from tests.waiting import within
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ def free_port() -> int:
 
 async def ready(process: asyncio.subprocess.Process, port: int) -> None:
     """Wait until the process says it is ready; AssertionError with its words where it ends instead."""
-    async with asyncio.timeout(30):
+    async with within(30):
         while True:
             assert process.returncode is None, (await process.communicate())[1]
             try:

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from tests.gateway.given import SIGNED_IN, Upstream, a_house, connected, read_reply, request, send, talking, until
+from tests.waiting import within
 
 pytestmark = pytest.mark.parametrize("proxy", ["lean", "session"])
 
@@ -115,7 +116,7 @@ async def test_a_caller_who_reads_slowly_slows_the_service_down(proxy: str) -> N
         await until(lambda: written > 0)
         await _settled(lambda: written)
         held_back = written
-        async with asyncio.timeout(30):
+        async with within(30):
             await reader.readexactly(64 * MEGABYTE)
 
     assert held_back < 48
@@ -185,7 +186,7 @@ async def test_an_upload_of_any_size_passes_in_constant_memory(proxy: str) -> No
             writer.write(part)
             await writer.drain()
             most = max(most, process.memory_info().rss)
-        async with asyncio.timeout(60):
+        async with within(60):
             reply = await read_reply(reader)
 
     assert (reply.status, taken) == (200, UPLOAD_BYTES)

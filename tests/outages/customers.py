@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 from msgspec import Struct
 
+from tests.waiting import within
+
 RETRY_SECONDS = 0.1
 GIVE_UP_SECONDS = 60.0
 
@@ -49,16 +51,18 @@ class Customers:
 
     async def until_held(self, count: int) -> None:
         """Wait until so many pieces have been acknowledged."""
-        async with asyncio.timeout(GIVE_UP_SECONDS):
+        async with within(GIVE_UP_SECONDS):
             while sum(bool(piece.reservation_id) for piece in self.pieces) < count:
                 self._news.clear()
                 await self._news.wait()
 
     async def ask_again(self) -> None:
         """Everyone who was left without an answer asks again with the same key, until there is one."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
-            async with asyncio.timeout(GIVE_UP_SECONDS):
-                await asyncio.gather(*(self._insist(http, piece) for piece in self.pieces if not piece.reservation_id))
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http,
+            within(GIVE_UP_SECONDS),
+        ):
+            await asyncio.gather(*(self._insist(http, piece) for piece in self.pieces if not piece.reservation_id))
 
     async def replayed(self, pieces: Sequence[Piece]) -> list[tuple[Piece, str, bool]]:
         """Ask again for pieces already held: what each is told now, and whether it was marked as a repeat."""

@@ -11,6 +11,8 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection
 from msgspec import Struct
 
+from tests.waiting import within
+
 HEARD_SECONDS = 60.0
 QUEUE = "outages"
 QUEUE_SAFE_SECONDS = 10.0
@@ -82,7 +84,7 @@ class Listener:
     async def until_told_of(self, event_type: str, subjects: set[str]) -> set[str]:
         """Wait until every one of these subjects has been heard of; what is still missing when patience ends."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(HEARD_SECONDS):
+            async with within(HEARD_SECONDS):
                 while subjects - self.subjects(event_type):
                     self._news.clear()
                     await self._news.wait()

@@ -16,6 +16,7 @@ import pytest
 
 from chassis.clock import SystemClock, later
 from tests.outages.world import World
+from tests.waiting import stretched
 
 pytestmark = pytest.mark.outage
 
@@ -73,7 +74,7 @@ class Evening:
 
     async def until(self, status: int, seconds: float, code: str = "") -> None:
         """Ask until the answer has this status; not longer."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + stretched(seconds)
         while True:
             with suppress(aiohttp.ClientError):
                 found, _, said = await self.ask()

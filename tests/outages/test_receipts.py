@@ -11,6 +11,7 @@ from pymongo import MongoClient
 
 from tests.outages.listener import Listener
 from tests.outages.world import World
+from tests.waiting import within
 
 pytestmark = pytest.mark.outage
 
@@ -60,7 +61,7 @@ class Lane:
 
     async def until_received(self, count: int) -> None:
         """Wait until so many receipts have been acknowledged."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with within(PATIENCE_SECONDS):
             while len(self.told_that("received")) < count:
                 self._news.clear()
                 await self._news.wait()

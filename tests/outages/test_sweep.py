@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from tests.engines import Room
 from tests.outages.world import World
+from tests.waiting import stretched
 
 pytestmark = pytest.mark.outage
 
@@ -84,9 +85,9 @@ class Sweeping:
 
     def sweep(self) -> dict[str, Any]:
         """A sweep by hand, as soon as nobody else is at it: who died holds the lease a little longer."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + stretched(PATIENCE_SECONDS)
         while True:
-            told, complaint = (run := self.begin()).communicate(timeout=PATIENCE_SECONDS)
+            told, complaint = (run := self.begin()).communicate(timeout=stretched(PATIENCE_SECONDS))
             if run.returncode == 0:
                 answer: dict[str, Any] = json.loads(told)
                 return answer
@@ -137,11 +138,11 @@ async def test_ics_killed_in_the_middle_of_a_sweep_moves_each_rule_once_or_not_a
     await sweeping.lay_out()
 
     run = sweeping.begin()
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + stretched(PATIENCE_SECONDS)
     while sweeping.ics["swept_windows"].count_documents({}) < RULES // 8:
         assert time.monotonic() < deadline, "the sweep does not begin"
     world.kill("ics")
-    run.communicate(timeout=PATIENCE_SECONDS)
+    run.communicate(timeout=stretched(PATIENCE_SECONDS))
     before = sweeping.moved()
     assert 0 < len(before) < RULES, "the kill came too late"
 

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from tests.engines import Room
 from tests.outages.world import World
+from tests.waiting import stretched
 
 pytestmark = pytest.mark.outage
 
@@ -58,7 +59,7 @@ class Vacuuming:
             },
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=stretched(PATIENCE_SECONDS),
             check=False,
         )
         assert done.stdout, done.stderr
@@ -91,7 +92,7 @@ class Vacuuming:
 
     def calm(self) -> None:
         """Wait until all there is to tell has been told."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + stretched(PATIENCE_SECONDS)
         for service in SERVICES:
             while self.client[service]["events"].find_one({"pending": True}) is not None:
                 assert time.monotonic() < deadline, f"{service} does not publish what it has to tell"
@@ -103,7 +104,7 @@ class Vacuuming:
         vacuum_id: str = self.stackctl("vacuum", "org", self.orgcode, "--reason", "outage", "--phrase", phrase)[
             "vacuum_id"
         ]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + stretched(PATIENCE_SECONDS)
         while self.left() in {0, RECORDS}:
             assert time.monotonic() < deadline, "the vacuum does not begin"
             time.sleep(0.02)
@@ -116,7 +117,7 @@ class Vacuuming:
 
     def end(self, vacuum_id: str) -> dict[str, Any]:
         """The vacuum, once it is completed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + stretched(PATIENCE_SECONDS)
         while (found := self.stackctl("vacuum", "status", vacuum_id))["state"] != "completed":
             assert time.monotonic() < deadline, found
             time.sleep(POLL_SECONDS)

@@ -7,6 +7,7 @@ from chassis.clock import Utc
 from chassis.gate import GateWindow
 from chassis.http.token import HEADER
 from chassis.testing.client import ServiceClient
+from tests.waiting import within
 
 ID = "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a"
 JSON = {"Content-Type": "application/json"}
@@ -214,7 +215,7 @@ async def test_a_stale_revision_and_a_missing_one(sample: ServiceClient) -> None
 async def test_what_is_no_http_is_answered_in_the_envelope(sample: ServiceClient, raw: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", sample.application.http_port)
     writer.write(raw)
-    async with asyncio.timeout(10):
+    async with within(10):
         told = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -17,6 +17,7 @@ from chassis.rpc.server import RpcServer
 from chassis.telemetry.names import RPC_REQUESTS
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from tests.chassis.rpc.given import SECRET, Obedient, Open, calling, serving
+from tests.waiting import within
 
 USER = Caller(kind="user", actor="u-1", orgcode="ACME", roles=frozenset({"ics_view"}))
 
@@ -106,7 +107,7 @@ async def test_a_nested_call_never_outlives_its_parent() -> None:
     async with serving(servicer) as server, calling(server) as stub:
         with acting_for(a_call(), seconds=0.2), pytest.raises(Unavailable, match="in time"):
             await stub.Count(VacuumRequest(), timeout=60)
-        async with asyncio.timeout(5):
+        async with within(5):
             await ended.wait()
         with acting_for(a_call(), seconds=-1), pytest.raises(Unavailable, match="no time"):
             await stub.Count(VacuumRequest())
@@ -128,7 +129,7 @@ async def test_every_call_has_a_deadline_even_if_nobody_gave_one() -> None:
 async def test_calls_spread_over_the_replicas_and_step_round_one_that_is_gone() -> None:
     first, second = Obedient(), Obedient()
     async with serving(first) as here, serving(second) as there, calling(here, there) as stub:
-        async with asyncio.timeout(10):
+        async with within(10):
             while not (first.calls and second.calls):
                 await stub.Count(VacuumRequest())
         await here.stop(0)
@@ -222,7 +223,7 @@ async def test_a_stream_left_halfway_stops_its_server() -> None:
         async for _ in call:
             break
         call.cancel()
-        async with asyncio.timeout(5):
+        async with within(5):
             await stopped.wait()
 
 
@@ -287,7 +288,7 @@ async def test_calls_are_counted_by_method_and_status() -> None:
         method = "retailstack.chassis.v1.Vacuum/Count"
         expected = {(method, "ok"): 1.0, (method, "unauthenticated"): 1.0}
         # A refusal is on its way before the server has counted it.
-        async with asyncio.timeout(5):
+        async with within(5):
             while _counted(server) != expected:  # noqa: ASYNC110  nobody tells a test when a counter moves
                 await asyncio.sleep(0)
 

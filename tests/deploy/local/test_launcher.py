@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local import process
 from deploy.local.state import ROOT, Home
+from tests.waiting import stretched, wait_until
 
 LAUNCHER = [sys.executable, "-m", "tests.deploy.local.fake_launcher"]
 START_SECONDS = 60
@@ -44,7 +45,7 @@ def foreground(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     """`run`, come up."""
     with subprocess.Popen([*LAUNCHER, "run"], cwd=ROOT, stdout=subprocess.DEVNULL) as launcher:
         try:
-            assert process.wait_until(home.stack_env.exists, START_SECONDS)
+            wait_until(home.stack_env.exists, START_SECONDS)
             assert is_up(home)
             yield launcher
         finally:
@@ -97,15 +98,15 @@ def test_what_runs_in_the_foreground_ends_with_it(
 
     foreground.send_signal(number)
 
-    foreground.wait(START_SECONDS)
-    assert process.wait_until(lambda: all_ended(home), START_SECONDS)
+    foreground.wait(stretched(START_SECONDS))
+    wait_until(lambda: all_ended(home), START_SECONDS)
     assert not any(process.alive(member) for member in members)
 
 
 def test_down_from_elsewhere_ends_the_foreground(home: Home, foreground: subprocess.Popen[bytes]) -> None:
     assert call("down").returncode == 0
 
-    assert foreground.wait(START_SECONDS) == 0
+    assert foreground.wait(stretched(START_SECONDS)) == 0
 
 
 def test_a_second_foreground_is_refused(foreground: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from deploy.local.process import Failed
 from deploy.local.report import Report
 from deploy.local.stack import Stack
 from deploy.local.state import Home, read_env
+from tests.waiting import wait_until
 
 NAMES = ["ops", "ics", "pmc", "slc", "visualgrid", "gateway"]
 
@@ -137,7 +138,7 @@ def test_a_process_that_dies_is_told_and_not_started_again(home: Home) -> None:
     pid = running(home)["slc"]
 
     os.kill(pid, signal.SIGKILL)
-    assert process.wait_until(lambda: bool(opened(home).ended()), 5)
+    wait_until(lambda: bool(opened(home).ended()), 5)
 
     assert [name for name, _ in opened(home).ended()] == ["slc"]
     assert running(home)["slc"] == pid
@@ -169,7 +170,7 @@ def test_a_failure_names_its_log_and_leaves_nothing_running(home: Home, monkeypa
 def test_a_failure_of_an_addition_leaves_the_rest_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(home).up(None)
     os.kill(running(home)["ops"], signal.SIGKILL)
-    assert process.wait_until(lambda: [name for name, _ in opened(home).ended()] == ["ops"], 5)
+    wait_until(lambda: [name for name, _ in opened(home).ended()] == ["ops"], 5)
     monkeypatch.setenv("FAKE_FAILS", "ops")
 
     with pytest.raises(Failed, match="ops ended"):
@@ -233,7 +234,7 @@ def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypat
     assert read_one(home)
     mapper = opened(home).state.engines["rabbitmq"].processes[1]
     os.kill(running(home)["rabbitmq"], signal.SIGKILL)
-    assert process.wait_until(lambda: [name for name, _ in opened(home).ended()] == ["rabbitmq"], 5)
+    wait_until(lambda: [name for name, _ in opened(home).ended()] == ["rabbitmq"], 5)
     opened(home).up(None)
     assert not process.alive(mapper)
     opened(home).stop("rabbitmq")

@@ -1,9 +1,8 @@
 """A running OPS, or two replicas of it, and an operator who knows the code."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import aiohttp
@@ -23,6 +22,7 @@ from retailstack.ops.v1.secret_pb2 import SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 from services.ops.app import OPS
 from services.ops.settings import OpsSettings
+from tests import waiting
 
 CODE = "open sesame, please"
 KEY = "k" * 32
@@ -140,10 +140,7 @@ def seen(window: pb.MaintenanceWindow) -> dict[str, Any]:
 
 async def until(condition: Any, what: str) -> None:
     """Wait until a condition holds."""
-    end = monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert monotonic() < end, what
-        await asyncio.sleep(0.02)
+    await waiting.until(condition, PATIENCE_SECONDS, what)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from chassis.clock import SystemClock, Utc, later, seconds_between
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from tests.ops.vacuum.stack import CODE, Operator, Shop, a_stack
+from tests.waiting import stretched
 
 HOLD_SECONDS = 2.0
 GATED = ("gateway", "ics", "pmc", "slc", "visualgrid")
@@ -47,13 +48,15 @@ class Keeper:
         """Wait until every process's gate is so, and say how long that took."""
         began = monotonic()
         while any(self.stack.running[name].runtime.gate.open is not is_open for name in GATED):
-            assert monotonic() - began < seconds, f"not every gate is {'open' if is_open else 'closed'} in time"
+            assert monotonic() - began < stretched(seconds), (
+                f"not every gate is {'open' if is_open else 'closed'} in time"
+            )
             await asyncio.sleep(0.01)
         return monotonic() - began
 
     async def notice(self, wanted: str | None, path: str = "/ics/stat") -> None:
         """Wait until the gateway's answers say this of a window to come."""
-        end = monotonic() + HOLD_SECONDS
+        end = monotonic() + stretched(HOLD_SECONDS)
         while (await self.look(path))[1].get(NOTICE) != wanted:
             assert monotonic() < end, f"{path} does not say {wanted}"
             await asyncio.sleep(0.02)
@@ -205,7 +208,7 @@ async def test_a_longer_window_is_told_to_those_who_wait(keeper: Keeper) -> None
     window = await keeper.change("Start", await keeper.schedule(soon(), minutes=1))
     await keeper.everywhere(is_open=False)
     longer = await keeper.change("Update", window, duration_minutes=120)
-    end = monotonic() + HOLD_SECONDS
+    end = monotonic() + stretched(HOLD_SECONDS)
     while True:
         status, headers, said = await keeper.shop.ask("/ics/stock/list")
         if said["error"]["details"]["expected_end_utc"] == longer.expected_end_utc:

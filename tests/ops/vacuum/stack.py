@@ -29,6 +29,7 @@ from retailstack.ops.v1.vacuum_pb2_grpc import VacuumStub
 from services.ops.app import OPS
 from services.ops.vacuum.domain import phrase_of
 from tests.contract.services import SERVICES
+from tests.waiting import stretched
 
 WORK = {"work_kept", "work_kept_lines"}
 """Under which this very work is done, as leases are what jobs are done under."""
@@ -155,7 +156,7 @@ class Operator:
 
     async def until(self, vacuum_id: str, state: str, service: str = "") -> pb.VacuumAnswer:
         """The vacuum once it, or one of its services, has come so far."""
-        end = monotonic() + PATIENCE_SECONDS
+        end = monotonic() + stretched(PATIENCE_SECONDS)
         while True:
             answer = await self.status(vacuum_id)
             states = {tally.service: tally.state for tally in answer.vacuum.services} | {"": answer.vacuum.state}
@@ -182,7 +183,7 @@ class Operator:
 
     async def calm(self) -> None:
         """Wait until every event there is has been published."""
-        end = monotonic() + PATIENCE_SECONDS
+        end = monotonic() + stretched(PATIENCE_SECONDS)
         for name in PEERS:
             while self.collection(name, "events").find_one({"pending": True}) is not None:
                 assert monotonic() < end, f"{name} does not publish what it has to tell"
@@ -190,7 +191,7 @@ class Operator:
 
     async def reopened(self, orgcode: str) -> None:
         """Wait until every process knows that the org is not being emptied any more."""
-        end = monotonic() + PATIENCE_SECONDS
+        end = monotonic() + stretched(PATIENCE_SECONDS)
         for made in self.stack.running.values():
             while made.runtime.gate.is_closed_for(orgcode):
                 assert monotonic() < end, f"{orgcode} stays closed"

@@ -6,6 +6,7 @@ from chassis.bus.listener import Listener
 from chassis.clock import SystemClock
 from services.ops.vacuum.domain import SERVICES
 from tests.ops.vacuum.stack import CODE, Operator
+from tests.waiting import within
 
 A, B = "ALPHA001", "BETA0001"
 
@@ -43,7 +44,7 @@ async def test_nobody_is_told_of_it(operator: Operator) -> None:
     # Had anything been told, it would be heard before what is told next.
     await operator.reopened(A)
     await (await operator.an_org(B)).trade(1)
-    async with asyncio.timeout(20):
+    async with within(20):
         first = await anext(aiter(listener))
     await listener.stop()
     assert (first.type, first.orgcode) == ("ics.zone.created", B)

@@ -10,6 +10,7 @@ from chassis.clock import SystemClock
 from chassis.errors import NotFound
 from services.ops.vacuum.domain import SERVICES
 from tests.ops.vacuum.stack import CODE, Operator
+from tests.waiting import within
 
 A, B = "ALPHA001", "BETA0001"
 
@@ -112,7 +113,7 @@ async def test_others_are_told_of_start_progress_and_end(operator: Operator) -> 
     await operator.finished(asked.vacuum_id)
 
     told = []
-    async with asyncio.timeout(20):
+    async with within(20):
         async for event in listener:
             told.append(event)
             if event.type == "ops.vacuum.org.completed":

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from retailstack.chassis.v1.jobs_pb2 import ListJobsRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from tests.ops.vacuum.stack import PATIENCE_SECONDS, Operator, a_stack
+from tests.waiting import stretched
 
 A = "ALPHA001"
 MANY = 6_000
@@ -33,7 +34,7 @@ async def operator(
 
 async def in_the_middle(operator: Operator) -> None:
     """Wait until some of the records are gone, and some are not."""
-    end = monotonic() + PATIENCE_SECONDS
+    end = monotonic() + stretched(PATIENCE_SECONDS)
     while operator.collection("ics", "events").count_documents({"orgcode": A}) in {0, MANY}:
         assert monotonic() < end, "nothing is deleted"
         await asyncio.sleep(0.005)
@@ -87,7 +88,7 @@ async def test_a_service_that_goes_in_the_middle_is_emptied_when_it_is_back(oper
 
 async def retried(operator: Operator, vacuum_id: str) -> Any:
     """The vacuum, handed over until it is completed, as the sweep does by the clock."""
-    end = monotonic() + PATIENCE_SECONDS
+    end = monotonic() + stretched(PATIENCE_SECONDS)
     while (await operator.status(vacuum_id)).vacuum.state != "completed":
         assert monotonic() < end, await operator.status(vacuum_id)
         await operator.sweep()

@@ -16,6 +16,7 @@ from chassis.service import collect
 from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer
 from tests.chassis.sample.app import SAMPLE
 from tests.chassis.sample.parcel.handlers import PARCEL_BYTES_MAX
+from tests.waiting import within
 
 ID = "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a"
 PARCEL = bytes(range(256)) * 4000
@@ -72,7 +73,7 @@ async def raw_put(sample: ServiceClient, head: str, body: bytes) -> bytes:
     token = a_token()
     reader, writer = await asyncio.open_connection("127.0.0.1", sample.application.http_port)
     writer.write(f"PUT /sample/parcel/a HTTP/1.1\r\nHost: x\r\nx-caller: {token}\r\n{head}\r\n".encode() + body)
-    async with asyncio.timeout(20):
+    async with within(20):
         told = await reader.readuntil(b"\r\n\r\n")
         told += await reader.readuntil(b"}}}")
     writer.close()
@@ -99,12 +100,12 @@ async def test_a_slow_reader_slows_the_sender_down(sample: ServiceClient, monkey
     writer.transport.set_write_buffer_limits(0)
     writer.write(head.encode())
     connections = sample.application._http._connections  # type: ignore[union-attr]
-    async with asyncio.timeout(20):
+    async with within(20):
         writer.write(bytes(size))
         while not any(each.transport and each._reading_paused for each in connections.connections):  # type: ignore[union-attr]  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     go.set()
-    async with asyncio.timeout(20):
+    async with within(20):
         await writer.drain()
     writer.close()
 
@@ -116,7 +117,7 @@ async def test_a_body_that_breaks_off_is_no_body(sample: ServiceClient) -> None:
         f"PUT /sample/parcel/a HTTP/1.1\r\nHost: x\r\nx-caller: {token}\r\nContent-Length: 9\r\n\r\nshort".encode()
     )
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with within(10):
         told = await reader.read()
     writer.close()
 
@@ -184,7 +185,7 @@ async def raw_get(sample: ServiceClient, key: str) -> TestAnswer:
     reader, writer = await asyncio.open_connection("127.0.0.1", sample.application.http_port)
     head = f"GET /sample/parcel/{key} HTTP/1.1\r\nHost: x\r\nx-caller: {a_token()}\r\nConnection: close\r\n"
     writer.write(head.encode() + b"\r\n")
-    async with asyncio.timeout(10):
+    async with within(10):
         told = await reader.read()
     writer.close()
     head_bytes, _, body = told.partition(b"\r\n\r\n")
