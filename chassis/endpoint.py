@@ -4,29 +4,25 @@ From it come the route, validation, authorisation, metrics labels, OpenAPI, the 
 wrong in a declaration (a role nobody declared, a handler that asks for something unknown) stops the import.
 """
 
-import inspect
 import re
-import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Self, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from chassis.caller import Call
 from chassis.frozen import Frozen
 from chassis.page import Page
 from chassis.provided import asks_of
-from chassis.raw import RAW_METHODS, BodyStream, RawAnswer, RawMethod, RawRequest
-from chassis.unit import Change, View
+from chassis.raw import RAW_METHODS, RawMethod
+from chassis.signature import Handler, read_raw_signature, read_signature, texts_of
 from chassis.values import Count, Revision, Token
 
 BODY_BYTES_MAX = 1024 * 1024
 
 T = TypeVar("T")
 
-Handler = Callable[..., Awaitable[Any]]
 Need = Literal["logical_guid", "channel_code"]
+_PARAMETER = re.compile(r"{([a-z_]+)(?::path)?}")
 
 
 class Request(Frozen, forbid_unknown_fields=True):
@@ -193,11 +189,11 @@ class Endpoints:
         """
 
         def keep(handler: Handler) -> Handler:
-            parts = _read_raw_signature(handler, _PARAMETER.findall(path))
+            parts = read_raw_signature(handler, _PARAMETER.findall(path), Request, Answer)
             takes_body = "body" in parts["parameters"]
             if method not in RAW_METHODS or (method == "GET" and takes_body):
                 raise TypeError(f"{handler.__qualname__} is declared as {method}, which it can't be")
-            summary, description = _texts(handler)
+            summary, description = texts_of(handler)
             self.raw_declared.append(
                 RawEndpoint(
                     method=method,
@@ -246,12 +242,12 @@ class Endpoints:
         schema: str = "",
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
-            parts = _read_signature(handler)
+            parts = read_signature(handler, Request)
             if prepare is not None:
                 if parts["access"] == "none":
                     raise TypeError(f"{handler.__qualname__} takes no view or change, so it needs no prepare step")
                 parts["asks"] = asks_of(prepare, beside=("call", "body"))
-            summary, description = _texts(handler)
+            summary, description = texts_of(handler)
             self.declared.append(
                 Endpoint(
                     method=method,
@@ -278,79 +274,3 @@ class Endpoints:
             return handler
 
         return keep
-
-
-def _texts(handler: Handler) -> tuple[str, str]:
-    """Summary and description of an endpoint, from its handler's docstring."""
-    summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
-    if not summary:
-        raise TypeError(f"{handler.__qualname__} has no docstring; its first line is the endpoint's summary")
-    return summary, description.strip()
-
-
-def _read_signature(handler: Handler) -> dict[str, Any]:
-    """What a handler asks for and answers, read off its annotations."""
-    hints = typing.get_type_hints(handler)
-    where = handler.__qualname__
-    answer = hints.pop("return", None)
-    if answer is None or not (isinstance(answer, type) and issubclass(answer, Struct)):
-        raise TypeError(f"{where} does not say which struct it answers")
-    asks: dict[str, type] = {}
-    found: dict[str, Any] = {"access": "none", "request": None, "wants_call": False, "asks": asks, "answer": answer}
-    for name, hint in hints.items():
-        if hint is Call and name == "call":
-            found["wants_call"] = True
-        elif hint is View and name == "view":
-            found["access"] = "view"
-        elif hint is Change and name == "change":
-            found["access"] = "change"
-        elif isinstance(hint, type) and issubclass(hint, Request) and name == "body":
-            found["request"] = hint
-        elif name == "prepared":
-            continue
-        elif isinstance(hint, type) and name not in {"call", "view", "change", "body"}:
-            asks[name] = hint
-        else:
-            raise TypeError(f"{where} asks for {name}: {hint!r}, which is not what a parameter of that name can be")
-    if asks and found["access"] != "none":
-        raise TypeError(f"{where} is driven by the engine, so it can ask for nothing outside of data: {sorted(asks)}")
-    return found
-
-
-_PARAMETER = re.compile(r"{([a-z_]+)(?::path)?}")
-_RAW_TYPES: Mapping[str, type] = {"http": RawRequest, "body": BodyStream}
-
-
-def _read_raw_signature(handler: Handler, in_path: Sequence[str]) -> dict[str, Any]:
-    """What the handler of a raw endpoint asks for and answers, read off its annotations."""
-    hints, where = typing.get_type_hints(handler, include_extras=True), handler.__qualname__
-    answers = _raw_answers(hints.pop("return", None), where)
-    if missing := [name for name in in_path if name not in hints]:
-        raise TypeError(f"{where} does not take the parameters of its path: {missing}")
-    params: Any = msgspec.defstruct(
-        "PathParameters", [(name, hints.pop(name)) for name in in_path], frozen=True, kw_only=True
-    )
-    found: dict[str, Any] = {"request": None, "wants_call": hints.pop("call", None) is Call, "params": params}
-    asks: dict[str, type] = {}
-    parameters: set[str] = set()
-    for name, hint in hints.items():
-        if _RAW_TYPES.get(name) is hint:
-            parameters.add(name)
-        elif name == "query" and isinstance(hint, type) and issubclass(hint, Request):
-            found["request"] = hint
-            parameters.add(name)
-        elif isinstance(hint, type) and name not in {*_RAW_TYPES, "query", "call", "view", "change"}:
-            asks[name] = hint
-        else:
-            raise TypeError(f"{where} asks for {name}: {hint!r}, which is not what a parameter of that name can be")
-    enveloped = next((each for each in answers if issubclass(each, Answer)), RawAnswer)
-    return {**found, "parameters": frozenset(parameters), "asks": asks, "answers": answers, "answer": enveloped}
-
-
-def _raw_answers(hint: Any, where: str) -> tuple[type[Any], ...]:
-    kinds = typing.get_args(hint) or (hint,)
-    if not all(isinstance(kind, type) and issubclass(kind, (Answer, RawAnswer)) for kind in kinds):
-        raise TypeError(f"{where} does not say which answers it gives")
-    if sum(issubclass(kind, Answer) for kind in kinds) > 1:
-        raise TypeError(f"{where} answers more than one struct in the envelope")
-    return kinds

@@ -1,0 +1,73 @@
+"""Which decoded values need a second, careful reading because their canonical form may differ from what was sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import NODEFAULT, inspect
+
+from chassis.reading import forms
+
+Check = Callable[[Any], bool]
+
+
+def canonical_check(kind: inspect.Type) -> Check | None:
+    """Whether a decoded value is surely canonical, as far as its type's marks go; None where it has none.
+
+    What the quick decoder can't tell: a day that does not exist, a free map's size and names, a number that must not be
+    0, and a null that stands for a default.
+    """
+    if isinstance(kind, inspect.Metadata):
+        return _marked(kind)
+    if isinstance(kind, inspect.UnionType):
+        return _union_check(kind)
+    if isinstance(kind, (inspect.ListType, inspect.VarTupleType)):
+        inner = canonical_check(kind.item_type)
+        return None if inner is None else lambda items: all(map(inner, items))
+    if isinstance(kind, inspect.StructType):
+        return _struct_check(kind)
+    if isinstance(kind, (inspect.AnyType, inspect.DictType)):
+        return lambda value: not forms.any_problem(value)
+    return None
+
+
+def _marked(kind: inspect.Metadata) -> Check | None:
+    extra = kind.extra or {}
+    if form := extra.get("form"):
+        canonical = forms.FORMS[form]
+        return lambda value: not canonical(value)[1]
+    if "not" in extra:
+        unwanted = extra["not"]
+        return lambda value: bool(value != unwanted)
+    return canonical_check(kind.type)
+
+
+def _union_check(kind: inspect.UnionType) -> Check | None:
+    inner = [check for each in kind.types if (check := canonical_check(each)) is not None]
+    if not inner:
+        return None
+    if len(kind.types) == 2 and kind.includes_none:
+        only = inner[0]
+        return lambda value: value is None or only(value)
+    # Of which kind the value is, only the careful reading says.
+    return lambda value: value is None
+
+
+def _struct_check(kind: inspect.StructType) -> Check | None:
+    checks: list[tuple[str, Check]] = []
+    for field in kind.fields:
+        inner = canonical_check(field.type)
+        nullable = isinstance(field.type, inspect.UnionType) and field.type.includes_none
+        has_default = (field.default is not NODEFAULT and field.default is not None) or (
+            field.default_factory is not NODEFAULT
+        )
+        if nullable and has_default:
+            checks.append((field.name, _not_none))
+        if inner is not None:
+            checks.append((field.name, inner))
+    if not checks:
+        return None
+    return lambda value: all(check(getattr(value, name)) for name, check in checks)
+
+
+def _not_none(value: Any) -> bool:
+    return value is not None
