@@ -20,8 +20,8 @@ RawMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class BodyStream:
     """The body of a request as it arrives, read once: `async for part in body`.
 
-    The caller is slowed down to the speed of the reader, so memory stays constant. Reading raises `TooLarge` (413) as
-    soon as the endpoint's limit is passed, and `Invalid` (400) where the body ends early or stops arriving.
+    The connection is read no faster than the handler reads, so memory stays constant. Reading raises `TooLarge` (413)
+    as soon as the endpoint's limit is passed, and `Invalid` (400) if the body ends early or stops arriving.
 
     length      the announced size in bytes; None where none was announced
     bytes_read  what has been read so far

@@ -1,4 +1,4 @@
-"""Reading a request's body: no more of it than its endpoint takes, and only JSON as it is."""
+"""Reads JSON request bodies, up to the limit of their endpoint."""
 
 from aiohttp import web
 from aiohttp.web import BaseRequest
@@ -9,7 +9,11 @@ _JSON = "application/json"
 
 
 async def read_body(request: BaseRequest, bytes_max: int) -> bytes:
-    """The body, empty where there is none. TooLarge comes before UnsupportedMedia, and before anything is read."""
+    """The whole body; empty if there is none.
+
+    Raises `TooLarge` (413), by the announced size before anything is read, `UnsupportedMedia` (415) if it is not JSON
+    or is compressed, and `Invalid` (400) if it ends early.
+    """
     headers = request.headers
     length = headers.get("Content-Length")
     if length is not None and int(length) > bytes_max:
@@ -49,5 +53,5 @@ def _is_json(content_type: str) -> bool:
 
 
 def too_large(bytes_max: int) -> TooLarge:
-    """The refusal of a body of more than `bytes_max` bytes."""
+    """The error for a body of more than `bytes_max` bytes."""
     return TooLarge(f"the body must have at most {bytes_max} bytes")

@@ -1,4 +1,4 @@
-"""Which decoded values need a second, careful reading because their canonical form may differ from what was sent."""
+"""Finds decoded values whose canonical form may differ from what was sent; their body is then read a second time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ Check = Callable[[Any], bool]
 
 
 def canonical_check(kind: inspect.Type) -> Check | None:
-    """Whether a decoded value is surely canonical, as far as its type's marks go; None where it has none.
+    """A check that is True only for values that are certainly canonical; None for a type that needs none.
 
-    What the quick decoder can't tell: a day that does not exist, a free map's size and names, a number that must not be
-    0, and a null that stands for a default.
+    It covers what msgspec does not check: days that do not exist, size and names of free maps, numbers that must not be
+    0, and nulls that stand for a default.
     """
     if isinstance(kind, inspect.Metadata):
         return _marked(kind)
@@ -48,7 +48,7 @@ def _union_check(kind: inspect.UnionType) -> Check | None:
     if len(kind.types) == 2 and kind.includes_none:
         only = inner[0]
         return lambda value: value is None or only(value)
-    # Of which kind the value is, only the careful reading says.
+    # Only the second reading tells which type of the union the value has.
     return lambda value: value is None
 
 

@@ -1,8 +1,8 @@
-"""From body or query to the request struct, in one pass.
+"""Decodes a body or query into the request struct.
 
-The quick way is one msgspec decode and a look at what it lets pass. Only where that fails, or is not sure, is the text
-read again with care (`chassis/reading/fields.py`), which folds values into their canonical form and names every problem
-there is.
+The fast path is one msgspec decode and a check of its result. If it fails, or the check is not certain, the text is
+read a second time by `chassis/reading/fields.py`, which brings values into their canonical form and names every
+problem.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -30,7 +30,7 @@ COMMON: Mapping[str, Any] = {
     "session_guid": Text,
     "api_key": Text,
 }
-"""What every body may carry beside its own fields."""
+"""Fields that every body may have in addition to its own."""
 
 FROM_HEADER: Mapping[str, str] = {
     "orgcode": "x-orgcode",
@@ -41,7 +41,7 @@ FROM_HEADER: Mapping[str, str] = {
     "secret_code": "x-secret-code",
     "vg_token": "x-vg-token",
 }
-"""Fields a header may give instead; a request that names one as its own field is filled from it, too."""
+"""Fields that a header may give instead of the body, also where a request declares one of them itself."""
 
 _HEADER_KINDS: Mapping[str, Any] = {
     **COMMON,
@@ -54,7 +54,7 @@ QUERY_FIELDS_MAX = 100
 
 
 class Decoded(Struct, frozen=True):
-    """A request as its handler gets it, and the values of the common fields, headers counted in."""
+    """The request for the handler (None if it takes none), and the common fields from body, query and headers."""
 
     body: Request | None
     context: dict[str, str | None]
@@ -85,7 +85,7 @@ class Decoder:
         self._unread = endpoint.unread
 
     def from_body(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
-        """The request of a JSON body; Invalid names every problem. No body at all is an empty object."""
+        """The request in a JSON body; an empty body counts as `{}`. Raises `Invalid`, naming every problem."""
         body = body or b"{}"
         if self._unread and (split := _split(body, self._unread)) is not None:
             rest, texts = split
@@ -99,15 +99,17 @@ class Decoder:
             wire = self._quick(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._with_care(body, headers)
-        # To the quick decoder a pattern's `$` also matches before a last line break. In JSON that takes an escape, and
-        # a body with an escape in it is never plain: so it is read with care, which knows better.
+        # msgspec's `$` also matches before a trailing line break. In JSON a line break needs an escape, and a body with
+        # an escape is not plain, so it is read a second time.
         if not is_plain(body) or (self._is_canonical is not None and not self._is_canonical(wire)):
             return self._with_care(body, headers)
         return self._complete(wire, headers, [])
 
     def from_query(self, query: str, headers: Mapping[str, str], *, lenient: bool = False) -> Decoded:
-        """The request of a query string; a field that takes a list is repeated. `lenient` passes over parameters that
-        the request does not name."""
+        """The request in a query string; a list is given by repeating its parameter. Raises `Invalid`.
+
+        `lenient` ignores parameters that the request does not declare.
+        """
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
@@ -153,7 +155,7 @@ class Decoder:
         return problems
 
     def _complete(self, wire: Any, headers: Mapping[str, str], problems: list[FieldProblem]) -> Decoded:
-        """The request struct and the context, once headers are held against fields."""
+        """The request and its context, after comparing headers with fields."""
         context: dict[str, str | None] = {name: getattr(wire, name) for name in self._context_names}
         filled: dict[str, str] = {}
         for name, header, kind in self._headers:
@@ -179,7 +181,10 @@ class Decoder:
 
 
 def _split(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, msgspec.Raw]] | None:
-    """A body without these fields, and their JSON texts; None where it is no object. Null counts as left out."""
+    """The body without these fields, and the JSON text of each. A field that is null counts as absent.
+
+    None if the body is not an object.
+    """
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -190,7 +195,7 @@ def _split(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, msgspe
 
 
 class _Header:
-    """Reads one header as the type of its field. `keep` remembers what it has read: not for secrets."""
+    """Reads one header as the type of its field. `keep` caches values that were read; never used for secrets."""
 
     def __init__(self, kind: Any, *, keep: bool) -> None:
         self._keep = keep
@@ -198,7 +203,7 @@ class _Header:
         self._known: dict[str, str] = {}
 
     def read(self, text: str, name: str, problems: list[FieldProblem]) -> str:
-        """The canonical value; a problem is added to `problems`."""
+        """The canonical value; adds to `problems` if the header is malformed."""
         known = self._known.get(text)
         if known is not None:
             return known
@@ -217,13 +222,13 @@ _CONTEXT = {*COMMON, "idempotency_key"} - {"session_guid", "api_key"}
 
 
 def keyed(endpoint: Endpoint) -> bool:
-    """Whether the endpoint takes an idempotency key: whatever changes something does."""
+    """Whether the endpoint takes an idempotency key: every one that changes data does."""
     return endpoint.access == "change" or endpoint.idempotent
 
 
 @cache
 def wire_struct(own: type[Request], *, with_key: bool, action: str = "", name: str = "") -> type[Request]:
-    """The request struct with the common fields beside its own; what a header may give is never required in it."""
+    """The request struct plus the common fields; fields that a header may give are optional in it."""
     common = {**COMMON, "idempotency_key": IdempotencyKey} if with_key else dict(COMMON)
     fields: list[Any] = [
         (each, kind | None, None) for each, kind in common.items() if each not in own.__struct_fields__
@@ -244,7 +249,7 @@ def wire_struct(own: type[Request], *, with_key: bool, action: str = "", name: s
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """All values of these attributes, as a tuple also where there is one or none."""
+    """Reads these attributes as a tuple, also if there is one or none."""
     if not names:
         return lambda _: ()
     if len(names) == 1:

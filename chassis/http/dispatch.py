@@ -1,14 +1,14 @@
-"""The one path of a request, top to bottom, each step one call.
+"""Handles requests to JSON endpoints. The steps, in order, with the errors each may answer:
 
     body within its limit, JSON and uncompressed   413, 415
     signed caller header                           401
     maintenance gate                               503
     role                                           401, 403
-    body or query decoded, context held together   400
+    body or query, context                         400
     handler, within a view or a change             404, 428, 409 …
     envelope
 
-Which org the caller belongs to the gateway has decided; the token says it.
+The gateway has checked that the caller belongs to the org named in the caller header.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,11 +63,11 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        """Requests that are being worked on."""
+        """Number of requests in progress."""
         return self._meter.in_flight
 
     async def handle(self, request: BaseRequest) -> web.StreamResponse:
-        """Answer a request: whatever becomes of it, in the envelope."""
+        """The response to a request; errors of any kind are answered in the envelope."""
         visit = Visit(request.headers, request.raw_path, self._http_context.clock)
         route = self._routes.get((request.method, visit.path))
         if route is None:
@@ -78,7 +78,7 @@ class Dispatcher:
             with trace.span(route.call, "server", trace.traceparent_of(visit.headers)) as traceparent:
                 visit.traceparent = traceparent or trace.traceparent_of(visit.headers)
                 reply = await self._answer(request, visit, route)
-        except Exception as failure:  # noqa: BLE001  the border: a defect's caller gets an envelope, the log its cause
+        except Exception as failure:  # noqa: BLE001  callers get an error in the envelope, the log gets the cause
             reply = self._responder.refused(self._responder.refusal_of(visit, failure))
         except BaseException:
             self._meter.abandon()
@@ -107,14 +107,14 @@ class Dispatcher:
         return await route.run(call, decoded.body)
 
     def explain(self, status: int) -> web.Response:
-        """The answer to what is no HTTP at all, by the status aiohttp finds fitting."""
+        """The response to bytes that are not valid HTTP; `status` is what aiohttp suggests."""
         visit = Visit({}, "", self._http_context.clock)
         refusal: Refusal = Invalid("the request is not HTTP as it should be") if status < 500 else InternalError()
         self._meter.end_elsewhere(refusal.status)
         return self._responder.respond(visit, self._responder.refused(refusal), perf_counter() - visit.started)
 
     async def _handle_other(self, request: BaseRequest, visit: Visit) -> web.StreamResponse:
-        """Answer what is no JSON endpoint: a raw endpoint, a file, a document, another method, or nothing."""
+        """The response where no JSON endpoint matches: raw endpoint, static file, document, 405 or 404."""
         if (match := self._raw.find(request.method, visit.path)) is not None:
             return await self._raw.handle(request, visit, match)
         if (file := self._files.find(request.method, visit.path)) is not None:
@@ -158,8 +158,10 @@ class _Action(Struct, frozen=True):
 
 
 def _chosen(routes: Mapping[str, Route], body: bytes) -> Route | Invalid:
-    """The route of the action that the body names, or why there is none; `TooLarge` where it is over that action's
-    limit."""
+    """The route of the action that the body names, or the error to answer after the caller is verified.
+
+    Raises `TooLarge` if the body is over the limit of that action.
+    """
     try:
         named = msgspec.json.decode(body or b"{}", type=_Action)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,6 +1,6 @@
-"""The two envelopes answers come in, and their stats.
+"""The two envelopes of answers, and the stats in them.
 
-The data of an answer is encoded once, by whoever made it; here it is only put between the envelope's own bytes.
+Data is encoded once, where it is made; here the encoded bytes are placed into the envelope.
 """
 
 from typing import Any, Protocol
@@ -15,11 +15,11 @@ from chassis.service import Service
 from chassis.settings import BaseSettings
 
 encode = msgspec.json.Encoder().encode
-"""The one encoder of answers."""
+"""Encodes every answer."""
 
 
 class Build(Struct, frozen=True):
-    """Which build answered."""
+    """The build of the service that answered."""
 
     build_major: int
     build_minor: int
@@ -27,7 +27,7 @@ class Build(Struct, frozen=True):
 
 
 class Stats(Frozen):
-    """What every answer says of itself. `duration_ms` runs from the head of the request to its answer."""
+    """Facts about an answer. `duration_ms` counts milliseconds from the request's head to the answer."""
 
     service: str
     call: str
@@ -72,27 +72,27 @@ class StandardEnvelope:
 
 
 class GridError(Struct, frozen=True):
-    """VisualGrid's error: what is wrong with which field stands in the message."""
+    """VisualGrid's error. Problems with fields are part of the message."""
 
     tag: str
     message: str
 
 
 class GridBuild(Struct, frozen=True):
-    """Which build of which service answered."""
+    """Service and version that answered."""
 
     service: str
     version: str
 
 
 class GridEnvelope:
-    """VisualGrid's own: `{ok, data | error, build}`, without stats."""
+    """VisualGrid's envelope: `{ok, data | error, build}`."""
 
     def __init__(self, service: str, dialect: Dialect, version: str) -> None:
         self._dialect = dialect
         self._build = encode(GridBuild(service, version))
 
-    def success(self, data: bytes, stats: Stats) -> bytes:  # noqa: ARG002  it has none
+    def success(self, data: bytes, stats: Stats) -> bytes:  # noqa: ARG002  this envelope has no stats
         return b'{"ok":true,"data":%b,"build":%b}' % (data, self._build)
 
     def failure(self, error: bytes, stats: Stats) -> bytes:  # noqa: ARG002
@@ -106,12 +106,12 @@ class GridEnvelope:
 
 
 def build_of(settings: BaseSettings) -> Build:
-    """The build a process was started as."""
+    """The build that the settings name."""
     return Build(settings.build_major, settings.build_minor, settings.build_id)
 
 
 def envelope_of(service: Service, settings: BaseSettings) -> Envelope:
-    """The envelope a service answers in."""
+    """The envelope of a service's answers."""
     if service.envelope == "visualgrid":
         version = f"{settings.build_major}.{settings.build_minor}+{settings.build_id}"
         return GridEnvelope(service.name, service.dialect, version)

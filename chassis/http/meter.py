@@ -1,4 +1,4 @@
-"""Rate, errors and duration of the calls of one service, and how many are under way."""
+"""Counts the requests of one service: rate, errors, duration, and how many are in progress."""
 
 from prometheus_client import Counter, Histogram
 
@@ -6,11 +6,11 @@ from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
 
 IN_FLIGHT_MAX = 2000
-"""Requests worked on at once; above it callers are told to come back."""
+"""Requests in progress at once; further ones are answered 503."""
 
 
 class RequestMeter:
-    """Counts requests; the labelled counters are looked up once each."""
+    """Counts requests. Labelled counters are cached."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.in_flight = 0
@@ -21,11 +21,11 @@ class RequestMeter:
         metrics.gauge(HTTP_IN_FLIGHT).set_function(lambda: self.in_flight)
 
     def begin(self) -> None:
-        """A request of an endpoint begins."""
+        """Count a request to an endpoint as in progress."""
         self.in_flight += 1
 
     def end(self, call: str, status: int, seconds: float) -> None:
-        """It has its answer."""
+        """Count it as answered after `seconds`."""
         self.in_flight -= 1
         self._count(call, status)
         histogram = self._histograms.get(call)
@@ -34,11 +34,11 @@ class RequestMeter:
         histogram.observe(seconds)
 
     def abandon(self) -> None:
-        """It was cancelled, and gets no answer."""
+        """Count it as cancelled, without an answer."""
         self.in_flight -= 1
 
     def end_elsewhere(self, status: int) -> None:
-        """A request that met no endpoint was answered."""
+        """Count an answered request that matched no endpoint."""
         self._count("unknown", status)
 
     def _count(self, call: str, status: int) -> None:

@@ -1,4 +1,4 @@
-"""The private port: is the process alive, is it ready, what do its metrics say. Never reachable through the gateway."""
+"""The private port: liveness, readiness and metrics. Not reachable through the gateway."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -34,7 +34,7 @@ class PrivatePort:
         self._server = HttpServer(host, port, self._answer, _plain)
 
     async def start(self) -> int:
-        """Open the port and answer its number; OSError where it is taken."""
+        """Open the port and return its number. Raises OSError if it is taken."""
         return await self._server.start()
 
     async def stop(self) -> None:

@@ -24,10 +24,10 @@ Run = Callable[[Call, Request | None], Awaitable[EncodedReply]]
 
 
 class OnBehalf(Protocol):
-    """Lets calls that a handler makes to other services inherit the caller and the ids of its own."""
+    """Makes calls to other services on behalf of the call being handled."""
 
     def __call__(self, call: Call, seconds: float = ...) -> AbstractContextManager[None]:
-        """A context in which calls are made for `call`, and take no longer than so many seconds together."""
+        """Within this context, calls carry the caller and ids of `call` and end after `seconds` in all."""
         ...
 
 
@@ -36,7 +36,7 @@ class HttpContext(Frozen):
 
     synonyms    role word -> declared roles it stands for
     provided    what handlers may ask for, by type
-    gate        None where maintenance never closes the service
+    gate        None for a service that maintenance windows do not close
     """
 
     service: str
@@ -56,7 +56,7 @@ _NO_ORG_ROLES = frozenset({AUTHENTICATED, SIGNED_IN})
 
 
 class RoleCheck:
-    """Who may call an endpoint."""
+    """Checks whether a caller may use an endpoint."""
 
     def __init__(self, endpoint: Endpoint, synonyms: Mapping[str, Sequence[str]]) -> None:
         self._tenant = endpoint.tenant
@@ -67,20 +67,20 @@ class RoleCheck:
         self._words = words | {word for word, means in synonyms.items() if not words.isdisjoint(means)}
 
     def admit(self, caller: Caller) -> None:
-        """Let the caller pass; Unauthorized, Invalid where they name no org and need one, or Forbidden."""
+        """Raises `Unauthorized`, `Invalid` if the call needs an org and names none, or `Forbidden`."""
         if self._roles and caller.kind == "anonymous":
             raise Unauthorized("a credential is required")
         if self._users_only and caller.kind == "key":
             raise Unauthorized("a user session is required")
         if self._tenant and caller.orgcode is None:
-            # Before roles: nobody holds one outside an org, and "forbidden" would not tell them what is missing.
+            # Before roles: roles belong to an org, and "forbidden" would not say what is missing.
             raise invalid_field("orgcode", "is required")
         if self._by_role and not caller.has_any(self._words):
             raise Forbidden("the caller holds none of the roles this call asks for")
 
 
 class Route:
-    """One JSON endpoint of one running service."""
+    """A JSON endpoint of a running service."""
 
     def __init__(self, endpoint: Endpoint, run: Run, synonyms: Mapping[str, Sequence[str]]) -> None:
         self.endpoint = endpoint
@@ -94,7 +94,7 @@ class Route:
 
 
 def paths_of(service: str, path: str) -> set[str]:
-    """The paths that an endpoint is found under: below the service's base path, as callers see it, and without it."""
+    """The paths that lead to an endpoint: with the service's base path, as callers use it, and without."""
     base = f"/{service}"
     below = path.removeprefix(base) if path.startswith(f"{base}/") else ""
     tail = below or ("" if path == base else path)

@@ -1,7 +1,7 @@
-"""The HTTP port: aiohttp's bare server around one handler, without application, router or middlewares.
+"""The HTTP port: aiohttp's low-level server around one handler, without application, router or middlewares.
 
-Measured at half the cost of an `Application`. Connections are kept longer than the gateway keeps its own, so that it is
-never the service that closes one while a request is on its way.
+Measured at half the CPU of an `Application`. Idle connections are kept longer than the gateway keeps its own, so a
+service never closes one that a request is being sent on.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ LINGER_SECONDS = 1.0
 LINE_BYTES_MAX = 8190
 HEADER_BYTES_MAX = 16 * 1024
 DRAIN_SECONDS = 0.5
-"""For so long kept-alive connections are answered after a stop began, each told that it was the last time."""
+"""How long requests on open connections are still answered after a stop began, with `Connection: close`."""
 
 LOOK_SECONDS = 0.05
 CUT_OFF_SECONDS = 0.1
 
 Handle = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 Explain = Callable[[int], web.Response]
-"""The answer to a request that is no HTTP, by status."""
+"""Makes the response to bytes that are not valid HTTP, from the status that aiohttp suggests."""
 
 
 class _Connection(RequestHandler):
-    """aiohttp's connection, whose own errors are answered like all others."""
+    """A connection whose protocol errors are answered in the envelope."""
 
     __slots__ = ("explain",)
 
@@ -61,14 +61,14 @@ class _Connections(Server):
             max_line_size=LINE_BYTES_MAX,
             max_field_size=HEADER_BYTES_MAX,
             auto_decompress=False,
-            access_log=None,  # type: ignore[arg-type]  # none is kept; the annotation forgets it
+            access_log=None,  # type: ignore[arg-type]  # None turns it off; the annotation does not say so
         )
         connection.explain = self._explain
         return connection
 
 
 class HttpServer:
-    """One HTTP port. Make it, `start()` it, `stop()` it."""
+    """One HTTP port."""
 
     def __init__(self, host: str, port: int, handle: Handle, explain: Explain) -> None:
         self.host = host
@@ -82,7 +82,7 @@ class HttpServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Open the port and answer its number; OSError where it is taken."""
+        """Open the port and return its number. Raises OSError if it is taken."""
         self._connections = _Connections(self._serve, self._explain)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connections, self.host, self.port, backlog=BACKLOG)
@@ -90,9 +90,9 @@ class HttpServer:
         return self.port
 
     async def stop(self, seconds: float) -> None:
-        """Take no new connection, answer what is under way within so many seconds, close.
+        """Refuse new connections, finish the requests in progress within `seconds`, then close.
 
-        A request may already be on its way down a connection that looks idle, so those are not cut off at once.
+        A request may already have been sent on a connection that looks idle, so idle ones stay open for a moment.
         """
         if self._server is None or self._connections is None:
             return
@@ -107,11 +107,11 @@ class HttpServer:
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
+        """Number of open connections."""
         return len(self._connections.connections) if self._connections is not None else 0
 
     async def _until_quiet(self, seconds: float, quiet: Callable[[], bool]) -> None:
-        """Wait until it is quiet, looking whenever a request has been answered; no longer than so many seconds."""
+        """Wait until `quiet()` is true, checked after each answered request; at most `seconds`."""
         deadline = monotonic() + seconds
         while not quiet() and (left := deadline - monotonic()) > 0:
             self._answered.clear()

@@ -1,6 +1,6 @@
-"""Serving declared folders of static files from memory, with entity tags, compression and security headers.
+"""Serves declared folders of static files from memory, with entity tags, compression and security headers.
 
-Files are read when the service starts; a compressed form is made once, when it is first asked for.
+Files are read when the service starts; each is compressed once, at the first request that accepts it.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _TYPES = {
     ".woff2": "font/woff2",
     ".yaml": "application/yaml",
 }
-"""The same on every machine; what is not here is looked up in the system's list."""
+"""The same on every machine; other suffixes are looked up in the system's table."""
 
 
 class StaticFile:
@@ -60,7 +60,7 @@ class StaticFile:
         self.compressible = self.content_type.startswith(_TEXTS) and len(body) >= GZIP_BYTES_MIN
 
     async def form(self, accept_encoding: str) -> tuple[str, bytes]:
-        """Coding and bytes of the form that suits an `Accept-Encoding` best."""
+        """Content coding and bytes of the best form for an `Accept-Encoding`."""
         accepted = accepted_codings(accept_encoding)
         if "gzip" in accepted and "gzip" not in self.forms and self.compressible:
             self.forms["gzip"] = await asyncio.to_thread(gzip.compress, self.forms["identity"], 9, mtime=0)
@@ -71,7 +71,7 @@ class StaticFile:
 
 
 class FileMatch:
-    """What stands at a path: a file of a folder, or None where there is no such file or a slash is missing."""
+    """A path below a folder: its file (None if absent), or the path to redirect to."""
 
     def __init__(self, folder: StaticFolder, file: StaticFile | None, redirect: str = "") -> None:
         self.folder = folder
@@ -94,7 +94,7 @@ class StaticFiles:
             self._roots.update(dict.fromkeys(paths_of(service, folder.path), (folder, held)))
 
     def find(self, method: str, path: str) -> FileMatch | None:
-        """What a folder has at a path; None where the path is below none, or the method is not GET or HEAD."""
+        """The match for a path; None if it is not below a folder, or the method is not GET or HEAD."""
         if method not in METHODS:
             return None
         for root, (folder, held) in self._roots.items():
@@ -115,7 +115,7 @@ class StaticFiles:
         self._meter.begin()
         try:
             response = await self._answer(request, visit, found)
-        except Exception as failure:  # noqa: BLE001  the border, as in dispatch.py
+        except Exception as failure:  # noqa: BLE001  as in dispatch.py
             response = self._refused(visit, failure)
         except BaseException:
             self._meter.abandon()
@@ -148,7 +148,7 @@ async def write_file(request: BaseRequest, file: StaticFile, headers: dict[str, 
 
 
 def read_folder(folder: StaticFolder) -> dict[str, StaticFile]:
-    """Every file of a folder by its name below it; TypeError where there is no such folder, or it is too large."""
+    """Every file of a folder by its relative name. Raises TypeError if the folder is absent or too large."""
     root = files(folder.package) / folder.folder
     if not root.is_dir():
         raise TypeError(f"{folder.package} has no folder {folder.folder!r}")
@@ -163,7 +163,7 @@ def read_folder(folder: StaticFolder) -> dict[str, StaticFile]:
 
 
 def _original(name: str, bodies: Mapping[str, bytes]) -> str:
-    """The name of the file that this one is the compressed form of; empty where it is a file of its own."""
+    """The file that this one is the compressed form of; empty for a file of its own."""
     return name[:-3] if name[-3:] in _SUFFIXES and name[:-3] in bodies else ""
 
 
@@ -177,7 +177,7 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
 
 
 def accepted_codings(accept_encoding: str) -> set[str]:
-    """The content codings that an `Accept-Encoding` takes (RFC 9110, 12.5.3), `identity` aside."""
+    """The codings of `gzip` and `br` that an `Accept-Encoding` accepts (RFC 9110, 12.5.3)."""
     taken: set[str] = set()
     refused: set[str] = set()
     for part in accept_encoding.lower().split(","):

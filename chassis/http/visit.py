@@ -1,4 +1,4 @@
-"""One request on its way through a service, and the answer it gets: what JSON and raw endpoints have in common."""
+"""One request and its response: what JSON and raw endpoints share."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ log = get_logger("chassis.http")
 
 
 class Visit:
-    """One request on its way through; what is known of it so far goes into its stats, whatever becomes of it."""
+    """A request in progress, and what is known about it; goes into the stats of every answer."""
 
     __slots__ = (
         "call",
@@ -103,7 +103,7 @@ class Responder:
         self._surprises = http_context.metrics.counter(UNEXPECTED_ERRORS).labels("http")
 
     def refusal_of(self, visit: Visit, failure: Exception) -> Refusal:
-        """What the caller is told of a failure. A defect is logged, and told without any detail."""
+        """The error to answer for an exception. A defect is logged and answered without details."""
         if isinstance(failure, Refusal):
             return failure
         visit.enter()
@@ -115,7 +115,7 @@ class Responder:
         return InternalError()
 
     def refused(self, refusal: Refusal) -> EncodedReply:
-        """The reply that tells of a refusal."""
+        """The encoded reply for an error."""
         return EncodedReply(status=refusal.status, body=self._http_context.envelope.error(refusal), refusal=refusal)
 
     def respond(self, visit: Visit, reply: EncodedReply, seconds: float) -> web.Response:
@@ -140,5 +140,5 @@ class Responder:
 
 
 def common_headers(visit: Visit) -> dict[str, str]:
-    """Headers of every answer that does not say otherwise."""
+    """Default headers of every answer."""
     return {"Cache-Control": "no-store", "X-Request-Id": visit.known_id(), "Server": "retailstack"}

@@ -1,7 +1,6 @@
-"""Reading carefully what callers send, however it came: each problem named by its path, values made canonical.
+"""Reads untrusted values along a declared type: names every problem by its path, and makes values canonical.
 
-It walks a value along the declared type (`msgspec.inspect`) and answers what the quick decoder can then take. Nothing
-of a value is ever quoted in a problem: it may be a secret sent in the wrong place.
+The result can then be converted by msgspec. Problems never quote a value: it may be a secret in the wrong field.
 """
 
 import re
@@ -17,19 +16,19 @@ from chassis.reading import forms
 from chassis.reading.json_text import OUT_OF_RANGE, Doubled
 
 PROBLEMS_MAX = 64
-"""More are not listed: who gets so much wrong needs no full list."""
+"""Further problems are not listed."""
 
 PATH_CHARACTERS_MAX = 256
 
 _UNREADABLE: Any = object()
-"""Stands for a value that has a problem."""
+"""Placeholder for a value with a problem."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 def read_field(path: str, value: Any, kind: Any) -> Any:
-    """The canonical form of one value of a declared type; `Invalid`, naming the field, where it is none."""
+    """The canonical form of one value of a declared type. Raises `Invalid`, naming the field."""
     reading = Reading()
     canonical = reading.read(inspect.type_info(kind), value, path)
     if reading.problems:
@@ -38,14 +37,14 @@ def read_field(path: str, value: Any, kind: Any) -> Any:
 
 
 class Reading:
-    """One reading of one value. `lax` takes numbers and truth values from text, as queries have them."""
+    """Reads one value. `lax` accepts numbers and booleans as text, as in queries."""
 
     def __init__(self, *, lax: bool = False) -> None:
         self.problems: list[FieldProblem] = []
         self._lax = lax
 
     def read(self, kind: inspect.Type, value: Any, path: str = "") -> Any:
-        """The canonical form of a value of that type; what is wrong with it is kept in `problems`."""
+        """The canonical form of a value of that type; problems are added to `problems`."""
         extra: Mapping[str, Any] = {}
         while isinstance(kind, inspect.Metadata):
             extra = {**(kind.extra or {}), **extra}
@@ -64,9 +63,9 @@ class Reading:
         return read
 
     def wrong(self, path: str, problem: str) -> Any:
-        """Keep a problem."""
+        """Add a problem."""
         if len(self.problems) < PROBLEMS_MAX:
-            # A name may be anything, half a surrogate pair included.
+            # A name may be any text, also a lone surrogate, which UTF-8 can't encode.
             shown = path[:PATH_CHARACTERS_MAX].encode(errors="replace").decode()
             self.problems.append(FieldProblem(shown or "body", problem))
         return _UNREADABLE
@@ -80,7 +79,7 @@ class Reading:
             case inspect.BoolType():
                 return value if isinstance(value, bool) else self.wrong(path, "must be true or false")
             case inspect.LiteralType():
-                # 1 == True, and neither is what the other means.
+                # 1 == True in Python, but not in JSON.
                 known = any(value == word and type(value) is type(word) for word in kind.values)
                 return value if known else self.wrong(path, "must be one of " + _listed(kind.values))
             case inspect.ListType() | inspect.VarTupleType() | inspect.SetType() | inspect.FrozenSetType():
@@ -147,7 +146,7 @@ class Reading:
         read: dict[str, Any] = {} if kind.tag_field is None else {kind.tag_field: kind.tag}
         for name, given in value.items():
             if name in fields:
-                # Null counts as left out.
+                # Null counts as absent.
                 if given is not None:
                     read[name] = self.read(fields[name].type, given, _below(path, name))
             elif kind.forbid_unknown_fields and name != kind.tag_field:
@@ -205,7 +204,7 @@ class Reading:
 
 
 def _from_text(kind: inspect.Type, text: str) -> Any:
-    """What a query's text stands for, where the type wants other than text; the text itself where it fits none."""
+    """The number or boolean that a query's text stands for; the text itself if it is neither."""
     if isinstance(kind, inspect.IntType) and _WHOLE.fullmatch(text):
         return int(text)
     if isinstance(kind, inspect.FloatType) and _REAL.fullmatch(text):
@@ -217,7 +216,7 @@ def _from_text(kind: inspect.Type, text: str) -> Any:
 
 @cache
 def exact(pattern: str) -> re.Pattern[str]:
-    """A pattern whose `$` is the very end: Python's own also matches before a last line break."""
+    """A pattern whose `$` matches only at the end; Python's also matches before a trailing line break."""
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern)
 
 
@@ -237,7 +236,7 @@ _SAID = re.compile(r"^(?P<what>.*?)(?: - at `(?P<where>[^`]*)`)?$", re.DOTALL)
 
 
 def from_decoder(failure: msgspec.ValidationError) -> FieldProblem:
-    """What msgspec's own message says, as a problem: for rules only it knows."""
+    """A problem made from msgspec's message, for rules that only msgspec checks."""
     said = _SAID.match(str(failure))
     what, where = (said["what"], said["where"] or "") if said else (str(failure), "")
     path = where.removeprefix("$").replace("[...]", "").strip(".")

@@ -1,6 +1,6 @@
-"""Forms of values that a pattern alone can't tell: instants, days, free maps, any JSON.
+"""Formats that a pattern alone can't check: times, days, free maps, any JSON.
 
-Each form in `FORMS` takes a value of the right JSON type and gives its canonical form and what is wrong with it.
+Each function in `FORMS` takes a value and returns its canonical form and a problem, which is empty for a valid value.
 """
 
 import re
@@ -13,7 +13,7 @@ from chassis.reading.json_text import OUT_OF_RANGE, Doubled
 from chassis.values import MAP_BYTES_MAX, is_calendar_day
 
 WHOLE_MAX = (1 << 63) - 1
-"""The database keeps whole numbers in 64 bits."""
+"""The database stores whole numbers in 64 bits."""
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -21,7 +21,7 @@ _NO_PROBLEM = ""
 
 
 def utc_form(value: Any) -> tuple[Any, str]:
-    """An RFC 3339 time in UTC with `Z` and up to nine decimals, cut down to milliseconds."""
+    """An RFC 3339 time in UTC with `Z` and up to nine decimals, truncated to milliseconds."""
     found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return value, "must be a time in UTC such as 2024-01-31T12:00:00.000Z"
@@ -32,14 +32,14 @@ def utc_form(value: Any) -> tuple[Any, str]:
 
 
 def date_form(value: Any) -> tuple[Any, str]:
-    """A day of the calendar."""
+    """A calendar day."""
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         return value, "must be a day such as 2024-01-31"
     return value, _NO_PROBLEM if is_calendar_day(value) else "names a day that does not exist"
 
 
 def map_form(value: Any) -> tuple[Any, str]:
-    """An object of limited size, whose names the database takes at any depth."""
+    """An object of limited size whose names the database accepts at any depth."""
     if not isinstance(value, dict):
         return value, "must be an object"
     problem = any_problem(value)
@@ -52,7 +52,7 @@ FORMS: dict[str, Callable[[Any], tuple[Any, str]]] = {"utc": utc_form, "date": d
 
 
 def any_problem(value: Any) -> str:
-    """What is wrong with a value that may be any JSON: what the database could not keep; empty where nothing is."""
+    """Why the database could not store a JSON value; empty if it can."""
     waiting = [value]
     while waiting:
         problem = _plain_problem(each := waiting.pop())
@@ -66,7 +66,7 @@ def any_problem(value: Any) -> str:
 
 
 def _plain_problem(value: Any) -> str:
-    """What is wrong with a value, not looking at what lies within it."""
+    """As `any_problem`, without looking inside the value."""
     if isinstance(value, dict):
         if isinstance(value, Doubled):
             return "has a name in it more than once"
@@ -80,7 +80,7 @@ def _plain_problem(value: Any) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether text has no half of a surrogate pair in it."""
+    """Whether a text can be encoded as UTF-8; a lone surrogate can't."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,6 +1,6 @@
-"""JSON text, looked at closely: what a decoder lets pass although the contract does not.
+"""Finds what a JSON decoder accepts and the contract does not: doubled names, deep nesting, huge numbers.
 
-`is_plain` is the quick look at every body; whatever it is not sure of is read again, slowly, by `read`.
+`is_plain` is a fast check of every body; a body that may contain such things is then parsed by `read`.
 """
 
 import json
@@ -9,33 +9,33 @@ from collections import Counter
 from typing import Any, Final
 
 DEPTH_MAX = 32
-"""Levels of objects and lists within each other."""
+"""Levels of nested objects and lists."""
 
 _DIGITS_MAX = 20
 
 
 class Malformed(Exception):
-    """Not JSON, or not JSON we take; the text says what is wrong, without quoting it."""
+    """Text that is not acceptable JSON; the message says why, without quoting it."""
 
 
 class Doubled(dict[str, Any]):
-    """An object in which names stand more than once."""
+    """An object with a name that occurs more than once."""
 
     names: frozenset[str] = frozenset()
 
 
 class _OutOfRange:
-    """A number no field can hold."""
+    """A number too large for any field."""
 
 
 OUT_OF_RANGE: Final = _OutOfRange()
 
 
 def is_plain(body: bytes) -> bool:
-    """Whether the body surely has no escapes, no name twice in it and no deep nesting.
+    """Whether the body certainly has no escapes, no doubled names and no deep nesting.
 
-    Without a backslash every quote begins or ends a string, so the odd parts between quotes are the strings, and one
-    followed by a colon is a name. Names that stand in several objects of a list make it unsure, too.
+    Without a backslash every quote begins or ends a string, so splitting at quotes gives the strings at odd positions;
+    one that is followed by a colon is a name. False as well if objects of a list share names.
     """
     if b"\\" in body or body.count(b"{") + body.count(b"[") > DEPTH_MAX:
         return False
@@ -45,7 +45,10 @@ def is_plain(body: bytes) -> bool:
 
 
 def read(body: bytes) -> Any:
-    """The value of a JSON text; objects with a name twice in them as `Doubled`, giant numbers as `OUT_OF_RANGE`."""
+    """The value of a JSON text, with `Doubled` for objects with doubled names and `OUT_OF_RANGE` for huge numbers.
+
+    Raises `Malformed`.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as failure:
@@ -62,7 +65,7 @@ def read(body: bytes) -> Any:
 
 
 def depth_of(value: Any) -> int:
-    """Levels of objects and lists within a value; 0 for a plain one."""
+    """Levels of objects and lists in a value; 0 for a plain one."""
     depth, level = 0, [value]
     while level:
         level = [

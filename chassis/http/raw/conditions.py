@@ -37,7 +37,7 @@ class ContentValidators(NamedTuple):
 
 
 def validators_of(answer: Represented) -> ContentValidators:
-    """The validators of an answer; ValueError for a tag that HTTP has no place for."""
+    """The validators of an answer. Raises ValueError for a tag with characters that HTTP does not allow."""
     if answer.etag and not _ETAG.fullmatch(answer.etag):
         raise ValueError(f"{answer.etag!r} can't be an entity tag")
     modified = to_datetime(answer.modified_utc).replace(microsecond=0) if answer.modified_utc else None

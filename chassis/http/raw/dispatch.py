@@ -1,4 +1,4 @@
-"""The path of a request to a raw endpoint, top to bottom; compare `chassis/http/dispatch.py`.
+"""Handles requests to raw endpoints. The steps, in order, with the errors each may answer:
 
 announced size and media type of the body      413, 415
 signed caller header                           401
@@ -44,7 +44,7 @@ log = get_logger("chassis.http.raw")
 
 
 class _RawRoute:
-    """One raw endpoint of one running service."""
+    """A raw endpoint of a running service."""
 
     def __init__(self, endpoint: RawEndpoint, http_context: HttpContext) -> None:
         self.endpoint = endpoint
@@ -55,7 +55,7 @@ class _RawRoute:
         self._decoder = Decoder(endpoint)
 
     def decode(self, visit: Visit) -> tuple[Call, Any]:
-        """The call with its context, and the query as the handler takes it; `Invalid` names every problem."""
+        """The call and the query struct. Raises `Invalid`, naming every problem."""
         endpoint = self.endpoint
         query = visit.query if endpoint.request is not None else ""
         decoded = self._decoder.from_query(query, visit.headers, lenient=endpoint.lenient)
@@ -78,7 +78,7 @@ class RawDispatcher:
             self._patterns += [(pattern_of(path), place) for path in paths_of(http_context.service, endpoint.path)]
 
     def find(self, method: str, path: str) -> RawMatch | None:
-        """The endpoint for a method and a path, of several the one declared first; None where there is none."""
+        """The endpoint for a method and a path, the one declared first if several match; None if none does."""
         for pattern, place in self._patterns:
             if method in self._routes[place].methods and (found := pattern.fullmatch(path)) is not None:
                 return RawMatch(place, found.groupdict())
@@ -94,7 +94,7 @@ class RawDispatcher:
         ]
 
     async def handle(self, request: BaseRequest, visit: Visit, match: RawMatch) -> web.StreamResponse:
-        """Answer a request; ConnectionResetError where an answer breaks off after its head was sent."""
+        """The response to a request. Raises ConnectionResetError if the answer fails after its head was sent."""
         route = self._routes[match.place]
         visit.call = route.endpoint.call
         self._meter.begin()
@@ -107,14 +107,14 @@ class RawDispatcher:
                 else:
                     response = self._respond(visit, EncodedReply(status=200, body=encode(answer)))
         except AnswerBroken as cut:
-            # The head is out: the only honest end is one that the caller sees as broken.
+            # The head is sent, so the error can only be shown by closing the connection.
             self._meter.end(visit.call, cut.status, perf_counter() - visit.started)
             if not isinstance(cut.__cause__, ConnectionError):
                 self._responder.refusal_of(visit, _cause(cut))
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError from None
-        except Exception as failure:  # noqa: BLE001  the border: a defect's caller gets an envelope, the log its cause
+        except Exception as failure:  # noqa: BLE001  callers get an error in the envelope, the log gets the cause
             response = self._respond(visit, self._responder.refused(self._responder.refusal_of(visit, failure)))
         except BaseException:
             self._meter.abandon()
@@ -160,7 +160,7 @@ class RawDispatcher:
 
 
 def _check_head(request: BaseRequest, endpoint: RawEndpoint) -> int | None:
-    """The announced size of the body; `TooLarge` and `UnsupportedMedia` by the head alone."""
+    """The announced size of the body, None if unknown. Raises `TooLarge` or `UnsupportedMedia`."""
     text = request.headers.get("Content-Length")
     length = int(text) if text is not None else (None if request.body_exists else 0)
     if not endpoint.consumes or not request.body_exists:
@@ -174,7 +174,7 @@ def _check_head(request: BaseRequest, endpoint: RawEndpoint) -> int | None:
 
 
 async def _parts(request: BaseRequest) -> AsyncIterator[bytes]:
-    """The body as it arrives. Reading stops the connection's reading once 128 KiB wait here unread."""
+    """The body as it arrives. aiohttp pauses the connection while about 128 KiB wait to be read."""
     content = request.content
     while True:
         try:

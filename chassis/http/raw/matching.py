@@ -1,4 +1,4 @@
-"""From the path of a request to the raw endpoint it names, and the values of the path's parameters."""
+"""Matches the path of a request with declared paths, and reads the path's parameters."""
 
 import re
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ _ENCODED_SLASH = re.compile(r"%2f|%5c", re.IGNORECASE)
 
 
 class RawMatch(NamedTuple):
-    """A raw endpoint's place among the declared ones, and the parameters as they stand in the path."""
+    """Index of a raw endpoint among the declared ones, and the parameters as they are in the path."""
 
     place: int
     texts: Mapping[str, str]
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
-    """The expression that matches a declared path; ValueError where the declaration can't be read."""
+    """The expression that matches a declared path. Raises ValueError for a malformed declaration."""
     parts = list(_PART.finditer(path))
     if "".join(part[0] for part in parts) != path:
         raise ValueError(f"{path}: parameters are written {{name}} or {{name:path}}")
@@ -51,7 +51,7 @@ class PathParameters:
         self._type = inspect.type_info(endpoint.params)
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """The values by name; `NotFound` for a path that can't be a name, `Invalid` for a value of another type."""
+        """The values by name. Raises `NotFound` for an ambiguous or unsafe path, `Invalid` for a wrong type."""
         reading = Reading(lax=True)
         values = reading.read(self._type, {name: _decoded(text) for name, text in texts.items()})
         if reading.problems:
@@ -61,7 +61,7 @@ class PathParameters:
 
 
 def _decoded(text: str) -> str:
-    """A parameter without percent-encoding; one that could be read in two ways, or lead out of a folder, is none."""
+    """A parameter without percent-encoding. Raises `NotFound` if it is ambiguous or could leave a folder."""
     try:
         value = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:

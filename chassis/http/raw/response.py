@@ -1,4 +1,4 @@
-"""Writing the answers of raw endpoints and static files: whole, in part, as a head only, or not again."""
+"""Writes the answers of raw endpoints and static files: in full, in part, or only their head."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,7 +18,7 @@ _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-length", "
 
 
 class AnswerBroken(Exception):
-    """An answer failed after its head was sent; `status` is what the caller has seen of it."""
+    """An answer failed after its head was sent, with this status."""
 
     def __init__(self, status: int) -> None:
         super().__init__("the answer ended early")
@@ -26,7 +26,7 @@ class AnswerBroken(Exception):
 
 
 async def write(request: BaseRequest, answer: RawAnswer, headers: dict[str, str]) -> web.StreamResponse:
-    """The response of an answer; a stream is sent by this, all others by the server. `headers` are the defaults.
+    """The response for an answer. Streams are sent here, all others by the server. `headers` are defaults.
 
     Raises `RangeNotSatisfiable` and `NotFound` before anything is sent, `AnswerBroken` after.
     """
@@ -41,7 +41,7 @@ async def write(request: BaseRequest, answer: RawAnswer, headers: dict[str, str]
 
 
 async def _represented(request: BaseRequest, answer: Represented, headers: dict[str, str]) -> web.StreamResponse:
-    """A content; with status 200 it may become what is left to send of it: 304, 206."""
+    """A content; with status 200 conditional requests and ranges turn it into 304 or 206."""
     validators = validators_of(answer)
     headers = {**headers, **validators.headers()}
     if answer.status == 200 and is_unchanged(request.headers, validators):
@@ -63,7 +63,7 @@ async def _represented(request: BaseRequest, answer: Represented, headers: dict[
 
 
 class _Opened:
-    """A content that is ready to be read; a file is open while it is."""
+    """A content that is being read; holds the open file."""
 
     def __init__(self, answer: Represented) -> None:
         self._answer = answer
@@ -123,7 +123,7 @@ def _whole(answer: Content, headers: dict[str, str], part: ByteRange | None = No
 async def _sent(
     request: BaseRequest, response: web.StreamResponse, parts: AsyncIterator[bytes], size: int | None
 ) -> web.StreamResponse:
-    """Send a body as it comes. What fails before its first part is an ordinary failure."""
+    """Send a stream. An error before its first part is raised as it is, later ones as `AnswerBroken`."""
     if size is not None:
         response.content_length = size
     if request.method == "HEAD":
@@ -144,7 +144,7 @@ async def _sent(
 
 
 async def _counted(parts: AsyncIterator[bytes], size: int | None) -> AsyncGenerator[bytes, None]:
-    """The parts, held against the announced size."""
+    """The parts. Raises RuntimeError if they differ from the announced size."""
     sent = 0
     try:
         async for part in parts:
@@ -165,7 +165,7 @@ async def _close(parts: AsyncIterator[bytes]) -> None:
 
 
 def _to(answer: Redirect) -> dict[str, str]:
-    """Where to; ValueError for an address that is none."""
+    """The header with the target. Raises ValueError for an address that is not percent-encoded."""
     if not answer.location.isascii() or not answer.location.isprintable() or " " in answer.location:
         raise ValueError("the address of a redirect has to be encoded")
     return {"Location": answer.location}
