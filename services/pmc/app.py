@@ -2,6 +2,7 @@
 
 from chassis.service import Service
 from services.pmc.objects.resource import object_store
+from services.pmc.search.limits import regex_searches
 from services.pmc.settings import PmcSettings
 from services.pmc.words import ROLES
 
@@ -21,11 +22,12 @@ PMC = Service(
         "pointer",
         "group",
         "feed",
+        "search",
         "run",
         "build",
     ],
     roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},
     dialect="catalogue",
-    resources=[object_store],
+    resources=[object_store, regex_searches],
 )

@@ -1,12 +1,17 @@
 """A catalogue as tests arrange it: documents, profiles and runs in a word each."""
 
+import asyncio
 from collections.abc import Mapping
 from copy import deepcopy
+from time import monotonic
 from typing import Any
 
 from chassis.testing.client import ServiceClient, TestAnswer
 
 Document = dict[str, Any]
+
+CHANGES_SECONDS_MAX = 30.0
+"""How long the relay and the consumer of the feed may take on a busy machine."""
 
 
 def money(amount: str, currency: str = "EUR") -> dict[str, str]:
@@ -170,6 +175,20 @@ class Catalogue:
     async def list(self, **query: Any) -> Any:
         """A page of product/list."""
         return await self.good(await self.get("/product/list", **query))
+
+    async def found(self, **query: Any) -> Any:
+        """The SKUs that a search finds."""
+        data = await self.good(await self.get("/product/search", **query))
+        return [each["product"]["sku"] for each in data["items"]]
+
+    async def changes(self, last: str) -> Any:
+        """The change feed from the beginning, once this variant is the last in it."""
+        deadline = monotonic() + CHANGES_SECONDS_MAX
+        while True:
+            data = await self.good(await self.get("/product/changes"))
+            if (data["items"] and data["items"][-1]["product"]["variant_id"] == last) or monotonic() > deadline:
+                return data
+            await asyncio.sleep(0.05)
 
     async def stats(self) -> Any:
         """The build statistics."""

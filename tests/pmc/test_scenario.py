@@ -58,6 +58,11 @@ async def test_the_scenario_of_the_guide(pmc: Catalogue) -> None:
     assert (await pmc.list(sku="tee-red-m", online_state="online"))["count"] == 1
     assert (await pmc.get("/product/list", category_id="cat-tees")).status == 400
     assert (await pmc.list(category_id="cat-tees", logical_guid="fac-1"))["count"] == 3
+    assert await pmc.found(q="tee-red", field="sku", channel_code="WEB") == ["TEE-RED-L", "TEE-RED-M"]
+    assert len(await pmc.found(q="RED", mode="contains", channel_code="WEB")) == 2
+    assert await pmc.found(q="blu[ae]?-m$", mode="regex", field="sku") == ["TEE-BLU-M", "TEE-BLU-M"]
+    bare = (await pmc.get("/product/search", q="teeredm", field="sku", channel_code="WEB")).data["items"]
+    assert [(each["product"]["sku"], each["match"]["value"]) for each in bare] == [("TEE-RED-M", "tee-red-m")]
     groups = await pmc.post("/product/group", dimension="category", values=["cat-tees", "cat-mugs"], channel_code="WEB")
     assert groups.data == {
         "dimension": "category",
@@ -133,3 +138,12 @@ async def test_the_scenario_of_the_guide(pmc: Catalogue) -> None:
     undone = (await pmc.get("/publish/run/get", run_id=ten["run_id"])).data["run"]
     assert undone["undone_by"] == undo["run_id"]
     assert (await pmc.post("/publish/run/start", undo_of=ten["run_id"])).tag == "invalid-state"
+
+    changes = await pmc.changes("v-mug")
+    assert changes["count"] == 7
+    assert [(each["product"]["variant_id"], each["change"]) for each in changes["items"][-3:]] == [
+        ("v-red-m", "online"),
+        ("v-red-m", "served"),
+        ("v-mug", "served"),
+    ]
+    assert (await pmc.get("/product/changes", after=changes["next_token"])).data["count"] == 0

@@ -42,6 +42,9 @@ PRODUCTS = Entity(
         *(index(field, "product_id") for field in _FILTERS),
         *(index("channel_guid", field, "product_id") for field in _CHANNEL_FILTERS),
         index("channel_guid", "indexed.handle", name="handle"),
+        index("channel_guid", "indexed.terms.words", name="search_words"),
+        index("channel_guid", "indexed.terms.bares", name="search_bares"),
+        index("channel_guid", "indexed.terms.trigrams", name="search_trigrams"),
     ],
     edges=[
         edge("has", to="revision", by="product_id", cardinality="many"),

@@ -1,0 +1,163 @@
+"""The three modes of search, each a page of hits from a position on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from time import monotonic
+from typing import Any
+
+from chassis.entity import Value
+from chassis.unit import SnapshotReader
+from services.pmc.profile.patterns import compiled
+from services.pmc.search.matching import (
+    Match,
+    Question,
+    contains_match,
+    prefix_match,
+    regex_match,
+)
+from services.pmc.search.patterns import literals_of
+from services.pmc.search.reading import Candidate, Hit, Position, by_form, by_product, by_trigram, ordered
+from services.pmc.search.terms import MatchField
+from services.pmc.words import AskedState
+
+SCANNED_VALUES_MAX = 20_000
+SCANNED_SECONDS_MAX = 0.3
+MATCHED_AT_ONCE = 64
+"""Products whose values are matched in one go off the event loop."""
+
+PREFIX, OTHERS = "prefix", "others"
+"""The phases of contains."""
+
+
+class Asked(Value):
+    """A search: the channels to look in, the online state and how many hits a page has."""
+
+    channel_guids: Sequence[str]
+    state: AskedState
+    limit: int
+
+
+class Found(Value):
+    """A page: its hits, where to go on (None: nothing is left), and whether the work bound ended it early."""
+
+    hits: list[Hit]
+    position: list[str] | None
+    scan_limited: bool = False
+
+
+async def search_prefix(
+    reader: SnapshotReader, asked: Asked, question: Question, position: Sequence[str] | None
+) -> Found:
+    """Hits whose form begins with q, by form and product_id."""
+    after = ("", "") if position is None else (position[0], position[1])
+    hits = await _taken(_prefix_hits(reader, asked, question, after), asked.limit + 1)
+    more = len(hits) > asked.limit
+    hits = hits[: asked.limit]
+    return Found(hits=hits, position=[hits[-1].match.form, hits[-1].product_id] if more else None)
+
+
+async def search_contains(
+    reader: SnapshotReader, asked: Asked, question: Question, position: Sequence[str] | None
+) -> Found:
+    """The hits of prefix, then those that only hold q, by product_id."""
+    hits: list[Hit] = []
+    phase, *place = position or [PREFIX, "", ""]
+    if phase == PREFIX:
+        found = await search_prefix(reader, asked, question, place)
+        hits = found.hits
+        if found.position is not None:
+            return Found(hits=hits, position=[PREFIX, *found.position])
+        place = [""]
+    others = _other_hits(reader, asked, question, place[0])
+    more_hits = await _taken(others, asked.limit + 1 - len(hits))
+    hits += more_hits
+    if len(hits) <= asked.limit:
+        return Found(hits=hits, position=None)
+    hits = hits[: asked.limit]
+    last = hits[-1].product_id if len(more_hits) > 1 else place[0]
+    return Found(hits=hits, position=[OTHERS, last])
+
+
+async def search_regex(
+    reader: SnapshotReader, asked: Asked, pattern: str, fields: Sequence[MatchField], position: Sequence[str] | None
+) -> Found:
+    """Hits in whose values the pattern is found, by product_id, as far as the work bound of a page goes."""
+    expression = compiled(pattern, ignore_case=True)
+    literals = literals_of(pattern)
+    trigram = rarest([literal[at : at + 3] for literal in literals for at in range(len(literal) - 2)])
+    after = position[0] if position is not None else ""
+    streams = [by_trigram(reader, guid, trigram, after) for guid in asked.channel_guids]
+    until = monotonic() + SCANNED_SECONDS_MAX
+    hits: list[Hit] = []
+    scanned = 0
+    async for some in _groups(by_product(streams), MATCHED_AT_ONCE):
+        matches = await asyncio.to_thread(_match_all, expression, fields, some)
+        for candidate, match in zip(some, matches, strict=True):
+            scanned += sum(len(candidate.values.of(field)) for field in fields)
+            if match is not None and asked.state in {"both", candidate.online_state}:
+                if len(hits) == asked.limit:
+                    return Found(hits=hits, position=[hits[-1].product_id])
+                hits.append(Hit(product_id=candidate.product_id, match=match))
+        if scanned >= SCANNED_VALUES_MAX or monotonic() > until:
+            return Found(hits=hits, position=[some[-1].product_id], scan_limited=True)
+    return Found(hits=hits, position=None)
+
+
+def rarest(trigrams: Sequence[str]) -> str | None:
+    """The trigram that fewest values are likely to hold: one with digits, marks or seldom letters."""
+    return min(trigrams, key=lambda each: sum(_COMMON.get(character, 1) for character in each), default=None)
+
+
+_COMMON = {character: 20 - place for place, character in enumerate("etaoinsrhldcumfpg")}
+
+
+def _match_all(expression: Any, fields: Sequence[MatchField], some: Sequence[Candidate]) -> list[Match | None]:
+    return [regex_match(expression, fields, each.values) for each in some]
+
+
+def _prefix_hits(reader: SnapshotReader, asked: Asked, question: Question, after: Position) -> AsyncIterator[Hit]:
+    streams: list[AsyncIterator[Candidate]] = []
+    for guid in asked.channel_guids:
+        streams.append(by_form(reader, guid, "words", question.plain, after[0]))
+        if question.bare:
+            streams.append(by_form(reader, guid, "bares", question.bare, after[0]))
+
+    def find(candidate: Candidate) -> Match | None:
+        if asked.state not in {"both", candidate.online_state}:
+            return None
+        return prefix_match(question, candidate.values)
+
+    return ordered(streams, after, find)
+
+
+async def _other_hits(reader: SnapshotReader, asked: Asked, question: Question, after: str) -> AsyncIterator[Hit]:
+    """Products that hold q without beginning with it, by product_id."""
+    streams: list[AsyncIterator[Candidate]] = []
+    for text in dict.fromkeys(each for each in (question.plain, question.bare) if each):
+        trigram = rarest([text[at : at + 3] for at in range(len(text) - 2)])
+        streams += [by_trigram(reader, guid, trigram, after) for guid in asked.channel_guids]
+    async for candidate in by_product(streams):
+        if asked.state in {"both", candidate.online_state}:
+            match = contains_match(question, candidate.values)
+            if match is not None and not match.begins:
+                yield Hit(product_id=candidate.product_id, match=match)
+
+
+async def _taken(hits: AsyncIterator[Hit], limit: int) -> list[Hit]:
+    found: list[Hit] = []
+    async for hit in hits:
+        found.append(hit)
+        if len(found) >= limit:
+            break
+    return found
+
+
+async def _groups(candidates: AsyncIterator[Candidate], size: int) -> AsyncIterator[list[Candidate]]:
+    group: list[Candidate] = []
+    async for each in candidates:
+        group.append(each)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
