@@ -14,6 +14,7 @@ PMC = Service(
     package="services.pmc",
     features=[
         "stat",
+        "objects",
         "rollup",
         "profile",
         "pack",

@@ -1,20 +1,21 @@
-"""Signed links to objects of the directory store: HMAC-SHA-256 over all that the request may say."""
+"""Signed links to objects of the directory store, as requests that callers can send."""
 
 import hashlib
-import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
 
 from chassis.clock import Utc, from_seconds, to_seconds
+from chassis.keys import KeyRing
+from chassis.links import LinkSigner, Permission
 from services.pmc.objects.port import SignedRequest
+
+PREFIX = "/pmc/objects"
 
 
 class ObjectLinks:
-    """Makes and verifies links. `base_url` is where callers reach `/pmc`."""
+    """Makes and checks links. `base_url` is where callers reach the gateway."""
 
     def __init__(self, key: bytes, base_url: str) -> None:
-        self._key = hashlib.sha256(b"object links\0" + key).digest()
+        self._signer = LinkSigner(KeyRing({"link": hashlib.sha256(b"object links\0" + key).digest()}))
         self._base_url = base_url.rstrip("/")
 
     def put(
@@ -22,15 +23,10 @@ class ObjectLinks:
     ) -> SignedRequest:
         """A signed upload of exactly this body."""
         expires = int(to_seconds(now)) + seconds
-        query = {
-            "expires": str(expires),
-            "size": str(size),
-            "sha256": sha256,
-            "signature": self.signature("PUT", key, expires, size, sha256),
-        }
+        permission = Permission(method="PUT", key=key, expires=expires, size=size, sha256=sha256)
         return SignedRequest(
             method="PUT",
-            url=self._url(key, query),
+            url=self._url(permission),
             headers=dict(headers),
             expires_utc=from_seconds(expires),
             max_bytes=size,
@@ -39,21 +35,12 @@ class ObjectLinks:
     def get(self, key: str, *, now: Utc, seconds: int) -> SignedRequest:
         """A signed download."""
         expires = int(to_seconds(now)) + seconds
-        query = {"expires": str(expires), "signature": self.signature("GET", key, expires)}
-        return SignedRequest(method="GET", url=self._url(key, query), headers={}, expires_utc=from_seconds(expires))
+        url = self._url(Permission(method="GET", key=key, expires=expires))
+        return SignedRequest(method="GET", url=url, headers={}, expires_utc=from_seconds(expires))
 
-    def signature(self, method: str, key: str, expires: int, size: int | None = None, sha256: str = "") -> str:
-        """The signature of a request, base64url without padding."""
-        parts = [method, key, str(expires)] + ([] if size is None else [str(size), sha256])
-        digest = hmac.new(self._key, "\n".join(parts).encode(), hashlib.sha256).digest()
-        return urlsafe_b64encode(digest).decode().rstrip("=")
+    def check(self, method: str, key: str, query: Mapping[str, str], now: float) -> Permission:
+        """What the link allows that a request came with. Raises `Forbidden`."""
+        return self._signer.check(method, key, query, now)
 
-    def is_valid(
-        self, given: str, now: Utc, method: str, key: str, expires: int, size: int | None = None, sha256: str = ""
-    ) -> bool:
-        """Whether a signature is ours and has not expired."""
-        ours = self.signature(method, key, expires, size, sha256)
-        return hmac.compare_digest(given.encode(), ours.encode()) and to_seconds(now) <= expires
-
-    def _url(self, key: str, query: Mapping[str, str]) -> str:
-        return f"{self._base_url}/pmc/objects/{quote(key)}?{urlencode(query)}"
+    def _url(self, permission: Permission) -> str:
+        return f"{self._base_url}{self._signer.path(PREFIX, permission)}"

@@ -26,7 +26,7 @@ class LocalObjectStore:
 
     def __init__(self, folder: Path, links: ObjectLinks) -> None:
         self._folder = folder
-        self._links = links
+        self.links = links
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store an object whole."""
@@ -57,7 +57,7 @@ class LocalObjectStore:
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """The bytes of an object, piece by piece."""
-        file = await _in_thread(lambda: self._path(key).open("rb"))
+        file = await _in_thread(lambda: self.path(key).open("rb"))
         try:
             while chunk := await _in_thread(lambda: file.read(CHUNK_BYTES)):
                 yield chunk
@@ -69,7 +69,7 @@ class LocalObjectStore:
 
         def look() -> ObjectInfo | None:
             try:
-                found = self._path(key).stat()
+                found = self.path(key).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return ObjectInfo(key=key, size=found.st_size, modified_utc=from_seconds(found.st_mtime))
@@ -80,7 +80,7 @@ class LocalObjectStore:
         """Remove an object, and folders that it leaves empty."""
 
         def remove() -> None:
-            path = self._path(key)
+            path = self.path(key)
             path.unlink(missing_ok=True)
             for parent in path.parents:
                 if parent == self._folder or not parent.is_dir() or any(parent.iterdir()):
@@ -102,11 +102,11 @@ class LocalObjectStore:
         self, key: str, *, size: int, sha256: str, headers: Mapping[str, str], now: Utc, seconds: int
     ) -> SignedRequest:
         """A signed upload of exactly this body."""
-        return self._links.put(key, size=size, sha256=sha256, headers=headers, now=now, seconds=seconds)
+        return self.links.put(key, size=size, sha256=sha256, headers=headers, now=now, seconds=seconds)
 
     def sign_get(self, key: str, *, now: Utc, seconds: int) -> SignedRequest:
         """A signed download."""
-        return self._links.get(key, now=now, seconds=seconds)
+        return self.links.get(key, now=now, seconds=seconds)
 
     async def answers(self) -> bool:
         """Whether the folder can be written to."""
@@ -120,11 +120,12 @@ class LocalObjectStore:
         except StoreDown:
             return False
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Where an object lies."""
         return self._folder / key
 
     def _partial(self, key: str) -> "_Draft":
-        return _Draft(self._path(key))
+        return _Draft(self.path(key))
 
     def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
         start = self._folder / prefix.rpartition("/")[0]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from chassis.caller import Call
+from chassis.clock import Clock
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
@@ -15,6 +16,7 @@ from services.pmc.pack.document import PackDocument
 from services.pmc.pack.domain import INLINE_BYTES_MAX, LINK_SECONDS, Pack, to_answer
 from services.pmc.pack.inline import Sound, create_awaiting, create_inline, prepare_document
 from services.pmc.pack.store import list_newest, list_versions, load_version
+from services.pmc.pack.uploads import EVENTS_OF_VALIDATION, complete
 from services.pmc.settings import PmcSettings
 from services.pmc.words import PUBLISH, VIEW, Part, Rev, Sha256
 
@@ -145,3 +147,34 @@ async def pmc_pack_list(view: View, body: PackListRequest) -> PackListEnvelope:
         page = await list_versions(view, body.pack_id, body)
     items = [to_answer(each) for each in page.items]
     return PackListEnvelope(items=items, count=page.count, next_token=page.next_token)
+
+
+class PackCompleteRequest(Request):
+    pack_id: Id
+    pack_rev: Rev
+    sha256: Sha256 | None = None
+
+
+class PackCompleteEnvelope(Answer):
+    pack: Pack
+
+
+@endpoints.post(
+    "/complete",
+    roles=PUBLISH,
+    schema="Envelope",
+    emits=EVENTS_OF_VALIDATION,
+    refusals={
+        "invalid-input": "size or SHA-256 differ from what was announced; the state stays awaiting_upload",
+        "invalid-state": "nothing was uploaded, or the upload expired",
+        "upstream-failed": "the object store did not answer",
+    },
+)
+async def pmc_pack_complete(
+    call: Call, units: Units, store: ObjectStore, clock: Clock, settings: PmcSettings, body: PackCompleteRequest
+) -> PackCompleteEnvelope:
+    """Validate an upload: within the call where it is small, else a worker goes on."""
+    version = await complete(
+        units, call, store, clock, body.pack_id, body.pack_rev, body.sha256, settings.pmc_http_media
+    )
+    return PackCompleteEnvelope(pack=to_answer(version))

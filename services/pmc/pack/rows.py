@@ -22,6 +22,10 @@ class Numbering:
     def __init__(self, ranges: Mapping[str, ItemRange]) -> None:
         self._next = {code: each.first for code, each in ranges.items()}
 
+    def next_of(self, channel_code: str) -> int:
+        """The number the next item of a channel will have."""
+        return self._next[channel_code]
+
     def take(self, offers: Mapping[str, Sequence[str]]) -> dict[str, ItemRange]:
         """The numbers of a style's items in each channel."""
         taken: dict[str, ItemRange] = {}

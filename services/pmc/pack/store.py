@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chassis.clock import Utc
 from chassis.entity import Entity, edge, index, unique
 from chassis.errors import NotFound
 from chassis.page import Page, Paged
-from chassis.unit import View, one_of
+from chassis.unit import View, between, one_of
+from chassis.work.queue import NoPayload, WorkQueue
 from services.pmc.pack.domain import (
     ItemRow,
     PackHeaderDocument,
@@ -16,6 +18,7 @@ from services.pmc.pack.domain import (
     StyleRow,
     version_id_of,
 )
+from services.pmc.pack.progress import Validation
 
 PACKS = Entity(
     "pack",
@@ -79,6 +82,12 @@ ITEMS = Entity(
 )
 
 
+TO_VALIDATE: WorkQueue[NoPayload] = WorkQueue("pmc", "pack", progress=Validation, lease_seconds=120.0)
+"""Uploads that are too large to be validated within a call, by version_id."""
+
+OVERDUE_AT_ONCE = 1000
+
+
 def style_key_of(store_id: str, style_id: str) -> str:
     """The id of a style of a version."""
     return f"{store_id}/{style_id}"
@@ -132,3 +141,9 @@ async def items_of_variants(
         "variant_id": one_of(variant_ids),
     }
     return await view.find(ITEMS, where, limit=len(variant_ids))
+
+
+async def overdue_versions(view: View, now: Utc) -> list[PackVersion]:
+    """Versions of all orgs whose upload never came, oldest first. Index: waiting."""
+    where = {"state": "awaiting_upload", "upload_expires_utc": between(at_most=now)}
+    return await view.find(PACKS, where, order=("upload_expires_utc",), limit=OVERDUE_AT_ONCE)

@@ -170,16 +170,16 @@ def read_style(value: Any, path: str, problems: Problems, check: PackCheck | Non
     text = msgspec.json.encode(style).decode()
     if len(text) > STYLE_BYTES_MAX and len(text.encode()) > STYLE_BYTES_MAX:
         problems.add(path, "out-of-range", f"has more than {STYLE_BYTES_MAX} bytes")
+    return StyleText(style_id=style.style_id, text=text, variants=len(style.variants), offers=offers_of(style))
+
+
+def offers_of(style: PackStyle) -> dict[str, list[str]]:
+    """Which of a style's variants are offered in which channel, ascending."""
     offers: dict[str, list[str]] = {}
     for variant in style.variants:
         for channel in variant.channels:
             offers.setdefault(channel.channel_code, []).append(variant.variant_id)
-    return StyleText(
-        style_id=style.style_id,
-        text=text,
-        variants=len(style.variants),
-        offers={code: sorted(ids) for code, ids in offers.items()},
-    )
+    return {code: sorted(ids) for code, ids in offers.items()}
 
 
 def counts_of(header: PackHeader, styles: Sequence[StyleText]) -> PackCounts:

@@ -16,7 +16,7 @@ from chassis.values import Utc as UtcText
 from services.pmc.content import ProductContent
 from services.pmc.profile.rules import Verdict
 from services.pmc.rollup.domain import Counted, Dimension
-from services.pmc.search.terms import Terms, terms_of
+from services.pmc.terms import Terms, terms_of
 from services.pmc.words import (
     Finding,
     LocaleText,

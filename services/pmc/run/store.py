@@ -67,6 +67,7 @@ PARTS = Entity(
 )
 
 LATER_RUNS_MAX = 1000
+DRIVEN_AT_ONCE = 1000
 
 
 def item_id_of(run_id: str, n: int) -> str:
@@ -123,3 +124,22 @@ async def later_runs(view: View, since_utc: Utc) -> list[StoredRun]:
         order=("started_utc",),
         limit=LATER_RUNS_MAX,
     )
+
+
+async def due_runs(view: View, now: Utc) -> list[StoredRun]:
+    """Scheduled runs of all orgs whose time has come, earliest first. Index: driven."""
+    where = {"driven": True, "start_utc": between(at_least="0", at_most=now)}
+    found = await view.find(RUNS, where, order=("start_utc",), limit=DRIVEN_AT_ONCE)
+    return [run for run in found if run.status == "scheduled"]
+
+
+async def driven_runs(view: View) -> list[StoredRun]:
+    """Running runs of all orgs that the service steps. Index: driven."""
+    found = await view.find(RUNS, {"driven": True}, limit=DRIVEN_AT_ONCE)
+    return [run for run in found if run.status == "running"]
+
+
+async def abandoned_runs(view: View, now: Utc) -> list[StoredRun]:
+    """Running runs of all orgs past their abandonment. Index: abandoned."""
+    where = {"status": "running", "abandoned_after_utc": between(at_most=now)}
+    return await view.find(RUNS, where, order=("abandoned_after_utc",), limit=DRIVEN_AT_ONCE)

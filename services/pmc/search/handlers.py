@@ -15,8 +15,8 @@ from services.pmc.search.limits import RegexSearches
 from services.pmc.search.matching import question_of
 from services.pmc.search.modes import Asked, Found, search_contains, search_prefix, search_regex
 from services.pmc.search.patterns import search_pattern_problem
-from services.pmc.search.terms import FIELDS, MatchField, normalised
 from services.pmc.settings import PmcSettings
+from services.pmc.terms import FIELDS, MatchField, normalised
 from services.pmc.words import VIEW, AskedState, Part
 
 endpoints = Endpoints("pmc", "/product")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from services.pmc.search.terms import (
+from services.pmc.terms import (
     BARE_CHARACTERS_MIN,
     BARE_FIELDS,
     FIELDS,

@@ -17,7 +17,7 @@ from services.pmc.search.matching import (
 )
 from services.pmc.search.patterns import literals_of
 from services.pmc.search.reading import Candidate, Hit, Position, by_form, by_product, by_trigram, ordered
-from services.pmc.search.terms import MatchField
+from services.pmc.terms import MatchField
 from services.pmc.words import AskedState
 
 SCANNED_VALUES_MAX = 20_000

@@ -14,7 +14,7 @@ from chassis.entity import Value
 from chassis.unit import SnapshotReader, Where, between
 from services.pmc.product.store import PRODUCTS
 from services.pmc.search.matching import Match
-from services.pmc.search.terms import Values
+from services.pmc.terms import Values
 
 BATCH_FIRST = 64
 BATCH_LATER = 512

@@ -1,0 +1,160 @@
+"""Completing an upload: is the object there and right, and where it is small enough, what does validation say."""
+
+import asyncio
+import hashlib
+
+from msgspec.structs import replace
+
+from chassis.caller import Call
+from chassis.clock import Clock
+from chassis.errors import Invalid, InvalidState
+from chassis.ids import new_id
+from chassis.unit import Change, Units, View
+from chassis.work.store import enqueue
+from services.pmc.objects.port import ObjectStore, pack_key
+from services.pmc.pack.document import PackHeader
+from services.pmc.pack.domain import INLINE_BYTES_MAX, PackVersion, check_completable, ready, rejected, to_answer
+from services.pmc.pack.intake import JsonIntake, LinesIntake, PlacedStyle, Unpacker, intake_for
+from services.pmc.pack.rows import Place
+from services.pmc.pack.scanning import BadOutline
+from services.pmc.pack.store import PACKS, SERIES, TO_VALIDATE, load_version
+from services.pmc.pack.validate import StyleText, counts_of
+from services.pmc.pack.writing import Contents, contents_of, insert_rows, write_ahead
+
+UNPACKED_INLINE_BYTES_MAX = 64 * 1024 * 1024
+"""A small object that unpacks to more than this is left to the worker."""
+
+EVENTS_OF_VALIDATION = ("pmc.pack.ready", "pmc.pack.rejected")
+
+
+async def complete(
+    units: Units,
+    call: Call,
+    store: ObjectStore,
+    clock: Clock,
+    pack_id: str,
+    pack_rev: int,
+    sha256: str | None,
+    http_urls: bool,
+) -> PackVersion:
+    """The version after its upload: ready, rejected or validating. Raises `Invalid`, `InvalidState`, `StoreDown`."""
+
+    async def look(view: View) -> PackVersion:
+        return await load_version(view, pack_id, pack_rev)
+
+    version = await units.view(call, look)
+    if version.state in {"validating", "ready", "rejected"}:
+        return version
+    check_completable(version, clock.now())
+    document = await _checked(store, version, sha256)
+    if document is None:
+        return await _hand_over(units, call, version)
+    intake, styles = await asyncio.to_thread(_validated, version, document, http_urls)
+    if intake is None:
+        return await _hand_over(units, call, version)
+    return await _settle(units, call, version, intake, styles)
+
+
+async def _checked(store: ObjectStore, version: PackVersion, sha256: str | None) -> bytes | None:
+    """The object, held against what was announced; None where it is too large to be kept in memory."""
+    key = pack_key(version.orgcode, version.pack_id, version.pack_rev)
+    info = await store.info(key)
+    if info is None:
+        raise InvalidState("nothing was uploaded", state=version.state)
+    if info.size != version.size_bytes:
+        raise _differs("size", version.size_bytes, info.size)
+    if sha256 is not None and sha256 != version.content_sha256:
+        raise _differs("SHA-256", version.content_sha256, sha256)
+    digest = hashlib.sha256()
+    kept: list[bytes] = []
+    async for piece in store.stream(key):
+        digest.update(piece)
+        if version.size_bytes <= INLINE_BYTES_MAX:
+            kept.append(piece)
+    if digest.hexdigest() != version.content_sha256:
+        raise _differs("SHA-256", version.content_sha256, digest.hexdigest())
+    return b"".join(kept) if version.size_bytes <= INLINE_BYTES_MAX else None
+
+
+def _differs(what: str, expected: object, found: object) -> Invalid:
+    return Invalid(f"the {what} differs from what was announced", expected=expected, found=found)
+
+
+def _validated(
+    version: PackVersion, document: bytes, http_urls: bool
+) -> tuple[LinesIntake | JsonIntake | None, list[StyleText]]:
+    """The intake after the whole document, and its sound styles; None where it unpacks to too much."""
+    intake = intake_for(version.content_type, http_urls=http_urls)
+    found: list[PlacedStyle] = []
+    try:
+        for _ in range(intake.passes):
+            unpacker, size = Unpacker(version.content_encoding), 0
+            for piece in unpacker.feed(document):
+                size += len(piece)
+                if size > UNPACKED_INLINE_BYTES_MAX:
+                    return None, []
+                found += intake.feed(piece)
+            unpacker.end()
+            found += intake.end()
+    except BadOutline as failure:
+        intake.problems.add("document", "malformed", str(failure))
+    return intake, [each.style for each in found]
+
+
+async def _settle(
+    units: Units, call: Call, version: PackVersion, intake: LinesIntake | JsonIntake, styles: list[StyleText]
+) -> PackVersion:
+    header = intake.header
+    contents: Contents | None = None
+    if header is not None and not intake.problems.count:
+        place = Place(store_id=version.store_id, pack_id=version.pack_id, pack_rev=version.pack_rev)
+        contents = await asyncio.to_thread(contents_of, place, header, styles)
+        if not contents.fits:
+            # Two completions at once would both write ahead: a store of its own keeps them apart.
+            contents = await asyncio.to_thread(
+                contents_of, replace(place, store_id=new_id(call.started_utc)), header, styles
+            )
+            await write_ahead(units, call, contents.rows)
+
+    async def write(change: Change) -> PackVersion:
+        current = await change.load(PACKS, version.version_id)
+        if current.state != "awaiting_upload":
+            return current
+        if contents is None or header is None:
+            kept = await change.update(PACKS, rejected(current, intake.problems))
+            change.emit("pmc.pack.rejected", kept.pack_id, pack=to_answer(kept))
+            return kept
+        if contents.fits:
+            await insert_rows(change, contents.rows)
+        return await make_ready(change, replace(current, store_id=contents.place.store_id), contents, header, styles)
+
+    return await units.change(call, write, emits=EVENTS_OF_VALIDATION)
+
+
+async def make_ready(
+    change: Change, version: PackVersion, contents: Contents, header: PackHeader, styles: list[StyleText]
+) -> PackVersion:
+    """The version, ready; it is the pack's newest ready one unless a later one is."""
+    after = ready(version, contents.ranges, counts_of(header, styles), header.name, change.now)
+    return await keep_ready(change, after)
+
+
+async def keep_ready(change: Change, version: PackVersion) -> PackVersion:
+    """Keep a version that is ready, and tell of it."""
+    kept = await change.update(PACKS, version)
+    series = await change.load(SERIES, kept.pack_id)
+    if series.newest_ready_rev is None or series.newest_ready_rev < kept.pack_rev:
+        await change.update(SERIES, replace(series, newest_ready_rev=kept.pack_rev))
+    change.emit("pmc.pack.ready", kept.pack_id, pack=to_answer(kept))
+    return kept
+
+
+async def _hand_over(units: Units, call: Call, version: PackVersion) -> PackVersion:
+    async def write(change: Change) -> PackVersion:
+        current = await change.load(PACKS, version.version_id)
+        if current.state != "awaiting_upload":
+            return current
+        await enqueue(change, TO_VALIDATE, current.version_id)
+        return await change.update(PACKS, replace(current, state="validating"))
+
+    return await units.change(call, write, emits=())
