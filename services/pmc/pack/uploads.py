@@ -111,9 +111,8 @@ async def _settle(
         contents = await asyncio.to_thread(contents_of, place, header, styles)
         if not contents.fits:
             # Two completions at once would both write ahead: a store of its own keeps them apart.
-            contents = await asyncio.to_thread(
-                contents_of, replace(place, store_id=new_id(call.started_utc)), header, styles
-            )
+            place = replace(place, store_id=new_id(call.started_utc))
+            contents = await asyncio.to_thread(contents_of, place, header, styles)
             await write_ahead(units, call, contents.rows)
 
     async def write(change: Change) -> PackVersion:
