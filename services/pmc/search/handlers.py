@@ -13,7 +13,7 @@ from services.pmc.product.store import products_by_id
 from services.pmc.profile.store import all_profiles, channel_of
 from services.pmc.search.limits import RegexSearches
 from services.pmc.search.matching import question_of
-from services.pmc.search.modes import Asked, Found, search_contains, search_prefix, search_regex
+from services.pmc.search.modes import Found, SearchScope, search_contains, search_prefix, search_regex
 from services.pmc.search.patterns import search_pattern_problem
 from services.pmc.settings import PmcSettings
 from services.pmc.terms import FIELDS, MatchField, normalised
@@ -94,7 +94,7 @@ async def pmc_product_search(
     async with units.snapshot_reader(call, moment=False) as reader:
         channel = await channel_of(reader, body.channel_guid, body.channel_code, body.logical_guid)
         channels = [channel] if channel is not None else await all_profiles(reader)
-        asked = Asked(
+        asked = SearchScope(
             channel_guids=[each.channel_guid for each in channels],
             state=body.online_state or "both",
             limit=items_of(body),

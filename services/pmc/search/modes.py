@@ -29,7 +29,7 @@ PREFIX, OTHERS = "prefix", "others"
 """The phases of contains."""
 
 
-class Asked(Value):
+class SearchScope(Value):
     """A search: the channels to look in, the online state and how many hits a page has."""
 
     channel_guids: Sequence[str]
@@ -46,7 +46,7 @@ class Found(Value):
 
 
 async def search_prefix(
-    reader: SnapshotReader, asked: Asked, question: Question, position: Sequence[str] | None
+    reader: SnapshotReader, asked: SearchScope, question: Question, position: Sequence[str] | None
 ) -> Found:
     """Hits whose form begins with q, by form and product_id."""
     after = ("", "") if position is None else (position[0], position[1])
@@ -57,7 +57,7 @@ async def search_prefix(
 
 
 async def search_contains(
-    reader: SnapshotReader, asked: Asked, question: Question, position: Sequence[str] | None
+    reader: SnapshotReader, asked: SearchScope, question: Question, position: Sequence[str] | None
 ) -> Found:
     """The hits of prefix, then those that only hold q, by product_id."""
     hits: list[Hit] = []
@@ -79,7 +79,11 @@ async def search_contains(
 
 
 async def search_regex(
-    reader: SnapshotReader, asked: Asked, pattern: str, fields: Sequence[MatchField], position: Sequence[str] | None
+    reader: SnapshotReader,
+    asked: SearchScope,
+    pattern: str,
+    fields: Sequence[MatchField],
+    position: Sequence[str] | None,
 ) -> Found:
     """Hits in whose values the pattern is found, by product_id, as far as the work bound of a page goes."""
     expression = compiled(pattern, ignore_case=True)
@@ -115,7 +119,7 @@ def _match_all(expression: Any, fields: Sequence[MatchField], some: Sequence[Can
     return [regex_match(expression, fields, each.values) for each in some]
 
 
-def _prefix_hits(reader: SnapshotReader, asked: Asked, question: Question, after: Position) -> AsyncIterator[Hit]:
+def _prefix_hits(reader: SnapshotReader, asked: SearchScope, question: Question, after: Position) -> AsyncIterator[Hit]:
     streams: list[AsyncIterator[Candidate]] = []
     for guid in asked.channel_guids:
         streams.append(by_form(reader, guid, "words", question.plain, after[0]))
@@ -130,7 +134,7 @@ def _prefix_hits(reader: SnapshotReader, asked: Asked, question: Question, after
     return ordered(streams, after, find)
 
 
-async def _other_hits(reader: SnapshotReader, asked: Asked, question: Question, after: str) -> AsyncIterator[Hit]:
+async def _other_hits(reader: SnapshotReader, asked: SearchScope, question: Question, after: str) -> AsyncIterator[Hit]:
     """Products that hold q without beginning with it, by product_id."""
     streams: list[AsyncIterator[Candidate]] = []
     for text in dict.fromkeys(each for each in (question.plain, question.bare) if each):
