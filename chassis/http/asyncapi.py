@@ -62,7 +62,7 @@ def asyncapi(service: Service, parts: Parts, build_id: str) -> dict[str, Any]:
     events = sorted(parts.events, key=lambda event: event.type)
     found = Components([], [event.body for event in events], meanings_of(service))
     messages = {
-        event.type: _message(event, schema, found.named) for event, schema in zip(events, found.told, strict=True)
+        event.type: _message(event, schema, found.named) for event, schema in zip(events, found.answers, strict=True)
     }
     return {
         "asyncapi": "3.0.0",

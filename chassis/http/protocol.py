@@ -1,4 +1,4 @@
-"""The inventory agents read: what a service can be asked, as a page and as MCP tool descriptions."""
+"""The calls of a service for agents: as a page, and as descriptions of MCP tools."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -70,7 +70,7 @@ def _fields(endpoint: Endpoint, meanings: Meanings) -> Iterator[str]:
     if endpoint.request is None:
         return
     found = Components([endpoint.request], [], meanings)
-    schema = resolve(found.asked[0], found.named)
+    schema = resolve(found.requests[0], found.named)
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         about = f". {field['description']}" if "description" in field else ""
@@ -101,14 +101,14 @@ def tools(service: Service, parts: Parts) -> dict[str, Any]:
 
 def _tool(service: Service, endpoint: Endpoint, meanings: Meanings) -> dict[str, Any]:
     reads = endpoint.access != "change"
-    asked = Components([request_struct(endpoint)], [], meanings)
-    told = Components([], [endpoint.answer], meanings)
+    request = Components([request_struct(endpoint)], [], meanings)
+    answer = Components([], [endpoint.answer], meanings)
     return {
         "name": endpoint.call,
         "title": endpoint.summary.rstrip("."),
         "description": "\n\n".join(filter(None, (endpoint.summary, endpoint.description))),
-        "inputSchema": _whole(asked.asked[0], asked.named),
-        "outputSchema": _whole(told.told[0], told.named),
+        "inputSchema": _whole(request.requests[0], request.named),
+        "outputSchema": _whole(answer.answers[0], answer.named),
         "annotations": {"readOnlyHint": reads, "idempotentHint": reads, "openWorldHint": False},
         "_meta": {"method": endpoint.method, "path": full_path(service, endpoint), "roles": list(endpoint.roles)},
     }

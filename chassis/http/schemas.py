@@ -20,15 +20,15 @@ _SURROGATES = r"\ud800-\udfff"
 
 
 class Components:
-    """The schemas of what a service is asked and what it answers or publishes, and the named ones they refer to."""
+    """The schemas of a service's requests, and of its answers or event bodies, with the named ones they refer to."""
 
-    def __init__(self, asked: Sequence[Any], told: Sequence[Any], meanings: Meanings) -> None:
-        shown, named = msgspec.json.schema_components([*asked, *told], ref_template=REF)
+    def __init__(self, requests: Sequence[Any], answers: Sequence[Any], meanings: Meanings) -> None:
+        shown, named = msgspec.json.schema_components([*requests, *answers], ref_template=REF)
         self.named: dict[str, Schema] = {name: _clean(schema) for name, schema in named.items()}
-        self.asked: list[Schema] = [_clean(schema) for schema in shown[: len(asked)]]
-        self.told: list[Schema] = [_clean(schema) for schema in shown[len(asked) :]]
-        in_requests = {kind.cls for kind in structs_in(asked)}
-        kinds = structs_in([*asked, *told])
+        self.requests: list[Schema] = [_clean(schema) for schema in shown[: len(requests)]]
+        self.answers: list[Schema] = [_clean(schema) for schema in shown[len(requests) :]]
+        in_requests = {kind.cls for kind in structs_in(requests)}
+        kinds = structs_in([*requests, *answers])
         for kind in kinds:
             self._describe(kind, meanings, always=kind.cls not in in_requests)
         for kind in kinds:

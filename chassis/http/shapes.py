@@ -26,7 +26,7 @@ class Shapes:
         self.named: dict[str, Schema] = {
             data_names.get(name, name): renamed(schema, data_names) for name, schema in found.named.items()
         }
-        self.requests = dict(zip((endpoint.call for endpoint in endpoints), found.asked, strict=False))
+        self.requests = dict(zip((endpoint.call for endpoint in endpoints), found.requests, strict=False))
         for answer in answers:
             self.named[answer.__name__] = _wrapped(REF.format(name=data_names[answer.__name__]), grid=grid)
         for schema in sorted({each.schema for each in endpoints} - {""}):

@@ -38,11 +38,11 @@ def undescribed_fields() -> Iterator[str]:
 def undescribed_in(parts: Parts, meanings: Meanings) -> Iterator[str]:
     """Fields of a service's structs that nothing describes, and descriptions of no field."""
     endpoints = [*parts.endpoints, *parts.raw_endpoints]
-    asked: list[type] = [request_struct(endpoint) for endpoint in endpoints]
-    asked += [endpoint.params for endpoint in parts.raw_endpoints]
+    requests: list[type] = [request_struct(endpoint) for endpoint in endpoints]
+    requests += [endpoint.params for endpoint in parts.raw_endpoints]
     answers = [endpoint.answer for endpoint in endpoints if issubclass(endpoint.answer, Answer)]
-    told = [*answers, *(event.body for event in parts.events)]
-    for kind in structs_in([*asked, *told]):
+    bodies = [event.body for event in parts.events]
+    for kind in structs_in([*requests, *answers, *bodies]):
         meanings.whole_example(kind.cls)
         for field in kind.fields:
             meanings.example(kind.cls, field.name)

@@ -66,7 +66,7 @@ def test_a_typescript_client_compiles_and_calls(world: World, document: Path, tm
 def test_a_python_client_compiles_and_calls(world: World, document: Path, tmp_path: Path) -> None:
     # Without its own formatting, which takes longer than everything else.
     (tmp_path / "config.yaml").write_text("post_hooks: []\n")
-    made = told(
+    made = run(
         str(Path(sys.executable).with_name("openapi-python-client")),
         *("generate", "--path", str(document), "--output-path", str(tmp_path / "made_client")),
         *("--meta", "none", "--config", str(tmp_path / "config.yaml"), "--fail-on-warning"),
@@ -75,13 +75,13 @@ def test_a_python_client_compiles_and_calls(world: World, document: Path, tmp_pa
     assert compileall.compile_dir(tmp_path / "made_client", quiet=1)
 
     calls = Path(__file__).with_name("python_calls.py")
-    ran = told(sys.executable, str(calls), *given(world, a_code()), PYTHONPATH=str(tmp_path))
+    ran = run(sys.executable, str(calls), *given(world, a_code()), PYTHONPATH=str(tmp_path))
 
     assert ran.returncode == 0, ran.stderr
     check(ran.stdout)
 
 
-def told(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         env={**os.environ, **environment},
