@@ -1,10 +1,14 @@
 """Every query of a run is noted, and at its end held against the declared indexes by MongoDB's own rule."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pymongo.database import Database
 
-from chassis.mongo.shapes import RECORDER
+from chassis.mongo.shapes import RECORDER, Shape
+
+_explained: set[Shape] = set()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +18,29 @@ def every_shape_is_served() -> Iterator[None]:
     yield
     unserved = RECORDER.unserved()
     assert not unserved, "no declared index serves:\n" + "\n".join(map(str, unserved))
+
+
+def scanned(database: Database[dict[str, Any]]) -> list[str]:
+    """The queries seen so far that the engine itself answers by scanning a collection of this database, as it explains
+    one example of each shape. Shapes explained before are left out, and so are walks through a whole collection."""
+    names = set(database.list_collection_names())
+    found = []
+    for shape, where in list(RECORDER.examples.items()):
+        if shape in _explained or shape.collection not in names or not (shape.equal or shape.ranges - {"_id"}):
+            continue
+        _explained.add(shape)
+        find = {"find": shape.collection, "filter": where, "sort": dict(shape.order)}
+        plan = database.command("explain", {name: value for name, value in find.items() if value})
+        if "COLLSCAN" in _stages(plan["queryPlanner"]["winningPlan"]):
+            found.append(f"{shape}, asked as {where}")
+    return found
+
+
+def _stages(plan: Any) -> set[str]:
+    """All stages of a plan."""
+    if isinstance(plan, list):
+        return set().union(*map(_stages, plan))
+    if not isinstance(plan, dict):
+        return set()
+    own = {plan["stage"]} if "stage" in plan else set()
+    return own.union(*map(_stages, plan.values()))

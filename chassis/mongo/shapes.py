@@ -63,11 +63,12 @@ def _ordered(keys: Keys, taken: int, order: Sequence[str], sort: Sequence[tuple[
 
 
 class Recorder:
-    """Notes shapes while it is on."""
+    """Notes shapes while it is on, and one filter of each as an example."""
 
     def __init__(self) -> None:
         self.on = False
         self.seen: set[Shape] = set()
+        self.examples: dict[Shape, Mapping[str, Any]] = {}
         self.declared: dict[str, set[Keys]] = {}
 
     def start(self) -> None:
@@ -80,7 +81,10 @@ class Recorder:
 
     def note(self, collection: str, where: Mapping[str, Any], order: Sequence[tuple[str, int]] = ()) -> None:
         """Note one query."""
-        self.seen.add(shape_of(collection, where, order))
+        shape = shape_of(collection, where, order)
+        if shape not in self.seen:
+            self.seen.add(shape)
+            self.examples[shape] = where
 
     def unserved(self) -> list[Shape]:
         """The shapes seen that no index of their collection serves. Reading a whole collection is said by `{}`."""

@@ -15,6 +15,7 @@ from chassis.testing.client import ServiceClient, serve
 from services.ics.app import ICS
 from services.ics.settings import OVERDUE_SECONDS_MAX
 from tests.ics.given import NOON
+from tests.shapes import scanned
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +41,12 @@ def clock() -> FixedClock:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ics_service(
-    ics_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str, clock: FixedClock
+    ics_database: str,
+    mongodb_client: MongoClient[dict[str, Any]],
+    mongodb_uri: str,
+    mongodb_engine: str,
+    amqp_url: str,
+    clock: FixedClock,
 ) -> AsyncIterator[ServiceClient]:
     """A running ICS."""
     engine = "embedded" if mongodb_engine == "embedded" else ""
@@ -56,6 +62,8 @@ async def ics_service(
         ics_overdue_seconds=OVERDUE_SECONDS_MAX,
     ) as client:
         yield client
+        scans = scanned(mongodb_client[ics_database])
+        assert not scans, "the engine scans the collection for:\n" + "\n".join(scans)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

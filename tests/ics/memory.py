@@ -196,6 +196,9 @@ class MemoryChange(CompositeReads):
         self._keep(entity, record_id, record)
         return record
 
+    def own_transaction(self) -> None:
+        pass
+
     def discard(self) -> None:
         self.written.clear()
         self.told.clear()

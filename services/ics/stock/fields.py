@@ -7,6 +7,8 @@ from msgspec import Meta
 from chassis.values import SerialNo
 
 SERIALS_MAX = 500
+CALL_SERIALS_MAX = 2000
+"""Most serials that all lines of a call name together."""
 """Most serials one line of a call names."""
 
 SerialList = Annotated[list[SerialNo], Meta(min_length=1, max_length=SERIALS_MAX)]

@@ -33,7 +33,7 @@ from services.ics.stock.domain import (
 )
 from services.ics.stock.fields import AnyBalance, SerialList
 from services.ics.stock.posting import LedgerPosting, posting
-from services.ics.stock.reading import Stock, StockFilter, stock_list, stock_of
+from services.ics.stock.reading import Positions, Stock, StockFilter, stock_list, stock_of
 from services.ics.stock.serials import STATUSES, check_tracked, serial_problems
 from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
@@ -49,13 +49,14 @@ class StockEnvelope(Answer):
 
 class StockGetRequest(Request):
     variant_id: Guid
+    positions: Positions = "all"
 
 
 @endpoints.post("/stock/get", roles=READ, needs=["logical_guid"], snapshot=True)
 async def ics_stock_get(call: Call, view: View, body: StockGetRequest) -> StockEnvelope:
-    """Show one variant in the facility with all its positions; zeros where the facility never saw it."""
+    """Show one variant in the facility with its positions; zeros where the facility never saw it."""
     item = await item_of(view, call.logical_guid, body.variant_id)
-    return StockEnvelope(stock=await stock_of(view, item))
+    return StockEnvelope(stock=await stock_of(view, item, body.positions))
 
 
 class StockListRequest(Request, PageRequest):

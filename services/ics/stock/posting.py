@@ -38,6 +38,9 @@ from services.ics.serial.store import ledger_lots
 from services.ics.stock.serials import Serials
 from services.ics.words import Bucket, DocumentType
 
+HEAVY_ITEMS = 20
+"""A call that opens more items than this is committed beside the batch that other calls share."""
+
 
 def posting(
     change: Change,
@@ -153,6 +156,8 @@ class LedgerPosting(Posting):
         """Open items by (facility, variant) without those who wait for their units: where nothing becomes available."""
         items = await items_of_many(self._change, dict.fromkeys(keys))
         beside = lot_codes or {}
+        if len(items) > HEAVY_ITEMS:
+            self._change.own_transaction()
         lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
         return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
 

@@ -1,7 +1,7 @@
 """What lies where: an item with everything booked on it, and lists of items as a whole or at one place."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, assert_never
 
 from msgspec import Meta
 
@@ -17,6 +17,9 @@ from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, varia
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
 POSITIONS_MAX = 1000
+
+Positions = Literal["all", "places", "none"]
+"""Which positions stock/get shows: one per holder, or without holders, or none at all."""
 
 
 class Position(Value):
@@ -55,12 +58,20 @@ class Held(NamedTuple):
     id: str | None = None
 
 
-async def stock_of(view: View, item: Item) -> Stock:
-    """The item with all that is booked on it."""
+async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stock:
+    """The item with what is booked on it. Only `all` reads more than the item itself."""
     cells = {cell.spot: cell for cell in item.cells}
-    found = _unheld(item.cells)
-    for held, quantity in await _held(view, item):
-        found[held] = found.get(held, 0) + quantity
+    match positions:
+        case "all":
+            found = _unheld(item.cells)
+            for held, quantity in await _held(view, item):
+                found[held] = found.get(held, 0) + quantity
+        case "places":
+            found = _by_place(item)
+        case "none":
+            found = {}
+        case never:
+            assert_never(never)
     ordered = sorted(found.items(), key=lambda each: _account_order(each[0], cells))
     return Stock(
         logical_guid=item.logical_guid,
@@ -81,6 +92,22 @@ def _unheld(cells: Iterable[StockPosition]) -> dict[Held, int]:
         for bucket in UNHELD_BUCKETS
         if getattr(cell, bucket)
     }
+
+
+def _by_place(item: Item) -> dict[Held, int]:
+    """Units by bucket, place, lot and stage, whoever holds them."""
+    found: dict[Held, int] = {}
+    for cell in item.cells:
+        for bucket in BUCKETS:
+            if bucket == "committed":
+                staged = {Held(bucket, cell.spot, stage): getattr(cell, stage) for stage in STAGES}
+                found |= {held: units for held, units in staged.items() if units}
+            elif units := cell.bucket(bucket):
+                found[Held(bucket, cell.spot)] = units
+    # Units on the way have a lot and no place.
+    coming = {Held("in_transit", PositionKey(lot_code=each.lot_code)): each.units for each in item.coming}
+    rest = item.in_transit - sum(coming.values())
+    return found | coming | ({Held("in_transit", PositionKey()): rest} if rest else {})
 
 
 async def _held(view: View, item: Item) -> list[tuple[Held, int]]:

@@ -24,6 +24,7 @@ from services.ics.serial.domain import (
     serial_key,
 )
 from services.ics.serial.store import SERIALS, know_lot, units_held_by
+from services.ics.stock.fields import CALL_SERIALS_MAX
 from services.ics.words import Bucket
 
 STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
@@ -40,6 +41,9 @@ STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
 ON_SHELF = STATUSES[None]
 
 _HELD_MAX = 1000
+
+HEAVY_SERIALS = 50
+"""A call that names more serials than this in a line is committed beside the batch that other calls share."""
 
 
 def serial_problems(
@@ -62,6 +66,7 @@ def serial_problems_by_line(
     """What is wrong with the serials of a request's lines, each given as what it is of, its serials and its quantity:
     by themselves, and where two lines of the same name the same."""
     problems = []
+    count = 0
     seen: set[tuple[Hashable, str]] = set()
     for number, (of, serials, quantity) in enumerate(lines):
         path = f"{line}s.{number}.serials"
@@ -70,6 +75,9 @@ def serial_problems_by_line(
         if named & seen:
             problems.append((path, f"names a serial of another {line}"))
         seen |= named
+        count += len(serials or ())
+    if count > CALL_SERIALS_MAX:
+        problems.append((f"{line}s", f"names {count} serials; a call may name {CALL_SERIALS_MAX}"))
     return problems
 
 
@@ -219,6 +227,8 @@ class Serials:
             self._change.emit("ics.serial.registered", unit.serial_id, serial=unit)
 
     async def _known(self, variant_id: str, serials: Sequence[str]) -> list[SerialUnit | None]:
+        if len(serials) > HEAVY_SERIALS:
+            self._change.own_transaction()
         keys = [serial_key(variant_id, serial_no) for serial_no in serials]
         found = await self._change.lookup_many(SERIALS, "number", keys)
         units = [self._units.get((variant_id, key[2])) or found.get(key) for key in keys]

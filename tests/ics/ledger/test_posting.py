@@ -174,3 +174,23 @@ def test_an_item_forgets_cells_that_are_empty(posting: Posting, page: OpenItem) 
     spot = receive(posting, page, 2, PICK)
     posting.move("adjust", 2, Leg(page, "available", spot), "scrap")
     assert page.close(NOON).cells == []
+
+
+def test_units_owed_to_those_who_wait_are_promised_to_nobody_else(posting: Posting, page: OpenItem) -> None:
+    """As between a receipt that could not fill everybody and the work item that goes on with it."""
+    promise(posting, "commit", 3, posting.own(page, "commit", "c1"))
+    later = Posting("ACME", NOON, posting.new_id)
+    later.begin(posting.operation)
+    item = later.add(OpenItem(page.close(NOON)))
+    shelf = receive(later, item, 5, PICK)
+    assert (item.shortfall, item.cell(shelf).available) == (3, 5)
+
+    newcomer = later.own(item, "commit", "c2")
+    assert promise(later, "commit", 4, newcomer) == 2
+
+    assert (newcomer.at(shelf), newcomer.at(SHORTFALL)) == (2, 2)
+    with pytest.raises(InsufficientStock):
+        promise(later, "commit", 1, later.own(item, "commit", "c3"), Pin("z1"))
+    first = later.hold(item, "commit", "c1", {Part(SHORTFALL, "open"): 3})
+    later.fill(item)
+    assert (first.at(shelf), first.at(SHORTFALL), item.shortfall) == (3, 0, 2)

@@ -3,13 +3,18 @@
 import asyncio
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock
 from chassis.ids import new_id
 from chassis.testing.client import ServiceClient
+from chassis.unit import View
+from services.ics.ledger import post
 from services.ics.ledger.holder import HOLDERS_MAX
+from services.ics.ledger.promises import waiting_promises
+from services.ics.ledger.store import Promise
 from services.ics.reservation.jobs import OverdueAnswer, OverdueParams, overdue_sweep
 from tests.ics.floor import Floor
 
@@ -109,3 +114,39 @@ async def test_a_receipt_fills_all_who_wait_however_many(ics: ServiceClient, clo
                 break
             await asyncio.sleep(0.05)
     assert stock["buckets"]["reserved"] == waiting
+
+
+async def test_a_promise_does_not_look_for_those_who_wait(
+    ics: ServiceClient, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait for units of an item, a promise of more makes none available to them."""
+    floor = Floor(ics, "VAR-W")
+    await floor.policy(qc="skip", backorder_limit=50)
+    await crowd(floor, 30)
+    asked: list[int] = []
+
+    async def waiting(view: View, logical_guid: str, variant_id: str, at_most: int) -> list[Promise]:
+        asked.append(at_most)
+        return await waiting_promises(view, logical_guid, variant_id, at_most)
+
+    monkeypatch.setattr(post, "waiting_promises", waiting)
+
+    first = await floor.reserve(1)
+    await floor.commit(1)
+    assert asked == []
+    await floor.do("/reservation/release", reservation_id=first["reservation_id"], expected_revision=1)
+    assert asked, "units that come free go to those who wait"
+
+
+async def test_a_refused_promise_leaves_what_was_expired_for_it(ics: ServiceClient, clock: FixedClock) -> None:
+    floor = Floor(ics, "VAR-R")
+    await floor.policy(qc="skip")
+    await floor.stocked(HOLDERS_MAX + 10)
+    await crowd(floor, HOLDERS_MAX + 10)
+    clock.advance(TTL_SECONDS + 1)
+
+    refused = await floor.ask("/reservation/create", variant_id="VAR-R", quantity=1000, channel_code="WEB")
+
+    assert (refused.status, refused.error_code) == (409, "ics.insufficient_stock")
+    assert refused.details["shortages"][0]["available"] == HOLDERS_MAX + 10
+    assert (await floor.stock())["buckets"]["reserved"] == 0

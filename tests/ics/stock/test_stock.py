@@ -328,3 +328,45 @@ async def test_a_full_bin_takes_no_more_but_what_is_already_so(ics: ServiceClien
 
     assert (full.status, full.details["status"], still.status) == (409, "full", 409)
     assert await floor.at("available", bin_id=bin_id) == 5
+
+
+async def test_stock_is_shown_by_holder_by_place_or_without_positions(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-P")
+    await floor.policy(qc="skip")
+    zone, shelf = await zone_and_bin(floor, "PCK", "pick")
+    await floor.stocked(10, zone_id=zone, bin_id=shelf)
+    for _ in range(3):
+        await floor.reserve(2)
+    await floor.commit(1)
+
+    shown = {
+        which: (await floor.do("/stock/get", variant_id="VAR-P", positions=which))["stock"]
+        for which in ("all", "places", "none")
+    }
+
+    assert [each["quantity"] for each in shown["all"]["positions"]] == [3, 2, 2, 2, 1]
+    assert [(each["bucket"], each["stage"], each["quantity"]) for each in shown["places"]["positions"]] == [
+        ("available", None, 3),
+        ("reserved", None, 6),
+        ("committed", "open", 1),
+    ]
+    assert {(each["bin_id"], each["held_by_id"]) for each in shown["places"]["positions"]} == {(shelf, None)}
+    assert shown["none"]["positions"] == []
+    assert shown["all"] | {"positions": []} == shown["places"] | {"positions": []} == shown["none"]
+    wrong = await floor.ask("/stock/get", variant_id="VAR-P", positions="some")
+    assert (wrong.status, list(wrong.problems)) == (400, ["positions"])
+
+
+async def test_the_lines_of_a_call_name_so_many_serials_and_no_more(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-N")
+    await floor.policy(qc="skip")
+
+    def lines(count: int, mark: str) -> list[dict[str, Any]]:
+        numbers = [f"{mark}{number}" for number in range(count)]
+        parts = [numbers[start : start + 500] for start in range(0, count, 500)]
+        return [{"variant_id": "VAR-N", "quantity": len(part), "serials": part} for part in parts]
+
+    too_many = await floor.ask("/receive/record", lines=lines(2001, "A"))
+    assert (too_many.status, list(too_many.problems)) == (400, ["lines"])
+    await floor.do("/receive/record", lines=lines(2000, "B"))
+    assert (await floor.stock())["on_hand"] == 2000
