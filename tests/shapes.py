@@ -1,6 +1,6 @@
 """Every query of a run is noted, and at its end held against the declared indexes by MongoDB's own rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -20,12 +20,14 @@ def every_shape_is_served() -> Iterator[None]:
     assert not unserved, "no declared index serves:\n" + "\n".join(map(str, unserved))
 
 
-def scanned(database: Database[dict[str, Any]]) -> list[str]:
+def scanned(
+    database: Database[dict[str, Any]], examples: Mapping[Shape, Mapping[str, Any]] = RECORDER.examples
+) -> list[str]:
     """The queries seen so far that the engine itself answers by scanning a collection of this database, as it explains
     one example of each shape. Shapes explained before are left out, and so are walks through a whole collection."""
     names = set(database.list_collection_names())
     found = []
-    for shape, where in list(RECORDER.examples.items()):
+    for shape, where in list(examples.items()):
         if shape in _explained or shape.collection not in names or not (shape.equal or shape.ranges - {"_id"}):
             continue
         _explained.add(shape)

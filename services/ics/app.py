@@ -1,6 +1,7 @@
 """ICS as a list of features. What each call promises its callers is in the contract's ics.yaml."""
 
 from chassis.service import Service
+from services.ics.reservation.gauges import overdue_gauges
 from services.ics.settings import IcsSettings
 from services.ics.words import ROLES
 
@@ -38,4 +39,5 @@ ICS = Service(
         "snapshot",
     ],
     roles=ROLES,
+    resources=[overdue_gauges],
 )

@@ -9,7 +9,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
-from chassis.clock import Utc, later
+from chassis.clock import Utc, later, seconds_between
 from chassis.entity import Value
 from chassis.errors import Conflict, InvalidState, Unavailable
 from chassis.gate import Gate
@@ -21,6 +21,7 @@ from chassis.unit import Units, View
 from chassis.values import Count, Guid, Id, Orgcode
 from services.ics.ledger.promises import overdue_anywhere
 from services.ics.ledger.store import Promise
+from services.ics.reservation.gauges import OverdueGauges
 from services.ics.reservation.opening import Expired, expire_some
 from services.ics.settings import IcsSettings
 
@@ -64,12 +65,13 @@ class OverdueItem(NamedTuple):
 
 @jobs.every(seconds=SWEEP_SECONDS, name="overdue-sweep", params=OverdueParams)
 async def overdue_sweep(
-    units: Units, call: Call, params: OverdueParams, settings: IcsSettings, gate: Gate
+    units: Units, call: Call, params: OverdueParams, settings: IcsSettings, gate: Gate, gauges: OverdueGauges
 ) -> OverdueAnswer:
     """Expire promises that have been overdue for a while, org by org in turn."""
     call = replace(call, caller=SYSTEM)
     until = later(call.started_utc, -settings.ics_overdue_seconds)
     found: Counter[str] = Counter()
+    oldest: Utc | None = None
     after: tuple[str, str] | None = None
     while params.limit is None or found["overdue"] < params.limit:
         read = await units.view(call, partial(_overdue, until=until, after=after))
@@ -77,11 +79,14 @@ async def overdue_sweep(
         if params.limit is not None:
             meant = meant[: params.limit - found["overdue"]]
         found["overdue"] += len(meant)
+        oldest = oldest or (Utc(meant[0].due or until) if meant else None)
         if not params.dry_run:
             await _expire(units, call, meant, until, found)
         if len(read) < READ_PROMISES_MAX:
             break
         after = (str(read[-1].due), read[-1].promise_id)
+    if params.orgcode is None and params.logical_guid is None:
+        gauges.set(found["overdue"], seconds_between(oldest, call.started_utc) if oldest else 0)
     return OverdueAnswer(
         run_id=new_id(call.started_utc),
         overdue=found["overdue"],

@@ -15,6 +15,7 @@ from services.ics.ledger import post
 from services.ics.ledger.holder import HOLDERS_MAX
 from services.ics.ledger.promises import waiting_promises
 from services.ics.ledger.store import Promise
+from services.ics.reservation.gauges import OverdueGauges
 from services.ics.reservation.jobs import OverdueAnswer, OverdueParams, overdue_sweep
 from tests.ics.floor import Floor
 
@@ -35,13 +36,16 @@ async def promisable(floor: Floor) -> tuple[int, int]:
     return await floor.promisable(), (await floor.stock())["buckets"]["reserved"]
 
 
-async def sweep(ics: ServiceClient, clock: FixedClock, seconds: int = 60, **params: Any) -> OverdueAnswer:
-    """One run of the sweep, in an org of the client's own."""
+async def sweep(
+    ics: ServiceClient, clock: FixedClock, seconds: int = 60, every_org: bool = False, **params: Any
+) -> OverdueAnswer:
+    """One run of the sweep, in the client's org or in all."""
     runtime = ics.application.runtime
     call = Call(caller=SYSTEM, name="overdue-sweep", request_id=new_id(clock.now()), started_utc=clock.now())
     settings = replace(runtime.settings, ics_overdue_seconds=seconds)
-    given = OverdueParams(orgcode=ics.caller.orgcode if ics.caller else None, **params)
-    answer = await overdue_sweep(runtime.units, call, given, settings, runtime.gate)
+    gauges = runtime.provided.get(OverdueGauges)
+    given = OverdueParams(orgcode=ics.caller.orgcode if ics.caller and not every_org else None, **params)
+    answer = await overdue_sweep(runtime.units, call, given, settings, runtime.gate, gauges)
     assert isinstance(answer, OverdueAnswer)
     return answer
 
@@ -82,6 +86,10 @@ async def test_what_nobody_asks_for_is_swept_after_a_minute(ics: ServiceClient, 
     clock.advance(1)
     looked = await sweep(ics, clock, dry_run=True)
     assert (looked.overdue, looked.expired) == (CROWD, 0)
+    everywhere = await sweep(ics, clock, dry_run=True, every_org=True)
+    seen = ics.application.runtime.metrics.text().decode()
+    assert f"retailstack_ics_overdue_promises {float(everywhere.overdue)}" in seen
+    assert "retailstack_ics_overdue_seconds 0.0" not in seen
     part = await sweep(ics, clock, limit=3)
     assert (part.overdue, part.expired) == (3, 3)
 
