@@ -19,7 +19,7 @@ Hold = Callable[[HowTo], list[str]]
 
 
 def test_there_is_a_page_for_everything_a_feature_declares() -> None:
-    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md"]
+    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md", "work.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
