@@ -14,6 +14,7 @@ from msgspec.structs import fields
 
 from chassis.clock import SystemClock
 from chassis.entity import Entity
+from chassis.generic_servicers import CHASSIS_ENTITIES, MACHINERY
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.flush import MARKS
@@ -21,7 +22,6 @@ from chassis.mongo.leases import LEASES
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
 from chassis.rpc.vacuum import vacuum
-from chassis.runtime import CHASSIS_ENTITIES, MACHINERY
 from chassis.service import Service, collect
 from gateway.app import GATEWAY
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
