@@ -1,7 +1,7 @@
-"""What a handler may ask of data: `View` to read, `Change` to write. The port every engine implements.
+"""Data access for handlers: `View` to read, `Change` to write. The port that every engine implements.
 
-A handler that is given one of these is driven by the engine, together with others that arrived at the same time, and
-may be run more than once. Inside it nothing else may be awaited, and nothing outside it may be touched.
+The engine runs the handlers of views and changes together with others that arrived at the same time, and may run one
+more than once. A handler awaits nothing but its view or change, and changes nothing outside it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -49,16 +49,16 @@ Where = Mapping[str, Any]
 
 
 class View(Protocol):
-    """Reads within one org. What one View answers is of one moment when the declaration asks for `snapshot`."""
+    """Reads within one org. With `snapshot` in the declaration, all reads of a View see the same moment."""
 
     @property
     def now(self) -> Utc:
-        """The moment of this call; never earlier than what it has read was written."""
+        """The time of this call; never earlier than the time at which a record it has read was written."""
         ...
 
     @property
     def call(self) -> Call:
-        """The call this is for."""
+        """The call this view belongs to."""
         ...
 
     def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
@@ -77,11 +77,11 @@ class View(Protocol):
         ...
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:
-        """The record, or None when it is absent or of another org."""
+        """The record, or None if it is absent or of another org."""
         ...
 
     async def get_many(self, entity: Entity[R], record_ids: Iterable[str]) -> dict[str, R]:
-        """The records there are, by id."""
+        """Id -> record, of the existing ones."""
         ...
 
     async def lookup(self, entity: Entity[R], by: str, *values: Any) -> R | None:
@@ -91,11 +91,11 @@ class View(Protocol):
     async def lookup_many(
         self, entity: Entity[R], by: str, keys: Iterable[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], R]:
-        """The records there are, by key tuple of the unique index named `by`."""
+        """Key tuple of the unique index named `by` -> record, of the existing ones."""
         ...
 
     async def load(self, entity: Entity[R], record_id: str) -> R:
-        """The record; `NotFound` when it is absent or of another org."""
+        """The record. Raises `NotFound` if it is absent or of another org."""
         ...
 
     async def find(
@@ -110,10 +110,10 @@ class View(Protocol):
     ) -> list[R]:
         """Records by a declared index: equal fields first, then the order's fields, then at most one range.
 
-        `order` names fields, all upwards or all downwards (`-field`); ties are broken by id; without it they come in
-        the index's own order. `after` is the order's values and the id of the record to go on behind. `rest` asks for
-        more than the index knows: everything that `where` names is read then, so `where` must be selective. A shape
-        that no declared index serves raises `UnservedQuery`.
+        `order` names fields, all ascending or all descending (`-field`); ties are broken by id. Without it, records
+        come in the index's own order. `after` holds the order's values and the id of the record to continue after.
+        `rest` holds conditions that the index does not cover: everything that matches `where` is read, so `where` must
+        be selective. Raises `UnservedQuery` if no declared index serves the query.
         """
         ...
 
@@ -126,10 +126,10 @@ class View(Protocol):
         order: Sequence[str] = (),
         rest: Where | None = None,
     ) -> Page[R]:
-        """One page of what `find` would give, newest id first unless `order` says otherwise.
+        """One page of what `find` would return, newest id first unless `order` says otherwise.
 
-        `page` is whatever has `limit` and `next_token`: a request body will do. The order's fields are never null. A
-        token that was altered, or made with other filters, is `Invalid`.
+        `page` is anything with `limit` and `next_token`, such as a request body. The order's fields are never null.
+        Raises `Invalid` for a token that was altered or made with other filters.
         """
         ...
 
@@ -167,48 +167,49 @@ class View(Protocol):
         ...
 
     def every_org(self) -> Self:
-        """The same over all orgs: for sweeps and operators, never for a caller's request."""
+        """The same view over all orgs: for jobs and operators, never for a caller's request."""
         ...
 
 
 class Change(View, Protocol):
-    """One unit of work: all of it is committed together with its events, or none of it."""
+    """One unit of work: committed together with its events, or not at all."""
 
     async def load(self, entity: Entity[R], record_id: str, expected_revision: int | UnsetType | None = UNSET) -> R:
-        """The record; with `expected_revision` given (None: the caller named none) 428 and 409 follow after 404."""
+        """The record. With `expected_revision` given (None: the caller named none) raises 428 or 409, after 404."""
         ...
 
     def new_id(self) -> str:
-        """A new id, later than every id made before."""
+        """A new id, greater than every id made before."""
         ...
 
     async def insert(self, entity: Entity[R], record: R) -> R:
-        """Keep a new record, stamped with org, revision 1, time and actor. A taken unique key is `Conflict`."""
+        """Store a new record, stamped with org, revision 1, time and actor. Raises `Conflict` for a taken unique key.
+        """
         ...
 
     async def update(self, entity: Entity[R], record: R, reason: str | None = None, *, actor: str | None = None) -> R:
-        """Keep a changed record: its revision grows by 1 (once a change, however often it is updated in it).
+        """Store a changed record. Its revision grows by 1, once a change however often it is updated in it.
 
-        `actor` is who changed it where that is not the caller: something that would have happened without the call.
+        `actor` is given if it is not the caller, for effects that do not come from the call.
         """
         ...
 
     async def delete(self, entity: Entity[R], record: R) -> None:
-        """Remove a record."""
+        """Delete a record."""
         ...
 
     def own_transaction(self) -> None:
-        """Say that this call reads or writes far more than usual: it is committed beside the shared batch, so that no
-        other call waits for it. Calls that say so share a batch among themselves. The earlier it is said, the cheaper.
+        """Commit this call beside the shared batch, because it reads or writes far more than usual: no other call then
+        waits for it. Such calls share a batch among themselves. The earlier this is called, the cheaper.
         """
         ...
 
     def discard(self) -> None:
-        """Forget everything this change was to write and tell; what was read stays read, and it may go on from here."""
+        """Drop all writes and events so far. What was read stays read, and the handler may continue."""
         ...
 
     def wake(self, queue: str) -> None:
-        """Wake the workers of this work queue, in every process, once this change is committed; see `enqueue`."""
+        """Wake the workers of this work queue in every process once this change is committed; see `enqueue`."""
         ...
 
     def emit(self, event_type: str, subject: str, *, revision: int | None = None, **body: Any) -> None:
@@ -262,18 +263,17 @@ class Units(SnapshotReaders, Protocol):
     ) -> T:
         """Run a writing handler; its result, once its writes are committed and journalled.
 
-        `emits` names the event types it may emit; any other is a defect. None lets it emit all.
-
-        A call with an idempotency key is not special here; see `chassis/http/idempotency.py`.
+        `emits` names the event types it may emit; any other is a defect. None allows all. Idempotency keys are handled
+        elsewhere, in `chassis/http/idempotency.py`.
         """
         ...
 
 
 class Beforehand(Exception):
-    """Raised by a handler that needs something done before it, in transactions of its own.
+    """Raised by a handler that needs work done first, in transactions of its own.
 
-    What the handler wrote is dropped, `work` is awaited, and the handler is run again. What `work` did stays, even if
-    the call is then refused.
+    The handler's writes are dropped, `work` is awaited, and the handler is run again. The effects of `work` stay, even
+    if the call is then refused.
     """
 
     def __init__(self, work: "Callable[[Units], Awaitable[None]]") -> None:
@@ -282,12 +282,12 @@ class Beforehand(Exception):
 
 
 class UnservedQuery(Exception):
-    """A query that no declared index serves: a defect of the code that asks, found by the first test that runs it."""
+    """A query that no declared index serves: a defect, found by the first test that runs it."""
 
 
 class HeldUp(Exception):
-    """A handler awaited something other than data inside a View or Change: a defect, because others wait behind it."""
+    """A handler of a View or Change awaited something else: a defect, because other operations wait behind it."""
 
 
 class Undeclared(Exception):
-    """An event that the endpoint's declaration does not name: a defect of one of the two."""
+    """An event that the endpoint does not declare: a defect of one of the two."""

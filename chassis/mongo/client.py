@@ -1,7 +1,7 @@
-"""The way to the database: Motor, or PyMongo's own asyncio API, behind one face.
+"""The connection to the database, through Motor or PyMongo's own asyncio API.
 
-This file, `collection.py`, `transaction.py` and `errors.py` are all that knows the driver. Every operation waits for
-admission, first come, first served, because the driver's own queue for connections is unfair.
+Only this file, `collection.py`, `transaction.py` and `errors.py` know the driver. Every operation waits for admission
+in order of arrival, because the driver's own queue for connections is unfair.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from chassis.mongo.transaction import Transaction
 Driver = Literal["motor", "pymongo"]
 VERSION_MIN = (7, 0)
 ADMITTED = 24
-"""Operations on their way at a time; the pool is larger, so that none of them ever waits for a connection."""
+"""Operations in progress at a time. The pool is larger, so that none of them waits for a connection."""
 
 POOL_MAX = 64
 WAIT_SECONDS = 3.0
@@ -40,7 +40,7 @@ _SNAPSHOT = ReadConcern("snapshot")
 
 
 class Database:
-    """One database of one server, by whichever driver."""
+    """One database of one server, with either driver."""
 
     def __init__(self, client: Any, uri: str, name: str, driver: Driver, quirks: Quirks, admitted: int) -> None:
         self.uri = uri
@@ -66,9 +66,9 @@ class Database:
         admitted: int = ADMITTED,
         wait_seconds: float = WAIT_SECONDS,
     ) -> "Database":
-        """Connect, and make sure of the server: Unreachable when none answers, UnfitServer when it is too old.
+        """Connect and check the server. Raises `DatabaseUnreachable` if none answers, `UnfitServer` if it is too old.
 
-        `engine` names what runs behind the URI; left empty, the server is asked.
+        `engine` names what runs behind the URI; if empty, the server is asked.
         """
         client = _client(uri, driver, wait_seconds)
         try:
@@ -89,7 +89,7 @@ class Database:
     @property
     def waiting(self) -> int:
         """Operations that wait for admission."""
-        return len(self._gate._waiters or ())  # asyncio tells it no other way
+        return len(self._gate._waiters or ())  # asyncio has no public way to ask
 
     def collection(self, name: str) -> "Collection":
         """A collection by name."""
@@ -109,7 +109,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction: snapshot reads, majority and journalled writes, on the primary; void unless committed."""
+        """A transaction on the primary: snapshot reads, majority and journalled writes. Aborted unless committed."""
         async with self.admission(), self.session() as session:
             started = session.start_transaction(
                 read_concern=_SNAPSHOT,
@@ -127,12 +127,13 @@ class Database:
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[Transaction]:
-        """A session without a transaction, for what takes one: its reads are of no one moment."""
+        """A session without a transaction, for code that takes one. Each of its reads sees the state at its own time.
+        """
         async with self.admission(), self.session() as session:
             yield Transaction(session)
 
     async def ping(self) -> None:
-        """Ask whether the server answers; Unreachable when it does not."""
+        """Raises `DatabaseUnreachable` if the server does not answer."""
         try:
             await self._client.admin.command("ping")
         except PyMongoError as cause:
@@ -143,7 +144,7 @@ class Database:
         await self._client.drop_database(self.name)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         while self._sessions:
             session, _ = self._sessions.pop()
             await _ended(session)
@@ -160,7 +161,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
-        """A server session of our own pool: one that has lain idle, or met an error, is not used again."""
+        """A server session from our own pool. Sessions that were idle too long or met an error are not reused."""
         session = None
         while self._sessions and session is None:
             candidate, used = self._sessions.pop()
@@ -198,7 +199,7 @@ def _client(uri: str, driver: Driver, wait_seconds: float) -> Any:
 
 
 async def _settled(value: Any) -> Any:
-    """The value, awaited where the driver at hand wants that."""
+    """The value, awaited if this driver returns an awaitable."""
     return await value if inspect.isawaitable(value) else value
 
 
@@ -210,7 +211,7 @@ async def _ended(session: Any) -> None:
 
 
 def unwrapped(value: Any) -> Any:
-    """A value without the driver's own number type, which nobody else can encode; needed where any JSON may be held."""
+    """The value with the driver's own integer type replaced by int, for fields that may hold any JSON."""
     if isinstance(value, dict):
         return {name: unwrapped(part) for name, part in value.items()}
     if isinstance(value, list):

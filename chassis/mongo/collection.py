@@ -1,7 +1,7 @@
-"""A collection, as thin as can be over the driver.
+"""A collection: a thin layer over the driver.
 
-Reads and the writes of transactions go as plain database commands: one round trip, and no work per document on our
-side, which is what makes a batch cheap.
+Reads and the writes of transactions are plain database commands: one round trip and no work per document on our side,
+which keeps a batch cheap.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,7 +25,7 @@ ABSENT_CODE = 26
 
 
 class DatabaseHandle(Protocol):
-    """What a collection needs of its database."""
+    """What a collection needs from its database."""
 
     @property
     def raw(self) -> Any:
@@ -33,11 +33,11 @@ class DatabaseHandle(Protocol):
         ...
 
     def admission(self) -> AbstractAsyncContextManager[None]:
-        """Wait for one's turn."""
+        """Wait until the operation may start."""
         ...
 
     def session(self) -> AbstractAsyncContextManager[Any]:
-        """A session nobody else uses meanwhile."""
+        """A session that nothing else uses in the meantime."""
         ...
 
     async def command(self, command: Mapping[str, Any]) -> Document:
@@ -46,7 +46,7 @@ class DatabaseHandle(Protocol):
 
 
 class Collection:
-    """A collection. Its operations may be part of a transaction; alone they are majority and journalled."""
+    """A collection. Its operations may be part of a transaction; outside one they are majority and journalled."""
 
     def __init__(self, link: DatabaseHandle, name: str) -> None:
         self.name = name
@@ -62,7 +62,7 @@ class Collection:
         limit: int = 0,
         session: Transaction | None = None,
     ) -> list[Document]:
-        """Documents that match; all of them unless `limit` says how many."""
+        """The documents that match, at most `limit` of them; 0 means all."""
         if RECORDER.on:
             RECORDER.note(self.name, where, sort)
         command: Document = {"find": self.name, "filter": where}
@@ -78,7 +78,7 @@ class Collection:
     async def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], *, session: Transaction | None = None
     ) -> list[Document]:
-        """What a pipeline gives."""
+        """The documents that a pipeline returns."""
         if RECORDER.on:
             matched: Mapping[str, Any] = next((stage["$match"] for stage in pipeline[:1] if "$match" in stage), {})
             sort: Mapping[str, int] = next((stage["$sort"] for stage in pipeline if "$sort" in stage), {})
@@ -89,7 +89,9 @@ class Collection:
     async def batches(
         self, where: Mapping[str, Any], *, fields: Sequence[str], sort: Sort = (), size: int, session: Transaction
     ) -> AsyncIterator[list[Document]]:
-        """These fields of all documents that match, so many at a time, within a transaction: for more than fits."""
+        """These fields of all matching documents, `size` at a time, within a transaction: for results too large for
+        memory.
+        """
         if RECORDER.on:
             RECORDER.note(self.name, where, sort)
         command: Document = {"find": self.name, "filter": where, "projection": dict.fromkeys(fields, 1)}
@@ -108,7 +110,7 @@ class Collection:
             raise translated(cause) from cause
 
     async def count(self, where: Mapping[str, Any], *, at_most: int | None = None) -> int:
-        """How many match, counted no further than `at_most`; costs as much as reading their index entries."""
+        """The number of matching documents, counted up to `at_most`. Costs as much as reading their index entries."""
         bound = [] if at_most is None else [{"$limit": at_most}]
         found = await self.aggregate([{"$match": where}, *bound, {"$count": "n"}])
         return int(found[0]["n"]) if found else 0
@@ -116,23 +118,23 @@ class Collection:
     async def insert_many(
         self, documents: Sequence[Document], *, ordered: bool = False, session: Transaction | None = None
     ) -> None:
-        """Insert these; Duplicate when a unique index has one of them already."""
+        """Insert these. Raises `Duplicate` if a unique index already holds a key of one of them."""
         await self._write("insert", "documents", documents, session, ordered=ordered)
 
     async def replace_many(self, documents: Sequence[Document], *, session: Transaction | None = None) -> None:
-        """Put each of these in the place of the one with its id."""
+        """Replace the stored documents that have the same ids."""
         updates = [{"q": {"_id": document["_id"]}, "u": document} for document in documents]
         await self._write("update", "updates", updates, session, ordered=False)
 
     async def remove_many(self, ids: Sequence[Any], *, session: Transaction | None = None) -> None:
-        """Delete those with these ids."""
+        """Delete the documents with these ids."""
         deletes = [{"q": {"_id": key}, "limit": 1} for key in ids]
         await self._write("delete", "deletes", deletes, session, ordered=False)
 
     async def update_one(
         self, where: Mapping[str, Any], update: Any, *, upsert: bool = False, session: Transaction | None = None
     ) -> tuple[int, int]:
-        """Change one that matches: how many matched, how many were changed (or inserted)."""
+        """Update one matching document: how many matched, and how many were changed or inserted."""
         self._noted(where)
         async with self._alone(session) as raw:
             done = await self._raw.update_one(where, update, upsert=upsert, session=raw)
@@ -141,25 +143,25 @@ class Collection:
     async def update_many(
         self, where: Mapping[str, Any], update: Any, *, session: Transaction | None = None
     ) -> tuple[int, int]:
-        """Change all that match: how many matched, how many were changed."""
+        """Update all matching documents: how many matched, and how many were changed."""
         self._noted(where)
         async with self._alone(session) as raw:
             done = await self._raw.update_many(where, update, session=raw)
             return done.matched_count, done.modified_count
 
     async def delete_many(self, where: Mapping[str, Any], *, session: Transaction | None = None) -> int:
-        """Delete all that match, and say how many there were."""
+        """Delete all matching documents; how many."""
         self._noted(where)
         async with self._alone(session) as raw:
             return int((await self._raw.delete_many(where, session=raw)).deleted_count)
 
     async def bulk_write(self, requests: Sequence[Any], *, session: Transaction | None = None) -> None:
-        """The driver's own mixed bulk, unordered."""
+        """The driver's mixed bulk write, unordered."""
         async with self._alone(session) as raw:
             await self._raw.bulk_write(requests, ordered=False, session=raw)
 
     async def create(self) -> None:
-        """Make the collection, if there is none yet."""
+        """Create the collection unless it exists."""
         try:
             await self._link.raw.command({"create": self.name})
         except OperationFailure as cause:
@@ -167,12 +169,12 @@ class Collection:
                 raise
 
     async def create_indexes(self, indexes: Sequence[Mapping[str, Any]]) -> None:
-        """Make these indexes, given as the server's `createIndexes` takes them; those there already stay."""
+        """Create these indexes, given as the server's `createIndexes` takes them. Existing ones stay."""
         if indexes:
             await self._link.raw.command({"createIndexes": self.name, "indexes": list(indexes)})
 
     async def indexes(self) -> list[Document]:
-        """The indexes there are; none where there is no collection."""
+        """The existing indexes; none if there is no collection."""
         try:
             reply = await self._link.raw.command({"listIndexes": self.name, "cursor": {"batchSize": 1000}})
         except OperationFailure as cause:
@@ -208,7 +210,7 @@ class Collection:
                 async with self._link.session() as session:
                     return await _drained(self._link, dict(command), session)
             except Transient:
-                # A connection that broke: reading again is harmless.
+                # The connection broke; a read may be repeated.
                 async with self._link.session() as session:
                     return await _drained(self._link, command, session)
 
@@ -237,7 +239,7 @@ class Collection:
 
     @asynccontextmanager
     async def _alone(self, within: Transaction | None) -> AsyncIterator[Any]:
-        """Admission for an operation of its own; one within a transaction has been admitted with it."""
+        """Admission for an operation outside a transaction; one inside was admitted with the transaction."""
         try:
             if within is not None:
                 yield within.session
@@ -249,7 +251,7 @@ class Collection:
 
 
 async def _drained(link: DatabaseHandle, command: Document, session: Any) -> list[Document]:
-    """All documents of a cursor; nearly always the first reply has them."""
+    """All documents of a cursor, which nearly always fit the first reply."""
     run = link.raw.command
     collection = command.get("find") or command["aggregate"]
     try:

@@ -1,4 +1,4 @@
-"""Committing a transaction, and finding out what became of a commit whose answer was lost."""
+"""Committing a transaction, and finding the outcome of a commit whose answer was lost."""
 
 import asyncio
 import random
@@ -15,7 +15,10 @@ RESOLVE_SECONDS_MAX = 15.0
 
 
 async def commit(database: Database, transaction: Transaction, writes: Writes, stats: UnitStats) -> None:
-    """Commit, and make sure of it: an answer that was lost is looked for by what only this batch has written."""
+    """Commit. If the answer is lost, look for a document that only this batch writes.
+
+    Raises `Unavailable` if the outcome stays unknown, and the server's error if nothing was committed.
+    """
     until = monotonic() + RESOLVE_SECONDS_MAX
     pause = 0.02
     while True:
@@ -25,19 +28,18 @@ async def commit(database: Database, transaction: Transaction, writes: Writes, s
         except UnknownCommit:
             pass
         except Exception:
-            # The server knows of no such transaction: it is void, or was committed before it forgot.
-            if await _is_there(database, writes, until):
+            # The server no longer knows the transaction: it was aborted, or committed and then forgotten.
+            if await _marker_exists(database, writes, until):
                 return
             raise
         if monotonic() > until:
-            raise _lost()
+            raise _unknown()
         stats.unknown_commits += 1
         await asyncio.sleep(pause * (0.5 + random.random()))
         pause = min(pause * 2, 1.0)
 
 
-async def _is_there(database: Database, writes: Writes, until: float) -> bool:
-    """Whether the batch's own mark is in the database."""
+async def _marker_exists(database: Database, writes: Writes, until: float) -> bool:
     collection, marker = writes.marker
     pause = 0.02
     while True:
@@ -46,10 +48,10 @@ async def _is_there(database: Database, writes: Writes, until: float) -> bool:
             return bool(found)
         except (DatabaseUnreachable, Transient):
             if monotonic() > until:
-                raise _lost() from None
+                raise _unknown() from None
         await asyncio.sleep(pause)
         pause = min(pause * 2, 1.0)
 
 
-def _lost() -> Unavailable:
+def _unknown() -> Unavailable:
     return Unavailable("the database went away while this was being kept; whether it was is not known yet")

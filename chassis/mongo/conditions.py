@@ -38,7 +38,6 @@ def stages_of(
 
 
 def _asked(wanted: Any) -> Any:
-    """A condition in the server's words."""
     if isinstance(wanted, OneOf):
         return wanted.values[0] if len(wanted.values) == 1 else {"$in": list(wanted.values)}
     if isinstance(wanted, Range):
@@ -47,7 +46,7 @@ def _asked(wanted: Any) -> Any:
 
 
 def _bounds(wanted: Range) -> Filter:
-    """A range in the server's words, each side by its tighter bound."""
+    """A range as the server's operators, each side by its tighter bound."""
     bounds: Filter = {}
     if wanted.above is not None and (wanted.at_least is None or wanted.above >= wanted.at_least):
         bounds["$gt"] = wanted.above
@@ -62,7 +61,7 @@ def _bounds(wanted: Range) -> Filter:
 
 
 def _go_on(asked: Any, mark: Any, down: bool, *, strictly: bool) -> Filter:
-    """A range narrowed to what lies behind a mark, the mark's equals included unless `strictly`."""
+    """The condition narrowed to values after `mark`; values equal to it stay unless `strictly`."""
     bounds: Filter = dict(asked) if isinstance(asked, dict) else {}
     if down:
         end = mark if strictly else least_above(mark)
@@ -76,7 +75,7 @@ def _go_on(asked: Any, mark: Any, down: bool, *, strictly: bool) -> Filter:
 
 
 def _behind(plan: Plan, after: tuple[Any, ...]) -> Filter:
-    """What comes after a position in an order of several fields."""
+    """Everything after a position in an order of several fields."""
     operator = "$lt" if plan.down else "$gt"
     choices: list[Filter] = []
     for place, field in enumerate(plan.order):

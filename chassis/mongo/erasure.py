@@ -1,8 +1,8 @@
-"""Emptying collections, in batches: for an org or altogether, without holding up who works beside it.
+"""Erasing collections in batches, for an org or completely, without holding up other work.
 
-Every collection of the database is taken, the technical ones included, not only those that entities declare: one that
-somebody forgot to declare would be a place where an org's records live on. An org's documents are found by an index
-that has the org first (`indexes.py` sees to it that there is one); only collections nobody declares are walked through.
+Every collection of the database is included, not only those that entities declare: an undeclared one could hold an
+org's records unnoticed. An org's documents are found by an index that starts with the org (`indexes.py` makes sure
+there is one); only undeclared collections are scanned.
 
 Ids are read many at a time and deleted in short transactions (`quirks.py` says why). After each transaction there is a
 pause in proportion to how long it took, so that a vacuum takes the same share of a slow database as of a fast one.
@@ -23,11 +23,11 @@ from chassis.mongo.quirks import READ_IDS_MAX
 
 BATCH_DOCUMENTS = 250
 PAUSE_SHARE = 2.5
-"""The pause after a batch, in times of what the batch took, as long as that keeps up the pace."""
+"""The pause after a batch, as a multiple of the batch's own time, unless the pace falls below `PACE_DOCUMENTS`."""
 
 PAUSE_SHARE_MIN = 0.5
 PACE_DOCUMENTS = 2_000
-"""Documents a second that a database under load should still come to: pauses get shorter there, down to the least."""
+"""Documents a second that a vacuum should reach under load. Below it, pauses get shorter, down to `PAUSE_SHARE_MIN`."""
 
 PAUSE_SECONDS_MAX = 1.0
 TRIES_MAX = 12
@@ -35,7 +35,7 @@ JITTER_SECONDS = 0.005
 
 
 class ErasureTarget(Value):
-    """A collection to be emptied, and the field that has the org; None where it must be walked to find out."""
+    """A collection to erase, and the field that holds the org; None if every document must be looked at."""
 
     collection: str
     org_field: str | None
@@ -44,9 +44,9 @@ class ErasureTarget(Value):
 async def erasure_targets(
     database: Database, entities: Iterable[Entity[Any]], kept: Collection[str], org: str | None
 ) -> list[ErasureTarget]:
-    """The collections there are, in the order of their names, without those that are kept.
+    """The collections of the database by name, without those in `kept`.
 
-    For an org those are left out, too, whose entities say that they are of none.
+    For an org, collections whose entities belong to no org are left out as well.
     """
     declared: dict[str, list[Entity[Any]]] = {}
     for entity in entities:
@@ -66,7 +66,7 @@ async def erasure_targets(
 
 
 async def count(database: Database, target: ErasureTarget, org: str | None) -> int:
-    """How many documents `erase` would find now."""
+    """The number of documents `erase` would delete now."""
     collection = database.collection(target.collection)
     with unreachable_as_unavailable():
         if org is None:
@@ -77,7 +77,7 @@ async def count(database: Database, target: ErasureTarget, org: str | None) -> i
 
 
 async def erase(database: Database, target: ErasureTarget, org: str | None) -> AsyncGenerator[int, None]:
-    """Delete what there is, batch by batch; how many went with each. Unavailable where the database is not reached."""
+    """Delete in batches; the number deleted in each. Raises `Unavailable` if the database is not reached."""
     batches = _batches(database, target, org) if org is None or target.org_field else _walk(database, target, org)
     async for ids in batches:
         for start in range(0, len(ids), BATCH_DOCUMENTS):
@@ -89,14 +89,14 @@ async def erase(database: Database, target: ErasureTarget, org: str | None) -> A
 
 
 def _pause(documents: int, took: float) -> float:
-    """Seconds to leave to others after a batch that took so long."""
+    """Seconds to wait after a batch, from how long it took."""
     in_pace = documents / PACE_DOCUMENTS - took
     return min(PAUSE_SECONDS_MAX, took * PAUSE_SHARE, max(took * PAUSE_SHARE_MIN, in_pace))
 
 
 @contextmanager
 def unreachable_as_unavailable() -> Iterator[None]:
-    """What the database fails at in here is Unavailable: asked again later, it goes on where it stopped."""
+    """Raises `Unavailable` for errors of the database: a later call continues where this one stopped."""
     try:
         yield
     except DatabaseError as failure:
@@ -109,7 +109,7 @@ async def _names(database: Database) -> list[str]:
 
 
 async def _org_field(database: Database, name: str, entities: Sequence[Entity[Any]]) -> str | None:
-    """The field by which an org's documents are found: its id where records are orgs, else the org of an index."""
+    """The field that finds an org's documents: the id if records are orgs, else the org of an index."""
     if any(entity.id == "orgcode" for entity in entities):
         return "_id"
     for index in await database.collection(name).indexes():
@@ -119,7 +119,7 @@ async def _org_field(database: Database, name: str, entities: Sequence[Entity[An
 
 
 def _is_of_none(entities: Sequence[Entity[Any]]) -> bool:
-    """Whether records here belong to no org: they are declared so, and have no field of their own that names one."""
+    """Whether the records belong to no org: declared so, and without a field of their own that names one."""
     return bool(entities) and not any(
         entity.org_scoped or ("orgcode" in entity.struct.__struct_fields__ and not entity.versioned)
         for entity in entities
@@ -127,7 +127,7 @@ def _is_of_none(entities: Sequence[Entity[Any]]) -> bool:
 
 
 async def _batches(database: Database, target: ErasureTarget, org: str | None) -> AsyncGenerator[list[Any], None]:
-    """Ids of what is left, until nothing is: each stretch must be deleted before the next is asked for."""
+    """Ids of the remaining documents until there are none. Each batch must be deleted before the next is read."""
     collection = database.collection(target.collection)
     where: Mapping[str, Any] = {} if org is None or target.org_field is None else {target.org_field: org}
     while True:
@@ -139,7 +139,7 @@ async def _batches(database: Database, target: ErasureTarget, org: str | None) -
 
 
 async def _walk(database: Database, target: ErasureTarget, org: str | None) -> AsyncGenerator[list[Any], None]:
-    """Ids of an org's documents, looking at all there are from id to id."""
+    """Ids of an org's documents, found by reading the whole collection in order of ids."""
     collection = database.collection(target.collection)
     after: Mapping[str, Any] = {}
     while True:
@@ -153,7 +153,7 @@ async def _walk(database: Database, target: ErasureTarget, org: str | None) -> A
 
 
 async def _remove(database: Database, name: str, ids: Sequence[Any]) -> None:
-    """Delete these, all or, in the end, none. One that was to be done again does no harm."""
+    """Delete these in one transaction. Repeating it after an unknown commit does no harm."""
     collection = database.collection(name)
     with unreachable_as_unavailable():
         for tries in range(TRIES_MAX):

@@ -1,11 +1,11 @@
-"""What can go wrong between us and the database, in our own words.
+"""Errors of the database, independent of the driver.
 
 DatabaseError
-  ├─ Unreachable    nobody answers; nothing was done
-  ├─ Transient      a write conflict or the like: the transaction is void and may be run again
-  ├─ TransactionTooLarge       the transaction is void: it changes more than the server holds in one
-  ├─ Duplicate      a unique index has this key already; the transaction is void
-  └─ UnknownCommit  the answer to a commit was lost: it may have happened or not
+  ├─ DatabaseUnreachable   no server answers; nothing was done
+  ├─ Transient             a write conflict or similar: the transaction is void and may be repeated
+  ├─ TransactionTooLarge   the transaction is void: it changes more than the server holds in one
+  ├─ Duplicate             a unique index already holds a key; the transaction is void
+  └─ UnknownCommit         the answer to a commit was lost: it may have happened or not
 """
 
 from collections.abc import Mapping
@@ -39,15 +39,15 @@ class Transient(DatabaseError):
 
 
 class TransactionTooLarge(DatabaseError):
-    """The transaction changes more than the server can hold in one; another try ends the same."""
+    """The transaction changes more than the server can hold in one; repeating it fails in the same way."""
 
 
 class UnknownCommit(DatabaseError):
-    """Whether the transaction was committed is not known."""
+    """It is not known whether the transaction was committed."""
 
 
 class Duplicate(DatabaseError):
-    """A unique index holds this key already. `pattern` and `key` are the index's fields and the values at fault."""
+    """A unique index already holds this key. `pattern` and `key` are the index's fields and the values at fault."""
 
     def __init__(self, message: str, pattern: Mapping[str, Any], key: Mapping[str, Any]) -> None:
         super().__init__(message)
@@ -56,11 +56,11 @@ class Duplicate(DatabaseError):
 
 
 class UnfitServer(Exception):
-    """The server is too old for what we ask of it; start-up ends here."""
+    """The server is too old or cannot run transactions; the start ends here."""
 
 
 def translated(cause: PyMongoError) -> Exception:
-    """The driver's error in our words; itself where we have none for it."""
+    """Our error for the driver's; the driver's own if there is none."""
     if isinstance(cause, ServerSelectionTimeoutError):
         return DatabaseUnreachable(str(cause))
     if getattr(cause, "code", None) in _TOO_LARGE_CODES:
@@ -80,7 +80,7 @@ def translated(cause: PyMongoError) -> Exception:
 
 
 def judge(reply: Mapping[str, Any]) -> None:
-    """Raise what the reply to a write says went wrong."""
+    """Raise the error that the reply to a write command reports, if any."""
     if errors := reply.get("writeErrors"):
         raise _write_error(errors[0])
     if trouble := reply.get("writeConcernError"):

@@ -1,4 +1,4 @@
-"""From what a run has done to its event documents: those it told, and a silent one for each other record."""
+"""The event documents of a run: one for each event it emitted, and a silent one for each other record it wrote."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from chassis.mongo.working_set import Written
 from chassis.telemetry.trace import trace_begun_by
 
 TOUCHED_MAX = 64
-"""Records an event lists beside its subject; of a larger change only the first event lists all."""
+"""Records an event lists beside its subject. Of a larger change, only the first event lists all."""
 
 StoredEvent = dict[str, Any]
 Sealed = Mapping[type, tuple[str, ...]]
@@ -83,7 +83,7 @@ class EventWriter:
         return self._document(run, event_type, each.id, org, revision, each.reason, touched, body, published=False)
 
     def _work_message(self, run: Execution, queue: str) -> StoredEvent:
-        """What wakes a queue's workers. It names no org and carries no truth: that is in the rows of the queue."""
+        """The message that wakes a queue's workers. It names no org and carries no data: the rows of the queue do."""
         document = self._document(run, WORK_MESSAGE, queue, "", 0, None, [], {"queue": queue}, published=False)
         return {**document, "pending": True, "queue": queue}
 
@@ -101,7 +101,7 @@ class EventWriter:
         published: bool,
     ) -> StoredEvent:
         call = run.call
-        # An event may be told in another's name than the caller's.
+        # An event may name another actor than the caller.
         actor = body.get("actor", call.caller.actor)
         head: dict[str, Any] = {"orgcode": org, "actor": actor, "revision": revision}
         if call.cccode is not None:
@@ -135,7 +135,7 @@ class EventWriter:
 
 
 def redacted(value: Any, sealed: Sealed) -> Any:
-    """A value without what is sealed in it, wherever in it that may be."""
+    """The value with every sealed field in it redacted, at any depth."""
     if isinstance(value, Struct):
         hidden = sealed.get(type(value), ())
         return {name: redacted(getattr(value, name), sealed) for name in value.__struct_fields__ if name not in hidden}

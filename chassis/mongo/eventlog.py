@@ -1,4 +1,6 @@
-"""The event log: written in the change it tells of, read by the relay (what is pending) and by history (by subject)."""
+"""The event log: written in the change that emits the event, read by the relay (pending ones) and by history (by
+subject).
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -26,9 +28,9 @@ _TABLE = Table(EVENTS)
 
 
 async def pending(database: Database, shards: Collection[int], limit: int) -> list[EventDocument]:
-    """The oldest events of these shards that are still to be published, in the order to publish them in.
+    """The oldest events of these shards that are not published yet, in the order to publish them in.
 
-    Ids sort by time. A subject's own events are put in the order of its revisions where they tell them, since two
+    Ids sort by time. Events of one subject are put in the order of its revisions where they carry them, because two
     processes may have changed it within one tick of their clocks.
     """
     if not shards:
@@ -40,25 +42,25 @@ async def pending(database: Database, shards: Collection[int], limit: int) -> li
 
 
 async def mark_relayed(database: Database, event_ids: Sequence[str]) -> None:
-    """Note that the broker has confirmed these."""
+    """Mark these as confirmed by the broker."""
     if event_ids:
         where = {"_id": {"$in": list(event_ids)}}
         await database.collection(EVENTS.collection).update_many(where, {"$set": {"pending": False}})
 
 
 async def remove_relayed(database: Database, event_ids: Sequence[str]) -> None:
-    """Forget work messages that the broker has confirmed: they are of no use to history."""
+    """Delete work messages that the broker has confirmed; history does not need them."""
     if event_ids:
         await database.collection(EVENTS.collection).delete_many({"_id": {"$in": list(event_ids)}})
 
 
 async def history(view: View, subject: str, page: Paged) -> Page[EventDocument]:
-    """What happened to a record, newest first, within the caller's org."""
+    """The events of a record, newest first, within the caller's org."""
     return await view.page(EVENTS, {"orgcode": view.call.orgcode, "subject": subject}, page=page)
 
 
 def in_publishing_order(events: Sequence[EventDocument]) -> list[EventDocument]:
-    """Events by id, and those of one subject by its revision where all of them tell one."""
+    """Events by id, those of one subject by revision if all of them carry one."""
     ordered = sorted(events, key=lambda event: event.event_id)
     places: dict[str, list[int]] = {}
     for place, event in enumerate(ordered):

@@ -1,4 +1,4 @@
-"""One run of one operation over a batch's working set: what it has read, written and told."""
+"""One run of a handler over a batch's working set: what it has read, written and emitted."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from chassis.mongo.working_set import (
 
 
 class Emitted:
-    """An event as the handler told it."""
+    """An event as the handler emitted it."""
 
     __slots__ = ("body", "org", "revision", "subject", "type")
 
@@ -37,7 +37,7 @@ class Emitted:
 
 
 class Execution:
-    """The state of one run. Reads look at its own writes first, then at the batch."""
+    """The state of one run. Reads see its own writes first, then the batch."""
 
     __slots__ = (
         "assumed",
@@ -90,12 +90,12 @@ class Execution:
 
     @property
     def now(self) -> Utc:
-        """The moment of this run. Once told it stands: a later read of something younger starts the run anew."""
+        """The time of this run. Once read it is fixed: reading a younger record later starts the run again."""
         self.told = True
         return self.moment
 
     def new_id(self, ids: IdSource) -> str:
-        """A new id. A repeated run is given those of the run before, so that it asks for the same things again."""
+        """A new id. A repeated run gets the same ids as the run before, so that it asks for the same records."""
         place = self.minted_here
         self.minted_here += 1
         if place == len(self.minted):
@@ -103,7 +103,7 @@ class Execution:
         return self.minted[place]
 
     def get(self, table: Table[Any], record_id: str) -> Any:
-        """The record with this id as this run sees it; Missing when it is not loaded."""
+        """The record with this id as this run sees it. Raises `Missing` if it is not loaded."""
         if self.written:
             own = self.written.get((table.collection, record_id))
             if own is not None:
@@ -119,7 +119,7 @@ class Execution:
         return record
 
     def has(self, table: Table[Any], record_id: str) -> bool:
-        """Whether the id is loaded; it is noted as wanted when not."""
+        """Whether the id is loaded; if not, it is added to the pending reads."""
         if (table.collection, record_id) in self.written:
             return True
         kept = self.held.collections.get(table.collection)
@@ -129,7 +129,7 @@ class Execution:
         return False
 
     def has_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> bool:
-        """Whether it is known who holds a key, and that record is loaded; what is missing is noted as wanted."""
+        """Whether the owner of a key is known and loaded; if not, it is added to the pending reads."""
         owner = self.owner(table, unique, key)
         if owner is ABSENT:
             self.reads.add_key(table, unique, key)
@@ -137,7 +137,7 @@ class Execution:
         return owner is None or self.has(table, owner)
 
     def owner(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
-        """The id that holds a key, None when nobody does, ABSENT when it is not known."""
+        """The id that holds a key, None if no record does, ABSENT if it is not known."""
         if self.keys:
             found = self.keys.get((table.collection, unique.name, key), ABSENT)
             if found is not ABSENT:
@@ -148,7 +148,7 @@ class Execution:
         return kept.keys.get(unique.name, {}).get(key, ABSENT)
 
     def lookup(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
-        """The record that holds a key, or None; Missing when that is not known."""
+        """The record that holds a key, or None. Raises `Missing` if that is not known."""
         owner = self.owner(table, unique, key)
         if owner is ABSENT:
             self.reads.add_key(table, unique, key)
@@ -156,7 +156,7 @@ class Execution:
         return None if owner is None else self.get(table, owner)
 
     def find(self, query: Query) -> list[Any]:
-        """What a query gives, with this run's own writes taken into account."""
+        """The result of a query, including this run's own writes."""
         own = [each for each in self.written.values() if each.table.collection == query.collection]
         limit = query.limit + len(own)
         if self.held.is_held_up(query):
@@ -188,7 +188,7 @@ class Execution:
         return [record for record in found if record is not None]
 
     def saw(self, table: Table[Any], record: Any) -> None:
-        """Take note of when a record was written: this run is not earlier."""
+        """Record when a record that was read was written: this run is not earlier."""
         for field in table.moments:
             written = getattr(record, field)
             if written is not None and written > self.moment:
@@ -197,7 +197,7 @@ class Execution:
                     raise Missing
 
     def note(self, table: Table[Any], record_id: str, before: Any, record: Any, reason: str | None) -> None:
-        """Keep a write of this run. `before` is the record as the run found it; the first one stands."""
+        """Record a write of this run. `before` is the record as the run found it; the first one stands."""
         self.claim_keys(table, record_id, before, record)
         place = (table.collection, record_id)
         known = self.written.get(place)
@@ -209,14 +209,14 @@ class Execution:
         known.reason = reason or known.reason
 
     def forget(self) -> None:
-        """Drop every write and every event of this run; what it has read stays read."""
+        """Drop every write and event of this run; what it has read stays read."""
         self.written.clear()
         self.keys.clear()
         self.events.clear()
         self.woken.clear()
 
     def claim_keys(self, table: Table[Any], record_id: str, before: Any, record: Any) -> None:
-        """Take the record's unique keys and give up those it had; Conflict when one is taken."""
+        """Claim the record's unique keys and release those it had. Raises `Conflict` if one is taken."""
         if not table.uniques:
             return
         changes: list[tuple[UniqueKey, Key]] = []
@@ -248,24 +248,24 @@ class Execution:
             raise key_conflict(unique, table)
 
     def assume_free(self, table: Table[Any], record_id: str) -> None:
-        """Claim an id that was not looked up; a careful run looks first."""
+        """Claim an id without checking it; a careful run checks first."""
         if self.careful:
             self.reads.add_id(table.collection, record_id)
             raise Missing
         self.assumed.add((table.collection, record_id))
 
     def remove(self, table: Table[Any], record_id: str, before: Any) -> None:
-        """Keep a deletion."""
+        """Record a deletion."""
         self._give_up((table.collection, record_id))
         self.note(table, record_id, before, None, None)
 
     def _give_up(self, claim: Any) -> None:
-        """Let go of an id or key. One that was only assumed free would never be asked of the database: look first."""
+        """Release an id or key. An unchecked one would never reach the database, so the batch must check it first."""
         if claim in self.assumed or claim in self.held.assumed:
             raise UncheckedKey
 
     def known(self, table: Table[Any], record_id: str) -> Any:
-        """The record with this id if it is loaded or was written here; None when there is none; ABSENT when unknown."""
+        """The record with this id if loaded or written here, None if there is none, ABSENT if that is not known."""
         own = self.written.get((table.collection, record_id))
         if own is not None:
             return own.record

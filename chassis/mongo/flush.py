@@ -1,4 +1,4 @@
-"""Writing what a batch leaves behind: per collection one insert, one bulk of replacements, one of deletions."""
+"""Writing the result of a batch: per collection one insert, one bulk of replacements, one of deletions."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ MARK_SECONDS = 24 * 3600
 
 
 class Mark(Document):
-    """Proof that a batch was committed which wrote nothing else that proves it."""
+    """Proof of commit for a batch that writes nothing else which proves it."""
 
     mark_id: str
     at_utc: Utc
@@ -36,7 +36,7 @@ MARKS: Entity[Mark] = Entity(
 
 
 class Writes:
-    """The writes of a batch, by collection, and the document that only this batch can have written."""
+    """The writes of a batch by collection, and the document that only this batch can have written."""
 
     __slots__ = ("deletes", "events", "inserts", "marker", "replaces")
 
@@ -52,7 +52,7 @@ class Writes:
 
 
 def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, moment: Utc, quirks: Quirks) -> Writes:
-    """What is to be written, each record once, as it is at the end."""
+    """The writes of a batch: each record once, in its final state."""
     writes = Writes(_once_per_queue(events))
     for collection, kept in held.collections.items():
         if not kept.written:
@@ -80,7 +80,7 @@ def collect(held: WorkingSet, events: list[dict[str, Any]], ids: IdSource, momen
 
 
 async def write(database: Database, transaction: Transaction, writes: Writes) -> None:
-    """Put it into the transaction. Unique keys are given up before they are taken anew."""
+    """Send the writes within the transaction. Unique keys are released before they are taken again."""
     for collection, ids in writes.deletes.items():
         await database.collection(collection).remove_many(ids, session=transaction)
     for collection, documents in writes.replaces.items():
@@ -92,7 +92,7 @@ async def write(database: Database, transaction: Transaction, writes: Writes) ->
 
 
 def _once_per_queue(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events as they are, of the work messages of a batch one for each queue."""
+    """The events, with at most one work message for each queue."""
     queues: set[str] = set()
     kept = []
     for event in events:
@@ -105,12 +105,12 @@ def _once_per_queue(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _moves_key(table: Table[Any], before: Any, after: Any) -> bool:
-    """Whether a record gives up a unique key it has in the database."""
+    """Whether a record releases a unique key that it holds in the database."""
     return any(set(unique.keys_of(before)) - set(unique.keys_of(after)) for unique in table.uniques.values())
 
 
 def _mark(writes: Writes, ids: IdSource, moment: Utc) -> None:
-    """See to it that there is a document which only this batch can have written."""
+    """Make sure there is a document which only this batch can have written."""
     if writes.events:
         writes.marker = (EVENTS.collection, writes.events[0]["_id"])
     elif writes:

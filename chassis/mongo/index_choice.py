@@ -9,7 +9,7 @@ from chassis.unit import Range, UnservedQuery
 
 
 class Plan(NamedTuple):
-    """How one shape of query is served: by which index, and in which order it gives the records."""
+    """How one shape of query is served: by which index, and in which order it returns the records."""
 
     keys: Keys
     equal: tuple[str, ...]
@@ -18,7 +18,7 @@ class Plan(NamedTuple):
 
 
 def choose(table: Table[Any], conditions: Mapping[str, Any], order: Sequence[str]) -> Plan:
-    """The index that serves best: the one that bounds the range, else the shortest."""
+    """The index that serves the query best: one that bounds the range, else the shortest. Raises `UnservedQuery`."""
     down = bool(order) and order[0].startswith("-")
     wanted = [table.stored_field(field.removeprefix("-")) for field in order]
     if any(field.startswith("-") != down for field in order):
@@ -44,7 +44,7 @@ def choose(table: Table[Any], conditions: Mapping[str, Any], order: Sequence[str
 def _by_index(
     keys: Keys, conditions: Mapping[str, Any], ranged: Sequence[str], wanted: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The equal fields and the full order by this index, or None where it does not serve."""
+    """The equal fields and the full order by this index, or None if it does not serve the query."""
     for field, value in keys.where:
         if field not in conditions or conditions[field] != value:
             return None
@@ -61,7 +61,7 @@ def _by_index(
     elif following[: len(order)] != tuple(order):
         return None
     elif "_id" not in order and not (keys.unique and len(order) == len(following)):
-        # Ties are broken by the id, which must be what the index has next.
+        # Ties are broken by the id, which must be the index's next field.
         if following[len(order) : len(order) + 1] != ("_id",):
             return None
         order.append("_id")

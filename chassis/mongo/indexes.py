@@ -1,4 +1,4 @@
-"""Declared indexes, made; and whether a server's plan uses one."""
+"""Creating declared indexes, and whether a server's plan uses one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,11 +20,13 @@ SERVED = frozenset(
         "EOF",
     }
 )
-"""Stages that reach records by an index, or know that there are none."""
+"""Plan stages that reach records by an index, or know that there are none."""
 
 
 async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
-    """Make the collections and indexes of these entities. One declared anew under its old name replaces it."""
+    """Create the collections and indexes of these entities. An index that is declared differently under its old name is
+    replaced.
+    """
     wanted: dict[str, dict[str, dict[str, Any]]] = {}
     entities = list(entities)
     for entity in entities:
@@ -40,7 +42,7 @@ async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
 
 
 def _missing_org(entity: Entity[Any], all_of_them: Sequence[Entity[Any]]) -> tuple[Index, ...]:
-    """An index by org alone, where no declared one would find all of an org's documents: for the vacuum."""
+    """An index by org alone, if no declared one finds all documents of an org: the vacuum needs it."""
     if not entity.org_scoped:
         return ()
     beside = [other for other in all_of_them if other.collection == entity.collection]
@@ -85,7 +87,7 @@ def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def stages_of(plan: Any) -> set[str]:
-    """The names of all stages of an explained plan, the ones it was chosen over left out."""
+    """The names of all stages of an explained plan, without those of rejected plans."""
     if isinstance(plan, Mapping):
         found = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
         for name, part in plan.items():

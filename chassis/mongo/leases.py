@@ -1,7 +1,6 @@
-"""Leases: who does what only one replica may do, until when. Taken and renewed by the same question.
+"""Leases: which replica does what only one may do, and until when. One operation takes and renews them.
 
-The clocks of the replicas decide, so a lease is a courtesy, not a lock: what is done under one must bear being done
-twice.
+The replicas' clocks decide, so a lease is a courtesy and not a lock: work done under one must be safe to do twice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from chassis.mongo.errors import Duplicate
 
 
 class Lease(Document):
-    """Who holds a name until when; an empty holder or a time gone by leaves it free."""
+    """The holder of a name and the end of the lease. An empty holder or a past end leaves it free."""
 
     name: str
     holder: str
@@ -35,7 +34,7 @@ class Leases:
         self._holder = holder
 
     async def take(self, names: Iterable[str], seconds: float) -> set[str]:
-        """Take those that are free and renew those that are ours; says which of the names we hold now."""
+        """Take the free ones and renew our own; the names that we hold now."""
         wanted = list(dict.fromkeys(names))
         if not wanted:
             return set()
@@ -50,20 +49,20 @@ class Leases:
         return {each["_id"] for each in found if each["holder"] == self._holder and each["until_utc"] > now}
 
     async def give_back(self, names: Iterable[str]) -> None:
-        """Let go of those of the names that are ours."""
+        """Release those of the names that are ours."""
         wanted = list(names)
         if wanted:
             free = {"$set": {"until_utc": {"$cond": [self._ours(), "", "$until_utc"]}}}
             await self._collection.update_many({"_id": {"$in": wanted}}, [free])
 
     async def holders(self, names: Iterable[str]) -> dict[str, str]:
-        """Who holds which of these names now."""
+        """Name -> its holder now."""
         now = self._clock.now()
         found = await self._collection.find({"_id": {"$in": list(names)}})
         return {each["_id"]: each["holder"] for each in found if each["until_utc"] > now}
 
     async def _make(self, names: Sequence[str]) -> None:
-        """Make names known; one that another replica makes at the same time is as good."""
+        """Create the leases that do not exist; another replica may do so at the same time."""
         for name in names:
             try:
                 await self._collection.insert_many([{"_id": name, "holder": "", "until_utc": ""}])
@@ -77,7 +76,7 @@ class Leases:
         return {"$eq": ["$holder", self._holder]}
 
     def _grab(self, now: Utc, until: Utc) -> list[dict[str, Any]]:
-        """The update that takes what is free or ours, and leaves the rest: decided in the database, per document."""
+        """The update that takes a free or own lease and leaves others alone: decided by the database, per document."""
         free = {"$or": [self._ours(), {"$lte": ["$until_utc", now]}]}
         return [
             {

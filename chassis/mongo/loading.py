@@ -1,4 +1,4 @@
-"""Loading what operations miss: one find per collection, and as few as possible for keys and queries."""
+"""Loading what operations miss: one find per collection for ids, and as few as possible for keys and queries."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -12,11 +12,11 @@ from chassis.mongo.transaction import Transaction
 from chassis.mongo.working_set import FindResult, PendingReads, WorkingSet
 
 IDS_MAX = 5_000
-"""Ids asked for in one find."""
+"""Ids in one find."""
 
 
 async def load(database: Database, held: WorkingSet, reads: PendingReads, within: Transaction | None) -> None:
-    """Load all that is wanted: one after the other within a transaction, side by side without."""
+    """Load all pending reads, one after the other within a transaction, concurrently without."""
     jobs: list[Awaitable[None]] = []
     jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in reads.ids.items()]
     jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in reads.keys.values()]
@@ -54,7 +54,7 @@ async def _load_keys(
     for first, second in _lookups(unique, wanted):
         for document in await _matching(database, table.collection, first, second, within):
             slot = held.collection_state(table.collection).slots[held.keep(table.collection, document)]
-            # A neighbour may have taken the key away or changed it since: what is known already was noted then.
+            # Another operation of the batch may have moved the key since; what is already known stands.
             record = slot.record_of(table)
             for key in unique.keys_of(record) if record is not None else ():
                 known.setdefault(key, table.entity.id_of(record))
@@ -63,13 +63,13 @@ async def _load_keys(
 
 
 def _lookups(unique: UniqueKey, keys: set[Key]) -> list[tuple[Document, Document]]:
-    """Filters that together find all keys: all fields but one equal, that one any of several."""
+    """Filters that together find all keys: all fields equal but one, which takes any of several values."""
     if not keys:
         return []
     best: tuple[int, int] | None = None
     for place in reversed(range(len(unique.fields))):
         groups = len({key[:place] for key in keys})
-        # A field further front makes fewer finds, but reads more than was asked for: it must be worth it.
+        # Varying an earlier field takes fewer finds but reads more than was asked for: it must pay off.
         if best is None or (best[1] > 4 and groups * 4 <= best[1]):
             best = (place, groups)
     assert best is not None
@@ -104,7 +104,7 @@ Asked = tuple[Query, int]
 
 
 def _alike(asked: Sequence[Asked]) -> list[list[Asked]]:
-    """Queries that differ only in the last field the index covers, put together: one find answers them all."""
+    """Queries that differ only in the last field the index covers, grouped: one find answers a group."""
     if len(asked) < 2:
         return [[one] for one in asked]
     groups: dict[Any, list[Asked]] = {}
@@ -137,7 +137,7 @@ async def _found(
 
 
 def _share_out(held: WorkingSet, group: list[Asked], documents: list[Document]) -> None:
-    """Give each of several queries its part of what they found together; the order is kept."""
+    """Give each query of a group its part of the result, in order."""
     lead = group[0][0]
     parts: dict[Any, list[str]] = {query.first[lead.last_field]: [] for query, _ in group}
     for document in documents:

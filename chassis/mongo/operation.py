@@ -12,7 +12,7 @@ from chassis.unit import HeldUp
 
 
 class BatchedOperation:
-    """One change that waits to be made."""
+    """One view or change that waits for its batch."""
 
     __slots__ = (
         "call",

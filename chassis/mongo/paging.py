@@ -1,4 +1,4 @@
-"""Pages of a query: keyset, never skip, with a sealed token to go on.
+"""Pages of a query: by keyset, never by skipping, with a sealed token for the next page.
 
 Where a limited read costs as much as the whole range (`quirks.py`), a page ordered by time is read in windows of time
 that grow until it is full.
@@ -20,15 +20,15 @@ from chassis.unit import Range, Where
 WINDOW_MILLIS_FIRST = 1_000
 WINDOW_GROWTH = 16
 WINDOW_MILLIS_MAX = 10 * 365 * 24 * 3600 * 1000
-"""A window as long as this is not worth its bounds: what is left is read without."""
+"""Beyond this width a window saves nothing: the rest is read without one."""
 
 
 class Finder(Protocol):
-    """What can be asked a query."""
+    """What pages are read from."""
 
     @property
     def now(self) -> Utc:
-        """The present."""
+        """The time of the call."""
         ...
 
     async def find(
@@ -41,12 +41,12 @@ class Finder(Protocol):
         after: Sequence[Any] | None = None,
         rest: Where | None = None,
     ) -> list[Any]:
-        """Records."""
+        """See `View.find`."""
         ...
 
 
 class Paging:
-    """Makes pages, and their tokens."""
+    """Reads pages and makes their tokens."""
 
     def __init__(self, seal: Seal, quirks: Quirks) -> None:
         self._seal = seal
@@ -85,7 +85,7 @@ class Paging:
         after: Sequence[Any] | None,
         rest: Where | None,
     ) -> list[Any]:
-        """As many records as there are, up to the limit, in one find or in growing windows."""
+        """Up to `limit` records, in one find or in growing windows."""
         entity = query.table.entity
         field = order[0].removeprefix("-")
         start = _start(view, field, query.plan.order[0], after) if self._in_windows and query.plan.down else None
@@ -93,7 +93,7 @@ class Paging:
             return await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
         found: list[Any] = []
         end: int | None = None
-        # The width that filled the last page of this kind; guessed anew from there.
+        # Start with the width that filled the last page of this kind.
         width = self._windows.get(entity.name, WINDOW_MILLIS_FIRST)
         while len(found) < limit and width < WINDOW_MILLIS_MAX:
             floor = start - width
@@ -112,7 +112,7 @@ class Paging:
 
 
 def _start(view: Finder, field: str, stored: str, after: Sequence[Any] | None) -> int | None:
-    """Unix milliseconds where a page begins, going back in time; None where its order is not time."""
+    """Unix milliseconds where a page ordered backwards in time begins; None if its order is not time."""
     try:
         if stored == "_id":
             return millis_of(str(after[0])) if after else to_millis(view.now)
@@ -124,7 +124,7 @@ def _start(view: Finder, field: str, stored: str, after: Sequence[Any] | None) -
 
 
 def _window(stored: str, floor: int | None, end: int | None) -> Range:
-    """The range of an id or a time from `floor` on, up to where the window before began."""
+    """The range of an id or a time from `floor` up to the start of the window before."""
     text = _id_at if stored == "_id" else _utc_at
     return Range(at_least=None if floor is None else text(floor), below=None if end is None else text(end))
 
@@ -140,7 +140,7 @@ def _utc_at(millis: int) -> str:
 
 
 def _fingerprint(query: Query, order: Sequence[str]) -> str:
-    """Which query this is, whatever its page."""
+    """Identifies the query that a token belongs to."""
     name, _, conditions, rest, _ = query.key
     told = (name, sorted(map(repr, conditions)), sorted(map(repr, rest)), tuple(order))
     return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -13,7 +13,7 @@ from chassis.unit import OneOf, Range, Where
 
 
 class Query:
-    """One query, ready to be sent, and to be answered from memory where it must."""
+    """A query, ready to be sent, and to be evaluated in memory."""
 
     __slots__ = ("after", "collection", "first", "key", "limit", "plan", "second", "table", "tests")
 
@@ -43,7 +43,7 @@ class Query:
 
     @property
     def equal(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-        """The fields a record must equal to be among the answers, each with the values that will do."""
+        """The fields that a matching record must equal, each with the accepted values."""
         found = []
         for _, field, wanted in self.tests:
             if field in self.plan.equal:
@@ -52,7 +52,7 @@ class Query:
 
     @property
     def sort(self) -> tuple[tuple[str, int], ...]:
-        """The order as the driver wants it."""
+        """The order in the driver's form."""
         return tuple((field, -1 if self.plan.down else 1) for field in self.plan.order)
 
     @property
@@ -61,7 +61,9 @@ class Query:
         return next(reversed(self.first))
 
     def sibling_key(self) -> Any:
-        """Equal for queries that differ only in the value of their last covered field; None where that won't do."""
+        """Equal for queries that differ only in the value of their last covered field; None if the query has no such
+        form.
+        """
         if not self.first or self.after is not None:
             return None
         *heads, (field, value) = self.first.items()
@@ -72,7 +74,7 @@ class Query:
         return (self.table.name, self.plan, tuple(heads), field, rest, self.key[3])
 
     def together(self, siblings: Sequence["Query"]) -> Filter:
-        """The first stage that serves all of these siblings at once."""
+        """The first stage for all of these siblings at once."""
         field = self.last_field
         return {**self.first, field: {"$in": [each.first[field] for each in siblings]}}
 
@@ -84,7 +86,7 @@ class Query:
         return [*stages, {"$limit": limit}]
 
     def matches(self, record: Any) -> bool:
-        """Whether a record is among the answers."""
+        """Whether a record is part of the result."""
         for getter, _, wanted in self.tests:
             if not _fits(getter(record), wanted):
                 return False
@@ -95,7 +97,7 @@ class Query:
         return place < mark if self.plan.down else place > mark
 
     def place_of(self, record: Any) -> tuple[Any, ...]:
-        """Where a record stands in the order."""
+        """A record's place in the order."""
         return _sortable(self.position_of(record))
 
     def position_of(self, record: Any) -> tuple[Any, ...]:
@@ -103,7 +105,7 @@ class Query:
         return tuple(self.table.getter(field)(record) for field in self.plan.order)
 
     def arranged(self, records: list[Any]) -> list[Any]:
-        """Records in the query's order, and not more than asked for."""
+        """Records in the query's order, at most `limit`."""
         records.sort(key=self.place_of, reverse=self.plan.down)
         return records[: self.limit]
 
@@ -117,7 +119,7 @@ def build(
     after: Sequence[Any] | None = None,
     rest: Where | None = None,
 ) -> Query:
-    """The query for what `find` was asked; UnservedQuery where no declared index serves it."""
+    """The query that `find` was called with. Raises `UnservedQuery` if no declared index serves it."""
     conditions = {table.stored_field(field): wanted for field, wanted in where.items()}
     more = {table.stored_field(field): wanted for field, wanted in (rest or {}).items()}
     if org is not None and table.org_scoped:
@@ -156,5 +158,5 @@ def _within(value: Any, bounds: Range) -> bool:
 
 
 def _sortable(values: Sequence[Any]) -> tuple[Any, ...]:
-    """Values that compare as the database does it: null before anything else."""
+    """Values that compare as the database compares them: null before anything else."""
     return tuple((value is not None, value) for value in values)

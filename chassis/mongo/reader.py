@@ -1,7 +1,7 @@
-"""Shared reading: views that wait together are run together, over what one round of finds has loaded.
+"""Shared reading: views that wait together run together, over what one round of finds has loaded.
 
-Snapshot views share a transaction, so that all one of them reads is of one moment; the others read what is committed
-by a majority, side by side. A view is answered as soon as it is complete; a snapshot view once its transaction is.
+Snapshot views share a transaction, so that all reads of one see the same moment; other views read what a majority has
+committed, concurrently. A view is answered as soon as it is complete; a snapshot view once its transaction is.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Reader:
         return await self._queue.submit(operation)
 
     async def _complete(self, batch: Sequence[BatchedOperation]) -> None:
-        """Answer them all. A failure that may be one's own is tried again with each alone."""
+        """Answer all views. After an error that may belong to one of them, each is tried alone."""
         todo = list(batch)
         for tries in range(TRIES_MAX):
             if not todo:
@@ -98,7 +98,7 @@ class Reader:
         async with self._database.transaction() as transaction:
             read = await self._run_all(batch, transaction, done.append)
             if read:
-                # What was read is of a majority only once this has gone through.
+                # Only a successful commit proves that the reads were of a majority.
                 await _closed(transaction)
         for operation in done:
             operation.settle()
@@ -137,7 +137,7 @@ class Reader:
         return passes > 1
 
     def _run(self, operation: BatchedOperation, held: WorkingSet, moment: Utc, reads: PendingReads) -> bool:
-        """Run a handler once; whether it came to an end."""
+        """Run a handler once; whether it is complete."""
         run = Execution(operation.call, held, self._tables, max(moment, operation.moment), reads)
         operation.result, operation.failure = None, None
         try:
@@ -153,7 +153,7 @@ class Reader:
 
 
 async def _closed(transaction: Transaction) -> None:
-    """End a transaction that only read; an answer that was lost is as bad as a read that was."""
+    """End a transaction that only read. Raises `Transient` if its answer was lost: then its reads do not count."""
     try:
         await transaction.commit()
     except DatabaseError as cause:

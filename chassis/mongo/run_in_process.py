@@ -28,7 +28,7 @@ class _Address(NamedTuple):
 async def run_in_process(
     database: Database, clock: Clock, work: Callable[..., Awaitable[T]], call: Call, *given: Any
 ) -> T:
-    """Have this done over the same database in a process beside this one; see `Units.run_in_process`."""
+    """Run `work` over the same database in a child process; see `Units.run_in_process`."""
     address = _Address(database.uri, database.name, database.driver, database.quirks.engine)
     return await child_process.run(_done, address, clock, work, call, given)
 
@@ -37,7 +37,7 @@ def _done(address: _Address, clock: Clock, work: Callable[..., Awaitable[T]], ca
     async def do() -> T:
         database = await Database.connect(*address)
         try:
-            # Pages are not handed out here: their seal is as good as any.
+            # No page token leaves the child process, so any key will do.
             paging = Paging(Seal(secrets.token_bytes(32)), database.quirks)
             return await work(MongoSnapshotReaders(database, Tables(), paging, clock), call, *given)
         finally:

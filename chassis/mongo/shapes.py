@@ -1,8 +1,8 @@
-"""Query shapes: what is asked of the database, as fields without values, and whether an index serves it.
+"""Query shapes: the fields a query uses, without values, and whether an index serves it.
 
-The rule is MongoDB's own: equal fields are a prefix of the index, then the fields sorted by, then at most one range.
-The recorder notes every shape the driver is given while it is on, so that a test can hold all of them against the
-indexes that were declared.
+The rule is MongoDB's own: equal fields are a prefix of the index, then the sort fields, then at most one range. While
+it is on, the recorder keeps every shape given to the driver, so that a test can compare all of them with the declared
+indexes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Shape(NamedTuple):
-    """One kind of query: a collection, the fields it wants equal, the fields it wants in a range, and its sort."""
+    """One kind of query: a collection, its equal fields, its range fields, and its sort."""
 
     collection: str
     equal: frozenset[str]
@@ -21,7 +21,7 @@ class Shape(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """An index as it lies in the database: its fields, whether unique, and the condition of a partial one."""
+    """An index in the database: its fields, whether it is unique, and the condition of a partial one."""
 
     fields: tuple[str, ...]
     unique: bool = False
@@ -34,12 +34,12 @@ _RANGE = frozenset({"$gt", "$gte", "$lt", "$lte"})
 
 
 def serves(keys: Keys, shape: Shape) -> bool:
-    """Whether an index serves a shape: no scan of the collection, no sort in memory, at most one range."""
+    """Whether the index serves a shape: no collection scan, no sort in memory, at most one range."""
     asked = shape.equal | shape.ranges
     if shape.odd or len(shape.ranges) > 1 or any(field not in asked for field, _ in keys.where):
         return False
     fields = keys.fields
-    # What only the partial index's condition speaks of is met by being in the index.
+    # Fields that only the partial index's condition names are met by every record in the index.
     equal = shape.equal - (frozenset(field for field, _ in keys.where) - set(fields))
     count = len(equal)
     if set(fields[:count]) != equal:
@@ -52,7 +52,7 @@ def serves(keys: Keys, shape: Shape) -> bool:
 
 
 def _ordered(keys: Keys, taken: int, order: Sequence[str], sort: Sequence[tuple[str, int]]) -> bool:
-    """Whether the index gives the records in this order."""
+    """Whether the index returns the records in this order."""
     if len({direction for _, direction in sort}) > 1:
         return False
     fields = keys.fields[taken:]
@@ -72,11 +72,11 @@ class Recorder:
         self.declared: dict[str, set[Keys]] = {}
 
     def start(self) -> None:
-        """Note from now on."""
+        """Start recording."""
         self.on = True
 
     def declare(self, collection: str, keys: Iterable[Keys]) -> None:
-        """Note which indexes a collection has."""
+        """Record which indexes a collection has."""
         self.declared.setdefault(collection, {ID_KEYS}).update(keys)
 
     def note(self, collection: str, where: Mapping[str, Any], order: Sequence[tuple[str, int]] = ()) -> None:
@@ -87,7 +87,7 @@ class Recorder:
             self.examples[shape] = where
 
     def unserved(self) -> list[Shape]:
-        """The shapes seen that no index of their collection serves. Reading a whole collection is said by `{}`."""
+        """The recorded shapes that no index of their collection serves. `{}` stands for reading a whole collection."""
         return sorted(
             shape
             for shape in self.seen

@@ -45,10 +45,10 @@ class MongoSnapshotReader(CompositeReads):
         return view
 
     def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
-        """Does nothing: every read awaits the database itself here."""
+        """Does nothing: every read here awaits the database."""
 
     async def together(self, reads: Iterable[Awaitable[T]]) -> list[T]:
-        """One after the other: a transaction takes one command at a time."""
+        """Awaits them one after the other: a transaction takes one command at a time."""
         return [await read for read in reads]
 
     async def get(self, entity: Entity[R], record_id: str) -> R | None:

@@ -1,4 +1,4 @@
-"""What the engine has done since it started, for metrics."""
+"""Counts of the engine since its start, for metrics."""
 
 from msgspec import Struct
 
@@ -6,14 +6,14 @@ from msgspec import Struct
 class UnitStats(Struct):
     """Counts since the start.
 
-    batches          transactions tried to the end; operations: changes they answered; largest: most in one
-    conflicts        transactions void because another process was quicker
+    batches          transactions committed; operations: changes in them; largest: most in one
+    conflicts        transactions void because another process was faster
     duplicates       transactions void because of a taken unique key
-    splits           batches split because one operation spoiled it
+    splits           batches split because of an error of one operation
     too_large        transactions void because they changed more than the server holds in one
-    heavy            operations that were given a transaction beside the shared batch
-    deferrals        operations put off to the next batch by a neighbour's write
-    refusals         operations refused; defects: operations that failed unexpectedly (each counts every run of them)
+    heavy            operations that got a transaction beside the shared batch
+    deferrals        operations moved to the next batch because of another operation's write
+    refusals         operations refused; defects: operations that failed unexpectedly (each run counts)
     unknown_commits  commits whose answer was lost
     views            views answered; view_batches: rounds of reading they shared
     """

@@ -1,4 +1,4 @@
-"""What the engine needs to know of an entity, worked out once: how to read a field, its keys, its documents."""
+"""What the engine derives from an entity once: how to read a field, its keys, its documents."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -35,7 +35,7 @@ class UniqueKey:
         self._where = tuple((table.getter(field), value) for field, value in self.conditions.items())
 
     def keys_of(self, record: Any) -> tuple[Key, ...]:
-        """The keys a record takes up: none when a partial index leaves it out, several when a field is a list."""
+        """The keys a record holds: none if a partial index leaves it out, several if a field is a list."""
         for getter, wanted in self._where:
             if not meets(getter(record), wanted):
                 return ()
@@ -46,7 +46,7 @@ class UniqueKey:
 
 
 class Table(Generic[R]):
-    """An entity, ready for the engine."""
+    """An entity as the engine uses it."""
 
     __slots__ = (
         "_getters",
@@ -92,16 +92,16 @@ class Table(Generic[R]):
         self.plans: dict[Any, Any] = {}
 
     def decode(self, document: dict[str, Any]) -> R:
-        """The record a stored document says; the document is used up."""
+        """The record of a stored document. The document is changed."""
         document[self.id_field] = document.pop("_id")
         return msgspec.convert(unwrapped(document) if self._loose else document, self.struct, dec_hook=from_stored)
 
     def stored_field(self, field: str) -> str:
-        """What a field of the record is called in the database."""
+        """The database's name of a record's field."""
         return "_id" if field == self.id_field else field
 
     def getter(self, field: str) -> Getter:
-        """How to read a stored field (dotted for nested ones) off a record; a list when there are several values."""
+        """Reads a stored field (dotted for nested ones) off a record; a list if there are several values."""
         found = self._getters.get(field)
         if found is None:
             found = self._getters[field] = self._make_getter(field)
@@ -129,12 +129,12 @@ def keys_of(entity: Entity[Any], index: Index) -> Keys:
 
 
 def index_expires(index: Index) -> bool:
-    """Whether it is there for the database to drop old records by."""
+    """Whether the database drops old records by this index."""
     return index.expire_after_seconds is not None
 
 
 def meets(value: Any, wanted: Any) -> bool:
-    """Whether a stored value meets a condition of a partial index: a value to equal, or the server's own operators."""
+    """Whether a stored value meets a partial index's condition: an equal value, or the server's own operators."""
     if not isinstance(wanted, Mapping):
         return bool(value == wanted)
     return all(_OPERATORS[operator](value, bound) for operator, bound in wanted.items())
@@ -165,7 +165,7 @@ def _walk(value: Any, path: list[str]) -> Any:
 
 @cache
 def _holds_anything(struct: type) -> bool:
-    """Whether a field somewhere in a struct may hold any JSON."""
+    """Whether a field at any depth of a struct may hold any JSON."""
     schema = msgspec.inspect.type_info(struct)
     seen: set[int] = set()
 
@@ -185,9 +185,9 @@ def _holds_anything(struct: type) -> bool:
 
 
 class Tables:
-    """The tables of a service's entities; one that nobody announced is added when it is first used.
+    """The tables of a service's entities. An entity that was not announced is added when it is first used.
 
-    `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of records that are kept.
+    `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of stored records.
     """
 
     def __init__(self, sealer: Sealer | None = None) -> None:

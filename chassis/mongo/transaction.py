@@ -1,4 +1,4 @@
-"""A running transaction, and its two ends."""
+"""A running transaction, and how it ends."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from chassis.mongo.errors import UnknownCommit, translated
 
 
 class Transaction:
-    """A running transaction; pass it as `session` to what shall be part of it."""
+    """A running transaction; pass it as `session` to the operations that belong to it."""
 
     def __init__(self, session: Any) -> None:
         self.session = session
         self._open = True
 
     async def commit(self) -> None:
-        """Make it so: UnknownCommit when the answer was lost, after which it may be called again."""
+        """Commit. Raises `UnknownCommit` if the answer was lost; then it may be called again."""
         try:
             await self.session.commit_transaction()
         except PyMongoError as cause:
@@ -26,7 +26,7 @@ class Transaction:
             self._open = False
 
     async def abort(self) -> None:
-        """Make it void. That the server cannot be told does not matter: it ends what it hears no more of."""
+        """Abort. If the server cannot be told, it aborts the transaction by itself."""
         if not self._open:
             return
         self._open = False

@@ -45,7 +45,7 @@ from chassis.unit import Beforehand, Change, SnapshotReader, Units, View
 T = TypeVar("T")
 
 COMMITTERS = 1
-"""Batches on their way at a time. One is best where the database shares our cores; a large cluster can use more."""
+"""Batches in progress at a time. One is best if the database shares our cores; a large cluster can use more."""
 
 LIVE_READERS = 4
 SNAPSHOT_READERS = 2
@@ -56,11 +56,11 @@ log = structlog.get_logger("chassis.mongo")
 class MongoUnits(Units):
     """Views and changes over one database.
 
-    entities    whose indexes are made at start; EVENTS and what the engine keeps for itself come by themselves
-    source      the service, as events name it; its last word is the first of the types of silent events
+    entities    their indexes are created at start; the engine's own entities are added
+    source      the service's name in events; its last word is the first of the types of silent events
     page_key    seals page tokens; the same in all replicas
-    admit       asked before each change whether it may be made now; refuses by raising
-    sealer      seals the secrets of records; needed where an entity has any
+    admit       called before each change; raises to refuse it
+    sealer      seals the secrets of records; needed if an entity has any
     """
 
     def __init__(
@@ -96,24 +96,24 @@ class MongoUnits(Units):
         self._still = Reader(database, tables, clock, paging, self.stats, snapshot=True, loops=SNAPSHOT_READERS)
 
     async def start(self) -> None:
-        """Make the indexes and begin to take work."""
+        """Create the indexes and start to take work."""
         await ensure(self.database, self._entities)
         self._committer.start()
         self._live.start()
         self._still.start()
 
     async def stop(self) -> None:
-        """Finish what waits; whatever comes later is refused as unavailable."""
+        """Complete what waits; refuse anything later as unavailable."""
         await self._committer.stop()
         await self._live.stop()
         await self._still.stop()
 
     def on_commit(self, callback: Callable[[], None]) -> None:
-        """Have this called after each commit that brought events."""
+        """Call this after each commit that wrote events."""
         self._callbacks.append(callback)
 
     def on_work(self, callback: Callable[[str], None]) -> None:
-        """Have this called with the name of each work queue that a commit has added to."""
+        """Call this with the name of each work queue that a commit has added to."""
         self._work_callbacks.append(callback)
 
     @property
@@ -128,11 +128,11 @@ class MongoUnits(Units):
         return answer
 
     def snapshot_reader(self, call: Call, *, moment: bool = True) -> AbstractAsyncContextManager[SnapshotReader]:
-        """Read at length; see `SnapshotReaders.snapshot_reader`."""
+        """See `SnapshotReaders.snapshot_reader`."""
         return self._readers.snapshot_reader(call, moment=moment)
 
     async def run_in_process(self, call: Call, work: Callable[..., Awaitable[T]], *given: Any) -> T:
-        """Read at length in a process beside this one; see `Units.run_in_process`."""
+        """See `Units.run_in_process`."""
         return await run_in_process(self.database, self._clock, work, call, *given)
 
     async def change(
@@ -158,5 +158,5 @@ class MongoUnits(Units):
             try:
                 callback()
             except Exception:
-                # What was committed is committed: no listener may turn it into a failure, or keep it from the others.
+                # The commit stands: an error in one callback must not fail the call or keep the others from running.
                 log.exception("on_commit_failed")

@@ -1,4 +1,5 @@
-"""`View` and `Change` as handlers see them. They never wait: what is not loaded ends the run; it is then repeated."""
+"""`View` and `Change` as handlers see them. They never wait: a read that is not loaded ends the run, which is repeated.
+"""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from copy import copy
@@ -51,7 +52,7 @@ class WorkingView(CompositeReads):
     def prefetch(self, entity: Entity[Any], keys: Iterable[Any], by: str | None = None) -> None:
         run = self._run
         table = run.tables.of(entity)
-        # What is missing is noted here and loaded with the first read that this run misses.
+        # Missing records are noted here, and loaded with the first read that this run misses.
         if by is None:
             for record_id in keys:
                 run.has(table, record_id)
@@ -81,7 +82,7 @@ class WorkingView(CompositeReads):
     async def get_many(self, entity: Entity[R], record_ids: Iterable[str]) -> dict[str, R]:
         table = self._run.tables.of(entity)
         wanted = list(dict.fromkeys(record_ids))
-        # All of them are asked for before the first is missed.
+        # Ask for all of them before the first one ends the run.
         missing = [one for one in wanted if not self._run.has(table, one)]
         if missing:
             raise Missing
@@ -138,7 +139,7 @@ class WorkingView(CompositeReads):
         return await self._paging.page(self, table, self._org(table), where, page, order, rest)
 
     def _org(self, table: Table[Any]) -> str | None:
-        """The org a question is kept within; None where it ranges over all."""
+        """The org that a query is limited to; None if it covers all."""
         if self._every or not table.org_scoped:
             return None
         return self._run.call.orgcode
@@ -148,7 +149,7 @@ class WorkingView(CompositeReads):
         return org is None or record.orgcode == org
 
     def _key(self, unique: UniqueKey, values: Sequence[Any]) -> Key:
-        """The whole key of a unique index, the org included."""
+        """The whole key of a unique index, including the org."""
         if not unique.org_first:
             return tuple(values)
         if self._every and len(values) == len(unique.fields):
@@ -247,7 +248,7 @@ class WorkingChange(WorkingView):
         self._run.woken.add(queue)
 
     def _current(self, table: Table[Any], record_id: str, record: Any) -> Any:
-        """The record that is to be changed, as this run sees it."""
+        """The stored record to change, as this run sees it."""
         before = self._run.get(table, record_id)
         assert before is not None, f"there is no {table.name} {record_id} to change"
         assert self._ours(table, before), f"{table.name} {record_id} is of another org"
@@ -255,7 +256,7 @@ class WorkingChange(WorkingView):
         return before
 
     def _stamped(self, table: Table[R], record: R) -> R:
-        """A new record with the fields that are ours to fill."""
+        """A new record with the fields that the engine fills."""
         org = getattr(record, "orgcode", None)
         stamps: dict[str, Any] = {}
         if table.org_scoped:

@@ -19,7 +19,7 @@ class Missing(BaseException):
 
 
 class Heavy(BaseException):
-    """The operation asks for a transaction beside the shared batch."""
+    """The operation wants a transaction beside the shared batch."""
 
 
 class Deferred(BaseException):
@@ -31,7 +31,7 @@ class UncheckedKey(BaseException):
 
 
 class Slot:
-    """One id of one collection: the record as the batch sees it now, None when there is none."""
+    """One id of one collection: the record as the batch sees it now, None if there is none."""
 
     __slots__ = ("dirty", "document", "kind", "record", "stored", "table")
 
@@ -44,14 +44,14 @@ class Slot:
         self.dirty = False
 
     def record_of(self, table: Table[Any]) -> Any:
-        """The record, read as one of `table`; None when it is of another kind."""
+        """The record as one of `table`; None if it is of another kind."""
         if self.table is table:
             return self.record
         if table.kind and self.kind is not None and self.kind != table.kind:
             return None
         if self.document is not None:
             if self.kind is not None:
-                # Other entities may read the same document, so it is kept whole.
+                # Other entities may read the same document, so it is not changed.
                 record = table.decode(dict(self.document))
                 if self.kind == table.kind:
                     self.record, self.table = record, table
@@ -124,7 +124,7 @@ class CollectionState:
 
 
 class PendingReads:
-    """What is to be loaded."""
+    """The reads to load."""
 
     __slots__ = ("finds", "ids", "keys")
 
@@ -176,7 +176,7 @@ class WorkingSet:
         self.weight = 0
 
     def collection_state(self, collection: str) -> CollectionState:
-        """The part of a collection."""
+        """The part for one collection."""
         found = self.collections.get(collection)
         if found is None:
             found = self.collections[collection] = CollectionState()
