@@ -1,7 +1,7 @@
-"""Puts a service to work: `run(ICS)` is the whole of a process.
+"""Runs a service: `run(ICS)` is a whole process.
 
-Start: settings, log, runtime (database, bus, gRPC, private port …), HTTP port, ready. Stop, on SIGTERM or SIGINT: not
-ready any more, no new calls, those in flight finished, jobs and consumers drained, relay flushed, everything closed.
+Start: settings, log, runtime (database, bus, gRPC, private port …), HTTP port, ready. Stop, on SIGTERM or SIGINT: no
+longer ready, no new calls, calls in progress finished, jobs and consumers drained, relay flushed, everything closed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from chassis.telemetry.log import get_logger
 EXIT_SETTINGS = 2
 EXIT_START = 1
 COLLECT_AFTER = (20_000, 20, 50)
-"""Requests leave little behind that only the collector can free, so it may look less often than by default."""
+"""Requests leave little behind that only the garbage collector can free, so it runs less often than by default."""
 
 log = get_logger("chassis.app")
 
@@ -40,11 +40,11 @@ class Runnable(Protocol):
     """What `main` runs: a service's application, or the gateway's."""
 
     async def start(self) -> None:
-        """Come up; raise what stands in the way."""
+        """Start; raises the reason if it cannot."""
         ...
 
     async def stop(self) -> None:
-        """Go down gracefully."""
+        """Stop gracefully."""
         ...
 
 
@@ -68,7 +68,7 @@ class Application:
         self._http: HttpServer | None = None
 
     async def start(self) -> None:
-        """Bring every part up; from its return on, the service is ready."""
+        """Start every part; when it returns, the service is ready."""
         await self.runtime.start()
         try:
             dispatcher = self._dispatcher()
@@ -83,7 +83,7 @@ class Application:
         log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
 
     async def stop(self) -> None:
-        """Finish what is in flight and close, within the settings' `shutdown_seconds`."""
+        """Finish calls in progress and close, within the settings' `shutdown_seconds`."""
         stop_by = monotonic() + self.settings.shutdown_seconds
         await self.runtime.serving(False)
         if self._http is not None:
@@ -100,17 +100,17 @@ class Application:
 
 
 def run(service: Service) -> None:
-    """Be this service until told to stop; exits with 0, 2 for a setting that can't be used, 1 for a failed start."""
+    """Run this service until told to stop. Exit code 0, 2 for an invalid setting, 1 for a failed start."""
     main(service, Application)
 
 
 class NotStarted(Exception):
-    """Why a process did not come up, in one line."""
+    """Why a process did not start, in one line."""
 
 
 def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
-    """Be what `make` makes of a service and its settings, until told to stop; see `run`."""
-    # Peers that come and go are in our own log; gRPC's core would write each of them to standard error as well.
+    """Run what `make` returns for a service and its settings until told to stop; see `run`."""
+    # Our log has lost peers; gRPC's core would write each of them to standard error as well.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         settings: BaseSettings = load(service.settings, os.environ)
@@ -131,7 +131,7 @@ async def _live(application: Runnable) -> None:
         await _unless(told, application.start())
     except (DatabaseError, UnfitServer, OSError, RuntimeError) as failure:
         raise NotStarted(f"can't start: {failure}") from failure
-    # What was made until now stays: the collector need not look at it again.
+    # Objects made until now are permanent: keep the garbage collector from scanning them again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
@@ -140,7 +140,7 @@ async def _live(application: Runnable) -> None:
 
 
 async def _unless(told: asyncio.Event, starting: Coroutine[Any, Any, None]) -> None:
-    """Start, unless told to stop before that is done."""
+    """Start, unless told to stop before it is done."""
     start, stop = asyncio.create_task(starting), asyncio.create_task(told.wait())
     await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()

@@ -1,7 +1,7 @@
-"""Who asks, and in what context.
+"""The caller of a request, and its context.
 
-`Caller` is what the gateway vouches for in its signed header. `Call` is one request of that caller: the caller, the
-facility, channel and cost centre it acts in, and what ties its log lines and spans together.
+`Caller` is what the gateway states in its signed header. `Call` is one request of that caller: the caller, the
+facility, channel and cost centre it acts in, and the ids for its log lines and spans.
 """
 
 from collections.abc import Collection
@@ -18,11 +18,11 @@ SIGNED_IN = "signed_in"
 """In a declaration's roles: any valid session or API key, and no org needed."""
 
 SYSTEM_ACTOR = "system"
-"""The actor of sweeps, lapses and jobs."""
+"""The actor of jobs, workers and expiry."""
 
 
 class Caller(Value):
-    """Whom the gateway vouches for. `kind` is user, key, service (another service of the stack) or anonymous."""
+    """The caller as stated by the gateway. `kind` is user, key, service (another service of the stack) or anonymous."""
 
     kind: Literal["user", "key", "service", "anonymous"]
     actor: str

@@ -1,4 +1,4 @@
-"""Asks the parts of a process how they are: for readiness, for gRPC status and for the stat endpoints."""
+"""Checks the parts of a process: for readiness, gRPC status and the stat endpoints."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,26 +13,26 @@ from chassis.telemetry.names import PART_UP
 Check = Callable[[], Awaitable[bool]]
 
 PART_SECONDS = 2.0
-"""How long a part may take to say that it is up."""
+"""How long the check of a part may take."""
 
 log = get_logger("chassis.checks")
 
 
 class PartsHealth:
-    """Asks the parts of a process how they are, all at once, each within a deadline."""
+    """Checks all parts of a process at once, each with a deadline."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._checks: dict[str, Check] = {}
         self._up = metrics.gauge(PART_UP)
 
     def add(self, name: str, check: Check) -> None:
-        """A part, and how to ask it. TypeError if there is a part of that name."""
+        """Add a part and its check. TypeError if there is a part of that name."""
         if name in self._checks:
             raise TypeError(f"two parts of this process are called {name}")
         self._checks[name] = check
 
     async def parts(self) -> Sequence[PartHealth]:
-        """Every part as it is now."""
+        """The health of every part now."""
         found = await asyncio.gather(*(_ask(name, check) for name, check in self._checks.items()))
         for part in found:
             self._up.labels(part.name).set(part.ok)
@@ -51,7 +51,7 @@ async def _ask(name: str, check: Check) -> PartHealth:
 
 
 def answers(ping: Callable[[], Awaitable[Any]]) -> Check:
-    """A part is up when this comes back."""
+    """A check that succeeds if `ping` returns."""
 
     async def check() -> bool:
         await ping()
@@ -61,7 +61,7 @@ def answers(ping: Callable[[], Awaitable[Any]]) -> Check:
 
 
 def is_up(look: Callable[[], bool]) -> Check:
-    """A part is up when it says so."""
+    """A check that asks the part itself."""
 
     async def check() -> bool:
         return look()

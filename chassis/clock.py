@@ -1,7 +1,7 @@
-"""Time as a parameter: who needs to know it is handed a Clock.
+"""Time as a parameter: code that needs the time is given a Clock.
 
-An instant is `Utc`: RFC 3339 text in UTC with milliseconds and a `Z`. Written always in this one form it sorts as
-time does, so it can be compared, indexed and answered without being turned into anything else.
+A time is `Utc`: RFC 3339 text in UTC with milliseconds and a `Z`. Always in this form, it sorts as time does, so it can
+be compared, indexed and returned without conversion.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -13,22 +13,22 @@ Date = NewType("Date", str)
 
 
 class Clock(Protocol):
-    """Where the present comes from."""
+    """Gives the current time."""
 
     def now(self) -> Utc:
-        """The present instant."""
+        """The current time."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> Utc:
         return from_seconds(time())
 
 
 class FixedClock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that stands still until it is advanced."""
 
     def __init__(self, at: Utc) -> None:
         self.at = at
@@ -37,13 +37,13 @@ class FixedClock:
         return self.at
 
     def advance(self, seconds: float) -> Utc:
-        """Move on by so many seconds and say what time it is then."""
+        """Move on by so many seconds; the new time."""
         self.at = later(self.at, seconds)
         return self.at
 
 
 def utc(moment: datetime) -> Utc:
-    """The canonical text of an aware datetime, cut down to milliseconds."""
+    """The canonical text of an aware datetime, truncated to milliseconds."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")  # ten times as fast as strftime
     return Utc(text[: -len("+00:00")] + "Z")
 
@@ -54,32 +54,32 @@ def from_seconds(seconds: float) -> Utc:
 
 
 def to_datetime(moment: Utc) -> datetime:
-    """The aware datetime an instant stands for."""
+    """The aware datetime of a time."""
     return datetime.fromisoformat(moment)
 
 
 def to_seconds(moment: Utc) -> float:
-    """The Unix time in seconds of an instant."""
+    """The Unix time in seconds."""
     return to_datetime(moment).timestamp()
 
 
 def to_millis(moment: Utc) -> int:
-    """The Unix time in whole milliseconds of an instant."""
+    """The Unix time in whole milliseconds."""
     return round(to_seconds(moment) * 1000)
 
 
 def later(moment: Utc, seconds: float) -> Utc:
-    """The instant so many seconds after another; negative seconds go back."""
+    """The time so many seconds later; negative seconds go back."""
     return utc(to_datetime(moment) + timedelta(seconds=seconds))
 
 
 def seconds_between(start: Utc, end: Utc) -> float:
-    """Seconds from one instant to another; negative when the second is earlier."""
+    """Seconds from the first time to the second; negative if the second is earlier."""
     return (to_datetime(end) - to_datetime(start)).total_seconds()
 
 
 def day_of(moment: Utc) -> Date:
-    """The UTC calendar day an instant lies in."""
+    """The UTC calendar day of a time."""
     return Date(moment[:10])
 
 
@@ -89,5 +89,5 @@ def days_after(day: Date, days: int) -> Date:
 
 
 def start_of(day: Date) -> Utc:
-    """The first instant of a UTC day."""
+    """The first moment of a UTC day."""
     return Utc(f"{day}T00:00:00.000Z")

@@ -1,7 +1,7 @@
-"""Endpoint declarations: one typed statement per endpoint, read once at import.
+"""Endpoint declarations: one typed declaration per endpoint, read once at import.
 
-From it come the route, validation, authorisation, metrics labels, OpenAPI, the PROTOCOL page and the MCP tool. What is
-wrong in a declaration (a role nobody declared, a handler that asks for something unknown) stops the import.
+The route, validation, authorisation, metrics labels, OpenAPI, the PROTOCOL page and the MCP tool are made from it. An
+error in a declaration (an undeclared role, a handler parameter of no known kind) stops the import.
 """
 
 import re
@@ -29,18 +29,18 @@ class Request(Frozen, forbid_unknown_fields=True):
     """A body (POST) or query (GET). The common fields (orgcode, session_guid …) are taken out before it is decoded."""
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        """What is wrong across fields, as (path, problem): rules that need no stored data. None by default."""
+        """Problems across fields as (path, problem), for rules that need no stored data. None by default."""
         return ()
 
 
 class Revised(Request):
-    """A request that changes a stored object and names the revision it has seen."""
+    """A request that changes a stored object and names the revision its sender has seen."""
 
     expected_revision: Revision | None = None
 
 
 class Answer(Frozen):
-    """What stands in `data`; its name is the schema's name in the contract."""
+    """The struct of an answer's `data`; its name is the schema's name in the contract."""
 
 
 class Listed(Answer, Generic[T]):
@@ -138,7 +138,7 @@ class Endpoints:
         self.raw_declared: list[RawEndpoint] = []
 
     def include(self, *others: "Endpoints") -> None:
-        """Add what other modules of the feature have declared."""
+        """Add the declarations of other modules of the feature."""
         for other in others:
             self.declared += other.declared
 

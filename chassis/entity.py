@@ -1,7 +1,7 @@
 """Records and their declarations.
 
-An `Entity` says everything the chassis needs to know of one kind of record: where it is kept, how it is found, what it
-is tied to, what of it is secret. Indexes, the operator's graph, the vacuum and history all follow from it.
+An `Entity` declares everything the chassis needs to know of one kind of record: its collection, indexes, edges and
+secret fields. Index creation, the operator's graph, the vacuum and history are made from it.
 """
 
 import typing
@@ -18,15 +18,15 @@ from chassis.sealed import Sealed, from_stored, to_stored
 
 
 class Value(Frozen):
-    """A part of a record, or any other value a domain passes around."""
+    """A part of a record, or any other value of the domain."""
 
 
 class Document(Frozen):
-    """What is stored as it is: append-only facts, or technical records without revision."""
+    """A document stored as it is: append-only facts, or technical records without revision."""
 
 
 class Record(Document):
-    """A stored object with the fields all of them share; `Change` stamps these, domain code leaves them alone."""
+    """A stored object with the common fields; `Change` sets these, domain code leaves them alone."""
 
     orgcode: str = ""
     revision: int = 0
@@ -50,9 +50,9 @@ R = TypeVar("R", bound=Document)
 
 
 class Index(Struct, frozen=True):
-    """One index: its fields in order (without the org, which comes first by itself), and what it promises.
+    """One index: its fields in order (the org comes first by itself), and whether it is unique.
 
-    `every_org` leaves the org out: for what a sweep over all orgs asks, or for a key that is unique among all of them.
+    `every_org` leaves the org out: for queries over all orgs, or for a key that is unique among all orgs.
     """
 
     fields: tuple[str, ...]
@@ -65,7 +65,7 @@ class Index(Struct, frozen=True):
 
 
 class Edge(Struct, frozen=True):
-    """A tie to another kind of record: its name, the entity it leads to and the field that holds its id or key."""
+    """A link to another kind of record: its name, the entity it leads to and the field that holds its id or key."""
 
     name: str
     to: str
@@ -82,7 +82,7 @@ def index(*fields: str, name: str = "", where: Mapping[str, Any] | None = None, 
 def unique(
     *fields: str, refusal: str, name: str = "", where: Mapping[str, Any] | None = None, every_org: bool = False
 ) -> Index:
-    """An index that lets a combination of values exist once; `refusal` is what a second one is told."""
+    """An index that allows a combination of values once; `refusal` is the message for a second one."""
     return Index(
         fields=fields,
         name=name or "_".join(fields).replace(".", "_"),
@@ -94,7 +94,7 @@ def unique(
 
 
 def expiring(field: str, after_seconds: int = 0) -> Index:
-    """An index that lets the database drop a record once the time in `field` (a BSON date) is so far back."""
+    """An index by which the database deletes a record once the time in `field` (a BSON date) is so long past."""
     return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
 
 
@@ -177,15 +177,16 @@ class Entity(Generic[R]):
         return str(getattr(record, self.id))
 
     def index_named(self, name: str) -> Index:
-        """The index of that name; KeyError when none is declared."""
+        """The index of that name. KeyError if none is declared."""
         for candidate in self.indexes:
             if candidate.name == name:
                 return candidate
         raise KeyError(f"{self.name} declares no index {name!r}")
 
     def fields_of(self, which: Index) -> tuple[str, ...]:
-        """An index's fields as they are in the database: the org in front where the entity belongs to one, and the id
-        at the end of those that are not unique, so that every order they give is a whole one."""
+        """An index's fields in the database: the org first if the entity belongs to one, and the id last unless the
+        index is unique, so that every order is total.
+        """
         fields = tuple("_id" if field == self.id else field for field in which.fields)
         if which.expire_after_seconds is not None:
             return fields
@@ -194,7 +195,7 @@ class Entity(Generic[R]):
         return fields if which.unique or "_id" in fields else (*fields, "_id")
 
     def to_document(self, record: R) -> dict[str, Any]:
-        """The record as it is stored, derived fields included."""
+        """The stored form of a record, with derived fields."""
         document: dict[str, Any] = msgspec.to_builtins(record, enc_hook=to_stored)
         document["_id"] = document.pop(self.id)
         if self.kind:
@@ -204,7 +205,7 @@ class Entity(Generic[R]):
         return document
 
     def from_document(self, document: Mapping[str, Any]) -> R:
-        """The record that a stored document says."""
+        """The record of a stored document."""
         plain = dict(document)
         plain[self.id] = plain.pop("_id")
         return msgspec.convert(plain, self.struct, dec_hook=from_stored)

@@ -19,10 +19,10 @@
       ├─ UpstreamFailed          502  upstream-failed, retryable  another system failed
       ├─ MaintenanceActive       503  maintenance-active, retryable
       ├─ Unavailable             503  maintenance-active, retryable       a needed part is down
-      └─ InternalError           500  internal-error, retryable   a defect; nothing of it is shown
+      └─ InternalError           500  internal-error, retryable   a defect; no detail is shown
 
-A refusal carries what the caller is told: a message for a person, details for a program. Nobody catches one to
-translate it; the service's dialect (see `Dialect`) is applied where the envelope is written.
+A refusal carries the answer to the caller: a message for people, details for programs. It is not caught to be
+translated; the service's dialect (see `Dialect`) is applied where the envelope is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class DatabaseError(Exception):
 
 
 class Refusal(Exception):
-    """A call refused on purpose: who catches it answers it."""
+    """A call refused on purpose. The caller is answered with it."""
 
     status: ClassVar[int] = 500
     tag: ClassVar[str] = "internal-error"
@@ -64,7 +64,7 @@ class Refusal(Exception):
         self.details: dict[str, Any] = details
 
     def headers(self) -> Mapping[str, str]:
-        """HTTP headers this refusal brings along."""
+        """HTTP headers of the answer."""
         seconds = self.details.get("retry_after_seconds")
         return {"Retry-After": str(seconds)} if seconds is not None else {}
 
@@ -86,7 +86,7 @@ def invalid_field(path: str, problem: str) -> Invalid:
 
 
 def invalid_fields(problems: Sequence[FieldProblem]) -> Invalid:
-    """The refusal of several fields at once; its message tells of the first."""
+    """The refusal of several fields at once; its message names the first."""
     first, more = problems[0], len(problems) - 1
     return Invalid(f"{first.path}: {first.problem}{f' (and {more} more)' if more else ''}", problems)
 
@@ -130,7 +130,7 @@ class MethodNotAllowed(Invalid):
 
 
 class Unauthorized(Refusal):
-    """No credential, or one that is unknown, expired or revoked: which of them is not said."""
+    """No credential, or one that is unknown, expired or revoked; the answer does not say which."""
 
     status, tag, reason = 401, "unauthorized", "unauthorized"
 
@@ -142,7 +142,7 @@ class Forbidden(Refusal):
 
 
 class NotFound(Refusal):
-    """Absent, or none of the caller's business."""
+    """Absent, or not visible to the caller."""
 
     status, tag, reason = 404, "not-found", "not_found"
 
@@ -163,7 +163,7 @@ class StaleRevision(Conflict):
 
 
 class StillRunning(Conflict):
-    """Another call with the same idempotency key has not ended yet."""
+    """Another call with the same idempotency key is still running."""
 
     retryable = True
 
@@ -226,7 +226,7 @@ class InternalError(Refusal):
 
 
 class Message(Struct, frozen=True):
-    """A text in the languages there are."""
+    """A text in each language."""
 
     en_US: str  # noqa: N815  the contract's name
 
@@ -254,7 +254,7 @@ def tag_of(refusal: Refusal, dialect: Dialect) -> str:
 
 
 def error_object(refusal: Refusal, service: str, dialect: Dialect = "standard") -> ErrorObject:
-    """What is told of a refusal, as the service that gives it."""
+    """The error object of a refusal, as this service answers it."""
     return ErrorObject(
         error_code=f"{service}.{refusal.reason}",
         http_status=refusal.status,

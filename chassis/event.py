@@ -1,7 +1,7 @@
-"""Events: what a service tells others, and the one log they are kept in.
+"""Events: what a service publishes, and the log that keeps them.
 
 An event document is outbox entry (while `pending`), audit record and history in one. It is written in the transaction
-of the change it tells of, never altered but for `pending`, which the relay takes away once the broker has confirmed it.
+of the change that emits it, and never altered except that the relay removes `pending` once the broker has confirmed it.
 """
 
 import builtins
@@ -23,7 +23,7 @@ WORK_MESSAGE = "work"
 
 
 class Touched(Value):
-    """A record a change wrote, and the revision it has since (0: the record has none, or was deleted)."""
+    """A record that a change wrote, and its revision after the change (0: it has none, or was deleted)."""
 
     entity: str
     id: str
@@ -31,7 +31,7 @@ class Touched(Value):
 
 
 class EventDocument(Document):
-    """One event. `body` is the JSON text that is published, so it is made once."""
+    """One event. `body` is the JSON text that is published, encoded once."""
 
     event_id: str
     orgcode: str
@@ -49,7 +49,7 @@ class EventDocument(Document):
     shard: int
     pending: bool
     published: bool
-    """Whether it is for subscribers at all; False marks a silent entry kept for history only."""
+    """Whether it is published; False marks a silent entry kept for history only."""
 
     queue: str = ""
     """Only of a work message: the work queue whose workers it wakes. It is in the log until it is published."""
@@ -65,7 +65,7 @@ class EventType(Value):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """Whose event it is by its body: the stack's own may be about an org without being the org's."""
+    """The org in an event's body: an event of the system may be about an org without belonging to it."""
 
     orgcode: str = ""
 

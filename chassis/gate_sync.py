@@ -76,7 +76,7 @@ class GateSync:
                 await self._listener.stop()
 
     async def ask(self) -> None:
-        """Ask OPS once, and set the gate accordingly."""
+        """Ask OPS once, and set the gate."""
         if "ops" not in self._channels.addresses:
             return
         received = self._received

@@ -1,4 +1,4 @@
-"""How a process says whether the parts it stands on are up: asked by readiness and by the stat endpoints."""
+"""The health of a process's parts, for readiness and the stat endpoints."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from chassis.entity import Value
 
 
 class PartHealth(Value):
-    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long that took."""
+    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long the check took."""
 
     name: str
     ok: bool
@@ -15,10 +15,10 @@ class PartHealth(Value):
 
 
 class Health(Protocol):
-    """The health of the process's parts. A handler that declares `health: Health` is given it."""
+    """The health of the process's parts. A handler with a parameter `health: Health` is given it."""
 
     async def parts(self) -> Sequence[PartHealth]:
-        """Every part, asked now, all at once and each with a deadline: never raises."""
+        """Checks every part now, all at once, each with a deadline. Never raises."""
         ...
 
 

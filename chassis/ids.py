@@ -26,14 +26,14 @@ class IdSource:
         self._head = ""
 
     def new(self, at: Utc) -> str:
-        """A new id, whose time is `at` or that of the newest id made before, whichever is later."""
+        """A new id. Its time is `at`, or that of the newest id made before if that is later."""
         return self.new_at(to_millis(at))
 
     def new_at(self, millis: int) -> str:
         """A new id for a Unix time in milliseconds; see `new`."""
         with self._lock:
             if len(self._noise) < 3:
-                # For many ids at a time: asking the system costs more than an id does.
+                # Random bytes for many ids at a time: a system call costs more than an id.
                 self._noise.frombytes(os.urandom(_NOISE_BYTES))
             take = self._noise.pop
             if millis > self._millis or not self._head:
@@ -57,5 +57,5 @@ def new_id(at: Utc) -> str:
 
 
 def millis_of(identifier: str) -> int:
-    """The Unix milliseconds a UUIDv7 carries."""
+    """The Unix milliseconds of a UUIDv7."""
     return int(identifier[:8] + identifier[9:13], 16)

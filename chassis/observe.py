@@ -1,4 +1,4 @@
-"""What is not counted where it happens: looked at every few seconds, and whenever the metrics are read."""
+"""Metrics that are read from the engines, every few seconds and whenever the metrics are read."""
 
 import asyncio
 from collections.abc import Iterator
@@ -46,13 +46,13 @@ WORK_LOOK_SECONDS = 30.0
 """Counting work costs in proportion to what waits."""
 
 LOOK_AGAIN_SECONDS = 1.0
-"""Two looks closer together than this are one."""
+"""Two looks within this time count as one."""
 
 log = get_logger("chassis.observe")
 
 
 class Observer:
-    """Keeps the gauges of the engines' states, and the counters the engines count themselves."""
+    """Updates the gauges of the engines' states, and the counters that the engines keep themselves."""
 
     def __init__(
         self,
@@ -86,17 +86,17 @@ class Observer:
         metrics.before_each_look(self._count_all)
 
     async def start(self) -> None:
-        """Begin to look."""
+        """Start updating."""
         self._runner = asyncio.create_task(self._look_on(), name="observer")
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop updating."""
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
 
     async def look(self) -> None:
-        """Bring the gauges up to date; what can't be asked keeps its last value."""
+        """Update the gauges; one that cannot be read keeps its last value."""
         if monotonic() - self._looked < LOOK_AGAIN_SECONDS:
             return
         self._looked = monotonic()
@@ -124,7 +124,7 @@ class Observer:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _count_all(self) -> None:
-        """Take over what the engines have counted since the last time."""
+        """Add what the engines have counted since the last time."""
         for name, runner in self._work.queues.items():
             for seconds in runner.stats.take_durations():
                 self._metrics.histogram(WORK_SECONDS).labels(name).observe(seconds)

@@ -1,7 +1,7 @@
-"""Pages: how many, where to go on, and the sealed token that says so.
+"""Pages: how many items, where to continue, and the sealed token that says so.
 
-A token holds the order's values of the last record of a page. It is sealed with a key of ours and bound to the query it
-was made for, so that it can neither be altered nor used with other filters.
+A token holds the order's values of the last record of a page. It is sealed with a key of the service and bound to its
+query, so that it can neither be altered nor used with other filters.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from chassis.values import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Token
 T = TypeVar("T")
 
 PageLimit = Annotated[int, Meta(ge=1)]
-"""Items a page shall have; more than the most there can be is taken as the most."""
+"""Items on a page; anything above the maximum counts as the maximum."""
 
 _SEAL_BYTES = 16
 _SPLIT = "."
@@ -29,7 +29,7 @@ _MARK_DIGITS = 16
 
 
 class Paged(Protocol):
-    """What asks for a page."""
+    """A request for a page."""
 
     @property
     def limit(self) -> int | None:
@@ -38,7 +38,7 @@ class Paged(Protocol):
 
     @property
     def next_token(self) -> str | None:
-        """Where to go on; None for the first page."""
+        """Where to continue; None for the first page."""
         ...
 
 
@@ -58,7 +58,7 @@ class Page(Frozen, Generic[T]):
 
 
 def items_of(page: Paged) -> int:
-    """How many items a page shall have."""
+    """How many items the page should have."""
     if page.limit is None:
         return PAGE_ITEMS_DEFAULT
     if page.limit < 1:
@@ -98,18 +98,18 @@ class Seal:
         self._key = hashlib.sha256(b"page tokens\0" + key).digest()
 
     def seal(self, query: Any, position: Sequence[Any]) -> str:
-        """The token to go on behind `position` in this query (any JSON value that says which query it is)."""
+        """The token to continue after `position` in this query (any JSON value that identifies the query)."""
         body = msgspec.json.encode(list(position))
         return urlsafe_b64encode(self._mark(query, body) + body).decode().rstrip("=")
 
     def open(self, query: Any, token: str) -> list[Any]:
-        """The position a token holds; Invalid when it is not of this query, or not of ours at all."""
+        """The position in a token. Raises `Invalid` if it is not of this query, or not one of ours."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (NotBase64, ValueError) as cause:
             raise wrong_token() from cause
         mark, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
-        # The decoder overlooks stray bits at the end; only the text we wrote is ours.
+        # The decoder ignores stray bits at the end; only the exact text that we wrote is valid.
         ours = urlsafe_b64encode(raw).decode().rstrip("=") == token
         if not ours or not hmac.compare_digest(mark, self._mark(query, body)):
             raise wrong_token()

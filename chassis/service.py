@@ -1,4 +1,4 @@
-"""A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` puts it to work.
+"""A service as a value: its name, its features and what they declare. It has no behaviour; `app.py` runs it.
 
 A feature is a package below the service's, whose modules have fixed names: `handlers` declares `endpoints`,
 `store` declares entities and work queues, `consumers` declares `consumers`, `jobs` declares `jobs`, `work` declares
@@ -77,7 +77,7 @@ class Parts(Frozen):
 
 
 def collect(service: Service) -> Parts:
-    """Import every feature and gather what its modules declare; a declaration that contradicts another stops here."""
+    """Import every feature and collect its declarations. Raises TypeError if two of them contradict each other."""
     parts = Parts(endpoints=[], entities=[], events=[], consumers=[], jobs=[], servicers=[])
     for feature in service.features:
         for word in FEATURE_MODULES:

@@ -1,7 +1,7 @@
-"""Settings: one frozen struct a service, filled once from a mapping. A value that can't be used stops start-up.
+"""Settings: one frozen struct a service, filled once from a mapping. An invalid value stops the start.
 
 A field `http_port` is read from `HTTP_PORT`; any field may come from the file that `HTTP_PORT_FILE` names instead,
-which is how secrets are mounted. What stands in the mapping besides is nobody's business here.
+which is how secrets are mounted. Other names in the mapping are ignored.
 """
 
 import os
@@ -28,11 +28,11 @@ Addresses = tuple[str, ...]
 
 
 class SettingsError(Exception):
-    """A setting that is missing or can't be used; its text is one line that names it."""
+    """A setting that is missing or invalid; the text is one line that names it."""
 
 
 class Secret(str):
-    """Text that is used like any other but never shows in `repr`."""
+    """Text whose value never shows in `repr`."""
 
     __slots__ = ()
 
@@ -45,15 +45,15 @@ def _replica() -> str:
 
 
 class BaseSettings(Frozen):
-    """What every process of the stack is told.
+    """The settings of every process of the stack.
 
-    mongodb_database    the service's name where left empty
-    mongodb_engine      `embedded` where the server behind the URI is the embedded one
+    mongodb_database    the service's name if empty
+    mongodb_engine      `embedded` if the server behind the URI is the embedded engine
     amqp_prefix         put before the names of exchange and queues, so that several stacks can share a broker
     caller_key          signs and verifies the caller header; 32 bytes or more
-    page_key            seals page tokens; derived from `caller_key` where left empty
-    *_grpc              the peers, each a tuple of `host:port`, one a replica
-    replica             what this process is called among its like: holder of leases, name in log lines
+    page_key            seals page tokens; derived from `caller_key` if empty
+    *_grpc              the replicas of each peer, as `host:port`
+    replica             the name of this process among its replicas, in leases and log lines
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
     outgoing_allow      networks (`10.1.0.0/16`) that calls to other systems may reach although they are not public
@@ -130,7 +130,6 @@ def _text_of(name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _value(name: str, text: str, hint: Any) -> Any:
-    """The typed value of a setting's text."""
     plain = _plain(hint)
     if plain is KeyRing:
         try:
@@ -151,7 +150,7 @@ def _value(name: str, text: str, hint: Any) -> Any:
 
 
 def _plain(hint: Any) -> Any:
-    """A field's type without its marks, and without `None` where it is optional."""
+    """A field's type without its marks, and without `None` if it is optional."""
     if get_origin(hint) is Annotated:
         return _plain(get_args(hint)[0])
     if get_origin(hint) in {Union, UnionType}:

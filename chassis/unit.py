@@ -183,8 +183,7 @@ class Change(View, Protocol):
         ...
 
     async def insert(self, entity: Entity[R], record: R) -> R:
-        """Store a new record, stamped with org, revision 1, time and actor. Raises `Conflict` for a taken unique key.
-        """
+        """Store a new record, stamped with org, revision 1, time and actor. Raises `Conflict` for a taken key."""
         ...
 
     async def update(self, entity: Entity[R], record: R, reason: str | None = None, *, actor: str | None = None) -> R:

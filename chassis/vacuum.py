@@ -1,8 +1,8 @@
-"""Vacuum targets: what has to be emptied beside a service's collections, or not just collection by collection.
+"""Vacuum targets: data to erase that is in no collection, or that collections alone do not tell.
 
 A feature's `vacuum_targets.py` declares `vacuum_targets = [Files]`, each a class that is a `VacuumTarget` and whose
 parameters ask for things of the process by type: files of an object store, queues, records that belong to an org only
-through others. Collections need none: each is erased because it is there.
+through others. Collections need none: each is erased because it exists.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from chassis.entity import Entity
 
 BATCH_RECORDS = 250
-"""Records a target should erase at a time, so that others' work goes on in between."""
+"""Records a target should erase at a time, so that other work is not held up."""
 
 
 class StoredRecords(Protocol):
@@ -30,22 +30,22 @@ class StoredRecords(Protocol):
 
 
 class VacuumTarget(Protocol):
-    """Empties one thing. Its calls may be cut off anywhere and are made again; what is gone already is no error."""
+    """Something to erase. Its calls may be cut off anywhere and are repeated; what is gone already is no error."""
 
     @property
     def name(self) -> str:
-        """What it is called in tallies, where collections have their names."""
+        """Its name in tallies, beside the names of collections."""
         ...
 
     @property
     def last(self) -> bool:
-        """Whether it sweeps behind the collections; one that needs to read them sweeps before."""
+        """Whether it is erased after the collections; one that reads them is erased before."""
         ...
 
     async def count(self, orgcode: str | None) -> int:
-        """How much `erase` would find now, for an org or, None, altogether."""
+        """How much `erase` would delete now, for an org, or for all with None."""
         ...
 
     def erase(self, orgcode: str | None) -> AsyncIterator[int]:
-        """Empty it, in steps; how much went with each."""
+        """Erase in steps; how much each step deleted."""
         ...

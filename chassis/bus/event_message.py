@@ -1,4 +1,4 @@
-"""The event that a message carries."""
+"""Decoding the event of a message."""
 
 import msgspec
 from msgspec.structs import replace
@@ -38,7 +38,7 @@ def event_of(message: BusMessage, name: str, now: Utc) -> Event:
 
 
 def _call(name: str, event_id: str, orgcode: str, traceparent: str | None, now: Utc) -> Call:
-    """The call in which an event is handled: the stack itself acts, in the event's org, on the event's trace."""
+    """The call in which an event is handled: by the system, in the event's org, on the event's trace."""
     return Call(
         caller=replace(SYSTEM, orgcode=orgcode or None),
         name=name,
@@ -49,7 +49,7 @@ def _call(name: str, event_id: str, orgcode: str, traceparent: str | None, now: 
 
 
 class _Common(msgspec.Struct):
-    """What every event's body says."""
+    """Fields of every event's body."""
 
     orgcode: str | None = None
     actor: str | None = None

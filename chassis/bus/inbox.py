@@ -1,4 +1,4 @@
-"""The inbox: which events each consumer has handled, noted in the same transaction as what the handling wrote."""
+"""The inbox: which events each consumer has handled, recorded in the same transaction as the handler's writes."""
 
 from chassis.clock import Utc, to_datetime
 from chassis.consumer import Consumer, Event
@@ -38,7 +38,7 @@ async def is_handled(view: View, consumer: Consumer, event: Event) -> bool:
 
 
 async def note_handled(change: Change, consumer: Consumer, event: Event) -> None:
-    """Note that the consumer handles the event in this change."""
+    """Record in this change that the consumer handles the event."""
     handled = Handled(
         handled_id=_key(consumer, event),
         orgcode=event.orgcode,

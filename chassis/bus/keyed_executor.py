@@ -1,4 +1,4 @@
-"""An executor that works on many things at once, but on those with the same key one after the other."""
+"""Runs work concurrently, but items with the same key one after the other."""
 
 import asyncio
 from collections import deque
@@ -19,7 +19,7 @@ class KeyedExecutor(Generic[T]):
 
     @property
     def busy(self) -> int:
-        """Keys that are being worked on."""
+        """Keys whose items are being worked on."""
         return len(self._running)
 
     def put(self, lane: int, item: T) -> None:

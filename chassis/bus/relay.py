@@ -1,12 +1,12 @@
-"""The relay: event log to exchange, with confirms, in order per subject.
+"""The relay: publishes the event log to the exchange, with confirms, in order per subject.
 
-It reads what is pending, publishes a page, and ticks off what the broker has confirmed; so nothing that was committed
-is ever lost, and a crash at any point costs at most a repetition. It is woken by this process's commits and looks now
-and then for what others have left.
+It reads pending events, publishes a page, and marks what the broker has confirmed. So no committed event is lost, and a
+crash at any point costs at most a repetition. This process's commits wake it; it also looks from time to time for
+events of other replicas.
 
-Subjects are spread over shards, and a lease gives each shard to one replica. The leases spare repetitions; order does
-not rest on them. Every relay publishes a subject from its first pending event on, one after the other, so even two that
-overlapped would both say the second only after the first, and subscribers know repetitions by their event id.
+Subjects are spread over shards, and a lease gives each shard to one replica. The leases avoid repetitions; order does
+not depend on them. Every relay publishes a subject from its first pending event on, one after the other, so even two
+relays that overlap publish the second event only after the first; subscribers recognise repetitions by the event id.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from chassis.telemetry.trace import span
 
 PAGE_EVENTS_MAX = 256
 READ_EVENTS_MAX = 2048
-"""Events read at once while there is a backlog: finding the oldest costs in proportion to all that wait."""
+"""Events read at once during a backlog: finding the oldest costs in proportion to all that wait."""
 
 CONFIRM_SECONDS = 4.0
-"""How long a page may take to be confirmed; a lease must hold at least that long when it is published."""
+"""How long the confirms of a page may take; a lease must last at least that long when it is published."""
 
 LEASE_SECONDS = 9.0
-"""How long after a crash a shard may go unserved."""
+"""How long a shard may go unserved after a crash."""
 
 POLL_SECONDS_MIN = 0.02
 POLL_SECONDS_SHARED_MAX = 0.2
@@ -50,7 +50,7 @@ log = get_logger("chassis.bus")
 
 
 class RelayStats(Value):
-    """What a relay has done since it started, and what it holds now."""
+    """What a relay has done since its start, and what it holds now."""
 
     published: int = 0
     pages: int = 0
@@ -59,14 +59,14 @@ class RelayStats(Value):
 
 
 class Backlog(Value):
-    """Events committed and not yet confirmed by the broker, of all shards; the age of the oldest in seconds."""
+    """Committed events of all shards that the broker has not confirmed; the age of the oldest in seconds."""
 
     pending: int = 0
     lag_seconds: float = 0.0
 
 
 class Waking(Protocol):
-    """What tells of commits."""
+    """Reports commits."""
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call back after each commit."""
@@ -74,7 +74,7 @@ class Waking(Protocol):
 
 
 class Relay:
-    """This replica's relay. `start` it once the database and the bus are started, `stop` it before them."""
+    """This replica's relay. Start it after the database and the bus, stop it before them."""
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class Relay:
         return RelayStats(published=self._published, pages=self._pages, failures=self._failures, shards=held)
 
     def wake(self) -> None:
-        """Look now: something was committed."""
+        """Look now: an event was committed."""
         self._woken.set()
 
     async def start(self) -> None:
-        """Begin to relay."""
+        """Start to publish."""
         self._draining = False
         self._runner = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Relay what is pending in this replica's shards, as far as the seconds allow, and leave them to others."""
+        """Publish what is pending in this replica's shards, as far as the seconds allow, and release the shards."""
         if self._runner is None:
             return
         self._draining = True
@@ -124,11 +124,11 @@ class Relay:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
         self._runner = None
-        with suppress(Exception):  # They lapse by themselves where the database cannot be told.
+        with suppress(Exception):  # The leases expire by themselves if the database is not reached.
             await self._shards.give_back()
 
     async def backlog(self) -> Backlog:
-        """What waits now, of every shard: asks the database."""
+        """The backlog of every shard now: reads the database."""
         oldest = await pending(self._database, range(SHARDS), 1)
         if not oldest:
             return Backlog()
@@ -137,7 +137,7 @@ class Relay:
         return Backlog(pending=waiting, lag_seconds=max(0.0, lag))
 
     async def _run(self) -> None:
-        """Relay until drained. Whatever fails is tried again: the log says so once, and once when it works again."""
+        """Publish until stopped. Failures are retried: logged once, and once more on recovery."""
         pause = RETRY_SECONDS_MIN
         while True:
             try:
@@ -152,7 +152,9 @@ class Relay:
             await asyncio.sleep(pause)
 
     async def _relay_on(self, channel: AbstractChannel) -> None:
-        """Page after page on one channel, until drained; raises where the channel must not be used any more."""
+        """Publish page after page on one channel until nothing is pending; raises if the channel must not be used any
+        more.
+        """
         limit = PAGE_EVENTS_MAX
         while True:
             await self._shards.renew()
@@ -170,7 +172,7 @@ class Relay:
                 await self._idle(channel)
 
     async def _relay_all(self, channel: AbstractChannel, events: Sequence[EventDocument], shards: set[int]) -> None:
-        """Relay events page by page. A shard whose lease was lost on the way is left alone from there on."""
+        """Publish page by page. A shard whose lease is lost on the way is left alone from then on."""
         for start in range(0, len(events), PAGE_EVENTS_MAX):
             if start:
                 await self._shards.renew()
@@ -180,7 +182,7 @@ class Relay:
                 await self._relay(channel, page)
 
     async def _relay(self, channel: AbstractChannel, page: Sequence[EventDocument]) -> None:
-        """Publish a page and tick off what arrived; BusDown where not all of it did."""
+        """Publish a page and mark what was confirmed. Raises `BusDown` if not all of it was."""
         with span("relay page", "producer", events=len(page)):
             confirmed = await publish(channel, [self._outgoing(event) for event in page], CONFIRM_SECONDS)
         done = settled([event.subject for event in page], confirmed)
@@ -206,7 +208,9 @@ class Relay:
         )
 
     async def _idle(self, channel: AbstractChannel) -> None:
-        """Wait for a commit, or for the time to look what others have left: soon after there was some, then rarer."""
+        """Wait for a commit, or until it is time to look for events of other replicas: soon after there were some, then
+        rarer.
+        """
         seconds = self._poll_seconds if self._shards.shared else POLL_SECONDS_MAX
         self._poll_seconds = min(self._poll_seconds * 2, POLL_SECONDS_SHARED_MAX)
         with suppress(TimeoutError):

@@ -1,7 +1,7 @@
-"""Which relay shards this replica serves: leased, and shared out evenly among the replicas there are.
+"""Which relay shards this replica serves: leased, and divided evenly among the replicas.
 
-Each replica says in the collection `relays` that it is there. One that holds more than its share gives the surplus
-back, and the others take what is free; a replica that dies is missed as soon as its leases lapse.
+Each replica registers in the collection `relays`. One that holds more than its share releases the surplus, and the
+others take what is free; the shards of a replica that dies are free as soon as its leases expire.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ RELAYS = "relays"
 
 
 class ShardLeases:
-    """The shards this replica holds, and until when. Renew often: it asks the database only when that is due."""
+    """The shards this replica holds, and until when. Call `renew` often: it reads the database only when due."""
 
     def __init__(self, database: Database, leases: Leases, clock: Clock, seconds: float) -> None:
         self._relays = database.collection(RELAYS)
@@ -36,7 +36,7 @@ class ShardLeases:
         return self._replicas > 1
 
     def held(self, seconds: float) -> list[int]:
-        """The shards that are held for at least so many seconds more."""
+        """The shards held for at least so many more seconds."""
         enough = monotonic() + seconds
         return sorted(shard for shard, until in self._held.items() if until > enough)
 
@@ -58,13 +58,13 @@ class ShardLeases:
         self._renew_at = began + self._seconds / 3
 
     async def give_back(self) -> None:
-        """Leave all shards to others, and be no more."""
+        """Release all shards and unregister."""
         held, self._held, self._renew_at = sorted(self._held), {}, 0.0
         await self._leases.give_back(_names(held))
         await self._relays.remove_many([self._me])
 
     async def _count_replicas(self) -> int:
-        """Say that this one is there, and count how many are."""
+        """Register this replica, and count all."""
         now = self._clock.now()
         until = later(now, self._seconds)
         await self._relays.update_one({"_id": self._me}, {"$set": {"until_utc": until}}, upsert=True)
@@ -76,7 +76,7 @@ class ShardLeases:
 
 
 def _kept_first(kept: Iterable[int]) -> list[int]:
-    """All shards, those held already in front: a shard should change hands only where it must."""
+    """All shards, those held first: a shard should change hands only if it must."""
     return [*kept, *(shard for shard in range(SHARDS) if shard not in set(kept))]
 
 

@@ -84,7 +84,7 @@ class Subscription:
 
     @property
     def stats(self) -> SubscriptionStats:
-        """Counts since the start, and the state it is in."""
+        """Counts since the start, and the state."""
         words = ("handled", "repeated", "skipped", "later", "never")
         return SubscriptionStats(
             consumer=self.consumer.call_name,

@@ -1,4 +1,4 @@
-"""The bus's names and what every queue is declared with, in one place.
+"""Names and declarations of exchanges and queues, in one place.
 
 One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>`, bound to its keys,
 with wait queues, one per delay, from which messages return to it after the delay, and a dead-letter queue
@@ -15,12 +15,12 @@ from chassis.entity import Value
 
 EXCHANGE = "retailstack.events"
 WORK_EXCHANGE = "retailstack.work"
-"""Carries work messages, from a service's relay to its own workers; routing keys are names of work queues."""
+"""Carries work messages from a service's relay to its own workers; routing keys are names of work queues."""
 DELIVERY_LIMIT = 20
-"""How often a message may be handed out and come back unanswered (its consumer crashed) before it is a dead letter."""
+"""How often a message may be delivered without an answer (its consumer crashed) before it is a dead letter."""
 
 KEPT_DELIVERY_LIMIT = 1_000_000
-"""The same where messages are kept for a person: each look at a dead letter counts as a delivery."""
+"""The same for dead-letter queues: each look at a dead letter counts as a delivery."""
 
 LISTENER_EXPIRES_SECONDS = 60
 """How long the queue of a listener or a tail is kept after it has stopped."""
@@ -29,7 +29,7 @@ _WORD = pattern_of(r"[a-z0-9][a-z0-9_-]*")
 
 
 class Queue(Value):
-    """A queue as it is declared: its name and its arguments."""
+    """A queue's name and arguments."""
 
     name: str
     arguments: dict[str, Any]
@@ -45,12 +45,12 @@ class QueueSet(Value):
 
     @property
     def all(self) -> tuple[Queue, ...]:
-        """Every one of them."""
+        """All of them."""
         return (self.dead, self.work, *self.waits)
 
 
 class Topology(Value):
-    """Names behind one prefix, so that several stacks (or tests) can share a broker."""
+    """Names with one prefix, so that several stacks or tests can share a broker."""
 
     prefix: str = ""
 
@@ -65,7 +65,7 @@ class Topology(Value):
         return self.prefix + WORK_EXCHANGE
 
     def consumer(self, service: str, name: str, delays_seconds: Sequence[float], *, ordered: bool = True) -> QueueSet:
-        """The queues of a consumer; `ordered` has one replica at a time served, the next one taking over from it."""
+        """The queues of a consumer. If `ordered`, one replica at a time is served, and the next takes over from it."""
         for word in (service, name):
             if not _WORD.fullmatch(word):
                 raise TypeError(f"{word!r} cannot name a queue: small letters, digits, - and _ can")
@@ -102,7 +102,7 @@ def _millis(seconds: float) -> int:
 
 
 def _queue(name: str, *, falls_to: str, **more: Any) -> Queue:
-    """A quorum queue that loses nothing: what falls from it is confirmed by `falls_to` first."""
+    """A quorum queue that loses nothing: a message leaves it only once `falls_to` has confirmed it."""
     arguments: dict[str, Any] = {
         "x-queue-type": "quorum",
         "x-delivery-limit": DELIVERY_LIMIT,

@@ -1,4 +1,4 @@
-"""Jobs: what a service does by the clock, or when an operator asks. Of all replicas, one at a time runs each.
+"""Jobs: what a service does by the clock, or when an operator asks. One replica at a time runs each.
 
     jobs = Jobs("ics")
 
@@ -6,8 +6,8 @@
     async def sweep(units: Units, call: Call, params: SweepParams) -> SweepAnswer: ...
 
 Further parameters of a handler ask for things of the process by type (the settings struct, Channels, a resource …). A
-job that can be tried without effect has a field `dry_run` in its params. A job may be cut off at any point (its process
-dies, its lease is lost) and run again: what it does must bear that.
+job with a field `dry_run` in its params can be tried without effect. A job may be cut off at any point (its process
+dies, its lease is lost) and run again, so it must be safe to repeat.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,12 +22,15 @@ JobHandler = Callable[..., Awaitable[Struct]]
 
 
 class NoParams(Value):
-    """Of a job that takes none."""
+    """The params of a job that takes none."""
 
 
 class Job(Value):
-    """A declared job; `seconds` between the starts of two runs, None where it is only run by hand; `asks` names what
-    else its handler wants of the process -> its type."""
+    """A declared job.
+
+    seconds  between the starts of two runs; None if it is only run by hand
+    asks     further parameters of the handler -> the type of the thing each asks for
+    """
 
     service: str
     name: str

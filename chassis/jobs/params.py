@@ -1,4 +1,4 @@
-"""What an operator gives a job to run with."""
+"""The parameters an operator runs a job with."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from chassis.reading.fields import Reading
 
 
 def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:
-    """The params of a run by hand, numbers and truth values also as text; `Invalid`, naming those that do not fit."""
+    """The params of a run by hand; numbers and booleans may be text. Raises `Invalid`, naming those that do not fit."""
     known = {field.name for field in msgspec.structs.fields(job.params)}
     if unknown := sorted(set(given) - known):
         raise invalid_field(unknown[0], f"{job.name} takes no such parameter")

@@ -1,4 +1,4 @@
-"""Running jobs: each by one replica at a time, held by a lease that is renewed while it runs.
+"""Running jobs: each by one replica at a time, under a lease that is renewed while it runs.
 
 A job may be cut off at any point, when its process dies or its lease is lost, and run again elsewhere.
 """
@@ -33,7 +33,7 @@ RENEW_SECONDS = LEASE_SECONDS / 3
 TICK_SECONDS_MAX = 1.0
 TICK_SECONDS_MIN = 0.05
 STATE_BYTES_MAX = 16 * 1024
-"""A longer answer is given to who asked, but not kept in the job's state."""
+"""A longer answer is returned to the caller, but not stored in the job's state."""
 
 log = get_logger("chassis.jobs")
 
@@ -75,11 +75,11 @@ class JobRunner:
         return [JobStats(name=name, runs=self._runs[name], failures=self._failures[name]) for name in self._jobs]
 
     async def start(self) -> None:
-        """Begin to run jobs as they come due."""
+        """Start running jobs as they come due."""
         self._ticker = asyncio.create_task(self._tick_on(), name="jobs")
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Begin no more; let those that run end within the seconds, then cut them off."""
+        """Start no more; wait for running jobs, and cancel them after the seconds."""
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
@@ -91,7 +91,7 @@ class JobRunner:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def run(self, name: str, params: Mapping[str, Any], *, dry_run: bool, call: Call | None = None) -> Struct:
-        """Run a job now, and its answer. `NotFound`, `Invalid` params, `StillRunning` here or elsewhere."""
+        """Run a job now; its answer. Raises `NotFound`, `Invalid` for its params, `StillRunning` here or elsewhere."""
         job = self._jobs.get(name)
         if job is None:
             raise NotFound(f"there is no job {name}", jobs=sorted(self._jobs))
@@ -99,12 +99,12 @@ class JobRunner:
         return await self._run_alone(job, asked, call or self._call(job))
 
     async def status(self) -> list[JobStatus]:
-        """Every job and how its last run went, wherever that was."""
+        """Every job and its last run, on any replica."""
         states = await self._states()
         return [self._status(job, states.get(job.name)) for job in self._jobs.values()]
 
     async def tick(self) -> None:
-        """Begin what is due, unless a maintenance window is active."""
+        """Start what is due, unless a maintenance window is active."""
         now = self._clock.now()
         due = [job for job in self._jobs.values() if job.seconds and self._due.get(job.name, now) <= now]
         due = [job for job in due if job.name not in self._running]
@@ -127,14 +127,14 @@ class JobRunner:
             try:
                 await self.tick()
             except Exception:
-                # The clock outlives whatever happens to the database: jobs that are due stay due.
+                # Keep ticking whatever happens to the database: jobs that are due stay due.
                 log.exception("looking for jobs that are due failed")
             await asyncio.sleep(pause)
 
     async def _run_alone(
         self, job: Job, params: Struct, call: Call, *, last: "JobState | UnsetType | None" = UNSET
     ) -> Struct:
-        """Run the job under its lease; StillRunning where somebody else has it, or has run it since `last`."""
+        """Run the job under its lease. Raises `StillRunning` if another replica has it, or has run it since `last`."""
         if job.name in self._running:
             raise StillRunning(f"{job.name} is running")
         task = asyncio.current_task()
@@ -150,7 +150,7 @@ class JobRunner:
 
     @asynccontextmanager
     async def _leased(self, lease: str) -> AsyncIterator[str]:
-        """Hold the lease for the block; StillRunning where another replica has it."""
+        """Hold the lease for the block. Raises `StillRunning` if another replica has it."""
         if lease not in await self._leases.take([lease], LEASE_SECONDS):
             raise StillRunning("another replica is running it")
         try:
@@ -162,7 +162,7 @@ class JobRunner:
                 log.warning("the lease of a job could not be given back", lease=lease, reason=str(cause))
 
     async def _run_leased(self, job: Job, params: Struct, call: Call, lease: str) -> Struct:
-        """Run the handler, with the lease renewed beside it, and keep how it went."""
+        """Run the handler while the lease is renewed, and store the outcome."""
         state = JobState(name=job.name, started_utc=self._clock.now(), replica=self._replica)
         await self._keep(replace(state, running_until_utc=later(state.started_utc, LEASE_SECONDS)))
         self._runs[job.name] += 1
@@ -184,7 +184,7 @@ class JobRunner:
             error = f"{refusal.tag}: {refusal.message}"
             raise
         except Exception as defect:
-            # A handler's defect is told to operators by its state, and to whoever ran it by hand without its details.
+            # The job's state shows the defect to operators; the caller of a run by hand gets no details.
             error = f"{type(defect).__name__}: {defect}"
             log.exception("a job failed unexpectedly", job=job.name)
             raise InternalError from defect
@@ -200,7 +200,7 @@ class JobRunner:
                 log.warning("how a job ended could not be kept", job=job.name, reason=str(cause))
 
     async def _work(self, job: Job, params: Struct, call: Call) -> Struct:
-        """Run the handler under its own name in log and trace."""
+        """Run the handler under the job's name in log and trace."""
         scope = enter(Scope(request_id=call.request_id, call=f"{job.service}.job.{job.name}"))
         try:
             with span(job.name, traceparent=call.traceparent):
@@ -210,7 +210,7 @@ class JobRunner:
             leave(scope)
 
     async def _renew(self, state: JobState, lease: str, work: "asyncio.Future[Struct]") -> None:
-        """Keep the lease while the work goes on; end the work where the lease is lost."""
+        """Renew the lease while the work runs; cancel the work if the lease is lost."""
         held_until = monotonic() + LEASE_SECONDS
         while monotonic() < held_until:
             await asyncio.sleep(RENEW_SECONDS)
@@ -264,17 +264,16 @@ class JobRunner:
 
 
 def _who(job: Job) -> str:
-    """What a job is called where it asks for something that is not there."""
     return f"job {job.name}"
 
 
 def _next(job: Job, state: JobState | None) -> Utc | None:
-    """When a job is due next; None where that is never, or at once."""
+    """When a job is due next; None if never, or at once."""
     return later(state.started_utc, job.seconds) if job.seconds and state else None
 
 
 def _text(answer: Struct | None) -> str | None:
-    """An answer as it is kept."""
+    """An answer as it is stored."""
     if answer is None:
         return None
     text = msgspec.json.encode(answer)
@@ -282,6 +281,6 @@ def _text(answer: Struct | None) -> str | None:
 
 
 def _look(task: "asyncio.Task[Struct]") -> None:
-    """Take note of how a run by the clock ended; why it failed is in the log and in its state already."""
+    """Retrieve a run's exception, which is logged already, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

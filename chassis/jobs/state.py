@@ -1,11 +1,11 @@
-"""How jobs fare: what replicas tell each other of a run, and the words operators and metrics have for it."""
+"""The state of jobs: what replicas share about runs, and what operators and metrics see."""
 
 from chassis.clock import Utc
 from chassis.entity import Document, Entity, Value
 
 
 class JobState(Document):
-    """How a job's last run went, for every replica to see. `running_until_utc` moves on while it runs."""
+    """A job's last run, for every replica to see. `running_until_utc` moves on while it runs."""
 
     name: str
     started_utc: Utc
@@ -38,7 +38,7 @@ class JobStatus(Value):
 
 
 class JobStats(Value):
-    """Runs of a job on this replica since it started."""
+    """Runs of a job on this replica since its start."""
 
     name: str
     runs: int

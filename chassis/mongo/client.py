@@ -127,8 +127,7 @@ class Database:
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[Transaction]:
-        """A session without a transaction, for code that takes one. Each of its reads sees the state at its own time.
-        """
+        """A session without a transaction, for code that takes one. Each read sees the state at its own time."""
         async with self.admission(), self.session() as session:
             yield Transaction(session)
 

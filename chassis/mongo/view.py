@@ -1,5 +1,4 @@
-"""`View` and `Change` as handlers see them. They never wait: a read that is not loaded ends the run, which is repeated.
-"""
+"""`View` and `Change` as handlers see them. They never wait: an unloaded read ends the run, which is repeated."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from copy import copy

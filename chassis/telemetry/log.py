@@ -21,7 +21,7 @@ SEALED = frozenset({
     "token", "caller_key", "gateway_key", "page_key", "mongodb_uri", "amqp_url",
     "x-session-guid", "x-api-key", "x-secret-code", "x-vg-token", "x-caller",
 })  # fmt: skip
-"""Names whose values never reach a log line, whatever they hold."""
+"""Names whose values never appear in a log line."""
 
 MASK = "…"
 _CREDENTIALS = re.compile(
@@ -40,7 +40,7 @@ def get_logger(name: str) -> Any:
 
 
 def configure(level: str, *, service: str, replica: str, build: str, out: TextIO | None = None) -> None:
-    """Send the process's log lines, ours and those of libraries, to `out` (stdout), from this level on."""
+    """Write the process's log lines, ours and those of libraries, to `out` (stdout), from this level on."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     own = {"service": service, "replica": replica, "build": build}
 
@@ -70,18 +70,18 @@ def configure(level: str, *, service: str, replica: str, build: str, out: TextIO
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries say much at info that nobody acts upon.
+    # Libraries log much at info level that calls for no action.
     root.setLevel(max(threshold, logging.WARNING))
 
 
 def add_time(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Say when."""
+    """Add the time."""
     event["at_utc"] = _clock.now()
     return event
 
 
 def add_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Say for which request and in which trace, where there is one."""
+    """Add the request and trace ids, if there are any."""
     scope = current()
     if scope is not None:
         event.setdefault("request_id", scope.request_id)
@@ -117,5 +117,5 @@ def _clean(value: Any, depth: int) -> Any:
 
 
 def render(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
-    """The line itself."""
+    """The line as JSON."""
     return _encoder.encode(event).decode()

@@ -14,7 +14,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second line for 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Look = Callable[[], None]
-"""Sets gauges to what is so now; called before the metrics are written out."""
+"""Sets gauges to their current values; called before the metrics are written out."""
 
 
 class Metrics:
@@ -31,19 +31,19 @@ class Metrics:
         self._made.update({metric.name: self._make(metric) for metric in declared})
 
     def counter(self, metric: Metric) -> Counter:
-        """The counter declared so."""
+        """The counter of a declared metric."""
         return cast("Counter", self._made[metric.name])
 
     def gauge(self, metric: Metric) -> Gauge:
-        """The gauge declared so."""
+        """The gauge of a declared metric."""
         return cast("Gauge", self._made[metric.name])
 
     def histogram(self, metric: Metric) -> Histogram:
-        """The histogram declared so."""
+        """The histogram of a declared metric."""
         return cast("Histogram", self._made[metric.name])
 
     def before_each_look(self, look: Look) -> None:
-        """Let `look` set its gauges whenever the metrics are asked for."""
+        """Call `look` to set its gauges whenever the metrics are read."""
         self._looks.append(look)
 
     def text(self) -> bytes:

@@ -1,7 +1,7 @@
-"""Traces: which request we are in, and spans around what takes time.
+"""Traces: the request in progress, and spans around work that takes time.
 
-Without an exporter nothing of OpenTelemetry is imported and a span costs one function call; the caller's `traceparent`
-is passed on all the same, so that traces of the systems around us stay whole. `enable` turns real spans on.
+Without an exporter, nothing of OpenTelemetry is imported and a span costs one function call; the caller's `traceparent`
+is still passed on, so that traces of other systems stay complete. `enable` turns on recording.
 """
 
 import re
@@ -20,7 +20,7 @@ _DIGITS = re.compile(r"[0-9a-f]{16}(?!0{16})[0-9a-f]{16}")
 
 
 class Scope(Struct, frozen=True):
-    """The request, message or job that is being worked on."""
+    """The request, message or job in progress."""
 
     request_id: str
     call: str
@@ -31,28 +31,29 @@ _scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 
 
 def current() -> Scope | None:
-    """What this task is working on, if anything."""
+    """The scope of this task, if any."""
     return _scope.get()
 
 
 def enter(scope: Scope) -> Token[Scope | None]:
-    """Say what this task works on from here; give the token to `leave`."""
+    """Set the scope of this task; pass the token to `leave`."""
     return _scope.set(scope)
 
 
 def leave(token: Token[Scope | None]) -> None:
-    """Back to what the task worked on before."""
+    """Restore the scope before `enter`."""
     _scope.reset(token)
 
 
 def traceparent_of(headers: Mapping[str, str]) -> str | None:
-    """The caller's W3C `traceparent`, or None where it is absent or malformed."""
+    """The caller's W3C `traceparent`, or None if it is absent or malformed."""
     text = headers.get("traceparent")
     return text if text and _TRACEPARENT.fullmatch(text) else None
 
 
 def trace_begun_by(request_id: str) -> str:
-    """The `traceparent` of what came without one, recorded by nobody: what it leads to can still be told together.
+    """A `traceparent` for a request that came without one: not recorded, but its log lines and events can be
+    correlated.
 
     The same request id gives the same trace.
     """
@@ -106,9 +107,10 @@ def disable() -> None:
 def span(
     name: str, kind: Kind = "internal", traceparent: str | None = None, **attributes: Any
 ) -> AbstractContextManager[str | None]:
-    """A span around a block, below `traceparent` or the one we are in; gives the traceparent to hand on.
+    """A span around a block, below `traceparent` or the current one; yields the traceparent to pass on.
 
-    While nothing is recorded it gives None: hand on what came in. An exception that leaves the block marks the span.
+    Yields None while nothing is recorded: pass on the one that came in. An exception that leaves the block marks the
+    span.
     """
     return _NOTHING if _Tracing.tracer is None else _recorded(name, kind, traceparent, attributes)
 

@@ -1,4 +1,4 @@
-"""A service in the test's own process, over real engines, asked over a real socket.
+"""A service in the test's own process, over real engines, called over a real socket.
 
     async with serve(ICS, mongodb_uri=…, database=…, amqp_url=…, prefix=…) as ics:
         answer = await ics.post("/zone/create", code="A-01")
@@ -33,7 +33,7 @@ FACILITY = "FAC-A"
 
 
 class TestAnswer(Frozen):
-    """An answer: `data` or `error` as they came, and what tests mostly ask of an error."""
+    """An answer: `data` or `error` as received, and shortcuts to parts of an error."""
 
     __test__ = False  # no test, whatever its name says
 
@@ -48,12 +48,12 @@ class TestAnswer(Frozen):
 
     @property
     def data(self) -> Any:
-        """What stands in `data`; KeyError where the call was refused."""
+        """The envelope's `data`. KeyError if the call was refused."""
         return self.body["data"]
 
     @property
     def error(self) -> Any:
-        """What stands in `error`; KeyError where the call succeeded."""
+        """The envelope's `error`. KeyError if the call succeeded."""
         return self.body["error"]
 
     @property
@@ -68,7 +68,7 @@ class TestAnswer(Frozen):
 
     @property
     def details(self) -> Any:
-        """What a program is told of the error."""
+        """The error's details for programs."""
         return self.error.get("details", {})
 
     @property
@@ -81,13 +81,13 @@ class TestAnswer(Frozen):
 
 
 class _Heard:
-    """How far the event log was read, by all clients of one service together."""
+    """How far the event log was read, shared by all clients of one service."""
 
     newest = ""
 
 
 class ServiceClient:
-    """Asks one running service as one caller. `as_caller`, `in_facility` and `plain` give others for the same one."""
+    """Calls one running service as one caller. `as_caller`, `in_facility` and `plain` give further clients of it."""
 
     def __init__(self, application: Application, session: aiohttp.ClientSession, caller: Caller) -> None:
         self.application = application
@@ -114,7 +114,7 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> TestAnswer:
-        """Send just this, signed unless the client has no caller or the headers hold a signature already."""
+        """Send exactly this, signed unless the client has no caller or the headers hold a signature already."""
         sent = dict(headers or {})
         if self.caller is not None and HEADER not in sent:
             sent[HEADER] = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
@@ -128,12 +128,12 @@ class ServiceClient:
         return answer
 
     async def collect_events(self) -> list[str]:
-        """Bring `events` up to date: the types of all events committed so far, in order, and answer them."""
+        """Update `events`: the types of all events committed so far, in order; returns them."""
         found = await self.application.runtime.database.collection(EVENTS.collection).find(
             {"_id": {"$gt": self._received.newest}}, sort=[("_id", 1)]
         )
         for event in found:
-            # Another call of this client may have brought it meanwhile.
+            # Another call of this client may have added it meanwhile.
             if event["_id"] <= self._received.newest:
                 continue
             self._received.newest = event["_id"]
@@ -152,7 +152,7 @@ class ServiceClient:
         return self._other(None, self.facility)
 
     def as_caller(self, **changes: Any) -> "ServiceClient":
-        """The same service, asked by a caller who differs in these fields of `Caller`."""
+        """The same service, called by a caller who differs in these fields of `Caller`."""
         assert self.caller is not None, "nobody can't be changed"
         return self._other(replace(self.caller, **changes), self.facility)
 
@@ -191,8 +191,8 @@ async def serve(
 ) -> AsyncIterator[ServiceClient]:
     """A running service and a client of it, who holds all of its roles unless told which.
 
-    Afterwards it is gone, with its queues. `settings` are fields of the service's own settings; `doubles` stand in for
-    its resources, by type.
+    It is stopped afterwards, and its queues are deleted. `settings` are fields of the service's own settings; `doubles`
+    stand in for its resources, by type.
     """
     filled = service.settings(
         mongodb_uri=Secret(mongodb_uri),
@@ -220,7 +220,7 @@ async def serve(
 
 
 async def _forget_queues(application: Application) -> None:
-    """Remove what the service has made at the broker."""
+    """Delete the service's queues and exchange."""
     runtime = application.runtime
     await runtime.queue_admin.stop()
     with suppress(BusDown):
