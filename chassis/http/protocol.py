@@ -8,6 +8,7 @@ from chassis.http.examples import resolve
 from chassis.http.meanings import Meanings, meanings_of
 from chassis.http.openapi import full_path
 from chassis.http.operation import roles_in_words
+from chassis.http.raw.matching import plain_path
 from chassis.http.schemas import Components, Schema
 from chassis.http.shapes import request_struct
 from chassis.service import Parts, Service
@@ -48,6 +49,21 @@ def _lines(service: Service, parts: Parts) -> Iterator[str]:
         for reason, when in endpoint.refusals.items():
             yield f"- refused with `{service.name}.{reason}`: {when}"
         yield ""
+    if parts.raw_endpoints:
+        yield from _raw_lines(service, parts)
+
+
+def _raw_lines(service: Service, parts: Parts) -> Iterator[str]:
+    yield "## Not JSON"
+    yield ""
+    yield "Uploads, downloads, webhooks and redirects; no tool calls them."
+    yield ""
+    yield "| call | request | roles | what it does |"
+    yield "| --- | --- | --- | --- |"
+    for endpoint in parts.raw_endpoints:
+        request = f"`{endpoint.method} {plain_path(full_path(service, endpoint))}`"
+        yield f"| {endpoint.call} | {request} | {roles_in_words(endpoint)} | {endpoint.summary} |"
+    yield ""
 
 
 def _row(service: Service, endpoint: Endpoint) -> str:

@@ -19,7 +19,7 @@ Hold = Callable[[HowTo], list[str]]
 
 
 def test_there_is_a_page_for_everything_a_feature_declares() -> None:
-    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md", "work.md"]
+    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md", "raw-endpoint.md", "work.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -45,6 +45,10 @@ def test_a_page_s_row_and_its_declaration_say_the_same(follow: Follow, hold_to_c
     howto = follow(page)
     assert hold_to_contract(howto) == []
     assert undescribed(howto) == []
+
+
+def test_a_raw_endpoint_is_described_like_others(follow: Follow) -> None:
+    assert undescribed(follow("raw-endpoint.md")) == []
 
 
 def test_a_row_left_out_is_asked_for(follow: Follow, hold_to_contract: Hold) -> None:

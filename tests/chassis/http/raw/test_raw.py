@@ -297,4 +297,6 @@ def test_they_are_documented_like_others() -> None:
     assert kept["get"]["parameters"][0] == {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
     rows = document["paths"]["/sample/rows/{first}"]["get"]
     assert [each["name"] for each in rows["parameters"] if each.get("in") == "query"] == ["size", "announced"]
+    page = Documents(SAMPLE, collect(SAMPLE), "1").text("PROTOCOL.md").decode()
+    assert "| sample_parcel_put | `PUT /sample/parcel/{key}` | everybody | Keep a parcel. |" in page
     assert "Location" in document["paths"]["/sample/go"]["get"]["responses"]["302"]["headers"]
