@@ -7,7 +7,8 @@ from deploy.local import process
 from deploy.local.ports import LOOPBACK
 from deploy.local.running import Running
 
-READY_SECONDS = 60.0
+# A process that dies is noticed at once; this is for a slow or busy machine.
+READY_SECONDS = 180.0
 ASK_SECONDS = 2.0
 
 

@@ -1,8 +1,10 @@
 """The locks are complete: whatever a locked package requires, on any Python the project names, is locked too."""
 
+import os
 import subprocess
 import sys
 from importlib import metadata
+from typing import Any
 
 import msgspec
 import pytest
@@ -40,15 +42,39 @@ def requirements(lock: Lock) -> dict[str, list[str]]:
 
 
 def asked(versions: dict[str, str]) -> dict[str, list[str]]:
-    """The requirements of these releases, from the index; it sends the metadata alone."""
+    """The requirements of these releases, from the index."""
+    found = index(versions)
+    return {canonicalize_name(each["metadata"]["name"]): each["metadata"].get("requires_dist", []) for each in found}
+
+
+def index(versions: dict[str, str], *options: str) -> list[dict[str, Any]]:
+    """What the index has for these releases; only metadata are downloaded. Skips the test if no index is reachable."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps"]
     names = [f"{name}=={version}" for name, version in versions.items()]
-    done = subprocess.run([*command, "--report", "-", *names], capture_output=True, text=True, check=False)
-    if "from versions: none" in done.stderr:
+    done = subprocess.run([*command, "--report", "-", *options, *names], capture_output=True, text=True, check=False)
+    if "from versions: none" in done.stderr and not options:
         pytest.skip(f"no package index can be reached to ask about {', '.join(names)}")
     assert done.returncode == 0, done.stderr
-    found = msgspec.json.decode(done.stdout)["install"]
-    return {canonicalize_name(each["metadata"]["name"]): each["metadata"].get("requires_dist", []) for each in found}
+    found: list[dict[str, Any]] = msgspec.json.decode(done.stdout)["install"]
+    return found
+
+
+@pytest.mark.skipif("RETAILSTACK_CHECK_WHEELS" not in os.environ, reason="RETAILSTACK_CHECK_WHEELS=1 asks the index")
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("python", locks.pythons())
+def test_every_pin_has_a_wheel(python: str, machine: str) -> None:
+    where = dict(locks.environments())[f"Python {python}, Linux on {'x86-64' if machine == 'x86_64' else 'ARM'}"]
+    pins = {pin.name: pin for name in EXTRAS for pin in locks.read_lock(FOLDER / f"{name}.txt").pins}
+    needed = {name: pin.version for name, pin in pins.items() if pin.applies(where)}
+    glibc = [f"--platform=manylinux_2_{minor}_{machine}" for minor in (28, 27, 26, 24, 17, 12, 5)]
+    older = [f"--platform=manylinux{year}_{machine}" for year in (2014, 2010, 1)]
+
+    found = index(needed, f"--python-version={python}", "--only-binary=:all:", "--target=wheels", *glibc, *older)
+
+    files = {canonicalize_name(each["metadata"]["name"]): each["download_info"]["archive_info"] for each in found}
+    assert set(files) == set(needed)
+    unknown = [name for name, file in files.items() if file["hashes"]["sha256"] not in pins[name].text]
+    assert not unknown, f"wheels whose hash is not in the lock: {unknown}"
 
 
 def test_the_installed_packages_are_the_locked_ones() -> None:

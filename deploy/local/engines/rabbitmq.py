@@ -27,7 +27,7 @@ from deploy.local.running import Running
 
 VARIABLE = "AMQP_URL"
 NODE = "retailstack@localhost"
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 EPMD_SECONDS = 10.0
 # The script in /usr/sbin changes user and folder; this one does not.
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

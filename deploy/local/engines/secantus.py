@@ -25,7 +25,7 @@ RELEASE = "0.6.0b17"
 # Wheels exist for these. The daemon in them is the same, so any other Python uses the last.
 PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 BINARIES = ("secantusdb.scripts/secantusd-rs", "bin/secantusd-rs")
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 INSTALL_SECONDS = 300.0
 PING_MILLISECONDS = 500
 LAYOUT_MILLISECONDS = 30_000
