@@ -1,4 +1,4 @@
-"""What the gateway's tests share: settings, a directory of their own, a service to pass calls on to, a bare client."""
+"""Shared by the gateway's tests: settings, a stub directory, a stub service on a real socket, a raw HTTP client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -38,7 +38,7 @@ SIGNED_IN = {"x-session-guid": SESSION, "x-orgcode": ORG}
 
 
 def some_settings(**different: str) -> GatewaySettings:
-    """Settings as a process is told them; what is not named is valid."""
+    """Valid gateway settings, changed by `different`."""
     told = {
         "MONGODB_URI": "mongodb://127.0.0.1:1/",
         "AMQP_URL": "amqp://127.0.0.1:1/",
@@ -85,7 +85,7 @@ def a_directory() -> StubDirectory:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as a service saw it."""
+    """A request as the service received it."""
 
     method: str
     target: str
@@ -95,12 +95,12 @@ class Seen:
 
     @property
     def caller(self) -> Caller:
-        """Who the gateway says it is."""
+        """The caller in the signed header."""
         return verify(self.headers["x-caller"], CALLER_KEY, time())[0]
 
     @property
     def request_id(self) -> str:
-        """The request id the gateway vouches for."""
+        """The request id in the signed header."""
         return verify(self.headers["x-caller"], CALLER_KEY, time())[1]
 
 
@@ -108,7 +108,7 @@ Handler = Callable[[BaseRequest, bytes], Awaitable[web.StreamResponse]]
 
 
 async def agree(_: BaseRequest, __: bytes) -> web.StreamResponse:
-    """What a service answers when nothing else is said."""
+    """The default answer of a service."""
     return web.json_response({"success": True, "data": {}, "stats": {}})
 
 
@@ -175,7 +175,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def talking(talk: Talk) -> AsyncIterator[int]:
-    """A port behind which `talk` says what it likes, HTTP or not."""
+    """A port at which `talk` answers with any bytes, HTTP or not."""
     tasks: set[asyncio.Task[Any]] = set()
     writers: set[asyncio.StreamWriter] = set()
 
@@ -204,7 +204,7 @@ async def talking(talk: Talk) -> AsyncIterator[int]:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it came over the wire."""
+    """An answer as received."""
 
     status: int
     head: list[tuple[str, str]]
@@ -223,7 +223,7 @@ class Reply:
 
     @property
     def error_code(self) -> str:
-        """What was refused."""
+        """The error code of a refusal."""
         return str(self.json["error"]["error_code"])
 
 
@@ -292,7 +292,7 @@ def request(method: str, target: str, headers: Mapping[str, str] | None = None, 
 
 
 class House:
-    """A gateway's entrance over services, and what a test asks it."""
+    """A running gateway in front of stub services, and requests to it."""
 
     def __init__(
         self, entrance: GatewayServer, directory: StubDirectory, gate: Gate, ics: Upstream, counts: Counts
@@ -309,11 +309,11 @@ class House:
         return self.entrance.port
 
     async def get(self, target: str, headers: Mapping[str, str] | None = SIGNED_IN) -> Reply:
-        """Ask with GET, signed in unless other headers are given."""
+        """Send a GET, signed in unless other headers are given."""
         return await send(self.port, request("GET", target, headers))
 
     async def post(self, target: str, body: Any = None, headers: Mapping[str, str] | None = SIGNED_IN) -> Reply:
-        """Ask with POST; a body that is no bytes is encoded."""
+        """Send a POST; a body that is not bytes is encoded as JSON."""
         raw = body if isinstance(body, bytes) else msgspec.json.encode({} if body is None else body)
         return await send(self.port, request("POST", target, headers, raw))
 
@@ -326,7 +326,7 @@ async def a_house(
     upstreams: Mapping[str, Upstream] | None = None,
     **different: str,
 ) -> AsyncIterator[House]:
-    """A gateway's entrance with ICS behind it (and whoever else is named), on real sockets."""
+    """A gateway in front of a stub ICS and the other services named, on real sockets."""
     services = {"ics": Upstream(), **(upstreams or {})}
     for service in services.values():
         if not service.port:
@@ -349,5 +349,5 @@ async def a_house(
 
 
 async def until(holds: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait until something holds; AssertionError when it does not come about."""
+    """Wait until a condition holds; AssertionError after `seconds`."""
     await waiting.until(holds, seconds, every=0.005)

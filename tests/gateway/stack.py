@@ -20,7 +20,7 @@ CODE = "correct horse battery staple"
 
 
 class Secrets(secret_pb2_grpc.SecretServicer):
-    """OPS as far as the gateway asks it."""
+    """The part of OPS that the gateway calls."""
 
     def __init__(self) -> None:
         self.peers: list[str] = []

@@ -1,4 +1,4 @@
-"""What answers carry beside what the service said, and what is kept of them in the log."""
+"""What the gateway adds to answers, and what it writes to the access log."""
 
 import asyncio
 import gzip

@@ -9,7 +9,7 @@ CODE = "AB12-CD34-EF56"
 
 
 def plain(reply: Reply) -> tuple[int, list[tuple[str, str]], bytes]:
-    """An answer without what differs between any two: ids and times."""
+    """An answer without ids and times, which differ between any two."""
     head = [
         (name, re.sub(r"[0-9.]+", "#", value) if name in {"Server-Timing", "RateLimit"} else value)
         for name, value in reply.head
@@ -29,7 +29,7 @@ async def test_an_org_that_does_not_exist_and_one_of_others_answer_the_same_byte
         return await house.get(f"/ics/zone/get?orgcode={orgcode}", {"x-session-guid": SESSION})
 
     async with a_house(SERVER_TIMING="false", clock=FixedClock(NOON)) as house:
-        # Of others: known to the directory, but not to this caller.
+        # Orgs of other users: known to the directory, but this caller is not a member.
         house.directory.orgs[KEY, OTHER_ORG] = frozenset({"ics_view"})
         absent, strange = await ask("NOSUCH99"), await ask(OTHER_ORG)
 

@@ -1,4 +1,4 @@
-"""Contract documents and MCP, over what ICS really says of itself."""
+"""Contract documents and MCP, with the real documents of ICS."""
 
 from functools import cache
 from typing import Any
@@ -31,7 +31,7 @@ def document_of(name: str, document: str) -> StaticFile:
 
 
 def a_service(name: str) -> Upstream:
-    """A service that shows its documents and agrees to everything else."""
+    """A service that serves its documents and answers 200 to everything else."""
 
     async def answer(asked: BaseRequest, body: bytes) -> web.StreamResponse:
         if documents_of(name).has(asked.path):
@@ -94,7 +94,7 @@ async def test_all_services_events_stand_in_one_document() -> None:
 
 
 def dangling(node: Any, whole: Any) -> Any:
-    """References that lead nowhere."""
+    """References without a target."""
     if isinstance(node, list):
         for each in node:
             yield from dangling(each, whole)

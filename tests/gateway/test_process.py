@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 async def ready(process: asyncio.subprocess.Process, port: int) -> None:
-    """Wait until the process says it is ready; AssertionError with its words where it ends instead."""
+    """Wait until the process is ready; AssertionError with its output if it ends instead."""
     async with within(30):
         while True:
             assert process.returncode is None, (await process.communicate())[1]
@@ -73,7 +73,7 @@ async def test_a_process_told_to_stop_answers_what_is_on_its_way_and_exits_with_
     outcomes: Counter[str] = Counter()
 
     async def caller() -> None:
-        """Ask again and again on one connection; a request that was sent has to be answered."""
+        """Send requests on one connection, each after the answer to the last; every request must be answered."""
         async with connected(http) as (reader, writer):
             while True:
                 writer.write(request("POST", "/visualgrid/schema", {"x-session-guid": SESSION}, b"{}"))

@@ -14,7 +14,7 @@ CREDENTIAL = Credential("session", SESSION)
 
 @dataclass
 class Watch:
-    """A stopwatch that stands still until it is told."""
+    """A clock that the test sets."""
 
     at: float = 1000.0
 
@@ -27,7 +27,7 @@ def a_resolver(directory: StubDirectory, watch: Watch, entries_max: int = 100) -
 
 
 async def settle() -> None:
-    """Let what was begun in the background end."""
+    """Let background tasks end."""
     for _ in range(5):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""What both hops promise, put to each."""
+"""The port to the services, tested against both clients."""
 
 import asyncio
 import hashlib

@@ -12,7 +12,7 @@ from services.ops.app import OPS
 
 @asynccontextmanager
 async def ops_units(uri: str, name: str, clock: Clock) -> AsyncIterator[MongoUnits]:
-    """Units of work as OPS has them."""
+    """Units of work over OPS's entities."""
     database = await Database.connect(uri, name)
     units = MongoUnits(database, collect(OPS).entities, clock, "ops")
     await units.start()

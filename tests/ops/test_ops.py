@@ -1,4 +1,4 @@
-"""OPS as a whole: its ports, its rows, its secret."""
+"""OPS as a whole: its ports, endpoints and secret code."""
 
 from collections.abc import AsyncIterator
 from time import time
@@ -25,7 +25,7 @@ CODE = "open sesame, please"
 
 
 class Stack:
-    """A running OPS, and ways to ask it."""
+    """A running OPS, and calls to it."""
 
     def __init__(self, application: Application, channels: Channels, http: aiohttp.ClientSession) -> None:
         self.application = application

@@ -1,4 +1,4 @@
-"""A stack to operate: servicers that answer as told, behind a real port."""
+"""A stub stack for the command line: servicers with set answers, on a real port."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ NOW = "2026-03-01T12:00:00.000Z"
 
 
 class Directory(administration_pb2_grpc.AdministrationServicer):
-    """Remembers what it was asked."""
+    """Records its requests."""
 
     access = "open"
 
@@ -103,7 +103,7 @@ class Directory(administration_pb2_grpc.AdministrationServicer):
 
 
 class Jobs(jobs_pb2_grpc.JobsServicer):
-    """Runs nothing, but says what it was to run."""
+    """Runs nothing; answers with the job and parameters it got."""
 
     def __init__(self) -> None:
         self.asked: list[jobs_pb2.RunJobRequest] = []
@@ -179,7 +179,7 @@ class Secret(secret_pb2_grpc.SecretServicer):
 
 
 class Operator:
-    """Runs command lines against one server that plays every service."""
+    """Runs command lines against one server with the servicers of every service."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
         self.directory = Directory()
@@ -226,7 +226,7 @@ class Operator:
 
 
 class Settings:
-    """What status reads of the settings."""
+    """The settings that `status` reads."""
 
     replica = "here-1"
     build_id = "b42"

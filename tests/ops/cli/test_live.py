@@ -1,4 +1,4 @@
-"""An operator's day: the secret set, an org with people and keys, everything listed and closed, by `stackctl` alone."""
+"""The whole work of an operator with `stackctl` alone: set the code, create an org with users and keys, list, close."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ class Operator:
         self._code = folder / "code"
 
     async def run(self, *words: str, code: str | None = CODE, **options: Any) -> tuple[int, Any, str]:
-        """Exit status, what stands on stdout as JSON, and stderr."""
+        """Exit status, stdout as JSON, and stderr."""
         self._code.write_text(code or "")
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -50,7 +50,7 @@ class Operator:
         return process.returncode or 0, json.loads(out) if out else None, err.decode()
 
     async def get(self, *words: str) -> Any:
-        """What a command that is done says."""
+        """The answer of a command that must succeed."""
         status, said, err = await self.run(*words)
         assert status == 0, err
         return said
@@ -68,7 +68,7 @@ class Operator:
         assert (status, said) == (0, {"ok": True}), err
 
     async def ping(self) -> int:
-        """What the gateway answers to who brings the code."""
+        """The gateway's answer to a ping with the secret code."""
         url = f"http://127.0.0.1:{self.http_port}/ops/ping"
         async with (
             aiohttp.ClientSession() as http,

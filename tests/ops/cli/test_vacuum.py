@@ -1,4 +1,4 @@
-"""`stackctl vacuum` against a servicer that answers as told."""
+"""`stackctl vacuum` against a servicer with set answers."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ PHRASE = "VACUUM ORG ACME0001 PERMANENTLY"
 
 
 class Vacuums(vacuum_pb2_grpc.VacuumServicer):
-    """Remembers what it was asked; `states` are what status answers, one after the other."""
+    """Records its requests; `states` are the answers of `status`, one after the other."""
 
     access = "open"
 

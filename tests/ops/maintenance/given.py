@@ -32,12 +32,12 @@ NOBODYS_ID = "01900000-0000-7000-8000-000000000000"
 
 
 def from_now(seconds: float, clock: Clock | None = None) -> Utc:
-    """An instant so many seconds ahead."""
+    """The time `seconds` from now."""
     return later((clock or SystemClock()).now(), seconds)
 
 
 class Ops:
-    """A running OPS and its operator. `stub` carries no code of its own: every request says it, or does not."""
+    """A running OPS and its operator. `stub` adds no secret code: requests have it, or do not."""
 
     def __init__(self, application: Application, client: MongoClient[dict[str, Any]], http: Any) -> None:
         self.application = application
@@ -58,7 +58,7 @@ class Ops:
         return f"127.0.0.1:{self.application.runtime.grpc_port}"
 
     async def schedule(self, seconds: float = 3600, **different: Any) -> pb.MaintenanceWindow:
-        """A window that starts so many seconds from now."""
+        """Schedule a window that starts in `seconds`."""
         now = self.application.runtime.clock
         asked: dict[str, Any] = {
             "secret_code": CODE,
@@ -91,19 +91,19 @@ class Ops:
         return answer.maintenance
 
     async def update(self, window: pb.MaintenanceWindow, **news: Any) -> pb.MaintenanceWindow:
-        """The window with news."""
+        """Update a window."""
         request = pb.UpdateMaintenanceRequest(**seen(window), **news)
         answer: pb.MaintenanceAnswer = await self.stub.UpdateMaintenance(request)
         return answer.maintenance
 
     async def get(self, window: pb.MaintenanceWindow) -> pb.MaintenanceWindow:
-        """The window as it is."""
+        """The stored window."""
         request = pb.GetMaintenanceRequest(maintenance_id=window.maintenance_id)
         answer: pb.MaintenanceAnswer = await self.stub.GetMaintenance(request)
         return answer.maintenance
 
     async def sweep(self) -> str:
-        """Have the sweep run now; its answer."""
+        """Run the sweep now; its answer."""
         done = await JobsStub(self.signed.channel("ops")).Run(RunJobRequest(job="maintenance_sweep"), timeout=10)
         return str(done)
 
@@ -134,7 +134,7 @@ class Ops:
 
 
 def seen(window: pb.MaintenanceWindow) -> dict[str, Any]:
-    """Code, window and revision, as every change names them."""
+    """The secret code, window and revision of a change."""
     return {"secret_code": CODE, "maintenance_id": window.maintenance_id, "expected_revision": window.revision}
 
 
@@ -153,7 +153,7 @@ async def an_ops(
     replicas: int = 1,
     clock: Clock | None = None,
 ) -> AsyncIterator[list[Ops]]:
-    """Replicas of OPS on one database, the code set."""
+    """Replicas of OPS on one database, with the secret code set."""
     async with AsyncExitStack() as closing:
         http = await closing.enter_async_context(aiohttp.ClientSession())
         found = []

@@ -22,7 +22,7 @@ NOTICE = "X-Maintenance-Scheduled"
 
 
 class Keeper:
-    """The operator of a stack, at work on windows."""
+    """The operator of a stack, who changes windows."""
 
     def __init__(self, operator: Operator, shop: Shop) -> None:
         self.operator = operator
@@ -45,7 +45,7 @@ class Keeper:
         return answer.maintenance
 
     async def everywhere(self, *, is_open: bool, seconds: float = HOLD_SECONDS) -> float:
-        """Wait until every process's gate is so, and say how long that took."""
+        """Wait until every process's gate is open or closed; how long that took, in seconds."""
         began = monotonic()
         while any(self.stack.running[name].runtime.gate.open is not is_open for name in GATED):
             assert monotonic() - began < stretched(seconds), (
@@ -55,7 +55,7 @@ class Keeper:
         return monotonic() - began
 
     async def notice(self, wanted: str | None, path: str = "/ics/stat") -> None:
-        """Wait until the gateway's answers say this of a window to come."""
+        """Wait until the gateway's answers have this notice of a scheduled window."""
         end = monotonic() + stretched(HOLD_SECONDS)
         while (await self.look(path))[1].get(NOTICE) != wanted:
             assert monotonic() < end, f"{path} does not say {wanted}"
@@ -118,7 +118,7 @@ async def test_a_window_closes_all_but_ops_and_what_needs_no_service(keeper: Kee
 
 
 async def nothing_behind_the_gateway(keeper: Keeper) -> None:
-    """Each service refuses by itself, whoever lets a call through."""
+    """Each service refuses calls by itself, even if the gateway lets one through."""
     for name in ("ics", "pmc"):
         service = keeper.stack.running[name]
         url = f"http://127.0.0.1:{service.http_port}/{name}/stat"
@@ -163,7 +163,7 @@ async def test_they_do_so_too_where_no_event_is_heard(
 
 
 async def start_and_end(keeper: Keeper) -> None:
-    """A window begins and ends, and every gate follows in time."""
+    """A window starts and ends, and every gate follows in time."""
     window = await keeper.change("Start", await keeper.schedule(soon()))
     await keeper.everywhere(is_open=False)
     await keeper.change("End", window)

@@ -1,4 +1,4 @@
-"""What callers see of windows over HTTP: the four rows, ping and stat."""
+"""Windows over HTTP: the four endpoints, ping and stat."""
 
 from typing import Any
 
@@ -134,7 +134,7 @@ async def test_ping_and_stat_tell_of_the_active_and_the_next_window(ops: Ops) ->
 
 
 async def look(ops: Ops, path: str = "/stat") -> dict[str, Any]:
-    """What ping or stat say to who knows the code."""
+    """The answer of ping or stat with the secret code."""
     status, said = await ops.ask(
         path, ANONYMOUS, method="GET", headers={"x-secret-code": CODE, "x-forwarded-for": "10.0.0.1"}
     )

@@ -1,4 +1,4 @@
-"""What an operator may do with windows, and every refusal of the contract, over a real gRPC port."""
+"""Operators' changes of windows, and every refusal of the contract, over a real gRPC port."""
 
 import asyncio
 from collections.abc import Iterator
@@ -139,7 +139,7 @@ async def test_each_state_refuses_what_does_not_fit(ops: Ops) -> None:
 
 
 def every_change(ops: Ops, **said: Any) -> Iterator[Any]:
-    """The four calls that change a window, made one after the other as they are asked for."""
+    """The four calls that change a window, made one by one as the generator is read."""
     yield ops.stub.StartMaintenance(pb.StartMaintenanceRequest(**said))
     yield ops.stub.EndMaintenance(pb.EndMaintenanceRequest(**said))
     yield ops.stub.CancelMaintenance(pb.CancelMaintenanceRequest(**said, reason="r"))

@@ -1,4 +1,4 @@
-"""The windows' state machine, with no database beneath: whatever operators, sweep and time do, the rules hold."""
+"""The state machine of windows, without a database: the rules hold for any sequence of operators, sweep and time."""
 
 from itertools import pairwise
 
@@ -60,7 +60,7 @@ class Windows(RuleBasedStateMachine):
         if before is not None:
             assert window.state in NEXT[before.state]
             assert window.progress[: len(before.progress)] == before.progress, "progress is only added to"
-        # What the database would stamp.
+        # The fields that the database engine would stamp.
         self.windows[window.maintenance_id] = replace(window, revision=before.revision + 1 if before else 1)
 
     @rule(target=ids, hours=HOURS, minutes=MINUTES)

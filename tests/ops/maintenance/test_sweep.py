@@ -1,4 +1,4 @@
-"""What time does to windows: the sweep starts them, once, however many replicas sweep."""
+"""The sweep starts windows at their time, once, with any number of replicas."""
 
 import asyncio
 from typing import Any
@@ -56,7 +56,7 @@ async def test_two_replicas_that_sweep_together_start_a_window_once(
 
 
 async def _start_due(ops: Ops, clock: FixedClock) -> str | None:
-    """What a sweep does, without the lease that lets one replica sweep at a time: the data alone must see to it."""
+    """The sweep without its lease, so that replicas sweep at once: the data alone must prevent a double start."""
     call = Call(caller=SYSTEM, name="sweep", request_id="r", started_utc=clock.now())
     started = await MaintenanceRequests(ops.application.runtime.units).start_due(call)
     return started.maintenance_id if started else None

@@ -1,4 +1,4 @@
-"""A whole stack for whoever asks, and a broker's ear."""
+"""A whole stack, and a listener on the broker."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -107,7 +107,7 @@ class VacuumStack:
 
 
 class Operator:
-    """Who asks for vacuums, and looks what came of them."""
+    """The operator, who requests vacuums and reads their results."""
 
     def __init__(self, stack: VacuumStack, client: MongoClient[dict[str, Any]], channels: Channels) -> None:
         self.stack = stack
@@ -150,12 +150,12 @@ class Operator:
             await channels.close()
 
     async def status(self, vacuum_id: str) -> pb.VacuumAnswer:
-        """How a vacuum is."""
+        """The state of a vacuum."""
         answer: pb.VacuumAnswer = await self.vacuums.GetVacuumStatus(pb.GetVacuumStatusRequest(vacuum_id=vacuum_id))
         return answer
 
     async def until(self, vacuum_id: str, state: str, service: str = "") -> pb.VacuumAnswer:
-        """The vacuum once it, or one of its services, has come so far."""
+        """Wait until the vacuum, or one of its services, is in a state; the vacuum."""
         end = monotonic() + stretched(PATIENCE_SECONDS)
         while True:
             answer = await self.status(vacuum_id)
@@ -166,7 +166,7 @@ class Operator:
             await asyncio.sleep(0.05)
 
     async def finished(self, vacuum_id: str) -> pb.VacuumAnswer:
-        """The vacuum, begun and completed."""
+        """Start a vacuum and wait for its end; the vacuum."""
         await self.sweep()
         return await self.until(vacuum_id, "completed")
 
@@ -182,7 +182,7 @@ class Operator:
         return Shop(self.stack.running["gateway"].http_port, orgcode, session.session_guid)
 
     async def calm(self) -> None:
-        """Wait until every event there is has been published."""
+        """Wait until every event has been published."""
         end = monotonic() + stretched(PATIENCE_SECONDS)
         for name in PEERS:
             while self.collection(name, "events").find_one({"pending": True}) is not None:
@@ -190,7 +190,7 @@ class Operator:
                 await asyncio.sleep(0.05)
 
     async def reopened(self, orgcode: str) -> None:
-        """Wait until every process knows that the org is not being emptied any more."""
+        """Wait until every process has opened the org again."""
         end = monotonic() + stretched(PATIENCE_SECONDS)
         for made in self.stack.running.values():
             while made.runtime.gate.is_closed_for(orgcode):
@@ -198,7 +198,7 @@ class Operator:
                 await asyncio.sleep(0.05)
 
     def documents(self, but: str = "") -> dict[str, bytes]:
-        """Every document of the stack as it lies there, but for those that name an org, and for the machinery's."""
+        """Every stored document of the stack, without those that name an org and the technical ones."""
         found = {}
         for database in self._client.list_database_names():
             if not database.startswith(self.stack.database):
@@ -212,7 +212,7 @@ class Operator:
         return found
 
     def audit(self, vacuum_id: str) -> dict[str, Any]:
-        """The record of a vacuum as it is kept."""
+        """The stored record of a vacuum."""
         found = self._client[f"{self.stack.database}ops"]["vacuum_audit"].find_one({"_id": vacuum_id})
         assert found is not None
         return found
@@ -223,7 +223,7 @@ class Operator:
 
 
 class Shop:
-    """An org's owner, at work through the gateway."""
+    """The owner of an org, who calls through the gateway."""
 
     def __init__(self, port: int, orgcode: str, session: str) -> None:
         self._url = f"http://127.0.0.1:{port}"
@@ -264,7 +264,7 @@ class Shop:
 async def a_stack(
     mongodb_uri: str, database: str, amqp_url: str, client: MongoClient[dict[str, Any]], **ops: Any
 ) -> AsyncIterator[Operator]:
-    """The stack, up while the block lasts, and its operator."""
+    """A stack that runs within the block, and its operator."""
     stack = VacuumStack(mongodb_uri, database, amqp_url, **ops)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(_stop_all, stack)

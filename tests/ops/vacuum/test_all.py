@@ -1,4 +1,4 @@
-"""The full vacuum: nothing of anybody is left, and nobody is told."""
+"""The full vacuum: no org's data is left, and no event is published."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ async def test_nobody_is_told_of_it(operator: Operator) -> None:
 
     await operator.finished((await operator.vacuum(None)).vacuum_id)
 
-    # Had anything been told, it would be heard before what is told next.
+    # An event published by the vacuum would arrive before the next one.
     await operator.reopened(A)
     await (await operator.an_org(B)).trade(1)
     async with within(20):

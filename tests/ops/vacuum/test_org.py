@@ -20,7 +20,7 @@ async def test_nothing_is_left_of_an_org_and_nothing_is_missing_of_another(opera
     await asyncio.gather(ours.trade(), theirs.trade())
     await operator.calm()
     before = operator.documents(but=A)
-    # The other's owner belongs to both: that session must stay.
+    # The owner of the other org belongs to both orgs: that session must stay.
     sessions = operator.collection("gateway", "sessions").count_documents({})
     found = await operator.count(A)
     assert found["gateway"]["sessions"] == 1

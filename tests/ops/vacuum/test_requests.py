@@ -1,4 +1,4 @@
-"""Asking for vacuums: every refusal of the contract, over a real port."""
+"""Requests of vacuums: every refusal of the contract, over a real port."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ A, B = "ALPHA001", "BETA0001"
 async def patient(
     mongodb_uri: str, database_name: str, amqp_url: str, mongodb_client: MongoClient[dict[str, Any]]
 ) -> AsyncIterator[Operator]:
-    """An operator of a stack in which vacuums wait as long as they do in earnest, with two orgs."""
+    """An operator of a stack with two orgs, in which vacuums have their usual delay."""
     async with a_stack(mongodb_uri, database_name, amqp_url, mongodb_client, vacuum_delay_seconds=300) as operator:
         await operator.an_org(A)
         await operator.an_org(B)

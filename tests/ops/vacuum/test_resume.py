@@ -1,4 +1,4 @@
-"""What happens to a vacuum when a part of the stack goes away in the middle of it."""
+"""A vacuum during which a part of the stack goes down."""
 
 import asyncio
 import uuid
@@ -33,7 +33,7 @@ async def operator(
 
 
 async def in_the_middle(operator: Operator) -> None:
-    """Wait until some of the records are gone, and some are not."""
+    """Wait until some records are deleted and some are not."""
     end = monotonic() + stretched(PATIENCE_SECONDS)
     while operator.collection("ics", "events").count_documents({"orgcode": A}) in {0, MANY}:
         assert monotonic() < end, "nothing is deleted"
@@ -87,7 +87,7 @@ async def test_a_service_that_goes_in_the_middle_is_emptied_when_it_is_back(oper
 
 
 async def retried(operator: Operator, vacuum_id: str) -> Any:
-    """The vacuum, handed over until it is completed, as the sweep does by the clock."""
+    """Sweep until the vacuum is completed, as the schedule does; the vacuum."""
     end = monotonic() + stretched(PATIENCE_SECONDS)
     while (await operator.status(vacuum_id)).vacuum.state != "completed":
         assert monotonic() < end, await operator.status(vacuum_id)
