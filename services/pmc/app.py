@@ -26,6 +26,7 @@ PMC = Service(
         "search",
         "run",
         "build",
+        "sweep",
     ],
     roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},

@@ -144,3 +144,8 @@ def _moved(
 
 def _is_counted(rollup: Rollup | None) -> int:
     return int(rollup is not None and rollup.online + rollup.offline > 0)
+
+
+async def channel_rollups(view: View, channel_guid: str) -> list[Rollup]:
+    """All roll-ups of a channel. Index: by_value."""
+    return await view.find_all(ROLLUPS, {"channel_guid": channel_guid}, order=("dimension", "value"))

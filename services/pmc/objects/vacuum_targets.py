@@ -1,0 +1,31 @@
+"""What the vacuum removes beside records: the objects of an org."""
+
+from collections.abc import AsyncIterator
+
+from services.pmc.objects.port import ObjectStore
+
+
+class Objects:
+    """The objects of an org, or all of them."""
+
+    name = "objects"
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def count(self, orgcode: str | None) -> int:
+        """Objects that would go."""
+        return len([info async for info in self._store.keys(_prefix(orgcode))])
+
+    async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
+        """Remove them."""
+        async for info in self._store.keys(_prefix(orgcode)):
+            await self._store.remove(info.key)
+            yield 1
+
+
+vacuum_targets = [Objects]
+
+
+def _prefix(orgcode: str | None) -> str:
+    return "pmc/" if orgcode is None else f"pmc/{orgcode}/"
