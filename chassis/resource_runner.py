@@ -1,4 +1,4 @@
-"""Starts the resources a service declares, and refuses before anything starts what no process of it can provide."""
+"""Starts the declared resources. Before anything starts, it refuses declarations that ask for what is not provided."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial

@@ -53,19 +53,7 @@ from chassis.work.item import items_of, lines_of
 from chassis.work.runner import WorkRunner
 
 OWN_KINDS: frozenset[type] = frozenset(
-    {
-        Service,
-        BaseSettings,
-        Clock,
-        StoredRecords,
-        Units,
-        Sealer,
-        Health,
-        Channels,
-        Gate,
-        Metrics,
-        RpcEndpoints,
-    }
+    (Service, BaseSettings, Clock, StoredRecords, Units, Sealer, Health, Channels, Gate, Metrics, RpcEndpoints)
 )
 """The types of the things every process holds, beside its settings' own struct and its resources."""
 

@@ -57,7 +57,7 @@ class BaseSettings(Frozen):
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
     outgoing_allow      networks (`10.1.0.0/16`) that calls to other systems may reach although they are not public
-    shutdown_seconds    how long work in flight may take once the process was told to stop
+    shutdown_seconds    how long work in progress may take after the process was told to stop
     """
 
     mongodb_uri: Secret

@@ -124,7 +124,7 @@ class Table(Generic[R]):
 
 
 def keys_of(entity: Entity[Any], index: Index) -> Keys:
-    """An index as it lies in the database."""
+    """An index in the database's form."""
     return Keys(entity.fields_of(index), index.unique, tuple((index.where or {}).items()))
 
 
