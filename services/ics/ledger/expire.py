@@ -34,22 +34,23 @@ async def expire_overdue(
     if overdue:
         # What becomes available goes to those who wait for it first.
         await take_up_waiting(change, posting, page)
+    # All reads come before the first entry: a run that finds something not loaded yet is repeated from its start.
+    next_due = (
+        Utc(more[0].due or until) if more else await next_expiry(change, page.logical_guid, page.variant_id, until)
+    )
+    records = [await change.load(kind.entity, promise.promise_id) for kind, promise in zip(kinds, overdue, strict=True)]
     holdings = [take_up(posting, page, promise) for promise in overdue]
-    for kind, holding in zip(kinds, holdings, strict=True):
+    for kind, holding, record in zip(kinds, holdings, records, strict=True):
         assert kind.expire is not None, kind.type
         assert kind.expired_event is not None, kind.type
         holding.own = True
-        record = await change.load(kind.entity, holding.id)
         posting.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
         units = holding.total()
         give_back(posting, "expire", units, holding)
-        record = await change.update(kind.entity, kind.expire(record, units), actor=SYSTEM_ACTOR)
+        expired = await change.update(kind.entity, kind.expire(record, units), actor=SYSTEM_ACTOR)
         event, field = kind.expired_event
-        change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: record})
+        change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: expired})
     if overdue:
         posting.end()
-    if more:
-        page.lapse_utc = Utc(more[0].due or until)
-    else:
-        page.lapse_utc = await next_expiry(change, page.logical_guid, page.variant_id, until)
+    page.lapse_utc = next_due
     return bool(more)

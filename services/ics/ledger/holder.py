@@ -51,6 +51,9 @@ Parts = Mapping[Part, int]
 HOLDERS_MAX = 200
 """Most holders, beyond those its call names, that one transaction expires or fills."""
 
+BITE_HOLDERS = 50
+"""Holders that a transaction of the stack's own expires: few enough that other calls hardly notice."""
+
 HEAVY_HOLDERS = 20
 """A call that touches more holders than this is committed beside the batch that other calls share."""
 

@@ -19,6 +19,7 @@ from chassis.jobs.orgs import within
 from chassis.telemetry.log import get_logger
 from chassis.unit import Units, View
 from chassis.values import Count, Guid, Id, Orgcode
+from services.ics.ledger.holder import BITE_HOLDERS
 from services.ics.ledger.promises import overdue_anywhere
 from services.ics.ledger.store import Promise
 from services.ics.reservation.gauges import OverdueGauges
@@ -133,7 +134,9 @@ async def _expire_share(
 ) -> Expired:
     own = replace(within(call, item.orgcode), facility=item.logical_guid)
     try:
-        done = await units.change(own, partial(expire_some, variant_id=item.variant_id, until=until, at_most=expected))
+        done = await units.change(
+            own, partial(expire_some, variant_id=item.variant_id, until=until, at_most=min(expected, BITE_HOLDERS))
+        )
     except (Conflict, InvalidState, Unavailable):
         return Expired(0, 0, more=False)
     except Exception as problem:  # noqa: BLE001  one item's trouble is not the others'

@@ -12,7 +12,7 @@ from services.ics.holdback.domain import held_back
 from services.ics.holdback.store import HOLDBACKS, item_keys
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.draw import ANYWHERE, Pin, count_free
-from services.ics.ledger.holder import HOLDERS_MAX
+from services.ics.ledger.holder import BITE_HOLDERS
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues, effective, scope_keys
@@ -80,7 +80,9 @@ def by_system(call: Call) -> Call:
     return replace(call, caller=replace(SYSTEM, orgcode=call.orgcode))
 
 
-async def expire_some(change: Change, variant_id: str, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> Expired:
+async def expire_some(
+    change: Change, variant_id: str, until: Utc | None = None, at_most: int = BITE_HOLDERS
+) -> Expired:
     """Expire promises of a variant in the call's facility that were overdue by `until` (now), `at_most` of them and no
     more than one transaction may."""
     async with posting(change, "reservation") as p:
