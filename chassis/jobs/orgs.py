@@ -1,4 +1,4 @@
-"""Jobs that work for the orgs one by one."""
+"""Helper for jobs that process the orgs one by one."""
 
 from msgspec.structs import replace
 

@@ -37,7 +37,7 @@ class QueueOperations(Protocol):
 
 
 class BusServicer(pb_grpc.BusServicer):
-    """Answers the operator, and other services of the stack."""
+    """Serves operators and other services of the stack."""
 
     def __init__(self, queue_admin: QueueOperations) -> None:
         self._queue_admin = queue_admin
@@ -73,7 +73,7 @@ class BusServicer(pb_grpc.BusServicer):
 
 
 def bus(queue_admin: QueueOperations) -> Served:
-    """The servicer over this process's queues."""
+    """The servicer for this process's queues."""
     return pb_grpc.add_BusServicer_to_server, BusServicer(queue_admin)
 
 

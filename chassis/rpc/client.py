@@ -1,8 +1,8 @@
 """Channels to the other services of the stack.
 
-Every call made through one carries the caller and the ids of the call it is part of, has a deadline that never outlives
-its parent's, and fails with the refusal its server raised. Calls spread over the replicas there are; those whose proto
-marks them idempotent are tried again when a replica can't be reached.
+Every call carries the caller and the ids of the call it is part of, has a deadline no later than its parent's, and
+raises the refusal that the server raised. Calls are balanced over the replicas; those that the proto marks as
+idempotent are retried if a replica cannot be reached.
 """
 
 import json
@@ -31,10 +31,10 @@ from retailstack.ops.v1.secret_pb2 import CheckSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 
 PEERS = ("ops", "gateway", "ics", "pmc", "slc", "visualgrid")
-"""Every process of the stack that answers gRPC."""
+"""Every process of the stack that serves gRPC."""
 
 CALL_SECONDS = 5.0
-"""The deadline of a unary call whose caller names none."""
+"""The deadline of a unary call for which none is given, in seconds."""
 
 STREAM_SECONDS = 3600.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -47,7 +47,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    # A replica that comes back is found again within a second.
+    # Reconnects to a replica within a second after it is back.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
@@ -55,15 +55,15 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
-    # Channels of one process share connections only by accident; ours are one per peer anyway.
+    # There is one channel per peer, so nothing is gained by sharing connections between channels.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
 
 class Channels:
-    """One channel per peer, opened when it is first asked for.
+    """One channel per peer, opened on first use.
 
-    `addresses` maps a peer to the `host:port` of each of its replicas (or to one text, with commas between). A service
+    `addresses` maps a peer to the `host:port` of each replica (or to one string, separated by commas). A service
     gives its `sign`; the operator's command line gives the `secret_code` instead.
     """
 
@@ -86,7 +86,7 @@ class Channels:
         self._open: dict[str, grpc.aio.Channel] = {}
 
     def channel(self, peer: str) -> grpc.aio.Channel:
-        """The channel to a peer, for the generated stub; `Unavailable` when no address of it is known."""
+        """The channel to a peer, for the generated stub. Raises `Unavailable` if no address of the peer is known."""
         if peer not in self._open:
             if peer not in self.addresses:
                 raise Unavailable(f"no address of {peer} is known")
@@ -94,26 +94,26 @@ class Channels:
         return self._open[peer]
 
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
-        """What OPS says of a secret code that `peer` sent."""
+        """OPS' verdict on a secret code sent by `peer`."""
         stub = SecretStub(self.channel("ops"))
         answer = await stub.Check(CheckSecretRequest(code=code, peer=peer), metadata=self.own_name())
         return SecretVerdict(ok=answer.ok, locked=answer.locked, retry_after_seconds=answer.retry_after_seconds)
 
     def own_name(self) -> tuple[tuple[str, str], ...]:
-        """Metadata for a call that this service makes in its own name, whoever it is working for.
+        """Metadata for a call in the service's own name, instead of the caller it acts for.
 
-        For what only services of the stack may ask: the secret's check, the graph, a vacuum.
+        For calls that only services of the stack may make: the secret check, the graph, a vacuum.
         """
         return ((CALLER_KEY, self._sign(self._caller, self._request_id())),) if self._sign is not None else ()
 
     async def close(self) -> None:
-        """Close every channel; calls still open end as cancelled."""
+        """Close every channel; open calls are cancelled."""
         for channel in self._open.values():
             await channel.close()
         self._open.clear()
 
     def outgoing(self) -> tuple[list[tuple[str, str]], float | None]:
-        """Metadata for a call made here and now, and the seconds its parent has left (None: no parent, or no end)."""
+        """Metadata for a call made now, and the seconds its parent has left (None: no parent, or no deadline)."""
         on_behalf = acting()
         scope, request_id = current(), self._request_id()
         caller = on_behalf.call.caller if on_behalf else self._caller
@@ -139,7 +139,7 @@ class Channels:
         if self._tls is None:
             return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
         if target.startswith("ipv"):
-            # Certificates name the service, not the addresses it happens to have.
+            # Certificates name the service, not its addresses.
             options.append(("grpc.default_authority", peer))
         return grpc.aio.secure_channel(target, self._tls.client(), options=options, interceptors=interceptors)
 
@@ -190,7 +190,7 @@ def _name_of(details: Any) -> str:
 def _complete(
     channels: Channels, peer: str, details: Any, seconds_default: float, traceparent: str | None = None
 ) -> Any:
-    """The details of a call, with what every call carries."""
+    """The call details, with the metadata and deadline that every call has."""
     ours, seconds_left = channels.outgoing()
     given = list(details.metadata or ())
     if traceparent:
@@ -211,9 +211,9 @@ def _listed(addresses: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def target_of(addresses: Sequence[str]) -> str:
-    """The gRPC target of one or several `host:port`.
+    """The gRPC target for one or several `host:port`.
 
-    One name is left to gRPC's resolver, which follows it as replicas come and go (a headless service). Several are a
+    A single name is resolved by gRPC, which follows changes of the replicas (a headless service). Several are a
     fixed list of replicas: names among them are looked up once.
     """
     if len(addresses) == 1:
@@ -234,7 +234,7 @@ def _numeric(address: str) -> str:
 
 @cache
 def service_config() -> dict[str, Any]:
-    """Round robin for all calls; another try of those that may be repeated, while no replica has seen them through."""
+    """Round robin for all calls, and retries for those that may be repeated."""
     return {
         "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
@@ -253,7 +253,7 @@ def service_config() -> dict[str, Any]:
 
 
 def safe_methods() -> list[dict[str, str]]:
-    """The methods whose proto says that a repetition does no harm (`idempotency_level`), for a service config."""
+    """The methods that the proto marks as safe to repeat (`idempotency_level`), for a service config."""
     return [
         {"service": service.full_name, "method": method.name}
         for module_name in _generated_modules()
@@ -264,7 +264,7 @@ def safe_methods() -> list[dict[str, str]]:
 
 
 def _generated_modules() -> list[str]:
-    # A namespace package may name the same folder twice.
+    # A namespace package may list the same folder twice.
     return sorted(
         {
             ".".join(("retailstack", *path.relative_to(root).with_suffix("").parts))

@@ -1,4 +1,4 @@
-"""What call is being served here and now, so that a call made on its behalf inherits its caller, ids and deadline."""
+"""The call that is being served, from which outgoing calls inherit caller, ids and deadline."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from chassis.caller import Call
 from chassis.errors import Forbidden
 
 OPERATOR_ACTOR = "operator"
-"""The actor of who came with the operator's secret code instead of a signed caller."""
+"""The actor of calls that carry the operator's secret code instead of a signed caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """A call and the monotonic second it has to end by; None where its caller set no end."""
+    """A call and its deadline in monotonic seconds; None if its caller set none."""
 
     call: Call
     ends_at: float | None = None
@@ -25,7 +25,7 @@ _ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
 def current_call() -> Call:
-    """The call this servicer method was invoked with; LookupError outside of one."""
+    """The call that the current servicer method serves. Raises LookupError outside of a servicer method."""
     acting = _ACTING.get()
     if acting is None:
         raise LookupError("no call is being served here")
@@ -33,19 +33,19 @@ def current_call() -> Call:
 
 
 def acting() -> Acting | None:
-    """The call on whose behalf things happen here, if there is one."""
+    """The call that the current task acts for, if any."""
     return _ACTING.get()
 
 
 @contextmanager
 def acting_for(call: Call, seconds: float | None = None) -> Iterator[None]:
-    """Make calls within this block on behalf of `call`: its caller, its request id, and no longer than `seconds`."""
+    """Make calls in this block on behalf of `call`, with its caller and request id, for at most `seconds`."""
     before = _ACTING.get()
     _ACTING.set(Acting(call, None if seconds is None else monotonic() + seconds))
     try:
         yield
     finally:
-        # Not by token: a stream that was left halfway is closed in another context than it was opened in.
+        # Not reset by token: an abandoned stream is closed in another context than it was opened in.
         _ACTING.set(before)
 
 

@@ -1,4 +1,4 @@
-"""What a feature says about the gRPC services it answers.
+"""Declaration of a feature's gRPC servicers.
 
     servicers = [Servicer(zone_pb2_grpc.add_ZoneServicer_to_server, ZoneServicer)]
 
@@ -28,9 +28,9 @@ class Servicer:
 
     @property
     def name(self) -> str:
-        """What it is called where it asks for something that is not there."""
+        """Name of the servicer in errors about dependencies that are missing."""
         return f"servicer {self.servicer.__qualname__}"
 
     def made_of(self, provided: Provided) -> Served:
-        """The servicer of a process that provides these things."""
+        """Create the servicer from what the process provides."""
         return self.add, self.servicer(**provided.arguments(self.name, self.asks))

@@ -1,6 +1,6 @@
-"""`GraphSource`, made from the declared entities: every record of the service, its keys, neighbours and history.
+"""`GraphSource`, derived from the declared entities: the service's records, their keys, neighbours and history.
 
-For other services of the stack and its operator only: it looks across all orgs. Every call is a page, read by index.
+Only for services of the stack and operators, since it reads across orgs. Every call is one page, read by an index.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1 import source_pb2_grpc
 
 COUNT_MAX = 257
-"""Counting stops here; it is shown as "256+"."""
+"""Counts stop here; the contract shows them as "256+"."""
 
 VALUES_MAX = 256
 
@@ -36,7 +36,7 @@ Found = tuple[list[tuple[Entity[Any], Any]], str | None]
 
 
 class GraphServicer(source_pb2_grpc.GraphSourceServicer):
-    """Shows one service's records."""
+    """Serves the records of one service."""
 
     def __init__(self, service: str, units: Units, database: Database, entities: Sequence[Entity[Any]]) -> None:
         self._service = service
@@ -98,7 +98,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         return await self._look(orgcode, look)
 
     async def _table(self, entities: list[Entity[Any]], page: PageRequest) -> Found:
-        """A page of a table: its kinds one after the other. A token says which kind it goes on in."""
+        """A page of a table: its kinds one after the other. The token names the kind to continue with."""
         place, token = _place(page.next_token, len(entities))
         entity = entities[place]
 
@@ -131,7 +131,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         return [], None
 
     async def _by_id(self, entities: list[Entity[Any]], ids: list[str], orgcode: str) -> list[tuple[Entity[Any], Any]]:
-        """Records with these ids, of the org given or of none."""
+        """Records with these ids, of the given org or of none."""
 
         async def look(view: View) -> list[tuple[Entity[Any], Any]]:
             found = []
@@ -160,7 +160,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         return self._to_proto(([(entity, record) for record in found.items], found.next_token), count)
 
     async def _resolve(self, table: str, pk: str, sk: str) -> tuple[Entity[Any], Any]:
-        """The record a PK and SK name; `NotFound` when there is none."""
+        """The record that a PK and SK name. Raises `NotFound`."""
         for entity in self._in_table(table):
             fields = self._keys[entity.name].fields_of(pk, sk)
             if fields is None:
@@ -172,7 +172,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         raise NotFound(f"there is no such record in {table}")
 
     async def _identify(self, table: str, pk: str, sk: str) -> tuple[Entity[Any], str, str]:
-        """Entity, id and org of the record that a PK and SK name, also of one that is no more if its id is in them."""
+        """Entity, id and org of the record that a PK and SK name; also of a deleted one if they contain its id."""
         for entity in self._in_table(table):
             fields = self._keys[entity.name].fields_of(pk, sk)
             if fields is not None and entity.id in fields and (not entity.org_scoped or "orgcode" in fields):
@@ -212,7 +212,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
 
 
 def _finder(entity: Entity[Any], where: Mapping[str, Any], page: PageRequest) -> Callable[[View], Awaitable[Page[Any]]]:
-    """A page of what an index finds; where it does not give them newest first, in its own order and 256 at most."""
+    """A page of what an index finds: newest first, or, if the index cannot, in its own order and at most 256."""
 
     async def look(view: View) -> Page[Any]:
         try:
@@ -237,7 +237,7 @@ def _offset(token: str | None) -> int:
 
 
 def _by_keys(entity: Entity[Any], fields: Mapping[str, Any]) -> Callable[[View], Awaitable[Any]]:
-    """The record with these key fields: by its id, by a unique index, or by any other that has them all."""
+    """The record with these key fields, found by its id, a unique index, or any index with all of them."""
 
     async def look(view: View) -> Any:
         if entity.id in fields:
@@ -263,7 +263,7 @@ def _page(asked: pb.Page) -> PageRequest:
 
 
 def _place(token: str | None, places: int) -> tuple[int, str | None]:
-    """Which of several kinds a token goes on in, and the rest of it."""
+    """The position among the kinds at which a token continues, and the rest of the token."""
     if token is None:
         return 0, None
     number, dot, rest = token.partition(".")
@@ -277,5 +277,5 @@ def _within(call: Call, orgcode: str) -> Call:
 
 
 def graph(service: str, units: Units, database: Database, entities: Sequence[Entity[Any]]) -> Served:
-    """The servicer over these entities of a service."""
+    """The servicer for these entities of a service."""
     return source_pb2_grpc.add_GraphSourceServicer_to_server, GraphServicer(service, units, database, entities)

@@ -1,4 +1,4 @@
-"""What happened to a record, read off the event log: each event, and what it changed since the one before it."""
+"""The history of a record, from the event log: each event, and what it changed since the previous one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from chassis.event import EventDocument
 from retailstack.graph.v1 import source_pb2 as pb
 
 BOOKKEEPING = frozenset({"revision", "updated_utc", "updated_by"})
-"""Fields that every change changes; the item says them itself."""
+"""Fields that every change sets; the history item has them already."""
 
 State = dict[str, Any]
 
@@ -18,10 +18,10 @@ State = dict[str, Any]
 def items_to_proto(
     entity: Entity[Any], record_id: str, events: Sequence[EventDocument], older: EventDocument | None
 ) -> list[pb.HistoryItem]:
-    """Events, newest first, as history. `older` is the event before the last of them, if there is one."""
+    """The history items for events, newest first. `older` is the event before the last of them, if any."""
     states = [state_in(entity, record_id, event) for event in events]
     states.append(state_in(entity, record_id, older) if older is not None else None)
-    # The first event of all starts from nothing; any other from the nearest older state that an event tells.
+    # The first event is compared with an empty record, any other with the nearest older state in an event.
     beginning: State | None = {} if older is None else None
     items = []
     for place, event in enumerate(events):
@@ -31,7 +31,7 @@ def items_to_proto(
 
 
 def state_in(entity: Entity[Any], record_id: str, event: EventDocument) -> State | None:
-    """The record as an event tells it; None where it does not, {} where it says that it was deleted."""
+    """The record as contained in an event; None if the event does not contain it, {} if it was deleted."""
     body = msgspec.json.decode(event.body)
     if body.get("deleted") is True:
         return {}
@@ -42,7 +42,7 @@ def state_in(entity: Entity[Any], record_id: str, event: EventDocument) -> State
 
 
 def changes(before: State, after: State) -> list[pb.ChangedField]:
-    """The fields that differ, in the order of the record, then those that are gone."""
+    """The fields that differ, in the order of the record, then those that were removed."""
     names = [*after, *(name for name in before if name not in after)]
     return [
         pb.ChangedField(field=name, before=_json(before, name), after=_json(after, name))

@@ -1,7 +1,7 @@
-"""What happens around every servicer method: caller, ids and deadline in, refusals and surprises out, one measurement.
+"""Wraps every servicer method: reads caller, ids and deadline, converts errors, and measures the call.
 
-A method is reached with a caller signed by the stack, or with the operator's secret code in the metadata. Servicers
-that check a code of their own, and health and reflection, are open: their methods see an anonymous caller.
+A call must carry a caller signed by the stack, or the operator's secret code in its metadata. Servicers that check
+credentials themselves, health and reflection are open: their methods see an anonymous caller.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ REQUEST_ID_KEY = "x-request-id"
 TRACE_KEY = "traceparent"
 
 UNARY_SECONDS_MAX = 60.0
-"""What a unary call may take when its caller set no deadline."""
+"""The deadline of a unary call whose caller set none, in seconds."""
 
 OPERATOR = Caller(kind="service", actor=OPERATOR_ACTOR)
 
@@ -46,14 +46,14 @@ log = structlog.get_logger(part="rpc")
 
 
 class SecretVerdict(Frozen):
-    """What became of a code: the right one or not, or not looked at because its peer is locked out."""
+    """The verdict on a code: right, wrong, or not checked because the peer is locked out."""
 
     ok: bool
     locked: bool = False
     retry_after_seconds: int = 0
 
     def insist(self) -> None:
-        """Refuse what is not the right code; a wrong one and a missing one look the same."""
+        """Raise a refusal unless the code is right; a wrong and a missing code get the same one."""
         if self.locked:
             raise Throttled("too many wrong codes", self.retry_after_seconds)
         if not self.ok:
@@ -61,10 +61,10 @@ class SecretVerdict(Frozen):
 
 
 class Gatekeeper(grpc.aio.ServerInterceptor):
-    """Wraps the methods of the stack's own services; others (health, reflection) pass untouched.
+    """Wraps the methods of the stack's own services; others (health, reflection) are not wrapped.
 
-    `open_services` holds the full names of services whose methods look after their callers themselves; it is read at
-    each call, so that the server can fill it while servicers register.
+    `open_services` holds the full names of services that check their callers themselves; it is read at each call, so
+    that the server can fill it while servicers register.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
         return serve
 
     async def _admit(self, method: str, context: Any) -> Call:
-        """The call that comes in: who makes it, and what ties it to the request it is part of."""
+        """The incoming call: its caller, and the ids of the request it is part of."""
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         peer = peer_address(context.peer())
         caller, request_id = await self._identify(method, metadata, peer)
@@ -189,7 +189,7 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
 
 @contextmanager
 def _served(method: str, call: Call, seconds: float | None) -> Iterator[None]:
-    """Everything in this block is done for the call: log lines, spans and further calls say so."""
+    """Log lines, spans and outgoing calls in this block belong to the call."""
     with span(method[1:], "server", call.traceparent) as traceparent:
         call = replace(call, traceparent=traceparent or call.traceparent)
         token = enter(Scope(call.request_id, call.name, call.traceparent))

@@ -13,7 +13,7 @@ from retailstack.chassis.v1 import jobs_pb2_grpc as pb_grpc
 
 
 class Runner(Protocol):
-    """What runs a service's jobs: `chassis.jobs.runner.JobRunner`."""
+    """Runs a service's jobs; implemented by `chassis.jobs.runner.JobRunner`."""
 
     async def status(self) -> Sequence[Any]: ...
 
@@ -21,25 +21,25 @@ class Runner(Protocol):
 
 
 class JobsServicer(pb_grpc.JobsServicer):
-    """Answers the operator, and other services of the stack."""
+    """Serves operators and other services of the stack."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
     async def List(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsResponse:
-        """Every job and how its last run went."""
+        """Every job, with the outcome of its last run."""
         require_stack()
         return pb.ListJobsResponse(jobs=[_job_to_proto(job) for job in await self._runner.status()])
 
     async def Run(self, request: pb.RunJobRequest, context: Any) -> pb.RunJobResponse:
-        """Run a job now, on behalf of who asks."""
+        """Run a job now, on behalf of the caller."""
         call = require_stack()
         answer = await self._runner.run(request.job, dict(request.params), dry_run=request.dry_run, call=call)
         return pb.RunJobResponse(answer=msgspec.json.encode(answer).decode())
 
 
 def jobs(runner: Runner) -> Served:
-    """The servicer over this process's jobs."""
+    """The servicer for this process's jobs."""
     return pb_grpc.add_JobsServicer_to_server, JobsServicer(runner)
 
 

@@ -1,4 +1,4 @@
-"""Logical keys: from a record to its PK and SK by the patterns its entity declares, and from keys to its fields."""
+"""Logical keys: PK and SK of a record by the patterns of its entity, and the fields that a PK and SK contain."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from chassis.entity import Entity
 
 
 class KeyPattern:
-    """`ORG#{orgcode}#VARIANT#{variant_id}`, both ways."""
+    """A pattern such as `ORG#{orgcode}#VARIANT#{variant_id}`, for rendering and parsing keys."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -21,12 +21,12 @@ class KeyPattern:
         self._regex = re.compile("".join(re.escape(literal) + ("(.+?)" if field else "") for literal, field in parts))
 
     def render(self, record: Any) -> str | None:
-        """The key of a record; None where a field it is made of is null."""
+        """The key of a record; None if one of its fields is null."""
         values = {field: getattr(record, field) for field in self.fields}
         return None if any(value is None for value in values.values()) else self.text.format(**values)
 
     def parse(self, key: str) -> dict[str, str] | None:
-        """The fields a key was made of, as text; None where it was not made by this pattern."""
+        """The fields in a key, as text; None if the key does not match this pattern."""
         found = self._regex.fullmatch(key)
         return None if found is None else dict(zip(self.fields, found.groups(), strict=True))
 
@@ -45,7 +45,7 @@ class EntityKeys:
         return [name for number in self.pairs for name in _names(number)]
 
     def of(self, record: Any) -> dict[str, str]:
-        """The keys of a record by name; a lookup whose fields are null is left out."""
+        """The keys of a record by name; lookups with null fields are left out."""
         keys: dict[str, str] = {}
         for number, patterns in self.pairs.items():
             rendered = [pattern.render(record) for pattern in patterns]
@@ -54,7 +54,7 @@ class EntityKeys:
         return keys
 
     def fields_of(self, pk: str, sk: str) -> dict[str, Any] | None:
-        """The fields that a PK and SK of a record say, typed; None where the two are not of this entity."""
+        """The typed fields in a PK and SK; None if they do not match this entity."""
         pk_pattern, sk_pattern = self.pairs[0]
         first, second = pk_pattern.parse(pk), sk_pattern.parse(sk)
         if first is None or second is None or any(first[name] != second[name] for name in first.keys() & second.keys()):
@@ -62,7 +62,7 @@ class EntityKeys:
         return self._typed({**first, **second})
 
     def partitions_of(self, pk: str) -> list[dict[str, Any]]:
-        """The fields a PK says, by each pattern (the record's own, the lookups') that could have made it."""
+        """The fields in a PK, for each matching pattern (the record's own and those of its lookups)."""
         parsed = (pk_pattern.parse(pk) for pk_pattern, _ in self.pairs.values())
         typed = (self._typed(fields) for fields in parsed if fields is not None)
         return [fields for fields in typed if fields is not None]

@@ -1,4 +1,4 @@
-"""How the other services of the stack are, asked all at once: none of them can make the answer late or fail."""
+"""Health of the other services of the stack, asked concurrently; no peer can delay the answer or make it fail."""
 
 import asyncio
 from time import monotonic
@@ -15,7 +15,7 @@ ASK_SECONDS = 1.0
 
 
 class ServiceHealth(Value):
-    """One service: whether its gRPC health says it serves, how long that took, what it is, or what went wrong."""
+    """Health of one service: whether it serves, how long the answer took, its build, or the problem."""
 
     service: str
     ok: bool
@@ -27,12 +27,12 @@ class ServiceHealth(Value):
 async def ask_all(
     channels: Channels, peers: tuple[str, ...] = PEERS, seconds: float = ASK_SECONDS
 ) -> list[ServiceHealth]:
-    """The health of each peer, in the order they are named, within so many seconds."""
+    """The health of each peer, in the given order, within `seconds`."""
     return list(await asyncio.gather(*(ask(channels, peer, seconds) for peer in peers)))
 
 
 async def ask(channels: Channels, peer: str, seconds: float = ASK_SECONDS) -> ServiceHealth:
-    """The health of one peer; a problem is part of the answer."""
+    """The health of one peer; errors are part of the result, never raised."""
     started = monotonic()
     try:
         async with asyncio.timeout(seconds):

@@ -1,8 +1,8 @@
-"""A service's gRPC port: its servicers, health, reflection, and a stop that lets calls in flight finish.
+"""A service's gRPC port: servicers, health, reflection, and a graceful stop.
 
 A feature's `rpc.py` declares `servicers` (`chassis/rpc/declaration.py`). One with `access = "open"` checks its callers
-itself; all others are reached only by callers the stack has signed, or with the operator's secret code. Codes are
-checked by asking OPS, unless one of the servicers has a `check_secret` of its own.
+itself; all others require a caller signed by the stack, or the operator's secret code. OPS checks the codes, unless one
+of the servicers has its own `check_secret`.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from chassis.telemetry.metrics import Metrics
 CONCURRENT_CALLS_MAX = 2000
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CONNECTION_AGE_SECONDS = 600
-"""After so long a connection is asked to end, so that callers look again where the replicas are."""
+"""Age in seconds at which a connection is closed, so that callers resolve the replicas again."""
 
 CONNECTION_GRACE_SECONDS = 3600
-"""Calls on a connection past its age may still take so long: a vacuum streams for a while."""
+"""Seconds that calls on such a connection may still take: a vacuum streams for long."""
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
-    # Off, because with it two processes would share a port without either noticing.
+    # Off: with it two processes could share a port by mistake.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -42,7 +42,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 
 
 class RpcServer:
-    """One gRPC port. Make it, `start()` it, say when it is `serving`, `stop()` it."""
+    """One gRPC port: `start()`, then `serving(True)`; later `serving(False)` and `stop()`."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class RpcServer:
         )
 
     async def start(self) -> int:
-        """Open the port and answer its number; RuntimeError when it is taken. Health says NOT_SERVING until told."""
+        """Open the port and return its number; health is NOT_SERVING. Raises RuntimeError if the port is taken."""
         for add, servicer in self._servicers:
             self._add(add, servicer)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -104,19 +104,19 @@ class RpcServer:
             self._gatekeeper.check_secret = own_check
 
     async def serving(self, up: bool) -> None:
-        """Tell health, of the whole server and of each service."""
+        """Set the health status of the server and of each service."""
         state = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in (health.OVERALL_HEALTH, *self.names):
             await self._health.set(name, state)
 
     async def stop(self, seconds: float) -> None:
-        """Take no more calls, let those in flight finish for so many seconds, then end them."""
+        """Accept no more calls, wait up to `seconds` for those in flight, then cancel them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(seconds)
 
 
 class _Recorder:
-    """Stands in for the server while a servicer is added, to learn under which names it is."""
+    """Stands in for the server while a servicer is added, to record its service names."""
 
     def __init__(self, server: Any) -> None:
         self._server = server

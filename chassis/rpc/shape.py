@@ -1,4 +1,4 @@
-"""A service's declared entities as the graph's schema: tables, kinds of record, their fields and edges."""
+"""The graph's schema from the declared entities: tables, kinds of record, their fields and edges."""
 
 import types
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ _PLAIN = {str: "text", int: "int", float: "number", bool: "bool"}
 
 
 def table_of(service: str, entity: Entity[Any]) -> str:
-    """The name of the table an entity's records are shown in."""
+    """The name of the table that shows an entity's records."""
     return f"{service}_{entity.collection}"
 
 
 def tables_to_proto(service: str, entities: Iterable[Entity[Any]], counts: Mapping[str, int]) -> list[pb.Table]:
-    """One table for each collection; `counts` says roughly how many records each holds."""
+    """One table per collection; `counts` are the approximate numbers of records."""
     found: dict[str, pb.Table] = {}
     for entity in entities:
         table = found.setdefault(
@@ -51,7 +51,7 @@ def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
 
 
 def edge_to_proto(service: str, entity: Entity[Any], edge: Edge) -> pb.EdgeType:
-    """One edge. Where it leads to many they are found by the same field, where it leads to one by its id."""
+    """One edge. Many targets are found by the same field, a single target by its id."""
     return pb.EdgeType(
         edge=edge.name,
         from_entity=entity.name,
@@ -75,7 +75,7 @@ def is_found_by(entity: Entity[Any], field: str) -> bool:
 
 
 def word_of(hint: Any) -> str:
-    """The contract's word for a field's type."""
+    """The contract's name for a field's type."""
     for word, kind in _WORDS:
         if hint == kind:
             return word

@@ -1,7 +1,7 @@
-"""Refusals across gRPC: out as a fitting status with the standard error object beside it, back in as what they were.
+"""Refusals over gRPC: sent as a status code with the standard error object, and raised again by the client.
 
-The object travels as JSON in the trailing metadata. Its tags are always those of the standard dialect: the service that
-answers a caller in the end puts it into its own words.
+The error object is JSON in the trailing metadata. Its tags are those of the standard dialect; the service that answers
+the original caller translates them into its own.
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ from chassis.errors import (
 )
 
 ERROR_KEY = "x-error-bin"
-"""Trailing metadata that holds the error object; `-bin`, because messages are not bound to ASCII."""
+"""Trailing metadata key of the error object; `-bin`, because messages may contain non-ASCII text."""
 
 NO_RETRY = ("grpc-retry-pushback-ms", "-1")
-"""Told with every refusal: what a service says on purpose, the channel must not try again by itself (gRFC A6)."""
+"""Sent with every refusal: the channel must not retry what a service refused (gRFC A6)."""
 
 ERROR_BYTES_MAX = 16 * 1024
 METADATA_BYTES_MAX = 64 * 1024
@@ -57,11 +57,11 @@ _CODES: tuple[tuple[type[Refusal], grpc.StatusCode], ...] = (
 
 
 class PeerUnreachable(Unavailable):
-    """A peer that gave no answer at all."""
+    """A peer did not answer at all."""
 
 
 def code_of(refusal: Refusal) -> grpc.StatusCode:
-    """The gRPC status that fits a refusal best."""
+    """The gRPC status code for a refusal."""
     for kind, code in _CODES:
         if isinstance(refusal, kind):
             return code
@@ -69,7 +69,7 @@ def code_of(refusal: Refusal) -> grpc.StatusCode:
 
 
 def trailing_of(refusal: Refusal, service: str) -> tuple[tuple[str, str | bytes], ...]:
-    """The trailing metadata of a refusal; details too large for metadata are left out."""
+    """The trailing metadata for a refusal; details that are too large are left out."""
     error = error_object(refusal, service)
     text = msgspec.json.encode(error)
     if len(text) > ERROR_BYTES_MAX:
@@ -78,7 +78,7 @@ def trailing_of(refusal: Refusal, service: str) -> tuple[tuple[str, str | bytes]
 
 
 def error_in(metadata: Any) -> ErrorObject | None:
-    """The error object in trailing metadata, or None when there is none that can be read."""
+    """The error object in trailing metadata, or None if there is no readable one."""
     for key, value in metadata or ():
         if key == ERROR_KEY:
             try:
@@ -89,7 +89,7 @@ def error_in(metadata: Any) -> ErrorObject | None:
 
 
 def refusal_of(error: grpc.aio.AioRpcError, peer: str) -> Refusal:
-    """The refusal a failed call stands for: the one its server raised, or what became of the call on the way."""
+    """The refusal for a failed call: the one its server raised, or one for the transport error."""
     said = error_in(error.trailing_metadata())
     if said is not None:
         return revive(said)
@@ -103,10 +103,10 @@ def refusal_of(error: grpc.aio.AioRpcError, peer: str) -> Refusal:
 
 
 def revive(said: ErrorObject) -> Refusal:
-    """The refusal an error object was made of: its class where this process knows it, else the nearest one it knows."""
+    """The refusal for an error object: of its original class, or of the closest one that this process knows."""
     reason = said.error_code.rpartition(".")[2]
     kind = _kind_of(reason, said.major.tag, said.http_status, said.retryable)
-    # Each class has its own parameters; what they were turned into is already here.
+    # Bypasses the constructor: each class has its own parameters, and their results are in the error object.
     refusal = kind.__new__(kind)
     Refusal.__init__(refusal, said.major.message.en_US, **(said.details or {}))
     refusal.__cause__ = PeerError(said)
@@ -114,12 +114,12 @@ def revive(said: ErrorObject) -> Refusal:
 
 
 def error_of(refusal: Refusal, service: str) -> ErrorObject:
-    """The error object of a refusal: as the peer gave it, or as `service` would."""
+    """The error object for a refusal: as received from the peer, or as `service` renders it."""
     return refusal.__cause__.error if isinstance(refusal.__cause__, PeerError) else error_object(refusal, service)
 
 
 class PeerError(Exception):
-    """Why a refusal was raised here: a peer said so, in these words."""
+    """The cause of a refusal that a peer raised: its error object."""
 
     def __init__(self, error: ErrorObject) -> None:
         super().__init__(error.error_code)

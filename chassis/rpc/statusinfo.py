@@ -1,4 +1,4 @@
-"""`Status`, served by every process: build, gate, parts, relay and queues, as the operator's `status` shows them."""
+"""`Status`, served by every process: build, gate, health of parts, relay and queues, for the operator's `status`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +18,9 @@ from retailstack.chassis.v1 import status_pb2, status_pb2_grpc
 
 
 class StatusServicer(status_pb2_grpc.StatusServicer):
-    """Reads what the process knows of itself; asks nobody but its own parts.
+    """Reports the state of this process, without calls to other services.
 
-    Open, for it is asked most when things are down, OPS and with it the check of the secret among them.
+    Open without credentials: it is needed most when other services are down, including OPS, which checks secrets.
     """
 
     access = "open"
@@ -63,7 +63,7 @@ class StatusServicer(status_pb2_grpc.StatusServicer):
 
 
 def status(provided: Provided) -> Served:
-    """The servicer of this process, which counts as started now."""
+    """The servicer of this process; its start time is now."""
     return status_pb2_grpc.add_StatusServicer_to_server, provided.make(StatusServicer)
 
 

@@ -1,4 +1,4 @@
-"""Mutual TLS between services, where certificates are configured."""
+"""Mutual TLS between services, if certificates are configured."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from chassis.settings import BaseSettings, SettingsError
 
 
 class Tls(Frozen):
-    """A service's certificate, its key and the authority both sides trust, each as PEM text."""
+    """A service's certificate, its key and the certificate authority, each as PEM text."""
 
     certificate: str
     key: str
     authority: str
 
     def server(self) -> Any:
-        """Credentials of a port whose callers must show a certificate of the authority."""
+        """Server credentials that require client certificates of the authority."""
         return grpc.ssl_server_credentials(
             [(self.key.encode(), self.certificate.encode())],
             root_certificates=self.authority.encode(),
@@ -24,7 +24,7 @@ class Tls(Frozen):
         )
 
     def client(self) -> grpc.ChannelCredentials:
-        """Credentials to call such a port with."""
+        """Client credentials for such a port."""
         return grpc.ssl_channel_credentials(self.authority.encode(), self.key.encode(), self.certificate.encode())
 
     def __repr__(self) -> str:
@@ -32,7 +32,7 @@ class Tls(Frozen):
 
 
 def tls_of(settings: BaseSettings) -> Tls | None:
-    """The certificates that the settings give, None where they give none. Raises `SettingsError` if one is missing."""
+    """The certificates from the settings, or None. Raises `SettingsError` if one or two of the three are missing."""
     pems = (settings.grpc_tls_certificate, settings.grpc_tls_key, settings.grpc_tls_authority)
     if not any(pems):
         return None

@@ -1,4 +1,4 @@
-"""`Vacuum`: deletes what a service keeps, in batches, from every collection there is, the technical ones included.
+"""`Vacuum`: deletes a service's data in batches, from every collection, the technical ones included.
 
 What a struct marks as `kept = True` stays, and so does the machinery: leases, under which this very work may be done,
 and what else running processes note about themselves. Vacuum targets are what is no collection.
@@ -23,7 +23,7 @@ MACHINERY = frozenset({LEASES.collection, MARKS.collection})
 
 
 class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
-    """Empties one service, of an org's records or altogether."""
+    """Deletes the records of one org, or all, from one service."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
 
 
 def _scope(request: vacuum_pb2.VacuumRequest) -> str | None:
-    """The org that is meant, None for everything."""
+    """The org to erase, None for everything."""
     require_stack()
     if request.all == bool(request.orgcode):
         raise Invalid("either an orgcode or all, and not both")
@@ -76,7 +76,7 @@ def _scope(request: vacuum_pb2.VacuumRequest) -> str | None:
 
 
 async def _tallied(name: str, steps: Any) -> AsyncGenerator[vacuum_pb2.VacuumTally, None]:
-    """What has gone so far, after each step; once more at the end, where there was anything."""
+    """The running tally after each batch, and the final one if anything was deleted."""
     tally = vacuum_pb2.VacuumTally(collection=name)
     async for gone in steps:
         if not gone:
@@ -95,6 +95,6 @@ def vacuum(
     vacuum_targets: Sequence[VacuumTarget] = (),
     machinery: frozenset[str] = frozenset(),
 ) -> Served:
-    """The servicer over a database. It leaves the collections named in `machinery` alone, beside those kept anyway."""
+    """The servicer for a database. It skips the collections named in `machinery`, beside those that are always kept."""
     servicer = VacuumServicer(database, entities, vacuum_targets, machinery)
     return vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer

@@ -10,7 +10,7 @@ from retailstack.chassis.v1 import work_pb2_grpc as pb_grpc
 
 
 class WorkOperations(Protocol):
-    """What looks into a service's work: `chassis.work.admin.WorkAdmin`."""
+    """Operations on a service's work, implemented by `chassis.work.admin.WorkAdmin`."""
 
     async def depths(self) -> Sequence[Any]: ...
 
@@ -20,7 +20,7 @@ class WorkOperations(Protocol):
 
 
 class WorkServicer(pb_grpc.WorkServicer):
-    """Answers the operator, and other services of the stack."""
+    """Serves operators and other services of the stack."""
 
     def __init__(self, admin: WorkOperations) -> None:
         self._admin = admin
@@ -31,13 +31,13 @@ class WorkServicer(pb_grpc.WorkServicer):
         return pb.WorkDepthsResponse(depths=[_depth_to_proto(depth) for depth in await self._admin.depths()])
 
     async def Dead(self, request: pb.DeadWorkRequest, context: Any) -> pb.DeadWorkResponse:
-        """A look at dead letters."""
+        """The oldest dead letters."""
         require_stack()
         dead = await self._admin.dead(request.queue, max(0, request.limit))
         return pb.DeadWorkResponse(dead=[_dead_to_proto(each) for each in dead])
 
     async def Retry(self, request: pb.RetryWorkRequest, context: Any) -> pb.RetryWorkResponse:
-        """Dead letters back in line."""
+        """Return dead letters to their line."""
         require_stack()
         retried = await self._admin.retry(
             request.queue, orgcode=request.orgcode, key=request.key, limit=max(0, request.limit)
@@ -46,7 +46,7 @@ class WorkServicer(pb_grpc.WorkServicer):
 
 
 def work(admin: WorkOperations) -> Served:
-    """The servicer over this process's work."""
+    """The servicer for this process's work."""
     return pb_grpc.add_WorkServicer_to_server, WorkServicer(admin)
 
 
