@@ -8,10 +8,9 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from chassis.bus.connection import BusDown
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
-from chassis.errors import DatabaseError
+from chassis.errors import DatabaseError, Refusal
 from chassis.gate import Gate
 from chassis.jobs.runner import JobRunner
 from chassis.mongo.client import Database
@@ -109,7 +108,7 @@ class Observer:
             if monotonic() - self._work_looked >= WORK_LOOK_SECONDS:
                 self._work_looked = monotonic()
                 await self._look_at_work()
-        except (DatabaseError, BusDown) as failure:
+        except (DatabaseError, Refusal) as failure:
             log.debug("a look at the queues failed", problem=repr(failure))
 
     async def _look_at_work(self) -> None:

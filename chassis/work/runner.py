@@ -23,7 +23,7 @@ from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from chassis.work.item import ASLEEP, WorkItem
-from chassis.work.leasing import WorkClaim, claim, due_by, renew, wake_due
+from chassis.work.leasing import BITE_ITEMS, WorkClaim, claim, due_by, renew, wake_due
 from chassis.work.queue import Worker
 from chassis.work.run import WorkRun, WorkRunStats
 
@@ -32,6 +32,9 @@ POLL_SECONDS = 5.0
 
 ASLEEP_SECONDS_MIN = 0.05
 """How often it is looked for what comes due, however often the queue is woken."""
+
+CLAIM_SECONDS = 1.0
+"""How long a claim under way may take when the process stops, also if less time is left."""
 
 GATE_SECONDS = 0.2
 RETRY_SECONDS = 0.5
@@ -95,6 +98,9 @@ class QueueRunner:
         if not self._tasks:
             return
         serving, renewing = self._tasks
+        self.wake()
+        # Not cancelled at once: a claim that is being committed would leave items leased to nobody.
+        await asyncio.wait({serving}, timeout=max(seconds, CLAIM_SECONDS))
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         if self._runs:
@@ -106,7 +112,7 @@ class QueueRunner:
 
     async def _serve(self) -> None:
         """Claim and sleep, in turns. Whatever fails is tried again: work waits in the database."""
-        while True:
+        while not self._stopping:
             self._woken.clear()
             try:
                 pause = await self.look() if self._gate.open else GATE_SECONDS
@@ -132,7 +138,7 @@ class QueueRunner:
         asleep = await self._asleep()
         now = self._clock.now()
         if due := [item.item_id for item in asleep if item.due_utc <= now]:
-            await self._wake_due(due)
+            await self._wake_due(due[:BITE_ITEMS])
             await self._begin()
             return ASLEEP_SECONDS_MIN
         poll = self._poll_seconds * random.uniform(0.8, 1.2)

@@ -365,3 +365,20 @@ def test_a_worker_that_asks_for_what_nobody_provides_stops_the_start(units: Mong
     clock = SystemClock()
     with pytest.raises(TypeError, match="settings: BaseSettings"):
         WorkRunner(workers.declared, units=units, clock=clock, gate=Gate(clock), replica="here")
+
+
+async def test_a_process_that_stops_while_it_claims_leaves_nothing_leased(units: MongoUnits) -> None:
+    async def ship(_: Units, work: Work[Crate]) -> Continue:
+        while True:
+            if work.should_stop:
+                return Continue()
+            await asyncio.sleep(0.005)
+
+    for number in range(0, 24, 3):
+        async with running(units, a_worker(a_queue(), ship)) as runner:
+            await add(units, f"k{number}")
+            # Stopped somewhere between the wake-up and the claim's commit.
+            for _ in range(number):
+                await asyncio.sleep(0)
+            await runner.stop(2.0)
+        assert {each["state"] for each in await items(units)} == {"ready"}, number
