@@ -93,6 +93,9 @@ def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineStat
         words["MONGODB_ENGINE"] = "embedded"
     for service in (*SERVICES, GATEWAY):
         words[f"{service.upper()}_GRPC"] = addresses(parts, service, "grpc")
+    if part.service == "pmc":
+        words["PMC_PUBLIC_URL"] = addresses(parts, GATEWAY, "http").partition(",")[0]
+        words["PMC_OBJECTS_FOLDER"] = str(home.data("objects"))
     if part.service == GATEWAY:
         words["GATEWAY_KEY_FILE"] = str(home.secret("gateway.key"))
         for service in SERVICES:
