@@ -78,7 +78,10 @@ async def take_up_holders(change: Change, posting: Posting, page: OpenItem, buck
     """Take up everyone who has units of the page's item in these buckets."""
     facility, variant = page.logical_guid, page.variant_id
     if {"reserved", "committed"} & set(buckets):
-        for promise in await promises_of(change, facility, variant):
+        promises = await promises_of(change, facility, variant)
+        if len(promises) > HEAVY_HOLDERS:
+            change.own_transaction()
+        for promise in promises:
             if BUCKET_OF[promise.kind] in buckets:
                 take_up(posting, page, promise)
     for kind in HOLDER_KINDS.values():
