@@ -1,4 +1,4 @@
-"""ICS as a list of features. What each call promises its callers is in the contract's ics.yaml."""
+"""The ICS service: its features, settings and roles. The contract's ics.yaml specifies every endpoint."""
 
 from chassis.service import Service
 from services.ics.reservation.gauges import overdue_gauges

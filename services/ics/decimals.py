@@ -1,20 +1,20 @@
-"""Decimal figures as answers show them: exact, four places, rounded half up. Pure."""
+"""Decimal numbers in answers: exact arithmetic, four decimal places, rounded half up. Pure."""
 
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 FIGURE_DIGITS = 60
-"""Significant digits of whatever is computed on the way to a figure: none that matters is lost before the rounding."""
+"""Precision of intermediate results, in significant digits: enough that only the final rounding changes the value."""
 
 _PLACES = Decimal("0.0001")
 
 
 def ratio(part: int, whole: int) -> str:
-    """One whole number divided by another (above 0)."""
+    """`part / whole` as text with four decimal places. `whole` must be above 0."""
     with localcontext(prec=FIGURE_DIGITS):
         return rounded(Decimal(part) / whole)
 
 
 def rounded(figure: Decimal) -> str:
-    """A figure that was computed to so many digits, as answers show it."""
+    """The number as text with four decimal places. Compute `figure` with `FIGURE_DIGITS` significant digits."""
     with localcontext(prec=FIGURE_DIGITS):
         return str(figure.quantize(_PLACES, rounding=ROUND_HALF_UP))

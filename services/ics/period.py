@@ -1,4 +1,4 @@
-"""The time a report covers. Pure."""
+"""The period that a report covers. Pure."""
 
 from chassis.clock import Utc, later, seconds_between
 from chassis.errors import invalid_field
@@ -10,9 +10,10 @@ _DAY_SECONDS = 86_400
 
 
 def period(from_utc: Utc | None, to_utc: Utc | None, now: Utc) -> tuple[Utc, Utc]:
-    """Where a report's time begins and ends, the end left out: by default the 30 days before its end, which is now.
+    """The start and end of a report's period in UTC; the start is included, the end is not.
 
-    `Invalid` where it is empty, longer than 366 days, or would begin before time can be written.
+    `to_utc` defaults to now, `from_utc` to 30 days before the end. Raises `Invalid` if the period is empty, is longer
+    than 366 days, or its default start is before the earliest representable time.
     """
     until = now if to_utc is None else to_utc
     since = _default_start(until) if from_utc is None else from_utc

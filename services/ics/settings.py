@@ -1,4 +1,4 @@
-"""What ICS needs from its environment beside what every process needs."""
+"""Settings of ICS, read from the environment in addition to the common settings of every process."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 from chassis.settings import BaseSettings
 
 SWEEP_RULES_MAX = 500
-"""Most rules that one run of the replenishment sweep reads."""
+"""Maximum number of rules read by one run of the replenishment sweep."""
 
 DAY_MINUTES = 24 * 60
 OVERDUE_SECONDS_MAX = 30 * 24 * 3600
@@ -16,9 +16,9 @@ OVERDUE_SECONDS_MAX = 30 * 24 * 3600
 class IcsSettings(BaseSettings):
     """ICS's settings.
 
-    ics_overdue_seconds                     how long a promise is overdue before the overdue sweep expires it
-    ics_replenishment_sweep_limit           rules that a run of the sweep reads where it is not told how many
-    ics_replenishment_sweep_window_minutes  length of the windows in each of which a rule moves units at most once
+    ics_overdue_seconds                     seconds after its expiry time at which the overdue sweep expires a promise
+    ics_replenishment_sweep_limit           rules read by one run of the replenishment sweep, if it is given no limit
+    ics_replenishment_sweep_window_minutes  length of a sweep window; a rule moves units at most once in each window
     """
 
     ics_overdue_seconds: Annotated[int, Meta(ge=0, le=OVERDUE_SECONDS_MAX)] = 60

@@ -1,4 +1,4 @@
-"""The one shape of the endpoints that set a status: the request, and what they do with it."""
+"""What all endpoints that set a status share: the request, and the update of the record."""
 
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -14,7 +14,7 @@ S_co = TypeVar("S_co", covariant=True)
 
 
 class StatusRequest(Revised, Generic[S]):
-    """A new status, and why; a subclass names the object."""
+    """The new status and an optional reason. A subclass adds the id of the record."""
 
     status: S
     reason: Reason | None = None
@@ -32,7 +32,11 @@ class _Asked(Protocol[S_co]):
 async def with_status(
     change: Change, entity: Entity[R], record_id: str, body: _Asked[S], decide: Callable[[R, S], R]
 ) -> R:
-    """Load the record at the revision the caller has seen, and store what `decide` makes of it; the reason is kept in
-    its history. 404, 428 and 409 as for every change; `decide` refuses a status it has already."""
+    """Load the record at the caller's expected revision, store the result of `decide`, and return the stored record.
+
+    `decide` gets the record and the new status; it raises `InvalidState` if the record already has that status. The
+    reason is stored in the record's history. Answers 404, 428 or 409 as every change does: the record is absent, the
+    expected revision is missing, or it is not the current one.
+    """
     record = await change.load(entity, record_id, body.expected_revision)
     return await change.update(entity, decide(record, body.status), body.reason)

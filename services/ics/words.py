@@ -1,7 +1,7 @@
-"""ICS's own words, shared by all its features: what stock can be, who may do what, and how a lack of it is told.
+"""Terms shared by all features of ICS: buckets, holders, kinds of entries, roles, and the error for missing stock.
 
-Everything stands on these, so this module imports nothing of ICS. What one feature alone says (a zone's purpose, a
-policy's tracking) is in that feature's `domain.py`.
+Every feature imports this module, so it imports no other module of ICS. A term of one feature (a zone's purpose, a
+policy's tracking) is defined in that feature's `domain.py`.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from chassis.unit import Change
 from chassis.values import Guid, Qty
 
 Bucket = Literal["available", "quarantine", "damaged", "consignment", "reserved", "committed", "in_transit"]
-"""What units of a variant in a facility are, in account order. All but `in_transit` are on hand."""
+"""The state of units of a variant in a facility, in account order. All but `in_transit` count as on hand."""
 
 Stage = Literal["open", "picked", "packed"]
-"""How far committed units are on their way out of the house."""
+"""How far committed units have been processed for shipping."""
 
 HolderType = Literal["receive", "reservation", "allocation", "commit", "shipment", "consignment"]
-"""In whose name units can be held."""
+"""The types of documents that can hold units."""
 
 External = Literal["supplier", "customer", "adjustment", "scrap", "consignor"]
-"""Where goods come from and go to: accounts outside every facility, whose balance may have either sign."""
+"""Accounts outside every facility, as source or destination of goods. Their balances may be negative."""
 
 Kind = Literal[
     "receive",
@@ -49,7 +49,7 @@ Kind = Literal[
     "consign_return",
     "count",
 ]
-"""Why an entry moved units."""
+"""The reason why a ledger entry moved units."""
 
 DocumentType = Literal[
     "receive",
@@ -64,10 +64,10 @@ DocumentType = Literal[
     "consignment",
     "count",
 ]
-"""What an entry was written for."""
+"""The type of the document for which a ledger entry was written."""
 
 Openness = Literal["active", "inactive"]
-"""Whether a place takes units in."""
+"""Whether a zone or bin accepts units."""
 
 SubjectType = Literal[
     "zone",
@@ -89,7 +89,7 @@ SubjectType = Literal[
     "snapshot",
     "other",
 ]
-"""What a comment or an inbox item can be about."""
+"""The types of objects that a comment or an inbox item can refer to."""
 
 Source = Literal["ics", "scm", "pcm", "crm", "ppm", "influencer", "accounting"]
 """The domain of the business that a comment or an inbox item belongs to."""
@@ -97,7 +97,7 @@ Source = Literal["ics", "scm", "pcm", "crm", "ppm", "influencer", "accounting"]
 BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
 STAGES: tuple[Stage, ...] = get_args(Stage)
 UNHELD_BUCKETS: tuple[Bucket, ...] = ("available", "quarantine", "damaged")
-"""Buckets whose units may be held by no one: what a transition and a positive adjustment deal in."""
+"""Buckets whose units can be without a holder. Transitions and positive adjustments use only these."""
 
 ROLES = {
     "ics_view": "Read stock, its history and everything kept beside it.",
@@ -108,7 +108,7 @@ ROLES = {
     "ics_transfer_approve": "Approve or reject transfers between facilities.",
     "ics_cost_admin": "See what consigned goods cost and settle for them.",
 }
-"""Every role word of ICS and what it lets one do."""
+"""Every role of ICS, and what a caller with that role may do."""
 
 READ = tuple(ROLES)
 OPERATOR = ("ics_operator",)
@@ -121,7 +121,7 @@ COST = ("ics_cost_admin",)
 
 
 class Shortage(Value):
-    """What was asked for and is not there, in units of one bucket."""
+    """Missing units in one bucket: how many were requested, and how many are available."""
 
     logical_guid: Guid
     variant_id: Guid
@@ -131,7 +131,7 @@ class Shortage(Value):
 
 
 class InsufficientStock(InvalidState):
-    """Fewer units than the call takes; `shortages` says of what, and how many there are."""
+    """There are fewer units than the call needs. `shortages` lists them by variant, facility and bucket."""
 
     reason = "insufficient_stock"
 
@@ -145,7 +145,11 @@ R = TypeVar("R", bound=Document)
 async def load_here(
     change: Change, entity: Entity[R], record_id: str, expected_revision: int | UnsetType | None = UNSET
 ) -> R:
-    """The record, for a call that acts in its facility: 404 when absent or elsewhere, before any word of revisions."""
+    """The record, loaded for a call in its facility.
+
+    Raises `NotFound` if the record is absent or belongs to another facility. The revision is checked only after that,
+    so that a caller in another facility learns nothing of the record.
+    """
     record = await change.load(entity, record_id)
     if getattr(record, "logical_guid", None) != change.call.logical_guid:
         raise NotFound("no such object in this facility")

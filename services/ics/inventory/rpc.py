@@ -1,4 +1,4 @@
-"""`retailstack.ics.v1.Inventory`: the features' own calls, put together as one servicer."""
+"""The gRPC service `retailstack.ics.v1.Inventory`. It combines the calls that the features implement."""
 
 from chassis.rpc.declaration import Servicer
 from chassis.rpc.endpoints import RpcEndpoints
@@ -9,7 +9,7 @@ from services.ics.receive.rpc import Receiving
 
 
 class InventoryServicer(Availability, Commitment, Receiving, stock_pb2_grpc.InventoryServicer):
-    """Answers services of the stack, on behalf of the callers they act for."""
+    """Answers the other services; they call it on behalf of their own callers."""
 
     def __init__(self, endpoints: RpcEndpoints) -> None:
         self.endpoints = endpoints

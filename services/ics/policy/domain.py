@@ -1,7 +1,7 @@
-"""Stock policies: what is asked of a variant in a facility, and which policy rules when several could.
+"""Stock policies: the rules for a variant in a facility, and which policy applies when there are several.
 
-A policy is stored for a scope, the pair of variant and facility with either left open. The most specific one rules, as
-a whole: nothing is inherited from a wider scope.
+A policy is stored for a scope: a variant and a facility, either of which can be left open to mean all. The policy with
+the most specific scope applies as a whole; no value is inherited from a wider scope. Pure.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ RESERVATION_SECONDS_DEFAULT = 900
 ALLOCATION_SECONDS_DEFAULT = 86_400
 
 ScopeKey = tuple[str, str]
-"""Variant and facility of a scope; "" stands for every one."""
+"""Variant and facility of a scope; "" stands for all."""
 
 
 class PolicyValues(Value):
-    """What a policy says. The defaults are the built-in policy's."""
+    """The values of a policy. The defaults are those of the built-in policy. Stock values are in units."""
 
     tracking: Tracking = "none"
     qc: Qc = "required"
@@ -40,7 +40,7 @@ BUILT_IN = PolicyValues()
 
 
 class StockPolicy(Record):
-    """The policy of one scope; None in `variant_id` or `logical_guid` leaves that side open."""
+    """The policy of one scope. A `variant_id` or `logical_guid` of None stands for all variants or all facilities."""
 
     policy_id: Id
     variant_id: Guid | None
@@ -54,7 +54,7 @@ def scope_key(variant_id: str | None, logical_guid: str | None) -> ScopeKey:
 
 
 def scope_keys(variant_id: str | None, logical_guid: str | None) -> list[ScopeKey]:
-    """The scopes whose policies could rule here, most specific first; a side left open has no narrower scopes."""
+    """The scopes whose policies can apply to a variant in a facility, most specific first; None leaves a side open."""
     widest = [scope_key(variant_id, logical_guid), scope_key(variant_id, None)]
     widest += [scope_key(None, logical_guid), scope_key(None, None)]
     return list(dict.fromkeys(widest))
@@ -63,7 +63,7 @@ def scope_keys(variant_id: str | None, logical_guid: str | None) -> list[ScopeKe
 def effective(
     stored: Mapping[ScopeKey, StockPolicy], variant_id: str | None, logical_guid: str | None
 ) -> tuple[PolicyValues, Scope]:
-    """The values that rule for a variant in a facility, and the scope they come from."""
+    """The policy values in effect for a variant in a facility, and the scope they come from."""
     for key in scope_keys(variant_id, logical_guid):
         if (policy := stored.get(key)) is not None:
             return policy.values, scope_word(key)
@@ -71,7 +71,7 @@ def effective(
 
 
 def scope_word(key: ScopeKey) -> Scope:
-    """The word for a scope."""
+    """The name of a scope, as answers show it."""
     match bool(key[0]), bool(key[1]):
         case True, True:
             return "variant_facility"
@@ -84,5 +84,5 @@ def scope_word(key: ScopeKey) -> Scope:
 
 
 def with_changes(values: PolicyValues, changes: Mapping[str, object]) -> PolicyValues:
-    """The values after a change; a value that is None stays as it was."""
+    """The values after a change. A change of None keeps the current value."""
     return replace(values, **{field: value for field, value in changes.items() if value is not None})

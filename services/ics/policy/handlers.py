@@ -1,4 +1,4 @@
-"""The stock policy endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The stock policy endpoints, specified in the contract's ics.yaml."""
 
 from msgspec.structs import replace
 
@@ -36,7 +36,7 @@ class StockPolicyGetRequest(Request):
 
 @endpoints.post("/get", roles=READ, snapshot=True)
 async def ics_stock_policy_get(view: View, body: StockPolicyGetRequest) -> StockPolicyEnvelope:
-    """Show the policy stored for exactly this scope, and the one that rules there."""
+    """Show the policy stored for exactly this scope, and the policy in effect there."""
     policy = await view.lookup(POLICIES, "scope", *scope_key(body.variant_id, body.logical_guid))
     values, scope = await ruling(view, body.variant_id, body.logical_guid)
     return StockPolicyEnvelope(policy=policy, effective=values, effective_scope=scope)
@@ -53,13 +53,13 @@ class StockPolicySetRequest(Revised):
     allocation_ttl_seconds: PromiseSeconds | None = None
 
     def values(self) -> dict[str, object]:
-        """What is asked of the policy, value by value; None where nothing is."""
+        """The requested policy values by name; None for each value that is not to change."""
         return {field: getattr(self, field) for field in PolicyValues.__struct_fields__}
 
 
 @endpoints.post("/set", roles=PLANNER, idempotent=True, emits=["ics.stock_policy.saved"])
 async def ics_stock_policy_set(change: Change, body: StockPolicySetRequest) -> StockPolicyEnvelope:
-    """Make or change the policy of a scope; what is promised stays promised."""
+    """Create or change the policy of a scope; existing promises stay as they are."""
     key = scope_key(body.variant_id, body.logical_guid)
     policy = await change.lookup(POLICIES, "scope", *key)
     if policy is None:

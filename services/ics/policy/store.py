@@ -1,4 +1,4 @@
-"""Where stock policies are kept, one a scope."""
+"""Storage of stock policies, one for each scope."""
 
 from collections.abc import Iterable
 
@@ -25,13 +25,13 @@ POLICIES = Entity(
 
 
 async def ruling(view: View, variant_id: str | None, logical_guid: str | None) -> tuple[PolicyValues, Scope]:
-    """The values that rule for a variant in a facility, and the scope they come from. Index: scope."""
+    """The policy values in effect for a variant in a facility, and the scope they come from. Index: scope."""
     stored = await view.lookup_many(POLICIES, "scope", scope_keys(variant_id, logical_guid))
     return effective(stored, variant_id, logical_guid)
 
 
 async def ruling_many(view: View, items: Iterable[tuple[str, str]]) -> dict[tuple[str, str], PolicyValues]:
-    """The values that rule for each (variant, facility), in one round. Index: scope."""
+    """The policy values in effect for each (variant, facility), read in one round trip. Index: scope."""
     asked = list(dict.fromkeys(items))
     keys = dict.fromkeys(key for item in asked for key in scope_keys(*item))
     stored = await view.lookup_many(POLICIES, "scope", keys)

@@ -1,6 +1,7 @@
-"""Putaway: goods change their place and nothing else. Pure.
+"""Putaway: units move to another zone or bin. Pure.
 
-Bucket, lot, stage and holder stay. Within a bucket units no one holds go first, then the oldest holder's.
+Their bucket, lot, stage and holder stay. Within a bucket, units without a holder move first, then those of the oldest
+holder.
 """
 
 from typing import Literal
@@ -16,71 +17,71 @@ from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 OnHand = Literal["available", "quarantine", "damaged", "consignment", "reserved", "committed"]
 
 Want = tuple[OnHand, Stage | None]
-"""A bucket, and the one stage of it that is meant, if not all."""
+"""A bucket, and the stage to take units from; None stands for all stages."""
 
 GOOD_STOCK: tuple[Want, ...] = (("available", None), ("reserved", None), ("committed", "open"))
-"""What a handler sees as good stock, promised or not."""
+"""The buckets used if the caller names none: good stock, promised or not, that is not picked yet."""
 
 
 def wanted(bucket: OnHand | None) -> tuple[Want, ...]:
-    """The buckets a putaway may take from, in order."""
+    """The buckets from which a putaway may take units, in order."""
     return GOOD_STOCK if bucket is None else ((bucket, None),)
 
 
 def source_pin(zone_id: str | None, bin_id: str | None, lot_code: str | None, target: Landing) -> Pin:
-    """Where the goods are: no zone named means in no place, and never where they are to go."""
+    """The source place. Without a zone, only units without a place match; units at the target never match."""
     return Pin(zone_id, bin_id, lot_code, unplaced=zone_id is None, away=(target.zone_id, target.bin_id))
 
 
 def put_away(
-    posting: Posting, page: OpenItem, quantity: int, wants: tuple[Want, ...], pin: Pin, *, target: Landing, named: Named
+    posting: Posting, item: OpenItem, quantity: int, wants: tuple[Want, ...], pin: Pin, *, target: Landing, named: Named
 ) -> None:
-    """Move units to their new place; refused where there are fewer of them."""
+    """Move units to their new place. Raises `InsufficientStock` if fewer than `quantity` match."""
     left = quantity
     for want in wants:
         if want[0] in UNHELD_BUCKETS:
-            left = _free(posting, page, want[0], left, pin, target=target, named=named)
+            left = _free(posting, item, want[0], left, pin, target=target, named=named)
         if left and want[0] not in {"available", "damaged"}:
-            left = _held(posting, page, want, left, pin, target=target, named=named)
+            left = _held(posting, item, want, left, pin, target=target, named=named)
     if left:
-        raise insufficient(page, wants[0][0], quantity, quantity - left, "fewer such units are there")
+        raise insufficient(item, wants[0][0], quantity, quantity - left, "fewer such units are there")
 
 
-def unheld(page: OpenItem, bucket: OnHand | None, pin: Pin, quantity: int) -> bool:
-    """Whether units no one holds are enough, so that no holder need be looked at."""
+def unheld(item: OpenItem, bucket: OnHand | None, pin: Pin, quantity: int) -> bool:
+    """Whether the units without a holder are enough, so that no holder has to be loaded."""
     first = bucket or "available"
-    return first in UNHELD_BUCKETS and draw(page, first, quantity, pin)[1] == 0
+    return first in UNHELD_BUCKETS and draw(item, first, quantity, pin)[1] == 0
 
 
 def _free(
-    posting: Posting, page: OpenItem, bucket: Bucket, quantity: int, pin: Pin, *, target: Landing, named: Named
+    posting: Posting, item: OpenItem, bucket: Bucket, quantity: int, pin: Pin, *, target: Landing, named: Named
 ) -> int:
     while wanted := named.at_most(quantity, None, None):
-        # One position at a time: what lands may at once be exchanged for what was promised beyond stock.
-        takes, _ = draw(page, bucket, wanted, pin)
+        # Draw one position at a time: landed units may at once be assigned to promises made beyond the stock.
+        takes, _ = draw(item, bucket, wanted, pin)
         if not takes:
             break
-        spot, units = takes[0]
-        landing = posting.land(page, target, spot.lot_code)
-        serials = named.hand(spot, units, None, None)
-        posting.move("putaway", units, Leg(page, bucket, spot), Leg(page, bucket, landing), serials=serials)
+        key, units = takes[0]
+        landing = posting.land(item, target, key.lot_code)
+        serials = named.hand(key, units, None, None)
+        posting.move("putaway", units, Leg(item, bucket, key), Leg(item, bucket, landing), serials=serials)
         quantity -= units
     return quantity
 
 
 def _held(
-    posting: Posting, page: OpenItem, want: Want, quantity: int, pin: Pin, *, target: Landing, named: Named
+    posting: Posting, item: OpenItem, want: Want, quantity: int, pin: Pin, *, target: Landing, named: Named
 ) -> int:
     bucket, stage = want
-    for holding in posting.holders_in(page, bucket):
+    for holding in posting.holders_in(item, bucket):
         for take_stage in _stages(bucket, stage):
             leaves_shelf = is_on_shelf(bucket, take_stage)
             known = named_at(take_stage, holding.id, on_shelf=leaves_shelf)
             wanted = named.at_most(quantity, *known)
-            takes, _ = draw_held(page, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
+            takes, _ = draw_held(item, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
             for part, units in takes:
-                landing: PositionKey = posting.land(page, target, part.spot.lot_code)
-                source = Leg(page, bucket, part.spot, holding, part.stage, part.line)
+                landing: PositionKey = posting.land(item, target, part.spot.lot_code)
+                source = Leg(item, bucket, part.spot, holding, part.stage, part.line)
                 serials = named.hand(part.spot, units, *known)
                 posting.move("putaway", units, source, source._replace(spot=landing), serials=serials)
                 quantity -= units

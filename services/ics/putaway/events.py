@@ -6,7 +6,7 @@ from services.ics.ledger.entry import StockCardEntry
 
 
 class PutawayRecorded(Value):
-    """The entries that moved the goods."""
+    """The entries that moved the units."""
 
     operation_id: str
     entries: list[StockCardEntry]

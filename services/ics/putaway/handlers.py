@@ -1,4 +1,4 @@
-"""The putaway endpoint. What it promises its callers is in the contract's ics.yaml."""
+"""The putaway endpoint, specified in the contract's ics.yaml."""
 
 from chassis.caller import Call
 from chassis.endpoint import Endpoints, Request
@@ -54,17 +54,17 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
     if (source.zone_id, source.bin_id) == (target.zone_id, target.bin_id):
         raise invalid_field("to_zone_id", "is where the units are")
     async with posting(change, "putaway", reason=body.reason, listed=True) as p:
-        page = await p.open(body.variant_id)
-        named = await p.serials.take(page, body.serials, STATUSES[body.bucket], held_by=ANYONE)
+        item = await p.open(body.variant_id)
+        named = await p.serials.take(item, body.serials, STATUSES[body.bucket], held_by=ANYONE)
         landing = admit(target).landing()
         pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
         wants = wanted(body.bucket)
-        # Units that are named may be somebody's, however many no one holds.
-        if body.serials or not unheld(page, body.bucket, pin, body.quantity):
-            await p.take_up_holders(page, {bucket for bucket, _ in wants})
-        put_away(p, page, body.quantity, wants, pin, target=landing, named=named)
+        # Units named by serial number may have a holder, even if there are enough units without one.
+        if body.serials or not unheld(item, body.bucket, pin, body.quantity):
+            await p.take_up_holders(item, {bucket for bucket, _ in wants})
+        put_away(p, item, body.quantity, wants, pin, target=landing, named=named)
         answer = moved(p)
-        # An operation happens once: no record of its own, and never another event.
+        # An operation has no record of its own and exactly one event, so its revision is always 1.
         change.emit(
             "ics.putaway.recorded",
             answer.operation_id,

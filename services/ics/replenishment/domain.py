@@ -1,10 +1,12 @@
-"""Replenishment rules: what keeps a pick place of a variant between two quantities from an overstock place. Pure.
+"""Replenishment rules: each keeps the stock of a variant in a pick place between a minimum and a maximum. Pure.
+
+Units are moved to the pick place from an overstock place:
 
     pick      = available units of sellable lots in the pick place
     over      = available units of sellable lots in the overstock place
-    recommend = min(max_qty - pick, over), cut down to whole multiples
+    recommend = min(max_qty - pick, over), at least 0, rounded down to a whole multiple
 
-A zone named without a bin covers all its bins; units that already lie where the move would put them count as pick only.
+A zone without a bin covers all its bins. Units that are already in the pick place do not count as overstock.
 """
 
 from typing import Literal
@@ -25,7 +27,10 @@ Outcome = Literal["move", "missing_overstock", "no_stock"]
 
 
 class ReplenishmentRule(Record):
-    """What to keep where of one variant; no bin means all of the zone. Without an overstock zone nothing is moved."""
+    """How many units of a variant to keep in a pick place.
+
+    Without a bin, a place is the whole zone. Without an overstock zone the rule moves nothing.
+    """
 
     rule_id: Id
     logical_guid: Guid
@@ -41,7 +46,7 @@ class ReplenishmentRule(Record):
 
 
 class ReplenishmentSuggestion(Value):
-    """A rule whose pick place is below its minimum, and what a sweep would do about it."""
+    """A rule whose pick place is below its minimum, and what a sweep would do for it. Quantities are in units."""
 
     rule_id: Id
     variant_id: Guid
@@ -54,7 +59,7 @@ class ReplenishmentSuggestion(Value):
 
 
 class Standing(Value):
-    """How a rule stands: units in its two places, and how many should move."""
+    """The stock of a rule: units in its pick and overstock places, and how many to move."""
 
     pick: int
     over: int
@@ -62,13 +67,13 @@ class Standing(Value):
 
 
 def check_open(rule: ReplenishmentRule) -> None:
-    """Refuse to change a rule that is archived, or to move units by it."""
+    """Raises `InvalidState` if the rule is archived: it cannot be changed and moves no units."""
     if rule.status == "archived":
         raise InvalidState("the rule is archived", status=rule.status)
 
 
 def set_status(rule: ReplenishmentRule, status: RuleStatus) -> ReplenishmentRule:
-    """The rule in another status; archived is final."""
+    """The rule with the new status. Raises `InvalidState` if it is archived or already has that status."""
     check_open(rule)
     if rule.status == status:
         raise InvalidState(f"the rule is already {status}", status=rule.status)
@@ -76,35 +81,35 @@ def set_status(rule: ReplenishmentRule, status: RuleStatus) -> ReplenishmentRule
 
 
 def source_pin(rule: ReplenishmentRule) -> Pin:
-    """Where a rule takes units from: never from where they are to go."""
+    """The place from which a rule takes units: its overstock place without its pick place."""
     away = (rule.pick_zone_id, rule.pick_bin_id)
     return Pin(rule.overstock_zone_id, rule.overstock_bin_id, away=away)
 
 
 def recommend(pick: int, over: int, max_qty: int, multiple: int) -> int:
-    """How many units should move: as many as fit and are there, in whole multiples."""
+    """How many units to move: as many as fit and are in overstock, in whole multiples."""
     return max(0, min(max_qty - pick, over)) // multiple * multiple
 
 
-def standing(rule: ReplenishmentRule, page: OpenItem, today: Date, *, overstocked: bool) -> Standing:
-    """How a rule stands; `overstocked` says whether it has an overstock place that is active."""
-    pick = count_free(page, "available", Pin(rule.pick_zone_id, rule.pick_bin_id), today=today)
-    over = count_free(page, "available", source_pin(rule), today=today) if overstocked else 0
+def standing(rule: ReplenishmentRule, item: OpenItem, today: Date, *, overstocked: bool) -> Standing:
+    """The stock of a rule; `overstocked` says whether it has an active overstock place."""
+    pick = count_free(item, "available", Pin(rule.pick_zone_id, rule.pick_bin_id), today=today)
+    over = count_free(item, "available", source_pin(rule), today=today) if overstocked else 0
     return Standing(pick=pick, over=over, recommended=recommend(pick, over, rule.max_qty, rule.multiple))
 
 
 def outcome_of(stands: Standing, *, overstocked: bool) -> Outcome:
-    """What a sweep would find, of a rule below its minimum."""
+    """The result of a sweep for a rule below its minimum."""
     if not overstocked:
         return "missing_overstock"
     return "move" if stands.recommended else "no_stock"
 
 
 def suggested(
-    rule: ReplenishmentRule, page: OpenItem, today: Date, *, overstocked: bool
+    rule: ReplenishmentRule, item: OpenItem, today: Date, *, overstocked: bool
 ) -> ReplenishmentSuggestion | None:
-    """What a sweep would do about a rule; None where the pick place has enough."""
-    stands = standing(rule, page, today, overstocked=overstocked)
+    """What a sweep would do for a rule; None if the pick place has enough units."""
+    stands = standing(rule, item, today, overstocked=overstocked)
     if stands.pick >= rule.min_qty:
         return None
     return ReplenishmentSuggestion(
@@ -119,26 +124,32 @@ def suggested(
     )
 
 
-def replenish(posting: Posting, page: OpenItem, quantity: int, pin: Pin, target: Landing) -> None:
-    """Move available units to a place; refused where there are fewer. Unsellable lots go only where they are named."""
+def replenish(posting: Posting, item: OpenItem, quantity: int, pin: Pin, target: Landing) -> None:
+    """Move available units to a place. Units of an unsellable lot move only if `pin` names that lot.
+
+    Raises `InsufficientStock` if fewer than `quantity` units match.
+    """
     today = None if pin.lot_code is not None else posting.today
-    there = count_free(page, "available", pin, today=today)
+    there = count_free(item, "available", pin, today=today)
     if there < quantity:
-        raise insufficient(page, "available", quantity, there, "fewer available units are there")
+        raise insufficient(item, "available", quantity, there, "fewer available units are there")
     left = quantity
     while left:
-        # One position at a time: what lands may at once be exchanged for what was promised beyond stock.
-        takes, _ = draw(page, "available", left, pin, today=today)
+        # Draw one position at a time: landed units may at once be assigned to promises made beyond the stock.
+        takes, _ = draw(item, "available", left, pin, today=today)
         if not takes:
-            raise insufficient(page, "available", quantity, quantity - left, "fewer available units are there")
-        spot, units = takes[0]
-        landing = posting.land(page, target, spot.lot_code)
-        posting.move("replenish", units, Leg(page, "available", spot), Leg(page, "available", landing))
+            raise insufficient(item, "available", quantity, quantity - left, "fewer available units are there")
+        key, units = takes[0]
+        landing = posting.land(item, target, key.lot_code)
+        posting.move("replenish", units, Leg(item, "available", key), Leg(item, "available", landing))
         left -= units
 
 
 def window_start(as_of: Utc, minutes: int) -> Utc:
-    """The start of the window an instant falls in: windows follow one another from 1970 on."""
+    """The start of the window that contains `as_of`. Windows are counted from 1970-01-01 UTC.
+
+    Raises `Invalid` naming `as_of_utc` if it is not a valid time.
+    """
     try:
         millis = to_millis(as_of)
     except ValueError as cause:

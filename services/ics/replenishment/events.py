@@ -1,4 +1,4 @@
-"""Events published about replenishment rules, and of goods moved by them."""
+"""Events published about replenishment rules and movements."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -7,7 +7,7 @@ from services.ics.replenishment.domain import ReplenishmentRule
 
 
 class ReplenishmentRecorded(Value):
-    """The entries that moved the goods, and the rule they were moved by, if any."""
+    """The entries that moved the units, and the rule that caused the move, if any."""
 
     operation_id: str
     rule_id: str | None

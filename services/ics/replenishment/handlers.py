@@ -1,4 +1,4 @@
-"""The replenishment endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The replenishment endpoints, specified in the contract's ics.yaml."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ class ReplenishmentRecordRequest(Request):
 async def ics_replenishment_record(
     call: Call, change: Change, body: ReplenishmentRecordRequest
 ) -> StockCardEntryEnvelope:
-    """Move available units from overstock to pick, by a rule or as named."""
+    """Move available units from overstock to pick, by a rule or between the places in the request."""
     if body.rule_id is not None:
         rule = await load_here(change, RULES, body.rule_id)
         return await move_by_rule(change, rule, body.quantity, lot_code=body.lot_code, reason=body.reason)
@@ -82,8 +82,8 @@ async def ics_replenishment_record(
     admit(source)
     pin = Pin(source.zone_id, source.bin_id, body.lot_code, away=(landing.zone_id, landing.bin_id))
     async with posting(change, "replenishment", reason=body.reason, listed=True) as p:
-        page = await p.open(body.variant_id)
-        replenish(p, page, body.quantity, pin, landing)
+        item = await p.open(body.variant_id)
+        replenish(p, item, body.quantity, pin, landing)
         return replenished(change, p, rule_id=None)
 
 
@@ -151,7 +151,7 @@ class ReplenishmentRuleSetRequest(Revised):
 async def ics_replenishment_rule_set(
     call: Call, change: Change, body: ReplenishmentRuleSetRequest
 ) -> ReplenishmentRuleEnvelope:
-    """Make or change the rule of a pick place; what is left out of the overstock place is cleared."""
+    """Create or change the rule of a pick place; an overstock zone or bin that is left out is cleared."""
     pick, over = await places_of(
         change,
         call.logical_guid,
@@ -198,7 +198,7 @@ class ReplenishmentRuleStatusSetRequest(StatusRequest[RuleStatus]):
 async def ics_replenishment_rule_status_set(
     change: Change, body: ReplenishmentRuleStatusSetRequest
 ) -> ReplenishmentRuleEnvelope:
-    """Pause a rule, take it up again, or archive it for good."""
+    """Pause, resume or permanently archive a rule."""
     rule = await with_status(change, RULES, body.rule_id, body, set_status)
     change.emit("ics.replenishment_rule.status_changed", rule.rule_id, rule=rule)
     return ReplenishmentRuleEnvelope(rule=rule)
@@ -218,7 +218,7 @@ class ReplenishmentSuggestEnvelope(Listed[ReplenishmentSuggestion]):
 async def ics_replenishment_suggest(
     call: Call, view: View, body: ReplenishmentSuggestRequest
 ) -> ReplenishmentSuggestEnvelope:
-    """Say what a sweep would do now about each active rule below its minimum."""
+    """List what a sweep would do now for each active rule below its minimum."""
     wanted = {
         "logical_guid": call.logical_guid,
         "status": "active",

@@ -1,9 +1,9 @@
-"""The replenishment sweep: rules below their minimum get what they recommend, each at most once a window.
+"""The replenishment sweep: moves the recommended units of each rule below its minimum, at most once a window.
 
-A run reads one stretch of rules and finds in a few reads which of them are below their minimum. Each of these is then a
-change of its own, decided anew on what it finds, so that all of it happens or nothing; they run side by side and share
-their commits. That a rule has moved in a window is written together with its entries: a run that dies is taken up by
-the next one, which reads the same stretch again and moves nothing twice.
+A run reads one batch of rules and finds those below their minimum with a few reads. Each of these is then replenished
+in a change of its own, which reads the stock again and decides anew. The changes run concurrently and share their
+commits. The mark that a rule has moved units in a window is written in the same change as the entries. If a run
+crashes, the next run therefore reads the same batch again and moves nothing twice.
 """
 
 import asyncio
@@ -47,12 +47,13 @@ from services.ics.zone.store import ZONES
 jobs = Jobs("ics")
 
 SWEEP_SECONDS = 300.0
-"""Between two runs by the clock: a third of a window by default, since a rule moves no more than once in each."""
+"""Seconds between two scheduled runs: a third of the default window, because a rule moves once a window at most."""
+
 RULES_AT_ONCE = 128
-"""Rules that are worked on side by side."""
+"""Maximum number of rules replenished concurrently."""
 
 WINDOW_KEPT_SECONDS = 90 * 24 * 3600
-"""How long it is known that a rule has moved in a window: as long as the keys of callers that are services."""
+"""How long the mark of a rule's move in a window is stored: as long as the idempotency keys of calling services."""
 
 SweepLimit = Annotated[int, Meta(ge=1, le=SWEEP_RULES_MAX)]
 Finding = Literal["executed", "skipped_missing_overstock", "skipped_no_stock", "conflicts", "errors", "would_move"]
@@ -61,7 +62,10 @@ log = get_logger("services.ics.replenishment")
 
 
 class SweepParams(Value):
-    """What a run is asked. `as_of_utc` (now) decides the window; `limit` (the settings') how many rules are read."""
+    """Parameters of a run.
+
+    `as_of_utc` selects the window (default: now); `limit` is the number of rules to read (default: from the settings).
+    """
 
     job: Literal["replenishment-sweep"] = "replenishment-sweep"
     as_of_utc: UtcText | None = None
@@ -72,8 +76,11 @@ class SweepParams(Value):
 
 
 class SweepAnswer(Value):
-    """What a run found and did. processed = executed + both skips + conflicts + errors, but for a dry run, where rules
-    that would have moved count as processed only. `next_cursor` is null when the end was reached."""
+    """The result of a run, as numbers of rules.
+
+    processed = executed + both skips + conflicts + errors. In a dry run, rules that would have moved units count
+    only as processed. `next_cursor` is null when the last rule was reached.
+    """
 
     job: Literal["replenishment-sweep"] = "replenishment-sweep"
     run_id: Id
@@ -91,7 +98,7 @@ class SweepAnswer(Value):
 
 
 class Sweep(NamedTuple):
-    """One run: on whose behalf, in which window, and whether it only looks."""
+    """One run: its call, its window, and whether it is a dry run."""
 
     units: Units
     call: Call
@@ -103,7 +110,7 @@ class Sweep(NamedTuple):
 async def replenishment_sweep(
     units: Units, call: Call, params: SweepParams, settings: IcsSettings, gate: Gate
 ) -> SweepAnswer:
-    """Replenish pick places that are below their minimum, a stretch of rules a run."""
+    """Replenish the pick places below their minimum, one batch of rules a run."""
     as_of = Utc(params.as_of_utc or call.started_utc)
     limit = params.limit or settings.ics_replenishment_sweep_limit
     window = window_start(as_of, settings.ics_replenishment_sweep_window_minutes)
@@ -133,13 +140,13 @@ async def replenishment_sweep(
 
 
 async def _batch(units: Units, call: Call, params: SweepParams, limit: int) -> tuple[list[ReplenishmentRule], str]:
-    """The rules to be read now, and where the next run goes on: "" from the start."""
+    """The next batch of rules, and the cursor for the following run; "" means from the start."""
     own = call if params.orgcode is None else within(call, params.orgcode)
 
     async def read(view: View) -> list[ReplenishmentRule]:
         cursor = await view.get(SWEEP_CURSORS, _cursor_id(params))
         after = cursor.rule_id if cursor is not None else ""
-        # One more than asked for tells whether the end was reached.
+        # Read one more than the limit to find out whether there are further rules.
         every_org = params.orgcode is None
         return await active_rules(view, params.logical_guid, after, limit + 1, every_org=every_org)
 
@@ -148,7 +155,7 @@ async def _batch(units: Units, call: Call, params: SweepParams, limit: int) -> t
 
 
 async def _stop_at(units: Units, call: Call, params: SweepParams, rule_id: str) -> None:
-    """Note where the next run with these filters goes on."""
+    """Store the cursor for the next run with the same filters."""
 
     async def write(change: Change) -> None:
         cursor = SweepCursor(
@@ -171,7 +178,7 @@ def _cursor_id(params: SweepParams) -> str:
 
 
 async def _below_minimum(units: Units, call: Call, rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentRule]:
-    """The rules whose pick place has too little, in order."""
+    """The rules whose pick place is below its minimum, by rule id."""
     by_org: dict[str, list[ReplenishmentRule]] = {}
     for rule in rules:
         by_org.setdefault(rule.orgcode, []).append(rule)
@@ -211,15 +218,15 @@ async def _replenished(sweep: Sweep, rule: ReplenishmentRule) -> Finding:
     try:
         return await sweep.units.change(call, move, emits=["ics.replenishment.recorded"])
     except (InvalidState, Conflict):
-        # The pick place is inactive or full, or somebody else was first.
+        # The pick place is inactive or full, or a concurrent change came first.
         return "conflicts"
-    except Exception as problem:  # noqa: BLE001  one rule's trouble is not the others'
+    except Exception as problem:  # noqa: BLE001  the failure of one rule must not stop the others
         log.warning("a rule could not be swept", rule_id=rule.rule_id, problem=repr(problem))
         return "errors"
 
 
 async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Finding:
-    """Move what the rule recommends as things are now, unless it has moved in this window."""
+    """Read the rule and its stock again and move the recommended units, unless it has moved units in this window."""
     swept_id = f"sweep:{seen.rule_id}:{sweep.window}"
     zones = [zone_id for zone_id in (seen.pick_zone_id, seen.overstock_zone_id) if zone_id is not None]
     bins = [bin_id for bin_id in (seen.pick_bin_id, seen.overstock_bin_id) if bin_id is not None]
@@ -254,6 +261,6 @@ async def _move(change: Change, seen: ReplenishmentRule, sweep: Sweep) -> Findin
 
 
 async def _standing(change: Change, rule: ReplenishmentRule, *, overstocked: bool) -> Standing:
-    """What lies in the rule's places now. A posting without entries writes nothing."""
+    """The current stock of the rule. The posting makes no entries, so it writes nothing."""
     async with posting(change, "replenishment", rule.rule_id) as p:
         return standing(rule, await p.open(rule.variant_id), day_of(change.now), overstocked=overstocked)

@@ -1,4 +1,4 @@
-"""Moving units by a rule: what replenishment/record and the sweep have in common."""
+"""Moves units by a rule. Shared by replenishment/record and the sweep."""
 
 from chassis.clock import day_of
 from chassis.errors import InvalidState
@@ -12,7 +12,7 @@ from services.ics.stock.posting import LedgerPosting, posting
 
 
 async def places_by(change: Change, rule: ReplenishmentRule) -> tuple[Place, Place]:
-    """A rule's pick place, and the one it takes from."""
+    """A rule's pick place and its overstock place."""
     named = [
         (rule.pick_zone_id, rule.pick_bin_id, "pick_"),
         (rule.overstock_zone_id, rule.overstock_bin_id, "overstock_"),
@@ -29,7 +29,11 @@ async def move_by_rule(
     lot_code: str | None = None,
     reason: str | None = None,
 ) -> StockCardEntryEnvelope:
-    """Move what a rule recommends, or as many units as asked for; the rule is the document of the entries."""
+    """Move `quantity` units by a rule, or the recommended number if it is None; the rule is the entries' document.
+
+    Raises `InvalidState` if the rule is archived, has no overstock place, or one of its places is inactive or full, and
+    `InsufficientStock` if there are too few units or nothing is recommended.
+    """
     check_open(rule)
     pick, over = await places_by(change, rule)
     if over.zone is None:
@@ -37,21 +41,21 @@ async def move_by_rule(
     admit(over)
     landing = admit(pick).landing()
     async with posting(change, "replenishment", rule.rule_id, reason=reason, listed=True) as p:
-        page = await p.open(rule.variant_id)
+        item = await p.open(rule.variant_id)
         if quantity is None:
-            stands = standing(rule, page, day_of(change.now), overstocked=True)
+            stands = standing(rule, item, day_of(change.now), overstocked=True)
             quantity = stands.recommended
             if not quantity:
                 lacking = max(1, min(rule.multiple, rule.max_qty - stands.pick))
-                raise insufficient(page, "available", lacking, stands.over, "nothing is recommended")
-        replenish(p, page, quantity, source_pin(rule)._replace(lot_code=lot_code), landing)
+                raise insufficient(item, "available", lacking, stands.over, "nothing is recommended")
+        replenish(p, item, quantity, source_pin(rule)._replace(lot_code=lot_code), landing)
         return replenished(change, p, rule.rule_id)
 
 
 def replenished(change: Change, p: LedgerPosting, rule_id: str | None) -> StockCardEntryEnvelope:
-    """Emit the event of units moved by a rule, or by none, and answer."""
+    """Emit `ics.replenishment.recorded` and return the answer; `rule_id` is None for a move without a rule."""
     answer = moved(p)
     body = {"operation_id": answer.operation_id, "rule_id": rule_id, "entries": answer.entries}
-    # An operation happens once: no record of its own, and never another event.
+    # An operation has no record of its own and exactly one event, so its revision is always 1.
     change.emit("ics.replenishment.recorded", answer.operation_id, revision=1, **body)
     return answer

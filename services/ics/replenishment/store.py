@@ -1,4 +1,4 @@
-"""Where replenishment rules are kept, and what sweeps remember: where they stopped, and which rules moved when."""
+"""Storage of replenishment rules, of the sweeps' cursors, and of the marks which rules moved units in which window."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -36,7 +36,7 @@ RULES = Entity(
         index("variant_id", "rule_id"),
         index("pick_zone_id", "rule_id"),
         index("status", "rule_id"),
-        # Sweeps over all orgs.
+        # For sweeps over all orgs.
         index("status", "rule_id", name="everywhere", every_org=True),
         index("logical_guid", "status", "rule_id", name="facility_everywhere", every_org=True),
     ],
@@ -57,7 +57,10 @@ RULES = Entity(
 
 
 class SweptWindow(Expiring):
-    """That a rule has moved units in a window: `sweep:<rule_id>:<start of the window>`. Written with the entries."""
+    """Marks that a rule has moved units in a window; written in the same change as the entries.
+
+    Its id is `sweep:<rule_id>:<start of the window>`.
+    """
 
     swept_id: str
     orgcode: str = ""
@@ -77,7 +80,7 @@ SWEPT = Entity(
 
 
 class SweepCursor(Document):
-    """The last rule that a run with these filters read; "" where it read to the end. "" in a filter stands for all."""
+    """The last rule read by a run with these filters, "" if the run reached the end. A filter of "" means all."""
 
     cursor_id: str
     orgcode: str
@@ -109,7 +112,7 @@ RULE_LEADS = (
 async def rule_at(
     view: View, logical_guid: str, variant_id: str, pick_zone_id: str, pick_bin_id: str | None
 ) -> ReplenishmentRule | None:
-    """The rule of a pick place, if one is not archived. Index: place."""
+    """The rule of a pick place that is not archived, or None. Index: place."""
     return await view.lookup(RULES, "place", logical_guid, variant_id, pick_zone_id, pick_bin_id or "")
 
 
@@ -122,25 +125,28 @@ async def list_rules(view: View, wanted: Mapping[str, str | None], page: Paged) 
 async def active_rules(
     view: View, logical_guid: str | None, after: str, limit: int, *, every_org: bool
 ) -> list[ReplenishmentRule]:
-    """Active rules behind a rule id, in its order. Index: status or logical_guid, status; of one org or of all."""
+    """Up to `limit` active rules after the rule id `after`, by rule id; of the view's org or of every org.
+
+    Index: status; or logical_guid, status.
+    """
     where = {"logical_guid": logical_guid, "status": "active"} if logical_guid is not None else {"status": "active"}
     scope = view.every_org() if every_org else view
     return await scope.find(RULES, where, order=("rule_id",), limit=limit, after=(after,) if after else None)
 
 
 class Ground:
-    """What rules stand on, read in few rounds: items with their lots, and which places are active."""
+    """The data needed to evaluate rules: items with their lots, and which overstock places are active."""
 
     def __init__(self, pages: Mapping[tuple[str, str], OpenItem], closed: frozenset[str]) -> None:
         self.pages = pages
         self._closed = closed
 
     def page(self, rule: ReplenishmentRule) -> OpenItem:
-        """The rule's item."""
+        """The item (variant and facility) of the rule."""
         return self.pages[rule.logical_guid, rule.variant_id]
 
     def overstocked(self, rule: ReplenishmentRule) -> bool:
-        """Whether the rule has an overstock place, and it is active."""
+        """Whether the rule has an active overstock place."""
         return rule.overstock_zone_id is not None and self._is_open(rule.overstock_zone_id, rule.overstock_bin_id)
 
     def _is_open(self, zone_id: str, bin_id: str | None) -> bool:
@@ -148,7 +154,7 @@ class Ground:
 
 
 async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
-    """What these rules of the view's org stand on. By id, and lots by their numbers."""
+    """Read the data needed to evaluate these rules of the view's org, in a few round trips. By id; lots by number."""
     keys = list(dict.fromkeys((rule.logical_guid, rule.variant_id) for rule in rules))
     zones = _ids(rule.overstock_zone_id for rule in rules)
     bins = _ids(rule.overstock_bin_id for rule in rules)

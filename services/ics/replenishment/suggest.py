@@ -1,4 +1,4 @@
-"""Rules below their minimum, and what a sweep would do about each."""
+"""Replenishment suggestions: the rules below their minimum, and what a sweep would do for each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from services.ics.replenishment.store import RULE_LEADS, RULES, ground_of
 
 
 async def suggestions(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[ReplenishmentSuggestion]:
-    """A page of what a sweep would do, by rule id. Index: the first of `RULE_LEADS` that the filters cover."""
+    """A page of suggestions, by rule id. Index: the first of `RULE_LEADS` that the filters cover."""
     where, rest = split(wanted, RULE_LEADS)
 
     async def show(rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
@@ -26,7 +26,7 @@ async def _suggested(view: View, rules: Sequence[ReplenishmentRule]) -> list[Rep
 
 
 async def suggestion_of(view: View, rule_id: str, wanted: Mapping[str, str | None]) -> Page[ReplenishmentSuggestion]:
-    """What a sweep would do about one rule, if it fits the filters and is below its minimum."""
+    """The suggestion for one rule; an empty page if the rule is absent, does not match, or has enough units."""
     rule = await view.get(RULES, rule_id)
     given = {name: value for name, value in wanted.items() if value is not None}
     if rule is None or any(getattr(rule, name) != value for name, value in given.items()):

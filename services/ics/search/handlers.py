@@ -1,4 +1,4 @@
-"""The search endpoints, over comments and inbox items of every domain. See the contract's ics.yaml."""
+"""The endpoints that search comments and inbox items of every domain, specified in the contract's ics.yaml."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -29,7 +29,7 @@ endpoints = Endpoints("ics", "/search")
 
 
 class Searching(Request, PageRequest):
-    """What both searches take."""
+    """The fields shared by both search requests."""
 
     q: Text | None = None
     source: Sources | None = None
@@ -42,7 +42,7 @@ class Searching(Request, PageRequest):
         return ()
 
     def common(self) -> dict[str, Any]:
-        """Filters on what comments and items have in common; None where there is none."""
+        """The filters that comments and inbox items share; None for a filter that is not given."""
         bounded = self.from_utc is not None or self.to_utc is not None
         return {
             "source": None if self.source is None else one_of(sorted(set(self.source))),
@@ -51,7 +51,7 @@ class Searching(Request, PageRequest):
 
 
 class CommentHit(Value):
-    """A comment, and what of it was looked for."""
+    """A comment that matches, and the part of its text with the matched words."""
 
     comment: Comment
     snippet: Text
@@ -86,7 +86,7 @@ async def ics_search_comments(view: View, body: CommentSearchRequest) -> Comment
 
 
 class InboxHit(Value):
-    """An item, and what of it was looked for."""
+    """An inbox item that matches, and the part of its text with the matched words."""
 
     item: InboxItem
     snippet: Text

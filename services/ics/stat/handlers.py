@@ -1,4 +1,4 @@
-"""The stat endpoint: is ICS there, and are the parts it stands on."""
+"""The stat endpoint: whether ICS and its dependencies are up."""
 
 from chassis.caller import AUTHENTICATED, Call
 from chassis.endpoint import Answer, Endpoints
@@ -16,6 +16,6 @@ class StatEnvelope(Answer):
 
 @endpoints.get("/stat", roles=[AUTHENTICATED], tenant=False)
 async def ics_stat(call: Call, health: Health) -> StatEnvelope:
-    """Say whether ICS and the parts it stands on are up."""
+    """Show whether ICS and its dependencies are up."""
     checks = dict(words(await health.parts()))
     return StatEnvelope(ok="down" not in checks.values(), now_utc=call.started_utc, checks=checks)

@@ -1,4 +1,4 @@
-"""Zones: the parts of a facility in which stock lies, in bins or on the floor."""
+"""Zones: the parts of a facility where stock is stored, in bins or on the floor. Pure."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ Purpose = Literal["pick", "storage", "overstock", "receiving", "returns", "stagi
 
 
 class Zone(Record):
-    """A part of one facility. Never deleted, because ledger entries go on naming it."""
+    """A part of one facility. A zone is never deleted, because ledger entries refer to it."""
 
     zone_id: Id
     logical_guid: Guid
@@ -24,7 +24,7 @@ class Zone(Record):
 
 
 def set_status(zone: Zone, status: Openness, units_held: int) -> Zone:
-    """The zone, opened or closed. One that is seen to hold units stays open."""
+    """The zone with the new status. Raises `InvalidState` if it has that status, or would close with units in it."""
     if zone.status == status:
         raise InvalidState(f"the zone is already {status}", status=zone.status)
     if status == "inactive" and units_held > 0:

@@ -1,4 +1,4 @@
-"""The zone endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The zone endpoints, specified in the contract's ics.yaml."""
 
 from functools import partial
 
@@ -35,7 +35,7 @@ class ZoneCreateRequest(Request):
     refusals={"conflict": "the code is taken in this facility"},
 )
 async def ics_zone_create(call: Call, change: Change, body: ZoneCreateRequest) -> ZoneEnvelope:
-    """Open a zone in the facility."""
+    """Create a zone in the facility."""
     zone = Zone(
         zone_id=change.new_id(),
         logical_guid=call.logical_guid,

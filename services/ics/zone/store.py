@@ -1,4 +1,4 @@
-"""Where zones are kept."""
+"""Storage of zones."""
 
 from collections.abc import Mapping
 
@@ -23,6 +23,6 @@ _LEADS = (("logical_guid", "code"), ("logical_guid",), ())
 
 
 async def list_zones(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Zone]:
-    """Zones by facility and code. An org has few enough to look at all of them. Index: code."""
+    """Zones by facility and code. Index: code; an org has few zones, so the other filters check each record."""
     where, rest = split(wanted, _LEADS)
     return await view.page(ZONES, where, page=page, order=("logical_guid", "code"), rest=rest)
