@@ -1,4 +1,4 @@
-"""Allocations: an order line's own units, reserved under its name. Pure."""
+"""Allocations: units reserved for one order line. Pure functions, no I/O."""
 
 from typing import ClassVar, Literal
 
@@ -20,7 +20,7 @@ Status = Literal["active", "committed", "released", "expired", "lost"]
 
 
 class Allocation(ExpiringPromise):
-    """Units of an order line. quantity = remaining + committed + released + expired + lost."""
+    """Units reserved for an order line. quantity = remaining + committed + released + expired + lost."""
 
     kind: ClassVar = "allocation"
 
@@ -32,7 +32,9 @@ class Allocation(ExpiringPromise):
 
 
 class OrderLine(Value):
-    """What an allocation is for, and for how long (None: as the policy says)."""
+    """The order line to reserve for. `ttl_seconds` is the lifetime; None takes the policy's default. `pin` limits the
+    positions units may be drawn from.
+    """
 
     order_ref: str
     order_line_ref: str | None
@@ -50,7 +52,11 @@ def allocate(
     policy: PolicyValues,
     limit: int,
 ) -> Allocation:
-    """A free-standing allocation that has drawn its units: within the limit, and at the pin if there is one."""
+    """Create an allocation without a reservation and draw its units from available stock inside `line.pin`.
+
+    `limit` is the promisable quantity. Raises `InsufficientStock` if `quantity` exceeds it or the available units
+    inside the pin, and `InvalidState` if the pinned lot may not be sold.
+    """
     check_sellable(holding.page.lots, line.pin.lot_code, posting.today)
     draw_promise(posting, "allocate", quantity, holding, limit=limit, pin=line.pin)
     return _allocation(posting, holding, line, quantity, channel_code=channel_code, policy=policy)
@@ -65,10 +71,14 @@ def allocate_from(
     *,
     policy: PolicyValues,
 ) -> tuple[Allocation, Reservation]:
-    """An allocation of a reservation's units, repinned first where a pin says where they must come from."""
-    page = holding.page
-    check_sellable(page.lots, line.pin.lot_code, posting.today)
-    giver = held_by(posting, page, reservation)
+    """Move `quantity` units from a reservation to a new allocation; return the allocation and the changed reservation.
+
+    A pin first exchanges the reservation's positions for positions inside the pin. Raises `InsufficientStock` if too
+    few units are available there, and `InvalidState` if the pinned lot may not be sold.
+    """
+    item = holding.page
+    check_sellable(item.lots, line.pin.lot_code, posting.today)
+    giver = held_by(posting, item, reservation)
     repin(posting, quantity, giver, line.pin)
     pass_on(posting, "allocate", quantity, giver, holding, pin=line.pin)
     allocation = _allocation(posting, holding, line, quantity, channel_code=reservation.channel_code, policy=policy)
@@ -79,15 +89,15 @@ def allocate_from(
 def _allocation(
     posting: Posting, holding: Holding, line: OrderLine, quantity: int, *, channel_code: str, policy: PolicyValues
 ) -> Allocation:
-    page = holding.page
+    item = holding.page
     expires_utc = later(posting.now, line.ttl_seconds or policy.allocation_ttl_seconds)
-    expiry_of(page, expires_utc)
+    expiry_of(item, expires_utc)
     return Allocation(
         allocation_id=holding.id,
         reservation_id=None,
-        logical_guid=page.logical_guid,
+        logical_guid=item.logical_guid,
         channel_code=channel_code,
-        variant_id=page.variant_id,
+        variant_id=item.variant_id,
         order_ref=line.order_ref,
         order_line_ref=line.order_line_ref,
         quantity=quantity,

@@ -12,7 +12,7 @@ class AllocationChanged(Value):
 
 
 class AllocationReleased(Value):
-    """The allocation after the change, and how many units went back."""
+    """The allocation after the change, and how many units became available again."""
 
     allocation: Allocation
     quantity: int

@@ -1,4 +1,4 @@
-"""The allocation endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The allocation endpoints. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -57,7 +57,7 @@ class AllocationCreateRequest(Revised):
         return [(name, "is required without reservation_id") for name in missing]
 
     def line(self, pin: Pin) -> OrderLine:
-        """What the allocation is for."""
+        """The order line of this request, with the place resolved to `pin`."""
         return OrderLine(
             order_ref=self.order_ref, order_line_ref=self.order_line_ref, ttl_seconds=self.ttl_seconds, pin=pin
         )
@@ -76,7 +76,7 @@ class AllocationCreateRequest(Revised):
     },
 )
 async def ics_allocation_create(call: Call, change: Change, body: AllocationCreateRequest) -> AllocationEnvelope:
-    """Give an order line its own units, of a reservation or of what is available."""
+    """Allocate units to an order line, from a reservation or from available stock."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     line = body.line(Pin(place.zone_id, place.bin_id, body.lot_code))
     if body.reservation_id is not None:
@@ -85,8 +85,8 @@ async def ics_allocation_create(call: Call, change: Change, body: AllocationCrea
     assert body.quantity is not None
     allocation_id = change.new_id()
     async with posting(change, "allocation", allocation_id) as p:
-        page, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity, line.pin)
-        holding = p.own(page, "allocation", allocation_id)
+        item, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity, line.pin)
+        holding = p.own(item, "allocation", allocation_id)
         allocation = allocate(
             p, holding, line, body.quantity, channel_code=call.channel_code, policy=policy, limit=limit
         )
@@ -106,8 +106,8 @@ async def _allocate_reserved(
     quantity = check_usable(reservation, body.quantity, change.now)
     allocation_id = change.new_id()
     async with posting(change, "allocation", allocation_id, channel_code=reservation.channel_code) as p:
-        page, policy = await open_to_pass_on(change, p, reservation.variant_id)
-        holding = p.own(page, "allocation", allocation_id)
+        item, policy = await open_to_pass_on(change, p, reservation.variant_id)
+        holding = p.own(item, "allocation", allocation_id)
         allocation, reservation = allocate_from(p, reservation, holding, line, quantity, policy=policy)
         allocation = await change.insert(ALLOCATIONS, allocation)
         reservation = await change.update(RESERVATIONS, reservation)
@@ -129,7 +129,7 @@ class AllocationReleaseRequest(Revised):
     refusals={"conflict_state": "not active, or fewer units remain"},
 )
 async def ics_allocation_release(change: Change, body: AllocationReleaseRequest) -> AllocationEnvelope:
-    """Give units of an allocation back to available where they are; allowed when overdue."""
+    """Make units of an allocation available again at their positions, overdue or not."""
     allocation, balances = await release_promise(
         change, ALLOCATIONS, body.allocation_id, body.expected_revision, quantity=body.quantity, reason=body.reason
     )
@@ -148,7 +148,7 @@ class AllocationExpireRequest(Revised):
     refusals={"conflict_state": "not active, or expires_utc is still ahead"},
 )
 async def ics_allocation_expire(change: Change, body: AllocationExpireRequest) -> AllocationEnvelope:
-    """Give all remaining units of an overdue allocation back to available where they are."""
+    """Make all remaining units of an overdue allocation available again at their positions."""
     allocation, balances = await expire_promise(change, ALLOCATIONS, body.allocation_id, body.expected_revision)
     return AllocationEnvelope(allocation=allocation, balances=balances)
 
@@ -180,15 +180,15 @@ class AllocationSuggestEnvelope(Answer):
 
 @endpoints.post("/suggest", roles=PLANNER, snapshot=True)
 async def ics_allocation_suggest(view: View, body: AllocationSuggestRequest) -> AllocationSuggestEnvelope:
-    """Say which facilities could serve an order: one for everything where one can, otherwise line by line."""
+    """Suggest the facilities to serve an order: a single one if possible, otherwise facilities per line."""
     variants = [line.variant_id for line in body.lines]
     here = view.call.facility
     named = body.logical_guids or ([here] if here is not None else None)
     if named is not None:
         facilities = list(dict.fromkeys(named))
     else:
-        keeping = await facilities_of(view, variants, None)
-        facilities = sorted({facility for each in keeping.values() for facility in each})[:FACILITIES_MAX]
+        stocking = await facilities_of(view, variants, None)
+        facilities = sorted({facility for each in stocking.values() for facility in each})[:FACILITIES_MAX]
     offers = await offers_of(view, variants, facilities, body.channel_code)
     lines = [Line(line.variant_id, line.quantity) for line in body.lines]
     suggestions, single = suggest(lines, facilities, offers, ordered=named is not None, today=day_of(view.now))

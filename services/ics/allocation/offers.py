@@ -1,4 +1,4 @@
-"""What facilities can serve, read at one moment: items and their lots, policies and holdbacks."""
+"""Reads the units each facility can serve, from one snapshot of items, lots, policies and holdbacks."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,10 @@ from services.ics.ledger.open_item import OpenItem
 async def offers_of(
     view: View, variants: Sequence[str], facilities: Sequence[str], channel: str | None
 ) -> dict[ItemKey, Offer]:
-    """What each facility can serve of each variant on a channel, or on none in particular; by facility and variant."""
+    """The units each facility can serve of each variant, keyed by (facility, variant).
+
+    `channel` None deducts only the holdbacks that apply to every channel.
+    """
     keys = [(facility, variant) for variant in variants for facility in facilities]
     view.prefetch(HOLDBACKS, item_keys(keys, channel), by="item")
     basis = await basis_of(view, keys)

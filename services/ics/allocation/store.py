@@ -1,4 +1,4 @@
-"""Where allocations are kept: in the collection of all promises, so that an item's holders are found together."""
+"""Storage of allocations. All promises share one collection, so one query finds every holder of an item."""
 
 from chassis.entity import Entity, edge
 from services.ics.allocation.domain import Allocation

@@ -1,9 +1,11 @@
-"""Which facilities should serve an order: one for everything where one can, otherwise line by line. Pure.
+"""Suggests the facilities to serve an order: a single one if possible, otherwise facilities per line. Pure.
 
-A facility can serve a(v, f) = max(0, available - unsellable - safety_stock - held_back) units of a variant. One that
-can serve every line whole serves them all: the first in the caller's order; without one, whichever can serve most over
-the lines, then by `logical_guid`. Where none can, each line is filled facility by facility: in the caller's order;
-without one, those that can serve most first, then by `logical_guid`.
+Units of variant v that facility f can serve: a(v, f) = max(0, available - unsellable - safety_stock - held_back).
+
+Single facility: it must cover every line in full. Of several, take the first in the caller's order of preference;
+without an order, the one with the highest sum of a(v, f) over the lines, ties broken by `logical_guid`.
+No single facility: fill each line from one facility after another, in the caller's order; without an order, by
+descending a(v, f), ties broken by `logical_guid`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +21,11 @@ from services.ics.ledger.draw import draw
 from services.ics.ledger.open_item import OpenItem
 
 POSITIONS_MAX = 500
-"""Most positions one part lists, the first in draw order."""
+"""A part lists at most this many positions, the first ones in draw order."""
 
 
 class AllocationPosition(Value):
-    """Units a draw would take at one place, of one lot."""
+    """Units that a draw would take from one position (place and lot)."""
 
     zone_id: Id | None
     bin_id: Id | None
@@ -33,7 +35,7 @@ class AllocationPosition(Value):
 
 
 class AllocationPart(Value):
-    """What one facility would serve of a line."""
+    """The units of a line that one facility would serve."""
 
     logical_guid: Guid
     quantity: Qty
@@ -41,7 +43,7 @@ class AllocationPart(Value):
 
 
 class AllocationSuggestion(Value):
-    """Who would serve a line, and how much of it nobody can."""
+    """The facilities that would serve a line, and the units that none can serve (`short`)."""
 
     variant_id: Guid
     requested: Qty
@@ -51,34 +53,34 @@ class AllocationSuggestion(Value):
 
 
 class Line(NamedTuple):
-    """What is asked for of a variant."""
+    """A requested variant and quantity."""
 
     variant_id: str
     quantity: int
 
 
 class Offer(NamedTuple):
-    """What a facility has of a variant, and how many units of it can be served: a(v, f)."""
+    """A facility's item of a variant, and the units of it that can be served, a(v, f)."""
 
     page: OpenItem
     units: int
 
 
 def servable(available: int, unsellable: int, safety_stock: int, held_back: int) -> int:
-    """a(v, f): units a facility can serve of a variant."""
+    """Units of a variant that a facility can serve, a(v, f); never below 0."""
     return max(0, available - unsellable - safety_stock - held_back)
 
 
 Offers = Mapping[tuple[str, str], Offer]
-"""By facility and variant."""
+"""Offers by (facility, variant)."""
 
 
 def suggest(
     lines: Sequence[Line], facilities: Sequence[str], offers: Offers, *, ordered: bool, today: Date
 ) -> tuple[list[AllocationSuggestion], str | None]:
-    """A suggestion for each line, and the facility that serves them all, if one can.
+    """Return one suggestion per line, and the single facility that serves all lines (None if there is none).
 
-    `ordered` says that the facilities stand in the caller's order of preference.
+    `ordered`: `facilities` is in the caller's order of preference.
     """
 
     single = _single(lines, facilities, offers, ordered=ordered)
@@ -92,7 +94,6 @@ def _units(offers: Offers, facility: str, variant_id: str) -> int:
 
 
 def _single(lines: Sequence[Line], facilities: Sequence[str], offers: Offers, *, ordered: bool) -> str | None:
-    """The facility that serves every line, if one can."""
     able = [
         facility
         for facility in facilities
@@ -107,14 +108,12 @@ def _single(lines: Sequence[Line], facilities: Sequence[str], offers: Offers, *,
 
 
 def _in_turn(line: Line, facilities: Sequence[str], offers: Offers, *, ordered: bool) -> Sequence[str]:
-    """Facilities, the one to ask first in front."""
     if ordered:
         return facilities
     return sorted(facilities, key=lambda facility: (-_units(offers, facility, line.variant_id), facility))
 
 
 def _filled(line: Line, turn: Sequence[str], offers: Offers, today: Date) -> AllocationSuggestion:
-    """The line, filled from the facilities in turn."""
     rest = line.quantity
     parts = []
     for facility in turn:
@@ -134,18 +133,17 @@ def _filled(line: Line, turn: Sequence[str], offers: Offers, today: Date) -> All
     )
 
 
-def _positions(page: OpenItem, quantity: int, today: Date) -> list[AllocationPosition]:
-    """What a draw of so many units would take now."""
-    takes, lacking = draw(page, "available", quantity, today=today)
-    assert lacking == 0, (page.logical_guid, page.variant_id, quantity)
-    lots = page.lots
+def _positions(item: OpenItem, quantity: int, today: Date) -> list[AllocationPosition]:
+    takes, lacking = draw(item, "available", quantity, today=today)
+    assert lacking == 0, (item.logical_guid, item.variant_id, quantity)
+    lots = item.lots
     return [
         AllocationPosition(
-            zone_id=spot.zone_id,
-            bin_id=spot.bin_id,
-            lot_code=spot.lot_code,
-            expiry_date=lots[spot.lot_code].expiry_date if spot.lot_code in lots else None,
+            zone_id=key.zone_id,
+            bin_id=key.bin_id,
+            lot_code=key.lot_code,
+            expiry_date=lots[key.lot_code].expiry_date if key.lot_code in lots else None,
             quantity=units,
         )
-        for spot, units in takes[:POSITIONS_MAX]
+        for key, units in takes[:POSITIONS_MAX]
     ]

@@ -1,4 +1,4 @@
-"""What can be promised of a variant in a facility, from terms read at one moment. Pure arithmetic; see `promisable`."""
+"""Available to promise (ATP) of a variant in a facility, computed from one snapshot of its terms. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,10 @@ from services.ics.policy.domain import PolicyValues
 
 
 class AtpFacility(Value):
-    """One facility's terms and what they come to. `available` is below 0 where more is promised than there is."""
+    """The terms of one facility and the resulting `atp` and `promisable`, in units.
+
+    `available` is negative if more units are promised than exist (backorders).
+    """
 
     logical_guid: Guid
     available: int
@@ -26,7 +29,9 @@ class AtpFacility(Value):
 
 
 class AtpItem(Value):
-    """A variant over several facilities: the sums of their own numbers, so none covers another's shortage."""
+    """A variant over several facilities. Each facility's result is at least 0 before it is summed, so the stock of one
+    never offsets the shortage of another.
+    """
 
     variant_id: Guid
     atp: Count
@@ -35,9 +40,13 @@ class AtpItem(Value):
 
 
 class Terms(Value):
-    """What the ledger says of an item: units available, those in unsellable lots, those held by overdue promises.
+    """The ledger's numbers of an item, in units.
 
-    `overdue` counts sellable lots only; `inbound` is what is due in time; `seq` is the last entry these numbers count.
+    available   may be negative
+    overdue     held by overdue promises, sellable lots only
+    unsellable  available, but in lots that may not be sold
+    inbound     expected by the requested date
+    seq         number of the last entry included
     """
 
     available: int = 0
@@ -48,12 +57,12 @@ class Terms(Value):
 
 
 def unsellable_units(item: Item, lots: Mapping[str, Lot], today: Date) -> int:
-    """Available units of an item that lie there in lots which may not be sold."""
-    return sum(cell.available for cell in item.cells if not is_sellable(lots, cell.lot_code, today))
+    """Available units of an item in lots that may not be sold on `today`."""
+    return sum(position.available for position in item.cells if not is_sellable(lots, position.lot_code, today))
 
 
 def terms_of(item: Item | None, lots: Mapping[str, Lot], today: Date, overdue: int = 0, inbound: int = 0) -> Terms:
-    """What the ledger says of an item; all zeros where the facility never saw the variant."""
+    """The terms of an item; all 0 if the facility has no item of the variant."""
     if item is None:
         return Terms()
     return Terms(
@@ -66,22 +75,22 @@ def terms_of(item: Item | None, lots: Mapping[str, Lot], today: Date, overdue: i
 
 
 def base(terms: Terms, safety_stock: int, held_back: int) -> int:
-    """What is free of every claim; below 0 where claims outweigh the units."""
+    """Units free of any claim; negative if claims exceed the units."""
     return terms.available + terms.overdue - terms.unsellable - safety_stock - held_back
 
 
 def promisable(terms: Terms, policy: PolicyValues, held_back: int) -> int:
-    """How many units a promise may ask for now: what is free, and as far beyond it as the policy lets promises go."""
+    """Units that a new promise may take now: the free units plus the policy's backorder limit, at least 0."""
     return max(0, base(terms, policy.safety_stock, held_back) + policy.backorder_limit)
 
 
 def atp(terms: Terms, policy: PolicyValues, held_back: int) -> int:
-    """How many units are available to promise: what is free and what comes in on time."""
+    """Units available to promise: the free units plus the inbound ones, at least 0."""
     return max(0, base(terms, policy.safety_stock, held_back) + terms.inbound)
 
 
 def facility_atp(logical_guid: str, terms: Terms, policy: PolicyValues, held_back: int) -> AtpFacility:
-    """A facility's terms and what they come to."""
+    """The answer for one facility: its terms and the resulting numbers."""
     return AtpFacility(
         logical_guid=logical_guid,
         available=terms.available,
@@ -98,7 +107,7 @@ def facility_atp(logical_guid: str, terms: Terms, policy: PolicyValues, held_bac
 
 
 def item_atp(variant_id: str, facilities: Iterable[AtpFacility]) -> AtpItem:
-    """A variant's numbers over facilities."""
+    """The sums of a variant over its facilities."""
     each = list(facilities)
     return AtpItem(
         variant_id=variant_id,

@@ -1,4 +1,4 @@
-"""The availability endpoint. What it promises its callers is in the contract's ics.yaml."""
+"""The availability endpoint. The contract's ics.yaml specifies it."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -37,7 +37,7 @@ class AtpQueryEnvelope(Answer):
 
 @endpoints.post("/query", roles=READ, snapshot=True)
 async def ics_atp_query(view: View, body: AtpQueryRequest) -> AtpQueryEnvelope:
-    """Say what can be promised, and why, as of one moment."""
+    """Return the units that can be promised and the terms they follow from, as of one snapshot."""
     here = view.call.facility
     named = body.logical_guids or ([here] if here is not None else None)
     asked = await facilities_of(view, body.variant_ids, named)

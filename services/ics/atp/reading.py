@@ -1,5 +1,5 @@
-"""What availability rests on, read at one moment: items and their lots, overdue promises, policies, holdbacks, and
-what shipments bring in time."""
+"""Reads the terms of availability from one snapshot: items, lots, overdue promises, policies, holdbacks, and units
+inbound by a date."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,14 +19,14 @@ from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.serial.store import ledger_lots
 
 FACILITIES_MAX = 50
-"""Where no facility is named, the first so many that keep the variant, by name."""
+"""Most facilities of one query. If the caller names none, the first ones by `logical_guid` that have the variant."""
 
 ItemKey = tuple[str, str]
-"""Facility and variant."""
+"""(facility, variant): `logical_guid` and `variant_id`."""
 
 
 async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str] | None) -> dict[str, list[str]]:
-    """The facilities each variant is looked at in: those named, or else all that keep it."""
+    """The facilities to query for each variant: the named ones, otherwise the first `FACILITIES_MAX` that have it."""
     if named is not None:
         return {variant: list(named) for variant in variants}
     found = await view.together(facilities_with(view, variant, FACILITIES_MAX) for variant in variants)
@@ -34,7 +34,7 @@ async def facilities_of(view: View, variants: Sequence[str], named: Sequence[str
 
 
 class Basis(NamedTuple):
-    """What promises of items rest on, each by facility and variant: the items, their lots, the policies that rule."""
+    """Items, their lots and the policies in force, each by (facility, variant)."""
 
     items: dict[ItemKey, Item]
     lots: dict[ItemKey, dict[str, Lot]]
@@ -42,7 +42,9 @@ class Basis(NamedTuple):
 
 
 async def basis_of(view: View, keys: Sequence[ItemKey]) -> Basis:
-    """The basis of these. By id, and indexes scope, number."""
+    """Read the basis of these items; an item without any entry is included with all quantities 0. Read by id, and by
+    the indexes scope and number.
+    """
     scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
     view.prefetch(POLICIES, scopes, by="scope")
     items = await items_of_many(view, keys)
@@ -58,8 +60,10 @@ async def basis_of(view: View, keys: Sequence[ItemKey]) -> Basis:
 async def atp_of(
     view: View, asked: dict[str, list[str]], channel: str | None, by_date: Date | None = None
 ) -> list[AtpItem]:
-    """What can be promised of each variant in its facilities, on a channel or on none in particular; `by_date` lets
-    what is expected until then count, too."""
+    """The units that can be promised of each variant in each of its facilities (`asked`).
+
+    `channel` None deducts only the holdbacks that apply to every channel. `by_date` adds units expected by that day.
+    """
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
     view.prefetch(HOLDBACKS, item_keys(keys, channel), by="item")
     basis = await basis_of(view, keys)
@@ -87,7 +91,8 @@ async def _terms(view: View, basis: Basis, by_date: Date | None) -> dict[ItemKey
 
 
 async def _overdue_units(view: View, item: Item, lots: dict[str, Lot], today: Date) -> int:
-    """Units of sellable lots that overdue promises hold. Few items have any, and those know it."""
+    """Units of sellable lots that are held by overdue promises."""
+    # The item stores the earliest expiry of its promises, so most items need no query.
     if item.lapse_utc is None or item.lapse_utc > view.now:
         return 0
     overdue = await overdue_promises(view, item.logical_guid, item.variant_id, view.now)
@@ -96,7 +101,7 @@ async def _overdue_units(view: View, item: Item, lots: dict[str, Lot], today: Da
 
 
 async def _inbound_units(view: View, item: Item, by_date: Date | None) -> int:
-    """Units on their way to an item that are expected by a day; what nobody expects on any day never counts."""
+    """Units in transit to an item that are expected by `by_date`. Units without an expected date are not counted."""
     if by_date is None or item.in_transit == 0:
         return 0
     units = 0

@@ -1,4 +1,4 @@
-"""What other services ask about availability: the same answers as over HTTP, or a stream of them."""
+"""The gRPC calls on availability. They give the answers of the HTTP endpoint, at once or as a stream."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -9,11 +9,11 @@ from retailstack.ics.v1 import stock_pb2 as pb
 
 STREAM_VARIANTS_MAX = 10_000
 STREAM_PART_VARIANTS = 100
-"""Variants of one answer in a stream: as many as one question may ask for."""
+"""Variants in one message of a stream; the same limit as for one query."""
 
 
 class Availability:
-    """The questions of `Inventory` about availability."""
+    """The availability calls of the `Inventory` service."""
 
     endpoints: RpcEndpoints
 
@@ -26,7 +26,7 @@ class Availability:
             raise invalid_field("variant_ids", f"names more than {STREAM_VARIANTS_MAX}")
         if len(set(variants)) < len(variants):
             raise invalid_field("variant_ids", "names one more than once")
-        # None at all is one question, too, and refused like it.
+        # An empty list still makes one query, so it is refused with the same error as over HTTP.
         for start in range(0, max(1, len(variants)), STREAM_PART_VARIANTS):
             part = pb.AtpQueryRequest()
             part.CopyFrom(request)

@@ -1,4 +1,4 @@
-"""Bins: the places within a zone, some of which hold only so many units."""
+"""Bins: the places within a zone, with an optional capacity in units."""
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from services.ics.zone.domain import Zone
 
 
 class Bin(Record):
-    """A place in a zone. `capacity` is the most units, of all variants together, that it takes; None: any number."""
+    """A place in a zone. `capacity` is the maximum number of units over all variants; None: unlimited."""
 
     bin_id: Id
     zone_id: Id
@@ -23,28 +23,28 @@ class Bin(Record):
 
 
 class Place(Value):
-    """Where units lie or are to go: a bin in its zone, a zone and no bin, or neither (somewhere in the facility)."""
+    """A location of units: a bin in its zone, a zone without a bin, or neither (unplaced in the facility)."""
 
     zone: Zone | None = None
     bin: Bin | None = None
 
     @property
     def zone_id(self) -> str | None:
-        """The zone's id, if any."""
+        """The id of the zone, or None."""
         return self.zone.zone_id if self.zone else None
 
     @property
     def bin_id(self) -> str | None:
-        """The bin's id, if any."""
+        """The id of the bin, or None."""
         return self.bin.bin_id if self.bin else None
 
     @property
     def is_open(self) -> bool:
-        """Whether neither the bin nor its zone is closed."""
+        """Whether both the zone and the bin (if set) are active."""
         return all(each is None or each.status == "active" for each in (self.zone, self.bin))
 
     def landing(self) -> Landing:
-        """What the ledger keeps of the place beside the units that land there."""
+        """The fields of the place that the ledger stores with units put there."""
         return Landing(
             zone_id=self.zone_id,
             bin_id=self.bin_id,
@@ -56,17 +56,17 @@ class Place(Value):
 
 
 NOWHERE = Place()
-"""Somewhere in the facility, not put away yet."""
+"""In the facility, but not put away yet."""
 
 
 def check_open(zone: Zone) -> None:
-    """Refuse a zone that takes nothing in, no new bin either."""
+    """Raise `InvalidState` if the zone is inactive: it accepts neither units nor new bins."""
     if zone.status != "active":
         raise InvalidState("the zone is inactive", status=zone.status)
 
 
 def set_status(place: Bin, status: Openness, units_held: int) -> Bin:
-    """The bin, opened or closed. One that is seen to hold units stays open."""
+    """The bin with the new status. Raises `InvalidState` if it already has it, or is to close while it holds units."""
     if place.status == status:
         raise InvalidState(f"the bin is already {status}", status=place.status)
     if status == "inactive" and units_held > 0:
@@ -75,7 +75,7 @@ def set_status(place: Bin, status: Openness, units_held: int) -> Bin:
 
 
 def admit(place: Place) -> Place:
-    """The place, if it takes units in: neither it nor the zone it lies in is closed."""
+    """Return the place if it accepts units. Raises `InvalidState` if the bin or its zone is inactive."""
     if place.zone is not None:
         check_open(place.zone)
     if place.bin is not None and place.bin.status != "active":

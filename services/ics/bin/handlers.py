@@ -1,4 +1,4 @@
-"""The bin endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The bin endpoints. The contract's ics.yaml specifies each of them."""
 
 from functools import partial
 
@@ -40,7 +40,7 @@ class BinCreateRequest(Request):
     },
 )
 async def ics_bin_create(change: Change, body: BinCreateRequest) -> BinEnvelope:
-    """Open a bin in a zone of the facility."""
+    """Create a bin in a zone of the facility."""
     zone = await load_here(change, ZONES, body.zone_id)
     await check_code_free(change, zone.zone_id, body.code)
     check_open(zone)
@@ -75,7 +75,7 @@ class BinListRequest(Request, PageRequest):
 
 
 class BinListEnvelope(Listed[Bin]):
-    """One page of them."""
+    """One page of bins."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -102,7 +102,7 @@ class BinStatusSetRequest(StatusRequest[Openness]):
     refusals={"conflict_state": "already so, or the bin still holds units in any bucket"},
 )
 async def ics_bin_status_set(change: Change, body: BinStatusSetRequest) -> BinEnvelope:
-    """Open a bin to stock, or close it once it is empty."""
+    """Activate a bin, or deactivate it when it is empty."""
     decide = partial(set_status, units_held=await units_in_bin(change, body.bin_id))
     place = await with_status(change, BINS, body.bin_id, body, decide)
     change.emit("ics.bin.status_changed", place.bin_id, bin=place)

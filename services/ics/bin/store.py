@@ -1,4 +1,4 @@
-"""Where bins are kept, and how a request's zone and bin are turned into a place."""
+"""Storage of bins, and the lookup of the place that a request names by zone and bin."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -30,9 +30,10 @@ BINS = Entity(
 
 
 async def place_of(view: View, logical_guid: str, zone_id: str | None, bin_id: str | None, path: str = "") -> Place:
-    """The place a request names in a facility; `path` is what stands before the field names (`lines.2.`).
+    """The place that a request names in a facility. `path` is the prefix of the field names in errors (`lines.2.`).
 
-    A bin alone implies its zone, and both must agree. What does not exist there is refused as 400, naming the field.
+    A bin alone implies its zone. Raises `Invalid` (400), naming the field, if the zone or bin does not exist in the
+    facility or the bin is in another zone.
     """
     if zone_id is None and bin_id is None:
         return NOWHERE
@@ -49,7 +50,7 @@ async def place_of(view: View, logical_guid: str, zone_id: str | None, bin_id: s
 
 
 async def places_of(view: View, logical_guid: str, named: list[tuple[str | None, str | None, str]]) -> list[Place]:
-    """The places of many (zone_id, bin_id, path), loaded in as few rounds as there are kinds of record."""
+    """`place_of` for many (zone_id, bin_id, path), with one read for all bins and one for all zones."""
     bins = {bin_id for _, bin_id, _ in named if bin_id is not None}
     zones = {zone_id for zone_id, _, _ in named if zone_id is not None}
     view.prefetch(ZONES, sorted(zones))
@@ -59,7 +60,7 @@ async def places_of(view: View, logical_guid: str, named: list[tuple[str | None,
 
 
 class Placed(Protocol):
-    """A line of a request that names a place."""
+    """A request line with a place."""
 
     @property
     def zone_id(self) -> str | None: ...
@@ -68,14 +69,14 @@ class Placed(Protocol):
 
 
 async def places_of_lines(view: View, logical_guid: str, lines: Iterable[Placed], path: str = "lines") -> list[Place]:
-    """The places that the lines of a request name, one each; `path` is the field the lines stand in."""
+    """The place of each line of a request, in order; `path` is the name of the field with the lines."""
     named = [(line.zone_id, line.bin_id, f"{path}.{number}.") for number, line in enumerate(lines)]
     return await places_of(view, logical_guid, named)
 
 
 async def check_code_free(view: View, zone_id: str, code: str) -> None:
-    """Refuse a code that another bin of the zone has: what the index would do, but before the zone's state is told.
-    Index: code."""
+    """Raise `Conflict` if a bin of the zone has the code. Index: code."""
+    # The unique index refuses it too, but only after the check of the zone's status.
     if await view.lookup(BINS, "code", zone_id, code) is not None:
         raise Conflict(BINS.index_named("code").refusal)
 
@@ -84,6 +85,6 @@ _LEADS = (("zone_id", "code"), ("zone_id",), ("code",), ("logical_guid", "status
 
 
 async def list_bins(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Bin]:
-    """Bins by zone and code. Index: one of those that begin with what is asked for."""
+    """A page of bins by zone and code. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     return await view.page(BINS, where, page=page, order=("zone_id", "code"), rest=rest)

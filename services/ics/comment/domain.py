@@ -1,4 +1,4 @@
-"""Comments: what people have to say about anything, in any domain of the business. They move nothing."""
+"""Comments on any subject, in any business domain. They never change stock."""
 
 from typing import Annotated, Literal
 
@@ -14,11 +14,11 @@ from services.ics.words import Source, SubjectType
 CommentStatus = Literal["current", "archived", "doomed"]
 
 EDITS_KEPT = 20
-"""Most earlier texts a comment keeps, the newest ones."""
+"""A comment keeps at most this many earlier texts, the newest ones."""
 
 
 class CommentEdit(Value):
-    """A text as it was until an edit: at which revision, and who put another in its place when."""
+    """An earlier text with its revision, and the time (UTC) and actor of the edit that replaced it."""
 
     revision: Revision
     body: LongText
@@ -27,7 +27,7 @@ class CommentEdit(Value):
 
 
 class Comment(Record):
-    """A text about one subject; `history` has what it said before, newest first."""
+    """A text about one subject. `history` contains its earlier texts, newest first."""
 
     comment_id: Id
     source: Source = "ics"
@@ -41,7 +41,7 @@ class Comment(Record):
 
 
 def check_reply(to: Comment | None, subject_type: SubjectType, subject_id: str) -> None:
-    """Refuse a reply to no comment, or to one on another subject."""
+    """Raise `Invalid` if the comment replied to does not exist or is on another subject."""
     if to is None:
         raise invalid_field("reply_to", "names no comment")
     if (to.subject_type, to.subject_id) != (subject_type, subject_id):
@@ -49,13 +49,13 @@ def check_reply(to: Comment | None, subject_type: SubjectType, subject_id: str) 
 
 
 def check_may_revise(comment: Comment, caller: Caller) -> None:
-    """Refuse whoever neither wrote the comment nor owns the org."""
+    """Raise `Forbidden` unless the caller is the author of the comment or the owner of the org."""
     if not caller.owner and caller.actor != comment.created_by:
         raise Forbidden("only the author or the owner may revise a comment")
 
 
 def revised(comment: Comment, body: str, now: Utc, actor: str) -> Comment:
-    """The comment with another text; the one before goes to its history."""
+    """The comment with a new text; the old one moves to its history. Raises `InvalidState` unless it is current."""
     if comment.status != "current":
         raise InvalidState(f"the comment is {comment.status}", status=comment.status)
     edit = CommentEdit(revision=comment.revision, body=comment.body, edited_utc=now, edited_by=actor)
@@ -64,7 +64,7 @@ def revised(comment: Comment, body: str, now: Utc, actor: str) -> Comment:
 
 
 def set_status(comment: Comment, status: CommentStatus) -> Comment:
-    """The comment, put away or brought back; doomed is for good."""
+    """The comment with the new status. Raises `InvalidState` if it already has it or is doomed, which is final."""
     if comment.status in {status, "doomed"}:
         raise InvalidState(f"the comment is {comment.status}", status=comment.status)
     return replace(comment, status=status)

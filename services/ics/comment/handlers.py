@@ -1,4 +1,4 @@
-"""The comment endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The comment endpoints. The contract's ics.yaml specifies each of them."""
 
 from typing import Literal
 
@@ -27,10 +27,10 @@ from services.ics.status import StatusRequest, with_status
 from services.ics.words import READ, Source, SubjectType
 
 REPORT_EDGE_MAX = 10_000
-"""Most comments of a part of a day that a report counts one by one: what bounds its cost."""
+"""Most comments of a partial day that a report counts one by one; limits its cost."""
 
 REPORT_TALLIES_MAX = 50_000
-"""Most tallies a report adds up."""
+"""Most daily tallies that a report sums; limits its cost."""
 
 endpoints = Endpoints("ics", "/comment")
 
@@ -49,7 +49,7 @@ class CommentAddRequest(Request):
 
 @endpoints.post("", roles=READ, emits=["ics.comment.added"])
 async def ics_comment(change: Change, body: CommentAddRequest) -> CommentEnvelope:
-    """Comment on something, of any domain: it is not looked up."""
+    """Add a comment on a subject of any domain; the subject is not looked up."""
     if body.reply_to is not None:
         check_reply(await change.get(COMMENTS, body.reply_to), body.subject_type, body.subject_id)
     comment = Comment(
@@ -74,7 +74,7 @@ class CommentGetRequest(Request):
 
 @endpoints.post("/get", roles=READ)
 async def ics_comment_get(view: View, body: CommentGetRequest) -> CommentEnvelope:
-    """Show a comment, whatever became of it."""
+    """Show a comment in any status."""
     return CommentEnvelope(comment=await view.load(COMMENTS, body.comment_id))
 
 
@@ -86,7 +86,7 @@ class CommentListRequest(Request, PageRequest):
 
 
 class CommentListEnvelope(Listed[Comment]):
-    """One page of them."""
+    """One page of comments."""
 
 
 @endpoints.post("/list", roles=READ)
@@ -121,7 +121,7 @@ class CommentReportEnvelope(Answer):
 
 @endpoints.post("/report", roles=READ, snapshot=True)
 async def ics_comment_report(view: View, body: CommentReportRequest) -> CommentReportEnvelope:
-    """Count the comments created in a time, by what they have in common and what they are now."""
+    """Count the comments created in a period, grouped by a property and by current status."""
     since, until = period(body.from_utc, body.to_utc, view.now)
     rest = {field: value for field in ("source", "subject_type") if (value := getattr(body, field)) is not None}
     parts = await _parts(view, since, until)
@@ -143,7 +143,7 @@ async def ics_comment_report(view: View, body: CommentReportRequest) -> CommentR
 
 
 async def _parts(view: View, since: Utc, until: Utc) -> Span:
-    """The days that can be taken from their tallies, and what must be counted."""
+    """Split the period into whole days, to be read as tallies, and partial days, to be counted."""
     first, last = days_of(since, until)
     outside = [(start_of(first), since), (until, end_of(last))]
     asked = [created_between(view, start, end, {}, 0) for start, end in outside if start < end]
@@ -167,7 +167,7 @@ class CommentReviseRequest(Revised):
     },
 )
 async def ics_comment_revise(call: Call, change: Change, body: CommentReviseRequest) -> CommentEnvelope:
-    """Put another text in a comment's place; the old one goes to its history."""
+    """Replace the text of a comment; the old text moves to its history."""
     check_may_revise(await change.load(COMMENTS, body.comment_id), call.caller)
     before = await change.load(COMMENTS, body.comment_id, body.expected_revision)
     comment = await change.update(COMMENTS, revised(before, body.body, change.now, call.caller.actor))
@@ -188,7 +188,7 @@ class CommentStatusRequest(StatusRequest[CommentStatus]):
     refusals={"conflict_state": "already so, or doomed"},
 )
 async def ics_comment_status(change: Change, body: CommentStatusRequest) -> CommentEnvelope:
-    """Put a comment away, bring it back, or doom it."""
+    """Archive, restore or doom a comment."""
     before = await change.load(COMMENTS, body.comment_id)
     comment = await with_status(change, COMMENTS, body.comment_id, body, set_status)
     await count_in(change, comment, before)

@@ -1,7 +1,7 @@
-"""Comments added up by what they are about, who wrote them, their domain or their day. Pure.
+"""Counts comments by subject type, author, domain or day. Pure.
 
-Whole days are added up from their tallies, of which there is one for each day, domain, kind of subject and author;
-what a time has of a day at either end is counted comment by comment.
+Whole days are summed from tallies: one record per day, domain, subject type and author. The partial days at either
+end of the period are counted comment by comment.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ from services.ics.words import Source, SubjectType
 GroupBy = Literal["subject_type", "author", "source", "day"]
 
 ROWS_MAX = 1000
-"""Most rows of an answer, the first by key; the total counts the others, too."""
+"""An answer has at most this many rows, the first ones by key; the total includes the others."""
 
 
 class Tally(Document):
-    """How many comments of one author about one kind of subject in one domain were created in a day."""
+    """Numbers of comments created on one day by one author about one subject type in one domain."""
 
     tally_id: str
     orgcode: str
@@ -39,7 +39,7 @@ class Tally(Document):
 
 
 def tally_of(comment: Comment) -> Tally:
-    """The tally a comment counts in, with nothing in it yet."""
+    """The empty tally that a comment belongs to."""
     day = day_of(comment.created_utc)
     parts = (comment.orgcode, day, comment.source, comment.subject_type, comment.created_by)
     return Tally(
@@ -53,7 +53,7 @@ def tally_of(comment: Comment) -> Tally:
 
 
 def counted(tally: Tally, comment: Comment, before: Comment | None = None) -> Tally:
-    """The tally with a comment as it is, and no longer as it was before."""
+    """The tally with the comment added; `before`, its previous version if any, is subtracted."""
     counts = {"current": tally.current, "archived": tally.archived, "doomed": tally.doomed}
     counts[comment.status] += 1
     revised = tally.revised + (comment.edits > 0)
@@ -65,7 +65,7 @@ def counted(tally: Tally, comment: Comment, before: Comment | None = None) -> Ta
 
 
 class CommentReportRow(Value):
-    """How many comments have something in common, by what they are now; `last_utc` is when the newest was made."""
+    """Numbers of the comments in one group, by current status. `last_utc` is the creation time of the newest."""
 
     key: Text
     total: Qty0
@@ -80,7 +80,7 @@ Rows = Annotated[list[CommentReportRow], Meta(max_length=ROWS_MAX)]
 
 
 class Span(Value):
-    """A time, cut into whole days (None: there are none) and what is left of a day at either end."""
+    """A period split into whole days (None: there are none) and the partial days (`edges`) at either end."""
 
     first_day: Date | None
     last_day: Date | None
@@ -88,21 +88,21 @@ class Span(Value):
 
 
 def days_of(since: Utc, until: Utc) -> tuple[Date, Date]:
-    """The first and the last day that [since, until) has something of."""
+    """The first and last day that overlap [since, until)."""
     last = day_of(until)
     return day_of(since), last if until > start_of(last) else days_after(last, -1)
 
 
 def end_of(day: Date) -> Utc:
-    """What comes after every instant of a day and before the next one, as text sorts."""
+    """The exclusive end of a day as text: sorts after every instant of the day and before the next day."""
     return Utc(f"{day}T24")
 
 
 def span(since: Utc, until: Utc, *, quiet_before: bool, quiet_after: bool) -> Span:
-    """The whole days of [since, until), and the rest.
+    """Split [since, until) into whole and partial days.
 
-    A day that nothing was said on outside the time counts as a whole one: the first when it was `quiet_before`
-    `since`, the last when it was `quiet_after` `until`.
+    A partial day counts as whole if its part outside the period has no comments: the first day if `quiet_before`
+    (none before `since`), the last day if `quiet_after` (none from `until` on).
     """
     first, last = days_of(since, until)
     if first == last:
@@ -119,7 +119,7 @@ def span(since: Utc, until: Utc, *, quiet_before: bool, quiet_after: bool) -> Sp
 
 
 class CommentReport:
-    """Comments added up by what they have in common."""
+    """Sums comments by the property `group_by`."""
 
     def __init__(self, group_by: GroupBy) -> None:
         self._group_by = group_by
@@ -127,22 +127,22 @@ class CommentReport:
         self._total: Tally | None = None
 
     def add(self, tallies: Iterable[Tally]) -> None:
-        """Add up more tallies."""
+        """Add tallies to the sums."""
         for tally in tallies:
             key = self._key(tally)
             self._sums[key] = _added(self._sums.get(key), tally)
             self._total = _added(self._total, tally)
 
     def add_comments(self, comments: Iterable[Comment]) -> None:
-        """Count comments one by one."""
+        """Add single comments to the sums."""
         self.add(counted(tally_of(comment), comment) for comment in comments)
 
     def rows(self) -> list[CommentReportRow]:
-        """The rows by key."""
+        """The rows in order of their keys, at most `ROWS_MAX`."""
         return [_row(key, self._sums[key]) for key in sorted(self._sums)][:ROWS_MAX]
 
     def total(self) -> CommentReportRow:
-        """The row of all of them."""
+        """The row with the sums over all groups."""
         return _row("total", self._total)
 
     def _key(self, tally: Tally) -> str:

@@ -1,4 +1,4 @@
-"""Where comments are kept, and the daily sums that reports are made of."""
+"""Storage of comments and of the daily tallies that reports are built from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,20 +52,20 @@ _LEADS = (("subject_id",), ("created_by",), ("source", "subject_type"), ("source
 
 
 async def list_comments(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[Comment]:
-    """Comments of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
+    """A page of comments, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     question: Question[Comment] = Question((), where, rest, None, lambda _: True, ["list", where, rest])
     return await search(view, COMMENTS, question, page)
 
 
 async def comments_on(view: View, subject_type: str, subject_id: str, limit: int) -> list[Comment]:
-    """Comments on a subject that are not put away, newest first. Index: subject_id."""
+    """Current comments on a subject, newest first. Index: subject_id."""
     rest = {"subject_type": subject_type, "status": "current"}
     return await view.find(COMMENTS, {"subject_id": subject_id}, order=("-comment_id",), limit=limit, rest=rest)
 
 
 async def count_in(change: Change, comment: Comment, before: Comment | None = None) -> None:
-    """Bring the day's sums up to date with a comment that is new, or not any more what it was before."""
+    """Update the daily tally with a new or changed comment; `before` is the version before the change."""
     fresh = tally_of(comment)
     known = await change.get(TALLIES, fresh.tally_id)
     if known is None:
@@ -75,12 +75,14 @@ async def count_in(change: Change, comment: Comment, before: Comment | None = No
 
 
 async def tallies(view: View, first: Date, last: Date, rest: Mapping[str, Any], limit: int) -> list[Tally]:
-    """The sums of these days, both included; of more than `limit`, one beyond. Index: day."""
+    """The tallies from `first` to `last`, both included. Returns `limit` + 1 records if there are more than `limit`.
+    Index: day."""
     where = {"day": between(at_least=first, at_most=last)}
     return await view.find(TALLIES, where, order=("day",), limit=limit + 1, rest=rest)
 
 
 async def created_between(view: View, since: Utc, until: Utc, rest: Mapping[str, Any], limit: int) -> list[Comment]:
-    """Comments created in [since, until); of more than `limit`, one beyond. Index: created_utc."""
+    """Comments created in [since, until). Returns `limit` + 1 records if there are more than `limit`.
+    Index: created_utc."""
     where = {"created_utc": between(at_least=since, below=until)}
     return await view.find(COMMENTS, where, order=("created_utc",), limit=limit + 1, rest=rest)

@@ -1,4 +1,4 @@
-"""What calls that only move goods about answer."""
+"""The answer of calls that only move units: one operation and its ledger entries."""
 
 from typing import Annotated
 
@@ -21,12 +21,12 @@ class StockCardEntryEnvelope(Answer):
 
 
 def moved(p: LedgerPosting, commit: Commit | None = None) -> StockCardEntryEnvelope:
-    """The answer of a call that is one operation."""
+    """The answer of a call that is a single ledger operation."""
     return StockCardEntryEnvelope(
         operation_id=p.operation.operation_id, entries=p.entries, commit=commit, balances=p.balances
     )
 
 
 def posting_of(change: Change, commit: Commit, reason: str | None = None, *, listed: bool = False) -> LedgerPosting:
-    """The posting of an operation on a commit, on the commit's channel."""
+    """A posting for an operation on the commit, with the commit's channel."""
     return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)

@@ -1,7 +1,7 @@
-"""Commits: units promised for good, on their way out of the house. Pure.
+"""Commits: firm promises of units, from the shelf to shipment. Pure.
 
-Picking and packing are stages within the commit; only shipping takes units out of it. Its counters are read off what
-it holds, so they cannot drift apart from the ledger.
+Picked and packed are stages within the commit; only shipping removes units from it. Its counters are computed from
+the units it holds, so they always match the ledger.
 """
 
 from typing import Annotated, Literal
@@ -30,11 +30,11 @@ Source = Literal["reservation", "allocation", "direct"]
 Status = Literal["open", "picked", "packed", "shipped", "released", "lost"]
 
 SHIPS_MAX = 500
-"""Most shipping notes a commit keeps."""
+"""Most shipments of one commit; each leaves a note."""
 
 
 class ShipNote(Value):
-    """One time units of a commit left the house."""
+    """One shipment of units of a commit."""
 
     operation_id: Id
     quantity: Qty
@@ -44,7 +44,7 @@ class ShipNote(Value):
 
 
 class Commit(Record):
-    """What is being fulfilled. quantity = open + picked + packed + shipped + released + lost."""
+    """Units in fulfilment for an order. quantity = open + picked + packed + shipped + released + lost."""
 
     commit_id: Id
     source: Source
@@ -69,7 +69,7 @@ class Commit(Record):
 
 
 class Order(Value):
-    """What a commit is for."""
+    """The order that a commit fulfils; `due_utc` is when it is due, in UTC."""
 
     order_ref: str
     order_line_ref: str | None
@@ -77,7 +77,7 @@ class Order(Value):
 
 
 def status_of(commit: Commit) -> Status:
-    """The first counter above 0 says what a commit is."""
+    """The status of a commit: the first counter above 0, otherwise lost."""
     counters: tuple[tuple[Status, int], ...] = (
         ("open", commit.open),
         ("picked", commit.picked),
@@ -89,7 +89,7 @@ def status_of(commit: Commit) -> Status:
 
 
 def restated(commit: Commit, holding: Holding) -> Commit:
-    """The commit with what it holds now: positions, stages, and the status that follows."""
+    """The commit with positions, stage counters and status recomputed from the units it holds."""
     held = replace(
         commit,
         open=holding.total(stage="open"),
@@ -103,13 +103,17 @@ def restated(commit: Commit, holding: Holding) -> Commit:
 def commit_direct(
     posting: Posting, holding: Holding, order: Order, quantity: int, *, channel_code: str, limit: int
 ) -> Commit:
-    """A commit with no promise before it, within the limit of any promise."""
+    """Create a commit without an earlier promise. Raises `InsufficientStock` if `quantity` exceeds `limit`, the
+    promisable units.
+    """
     draw_promise(posting, "commit", quantity, holding, limit=limit)
     return _commit(holding, "direct", order, quantity, channel_code)
 
 
 def commit_promised(posting: Posting, promise: P, holding: Holding, order: Order, quantity: int) -> tuple[Commit, P]:
-    """A commit of a promise's units, position and lot kept."""
+    """Move `quantity` units of a promise to a new commit, at the same positions; return the commit and the changed
+    promise.
+    """
     giver = held_by_promise(posting, holding.page, promise)
     pass_on(posting, "commit", quantity, giver, holding)
     left = replace(promise, remaining=promise.remaining - quantity, committed=promise.committed + quantity)
@@ -134,9 +138,9 @@ def _commit(holding: Holding, source: Source, order: Order, quantity: int, chann
     )
 
 
-def held_by(posting: Posting, page: OpenItem, commit: Commit) -> Holding:
-    """The commit as a holder, kept by the call itself."""
-    return posting.own(page, "commit", commit.commit_id, parts_of(commit.positions))
+def held_by(posting: Posting, item: OpenItem, commit: Commit) -> Holding:
+    """The commit as a holder of units. The caller stores the commit itself."""
+    return posting.own(item, "commit", commit.commit_id, parts_of(commit.positions))
 
 
 def units_at(commit: Commit, stage: Stage) -> int:
@@ -145,7 +149,7 @@ def units_at(commit: Commit, stage: Stage) -> int:
 
 
 def check_stage(commit: Commit, stage: Stage, quantity: int) -> None:
-    """Refuse more units than a stage has."""
+    """Raise `InvalidState` if fewer than `quantity` units are at the stage."""
     there = units_at(commit, stage)
     if quantity > there:
         raise InvalidState(f"{there} units are {stage}", status=commit.status)
@@ -154,18 +158,22 @@ def check_stage(commit: Commit, stage: Stage, quantity: int) -> None:
 def pick(
     posting: Posting, holding: Holding, commit: Commit, quantity: int, *, pin: Pin, target: Landing, named: Named
 ) -> Commit:
-    """The commit after units left their shelf; where a pin says they really were, the scan wins."""
-    page = holding.page
+    """Move open units from the shelf to `target` and make them picked; return the changed commit.
+
+    The pin is the scanned position: if the commit was promised other positions, they are exchanged for it. Raises
+    `InvalidState` if too few units are open or a lot may not be sold, `InsufficientStock` if the shelf has too few.
+    """
+    item = holding.page
     check_stage(commit, "open", quantity)
-    check_sellable(page.lots, pin.lot_code, posting.today)
+    check_sellable(item.lots, pin.lot_code, posting.today)
     repin(posting, quantity, holding, pin)
-    takes = _takes(page, holding, quantity, stage="open", pin=pin)
-    _check_lots(posting, page, takes)
+    takes = _takes(item, holding, quantity, stage="open", pin=pin)
+    _check_lots(posting, item, takes)
     for part, units in takes:
-        spot = posting.land(page, target, part.spot.lot_code)
-        source = Leg(page, "committed", part.spot, holding, "open")
+        key = posting.land(item, target, part.spot.lot_code)
+        source = Leg(item, "committed", part.spot, holding, "open")
         posting.move(
-            "pick", units, source, Leg(page, "committed", spot, holding, "picked"), serials=named.hand(part.spot, units)
+            "pick", units, source, Leg(item, "committed", key, holding, "picked"), serials=named.hand(part.spot, units)
         )
     return restated(commit, holding)
 
@@ -173,28 +181,34 @@ def pick(
 def pack(
     posting: Posting, holding: Holding, commit: Commit, quantity: int, *, target: Landing | None, named: Named
 ) -> Commit:
-    """The commit after picked units were packed, where they lie or at the place named."""
-    page = holding.page
+    """Pack picked units, moving them to `target` if given; return the changed commit. Raises `InvalidState` if too few
+    units are picked.
+    """
+    item = holding.page
     check_stage(commit, "picked", quantity)
-    for part, units in _takes(page, holding, quantity, stage="picked"):
-        spot = posting.land(page, target, part.spot.lot_code) if target is not None else part.spot
+    for part, units in _takes(item, holding, quantity, stage="picked"):
+        key = posting.land(item, target, part.spot.lot_code) if target is not None else part.spot
         serials = named.hand(part.spot, units, "picked")
-        source = Leg(page, "committed", part.spot, holding, "picked")
-        posting.move("pack", units, source, Leg(page, "committed", spot, holding, "packed"), serials=serials)
+        source = Leg(item, "committed", part.spot, holding, "picked")
+        posting.move("pack", units, source, Leg(item, "committed", key, holding, "packed"), serials=serials)
     return restated(commit, holding)
 
 
 def ship(posting: Posting, holding: Holding, commit: Commit, note: ShipNote, *, stage: Stage, named: Named) -> Commit:
-    """The commit after units left the house. From the shelf (open) they must really be there, as for a pick."""
-    page = holding.page
+    """Ship units of a stage to the customer; return the changed commit.
+
+    Raises `InvalidState` if too few units are at the stage, a lot may not be sold or the commit has too many shipments;
+    `InsufficientStock` if the stage is open and the shelf has too few.
+    """
+    item = holding.page
     check_stage(commit, stage, note.quantity)
     if len(commit.ships) >= SHIPS_MAX:
         raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
-    takes = _takes(page, holding, note.quantity, stage=stage)
-    _check_lots(posting, page, takes)
+    takes = _takes(item, holding, note.quantity, stage=stage)
+    _check_lots(posting, item, takes)
     for part, units in takes:
         serials = named.hand(part.spot, units, None if stage == "open" else stage)
-        posting.move("ship", units, Leg(page, "committed", part.spot, holding, stage), "customer", serials=serials)
+        posting.move("ship", units, Leg(item, "committed", part.spot, holding, stage), "customer", serials=serials)
     left = replace(commit, shipped=commit.shipped + note.quantity, ships=[*commit.ships, note])
     return restated(left, holding)
 
@@ -202,9 +216,10 @@ def ship(posting: Posting, holding: Holding, commit: Commit, note: ShipNote, *, 
 def release(
     posting: Posting, holding: Holding, commit: Commit, quantity: int | None, *, stage: Stage | None, named: Named
 ) -> tuple[Commit, int]:
-    """The commit after units went back to available where they lie, and how many did.
+    """Make units of the commit available again at their positions; return the changed commit and the number of units.
 
-    Without a stage open units go first, then picked ones, then packed ones.
+    `quantity` None releases all. `stage` None takes open units first, then picked, then packed ones. Raises
+    `InvalidState` if there are no units to release, or too few.
     """
     stages = STAGES if stage is None else (stage,)
     there = sum(units_at(commit, each) for each in stages)
@@ -220,26 +235,27 @@ def release(
 
 
 def _release_stage(posting: Posting, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
-    page = holding.page
+    item = holding.page
     while quantity:
-        # One at a time: what becomes available may at once be exchanged for what was promised beyond stock.
-        (part, units), *_ = draw_held(page, holding, quantity, stage=stage)[0]
+        # One take at a time: released units may be used at once to cover units promised beyond stock, which changes the
+        # positions of the next take.
+        (part, units), *_ = draw_held(item, holding, quantity, stage=stage)[0]
         serials = named.hand(part.spot, units, None if stage == "open" else stage)
-        source = Leg(page, "committed", part.spot, holding, stage)
-        posting.move("release", units, source, Leg(page, "available", part.spot), serials=serials)
+        source = Leg(item, "committed", part.spot, holding, stage)
+        posting.move("release", units, source, Leg(item, "available", part.spot), serials=serials)
         quantity -= units
 
 
-def _takes(page: OpenItem, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
-    takes, lacking = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open")
+def _takes(item: OpenItem, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
+    takes, lacking = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open")
     if lacking:
-        raise insufficient(page, "committed", quantity, quantity - lacking, "the shelf has fewer units")
+        raise insufficient(item, "committed", quantity, quantity - lacking, "the shelf has fewer units")
     return takes
 
 
-def _check_lots(posting: Posting, page: OpenItem, takes: list[HeldTake]) -> None:
+def _check_lots(posting: Posting, item: OpenItem, takes: list[HeldTake]) -> None:
     for take in takes:
-        check_sellable(page.lots, take.part.spot.lot_code, posting.today)
+        check_sellable(item.lots, take.part.spot.lot_code, posting.today)
 
 
 def changed_in_passing(commit: Commit, holding: Holding) -> Commit:

@@ -6,13 +6,13 @@ from services.ics.commit.domain import Commit
 
 
 class CommitCreated(Value):
-    """The commit as it begins."""
+    """The new commit."""
 
     commit: Commit
 
 
 class CommitMoved(Value):
-    """The commit after the change, and how many units this was about."""
+    """The commit after the change, and how many units changed."""
 
     commit: Commit
     quantity: int

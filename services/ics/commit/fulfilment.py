@@ -1,4 +1,4 @@
-"""The endpoints that take committed units out of the house: pick, pack, ship. See the contract's ics.yaml."""
+"""The endpoints that fulfil commits: pick, pack, ship. The contract's ics.yaml specifies each of them."""
 
 from chassis.caller import Call
 from chassis.endpoint import Endpoints, Revised
@@ -54,19 +54,19 @@ class PickRecordRequest(Revised):
     },
 )
 async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -> StockCardEntryEnvelope:
-    """Take open units off their shelf. A pin says where they really were, and wins over where they were promised."""
+    """Record a pick of open units; a named place or lot overrides the promised position."""
     place, target = await places_of(
         change, call.logical_guid, [(body.zone_id, body.bin_id, ""), (body.to_zone_id, body.to_bin_id, "to_")]
     )
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
     pin = Pin(place.zone_id, place.bin_id, body.lot_code)
     async with posting_of(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
+        item = await p.open(commit.variant_id)
         policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
         check_tracked(policy, serials=body.serials)
         check_stage(commit, "open", body.quantity)
-        named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
-        holding = held_by(p, page, commit)
+        named = await p.serials.take(item, body.serials, ON_SHELF, sellable=True)
+        holding = held_by(p, item, commit)
         commit = pick(p, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
         return await _moved(change, p, commit, body.quantity, "ics.commit.picked")
 
@@ -91,15 +91,15 @@ class PackRecordRequest(Revised):
     refusals={"conflict_state": "fewer units picked; a place is inactive or full"},
 )
 async def ics_pack_record(call: Call, change: Change, body: PackRecordRequest) -> StockCardEntryEnvelope:
-    """Pack picked units, where they lie or at the place the parcel is put."""
+    """Record the packing of picked units, at their positions or at the named place of the parcel."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
     async with posting_of(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
+        item = await p.open(commit.variant_id)
         check_stage(commit, "picked", body.quantity)
-        named = await p.serials.take_staged(page, body.commit_id, body.serials)
+        named = await p.serials.take_staged(item, body.commit_id, body.serials)
         target = admit(place).landing() if place.zone is not None else None
-        commit = pack(p, held_by(p, page, commit), commit, body.quantity, target=target, named=named)
+        commit = pack(p, held_by(p, item, commit), commit, body.quantity, target=target, named=named)
         return await _moved(change, p, commit, body.quantity, "ics.commit.packed", body.package_ref)
 
 
@@ -126,19 +126,19 @@ class ShipRecordRequest(Revised):
     },
 )
 async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -> StockCardEntryEnvelope:
-    """Let units leave for the customer: packed ones, or picked or open ones where those steps are skipped."""
+    """Record a shipment to the customer of packed units, or of picked or open units if those steps are skipped."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
     prefetch_shipped(change, commit.variant_id, commit.logical_guid, commit.channel_code)
     async with posting_of(change, commit, listed=True) as p:
-        page = await p.open(commit.variant_id)
+        item = await p.open(commit.variant_id)
         if body.from_stage == "open":
             policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
             check_tracked(policy, serials=body.serials)
             check_stage(commit, "open", body.quantity)
-            named = await p.serials.take(page, body.serials, ON_SHELF, sellable=True)
+            named = await p.serials.take(item, body.serials, ON_SHELF, sellable=True)
         else:
             check_stage(commit, body.from_stage, body.quantity)
-            named = await p.serials.take_staged(page, body.commit_id, body.serials, sellable=True)
+            named = await p.serials.take_staged(item, body.commit_id, body.serials, sellable=True)
         note = ShipNote(
             operation_id=p.operation.operation_id,
             quantity=body.quantity,
@@ -146,14 +146,14 @@ async def ics_ship_record(call: Call, change: Change, body: ShipRecordRequest) -
             tracking_ref=body.tracking_ref,
             shipped_utc=change.now,
         )
-        commit = ship(p, held_by(p, page, commit), commit, note, stage=body.from_stage, named=named)
+        commit = ship(p, held_by(p, item, commit), commit, note, stage=body.from_stage, named=named)
         return await _moved(change, p, commit, body.quantity, "ics.commit.shipped")
 
 
 async def _moved(
     change: Change, p: LedgerPosting, commit: Commit, quantity: int, event: str, reference: str | None = None
 ) -> StockCardEntryEnvelope:
-    """Update the commit (`reference` is kept in its history only), emit its event, and answer."""
+    """Store the commit, emit its event and build the answer. `reference` is stored in the history only."""
     commit = await change.update(COMMITS, commit, reference)
     change.emit(event, commit.commit_id, commit=commit, quantity=quantity)
     return moved(p, commit)

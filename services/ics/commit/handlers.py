@@ -1,4 +1,4 @@
-"""The commit endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The commit endpoints. The contract's ics.yaml specifies each of them."""
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Revised
@@ -50,7 +50,7 @@ class CommitCreateRequest(Revised):
     due_utc: Utc | None = None
 
     def order(self, default: Allocation | None = None) -> Order:
-        """What the commit is for; what is left out is the allocation's."""
+        """The order to commit for; omitted references are taken from the allocation `default`."""
         order_ref = self.order_ref or (default.order_ref if default else None)
         assert order_ref is not None
         return Order(
@@ -68,7 +68,7 @@ class CommitCreateRequest(Revised):
     refusals={"conflict_state": "the promise is not active, is overdue, or has fewer units remaining"},
 )
 async def ics_commit_create(change: Change, body: CommitCreateRequest) -> CommitEnvelope:
-    """Pass units from a reservation or an allocation to a commit, position and lot kept."""
+    """Commit units of a reservation or an allocation, keeping their positions and lots."""
     if body.allocation_id is not None and body.reservation_id is None:
         commit, allocation, balances = await _commit_promised(change, ALLOCATIONS, body.allocation_id, body)
         return CommitEnvelope(commit=commit, allocation=allocation, balances=balances)
@@ -90,8 +90,8 @@ async def _commit_promised(
     commit_id = change.new_id()
     order = body.order(promise if isinstance(promise, Allocation) else None)
     async with posting(change, "commit", commit_id, channel_code=promise.channel_code) as p:
-        page = await p.open(promise.variant_id, fills=False)
-        commit, promise = commit_promised(p, promise, p.own(page, "commit", commit_id), order, quantity)
+        item = await p.open(promise.variant_id, fills=False)
+        commit, promise = commit_promised(p, promise, p.own(item, "commit", commit_id), order, quantity)
         promise = await change.update(entity, promise)
         commit = await change.insert(COMMITS, commit)
         change.emit("ics.commit.created", commit_id, commit=commit)
@@ -106,12 +106,12 @@ async def _commit_promised(
     refusals={"insufficient_stock": "promisable is below quantity"},
 )
 async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreateRequest) -> CommitEnvelope:
-    """Commit units with no promise before it, under the same limit as a reservation."""
+    """Commit units without an earlier promise, under the same limit as a reservation."""
     variant_id, quantity = _direct(body)
     commit_id = change.new_id()
     async with posting(change, "commit", commit_id) as p:
-        page, _, limit = await open_to_promise(change, p, variant_id, quantity)
-        holding = p.own(page, "commit", commit_id)
+        item, _, limit = await open_to_promise(change, p, variant_id, quantity)
+        holding = p.own(item, "commit", commit_id)
         commit = commit_direct(p, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
         commit = await change.insert(COMMITS, commit)
         change.emit("ics.commit.created", commit_id, commit=commit)
@@ -119,7 +119,7 @@ async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreat
 
 
 def _direct(body: CommitCreateRequest) -> tuple[str, int]:
-    """Variant and quantity of a direct commit; what it needs and what it must not name is checked together."""
+    """The variant and quantity of a direct commit. Raises one `Invalid` for all missing and forbidden fields."""
     fields = [
         FieldProblem(name, "is required") for name in ("variant_id", "quantity", "order_ref") if not getattr(body, name)
     ]
@@ -152,12 +152,12 @@ class CommitReleaseRequest(Revised):
     refusals={"conflict_state": "nothing left to release, or fewer units at that stage"},
 )
 async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> CommitEnvelope:
-    """Give units of a commit back to available where they lie; staged goods stay in their staging zone."""
+    """Make units of a commit available again at their positions; staged units stay in their staging zone."""
     commit = await load_here(change, COMMITS, body.commit_id, body.expected_revision)
     async with posting_of(change, commit, body.reason) as p:
-        page = await p.open(commit.variant_id)
-        named = await p.serials.take_staged(page, body.commit_id, body.serials, open_too=True)
-        holding = held_by(p, page, commit)
+        item = await p.open(commit.variant_id)
+        named = await p.serials.take_staged(item, body.commit_id, body.serials, open_too=True)
+        holding = held_by(p, item, commit)
         commit, quantity = release(p, holding, commit, body.quantity, stage=body.stage, named=named)
         named.check_all_handed()
         commit = await change.update(COMMITS, commit, body.reason)

@@ -1,4 +1,4 @@
-"""What other services do with commits: make one, give units back, ship. The same rows as over HTTP."""
+"""The gRPC calls on commits: create, release, ship. They run the same handlers as the HTTP endpoints."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from retailstack.ics.v1 import stock_pb2 as pb
 
 
 class Commitment:
-    """The calls of `Inventory` on commits."""
+    """The commit calls of the `Inventory` service."""
 
     endpoints: RpcEndpoints
 

@@ -1,7 +1,7 @@
-"""Consignments: goods in the building that a consignor still owns, until they are consumed or sent back. Pure.
+"""Consignments: goods in the facility owned by a consignor until they are consumed or returned. Pure.
 
-The stored record has more fields than its answer: where its units lie, since putaway may move them. `to_answer` leaves
-those out, and money too for callers who may not see it.
+The stored record also has the positions of its units, because putaway may move them. `to_answer` removes the positions,
+and the money for callers without the cost role.
 """
 
 from decimal import Decimal, localcontext
@@ -25,13 +25,13 @@ SETTLEMENTS_MAX = 500
 """Most settlements of one consignment."""
 
 AMOUNT_MAX = Decimal(10) ** 15
-"""No amount of money is as large as this."""
+"""Amounts of money must be below this."""
 
 ConsignmentStatus = Literal["open", "consumed", "settled"]
 
 
 class Settlement(Value):
-    """Consumed units paid for, unsold ones sent back, or both. `amount` is quantity x unit_cost."""
+    """A payment for consumed units, a return of unsold ones, or both. `amount` is quantity x unit_cost."""
 
     settlement_ref: Text | None = None
     quantity: Qty0
@@ -45,7 +45,7 @@ Settlements = Annotated[list[Settlement], Meta(max_length=SETTLEMENTS_MAX)]
 
 
 class ConsignmentFacts(Record):
-    """What is both stored of a consignment and shown. quantity = on_hand + consumed + returned + lost."""
+    """The fields common to record and answer. quantity = on_hand + consumed + returned + lost."""
 
     consignment_id: Id
     consignor_ref: Guid
@@ -63,7 +63,7 @@ class ConsignmentFacts(Record):
 
 
 class Consignment(ConsignmentFacts):
-    """A consignment as answers and events show it: money is null for callers who may not see it."""
+    """A consignment in answers and events. Money is null for callers without the cost role."""
 
     unit_cost: Money | None
     settled_amount: Money | None
@@ -71,7 +71,7 @@ class Consignment(ConsignmentFacts):
 
 
 class ConsignmentRecord(ConsignmentFacts):
-    """A consignment as it is stored."""
+    """The stored record of a consignment."""
 
     unit_cost: Money
     settled_amount: Money
@@ -80,12 +80,12 @@ class ConsignmentRecord(ConsignmentFacts):
 
     @property
     def owed(self) -> int:
-        """Consumed units not paid for yet."""
+        """Consumed units that are not settled yet."""
         return self.consumed - self.settled
 
 
 def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
-    """The consignment as answers show it, or without its money."""
+    """The answer for a record; `money` False sets all amounts to null."""
     whole = Consignment(**{name: getattr(kept, name) for name in Consignment.__struct_fields__})
     if money:
         return whole
@@ -94,20 +94,20 @@ def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
 
 
 def times(cost: Money, quantity: int) -> Money:
-    """What so many units cost, exactly, with as many places as one."""
+    """The exact cost of `quantity` units, with the decimal places of the unit cost."""
     with localcontext(prec=FIGURE_DIGITS):
         return Money(amount=f"{Decimal(cost.amount) * quantity:f}", currency=cost.currency)
 
 
 def plus(amount: Money, more: Money) -> Money:
-    """Both together; they are of one currency."""
+    """The exact sum of two amounts of the same currency."""
     assert amount.currency == more.currency, (amount, more)
     with localcontext(prec=FIGURE_DIGITS):
         return Money(amount=f"{Decimal(amount.amount) + Decimal(more.amount):f}", currency=amount.currency)
 
 
 def check_cost(cost: Money, quantity: int) -> None:
-    """Refuse a cost below 0, and one that would make of all units an amount too large to be told."""
+    """Raise `Invalid` if the unit cost is below 0, or the cost of all units reaches `AMOUNT_MAX`."""
     if Decimal(cost.amount) < 0:
         raise invalid_field("unit_cost.amount", "is below 0")
     with localcontext(prec=FIGURE_DIGITS):
@@ -116,47 +116,50 @@ def check_cost(cost: Money, quantity: int) -> None:
 
 
 def status_of(kept: ConsignmentRecord) -> ConsignmentStatus:
-    """Open while units are on hand, consumed while some are owed for, settled then."""
+    """Open while units are on hand, then consumed while units are unpaid, then settled."""
     if kept.on_hand > 0:
         return "open"
     return "consumed" if kept.owed > 0 else "settled"
 
 
 def restated(kept: ConsignmentRecord, holding: Holding) -> ConsignmentRecord:
-    """The consignment with what it holds now, and the status that follows from its counters."""
+    """The consignment with `on_hand`, positions and status recomputed from the units it holds."""
     held = replace(kept, on_hand=holding.total(), positions=holding.positions())
     return replace(held, status=status_of(held))
 
 
-def held_by(posting: Posting, page: OpenItem, kept: ConsignmentRecord) -> Holding:
-    """The consignment as a holder, kept by the call itself."""
-    return posting.own(page, "consignment", kept.consignment_id, parts_of(kept.positions))
+def held_by(posting: Posting, item: OpenItem, kept: ConsignmentRecord) -> Holding:
+    """The consignment as a holder of units. The caller stores the consignment itself."""
+    return posting.own(item, "consignment", kept.consignment_id, parts_of(kept.positions))
 
 
 def bring_in(
-    posting: Posting, page: OpenItem, kept: ConsignmentRecord, *, place: Landing, named: Named
+    posting: Posting, item: OpenItem, kept: ConsignmentRecord, *, place: Landing, named: Named
 ) -> ConsignmentRecord:
-    """The consignment once its units are in the house, still the consignor's."""
-    holding = posting.own(page, "consignment", kept.consignment_id)
-    spot = posting.land(page, place, kept.lot_code)
-    target = Leg(page, "consignment", spot, holding)
-    posting.move("consign_receive", kept.quantity, "consignor", target, serials=named.hand(spot, kept.quantity))
+    """Receive the units of a new consignment at `place`; the consignor still owns them. Returns the changed record."""
+    holding = posting.own(item, "consignment", kept.consignment_id)
+    key = posting.land(item, place, kept.lot_code)
+    target = Leg(item, "consignment", key, holding)
+    posting.move("consign_receive", kept.quantity, "consignor", target, serials=named.hand(key, kept.quantity))
     return restated(kept, holding)
 
 
 def consume(
     posting: Posting, holding: Holding, kept: ConsignmentRecord, quantity: int, *, pin: Pin, named: Named
 ) -> ConsignmentRecord:
-    """The consignment after units became ours: available where they lie, and owed for."""
-    page = holding.page
+    """Consume units: they change owner, become available at their positions and must be paid.
+
+    Returns the changed record. Raises `InsufficientStock` if too few consigned units are inside the pin.
+    """
+    item = holding.page
     for part, units in _takes(holding, quantity, pin):
-        source, target = Leg(page, "consignment", part.spot, holding), Leg(page, "available", part.spot)
+        source, target = Leg(item, "consignment", part.spot, holding), Leg(item, "available", part.spot)
         posting.move("consign_consume", units, source, target, serials=named.hand(part.spot, units))
     return restated(replace(kept, consumed=kept.consumed + quantity), holding)
 
 
 def check_settled(kept: ConsignmentRecord, quantity: int) -> None:
-    """Refuse to settle more than is owed for, and more often than a consignment remembers."""
+    """Raise `InvalidState` if `quantity` exceeds the unpaid units, or there are `SETTLEMENTS_MAX` settlements."""
     if quantity > kept.owed:
         raise InvalidState(f"{kept.owed} consumed units are not settled", status=kept.status)
     if len(kept.settlements) >= SETTLEMENTS_MAX:
@@ -164,14 +167,14 @@ def check_settled(kept: ConsignmentRecord, quantity: int) -> None:
 
 
 def send_back(posting: Posting, holding: Holding, quantity: int, named: Named) -> None:
-    """Unsold units go back to the consignor."""
+    """Return unsold units to the consignor. Raises `InsufficientStock` if too few are on hand."""
     for part, units in _takes(holding, quantity, ANYWHERE):
         source = Leg(holding.page, "consignment", part.spot, holding)
         posting.move("consign_return", units, source, "consignor", serials=named.hand(part.spot, units))
 
 
 def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -> ConsignmentRecord:
-    """The consignment after units were paid for, or were sent back."""
+    """The consignment with the settlement added to its counters and list."""
     assert settlement.amount is not None, settlement
     changed = replace(
         kept,
@@ -186,8 +189,8 @@ def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -
 def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
     takes, lacking = draw_held(holding.page, holding, quantity, pin)
     if lacking:
-        page = holding.page
-        raise insufficient(page, "consignment", quantity, quantity - lacking, "fewer consigned units are there")
+        item = holding.page
+        raise insufficient(item, "consignment", quantity, quantity - lacking, "fewer consigned units are there")
     return takes
 
 

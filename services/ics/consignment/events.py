@@ -1,4 +1,4 @@
-"""Events published about consignments, money included: the broker's permissions decide who may consume them."""
+"""Events published about consignments. They include money; the broker's permissions limit who may consume them."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -6,20 +6,20 @@ from services.ics.consignment.domain import Consignment, Settlement
 
 
 class ConsignmentReceived(Value):
-    """The consignment as it begins."""
+    """The new consignment."""
 
     consignment: Consignment
 
 
 class ConsignmentConsumed(Value):
-    """The consignment after the change, and how many units became ours."""
+    """The consignment after the change, and how many units were consumed."""
 
     consignment: Consignment
     quantity: int
 
 
 class ConsignmentSettled(Value):
-    """The consignment after the change, and what was paid for or sent back."""
+    """The consignment after the change, and the settlement."""
 
     consignment: Consignment
     settlement: Settlement

@@ -1,4 +1,4 @@
-"""The endpoints of consignments. What each promises its callers is in the contract's ics.yaml."""
+"""The consignment endpoints. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 
@@ -66,20 +66,20 @@ class ConsignmentReceiveRequest(Request):
     refusals={"conflict_state": "a serial is already in stock, or the bin's capacity is exceeded"},
 )
 async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentReceiveRequest) -> ConsignmentEnvelope:
-    """Take goods in that a consignor still owns: on hand, and not sellable until consumed."""
+    """Receive goods owned by a consignor: on hand, but not sellable until consumed."""
     check_cost(body.unit_cost, body.quantity)
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     consignment_id = change.new_id()
     async with posting(change, "consignment", consignment_id) as p:
-        page = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
+        item = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
         policy, _ = await ruling(change, body.variant_id, call.logical_guid)
         check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=True)
         if body.lot_code is not None:
-            check_dates(page, body.lot_code, body.expiry_date)
+            check_dates(item, body.lot_code, body.expiry_date)
         landing = admit(place).landing()
         if body.lot_code is not None:
-            await p.serials.lot(page, body.lot_code, body.expiry_date, None)
-        named = await p.serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
+            await p.serials.lot(item, body.lot_code, body.expiry_date, None)
+        named = await p.serials.bring_in(item, body.serials, body.lot_code, body.expiry_date, None)
         kept = ConsignmentRecord(
             consignment_id=consignment_id,
             consignor_ref=body.consignor_ref,
@@ -92,14 +92,13 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
             unit_cost=body.unit_cost,
             settled_amount=times(body.unit_cost, 0),
         )
-        kept = bring_in(p, page, kept, place=landing, named=named)
+        kept = bring_in(p, item, kept, place=landing, named=named)
         kept = await change.insert(CONSIGNMENTS, kept)
         change.emit("ics.consignment.received", consignment_id, consignment=to_answer(kept, money=True))
         return _answer(call, kept, p.balances)
 
 
 def _answer(call: Call, kept: ConsignmentRecord, balances: list[Balance]) -> ConsignmentEnvelope:
-    """The consignment as the caller may see it."""
     return ConsignmentEnvelope(consignment=to_answer(kept, money=call.caller.has_any(COST)), balances=balances)
 
 
@@ -123,14 +122,14 @@ class ConsignmentConsumeRequest(Revised):
     refusals={"insufficient_stock": "fewer consigned units there"},
 )
 async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentConsumeRequest) -> ConsignmentEnvelope:
-    """Make consigned units ours: available where they are, and owed for."""
+    """Consume consigned units: they become available at their positions and must be paid."""
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
     pin = Pin(place.zone_id, place.bin_id)
     async with posting(change, "consignment", kept.consignment_id, reason=body.reason) as p:
-        page = await p.open(kept.variant_id)
-        named = await _named(change, p.serials, page, kept, body.serials)
-        kept = consume(p, held_by(p, page, kept), kept, body.quantity, pin=pin, named=named)
+        item = await p.open(kept.variant_id)
+        named = await _named(change, p.serials, item, kept, body.serials)
+        kept = consume(p, held_by(p, item, kept), kept, body.quantity, pin=pin, named=named)
         kept = await change.update(CONSIGNMENTS, kept, body.reason)
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.consumed", kept.consignment_id, consignment=consignment, quantity=body.quantity)
@@ -138,14 +137,14 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
 
 
 async def _named(
-    change: Change, serials: Serials, page: OpenItem, kept: ConsignmentRecord, asked: Sequence[str] | None
+    change: Change, serials: Serials, item: OpenItem, kept: ConsignmentRecord, asked: Sequence[str] | None
 ) -> Named:
-    """The units named, or else the consignment's own as far as it has some, by serial number."""
+    """The serialised units to move: the requested serials, otherwise the consignment's own by serial number."""
     among: list[str] = []
-    if not asked and page.item.serialised:
+    if not asked and item.item.serialised:
         held = await units_held_by(change, kept.consignment_id, SERIALS_MAX)
         among = [unit.serial_no for unit in held if unit.serial_no is not None]
-    return await serials.take_held(page, kept.consignment_id, asked, among, STATUSES["consignment"])
+    return await serials.take_held(item, kept.consignment_id, asked, among, STATUSES["consignment"])
 
 
 class ConsignmentSettlementRequest(Revised):
@@ -175,7 +174,7 @@ class ConsignmentSettlementRequest(Revised):
     },
 )
 async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSettlementRequest) -> ConsignmentEnvelope:
-    """Mark consumed units as paid for, and send unsold ones back."""
+    """Record the payment of consumed units and the return of unsold ones."""
     kept = await load_here(change, CONSIGNMENTS, body.consignment_id, body.expected_revision)
     paid, returned = body.quantity or 0, body.return_quantity or 0
     check_settled(kept, paid)
@@ -188,10 +187,10 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
         settled_by=call.caller.actor,
     )
     async with posting(change, "consignment", kept.consignment_id) as p:
-        page = await p.open(kept.variant_id)
-        holding = held_by(p, page, kept)
+        item = await p.open(kept.variant_id)
+        holding = held_by(p, item, kept)
         if returned:
-            send_back(p, holding, returned, await _named(change, p.serials, page, kept, body.serials))
+            send_back(p, holding, returned, await _named(change, p.serials, item, kept, body.serials))
         kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.settled", kept.consignment_id, consignment=consignment, settlement=settlement)

@@ -1,4 +1,4 @@
-"""Where consignments are kept."""
+"""Storage of consignments."""
 
 from chassis.entity import Entity, edge, index
 from chassis.unit import View
@@ -25,7 +25,7 @@ CONSIGNMENTS = Entity(
 
 
 async def consignments_of(view: View, logical_guid: str, variant_id: str) -> list[ConsignmentRecord]:
-    """Consignments that have units of an item on hand, oldest first. Index: on_floor, logical_guid, variant_id."""
+    """Consignments with units of an item on hand, oldest first. Index: on_floor, logical_guid, variant_id."""
     where = {"on_floor": True, "logical_guid": logical_guid, "variant_id": variant_id}
     return await view.find_all(CONSIGNMENTS, where, order=("consignment_id",))
 

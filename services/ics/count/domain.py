@@ -98,9 +98,9 @@ class CountFinding(Value):
     counted_utc: Utc
 
 
-def position_key(logical_guid: str, variant_id: str, spot: PositionKey) -> str:
+def position_key(logical_guid: str, variant_id: str, key: PositionKey) -> str:
     """One text a position; the lot, which may hold any character, comes last."""
-    return f"{logical_guid}/{variant_id}/{spot.zone_id or ''}/{spot.bin_id or ''}/{spot.lot_code or ''}"
+    return f"{logical_guid}/{variant_id}/{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
 
 
 def open_positions(count: Count) -> list[str]:
@@ -113,11 +113,13 @@ def open_positions(count: Count) -> list[str]:
 def in_scope(item: Item, plan: CountPlan) -> list[Target]:
     """The positions of an item that a plan covers: those with units on hand."""
     return [
-        Target(variant_id=item.variant_id, spot=cell.spot, codes=(cell.zone_code or "", cell.bin_code or ""))
-        for cell in item.cells
-        if cell.on_hand > 0
-        and (not plan.zone_ids or cell.zone_id in plan.zone_ids)
-        and (not plan.bin_ids or cell.bin_id in plan.bin_ids)
+        Target(
+            variant_id=item.variant_id, spot=position.spot, codes=(position.zone_code or "", position.bin_code or "")
+        )
+        for position in item.cells
+        if position.on_hand > 0
+        and (not plan.zone_ids or position.zone_id in plan.zone_ids)
+        and (not plan.bin_ids or position.bin_id in plan.bin_ids)
         and (not plan.variant_ids or item.variant_id in plan.variant_ids)
     ]
 
@@ -146,7 +148,7 @@ def numbered(targets: Sequence[Target]) -> list[CountLine]:
 
 def shown_expected(line: CountLine, item: Item) -> CountLine:
     """A line of a count that is not blind: with what the ledger has there now."""
-    there = next((cell.on_hand for cell in item.cells if cell.spot == line.spot), 0)
+    there = next((position.on_hand for position in item.cells if position.spot == line.spot), 0)
     return replace(line, expected=there)
 
 

@@ -170,11 +170,11 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
     """Say what was counted, and learn how far off it is; approved at once where the plan says so and nothing is."""
     places = await places_of_lines(change, call.logical_guid, body.lines)
     count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
-    spots = [
+    keys = [
         PositionKey(place.zone_id, place.bin_id, line.lot_code) for line, place in zip(body.lines, places, strict=True)
     ]
     findings = [
-        _finding(count, line, spots[number], f"lines.{number}", change.now) for number, line in enumerate(body.lines)
+        _finding(count, line, keys[number], f"lines.{number}", change.now) for number, line in enumerate(body.lines)
     ]
     check_findings(count, findings, change.now)
     await _check_free(change, count, findings)
@@ -192,12 +192,12 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
         return CountEnvelope(count=count)
 
 
-def _finding(count: Count, line: CountedLineInput, spot: PositionKey, path: str, now: Utc) -> CountFinding:
+def _finding(count: Count, line: CountedLineInput, key: PositionKey, path: str, now: Utc) -> CountFinding:
     """A row of the request; one that names its line stands for the line's position, and must not name another."""
     counted_utc = line.counted_utc or now
     kept = next((each for each in count.lines if each.line_no == line.line_no), None)
     if kept is None:
-        target = Target(variant_id=line.variant_id or "", spot=spot)
+        target = Target(variant_id=line.variant_id or "", spot=key)
         return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
     for name in ("variant_id", "zone_id", "bin_id", "lot_code"):
         if getattr(line, name) not in {None, getattr(kept, name)}:

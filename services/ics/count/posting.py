@@ -82,8 +82,8 @@ def _moved_up(line: CountLine, by: int) -> CountLine:
 async def approve(change: Change, p: LedgerPosting, count: Count, note: str | None = None) -> Count:
     """The count approved and kept, its variances posted: all of them or, where one cannot be, none."""
     off = [line for line in count.lines if line.difference]
-    pages = await _open(change, p, off)
-    post_all(p, await _differences(change, count.logical_guid, pages, off))
+    items = await _open(change, p, off)
+    post_all(p, await _differences(change, count.logical_guid, items, off))
     count = approved(count, p.entries, change.call.caller.actor, change.now, note)
     if count.plan_id is not None:
         await note_counted(change, count.plan_id, counted_date(count))
@@ -95,24 +95,24 @@ async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> M
     codes: dict[str, set[str]] = {}
     for line in off:
         codes.setdefault(line.variant_id, set()).update({line.lot_code} if line.lot_code else ())
-    pages = await p.open_many(codes, codes)
-    short = {variant_id: [line for line in off if line.variant_id == variant_id] for variant_id in pages}
+    items = await p.open_many(codes, codes)
+    short = {variant_id: [line for line in off if line.variant_id == variant_id] for variant_id in items}
     await change.together(
-        p.take_up_holders(page, held_buckets(page, [line.spot for line in short[variant_id]]))
-        for variant_id, page in pages.items()
-        if _somebody_loses(page, short[variant_id])
+        p.take_up_holders(item, held_buckets(item, [line.spot for line in short[variant_id]]))
+        for variant_id, item in items.items()
+        if _somebody_loses(item, short[variant_id])
     )
-    return pages
+    return items
 
 
-def _somebody_loses(page: OpenItem, lines: Sequence[CountLine]) -> bool:
+def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:
     """Whether a shortage may reach what is held. Where something is short already, units that turn up move others."""
     losses = [line for line in lines if line.difference < 0]
-    return any(page.shortfall or nobodys(page, line.spot) < -line.difference for line in losses)
+    return any(item.shortfall or nobodys(item, line.spot) < -line.difference for line in losses)
 
 
 async def _differences(
-    change: Change, facility: str, pages: Mapping[str, OpenItem], off: Sequence[CountLine]
+    change: Change, facility: str, items: Mapping[str, OpenItem], off: Sequence[CountLine]
 ) -> list[CountDifference]:
     """What is to be posted. Units that turn up are put where they were found, which must take units in."""
     surplus = [line for line in off if line.difference > 0]
@@ -120,6 +120,6 @@ async def _differences(
     found = await places_of(change, facility, named)
     places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
     return [
-        CountDifference(pages[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
+        CountDifference(items[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
         for line in off
     ]

@@ -37,13 +37,13 @@ def _lies_there(side: Account, logical_guid: str) -> bool:
     return side.kind == "stock" and side.logical_guid == logical_guid and side.bucket != "in_transit"
 
 
-def expected_at(item: Item, spot: PositionKey, moment: Utc, since: Movements) -> int:
+def expected_at(item: Item, key: PositionKey, moment: Utc, since: Movements) -> int:
     """Units on hand at a position at a moment, all buckets and stages: those there now, less what moved after it.
 
     `since` has all of the item's movements after the moment, and may have earlier ones.
     """
-    there = next((cell.on_hand for cell in item.cells if cell.spot == spot), 0)
-    return there - sum(moved.units for moved in since.get(spot, ()) if moved.recorded_utc > moment)
+    there = next((position.on_hand for position in item.cells if position.spot == key), 0)
+    return there - sum(moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment)
 
 
 SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
@@ -57,21 +57,21 @@ SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
 """What holders lose once no one's units are used up, in this order; of each, the newest holder first."""
 
 
-def nobodys(page: OpenItem, spot: PositionKey) -> int:
+def nobodys(item: OpenItem, key: PositionKey) -> int:
     """Units at a position that can be lost without anybody losing what they hold."""
-    cell = page.cell(spot)
-    return sum(max(0, getattr(cell, bucket)) for bucket in UNHELD_BUCKETS)
+    position = item.cell(key)
+    return sum(max(0, getattr(position, bucket)) for bucket in UNHELD_BUCKETS)
 
 
-def held_buckets(page: OpenItem, spots: Iterable[PositionKey]) -> set[Bucket]:
+def held_buckets(item: OpenItem, keys: Iterable[PositionKey]) -> set[Bucket]:
     """Buckets in which holders have units at any of these positions."""
     found: set[Bucket] = set()
-    for spot in spots:
-        cell = page.cell(spot)
-        found |= {"reserved"} if cell.reserved else set()
-        found |= {"committed"} if cell.open or cell.picked or cell.packed else set()
-        found |= {"consignment"} if cell.consignment else set()
-        found |= {"quarantine"} if cell.inspection else set()
+    for key in keys:
+        position = item.cell(key)
+        found |= {"reserved"} if position.reserved else set()
+        found |= {"committed"} if position.open or position.picked or position.packed else set()
+        found |= {"consignment"} if position.consignment else set()
+        found |= {"quarantine"} if position.inspection else set()
     return found
 
 
@@ -105,47 +105,47 @@ def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
 def _add(posting: Posting, surplus: CountDifference) -> None:
     """Units found beyond what was expected become available."""
     assert surplus.place is not None, surplus
-    spot = posting.land(surplus.page, surplus.place, surplus.spot.lot_code)
-    posting.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", spot), line=surplus.line_no)
+    key = posting.land(surplus.page, surplus.place, surplus.spot.lot_code)
+    posting.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", key), line=surplus.line_no)
 
 
-def _absorb(posting: Posting, page: OpenItem, spot: PositionKey, quantity: int, line_no: int) -> int:
+def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, line_no: int) -> int:
     """Take missing units in the absorbing order, as far as rules Z and G allow, and say how many are left over."""
     left = quantity
     for bucket in UNHELD_BUCKETS:
-        there = min(left, max(0, getattr(page.cell(spot), bucket)))
+        there = min(left, max(0, getattr(item.cell(key), bucket)))
         left -= there
         while there:
             # One entry tells of no more than a call could name.
             units = min(there, QUANTITY_MAX)
-            posting.move("count", units, Leg(page, bucket, spot), "adjustment", line=line_no)
+            posting.move("count", units, Leg(item, bucket, key), "adjustment", line=line_no)
             there -= units
     for held, stage in SOMEBODYS:
-        for holding in reversed(posting.holders_in(page, held)):
+        for holding in reversed(posting.holders_in(item, held)):
             if left == 0:
                 return 0
-            left -= _lose(posting, holding, spot, stage, left, line_no)
+            left -= _lose(posting, holding, key, stage, left, line_no)
     return left
 
 
 def _lose(
-    posting: Posting, holding: Holding, spot: PositionKey, stage: Stage | None, quantity: int, line_no: int
+    posting: Posting, holding: Holding, key: PositionKey, stage: Stage | None, quantity: int, line_no: int
 ) -> int:
     """Units a holder loses at the position, at most so many."""
-    page, lost = holding.page, 0
+    item, lost = holding.page, 0
     on_shelf = is_on_shelf(holding.bucket, stage)
-    for part in _parts_at(holding, spot, stage):
+    for part in _parts_at(holding, key, stage):
         units = min(quantity - lost, holding.parts[part])
         if on_shelf:
-            units = min(units, page.cell(spot).shelf)
+            units = min(units, item.cell(key).shelf)
         if units > 0:
             holding.losses.append(Loss(part, units))
-            source = Leg(page, holding.bucket, spot, holding, stage, part.line)
+            source = Leg(item, holding.bucket, key, holding, stage, part.line)
             posting.move("count", units, source, "adjustment", line=line_no)
             lost += units
     return lost
 
 
-def _parts_at(holding: Holding, spot: PositionKey, stage: Stage | None) -> list[Part]:
-    found = [part for part, units in holding.parts.items() if units > 0 and (part.spot, part.stage) == (spot, stage)]
+def _parts_at(holding: Holding, key: PositionKey, stage: Stage | None) -> list[Part]:
+    found = [part for part, units in holding.parts.items() if units > 0 and (part.spot, part.stage) == (key, stage)]
     return sorted(found, key=lambda part: part.line or 0)
