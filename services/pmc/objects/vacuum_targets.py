@@ -9,6 +9,7 @@ class Objects:
     """The objects of an org, or all of them."""
 
     name = "objects"
+    last = True
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
