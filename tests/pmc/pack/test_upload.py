@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+from io import BytesIO
 from time import time
 from typing import Any
 
@@ -34,7 +35,7 @@ async def send(pmc: Catalogue, method: str, url: str, data: bytes | None = None)
     nobody = {HEADER: sign(ANONYMOUS, new_id(SystemClock().now()), TEST_KEY, time())}
     async with (
         aiohttp.ClientSession() as session,
-        session.request(method, base + path, data=data, headers=nobody) as answer,
+        session.request(method, base + path, data=None if data is None else BytesIO(data), headers=nobody) as answer,
     ):
         return answer.status, await answer.read()
 
