@@ -1,4 +1,4 @@
-"""Counts: positions somebody goes and looks at, what the ledger expected there, and what becomes of it. Pure.
+"""Stock counts: positions to count, the expected and counted units, and the decision on the variances. Pure.
 
 counting ─submit─→ submitted ─approve─→ approved
     └──────reject──────┴───────reject─→ rejected
@@ -26,11 +26,13 @@ LineNo = Annotated[int, Meta(ge=1, le=LINES_MAX)]
 OPEN: frozenset[CountStatus] = frozenset({"counting", "submitted"})
 
 Units = Annotated[int, Meta(ge=0)]
-"""What lies at a position: several receipts may have made it more than any one call can name."""
+"""Units at a position. No upper limit: several receipts can add up to more than one call may name."""
 
 
 class CountLine(Value):
-    """A position. `expected` is what the ledger had there when it was counted: None while a blind count goes on."""
+    """A position of a count. `expected` is the ledger's units on hand at the time of counting; None while a blind count
+    is open. `variance` = counted - expected.
+    """
 
     line_no: LineNo
     variant_id: Guid
@@ -49,15 +51,15 @@ class CountLine(Value):
 
     @property
     def difference(self) -> int:
-        """Units the count found more (or fewer, below 0) than were expected; 0 until it is submitted."""
+        """The variance in units, or 0 before the count is submitted."""
         return self.variance or 0
 
 
 class Count(Record):
-    """A count of up to 500 positions; `out_of_tolerance` is how many of them were off by too much.
+    """A count of up to 500 positions. `out_of_tolerance` is the number of lines whose variance exceeds the tolerance.
 
-    `entry_ids` are the entries its approval posted; where there are more than it can hold, the first of them. All of
-    them name the count as their document.
+    `entry_ids` are the ledger entries posted on approval, at most `ENTRIES_MAX`, the first ones. Every entry posted
+    refers to the count as its document.
     """
 
     count_id: Id
@@ -77,7 +79,7 @@ class Count(Record):
 
 
 class Target(Value):
-    """A position to be counted, and the codes it is sorted by."""
+    """A position to count. `codes` are its zone and bin code, for sorting."""
 
     variant_id: str
     spot: PositionKey
@@ -85,12 +87,12 @@ class Target(Value):
 
     @property
     def order(self) -> tuple[str, str, str, str]:
-        """Where it stands in a count made from a plan: the way somebody walks."""
+        """The sort key of a count made from a plan: zone, bin, variant, lot, which is walking order."""
         return *self.codes, self.variant_id, self.spot.lot_code or ""
 
 
 class CountFinding(Value):
-    """What somebody counted at a line, or (no number) at a position found on the way."""
+    """The counted units of a line, or of an added position (`line_no` None)."""
 
     line_no: int | None
     target: Target
@@ -99,19 +101,20 @@ class CountFinding(Value):
 
 
 def position_key(logical_guid: str, variant_id: str, key: PositionKey) -> str:
-    """One text a position; the lot, which may hold any character, comes last."""
+    """The unique text of a position."""
+    # The lot comes last because it may contain any character.
     return f"{logical_guid}/{variant_id}/{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
 
 
 def open_positions(count: Count) -> list[str]:
-    """The positions no other count may have meanwhile."""
+    """The positions locked by an open count: no other open count may contain them. Empty once the count is decided."""
     if count.status not in OPEN:
         return []
     return [position_key(count.logical_guid, line.variant_id, line.spot) for line in count.lines]
 
 
 def in_scope(item: Item, plan: CountPlan) -> list[Target]:
-    """The positions of an item that a plan covers: those with units on hand."""
+    """The positions of an item with units on hand that the plan covers."""
     return [
         Target(
             variant_id=item.variant_id, spot=position.spot, codes=(position.zone_code or "", position.bin_code or "")
@@ -125,7 +128,10 @@ def in_scope(item: Item, plan: CountPlan) -> list[Target]:
 
 
 def to_recount(count: Count) -> list[Target]:
-    """What of a rejected count is to be counted again: what was off by too much, or all of it where nothing was."""
+    """The positions of a rejected count to count again: those out of tolerance, otherwise all.
+
+    Raises `InvalidState` if the count is not rejected.
+    """
     if count.status != "rejected":
         raise InvalidState(f"the count is {count.status}, not rejected", status=count.status)
     off = [line for line in count.lines if line.within_tolerance is False]
@@ -133,7 +139,7 @@ def to_recount(count: Count) -> list[Target]:
 
 
 def numbered(targets: Sequence[Target]) -> list[CountLine]:
-    """Lines for these positions, in their order."""
+    """Lines for these positions, numbered from 1 in their order."""
     return [
         CountLine(
             line_no=number,
@@ -147,13 +153,14 @@ def numbered(targets: Sequence[Target]) -> list[CountLine]:
 
 
 def shown_expected(line: CountLine, item: Item) -> CountLine:
-    """A line of a count that is not blind: with what the ledger has there now."""
+    """The line with the ledger's current units on hand as `expected`, for a count that is not blind."""
     there = next((position.on_hand for position in item.cells if position.spot == line.spot), 0)
     return replace(line, expected=there)
 
 
 def check_targets(targets: Sequence[Target]) -> None:
-    """Refuse a position named twice; a bin implies its zone, so only resolved places can tell."""
+    """Raise `Invalid`, naming the line, if a position occurs twice."""
+    # Needs resolved places: a bin alone implies its zone, so the request's fields may differ for one position.
     known: set[tuple[str, PositionKey]] = set()
     for number, target in enumerate(targets):
         if (target.variant_id, target.spot) in known:
@@ -162,7 +169,7 @@ def check_targets(targets: Sequence[Target]) -> None:
 
 
 def check_coverage(targets: Sequence[Target]) -> None:
-    """Refuse what is no count: nothing, or more than one count can hold."""
+    """Raise `InvalidState` if there is no position, or more than `LINES_MAX`."""
     if not targets:
         raise InvalidState("the plan covers no position with units on hand", status="empty")
     if len(targets) > LINES_MAX:
@@ -170,7 +177,13 @@ def check_coverage(targets: Sequence[Target]) -> None:
 
 
 def check_findings(count: Count, findings: Sequence[CountFinding], now: Utc) -> None:
-    """Refuse findings that are not each line of the count once, contradict a line, or lie outside its time."""
+    """Check the findings of a count; raises `Invalid`, naming the field, unless all hold:
+
+    - every line of the count has a finding, and every `line_no` is a line of the count;
+    - added positions are on no other line;
+    - `counted_utc` is between the creation of the count and now;
+    - there are at most `LINES_MAX` findings.
+    """
     lines = {line.line_no: line for line in count.lines}
     known = {(line.variant_id, line.spot) for line in count.lines}
     for number, finding in enumerate(findings):
@@ -191,25 +204,25 @@ def check_findings(count: Count, findings: Sequence[CountFinding], now: Utc) -> 
 
 
 def check_counting(count: Count) -> None:
-    """Refuse to submit what is not being counted."""
+    """Raise `InvalidState` unless the count is in status counting."""
     if count.status != "counting":
         raise InvalidState(f"the count is {count.status}", status=count.status)
 
 
 def check_submitted(count: Count) -> None:
-    """Refuse to approve what is not submitted."""
+    """Raise `InvalidState` unless the count is submitted."""
     if count.status != "submitted":
         raise InvalidState(f"the count is {count.status}", status=count.status)
 
 
 def check_four_eyes(count: Count, plan: CountPlan | None, actor: str) -> None:
-    """Refuse the approval of who submitted the count, where the plan asks for somebody else."""
+    """Raise `Forbidden` if the plan requires four eyes and the approver `actor` submitted the count."""
     if plan is not None and plan.four_eyes and count.submitted_by == actor:
         raise Forbidden("the plan asks for four eyes: who submitted a count does not approve it")
 
 
 def compared(line: CountLine, finding: CountFinding, expected: int, plan: CountPlan | None) -> CountLine:
-    """A line with what was counted held against what was expected."""
+    """The line with the counted and expected units, the variance, and whether it is within tolerance."""
     variance = finding.counted - expected
     return replace(
         line,
@@ -222,7 +235,7 @@ def compared(line: CountLine, finding: CountFinding, expected: int, plan: CountP
 
 
 def submitted(count: Count, lines: Iterable[CountLine], actor: str, now: Utc) -> Count:
-    """The count with its variances fixed."""
+    """The count, submitted with these lines."""
     kept = sorted(lines, key=lambda line: line.line_no)
     return replace(
         count,
@@ -235,12 +248,12 @@ def submitted(count: Count, lines: Iterable[CountLine], actor: str, now: Utc) ->
 
 
 def approves_itself(count: Count, plan: CountPlan | None) -> bool:
-    """Whether a submitted count needs nobody's approval."""
+    """Whether a submitted count is approved automatically: the plan says so and every line is within tolerance."""
     return plan is not None and plan.auto_approve and count.out_of_tolerance == 0
 
 
 def approved(count: Count, entries: Iterable[StockCardEntry], actor: str, now: Utc, note: str | None) -> Count:
-    """The count after its variances were posted by these entries."""
+    """The count, approved; `entries` are the ledger entries of its variances."""
     posted = [entry.entry_id for entry in entries if entry.kind == "count"]
     return replace(
         count,
@@ -253,12 +266,12 @@ def approved(count: Count, entries: Iterable[StockCardEntry], actor: str, now: U
 
 
 def rejected(count: Count, actor: str, now: Utc, reason: str) -> Count:
-    """The count given up: nothing is posted."""
+    """The count, rejected; nothing is posted. Raises `InvalidState` if it is already decided."""
     if count.status not in OPEN:
         raise InvalidState(f"the count is {count.status}", status=count.status)
     return replace(count, status="rejected", decided_utc=now, decided_by=actor, decision_note=reason)
 
 
 def counted_date(count: Count) -> Date:
-    """The day a submitted count was taken: of its lines, the latest."""
+    """The UTC day of a submitted count: the latest day among its lines."""
     return day_of(max(line.counted_utc or count.created_utc for line in count.lines))

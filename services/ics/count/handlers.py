@@ -1,4 +1,4 @@
-"""The endpoints of counts, joined to those of their plans. See the contract's ics.yaml."""
+"""The endpoints of counts, including those of count plans. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -79,7 +79,7 @@ class CountCreateRequest(Request):
     },
 )
 async def ics_count_create(call: Call, change: Change, body: CountCreateRequest) -> CountEnvelope:
-    """Begin a count; it moves nothing and stops nothing."""
+    """Start a count; it neither moves units nor blocks movements."""
     plan, targets = await _targets(call, change, body)
     lines = numbered(targets)
     blind = body.blind if body.blind is not None else plan.blind if plan is not None else True
@@ -99,7 +99,7 @@ async def ics_count_create(call: Call, change: Change, body: CountCreateRequest)
 
 
 async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tuple[CountPlan | None, list[Target]]:
-    """What is to be counted, and by which plan: a recount goes by the plan of the count it repeats."""
+    """The positions to count and the plan, if any; a recount uses the plan of the count it repeats."""
     if body.plan_id is not None:
         plan = await load_here(change, PLANS, body.plan_id)
         check_active(plan)
@@ -121,7 +121,7 @@ async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tupl
 
 
 async def _plan_of(change: Change, count: Count) -> CountPlan | None:
-    """The plan a count was made from, as it is now."""
+    """The current version of the plan that the count was made from."""
     return await change.get(PLANS, count.plan_id) if count.plan_id is not None else None
 
 
@@ -167,7 +167,7 @@ class CountSubmitRequest(Revised):
     },
 )
 async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest) -> CountEnvelope:
-    """Say what was counted, and learn how far off it is; approved at once where the plan says so and nothing is."""
+    """Submit the counted units and compute the variances; approve at once if the plan allows it."""
     places = await places_of_lines(change, call.logical_guid, body.lines)
     count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
     keys = [
@@ -193,7 +193,7 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
 
 
 def _finding(count: Count, line: CountedLineInput, key: PositionKey, path: str, now: Utc) -> CountFinding:
-    """A row of the request; one that names its line stands for the line's position, and must not name another."""
+    """The finding of a request row. A row with `line_no` has the line's position; `Invalid` if it names another."""
     counted_utc = line.counted_utc or now
     kept = next((each for each in count.lines if each.line_no == line.line_no), None)
     if kept is None:
@@ -207,7 +207,7 @@ def _finding(count: Count, line: CountedLineInput, key: PositionKey, path: str, 
 
 
 async def _check_free(change: Change, count: Count, findings: Sequence[CountFinding]) -> None:
-    """Refuse a position found on the way that somebody else is counting."""
+    """Raise `Conflict` if an added position is in another open count."""
     added = [
         position_key(count.logical_guid, each.target.variant_id, each.target.spot)
         for each in findings
@@ -234,7 +234,7 @@ class CountApproveRequest(Revised):
     },
 )
 async def ics_count_approve(call: Call, change: Change, body: CountApproveRequest) -> CountEnvelope:
-    """Post each line's variance, the difference and not the number counted, at the line's position."""
+    """Approve a count and post each line's variance (not the counted number) at its position."""
     count = await load_here(change, COUNTS, body.count_id)
     check_four_eyes(count, await _plan_of(change, count), call.caller.actor)
     count = await change.load(COUNTS, body.count_id, body.expected_revision)
@@ -258,7 +258,7 @@ class CountRejectRequest(Revised):
     refusals={"conflict_state": "approved or already rejected"},
 )
 async def ics_count_reject(call: Call, change: Change, body: CountRejectRequest) -> CountEnvelope:
-    """Give a count up; nothing is posted, and a new count may name it in recount_of."""
+    """Reject a count; nothing is posted, and a new count may name it in recount_of."""
     count = await load_here(change, COUNTS, body.count_id, body.expected_revision)
     count = await change.update(COUNTS, rejected(count, call.caller.actor, change.now, body.reason), body.reason)
     change.emit("ics.count.rejected", count.count_id, count=count)

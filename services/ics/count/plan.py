@@ -1,7 +1,7 @@
-"""Count plans: what is to be counted, how exactly, and how often. Pure.
+"""Count plans: which positions to count, the tolerance, and the frequency. Pure.
 
-When a plan was last counted is read off its approved counts and kept beside it, so that an approval does not touch the
-plan's revision; `seen` puts the two together.
+The date of the last count is stored in a separate record (`PlanDate`), so an approval does not change the plan's
+revision. `seen` combines the two.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Days = Annotated[int, Meta(ge=1, le=365)]
 
 
 class CountPlan(Record):
-    """What to count. An empty list of zones, bins or variants leaves that side open."""
+    """Which positions to count and how. An empty list of zones, bins or variants does not limit the positions."""
 
     plan_id: Id
     logical_guid: Guid
@@ -49,7 +49,7 @@ class CountPlan(Record):
 
 
 class PlanDate(Document):
-    """The day a plan was last counted: of its approved counts, the latest."""
+    """The UTC day a plan was last counted: the latest day among its approved counts."""
 
     plan_id: str
     orgcode: str
@@ -57,7 +57,7 @@ class PlanDate(Document):
 
 
 def seen(plan: CountPlan, last_counted_date: Date | None) -> CountPlan:
-    """The plan with when it was last counted, and when it is to be counted next."""
+    """The plan with the dates of its last and next count; unchanged if it was never counted."""
     if last_counted_date is None:
         return plan
     due = None if plan.frequency_days is None else days_after(last_counted_date, plan.frequency_days)
@@ -65,12 +65,12 @@ def seen(plan: CountPlan, last_counted_date: Date | None) -> CountPlan:
 
 
 def is_due(plan: CountPlan, by: Date) -> bool:
-    """Whether a plan, as seen, is to be counted by a day."""
+    """Whether the next count of a plan (from `seen`) is due on or before `by`."""
     return plan.next_due_date is not None and plan.next_due_date <= by
 
 
 def changed(plan: CountPlan, given: Mapping[str, Any]) -> CountPlan:
-    """The plan with the values given; None leaves one as it is."""
+    """The plan with the given values; None keeps the old one. Raises `Invalid` for four_eyes with auto_approve."""
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
     if plan.auto_approve and plan.four_eyes:
         raise invalid_field("four_eyes", "goes without auto_approve")
@@ -78,19 +78,19 @@ def changed(plan: CountPlan, given: Mapping[str, Any]) -> CountPlan:
 
 
 def check_open(plan: CountPlan) -> None:
-    """Refuse to change a plan that is archived."""
+    """Raise `InvalidState` if the plan is archived: it cannot be changed."""
     if plan.status == "archived":
         raise InvalidState("the plan is archived", status=plan.status)
 
 
 def check_active(plan: CountPlan) -> None:
-    """Refuse to count by a plan that is paused or archived."""
+    """Raise `InvalidState` if the plan is paused or archived: it cannot be counted."""
     if plan.status != "active":
         raise InvalidState(f"the plan is {plan.status}", status=plan.status)
 
 
 def set_status(plan: CountPlan, status: PlanStatus) -> CountPlan:
-    """The plan in another status; archived is final."""
+    """The plan with the new status. Raises `InvalidState` if it already has it or is archived, which is final."""
     check_open(plan)
     if plan.status == status:
         raise InvalidState(f"the plan is already {status}", status=plan.status)
@@ -98,7 +98,7 @@ def set_status(plan: CountPlan, status: PlanStatus) -> CountPlan:
 
 
 def tolerated(plan: CountPlan | None, expected: int) -> int:
-    """How many units a count may be off without being looked at; none without a plan."""
+    """Units a line may differ from `expected` and still be within tolerance; 0 without a plan."""
     if plan is None:
         return 0
     return max(plan.tolerance_units, expected * plan.tolerance_percent // 100)

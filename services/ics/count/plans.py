@@ -1,4 +1,4 @@
-"""The endpoints of count plans; those of counts, in `handlers.py`, join them. See the contract's ics.yaml."""
+"""The endpoints of count plans; `handlers.py` includes them. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 
@@ -53,12 +53,12 @@ class CountPlanListRequest(Request, PageRequest):
 
 
 class CountPlanListEnvelope(Listed[CountPlan]):
-    """One page of them."""
+    """One page of count plans."""
 
 
 @endpoints.post("/plan/list", roles=READ)
 async def ics_count_plan_list(view: View, body: CountPlanListRequest) -> CountPlanListEnvelope:
-    """List count plans, newest first; with `due_by`, those that are to be counted by then."""
+    """List count plans, newest first; `due_by` limits them to plans due on or before that day."""
     wanted = {"logical_guid": body.logical_guid, "status": body.status}
     page = await list_plans(view, wanted, body.due_by, body)
     return CountPlanListEnvelope.of(page)
@@ -83,7 +83,7 @@ class CountPlanSetRequest(Revised):
         return ()
 
     def values(self) -> dict[str, object]:
-        """What is asked of the plan, value by value; None where nothing is."""
+        """The plan's fields in the request, by name; None for omitted ones."""
         return {name: getattr(self, name) for name in CountPlanSetRequest.__struct_fields__ if name not in _NOT_KEPT}
 
 
@@ -98,7 +98,7 @@ _NOT_KEPT = {"code", "expected_revision"}
     refusals={"conflict_state": "the plan is archived"},
 )
 async def ics_count_plan_set(call: Call, change: Change, body: CountPlanSetRequest) -> CountPlanEnvelope:
-    """Make or change a count plan, found by facility and code."""
+    """Create or change the count plan with this code in the facility."""
     await _check_places(change, call.logical_guid, body.zone_ids or (), body.bin_ids or ())
     known = await change.lookup(PLANS, "code", call.logical_guid, body.code)
     if known is None:
@@ -109,11 +109,11 @@ async def ics_count_plan_set(call: Call, change: Change, body: CountPlanSetReque
         plan = changed(known, body.values())
         check_open(known)
         plan = await change.update(PLANS, plan)
-    return await _told(change, "ics.count_plan.saved", plan)
+    return await _emitted(change, "ics.count_plan.saved", plan)
 
 
 async def _check_places(change: Change, facility: str, zone_ids: Sequence[str], bin_ids: Sequence[str]) -> None:
-    """Refuse zones and bins that the facility does not have, naming the first."""
+    """Raise `Invalid` for the first zone or bin that does not exist in the facility."""
     change.prefetch(ZONES, zone_ids)
     change.prefetch(BINS, bin_ids)
     zones, bins = await change.get_many(ZONES, zone_ids), await change.get_many(BINS, bin_ids)
@@ -125,8 +125,8 @@ async def _check_places(change: Change, facility: str, zone_ids: Sequence[str], 
             raise invalid_field(f"bin_ids.{number}", "no such bin in the facility")
 
 
-async def _told(change: Change, event: str, plan: CountPlan) -> CountPlanEnvelope:
-    """Tell of a plan, and answer it, with when it was last counted."""
+async def _emitted(change: Change, event: str, plan: CountPlan) -> CountPlanEnvelope:
+    """Emit the event of a changed plan and build the answer; both include the dates of the last and next count."""
     dates = await last_counted(change, [plan.plan_id])
     plan = seen(plan, dates.get(plan.plan_id))
     change.emit(event, plan.plan_id, plan=plan)
@@ -144,6 +144,6 @@ class CountPlanStatusSetRequest(StatusRequest[PlanStatus]):
     refusals={"conflict_state": "already so, or archived"},
 )
 async def ics_count_plan_status_set(change: Change, body: CountPlanStatusSetRequest) -> CountPlanEnvelope:
-    """Pause a plan, take it up again, or archive it for good."""
+    """Pause, resume or archive a count plan; archived is final."""
     plan = await with_status(change, PLANS, body.plan_id, body, set_status)
-    return await _told(change, "ics.count_plan.status_changed", plan)
+    return await _emitted(change, "ics.count_plan.status_changed", plan)

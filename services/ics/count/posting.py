@@ -1,4 +1,4 @@
-"""From findings to lines, and from lines to entries: what submitting and approving a count read and write."""
+"""Reads and writes of submitting a count (findings to lines) and approving it (lines to ledger entries)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,15 +35,18 @@ from services.ics.stock.posting import LedgerPosting
 async def compare(
     view: View, count: Count, findings: Sequence[CountFinding], plan: CountPlan | None, now: Utc
 ) -> Count:
-    """The count submitted: each finding held against what the ledger had there at the moment it was counted."""
+    """Submit the count: compare each finding with the ledger's units at its position at `counted_utc`.
+
+    Raises `InvalidState` if too many entries were recorded since then to compute them.
+    """
     facility = count.logical_guid
     variants = dict.fromkeys(finding.target.variant_id for finding in findings)
     items = await items_of_many(view, [(facility, variant_id) for variant_id in variants])
     oldest = {variant_id: _oldest(findings, variant_id) for variant_id in variants}
-    stirred = [item for item in items.values() if item.recorded_utc > oldest[item.variant_id]]
-    entries = await view.together(entries_since(view, item, oldest[item.variant_id]) for item in stirred)
+    changed = [item for item in items.values() if item.recorded_utc > oldest[item.variant_id]]
+    entries = await view.together(entries_since(view, item, oldest[item.variant_id]) for item in changed)
     since: dict[str, Movements] = {
-        item.variant_id: movements(found, facility) for item, found in zip(stirred, entries, strict=True)
+        item.variant_id: movements(found, facility) for item, found in zip(changed, entries, strict=True)
     }
     lines = []
     for line, finding in _paired(count, findings):
@@ -54,12 +57,12 @@ async def compare(
 
 
 def _oldest(findings: Sequence[CountFinding], variant_id: str) -> Utc:
-    """When the first of a variant's positions was counted."""
+    """The earliest `counted_utc` of the variant's positions."""
     return min(finding.counted_utc for finding in findings if finding.target.variant_id == variant_id)
 
 
 def _paired(count: Count, findings: Sequence[CountFinding]) -> list[tuple[CountLine, CountFinding]]:
-    """Each finding with its line; positions found on the way get the numbers behind the last one."""
+    """Each finding with its line. Added positions get the next free line numbers."""
     lines = {line.line_no: line for line in count.lines}
     added = [finding for finding in findings if finding.line_no is None]
     last = max(lines)
@@ -80,7 +83,11 @@ def _moved_up(line: CountLine, by: int) -> CountLine:
 
 
 async def approve(change: Change, p: LedgerPosting, count: Count, note: str | None = None) -> Count:
-    """The count approved and kept, its variances posted: all of them or, where one cannot be, none."""
+    """Approve the count, post all its variances, and store it.
+
+    Raises `InsufficientStock`, posting nothing, if a shortage exceeds the units that may be taken at its position;
+    `InvalidState` if a surplus lies in an inactive place.
+    """
     off = [line for line in count.lines if line.difference]
     items = await _open(change, p, off)
     post_all(p, await _differences(change, count.logical_guid, items, off))
@@ -91,7 +98,7 @@ async def approve(change: Change, p: LedgerPosting, count: Count, note: str | No
 
 
 async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> Mapping[str, OpenItem]:
-    """The items of these lines, open for posting, with every holder who may have to lose something."""
+    """Open the items of these lines for posting, with every holder that may lose units."""
     codes: dict[str, set[str]] = {}
     for line in off:
         codes.setdefault(line.variant_id, set()).update({line.lot_code} if line.lot_code else ())
@@ -106,7 +113,8 @@ async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> M
 
 
 def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:
-    """Whether a shortage may reach what is held. Where something is short already, units that turn up move others."""
+    """Whether posting these lines may change units of holders."""
+    # With a shortfall any loss counts: surplus units of other lines then go to holders waiting for stock.
     losses = [line for line in lines if line.difference < 0]
     return any(item.shortfall or nobodys(item, line.spot) < -line.difference for line in losses)
 
@@ -114,7 +122,7 @@ def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:
 async def _differences(
     change: Change, facility: str, items: Mapping[str, OpenItem], off: Sequence[CountLine]
 ) -> list[CountDifference]:
-    """What is to be posted. Units that turn up are put where they were found, which must take units in."""
+    """The differences to post. Surplus units are put at the line's place, which must be active."""
     surplus = [line for line in off if line.difference > 0]
     named = [(line.zone_id, line.bin_id, f"lines.{line.line_no}.") for line in surplus]
     found = await places_of(change, facility, named)

@@ -1,4 +1,4 @@
-"""Where counts and their plans are kept, and what is read to make one. Each question says which index serves it."""
+"""Storage of counts and count plans, and the reads for starting a count. Each function names the index it uses."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -69,11 +69,11 @@ _LEADS = (("logical_guid",), ("status",), ())
 _FIRST_STRETCH = 64
 _STRETCH_MAX = 16_384
 ENTRIES_BACK_MAX = 100_000
-"""Entries since it was counted that a line may have to go back over."""
+"""Most entries recorded since the time of counting that are read for one item."""
 
 
 async def list_plans(view: View, wanted: Mapping[str, str | None], due_by: Date | None, page: Paged) -> Page[CountPlan]:
-    """Plans with when they were last counted, newest first. Index: the first of `_LEADS` that the filters cover."""
+    """A page of plans with their count dates, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     if due_by is None:
         found = await view.page(PLANS, where, page=page, rest=rest)
@@ -90,20 +90,20 @@ async def list_plans(view: View, wanted: Mapping[str, str | None], due_by: Date 
 
 
 async def last_counted(view: View, plan_ids: Iterable[str]) -> dict[str, Date]:
-    """The day each of these plans was last counted. By id."""
+    """The day of the last count of each plan; plans never counted are left out. By id."""
     found = await view.get_many(PLAN_DATES, plan_ids)
     return {plan_id: known.last_counted_date for plan_id, known in found.items()}
 
 
 async def _counted_before(view: View, day: Date) -> dict[str, Date]:
-    """The day each plan was last counted, of all plans that may be due again by a day: one is, a day later at the
-    soonest. An org has few enough plans to look at all of them. Index: plan_id."""
+    """The day of the last count of every plan that may be due by `day`, that is, counted before it. Index: plan_id."""
+    # Reads the dates of all plans: an org has few of them.
     found = await view.find_all(PLAN_DATES, {}, order=("plan_id",))
     return {known.plan_id: known.last_counted_date for known in found if known.last_counted_date < day}
 
 
 async def note_counted(change: Change, plan_id: str, day: Date) -> None:
-    """Keep the day of an approved count of a plan, if none is later."""
+    """Store the day of an approved count of a plan, unless a later day is stored."""
     known = await change.get(PLAN_DATES, plan_id)
     if known is None:
         date = PlanDate(plan_id=plan_id, orgcode=change.call.orgcode, last_counted_date=day)
@@ -113,14 +113,14 @@ async def note_counted(change: Change, plan_id: str, day: Date) -> None:
 
 
 async def positions_of(view: View, plan: CountPlan) -> list[Target]:
-    """The positions a plan covers, the way somebody walks; at most a few more than a count can hold."""
+    """The positions a plan covers, in walking order. If there are more than `LINES_MAX`, not all are returned."""
     targets = [target for item in await _items_of(view, plan) for target in in_scope(item, plan)]
     return sorted(targets, key=lambda target: target.order)
 
 
 async def _items_of(view: View, plan: CountPlan) -> list[Item]:
-    """Items that may have something in a plan's scope. One item more than a count has lines is enough to know that
-    they are too many. By id; or index: spots, logical_guid; logical_guid, variant_id."""
+    """Items that may have units in a plan's scope. By id; or index: spots, logical_guid; logical_guid, variant_id."""
+    # LINES_MAX + 1 items are enough to know that the plan covers too many positions.
     facility = plan.logical_guid
     if plan.variant_ids:
         ids = [item_id_of(view.call.orgcode, facility, variant_id) for variant_id in dict.fromkeys(plan.variant_ids)]
@@ -133,7 +133,7 @@ async def _items_of(view: View, plan: CountPlan) -> list[Item]:
 
 
 async def _spots_of(view: View, plan: CountPlan) -> list[str]:
-    """What items have for the places of a plan: its bins that lie in its zones, or all of its zones."""
+    """Index keys of the plan's places: its bins (those inside its zones, if it has zones), otherwise its zones."""
     if not plan.bin_ids:
         return [zone_key(zone_id) for zone_id in plan.zone_ids]
     bins = await view.get_many(BINS, plan.bin_ids)
@@ -142,14 +142,17 @@ async def _spots_of(view: View, plan: CountPlan) -> list[str]:
 
 
 async def taken_positions(view: View, keys: Iterable[str]) -> dict[str, Count]:
-    """Open counts by the positions asked for. Index: position."""
+    """The open counts that contain these positions, by `position_key`. Index: position."""
     found = await view.lookup_many(COUNTS, "position", [(key,) for key in keys])
     return {key[0]: count for key, count in found.items()}
 
 
 async def entries_since(view: View, item: Item, moment: Utc) -> list[StockCardEntry]:
-    """An item's entries after a moment (and a few before it), found by going back from the last one in growing steps:
-    what was there before costs nothing. Index: item, item_seq; other_item, other_seq."""
+    """An item's entries after `moment`, and a few before it. Index: item, item_seq; other_item, other_seq.
+
+    Raises `InvalidState` if there are more than about `ENTRIES_BACK_MAX`.
+    """
+    # Reads backwards from the newest entry in growing steps, so older entries cost nothing.
     found: list[StockCardEntry] = []
     end, width = item.seq, _FIRST_STRETCH
     while end > 0:

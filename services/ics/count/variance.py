@@ -1,4 +1,4 @@
-"""Variances: what the ledger had at a position at a moment, and how a difference found there is posted. Pure."""
+"""Variances: the ledger's units at a position at a point in time, and the posting of differences. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shorta
 
 
 class Movement(NamedTuple):
-    """Units that came to a position (or left it, below 0), and when."""
+    """A change of the units at a position (negative: units left), and when it was recorded."""
 
     recorded_utc: Utc
     units: int
@@ -24,7 +24,7 @@ Movements = Mapping[PositionKey, list[Movement]]
 
 
 def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[PositionKey, list[Movement]]:
-    """What entries of an item moved into and out of each position; a change of bucket alone cancels out."""
+    """The movements of an item's entries by position. A change of bucket only adds two movements that cancel out."""
     found: dict[PositionKey, list[Movement]] = {}
     for entry in entries:
         for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
@@ -38,9 +38,9 @@ def _lies_there(side: Account, logical_guid: str) -> bool:
 
 
 def expected_at(item: Item, key: PositionKey, moment: Utc, since: Movements) -> int:
-    """Units on hand at a position at a moment, all buckets and stages: those there now, less what moved after it.
+    """Units on hand at a position at `moment`, over all buckets and stages: the current units minus later movements.
 
-    `since` has all of the item's movements after the moment, and may have earlier ones.
+    `since` must contain all movements of the item after `moment`; earlier ones are ignored.
     """
     there = next((position.on_hand for position in item.cells if position.spot == key), 0)
     return there - sum(moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment)
@@ -54,11 +54,11 @@ SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
     ("consignment", None),
     ("quarantine", None),
 )
-"""What holders lose once no one's units are used up, in this order; of each, the newest holder first."""
+"""The order in which holders lose units after the unheld ones are used up; within each, the newest holder first."""
 
 
 def nobodys(item: OpenItem, key: PositionKey) -> int:
-    """Units at a position that can be lost without anybody losing what they hold."""
+    """Units at a position that no holder holds."""
     position = item.cell(key)
     return sum(max(0, getattr(position, bucket)) for bucket in UNHELD_BUCKETS)
 
@@ -76,7 +76,7 @@ def held_buckets(item: OpenItem, keys: Iterable[PositionKey]) -> set[Bucket]:
 
 
 class CountDifference(NamedTuple):
-    """A variance to be posted: where, how many units, and for which line. `place` is known for a surplus."""
+    """A variance to post, in units: above 0 a surplus, put at `place`; below 0 a shortage, with `place` None."""
 
     page: OpenItem
     spot: PositionKey
@@ -86,7 +86,7 @@ class CountDifference(NamedTuple):
 
 
 def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
-    """Post every variance, or none: InsufficientStock names all the shortages that cannot be taken."""
+    """Post all variances. Raises `InsufficientStock` with every shortage that exceeds the units that may be taken."""
     shortages: list[Shortage] = []
     for difference in differences:
         if difference.units > 0:
@@ -103,20 +103,21 @@ def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
 
 
 def _add(posting: Posting, surplus: CountDifference) -> None:
-    """Units found beyond what was expected become available."""
     assert surplus.place is not None, surplus
     key = posting.land(surplus.page, surplus.place, surplus.spot.lot_code)
     posting.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", key), line=surplus.line_no)
 
 
 def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, line_no: int) -> int:
-    """Take missing units in the absorbing order, as far as rules Z and G allow, and say how many are left over."""
+    """Take missing units, first unheld ones, then those of `SOMEBODYS`, as far as rules Z and G allow; return the units
+    not taken.
+    """
     left = quantity
     for bucket in UNHELD_BUCKETS:
         there = min(left, max(0, getattr(item.cell(key), bucket)))
         left -= there
         while there:
-            # One entry tells of no more than a call could name.
+            # The quantity of an entry has the same limit as that of a call.
             units = min(there, QUANTITY_MAX)
             posting.move("count", units, Leg(item, bucket, key), "adjustment", line=line_no)
             there -= units
@@ -131,7 +132,7 @@ def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, l
 def _lose(
     posting: Posting, holding: Holding, key: PositionKey, stage: Stage | None, quantity: int, line_no: int
 ) -> int:
-    """Units a holder loses at the position, at most so many."""
+    """Take units of a holder at the position, at most `quantity`; return the number taken."""
     item, lost = holding.page, 0
     on_shelf = is_on_shelf(holding.bucket, stage)
     for part in _parts_at(holding, key, stage):

@@ -1,12 +1,12 @@
-"""Demand signals: how fast a variant leaves for customers, from what each day's shipments were. Pure.
+"""Demand signals: the daily rate at which a variant is shipped to customers. Pure.
 
-Shipments are counted by the day as they are recorded, a month a record (`ShippedMonth`). A window of n days ends with
-the day of the signal, included:
+Shipped units are counted by UTC day of recording, in one record per month (`ShippedMonth`). A window of n days ends
+with the day of the signal, included:
 
     average_daily = total / n                  stdev_daily = sqrt(sum of d² / n - (total / n)²), over all n days
     days_of_cover = max(0, available) / (total of 28 days / 28)
 
-Rounding happens once, at the end: four places, half up.
+Results are rounded once, at the end: four decimal places, half up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ Decimal4 = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]{4}$")]
 
 
 class ShippedMonth(Document):
-    """Units of a variant that left a facility for customers of a channel, by day of one month (`2026-03`)."""
+    """Units of a variant shipped from a facility to customers of a channel, by day of one month (`2026-03`)."""
 
     shipped_id: str
     orgcode: str
@@ -44,7 +44,7 @@ class ShippedMonth(Document):
 
 
 class DemandWindow(Value):
-    """Units shipped in so many days, how many a day, and by how much the days differ."""
+    """Units shipped in a window of `days` days: total, daily average and standard deviation."""
 
     days: Annotated[int, Meta(ge=7, le=90)]
     total: Count
@@ -53,7 +53,7 @@ class DemandWindow(Value):
 
 
 class DemandSignal(Record):
-    """How fast a variant goes in a scope: None in `logical_guid` or `channel_code` stands for all."""
+    """The demand for a variant in a scope; `logical_guid` or `channel_code` None: all facilities or channels."""
 
     signal_id: Id
     variant_id: Guid
@@ -68,29 +68,29 @@ class DemandSignal(Record):
 
 
 def month_of(day: Day) -> str:
-    """The month a day is in."""
+    """The month of a day (`2026-03`)."""
     return day[:7]
 
 
 def months_until(as_of: Day) -> tuple[str, str]:
-    """The first and the last month of the longest window that ends with a day."""
+    """The first and last month of the longest window that ends with `as_of`."""
     return month_of(_back(as_of, DAYS_LOOKED_AT - 1)), month_of(as_of)
 
 
 def _back(day: Day, days: int) -> Day:
-    """The day so many days before, or the first there is."""
+    """The day `days` days earlier, but not before 0001-01-01."""
     return Day(date.fromordinal(max(1, date.fromisoformat(day).toordinal() - days)).isoformat())
 
 
 def with_shipped(month: ShippedMonth, day: Day, units: int) -> ShippedMonth:
-    """The month with more units shipped on one of its days."""
+    """The month with `units` added to the day."""
     days = list(month.days)
     days[date.fromisoformat(day).day - 1] += units
     return replace(month, days=days)
 
 
 def daily(months: Iterable[ShippedMonth], as_of: Day) -> list[int]:
-    """Units of each day of the longest window, the last day first."""
+    """Units shipped on each day of the longest window, the latest day first."""
     by_month: dict[str, list[int]] = {}
     for each in months:
         known = by_month.setdefault(each.month, [0] * MONTH_DAYS)
@@ -105,13 +105,13 @@ def _units_on(by_month: Mapping[str, Sequence[int]], day: Day) -> int:
 
 
 def window(days: Sequence[int]) -> DemandWindow:
-    """One window, of its days' units."""
+    """The window over these daily units."""
     count, total = len(days), sum(days)
     return DemandWindow(days=count, total=total, average_daily=ratio(total, count), stdev_daily=_deviation(days, total))
 
 
 def _deviation(days: Sequence[int], total: int) -> str:
-    """√(Σd²/n - (total/n)²) as √(n·Σd² - total²) / n: whole numbers up to the root, so nothing is lost before it."""
+    # √(Σd²/n - (total/n)²) = √(n·Σd² - total²) / n: whole numbers below the root, so no digits are lost.
     count = len(days)
     with localcontext(prec=FIGURE_DIGITS):
         root = Decimal(count * sum(units * units for units in days) - total * total).sqrt()
@@ -119,7 +119,9 @@ def _deviation(days: Sequence[int], total: int) -> str:
 
 
 def trend_of(week: int, month: int) -> Trend:
-    """How the last 7 days' units compare with the last 28 days': a fifth more a day is rising, a fifth less falling."""
+    """The trend of the daily average of 7 days (`week` units) against 28 days (`month` units): at least 20 % above is
+    rising, at least 20 % below is falling. None shipped in 28 days: `none`.
+    """
     if month == 0:
         return "none"
     if 10 * week >= 3 * month:
@@ -128,12 +130,12 @@ def trend_of(week: int, month: int) -> Trend:
 
 
 def cover_of(available: int, month: int) -> str | None:
-    """For how many days units last at the pace of the last 28 days; None where nothing was shipped in them."""
+    """Days that `available` units last at the rate of the last 28 days; None if nothing was shipped in them."""
     return ratio(max(0, available) * 28, month) if month else None
 
 
 def computed(signal: DemandSignal, days: Sequence[int], available: int, as_of: Day, now: Utc) -> DemandSignal:
-    """The signal as it is now, from the units of each day, the last one first."""
+    """The signal computed anew from the daily units, latest day first."""
     windows = [window(days[:count]) for count in WINDOWS]
     week, month, _ = (each.total for each in windows)
     return replace(

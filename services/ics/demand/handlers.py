@@ -1,4 +1,4 @@
-"""The demand signal endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The demand signal endpoints. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class DemandSignalGetRequest(Request):
     channel_code: Code | None = None
 
     def problems(self) -> Sequence[tuple[str, str]]:
-        # Facility and channel may have come as headers, which go with any call.
+        # Facility and channel are not checked: they may come from headers, which any call may carry.
         if self.signal_id is not None and self.variant_id is not None:
             return [("variant_id", "goes without signal_id")]
         if self.signal_id is None and self.variant_id is None:
@@ -36,7 +36,7 @@ class DemandSignalGetRequest(Request):
 
 @endpoints.post("/get", roles=READ)
 async def ics_demand_signal_get(view: View, body: DemandSignalGetRequest) -> DemandSignalEnvelope:
-    """Show a signal, by its id or by exactly the scope it was computed for."""
+    """Show a signal, by its id or by its exact scope."""
     if body.variant_id is None:
         return DemandSignalEnvelope(signal=await view.load(SIGNALS, body.signal_id or ""))
     signal = await signal_of(view, body.variant_id, body.logical_guid, body.channel_code)
@@ -53,12 +53,12 @@ class DemandSignalListRequest(Request, PageRequest):
 
 
 class DemandSignalListEnvelope(Listed[DemandSignal]):
-    """One page of them."""
+    """One page of demand signals."""
 
 
 @endpoints.post("/list", roles=READ)
 async def ics_demand_signal_list(view: View, body: DemandSignalListRequest) -> DemandSignalListEnvelope:
-    """List signals, newest first."""
+    """List demand signals, newest first."""
     wanted = {
         "variant_id": body.variant_id,
         "logical_key": body.logical_guid,
@@ -78,7 +78,7 @@ class DemandSignalComputeRequest(Request):
 
 @endpoints.post("/compute", roles=PLANNER, emits=["ics.demand_signal.computed"])
 async def ics_demand_signal_compute(change: Change, body: DemandSignalComputeRequest) -> DemandSignalEnvelope:
-    """Compute how fast a variant goes in a scope, over what was known of that before."""
+    """Compute the demand signal of a variant in a scope, replacing the previous one."""
     today = day_of(change.now)
     as_of = body.as_of_date or days_after(today, -1)
     if as_of > today:

@@ -1,8 +1,8 @@
-"""Where demand signals are kept, and the counters they are computed from.
+"""Storage of demand signals and of the daily counters they are computed from.
 
-Shipments are counted by the day in the change that ships them, one record a variant, facility, channel and month. So a
-signal reads a few records however much was shipped, where adding up entries would read every one of 90 days; and since
-the same change holds the item of that facility already, the counter makes nobody wait who would not have waited.
+The transaction of a shipment also updates its counter: one record per variant, facility, channel and month. A signal
+therefore reads a few records, instead of all entries of 90 days. The counters add no write conflicts, because the
+transaction already writes the item of that facility.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ _LEADS = (("variant_id",), ("logical_key",), ("channel_key",), ("trend",), ())
 
 
 async def note_shipped(change: Change, entries: Iterable[StockCardEntry]) -> None:
-    """Count what these entries shipped: in the same change, so that entries and counters never differ. By id."""
+    """Add the units these entries shipped to the counters, in the same transaction as the entries. By id."""
     orgcode = change.call.orgcode
     units: dict[tuple[str, str, str, Date], int] = {}
     for entry in entries:
@@ -88,21 +88,22 @@ async def note_shipped(change: Change, entries: Iterable[StockCardEntry]) -> Non
 
 
 def prefetch_shipped(change: Change, variant_id: str, facility: str, channel: str) -> None:
-    """Have the counter of today loaded together with what else a shipment reads: no round of its own."""
+    """Prefetch today's counter, so it is loaded together with the other reads of a shipment."""
     month = month_of(day_of(change.now))
     change.prefetch(SHIPPED, [shipped_id_of(change.call.orgcode, variant_id, facility, channel, month)])
 
 
 def shipped_id_of(orgcode: str, variant_id: str, facility: str, channel: str, month: str) -> str:
-    """The one id the counters of a month can have, so that they are found without a query."""
+    """The id of a month's counters, so they are read by id."""
     return f"{orgcode}/{facility}/{variant_id}/{channel}/{month}"
 
 
 async def shipped_until(
     view: View, variant_id: str, as_of: Date, logical_guid: str | None, channel_code: str | None
 ) -> list[ShippedMonth]:
-    """The counters of the longest window that ends with a day: at most four for each facility and channel.
-    Index: variant_id, month."""
+    """The counters of the longest window that ends with `as_of`: at most four per facility and channel. A scope of None
+    means all facilities or channels. Index: variant_id, month.
+    """
     first, last = months_until(as_of)
     scope = {"logical_guid": logical_guid, "channel_code": channel_code}
     rest = {name: value for name, value in scope.items() if value is not None}
@@ -110,19 +111,19 @@ async def shipped_until(
 
 
 async def _months(view: View, where: Where, rest: Where) -> list[ShippedMonth]:
-    """All counters that fit. Index: variant_id, month."""
+    """Index: variant_id, month."""
     return await view.find_all(SHIPPED, where, order=("month",), rest=rest)
 
 
 def _counts(entry: StockCardEntry) -> list[tuple[str, int]]:
-    """What an entry adds to the counters, by day and channel."""
+    """The units an entry adds to the counters, by day and channel."""
     if entry.kind != "ship":
         return []
     return [(_day_key(day_of(entry.recorded_utc), entry.channel_code or ""), entry.quantity)]
 
 
 async def _counted(view: View, item: Item) -> dict[str, int]:
-    """What the counters say left an item, by day and channel. Index: variant_id, month."""
+    """The shipped units of an item in the counters, by day and channel. Index: variant_id, month."""
     months = await _months(view, {"variant_id": item.variant_id}, {"logical_guid": item.logical_guid})
     return {
         _day_key(f"{each.month}-{day:02}", each.channel_code): units
@@ -140,7 +141,7 @@ register(Counted("shipped", _counts, _counted))
 
 
 async def available_in(view: View, variant_id: str, logical_guid: str | None) -> int:
-    """Available units of a variant now, in a facility (by id) or in all (index: spots)."""
+    """Units of a variant available now, in one facility (read by id) or in all (None; index: spots)."""
     if logical_guid is not None:
         return (await item_of(view, logical_guid, variant_id)).available
     return sum(item.available for item in await items_of_variant(view, variant_id))
@@ -149,11 +150,11 @@ async def available_in(view: View, variant_id: str, logical_guid: str | None) ->
 async def signal_of(
     view: View, variant_id: str, logical_guid: str | None, channel_code: str | None
 ) -> DemandSignal | None:
-    """The signal of exactly this scope. Index: scope."""
+    """The signal of exactly this scope, or None. Index: scope."""
     return await view.lookup(SIGNALS, "scope", variant_id, logical_guid or "", channel_code or "")
 
 
 async def list_signals(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[DemandSignal]:
-    """Signals, newest first. Index: the first of `_LEADS` that the filters cover."""
+    """A page of signals, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     return await view.page(SIGNALS, where, page=page, rest=rest)

@@ -1,8 +1,8 @@
-"""Finding words in text: what a text is looked up by, whether it matches, and what is shown of it. Pure.
+"""Full-text search by substring: tokens, n-grams, matching and snippets. Pure.
 
-A word of a question holds no blank, so it matches within one word of a text. Texts are kept under their words, and
-each word there is in an org is kept once, under its grams: all runs of two, three and four characters in it. So a part
-of a word finds the words it is in, and they find the texts; only then is each text looked at as it is.
+A search word contains no blank, so it matches inside one word of a text. Records are indexed by the tokens of their
+texts, and each token of an org is stored once, indexed by its n-grams of two, three and four characters. A search word
+is looked up in three steps: n-grams find tokens, tokens find records, and the texts of these are compared.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,28 +17,28 @@ SNIPPET_CHARACTERS = 160
 QUESTION_CHARACTERS_MIN = 2
 
 PIECE_CHARACTERS = 40
-"""A longer word is kept in pieces of this length, each beginning half a piece behind the one before."""
+"""A longer word is indexed as pieces of this length, each starting half a piece after the previous one."""
 PART_CHARACTERS_MAX = PIECE_CHARACTERS // 2
-"""Whatever is no longer than this lies whole in one of a word's pieces."""
+"""Any part of a word up to this length is contained in one of its pieces."""
 
 MARKS_MAX = 256
 MARK_STEP_FIRST = 256
 STRETCH_GROWTH = 4
-"""How much farther each stretch of a search goes than the one before."""
+"""Each range of a search reaches this many times as far back as the previous one."""
 
 
 def fold(text: str) -> str:
-    """The text with upper and lower case alike. A character may become several, as ß does, whose capital is SS."""
+    """The text with case folded for comparison. One character may become several (ß becomes ss)."""
     return text.casefold()
 
 
 def words_of(question: str) -> list[str]:
-    """The words that must all occur, folded, each once, the longest first."""
+    """The distinct words of a search, case-folded, longest first. All of them must occur."""
     return sorted(dict.fromkeys(fold(question).split()), key=len, reverse=True)
 
 
 def tokens_of(texts: Iterable[str]) -> list[str]:
-    """What texts are kept under: their words, folded, the long ones in pieces."""
+    """The tokens texts are indexed by: their case-folded words, long ones in pieces."""
     found: set[str] = set()
     for text in texts:
         for word in set(fold(text).split()):
@@ -54,18 +54,18 @@ def _pieces(word: str) -> Iterable[str]:
 
 
 def grams_of(token: str) -> list[str]:
-    """What a token is kept under."""
+    """The n-grams a token is indexed by."""
     found = {token[start : start + length] for length in GRAM_LENGTHS for start in range(len(token) - length + 1)}
     return sorted(found)
 
 
 def part_of(word: str) -> str:
-    """What of a word asked for is in one token of each text that has the word."""
+    """The start of a search word, short enough that every text with the word has a token containing it."""
     return word[:PART_CHARACTERS_MAX]
 
 
 def choices(part: str) -> list[str]:
-    """Grams that every token with this part has; none for a single character."""
+    """Up to three n-grams that every token containing `part` has; none for a single character."""
     length = min(len(part), GRAM_LENGTHS[-1])
     if length < GRAM_LENGTHS[0]:
         return []
@@ -74,13 +74,13 @@ def choices(part: str) -> list[str]:
 
 
 def matches(words: Iterable[str], texts: Sequence[str]) -> bool:
-    """Whether each word occurs in one of the texts."""
+    """Whether each of the case-folded words occurs in at least one of the texts."""
     folded = [fold(text) for text in texts]
     return all(any(word in text for text in folded) for word in words)
 
 
 def snippet(words: Sequence[str], texts: Sequence[str]) -> str:
-    """What is shown of the texts: around the first match in the first of them that has one, else its start."""
+    """Up to 160 characters around the first match in the first text with one; otherwise the start of the first text."""
     for text in texts:
         folded = fold(text)
         places = [(place, len(word)) for word in words if (place := folded.find(word)) >= 0]
@@ -90,7 +90,7 @@ def snippet(words: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def _unfolded(text: str, place: int, length: int) -> tuple[int, int]:
-    """Where in a text that lies which, in the folded text, is at a place, and how long it is there."""
+    """Convert a position and length in the folded text to those in the original text."""
     origins = range(len(text)) if text.isascii() else [at for at, one in enumerate(text) for _ in fold(one)]
     start, end = origins[place], origins[place + length - 1] + 1
     return start, end - start
@@ -103,7 +103,7 @@ def _around(text: str, place: int, length: int) -> str:
 
 
 class Word(Document):
-    """A token that some text of an org has, or had."""
+    """A token that occurs, or once occurred, in a text of an org."""
 
     word_id: str
     orgcode: str = ""
@@ -111,9 +111,10 @@ class Word(Document):
 
 
 class Marks(Document):
-    """Ids of an org's records of one kind, one in every so many (`step`), oldest first: how densely they lie in time.
+    """A sample of the ids of an org's records of one entity: every `step`-th one, oldest first.
 
-    They say how far a search need look back at a time; what it finds does not depend on them.
+    A search uses them to divide the ids into ranges of similar size; its result does not depend on them. `since` is
+    the number of records after the last mark.
     """
 
     marks_id: str
@@ -124,7 +125,7 @@ class Marks(Document):
 
 
 def marked(marks: Marks, record_id: str) -> Marks:
-    """The marks after one more record. When there are too many, every other one goes and the step doubles."""
+    """The marks after a new record. Beyond `MARKS_MAX`, every other mark is removed and the step doubles."""
     since = marks.since + 1
     if since < marks.step or (marks.ids and record_id <= marks.ids[-1]):
         return replace(marks, since=since)
@@ -135,9 +136,9 @@ def marked(marks: Marks, record_id: str) -> Marks:
 
 
 def floors(ids: Sequence[str], below: str | None) -> list[str | None]:
-    """Where to stop on the way back from an id (None: from the newest): soon at first, then farther each time.
+    """The lower ends of the ranges of a search going back from the id `below` (None: from the newest record).
 
-    The last is None: the very beginning.
+    The first range is one mark long, and each next end is `STRETCH_GROWTH` times as far back. The last is None: no end.
     """
     behind = [mark for mark in ids if below is None or mark < below]
     found: list[str | None] = []

@@ -1,8 +1,8 @@
-"""Walking back through records in search of words, newest first, at a price that is known beforehand.
+"""Searches records by words, newest first, with a limited cost per call.
 
-On the embedded engine a query costs all it could find, whatever its limit. So the newest records are read in stretches
-that end at marks (see `Marks`): what many of them have is soon found there. What few of those have is rare, and then
-reading all there is of it costs little.
+On the embedded engine the cost of a query depends on all its matches, even with a limit. The search therefore reads the
+newest records in ranges that end at marks (see `Marks`). Frequent words fill a page within the first ranges. Words
+that do not are rare, and then one query by token over all records is cheap.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,16 +20,16 @@ from services.ics.finding.domain import Marks, Word, choices, floors, grams_of, 
 R = TypeVar("R", bound=Document)
 
 LOOKED_AT_MAX = 2048
-"""Most records a call looks at for a page; after that it answers what it has, and where to go on."""
+"""Most records read for one page; after that the call returns the matches so far and a token to continue."""
 
 READ_FIRST = 64
-"""Records read first; each further read takes twice as many."""
+"""Limit of the first read; it doubles with each further read."""
 
 TOKENS_MAX = 128
-"""Most tokens that texts are looked up by. A part that more tokens have is looked for in the texts themselves."""
+"""Most tokens in one lookup. A word part contained in more tokens is only compared with the texts."""
 
 STRETCHES_BEFORE_RARE = 2
-"""Stretches after which what has not filled a page is taken for rare."""
+"""After this many ranges without a full page, the words are treated as rare."""
 
 WORDS = Entity(
     "search_word",
@@ -45,7 +45,7 @@ MARKS = Entity("search_marks", Marks, collection="search_marks", id="marks_id", 
 
 
 async def learn(change: Change, texts: Iterable[str]) -> None:
-    """Keep every token of these texts that no text of the org had before."""
+    """Store every token of these texts that is new in the org."""
     orgcode = change.call.orgcode
     tokens = {f"{orgcode}/{token}": token for token in tokens_of(texts)}
     known = await change.get_many(WORDS, tokens)
@@ -55,7 +55,7 @@ async def learn(change: Change, texts: Iterable[str]) -> None:
 
 
 async def mark(change: Change, entity: Entity[Any], record_id: str) -> None:
-    """Note a new record of an entity that is searched."""
+    """Update the marks with a new record of a searchable entity."""
     marks_id = marks_id_of(change.call.orgcode, entity)
     marks = await change.get(MARKS, marks_id)
     if marks is None:
@@ -70,14 +70,14 @@ def marks_id_of(orgcode: str, entity: Entity[Any]) -> str:
 
 
 class Question(NamedTuple, Generic[R]):
-    """What is looked for.
+    """A search.
 
-    words  all of which must occur; none: whatever there is
-    lead   what an index has in front of the id, when no word leads
-    rest   what else a record must be
-    since  none was created before; None: whenever
-    shows  whether a record is an answer
-    asked  any JSON value that says which question it is: what its tokens are good for
+    words  words that must all occur; empty: any record
+    lead   equality filters that an index has in front of the id
+    rest   further filters
+    since  earliest creation time (UTC); None: no limit
+    shows  whether a record matches; called for every record read
+    asked  a JSON value that identifies the search: a page token is valid only for the same value
     """
 
     words: Sequence[str]
@@ -89,14 +89,17 @@ class Question(NamedTuple, Generic[R]):
 
 
 async def search(view: View, entity: Entity[R], question: Question[R], page: Paged) -> Page[R]:
-    """A page of what is looked for, newest first. Index: tokens, id; the lead, id; grams of the words."""
+    """A page of matches, newest first. Raises `Invalid` if the page token belongs to another search.
+
+    Index: tokens, id; the lead, id; grams of the words.
+    """
     question = question._replace(asked=[view.call.orgcode, entity.name, question.asked])
     top = _position(page.next_token, question.asked)
     tokens = await _tokens(view, question.words)
     if tokens is not None and not tokens:
         return _page([])
     marks = await view.get(MARKS, marks_id_of(view.call.orgcode, entity))
-    # An id is never older than its record (but may be younger, where a clock was set back).
+    # The time in an id is never earlier than the creation of its record, but may be later if a clock was set back.
     bottom = "" if question.since is None else _id_at(to_millis(question.since))
     stops = [stop for stop in floors(marks.ids if marks is not None else (), top) if stop is None or stop > bottom]
     walk = _Walk(view, entity, question, tokens, bottom, items_of(page))
@@ -104,7 +107,7 @@ async def search(view: View, entity: Entity[R], question: Question[R], page: Pag
 
 
 async def _tokens(view: View, words: Sequence[str]) -> list[str] | None:
-    """Tokens of which every answer has at least one; None when there are too many to be looked up by."""
+    """Tokens such that every match has at least one of them; None if there are too many for a lookup."""
     parts = list(dict.fromkeys(map(part_of, words)))
     grams = list(dict.fromkeys(gram for part in parts for gram in choices(part)))
     if not grams:
@@ -123,7 +126,7 @@ async def _tokens(view: View, words: Sequence[str]) -> list[str] | None:
 
 
 class _Walk(Generic[R]):
-    """One call's way back through the records."""
+    """The state of one call's search back through the records."""
 
     def __init__(
         self,
@@ -145,7 +148,7 @@ class _Walk(Generic[R]):
         self._size = READ_FIRST
 
     async def back(self, top: str | None, stops: Sequence[str | None]) -> Page[R]:
-        """Go back from an id, stretch by stretch, until the page is full, enough was looked at, or all was read."""
+        """Read range by range below the id `top`, until the page is full, `LOOKED_AT_MAX` is reached or all is read."""
         id_of, asked = self._entity.id_of, self._question.asked
         for number, stop in enumerate(stops):
             rare = self._tokens is not None and number >= STRETCHES_BEFORE_RARE
@@ -170,7 +173,7 @@ class _Walk(Generic[R]):
         return _page(self._found)
 
     async def _read(self, top: str | None, end: str | None, limit: int, rare: bool) -> list[R]:
-        """The newest records below an id that may be answers, down to another id."""
+        """The newest possible matches with ids below `top` and not below `end`, at most `limit`."""
         question, name = self._question, self._entity.id
         ids = between(below=top, at_least=end or self._bottom)
         where: dict[str, Any] = dict(question.lead)
@@ -188,7 +191,7 @@ def _page(items: list[R], next_token: str | None = None) -> Page[R]:
 
 
 def _id_at(millis: int) -> str:
-    """The least id of a millisecond."""
+    """The smallest id of a millisecond (Unix time)."""
     digits = f"{max(millis, 0):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
@@ -198,7 +201,7 @@ def _token(last: str, asked: Any) -> str:
 
 
 def _position(token: str | None, asked: Any) -> str | None:
-    """The id behind which a page goes on."""
+    """The id after which the next page starts. Raises `Invalid` if the token belongs to another search."""
     if token is None:
         return None
     last, _, seal = token.partition(".")

@@ -1,4 +1,6 @@
-"""Holdbacks: units of a variant kept from one channel, or from all. They move nothing; they lower promises."""
+"""Holdbacks: units of a variant withheld from one channel or from all. They move no units, but lower what can be
+promised.
+"""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,13 +13,13 @@ from chassis.values import Code, Guid, Id, Qty0, Reason, Utc
 HoldbackStatus = Literal["scheduled", "active", "ended", "cleared"]
 
 EVERY_CHANNEL = ""
-"""In keys, where a holdback names no channel."""
+"""The channel in index keys of a holdback that applies to every channel."""
 
 
 class Holdback(Record):
-    """Units withheld, from `starts_utc` (None: at once) until `ends_utc` (None: for good). One a channel and item.
+    """Units withheld from `starts_utc` (None: at once) until `ends_utc` (None: without end). One per item and channel.
 
-    `status` follows from the time: it is true of the moment the holdback was last written or, once `seen`, read.
+    `status` depends on the time: stored, it is as of the last write; after `seen`, as of the read.
     """
 
     holdback_id: Id
@@ -32,7 +34,7 @@ class Holdback(Record):
 
 
 def status_of(holdback: Holdback, now: Utc) -> HoldbackStatus:
-    """What a holdback is at a moment: a matter of its quantity and the time."""
+    """The status of a holdback at `now`, from its quantity and times."""
     if holdback.quantity == 0:
         return "cleared"
     if holdback.starts_utc is not None and now < holdback.starts_utc:
@@ -43,24 +45,24 @@ def status_of(holdback: Holdback, now: Utc) -> HoldbackStatus:
 
 
 def seen(holdback: Holdback, now: Utc) -> Holdback:
-    """The holdback with the status it has at a moment."""
+    """The holdback with its status at `now`."""
     return replace(holdback, status=status_of(holdback, now))
 
 
 def replaced(
     holdback: Holdback, quantity: int, reason: str | None, starts_utc: Utc | None, ends_utc: Utc | None
 ) -> Holdback:
-    """The holdback with all it says replaced as given; what is left out is none."""
+    """The holdback with quantity, reason and times replaced; None clears a value."""
     return replace(holdback, quantity=quantity, reason=reason, starts_utc=starts_utc, ends_utc=ends_utc)
 
 
 def channel_keys(channel_code: str | None) -> tuple[str, ...]:
-    """The channels whose holdbacks count for one: its own and every channel's; without one, every channel's only."""
+    """The channel keys of the holdbacks that apply to a channel: its own and `EVERY_CHANNEL`; None: only the latter."""
     return (EVERY_CHANNEL,) if channel_code is None else (channel_code, EVERY_CHANNEL)
 
 
 def held_back(holdbacks: Iterable[Holdback], channel_code: str | None, now: Utc) -> int:
-    """Units withheld from a channel (None: from every channel only) at a moment, of one item's holdbacks."""
+    """Units that an item's active holdbacks withhold from a channel at `now`; None: only those of every channel."""
     counted = channel_keys(channel_code)
     return sum(
         holdback.quantity

@@ -1,4 +1,4 @@
-"""The holdback endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The holdback endpoints. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -36,9 +36,9 @@ class HoldbackSetRequest(Revised):
 
 @endpoints.post("/set", roles=PLANNER, needs=["logical_guid"], emits=["ics.holdback.saved"])
 async def ics_holdback_set(call: Call, change: Change, body: HoldbackSetRequest) -> HoldbackEnvelope:
-    """Keep units from a channel, or from all; quantity 0 lets them go."""
+    """Withhold units from a channel or from all; quantity 0 clears the holdback."""
     known = await change.lookup(HOLDBACKS, "item", call.logical_guid, body.variant_id, body.channel_code or "")
-    said = (body.quantity, body.reason, body.starts_utc, body.ends_utc)
+    values = (body.quantity, body.reason, body.starts_utc, body.ends_utc)
     if known is None:
         fresh = Holdback(
             holdback_id=change.new_id(),
@@ -46,10 +46,10 @@ async def ics_holdback_set(call: Call, change: Change, body: HoldbackSetRequest)
             variant_id=body.variant_id,
             channel_code=body.channel_code,
         )
-        holdback = await change.insert(HOLDBACKS, seen(replaced(fresh, *said), change.now))
+        holdback = await change.insert(HOLDBACKS, seen(replaced(fresh, *values), change.now))
     else:
         known = await change.load(HOLDBACKS, known.holdback_id, body.expected_revision)
-        holdback = await change.update(HOLDBACKS, seen(replaced(known, *said), change.now), body.reason)
+        holdback = await change.update(HOLDBACKS, seen(replaced(known, *values), change.now), body.reason)
     change.emit("ics.holdback.saved", holdback.holdback_id, holdback=holdback)
     return HoldbackEnvelope(holdback=holdback)
 
@@ -92,12 +92,12 @@ class HoldbackListRequest(Request, PageRequest):
 
 
 class HoldbackListEnvelope(Listed[Holdback]):
-    """One page of them."""
+    """One page of holdbacks."""
 
 
 @endpoints.post("/list", roles=READ)
 async def ics_holdback_list(view: View, body: HoldbackListRequest) -> HoldbackListEnvelope:
-    """List holdbacks as they are now, newest first."""
+    """List holdbacks with their current status, newest first."""
     wanted = {
         "logical_guid": body.logical_guid,
         "variant_id": body.variant_id,

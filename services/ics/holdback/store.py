@@ -1,4 +1,4 @@
-"""Where holdbacks are kept, one for each facility, variant and channel."""
+"""Storage of holdbacks: one per facility, variant and channel."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -31,14 +31,14 @@ HOLDBACKS = Entity(
 
 
 def item_keys(items: Iterable[tuple[str, str]], channel_code: str | None) -> list[tuple[str, str, str]]:
-    """Keys, in the index `item`, of the holdbacks that count for these (facility, variant) on a channel."""
+    """Keys in the index `item` of the holdbacks that apply to these (facility, variant) on a channel."""
     return [(*item, channel) for item in items for channel in channel_keys(channel_code)]
 
 
 async def held_back_from(
     view: View, items: Iterable[tuple[str, str]], channel_code: str | None
 ) -> dict[tuple[str, str], int]:
-    """Units withheld of each (facility, variant) from a channel now, in one round. Index: item."""
+    """Units of each (facility, variant) withheld from a channel now, in one read. Index: item."""
     asked = list(dict.fromkeys(items))
     found = await view.lookup_many(HOLDBACKS, "item", item_keys(asked, channel_code))
     counted: dict[tuple[str, str], list[Holdback]] = {item: [] for item in asked}
@@ -53,11 +53,12 @@ _LEADS = (("variant_id",), ("channel_key",), ("logical_guid",), ())
 async def list_holdbacks(
     view: View, wanted: Mapping[str, str | None], status: HoldbackStatus | None, page: Paged
 ) -> Page[Holdback]:
-    """Holdbacks as they are now, newest first; `status` None: whatever they are.
+    """A page of holdbacks with their current status, newest first; `status` None: any.
 
-    Whether one is cleared is stored; the rest is a matter of time.
+    Index: the first of `_LEADS` that the filters cover.
     """
     where, rest = split(wanted, _LEADS)
+    # The query can tell cleared holdbacks by their quantity; the other statuses depend on the time.
     if status is not None:
         rest["quantity"] = 0 if status == "cleared" else between(at_least=1)
 

@@ -1,4 +1,4 @@
-"""Inbox items: things somebody is to do or to know. Where one is kept and how far the work is are two matters."""
+"""Inbox items: tasks and notices. `status` is the folder of an item, `state` the progress of the work on it."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ Priority = Literal["low", "normal", "high"]
 
 
 class InboxItem(Record):
-    """One thing to do or to know; without a recipient it is for everyone who may read."""
+    """A task or notice; without a recipient it is for every user who may read the inbox."""
 
     inbox_id: Id
     source: Source = "ics"
@@ -31,12 +31,12 @@ class InboxItem(Record):
 
 
 def texts_of(item: InboxItem) -> list[str]:
-    """What an item is searched in."""
+    """The texts of an item that are searched."""
     return [item.title] if item.body is None else [item.title, item.body]
 
 
 def set_state(item: InboxItem, state: InboxState) -> InboxItem:
-    """The item with its work so far, while it is in the inbox."""
+    """The item with the new state. Raises `InvalidState` if it already has it, or its status is not inbox."""
     if item.status != "inbox":
         raise InvalidState(f"the item is {item.status}", status=item.status)
     if item.state == state:
@@ -45,7 +45,7 @@ def set_state(item: InboxItem, state: InboxState) -> InboxItem:
 
 
 def set_status(item: InboxItem, status: InboxStatus) -> InboxItem:
-    """The item, put away or brought back; doomed is for good. Its state stays."""
+    """The item with the new status. Raises `InvalidState` if it already has it or is doomed (final)."""
     if item.status in {status, "doomed"}:
         raise InvalidState(f"the item is {item.status}", status=item.status)
     return replace(item, status=status)

@@ -1,4 +1,4 @@
-"""The inbox endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The inbox endpoints. The contract's ics.yaml specifies each of them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -39,7 +39,7 @@ class InboxCreateRequest(Request):
 
 @endpoints.post("/create", roles=READ, emits=["ics.inbox.created"])
 async def ics_inbox_create(change: Change, body: InboxCreateRequest) -> InboxEnvelope:
-    """Put something into the inbox, of one or of all."""
+    """Create an inbox item for one recipient or for everyone."""
     item = InboxItem(
         inbox_id=change.new_id(),
         source=body.source,
@@ -64,7 +64,7 @@ class InboxGetRequest(Request):
 
 @endpoints.post("/get", roles=READ)
 async def ics_inbox_get(view: View, body: InboxGetRequest) -> InboxEnvelope:
-    """Show an item, which does not make it read."""
+    """Show an inbox item without marking it as read."""
     return InboxEnvelope(item=await view.load(INBOX, body.inbox_id))
 
 
@@ -78,12 +78,12 @@ class InboxListRequest(Request, PageRequest):
 
 
 class InboxListEnvelope(Listed[InboxItem]):
-    """One page of them."""
+    """One page of inbox items."""
 
 
 @endpoints.post("/list", roles=READ)
 async def ics_inbox_list(view: View, body: InboxListRequest) -> InboxListEnvelope:
-    """List the items of this domain, newest first."""
+    """List the inbox items of this domain, newest first."""
     wanted = {
         "source": "ics",
         "status": None if body.status == "all" else body.status,
@@ -109,7 +109,7 @@ class InboxStateRequest(Revised):
     refusals={"conflict_state": "already so, or the item is not in status inbox"},
 )
 async def ics_inbox_state(change: Change, body: InboxStateRequest) -> InboxEnvelope:
-    """Say how far the work on an item is."""
+    """Set the state of the work on an inbox item."""
     item = await change.load(INBOX, body.inbox_id, body.expected_revision)
     item = await change.update(INBOX, set_state(item, body.state))
     change.emit("ics.inbox.state_changed", item.inbox_id, item=item)
@@ -127,7 +127,7 @@ class InboxStatusRequest(StatusRequest[InboxStatus]):
     refusals={"conflict_state": "already so, or doomed"},
 )
 async def ics_inbox_status(change: Change, body: InboxStatusRequest) -> InboxEnvelope:
-    """Put an item away, bring it back, or doom it."""
+    """Archive, restore or doom an inbox item."""
     item = await with_status(change, INBOX, body.inbox_id, body, set_status)
     change.emit("ics.inbox.status_changed", item.inbox_id, item=item)
     return InboxEnvelope(item=item)

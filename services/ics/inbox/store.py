@@ -1,4 +1,4 @@
-"""Where inbox items are kept."""
+"""Storage of inbox items."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ _LEADS = (("subject_id",), ("recipient",), ("source",))
 
 
 async def list_items(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[InboxItem]:
-    """Items of a source, newest first. Index: the first of `_LEADS` that the filters cover."""
+    """A page of items, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     question: Question[InboxItem] = Question((), where, rest, None, lambda _: True, ["list", where, rest])
     return await search(view, INBOX, question, page)
