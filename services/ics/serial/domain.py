@@ -1,7 +1,7 @@
-"""Single units and lots of a variant: what is known of them, and where the ledger last put them.
+"""Single units and lots of a variant: their data, and where their last ledger entry put them. Pure.
 
-Registering tells ICS about a unit (`serial`) or a lot (`batch`); only entries move them. The status of a unit is read
-off the account its last entry put it in.
+Registering creates the record of a unit (`serial`) or a lot (`batch`); only ledger entries move it. The status of a
+unit follows from the account that its last entry put it in.
 """
 
 from collections.abc import Collection, Sequence
@@ -34,14 +34,14 @@ SerialStatus = Literal[
 
 GTIN_LENGTHS = (8, 12, 13, 14)
 COMES_IN_FROM: tuple[SerialStatus, ...] = ("registered", "shipped", "returned", "missing")
-"""A unit that is known comes in from one of these; anything else says it is here already."""
+"""The statuses from which a known unit can come in (again)."""
 
 SerialKey = tuple[str, str, str]
-"""Variant, kind and number: what no two units or lots of an org share."""
+"""Variant, kind and number. Unique among the units and lots of an org."""
 
 
 class SerialUnit(Record):
-    """A single unit (`serial_no`, and the lot it is of if known) or a lot (`lot_code` alone)."""
+    """A single unit (`serial_no`, and its `lot_code` if known) or a lot (`lot_code` alone)."""
 
     serial_id: Id
     kind: SerialKind
@@ -66,7 +66,7 @@ class SerialUnit(Record):
 
 
 class Whereabouts(Value):
-    """The account a unit's last entry put it in."""
+    """The account that a unit's last entry put it in."""
 
     bucket: Bucket | None = None
     external: External | None = None
@@ -79,7 +79,7 @@ class Whereabouts(Value):
 
 
 def number_of(unit: SerialUnit) -> str:
-    """What a unit is known by: its serial number, or a lot's code."""
+    """The serial number of a single unit, or the code of a lot."""
     number = unit.serial_no if unit.kind == "serial" else unit.lot_code
     assert number is not None, unit.serial_id
     return number
@@ -96,13 +96,13 @@ def lot_key(variant_id: str, lot_code: str) -> SerialKey:
 
 
 def as_lot(batch: SerialUnit) -> Lot:
-    """What the ledger needs to know of a lot."""
+    """The data of a lot that the ledger needs."""
     assert batch.lot_code is not None, batch.serial_id
     return Lot(lot_code=batch.lot_code, expiry_date=batch.expiry_date, blocked=batch.blocked)
 
 
 def status_at(where: Whereabouts) -> SerialStatus:
-    """What a unit is, by the account it is in."""
+    """The status of a unit in this account."""
     match where.external:
         case "customer":
             return "shipped"
@@ -135,7 +135,7 @@ def _status_in_stock(bucket: Bucket | None, stage: Stage | None) -> SerialStatus
 
 
 def moved(unit: SerialUnit, where: Whereabouts, entry_id: str, at: Utc) -> SerialUnit:
-    """The single unit after an entry that named it."""
+    """The single unit after a ledger entry moved it to `where` at the time `at` (UTC)."""
     inside = where.external is None
     return replace(
         unit,
@@ -152,7 +152,7 @@ def moved(unit: SerialUnit, where: Whereabouts, entry_id: str, at: Utc) -> Seria
 
 
 def lot_seen(batch: SerialUnit, on_hand: int) -> SerialUnit:
-    """The lot with the units on hand over all facilities, which the ledger knows: a lot's record does not move."""
+    """The lot with its units on hand in all facilities and its status, which the stored record does not have."""
     status: SerialStatus = "in_stock" if on_hand > 0 else "registered"
     return replace(batch, on_hand=on_hand, status=status)
 
@@ -160,7 +160,7 @@ def lot_seen(batch: SerialUnit, on_hand: int) -> SerialUnit:
 def check_takes(
     units: Sequence[SerialUnit | None], named: Sequence[str], logical_guid: str, statuses: Collection[SerialStatus]
 ) -> None:
-    """Refuse serials that are not in the facility in one of these statuses; None stands for an unknown one."""
+    """Raises `InvalidState` if a named serial is unknown (None), in another facility, or in none of these statuses."""
     for serial_no, unit in zip(named, units, strict=True):
         if unit is None:
             raise InvalidState(f"serial {serial_no} is not known", status="unknown", serial_no=serial_no)
@@ -171,7 +171,10 @@ def check_takes(
 def coming_in(
     known: SerialUnit | None, serial_id: str, variant_id: str, serial_no: str, lot_code: str | None = None
 ) -> SerialUnit:
-    """The single unit that comes in: a new one (revision 0), or one that is known and may come in (again)."""
+    """The single unit that comes in: a new record (revision 0), or the known one.
+
+    Raises `InvalidState` if the known unit has a status from which no unit comes in.
+    """
     if known is None:
         return SerialUnit(
             serial_id=serial_id, kind="serial", variant_id=variant_id, serial_no=serial_no, lot_code=lot_code
@@ -188,7 +191,7 @@ def new_lot(
     expiry_date: Date | None = None,
     manufacture_date: Date | None = None,
 ) -> SerialUnit:
-    """A lot nothing was known of until its first units came in. What is known of one, goods coming in do not alter."""
+    """The record of a lot whose first units come in. Later receipts do not change the data of a known lot."""
     return SerialUnit(
         serial_id=serial_id,
         kind="batch",
@@ -200,18 +203,18 @@ def new_lot(
 
 
 def check_gtin(gtin: str, path: str = "gtin") -> str:
-    """The GTIN; refused where one of 8, 12, 13 or 14 digits ends in a wrong check digit."""
+    """The GTIN unchanged. Raises `Invalid` naming `path` if it has 8, 12, 13 or 14 digits and a wrong check digit."""
     if len(gtin) in GTIN_LENGTHS and check_digit(gtin[:-1]) != int(gtin[-1]):
         raise invalid_field(path, "the check digit is wrong")
     return gtin
 
 
 def check_digit(digits: str) -> int:
-    """GS1's check digit of the digits before it: weights 3 and 1 from the right, made up to the next ten."""
+    """The GS1 check digit for these digits: weights 3 and 1 from the right; it makes the sum a multiple of 10."""
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
     return -total % 10
 
 
 def gtin14(gtin: str) -> str:
-    """The GTIN as 14 digits, which is how GTINs compare."""
+    """The GTIN padded to 14 digits, the form in which GTINs are compared."""
     return gtin.zfill(14)

@@ -1,4 +1,4 @@
-"""What a caller says of a unit or lot: read off a UDI, checked, and made into its record. Pure."""
+"""Data of a unit or lot in a request: completed from a UDI, checked, and made into its record. Pure."""
 
 from msgspec.structs import replace
 
@@ -10,7 +10,7 @@ from services.ics.serial.udi import read_udi
 
 
 class SerialFacts(Value):
-    """What is said of a unit or lot; None where nothing is."""
+    """The given data of a unit or lot; None for each value that is not given."""
 
     serial_no: str | None = None
     lot_code: str | None = None
@@ -20,7 +20,10 @@ class SerialFacts(Value):
 
 
 def with_udi(facts: SerialFacts, udi: str | None, year: int) -> SerialFacts:
-    """The facts, filled from a UDI; one given beside it must agree with it."""
+    """The facts, completed from a UDI. `year` is the current year (see `read_udi`).
+
+    Raises `Invalid` if the UDI cannot be read, or naming the field whose given value differs from the UDI.
+    """
     if udi is None:
         return facts
     read = read_udi(udi, year)
@@ -45,7 +48,11 @@ def _agree(field: str, given: str, told: str) -> bool:
 
 
 def check_kind(kind: SerialKind, facts: SerialFacts) -> None:
-    """Refuse a single unit without its number, and a lot without its code or with a number."""
+    """Check the facts of a unit or lot.
+
+    Raises `Invalid` if a single unit has no serial number, a lot has no code or has a serial number, or the check digit
+    of the GTIN is wrong.
+    """
     problems: list[FieldProblem] = []
     if kind == "serial" and facts.serial_no is None:
         problems.append(FieldProblem("serial_no", "is required for a single unit"))
@@ -62,7 +69,7 @@ def check_kind(kind: SerialKind, facts: SerialFacts) -> None:
 def registered(
     serial_id: str, variant_id: str, kind: SerialKind, facts: SerialFacts, attributes: dict[str, object]
 ) -> SerialUnit:
-    """A unit or lot that has not moved yet."""
+    """The new record of a unit or lot, which no ledger entry has moved yet. Raises `Invalid` as `check_kind` does."""
     check_kind(kind, facts)
     return SerialUnit(
         serial_id=serial_id,
@@ -78,7 +85,10 @@ def registered(
 
 
 def blocked(unit: SerialUnit, is_blocked: bool | None, block_reason: str | None) -> SerialUnit:
-    """The unit, blocked for a reason or free again; None leaves the block, and may give it another reason."""
+    """The unit, blocked for a reason or unblocked. With `is_blocked` None only the reason of an existing block changes.
+
+    Raises `Invalid` if a reason is given for a unit that is not blocked.
+    """
     if is_blocked is None:
         if block_reason is None:
             return unit

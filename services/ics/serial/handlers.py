@@ -1,4 +1,4 @@
-"""The serial endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The serial endpoints, specified in the contract's ics.yaml."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,7 +28,7 @@ from services.ics.serial.udi import Udi, read_udi
 from services.ics.words import OPERATOR, READ
 
 UdiText = Annotated[str, Meta(min_length=1, max_length=256)]
-"""A GS1 element string, bracketed or raw."""
+"""A GS1 element string, with brackets or raw."""
 
 endpoints = Endpoints("ics", "/serial")
 
@@ -61,7 +61,7 @@ class SerialRegisterRequest(Request):
     refusals={"conflict": "the serial_no, or the lot_code of a batch, is known for this variant"},
 )
 async def ics_serial_register(change: Change, body: SerialRegisterRequest) -> SerialEnvelope:
-    """Make a unit or a batch known. Moves no stock."""
+    """Register a unit or a batch without moving stock."""
     said = SerialFacts(
         serial_no=body.serial_no,
         lot_code=body.lot_code,
@@ -100,7 +100,7 @@ class SerialLookupRequest(Request, PageRequest):
 
 @endpoints.post("/lookup", roles=READ)
 async def ics_serial_lookup(view: View, body: SerialLookupRequest) -> SerialListEnvelope:
-    """Find units and batches by what is printed on them."""
+    """Find units and batches by serial number, lot code or GTIN."""
     wanted = {
         "serial_no": body.serial_no,
         "lot_code": body.lot_code,
@@ -116,7 +116,7 @@ class SerialLookupUdiRequest(Request, PageRequest):
 
 @endpoints.post("/lookup-udi", roles=READ)
 async def ics_serial_lookup_udi(view: View, body: SerialLookupUdiRequest) -> SerialListEnvelope:
-    """Read a UDI, and find the units and batches it is on."""
+    """Read a UDI and find the units and batches that match it."""
     udi = read_udi(body.udi, _year(view))
     wanted = {"serial_no": udi.serial_no, "lot_code": udi.lot_code, "gtin_key": udi.di}
     return replace(_listed(await page_of(view, wanted, LOOKUP_LEADS, body)), udi=udi)
@@ -166,7 +166,7 @@ class SerialUpdateRequest(Revised):
 
 @endpoints.post("/update", roles=OPERATOR, emits=["ics.serial.updated"])
 async def ics_serial_update(change: Change, body: SerialUpdateRequest) -> SerialEnvelope:
-    """Change what is known of a unit or batch, or block it; where it is follows the ledger only."""
+    """Change the data of a unit or batch, or block it; only ledger entries change its place."""
     if body.gtin is not None:
         check_gtin(body.gtin)
     unit = await change.load(SERIALS, body.serial_id, body.expected_revision)
@@ -199,7 +199,7 @@ class Serial360Request(Request):
 
 @endpoints.post("/360", roles=READ, snapshot=True)
 async def ics_serial_360(view: View, body: Serial360Request) -> SerialEnvelope:
-    """Show all there is to know of a unit or batch: where it is, what happened to it, what was said of it."""
+    """Show everything about a unit or batch: its places, history, documents and comments."""
     unit = await seen(view, await _named(view, body))
     return SerialEnvelope(serial=unit, life=await life_of(view, unit))
 

@@ -1,7 +1,7 @@
-"""A unit's or lot's life as its entries tell it: where it is, what happened when, and for which documents. Pure.
+"""The life of a unit or lot, derived from its ledger entries: its places, milestones and documents. Pure.
 
-A single unit's milestones are those of its last stay: what it went through before it came back is in its history. Of a
-lot they are the first of its units' coming in, and the last of their going out.
+The milestones of a single unit are those since it last came in; earlier ones are only in its history. For a lot, they
+are the first receipt of any of its units and the last departure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,14 +29,14 @@ _DAY_MILLIS = 86_400_000
 
 
 class SerialPlace(Value):
-    """A facility where the unit, or units of the lot, are (or are on the way to)."""
+    """A facility that has the unit or units of the lot, or to which they are in transit."""
 
     logical_guid: Guid
     buckets: Buckets
 
 
 class SerialDocument(Value):
-    """What entries were written for, and when the first of them was."""
+    """A document for which entries of the unit or lot were written, and the time of the first one (UTC)."""
 
     document_type: DocumentType
     document_id: Id
@@ -44,7 +44,7 @@ class SerialDocument(Value):
 
 
 class SerialLife(Value):
-    """All that is known of a unit or lot. `history` ends where it is; it has the last 1000 entries."""
+    """Everything known about a unit or lot. `history` has the last 1000 entries, oldest first. Times are UTC."""
 
     registered_utc: Utc
     received_utc: Utc | None
@@ -60,7 +60,7 @@ class SerialLife(Value):
 
 
 class Milestones(Value):
-    """The entries that brought a unit or lot in, made it available, shipped it, and took it out of the house."""
+    """The entries with which a unit or lot came in, became available, was shipped, and left the facilities."""
 
     came_in: StockCardEntry | None = None
     accepted: StockCardEntry | None = None
@@ -69,7 +69,7 @@ class Milestones(Value):
 
 
 def milestones(unit: SerialUnit, entries: Iterable[StockCardEntry]) -> Milestones:
-    """The milestones among its entries, which come oldest first."""
+    """The milestones among the entries of a unit or lot. `entries` must be oldest first."""
     found = Milestones()
     for entry in entries:
         if entry.from_account.external is not None and (unit.kind == "serial" or found.came_in is None):
@@ -84,7 +84,7 @@ def milestones(unit: SerialUnit, entries: Iterable[StockCardEntry]) -> Milestone
 
 
 def days_in_stock(found: Milestones, now: Utc) -> str | None:
-    """Days from coming in to going out, or to now, to four places; None for what never came in."""
+    """Days from coming in to leaving, or to now, with four decimal places; None if it never came in."""
     if found.came_in is None:
         return None
     end = found.left.recorded_utc if found.left is not None else now
@@ -93,7 +93,7 @@ def days_in_stock(found: Milestones, now: Utc) -> str | None:
 
 
 def documents_of(entries: Iterable[StockCardEntry]) -> list[SerialDocument]:
-    """The documents the entries (oldest first) were written for, in the order they first appear."""
+    """The documents of these entries (oldest first), in order of first appearance."""
     found: dict[tuple[DocumentType, str], Utc] = {}
     for entry in entries:
         found.setdefault((entry.document_type, entry.document_id), entry.recorded_utc)
@@ -101,14 +101,14 @@ def documents_of(entries: Iterable[StockCardEntry]) -> list[SerialDocument]:
 
 
 def place_of_unit(last: StockCardEntry | None) -> list[SerialPlace]:
-    """Where a single unit is: where its last entry put it. Nowhere once it left, or before it came."""
+    """The place of a single unit, from its last entry; empty if it has left or has not come in yet."""
     if last is None or last.to_account.logical_guid is None or last.to_account.bucket is None:
         return []
     return [_place(last.to_account.logical_guid, {last.to_account.bucket: 1})]
 
 
 def places_of_lot(counts: Mapping[str, Mapping[Bucket, int]]) -> list[SerialPlace]:
-    """Where a lot's units are, by facility, from how many there are in each bucket."""
+    """The places of a lot's units, by facility. `counts` has the units by facility and bucket. At most 200."""
     placed = [_place(facility, counts[facility]) for facility in sorted(counts) if any(counts[facility].values())]
     return placed[:PLACES_MAX]
 
@@ -118,5 +118,6 @@ def _place(facility: str, units: Mapping[Bucket, int]) -> SerialPlace:
 
 
 def in_order(entries: Iterable[StockCardEntry]) -> list[StockCardEntry]:
-    """Entries oldest first. Their time decides: a call that had to wait its turn may have got its ids before."""
+    """Entries by time, oldest first."""
+    # Not by id: a call that had to wait may have drawn its ids before an earlier entry was recorded.
     return sorted(entries, key=lambda entry: (entry.recorded_utc, entry.entry_id))

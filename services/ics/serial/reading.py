@@ -1,4 +1,4 @@
-"""What calls show of units and lots: pages of them with what of a lot is on hand, and the whole life of one."""
+"""Reads units and lots for answers: pages of them with the lots' units on hand, and the life of one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -32,36 +32,36 @@ from services.ics.words import BUCKETS, Bucket, HolderType
 LOOKUP_LEADS = (("serial_no",), ("lot_code",), ("gtin_key",))
 LIST_LEADS = (("lot_code",), ("variant_id",), ("place",), ())
 LOT_STATUSES: tuple[SerialStatus, ...] = ("in_stock", "registered")
-"""What a lot may be."""
+"""The statuses that a lot can have."""
 
 LotCounts = dict[str, dict[Bucket, int]]
 """Facility -> units of a lot in each bucket."""
 
 
 async def seen(view: View, unit: SerialUnit) -> SerialUnit:
-    """The unit or lot as answers show it."""
+    """The unit or lot as answers show it: a lot with its units on hand and its status."""
     return (await all_seen(view, [unit]))[0]
 
 
 async def all_seen(view: View, units: Sequence[SerialUnit]) -> list[SerialUnit]:
-    """Units and lots as answers show them: a lot with what is on hand of it."""
+    """Units and lots as answers show them: each lot with its units on hand and its status."""
     items = await _items_of_lots(view, units)
     return [lot_seen(unit, _on_hand(items, unit)) if unit.kind == "batch" else unit for unit in units]
 
 
 async def _items_of_lots(view: View, units: Iterable[SerialUnit]) -> dict[str, list[Item]]:
-    """The items of every variant that has lots among these, by variant."""
+    """The items (one for each facility) of the variants of these lots, by variant. Single units are ignored."""
     variants = list(dict.fromkeys(unit.variant_id for unit in units if unit.kind == "batch"))
     found = await view.together(items_of_variant(view, variant) for variant in variants)
     return dict(zip(variants, found, strict=True))
 
 
 def _on_hand(items: Mapping[str, list[Item]], lot: SerialUnit) -> int:
-    return sum(cell.on_hand for item in items[lot.variant_id] for cell in item.cells if cell.lot_code == lot.lot_code)
+    return sum(each.on_hand for item in items[lot.variant_id] for each in item.cells if each.lot_code == lot.lot_code)
 
 
 def _is_in(items: Mapping[str, list[Item]], lot: SerialUnit, facility: str) -> bool:
-    """Whether any unit of the lot is in a facility, or on its way there."""
+    """Whether any unit of the lot is in the facility or in transit to it."""
     assert lot.lot_code is not None, lot.serial_id
     here = next((item for item in items[lot.variant_id] if item.logical_guid == facility), None)
     return here is not None and (lot.lot_code in here.lot_codes() or here.coming_of(lot.lot_code) > 0)
@@ -78,8 +78,8 @@ async def page_of(
 ) -> Page[SerialUnit]:
     """Units and lots, newest first. Index: the first of the leads that the filters cover.
 
-    A lot's status and where it is follow from what is booked of it and are not stored: lots asked for by these are
-    read wider and filtered.
+    The status and the facilities of a lot follow from the ledger and are not stored in its record. For these filters,
+    lots are read without them and checked one by one.
     """
     kind = wanted.get("kind")
     if status is not None and status not in LOT_STATUSES and kind is None:
@@ -105,7 +105,7 @@ async def page_of(
 
 
 def _places(kind: str | None, facility: str | None) -> Any:
-    """Where what may be in a facility is stored to be."""
+    """The stored values of `place` that match a facility filter for this kind; None for no filter."""
     if facility is None:
         return None
     match kind:
@@ -118,7 +118,7 @@ def _places(kind: str | None, facility: str | None) -> Any:
 
 
 async def life_of(view: View, unit: SerialUnit) -> SerialLife:
-    """The life of a unit or lot as `seen`, from its entries, comments on it and the documents that say more."""
+    """The life of a unit or lot (as returned by `seen`), from its entries, comments, receipt and commit."""
     first, last, comments = await view.together(
         [_entries(view, unit, "entry_id"), _entries(view, unit, "-entry_id"), _comments(view, unit)]
     )
@@ -150,7 +150,7 @@ async def _comments(view: View, unit: SerialUnit) -> list[Any]:
 
 
 async def _entries(view: View, unit: SerialUnit, order: str) -> list[StockCardEntry]:
-    """The first or last entries that named a unit, or moved units of a lot. Index: refs."""
+    """The first or last entries of a unit or lot, in `order`. Index: refs."""
     if unit.kind == "batch":
         where: dict[str, Any] = {"refs": lot_ref(unit.variant_id, unit.lot_code or "")}
         return await view.find(ENTRIES, where, order=(order,), limit=HISTORY_MAX)
@@ -160,18 +160,18 @@ async def _entries(view: View, unit: SerialUnit, order: str) -> list[StockCardEn
 
 
 async def _document(view: View, entry: StockCardEntry | None, kind: HolderType) -> Any:
-    """The receipt or commit that an entry was written for; None for one that was written for something else."""
+    """The entry's document if it is a receipt or commit (`kind`), else None."""
     if entry is None or entry.document_type != kind:
         return None
     return await view.get(HOLDER_KINDS[kind].entity, entry.document_id)
 
 
 async def _lot_counts(view: View, lot: SerialUnit) -> LotCounts:
-    """Units of a lot in each facility and bucket; those on their way are the shipments' to tell."""
+    """Units of a lot by facility and bucket. Units in transit are counted from the shipments that hold them."""
     counts: LotCounts = {}
     for item in await items_of_variant(view, lot.variant_id):
-        cells = [cell for cell in item.cells if cell.lot_code == lot.lot_code]
-        counts[item.logical_guid] = {bucket: sum(cell.bucket(bucket) for cell in cells) for bucket in BUCKETS}
+        positions = [position for position in item.cells if position.lot_code == lot.lot_code]
+        counts[item.logical_guid] = {bucket: sum(each.bucket(bucket) for each in positions) for bucket in BUCKETS}
     coming = HOLDER_KINDS["shipment"]
     if coming.find is not None:
         for facility, units in counts.items():

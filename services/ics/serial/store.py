@@ -1,4 +1,4 @@
-"""Where single units and lots are kept."""
+"""Storage of single units and lots."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from services.ics.ledger.lot import Lot
 from services.ics.serial.domain import SerialUnit, as_lot, gtin14, lot_key, new_lot, number_of
 
 LOT_PLACE = "*"
-"""In `place`, for lots: they are wherever units of them are, which only the ledger knows."""
+"""Value of `place` for lots. Their units can be in several facilities; the ledger has their places."""
 
 
 def _place(unit: SerialUnit) -> str | None:
@@ -46,13 +46,16 @@ SERIALS = Entity(
 
 
 async def lots_of(view: View, variant_id: str, lot_codes: Iterable[str]) -> dict[str, SerialUnit]:
-    """What is known of these lots of a variant, by lot code. Index: number."""
+    """The records of these lots of a variant, by lot code; unknown lots are left out. Index: number."""
     found = await view.lookup_many(SERIALS, "number", [lot_key(variant_id, code) for code in lot_codes])
     return {key[2]: lot for key, lot in found.items()}
 
 
 async def ledger_lots(view: View, items: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Lot]]:
-    """What the ledger needs to know of the lots of several (variant, lot codes), in one round. Index: number."""
+    """The ledger's data of the lots in several (variant, lot codes), read in one round trip. Index: number.
+
+    Returns variant -> lot code -> lot; unknown lots are left out.
+    """
     asked = [lot_key(variant_id, code) for variant_id, codes in items for code in codes]
     found = await view.lookup_many(SERIALS, "number", asked) if asked else {}
     lots: dict[str, dict[str, Lot]] = {}
@@ -62,14 +65,17 @@ async def ledger_lots(view: View, items: Iterable[tuple[str, Iterable[str]]]) ->
 
 
 async def units_held_by(view: View, holder_id: str, limit: int) -> list[SerialUnit]:
-    """The single units in a holder's name, by serial number. Index: held_by_id, serial_no."""
+    """Up to `limit` single units that a holder holds, by serial number. Index: held_by_id, serial_no."""
     return await view.find(SERIALS, {"held_by_id": holder_id}, order=("serial_no",), limit=limit)
 
 
 async def know_lot(
     change: Change, variant_id: str, lot_code: str, expiry_date: Date | None, manufacture_date: Date | None = None
 ) -> tuple[SerialUnit, bool]:
-    """The lot units come in of, registered on the way where it was unknown, and whether it was: then tell of it."""
+    """The lot of incoming units, registered if it was unknown.
+
+    The second value says whether it was registered now; the caller then emits `ics.serial.registered`.
+    """
     known = (await lots_of(change, variant_id, [lot_code])).get(lot_code)
     if known is not None:
         return known, False

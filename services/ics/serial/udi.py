@@ -1,7 +1,7 @@
-"""UDI: reads a GS1 element string into what it says of a unit.
+"""Reads UDIs (unique device identifiers) given as GS1 element strings. Pure.
 
-Two spellings: bracketed, `(01)…(17)…`, and raw, where a value of variable length ends at FNC1 (0x1D) or the end. The
-application identifiers are those of the GS1 General Specifications that a device label carries; see `RULES`.
+There are two notations: bracketed, `(01)…(17)…`, and raw, where a value of variable length ends at FNC1 (0x1D) or at
+the end of the string. `RULES` has the supported application identifiers of the GS1 General Specifications.
 """
 
 import calendar
@@ -16,11 +16,11 @@ from services.ics.serial.domain import check_digit
 
 FNC1 = "\x1d"
 SYMBOLOGIES = ("]d2", "]C1", "]Q3")
-"""Symbology identifiers a scanner may put in front: GS1 DataMatrix, GS1-128, GS1 QR Code."""
+"""Symbology identifiers that a scanner may put in front: GS1 DataMatrix, GS1-128, GS1 QR Code."""
 
 
 class Rule(NamedTuple):
-    """The form of one element's value: so many digits, or up to so many characters."""
+    """The format of an element's value: its exact (`fixed`) or maximum length, and whether it is all digits."""
 
     length: int
     fixed: bool = False
@@ -40,14 +40,18 @@ RULES = {
     "240": Rule(30),
     **{str(company): Rule(90) for company in range(91, 100)},
 }
-"""Application identifiers that are read: 01 device, 10 lot, 11 made, 17 expires, 21 serial; the others are ignored."""
+"""Format by application identifier.
+
+Used are 01 (device), 10 (lot), 11 (production date), 17 (expiry date) and 21 (serial number). The others are checked
+for their format and then ignored.
+"""
 
 _BRACKET = re.compile(r"\(([0-9]{2,4})\)")
 _CHARACTERS = re.compile(r"[!-\"%-?A-Z_a-z]+")
 
 
 class Udi(Value):
-    """What a UDI says: the device (GTIN, 14 digits), and of the unit whatever else is on its label."""
+    """The content of a UDI: the device identifier `di` (GTIN, 14 digits), and the data of the unit, None if absent."""
 
     di: Barcode
     lot_code: Lot | None
@@ -57,7 +61,7 @@ class Udi(Value):
 
 
 def read_udi(text: str, year: int, path: str = "udi") -> Udi:
-    """What an element string says; `year` is this year, which decides the century of two-digit years.
+    """The content of an element string. `year` is the current year; it decides the century of two-digit years.
 
     Raises `Invalid`, naming `path`, for a string that cannot be read.
     """
@@ -129,7 +133,7 @@ def _unknown(identifier: str, path: str) -> Invalid:
 
 
 def _date(digits: str, year: int, identifier: str, path: str) -> Date:
-    """YYMMDD as a day: the century puts the year within 49 back and 50 ahead; day 00 is the month's last."""
+    """The date of YYMMDD. The year is from 49 before to 50 after `year`; day 00 is the last day of the month."""
     short, month, day = int(digits[:2]), int(digits[2:4]), int(digits[4:])
     full = year - 49 + (short - (year - 49)) % 100
     if not 1 <= month <= 12:

@@ -1,4 +1,4 @@
-"""The accounts of an item as they stood at one of its entries: what is there now, less what was posted since. Pure."""
+"""The accounts of an item as of one of its entries: the current balances without later entries. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,50 +32,55 @@ HELD_COUNTS: Mapping[str, Bucket] = {
     "inspection": "quarantine",
     "consignment": "consignment",
 }
-"""Counts of a cell that say that somebody holds units there, and the bucket those are in."""
+"""Fields of a stored position that count held units, and the bucket of those units."""
 
 _Units = tuple[Bucket, int, Mapping[str, Any]]
-"""What a cell has of one bucket."""
+"""A bucket, its units in a stored position, and that position."""
 
 _UNHELD = {bucket: BUCKETS.index(bucket) for bucket in UNHELD_BUCKETS}
-"""The buckets whose units may be nobody's, and where they stand in account order."""
+"""The buckets whose units can be without a holder, and their rank in account order."""
 
 _NOBODY = (None, None, None)
-"""Stage and holder of such units."""
+"""Stage and holder of units without a holder."""
 
 _OUTSIDE_ORDER = EXTERNALS.index
 
 
 def unheld(document: Mapping[str, Any]) -> Filled | None:
-    """What the stored document of an item says of its accounts by itself; None where somebody holds some of its units,
-    and has to be asked. Most items are nobody's, so this takes a fifth of what `Accounts` does."""
+    """The rows of an item, from its stored document alone; None if any unit has a holder, which must be read."""
+    # A fast path: most items have no holders, and this takes a fifth of the time of `Accounts`.
     if document["in_transit"]:
         return None
     found: list[_Units] = []
-    for cell in document["cells"]:
-        # A cell is stored without what is 0 or none.
-        for count, units in cell.items():
+    for position in document["cells"]:
+        # A position is stored without the fields that are 0 or None.
+        for count, units in position.items():
             if count in HELD_COUNTS:
                 return None
             if count in _UNHELD:
-                found.append((count, units, cell))
+                found.append((count, units, position))
     if len(found) > 1:
         found.sort(key=_unheld_order)
     variant_id, seq = document["variant_id"], document["seq"]
     rows = [
-        Row(variant_id, count, cell.get("zone_id"), cell.get("bin_id"), cell.get("lot_code"), *_NOBODY, units, seq)
-        for count, units, cell in found
+        Row(variant_id, count, each.get("zone_id"), each.get("bin_id"), each.get("lot_code"), *_NOBODY, units, seq)
+        for count, units, each in found
     ]
     return Filled(rows, _shares(variant_id, document["externals"]))
 
 
 def _unheld_order(found: _Units) -> tuple[int, str, str, str]:
-    count, _, cell = found
-    return _UNHELD[count], cell.get("zone_code") or "", cell.get("bin_code") or "", cell.get("lot_code") or ""
+    count, _, position = found
+    return (
+        _UNHELD[count],
+        position.get("zone_code") or "",
+        position.get("bin_code") or "",
+        position.get("lot_code") or "",
+    )
 
 
 class Accounts:
-    """An item's accounts, taken from its stored document; what its holders have is added to them."""
+    """The accounts of an item, made from its stored document. The units of its holders are added with `hold_…`."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.variant_id: str = document["variant_id"]
@@ -85,31 +90,31 @@ class Accounts:
         self.stock: dict[Key, int] = {}
         self.outside: dict[External, int] = dict(document["externals"])
         self.held: set[Bucket] = {"in_transit"} if self.in_transit else set()
-        for cell in self.cells:
-            # A cell is stored without what is 0 or none.
-            for count, units in cell.items():
+        for position in self.cells:
+            # A position is stored without the fields that are 0 or None.
+            for count, units in position.items():
                 if count in UNHELD_BUCKETS:
-                    place = (cell.get("zone_id"), cell.get("bin_id"), cell.get("lot_code"))
+                    place = (position.get("zone_id"), position.get("bin_id"), position.get("lot_code"))
                     self.stock[Key(count, *place)] = units
                 elif count in HELD_COUNTS:
                     self.held.add(HELD_COUNTS[count])
 
     def hold_positions(self, holder_type: HolderType, holder_id: str, positions: Iterable[HeldPosition]) -> None:
-        """Add what a promise holds."""
+        """Add the units that a promise holds."""
         bucket = BUCKET_OF[holder_type]
         for each in positions:
             key = Key(bucket, each.zone_id, each.bin_id, each.lot_code, each.stage, holder_type, holder_id)
             self.stock[key] = self.stock.get(key, 0) + each.quantity
 
     def hold_parts(self, holder_type: HolderType, holder_id: str, parts: Parts) -> None:
-        """Add what another holder has; its lines are one account."""
+        """Add the units of any other holder. All its lines count as one account."""
         bucket = BUCKET_OF[holder_type]
         for part, quantity in parts.items():
             key = Key(bucket, *part.spot, part.stage, holder_type, holder_id)
             self.stock[key] = self.stock.get(key, 0) + quantity
 
     def take_back(self, entries: Iterable[StockCardEntry], logical_guid: str) -> None:
-        """Undo entries: those posted since the moment that is wanted."""
+        """Undo the entries posted after the wanted moment."""
         for entry in entries:
             self._undo(entry.from_account, logical_guid, entry.quantity)
             self._undo(entry.to_account, logical_guid, -entry.quantity)
@@ -124,28 +129,28 @@ class Accounts:
             self.stock[key] = self.stock.get(key, 0) + quantity
 
     def codes(self) -> Codes:
-        """The codes the item knows of the places where it lies."""
+        """Codes of the zones and bins in the item's current positions, by id."""
         known: Codes = {}
-        for cell in self.cells:
-            if cell.get("zone_id"):
-                known[cell["zone_id"]] = cell.get("zone_code") or ""
-            if cell.get("bin_id"):
-                known[cell["bin_id"]] = cell.get("bin_code") or ""
+        for position in self.cells:
+            if position.get("zone_id"):
+                known[position["zone_id"]] = position.get("zone_code") or ""
+            if position.get("bin_id"):
+                known[position["bin_id"]] = position.get("bin_code") or ""
         return known
 
     def places(self) -> set[tuple[str, str | None]]:
-        """Zones and bins that any of its accounts names."""
+        """The (zone, bin) pairs of all accounts with units in a place."""
         return {(key.zone_id, key.bin_id) for key, units in self.stock.items() if units and key.zone_id is not None}
 
     def rows(self, seq: int, codes: Mapping[str, str]) -> list[Row]:
-        """Its rows in account order, as of its entry `seq`; those of 0 left out."""
+        """The rows in account order, as of the item's entry `seq`; accounts without units are left out."""
         keys = [key for key, units in self.stock.items() if units]
         if len(keys) > 1:
             keys.sort(key=lambda key: _account_order(key, codes))
         return [Row(self.variant_id, *key, self.stock[key], seq) for key in keys]
 
     def shares(self) -> list[Outside]:
-        """Its shares in the accounts outside; those of 0 left out."""
+        """The item's shares of the external accounts; shares of 0 are left out."""
         return _shares(self.variant_id, self.outside)
 
 

@@ -1,8 +1,8 @@
-"""Making a snapshot: its parts are kept as they are filled, so that another replica can go on where one stopped.
+"""Builds a snapshot. Its parts are stored as they are filled, so that another replica can continue after a crash.
 
-take       what there was, cut at one moment; parts filled up to so many rows, and what is left kept as it was cut
-go_on      what was left
-complete   the accounts outside added up, and the directory
+take       cuts all items at one moment, fills parts up to a limit of rows and seconds, and stores the rest unfilled
+go_on      fills the parts that `take` left unfilled
+complete   adds up the external accounts and makes the directory
 """
 
 import asyncio
@@ -33,26 +33,26 @@ from services.ics.snapshot.throttle import Throttle
 from services.ics.words import External
 
 ROWS_AT_ONCE = 100_000
-"""A snapshot with so many rows is ready when it is answered; one with more is built behind the answer."""
+"""A snapshot up to this many rows is ready when the call returns; a larger one is built in the background."""
 
 REST_WITHIN_SECONDS = 8.0
-"""Rests end then, so that a hundred thousand rows are ready in ten seconds."""
+"""Pauses stop after this time, so that 100,000 rows are ready within ten seconds."""
 
 AT_ONCE_SECONDS = 15.0
-"""Whoever asked is not kept waiting longer: what is left then is built behind the answer, few rows or many."""
+"""The caller waits no longer than this; parts still unfilled are then built in the background, however few."""
 
 PARTS_TOGETHER = 16
-"""Parts kept in one change: some hundred kilobytes at most."""
+"""Parts stored in one change: a few hundred kilobytes at most."""
 
 OUTSIDE_ROWS = 1000
-"""Rows of accounts outside in a part."""
+"""Rows of external accounts in a part."""
 
 ROWS_BETWEEN_PAUSES = 200
-"""Rows of accounts outside added up before others have a turn."""
+"""Rows of external accounts processed before yielding to other tasks."""
 
 
 class Head(NamedTuple):
-    """What of a part is needed to complete a snapshot; the shares in accounts outside stay packed."""
+    """The data of a part needed to complete a snapshot. The shares of external accounts stay packed."""
 
     logical_guid: str
     entry: Entry | None
@@ -60,7 +60,7 @@ class Head(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A snapshot whose moment has been cut. `directory` is None while parts are still to be filled."""
+    """A snapshot cut at `taken_utc`. `directory` is None while there are unfilled parts."""
 
     snapshot_id: str
     taken_utc: Utc
@@ -68,7 +68,7 @@ class Taken(NamedTuple):
 
 
 async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: Sequence[str]) -> Taken:
-    """Cut the moment and keep its parts, filled as far as is done at once."""
+    """Cut all items in scope at one moment and store the parts, filled as far as the limits allow."""
 
     async def begin(change: Change) -> str:
         snapshot_id = change.new_id()
@@ -104,11 +104,11 @@ def _row_count(part: SnapshotPart) -> int:
 
 
 async def go_on(units: Units, call: Call, build: SnapshotBuild, *, whole: bool) -> Directory:
-    """Fill the parts that are still to be filled."""
+    """Fill the remaining parts and complete the snapshot; `whole` says whether it covers all facilities."""
     heads: list[Head] = []
     while (part := await _part(units, call, build.snapshot_id, len(heads))) is not None:
         if part.logical_guid is None:
-            # Accounts outside, from a try that was cut off: they are made again.
+            # A part of external accounts, from an attempt that was interrupted: these parts are made again.
             break
         if part.cuts is not None:
             part = await fill(units, call, part)
@@ -118,7 +118,7 @@ async def go_on(units: Units, call: Call, build: SnapshotBuild, *, whole: bool) 
 
 
 async def complete(units: Units, call: Call, snapshot_id: str, heads: Sequence[Head], *, whole: bool) -> Directory:
-    """The directory of all parts; those of accounts outside, which only a snapshot of all facilities has, are made."""
+    """The directory of all parts. For a `whole` snapshot (all facilities), store the parts of external accounts."""
     entries = [head.entry for head in heads if head.entry is not None]
     if whole:
         facilities: dict[str, list[Head]] = {}
@@ -131,7 +131,7 @@ async def complete(units: Units, call: Call, snapshot_id: str, heads: Sequence[H
 async def _keep_outside(
     units: Units, call: Call, snapshot_id: str, number: int, facilities: Sequence[Sequence[Head]]
 ) -> list[Entry]:
-    """Keep the rows of accounts outside behind the stock parts, and say what the directory is to say of them."""
+    """Store the rows of external accounts after the stock parts, and return their directory entries."""
     entries: list[Entry] = []
     parts: list[SnapshotPart] = []
     rows: list[Outside] = []
@@ -181,13 +181,13 @@ def _outside_part(orgcode: str, snapshot_id: str, number: int, rows: Sequence[Ou
 
 
 def _shares(heads: Sequence[Head]) -> Iterator[Outside]:
-    """A facility's shares in the accounts outside, by variant; one part unpacked at a time."""
+    """A facility's shares of the external accounts, by variant. One part is unpacked at a time."""
     for head in heads:
         yield from shares_of(head.outside)
 
 
 def _merged(facilities: Sequence[Iterator[Outside]]) -> Iterator[Outside]:
-    """The shares of all facilities' items added up, by variant and account."""
+    """The shares of all facilities, added up by variant and account."""
     variant_of = itemgetter(0)
     for variant_id, shares in groupby(heapq.merge(*facilities, key=variant_of), variant_of):
         total: dict[External, int] = {}
@@ -211,7 +211,7 @@ async def _part(units: Units, call: Call, snapshot_id: str, number: int) -> Snap
 
 
 async def _keep(units: Units, call: Call, parts: Sequence[SnapshotPart]) -> None:
-    """Keep these parts, whether they were kept before or not: a build that was cut off may have kept some already."""
+    """Insert or update these parts: an interrupted build may have stored some of them already."""
 
     async def write(change: Change) -> None:
         known = await change.get_many(PARTS, [part.part_id for part in parts])

@@ -1,4 +1,4 @@
-"""Pages of a snapshot's rows: the directory says which parts have some that are wanted, and only those are read."""
+"""Pages of a snapshot's rows. The directory tells which parts can have matching rows; only those are read."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,19 @@ from services.ics.snapshot.domain import Snapshot, SnapshotFilter, SnapshotRow, 
 from services.ics.snapshot.store import DIRECTORIES, PARTS
 
 PARTS_MAX = 32
-"""Most parts one call looks through; after that it answers what it has, and where to go on."""
+"""Maximum number of parts that one call reads; it then returns the rows found so far and a token for the rest."""
 
 _TOGETHER = 4
 
-# A snapshot never changes, so a token is no more than a place in it: the seal is there to find slips, not to hide.
+# A snapshot never changes, so a token is just a position in it. The seal detects mistakes; it protects no secret.
 _SEAL = Seal(b"snapshot rows")
 
 
 async def detail(view: View, snapshot: Snapshot, wanted: SnapshotFilter, page: Paged) -> Page[SnapshotRow]:
-    """Rows in the order of the contract. By id."""
+    """A page of matching rows, in the order of the contract. By id.
+
+    Raises `Invalid` naming `next_token` for a token of another query, and `InvalidState` if the snapshot is not ready.
+    """
     asked = [snapshot.snapshot_id, to_builtins(wanted)]
     part, skip = _position(asked, page.next_token)
     check_ready(snapshot)
@@ -52,7 +55,7 @@ async def _expect(view: View, snapshot: Snapshot, numbers: Sequence[int]) -> Non
 async def _next_row(
     view: View, snapshot: Snapshot, wanted: SnapshotFilter, numbers: Sequence[int]
 ) -> tuple[int, int] | None:
-    """Where the next row is: a part that may have some wanted need not, where a variant is asked for."""
+    """The part and row of the next match, or None. With a variant filter, each part must be read to find one."""
     if wanted.variant_id is None:
         return (numbers[0], 0) if numbers else None
     for number in numbers[:PARTS_MAX]:
@@ -67,7 +70,7 @@ def _page(asked: object, rows: list[SnapshotRow], following: tuple[int, int] | N
 
 
 def _position(asked: object, token: str | None) -> tuple[int, int]:
-    """The part a page begins in, and how many of its rows are behind it."""
+    """The part in which the page starts, and how many of its rows are on earlier pages."""
     if token is None:
         return 0, 0
     match _SEAL.open(asked, token):

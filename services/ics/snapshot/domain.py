@@ -1,7 +1,7 @@
-"""Snapshots: every balance as it stood at one moment, and how its rows are kept and shown. Pure.
+"""Snapshots: every balance at one moment, and how its rows are stored and shown. Pure.
 
-Rows lie packed in parts, in the order they are shown: those of an item never straddle two parts. A directory says what
-each part has, so that a page reads only the parts it shows.
+Rows are packed in parts, in the order in which they are shown; the rows of an item are never split over two parts. A
+directory summarises each part, so that a page reads only the parts it shows.
 """
 
 import zlib
@@ -25,13 +25,14 @@ SnapshotStatus = Literal["building", "ready", "failed"]
 Level = Literal["bucket", "position"]
 VariantIds = Annotated[list[Guid], Meta(max_length=VARIANTS_MAX)]
 EXTERNALS: tuple[External, ...] = ("adjustment", "consignor", "customer", "scrap", "supplier")
-"""Accounts outside, in the order rows show them."""
+"""The external accounts, in the order of their rows."""
 
 
 class Snapshot(Record):
-    """The ledger at `taken_utc`, of one facility or all, of some variants or all. `row_count` and `on_hand` count
-    stock rows at position level, and are known once it is ready. Units of all variants together may be more than any
-    one quantity can be."""
+    """The ledger at `taken_utc`, of one facility or all (None), of some variants or all (empty list).
+
+    `row_count` counts stock rows at position level, `on_hand` their units; both are 0 until the snapshot is ready.
+    """
 
     snapshot_id: Id
     name: Name | None
@@ -40,11 +41,12 @@ class Snapshot(Record):
     taken_utc: Utc
     status: SnapshotStatus = "building"
     row_count: Qty0 = 0
+    # The units of all variants together may exceed the limit of a single quantity.
     on_hand: Count = 0
 
 
 class SnapshotRow(Value):
-    """The balance of one account, or of all of one bucket of an item together."""
+    """The balance of one account (position level), or the sum of a bucket of an item (bucket level), in units."""
 
     kind: Literal["stock", "external"]
     external: External | None = None
@@ -62,7 +64,7 @@ class SnapshotRow(Value):
 
 
 class Row(NamedTuple):
-    """A stock row as it is packed; its facility is its part's."""
+    """A stock row in its packed form. The facility is that of the part."""
 
     variant_id: str
     bucket: Bucket
@@ -77,7 +79,7 @@ class Row(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """What a variant has in an account outside; within a stock part, the share of one item."""
+    """The balance of a variant in an external account; within a stock part, the share of one item."""
 
     variant_id: str
     external: External
@@ -85,21 +87,21 @@ class Outside(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """An item to be added up to its entry `seq`."""
+    """An item to be read as of its entry `seq`."""
 
     variant_id: str
     seq: int
 
 
 class Filled(NamedTuple):
-    """The rows of an item, or of a part, and its shares in the accounts outside."""
+    """The rows of an item or a part, and its shares of the external accounts."""
 
     rows: list[Row]
     outside: list[Outside]
 
 
 class Entry(Value, array_like=True):
-    """What the directory says of a part."""
+    """The directory's summary of a part: its first and last variant, its buckets, rows and units on hand."""
 
     number: int
     logical_guid: str | None
@@ -111,9 +113,11 @@ class Entry(Value, array_like=True):
 
 
 class SnapshotPart(Document):
-    """So many items of one facility, in order; or (no facility) accounts outside. `cuts` are items still to be read,
-    `rows` and `outside` what the others have; `entry` is for the directory, None where there are no rows to be shown or
-    items are still to be read."""
+    """A run of items of one facility, in order; or rows of external accounts (no facility).
+
+    `cuts` has the items still to be read, `rows` and `outside` the data of the others. `entry` is the part's directory
+    entry; it is None if the part has no rows to show or items still to be read.
+    """
 
     part_id: str
     orgcode: str
@@ -127,7 +131,7 @@ class SnapshotPart(Document):
 
 
 class Directory(Document):
-    """The parts of a snapshot that is ready, in the order they are shown."""
+    """The parts of a ready snapshot, in the order in which they are shown."""
 
     snapshot_id: str
     orgcode: str
@@ -135,7 +139,7 @@ class Directory(Document):
 
 
 class SnapshotBuild(Document):
-    """A snapshot being made: how many parts have been kept for it, and how often making it failed."""
+    """A snapshot that is being built: its start, its number of parts, and how often building it failed."""
 
     snapshot_id: str
     orgcode: str
@@ -145,16 +149,16 @@ class SnapshotBuild(Document):
 
 
 def part_id(snapshot_id: str, number: int) -> str:
-    """The one id a part can have."""
+    """The id of a part. It follows from the snapshot and the number, so a repeated build overwrites the same parts."""
     return f"{snapshot_id}/{number:06d}"
 
 
-# Numbers past 2**31 come from the database as a kind of `int` of its own.
+# The database driver returns numbers above 2**31 as its own subclass of `int`.
 _PACKER = msgspec.msgpack.Encoder(enc_hook=int)
 
 
 def pack(values: Sequence[Any]) -> bytes:
-    """Rows, shares or cuts as they are kept."""
+    """Rows, shares or cuts in their stored form."""
     return zlib.compress(_PACKER.encode(values), 1) if values else b""
 
 
@@ -169,17 +173,17 @@ def rows_of(part: SnapshotPart) -> list[Row]:
 
 
 def shares_of(outside: bytes) -> list[Outside]:
-    """A part's shares in accounts outside; or, of a part without facility, its rows."""
+    """A part's shares of external accounts; for a part without facility, its rows."""
     return _OUTSIDE.decode(zlib.decompress(outside)) if outside else []
 
 
 def cuts_of(part: SnapshotPart) -> list[Cut]:
-    """The items of a part that is still to be filled."""
+    """The items of a part that are still to be read."""
     return _CUTS.decode(zlib.decompress(part.cuts)) if part.cuts else []
 
 
 def filled_up(part: SnapshotPart, read: Filled) -> SnapshotPart:
-    """A part with what its last items have, none of which is still to be read then."""
+    """The part, completed with the data of its remaining items."""
     assert part.logical_guid is not None, part.part_id
     rows = sorted([*rows_of(part), *read.rows], key=lambda row: row.variant_id)
     outside = sorted([*shares_of(part.outside), *read.outside], key=lambda share: share.variant_id)
@@ -188,7 +192,7 @@ def filled_up(part: SnapshotPart, read: Filled) -> SnapshotPart:
 
 
 def described(number: int, logical_guid: str | None, rows: Sequence[Row]) -> Entry | None:
-    """What the directory says of a part with these stock rows; None of one without any, which is never shown."""
+    """The directory entry of a part with these stock rows; None without rows, since such a part is never shown."""
     if not rows:
         return None
     on_hand: Counter[Bucket] = Counter()
@@ -206,7 +210,7 @@ def described(number: int, logical_guid: str | None, rows: Sequence[Row]) -> Ent
 
 
 def added_up(rows: Iterable[Row]) -> list[Row]:
-    """Rows at bucket level: place, lot, stage and holder are none, and units added up."""
+    """Rows at bucket level: the units of each bucket added up; place, lot, stage and holder are None."""
     found: list[Row] = []
     for row in rows:
         last = found[-1] if found else None
@@ -218,7 +222,7 @@ def added_up(rows: Iterable[Row]) -> list[Row]:
 
 
 class SnapshotFilter(Value):
-    """What of a snapshot is asked for."""
+    """Which rows of a snapshot to show, and at which level."""
 
     level: Level = "bucket"
     include_external: bool = False
@@ -227,7 +231,7 @@ class SnapshotFilter(Value):
     bucket: Bucket | None = None
 
     def shows(self, entry: Entry) -> bool:
-        """Whether a part may have rows that are wanted."""
+        """Whether a part can have matching rows."""
         if self.variant_id is not None and not entry.first <= self.variant_id <= entry.last:
             return False
         if entry.logical_guid is None:
@@ -235,7 +239,7 @@ class SnapshotFilter(Value):
         return self.logical_guid in {None, entry.logical_guid} and (self.bucket is None or self.bucket in entry.buckets)
 
     def pick(self, part: SnapshotPart) -> list[SnapshotRow]:
-        """The rows of a part that are wanted, in order."""
+        """The matching rows of a part, in order."""
         if part.logical_guid is None:
             return [
                 SnapshotRow(kind="external", external=each.external, variant_id=each.variant_id, quantity=each.quantity)
@@ -255,13 +259,13 @@ def _shown(logical_guid: str, row: Row) -> SnapshotRow:
 
 
 def check_ready(snapshot: Snapshot) -> None:
-    """Refuse to show what is not there yet, or never will be."""
+    """Raises `InvalidState` if the snapshot is still building or has failed."""
     if snapshot.status != "ready":
         raise InvalidState(f"the snapshot is {snapshot.status}", status=snapshot.status)
 
 
 def ready(snapshot: Snapshot, entries: Iterable[Entry]) -> Snapshot:
-    """The snapshot once all its rows are kept."""
+    """The snapshot with the status `ready` and its totals. Call it when all rows are stored."""
     stock = [entry for entry in entries if entry.logical_guid is not None]
     return replace(
         snapshot,

@@ -1,4 +1,4 @@
-"""The snapshot endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The snapshot endpoints, specified in the contract's ics.yaml."""
 
 from typing import Annotated
 
@@ -37,13 +37,13 @@ class SnapshotCreateRequest(Request):
 
 
 async def take_snapshot(call: Call, units: Units, body: SnapshotCreateRequest) -> Taken:
-    """Read what there is: it takes too long for a change, and nobody else shall wait for it."""
+    """Read the balances before the change: the scan is too long to run inside it and would block other calls."""
     return await take(units, call, body.logical_guid, sorted(set(body.variant_ids or ())))
 
 
 @endpoints.post("/create", roles=SURVEY, emits=["ics.snapshot.created"], prepare=take_snapshot)
 async def ics_snapshot_create(change: Change, body: SnapshotCreateRequest, prepared: Taken) -> SnapshotEnvelope:
-    """Freeze every balance in scope at one moment: ready at once up to 100 000 rows, else built behind the answer."""
+    """Record every balance in scope at one moment: ready at once up to 100 000 rows, else built in the background."""
     snapshot = Snapshot(
         snapshot_id=prepared.snapshot_id,
         name=body.name,
@@ -107,7 +107,7 @@ class SnapshotDetailEnvelope(Listed[SnapshotRow]):
 
 @endpoints.post("/detail", roles=READ, refusals={"conflict_state": "not ready"})
 async def ics_snapshot_detail(view: View, body: SnapshotDetailRequest) -> SnapshotDetailEnvelope:
-    """List the rows of a snapshot: stock by facility, variant and account, then accounts outside."""
+    """List the rows of a snapshot: stock by facility, variant and account, then external accounts."""
     wanted = SnapshotFilter(
         level=body.level,
         include_external=body.include_external,

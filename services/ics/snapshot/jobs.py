@@ -1,4 +1,4 @@
-"""Snapshots too large to be ready at once are built here; what a process that died left behind is gone on with."""
+"""The job that builds snapshots too large to be ready at once, and continues builds interrupted by a crash."""
 
 from msgspec.structs import replace
 
@@ -19,10 +19,10 @@ jobs = Jobs("ics")
 
 BUILDS_AT_ONCE = 100
 FAILURES_MAX = 5
-"""Tries after which a snapshot is given up."""
+"""Failed attempts after which a snapshot gets the status `failed`."""
 
 ABANDONED_SECONDS = 15 * 60
-"""After so long nobody is cutting a snapshot any more that has no record yet: who asked for it is gone."""
+"""A build of this age without a snapshot record is abandoned: the call that started it has ended."""
 
 PARTS_REMOVED_AT_ONCE = 50
 
@@ -30,7 +30,7 @@ log = get_logger("ics.snapshot")
 
 
 class BuildAnswer(Value):
-    """What was done: snapshots made ready, given up, and cleared away because nobody was answered."""
+    """Numbers of snapshots made ready, failed, and removed as abandoned."""
 
     ready: int = 0
     failed: int = 0
@@ -39,7 +39,7 @@ class BuildAnswer(Value):
 
 @jobs.every(seconds=2, name="snapshot-build")
 async def snapshot_build(units: Units, call: Call, _: NoParams, gate: Gate) -> BuildAnswer:
-    """Build the snapshots that were not ready at once, and clear up after those that were never answered."""
+    """Build the snapshots that were not ready at once, and remove the parts of abandoned ones."""
     answer = BuildAnswer()
     for build in await _builds(units, call):
         if gate.is_closed_for(build.orgcode):
@@ -70,13 +70,13 @@ async def _snapshot(units: Units, call: Call, snapshot_id: str) -> Snapshot | No
 
 
 async def _build(units: Units, call: Call, build: SnapshotBuild, snapshot: Snapshot) -> str:
-    """Go on with one snapshot: what has become of it."""
+    """Continue one snapshot and return its status."""
     try:
         directory = await go_on(units, call, build, whole=snapshot.logical_guid is None)
     except (Refusal, DatabaseError):
         return "building"
     except Exception:
-        # A defect, which would come up again: it is counted against this snapshot, and holds no other up.
+        # A defect that would recur: count it for this snapshot, and go on with the others.
         log.exception("a snapshot could not be built", snapshot=build.snapshot_id)
         return await _failed(units, call, build)
     await _ready(units, call, build, directory)
@@ -94,7 +94,7 @@ async def _ready(units: Units, call: Call, build: SnapshotBuild, directory: Dire
 
 
 async def _failed(units: Units, call: Call, build: SnapshotBuild) -> str:
-    """Note a failure; the last one ends it."""
+    """Count a failure and return the status: `failed` after `FAILURES_MAX` of them, else `building`."""
 
     async def write(change: Change) -> str:
         known = await change.load(BUILDS, build.snapshot_id)
@@ -110,7 +110,7 @@ async def _failed(units: Units, call: Call, build: SnapshotBuild) -> str:
 
 
 async def _clear(units: Units, call: Call, build: SnapshotBuild) -> None:
-    """Remove the parts of a snapshot that nobody was answered, and the note of it last."""
+    """Remove the parts of an abandoned snapshot, and its build record last."""
 
     async def remove(change: Change) -> bool:
         numbers = range(start, start + PARTS_REMOVED_AT_ONCE)

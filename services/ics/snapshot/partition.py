@@ -15,14 +15,14 @@ PART_ITEMS = 1000
 
 
 class ItemPlace(NamedTuple):
-    """Where an item stands among all of a snapshot."""
+    """The sort key of an item in a snapshot."""
 
     logical_guid: str
     variant_id: str
 
 
 class Moment(NamedTuple):
-    """What there was at one moment, in parts."""
+    """All items of a snapshot at one moment, in parts."""
 
     taken_utc: Utc
     parts: list[SnapshotPart]
@@ -32,18 +32,21 @@ _PLACE = itemgetter(*ItemPlace._fields)
 
 
 def place_of(document: Mapping[str, Any]) -> ItemPlace:
-    """The place of an item as it is stored."""
+    """The sort key of a stored item."""
     return ItemPlace(*_PLACE(document))
 
 
 def in_order(documents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Items as they are stored, by place."""
+    """Stored items in snapshot order: by facility and variant."""
     return sorted(documents, key=_PLACE)
 
 
 def ranges(places: Sequence[ItemPlace], logical_guid: str | None) -> list[Where]:
-    """What to ask for, in order, to be given every item of a facility or of all once, whichever there are by then: from
-    each of these places to the next, and whatever lies between facilities that are known."""
+    """Queries that together return every item of a facility, or of all (None), exactly once and in order.
+
+    Each query covers the range from one of `places` to the next. Ranges between and after the known facilities are
+    included, so that items created after `places` were read are found as well.
+    """
     if logical_guid is not None:
         return _within(logical_guid, [variant_id for _, variant_id in places])
     found: list[Where] = []
@@ -66,7 +69,7 @@ def _within(facility: str, variant_ids: Sequence[str]) -> list[Where]:
 
 
 class Partitioner:
-    """Takes the items of a snapshot in order, as they are stored, and makes parts of them."""
+    """Collects the stored items of a snapshot, added in order, into parts."""
 
     def __init__(self, orgcode: str, snapshot_id: str, now: Utc) -> None:
         self._orgcode = orgcode
@@ -80,7 +83,7 @@ class Partitioner:
         self._outside: list[Outside] = []
 
     def add(self, document: Mapping[str, Any], filled: Filled | None) -> None:
-        """Take the next item: with what it has, or (None) as one that is to be read. One without entries is none."""
+        """Add the next item, with its rows, or as still to be read (None). An item without entries is skipped."""
         place = place_of(document)
         assert place > self._last, (self._last, place)
         seq = document["seq"]
@@ -98,12 +101,12 @@ class Partitioner:
         self._outside += filled.outside
 
     def moment(self) -> Moment:
-        """All that was taken."""
+        """All items added so far, in parts."""
         self._close()
         return Moment(Utc(self._taken), self._parts)
 
     def _close(self) -> None:
-        """Make a part of the items that are in none yet."""
+        """Make a part of the items added since the last part."""
         if not self._items:
             return
         number, logical_guid = len(self._parts), self._last.logical_guid

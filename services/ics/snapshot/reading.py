@@ -1,8 +1,9 @@
-"""Reading a snapshot's moment: first the number of every item's last entry, all at once; then each item, at leisure.
+"""Reads the balances of a snapshot in two steps.
 
-Whatever is posted in between has a higher number, and is taken off again. So the one reading that must be of one moment
-is short, and the long one may be broken off and taken up. Items that nobody holds anything of need no second reading
-where there is time for all of them in the first.
+The first step (`cut`) reads the number of every item's last entry, all at one moment. The second (`fill`) reads each
+item, later and in batches; entries posted since have higher numbers and are subtracted again. So the scan that must see
+one moment is short, and the long one can be interrupted and continued. If there are few enough items, the first step
+reads them whole, and items without holders need no second step.
 """
 
 import asyncio
@@ -23,23 +24,23 @@ from services.ics.snapshot.throttle import Throttle
 from services.ics.zone.store import ZONES
 
 WHOLE_ITEMS = 200_000
-"""So many items are read whole at the one moment; of more, no more than numbers: a transaction ends after a minute."""
+"""Up to this many items, `cut` reads them whole; of more, only the numbers, as a transaction ends after 60 s."""
 
 ITEMS_IN_PLACE = 5_000
-"""More are read in a process beside this one, where nobody else waits for a turn."""
+"""Up to this many items are read in this process; more are read in a child process, to keep the event loop free."""
 
 ITEMS_BETWEEN_PAUSES = 50
-"""Items worked on before others have a turn: a fraction of a millisecond."""
+"""Items processed before yielding to other tasks: a fraction of a millisecond."""
 
 ITEMS_AT_ONCE = 1000
-"""Items the database sends at a time: decoding them is a few milliseconds."""
+"""Items that the database sends in one batch: decoding them takes a few milliseconds."""
 
 PLACES_AT_ONCE = 2 * ITEMS_AT_ONCE
 PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
 WHOLE: tuple[str, ...] = ()
-"""All fields: the embedded engine takes longer to pick some than to send all."""
+"""All fields: for the embedded engine, projecting is slower than sending whole documents."""
 
 ENTRIES_AT_ONCE = 1000
 
@@ -47,7 +48,7 @@ ENTRIES_AT_ONCE = 1000
 async def cut(
     units: Units, call: Call, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str], throttle: Throttle
 ) -> Moment:
-    """The last entry of every item in scope, read at one moment; and what those have that are nobody's."""
+    """The last entry number of every item in scope, read at one moment, and the rows of items without holders."""
     if variant_ids:
         async with units.snapshot_reader(call) as reader:
             return await _named(reader, snapshot_id, logical_guid, variant_ids)
@@ -60,8 +61,8 @@ async def cut(
 
 
 async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[list[ItemPlace], int]:
-    """Every so manyth item, and how many there are: as they are by the time they are read, for it is only to know how
-    long each stretch will be. Index: spots, logical_guid, variant_id."""
+    """Every `ITEMS_AT_ONCE`-th item, and the number of items. Index: spots, logical_guid, variant_id."""
+    # Not at one moment: the result only serves to divide the scan into ranges of similar length.
     where: dict[str, Any] = {"spots": EVERYTHING}
     where |= {"logical_guid": logical_guid} if logical_guid is not None else {}
     places: list[ItemPlace] = []
@@ -76,8 +77,11 @@ async def _survey(units: Units, call: Call, logical_guid: str | None) -> tuple[l
 async def _everything(
     readers: SnapshotReaders, call: Call, snapshot_id: str, parts: Sequence[Where], throttle: Throttle, whole: bool
 ) -> Moment:
-    """All items; if there is time for it, with what those have that are nobody's. Short stretches, since the embedded
-    engine lets every other transaction wait for as long as it answers one. Index: spots, logical_guid, variant_id."""
+    """All items, read range by range; with `whole`, including the rows of items without holders.
+
+    Index: spots, logical_guid, variant_id.
+    """
+    # Short ranges: the embedded engine blocks all other transactions while it answers one query.
     fields = WHOLE if whole else CUT_FIELDS
     async with readers.snapshot_reader(call) as reader:
         partitioner = Partitioner(call.orgcode, snapshot_id, reader.now)
@@ -95,7 +99,7 @@ async def _everything(
 async def _named(
     reader: SnapshotReader, snapshot_id: str, logical_guid: str | None, variant_ids: Sequence[str]
 ) -> Moment:
-    """The items of these variants. By id; or index: spots."""
+    """The items of these variants. By id for one facility; index spots for all."""
     if logical_guid is not None:
         where = {"item_id": one_of(item_id_of(reader.call.orgcode, logical_guid, each) for each in variant_ids)}
     else:
@@ -110,13 +114,13 @@ async def _named(
 
 
 async def fill(units: Units, call: Call, part: SnapshotPart) -> SnapshotPart:
-    """A part with what those of its items have that are still to be read, each as of its own entry."""
+    """The part, completed with the rows of its unread items, each as of the entry number in its cut."""
     assert part.logical_guid is not None, part.part_id
     return filled_up(part, await _read(units, call, part.logical_guid, cuts_of(part)))
 
 
 async def _read(units: Units, call: Call, facility: str, cuts: Sequence[Cut]) -> Filled:
-    """Items of a facility as they are by now, with their holders, and back to the entries of the cut."""
+    """Read items of a facility with their holders now, and undo the entries posted after the cut."""
     ids = [item_id_of(call.orgcode, facility, variant_id) for variant_id, _ in cuts]
     read: dict[str, Accounts] = {}
     rows: list[Row] = []
@@ -139,7 +143,7 @@ async def _read(units: Units, call: Call, facility: str, cuts: Sequence[Cut]) ->
 
 
 async def _hold(reader: SnapshotReader, facility: str, item: Accounts) -> None:
-    """Add what everybody holds of an item; nobody is asked who cannot have any."""
+    """Add the units of all holders of an item. Only holder types whose bucket has held units are read."""
     if item.held & {"reserved", "committed"}:
         for promise in await promises_of(reader, facility, item.variant_id):
             item.hold_positions(promise.kind, promise.promise_id, promise.positions)
@@ -157,7 +161,7 @@ async def _take_back(reader: SnapshotReader, facility: str, item: Accounts, seq:
 
 
 async def _codes(reader: SnapshotReader, item: Accounts) -> Codes:
-    """Codes of the places of an item's accounts; those it has left since are looked up."""
+    """Codes of the places in an item's accounts. Places that the item has left since are looked up."""
     if len(item.stock) < 2:
         return {}
     codes = item.codes()

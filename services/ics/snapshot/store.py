@@ -1,4 +1,4 @@
-"""Where snapshots and their rows are kept. Everything but a list of snapshots is found by id."""
+"""Storage of snapshots and their rows. All but the list of snapshots is read by id."""
 
 from collections.abc import Mapping
 from typing import Any

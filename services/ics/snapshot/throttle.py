@@ -1,13 +1,13 @@
-"""Pauses between the steps of long work, so that other calls keep most of their speed."""
+"""Throttles long work with pauses between its steps, so that other calls stay fast."""
 
 import asyncio
 from time import monotonic
 
 SHARE = 0.5
-"""Length of a pause as a share of the work before it: the work then has two thirds of the time."""
+"""Length of a pause relative to the work before it: the work then uses two thirds of the time."""
 
 REST_SECONDS_MAX = 0.1
-"""On a busy machine work takes long because it waits, so pauses are limited."""
+"""Maximum pause in seconds. On a busy machine a step is long because it waits, so a pause in proportion is too long."""
 
 
 class Throttle:

@@ -1,8 +1,8 @@
-"""Transfers: goods one facility asks of another, from the first draft to the last receipt. Pure.
+"""Transfers: goods that one facility sends to another, from the draft to the last receipt. Pure.
 
-A transfer moves and holds nothing itself; its shipments do (`shipment.py`). Its lines add up what became of them. What
-is kept of a transfer is more than its answer shows: when each shipment left and arrived, so that a report reads
-transfers alone. `to_answer` leaves that out.
+A transfer itself moves and holds no units; its shipments do (`shipment.py`). Its lines add up the units of its
+shipments. The stored record also has the times when each shipment left and arrived, so that a report reads only
+transfers; `to_answer` leaves these out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Text, Utc
 
 TRANSFER_LINES_MAX = 200
 SHIPMENTS_MAX = 200
-"""Most shipments of one transfer."""
+"""Maximum number of shipments of one transfer."""
 
 TransferStatus = Literal["draft", "submitted", "approved", "rejected", "in_progress", "completed"]
 TransferLineNo = Annotated[int, Meta(ge=1, le=TRANSFER_LINES_MAX)]
@@ -38,7 +38,7 @@ class TransferLine(Value):
 
     @property
     def unshipped(self) -> int:
-        """Units approved that no shipment has taken along."""
+        """Approved units that are not shipped yet."""
         return self.approved - self.shipped
 
 
@@ -46,7 +46,7 @@ Lines = Annotated[list[TransferLine], Meta(min_length=1, max_length=TRANSFER_LIN
 
 
 class Trip(Value):
-    """One shipment, as its transfer remembers it: which lines it took along, when it left and when it had arrived."""
+    """A shipment as stored in its transfer: its lines, when it left, and when all of it was received (UTC)."""
 
     shipment_id: str
     line_nos: list[int]
@@ -55,7 +55,7 @@ class Trip(Value):
 
 
 class TransferFacts(Record):
-    """What is both stored of a transfer and shown."""
+    """The fields of a transfer that are both stored and shown."""
 
     transfer_id: Id
     code: Code | None = None
@@ -85,7 +85,7 @@ class TransferRecord(TransferFacts):
     trips: list[Trip] = field(default_factory=list)
 
     def line(self, line_no: int) -> TransferLine | None:
-        """The line of that number; None where there is none."""
+        """The line with that number; None if there is none."""
         return self.lines[line_no - 1] if line_no <= len(self.lines) else None
 
 
@@ -96,14 +96,14 @@ def to_answer(kept: TransferRecord) -> Transfer:
 
 
 def submit(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
-    """The draft, handed in for approval; a note given now takes the place of the first one."""
+    """The draft, submitted; a new note replaces the old one. Raises `InvalidState` if it is not a draft."""
     if transfer.status != "draft":
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
     return replace(transfer, status="submitted", submitted_utc=now, submitted_by=actor, note=note or transfer.note)
 
 
 def check_submitted(transfer: TransferRecord) -> None:
-    """Refuse to decide what is not submitted."""
+    """Raises `InvalidState` if the transfer is not submitted."""
     if transfer.status != "submitted":
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
 
@@ -111,7 +111,11 @@ def check_submitted(transfer: TransferRecord) -> None:
 def approve(
     transfer: TransferRecord, cuts: Mapping[int, int], *, actor: str, now: Utc, note: str | None
 ) -> TransferRecord:
-    """The transfer, approved: each line as asked, or as `cuts` (line number -> units) says."""
+    """The transfer, approved: each line in full, or with the units in `cuts` (line number -> units).
+
+    Raises `Invalid` for an unknown line, more units than requested, or no units at all; `InvalidState` if the transfer
+    is not submitted.
+    """
     for number, (line_no, units) in enumerate(cuts.items()):
         line = transfer.line(line_no)
         if line is None:
@@ -127,7 +131,7 @@ def approve(
 
 
 def reject(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
-    """The transfer, turned down for good."""
+    """The transfer, rejected; this is final. Raises `InvalidState` if it is not submitted."""
     check_submitted(transfer)
     return _decided(replace(transfer, status="rejected"), actor=actor, now=now, note=note)
 
@@ -137,7 +141,11 @@ def _decided(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None
 
 
 def check_shippable(transfer: TransferRecord) -> None:
-    """Refuse another shipment of a transfer that takes none: not approved, over, or announced as the last one."""
+    """Raises `InvalidState` if no further shipment is possible.
+
+    That is so if the transfer is not approved or is completed, its last shipment was final, or it has the maximum
+    number of shipments.
+    """
     if transfer.status not in {"approved", "in_progress"}:
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
     if transfer.final:
@@ -147,7 +155,7 @@ def check_shippable(transfer: TransferRecord) -> None:
 
 
 class Carried(Protocol):
-    """What a transfer reads of a shipment's line."""
+    """The fields of a shipment line that a transfer reads. Quantities are in units."""
 
     @property
     def transfer_line_no(self) -> int: ...
@@ -166,7 +174,7 @@ class Carried(Protocol):
 def left(
     transfer: TransferRecord, shipment_id: str, carried: Sequence[Carried], *, now: Utc, final: bool
 ) -> TransferRecord:
-    """The transfer after a shipment left."""
+    """The transfer after a shipment left; `final` says that no further shipment follows."""
     units: dict[int, int] = {}
     for each in carried:
         units[each.transfer_line_no] = units.get(each.transfer_line_no, 0) + each.quantity
@@ -187,9 +195,10 @@ def arrived(
     *,
     received_utc: Utc | None,
 ) -> TransferRecord:
-    """The transfer after units of a shipment were booked in or written off: its lines grow by what the shipment's did.
+    """The transfer after units of a shipment were received or written off.
 
-    It is completed once nothing is on the way and nothing is to follow.
+    `before` and `after` are the shipment's lines; the transfer's lines change by the difference. The transfer is
+    completed when no units are in transit and none are still to be shipped.
     """
     lines = {line.line_no: line for line in transfer.lines}
     for was, now in zip(before, after, strict=True):

@@ -1,6 +1,6 @@
-"""The endpoints of transfers: asked for, approved, reported and suggested. See the contract's ics.yaml.
+"""The endpoints that request, approve, report and suggest transfers, specified in the contract's ics.yaml.
 
-Shipments are in `shipping.py` and `receiving.py`.
+Those of shipments are in `shipping.py` and `receiving.py`.
 """
 
 from typing import Annotated, Literal
@@ -38,7 +38,7 @@ endpoints = Endpoints("ics", "/transfer")
 endpoints.include(shipping.endpoints, receiving.endpoints)
 
 REPORT_TRANSFERS_MAX = 50_000
-"""Most transfers a report adds up: what bounds its cost. A range with more is to be narrowed down."""
+"""Maximum number of transfers in a report, to limit its cost. With more, the caller must choose a shorter period."""
 
 VARIANTS_MAX = 50
 TARGET_DAYS = 14
@@ -152,7 +152,7 @@ class TransferRequestSubmitRequest(Revised):
 async def ics_transfer_request_submit(
     call: Call, change: Change, body: TransferRequestSubmitRequest
 ) -> TransferEnvelope:
-    """Hand a draft in for approval."""
+    """Submit a draft for approval."""
     kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
     kept = submit(kept, actor=call.caller.actor, now=change.now, note=body.note)
     transfer = to_answer(await change.update(TRANSFERS, kept))
@@ -193,7 +193,7 @@ class TransferRequestApproveRequest(Revised):
 async def ics_transfer_request_approve(
     call: Call, change: Change, body: TransferRequestApproveRequest
 ) -> TransferEnvelope:
-    """Approve a transfer as asked or cut down, or reject it. Moves and holds no stock."""
+    """Approve a transfer in full or with fewer units, or reject it, without moving stock."""
     kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
     actor = call.caller.actor
     if body.decision == "approve":
@@ -226,7 +226,7 @@ class TransferReportEnvelope(Answer):
 
 @endpoints.post("/report", roles=READ, snapshot=True)
 async def ics_transfer_report(view: View, body: TransferReportRequest) -> TransferReportEnvelope:
-    """Add up the lines of transfers created in a time."""
+    """Add up the lines of the transfers created in a period."""
     since, until = period(body.from_utc, body.to_utc, view.now)
     wanted = {
         "variants": body.variant_id,
@@ -256,7 +256,7 @@ class TransferSuggestEnvelope(Answer):
 
 @endpoints.post("/suggest", roles=PLANNER, snapshot=True)
 async def ics_transfer_suggest(view: View, body: TransferSuggestRequest) -> TransferSuggestEnvelope:
-    """Say which facilities above their target could fill those below."""
+    """Suggest transfers from facilities above their target to those below."""
     facts = await facts_of(view, body.variant_ids, body.logical_guids)
     items, considered = suggest(facts, body.target_days)
     return TransferSuggestEnvelope(items=items, considered=considered)

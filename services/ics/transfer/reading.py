@@ -1,4 +1,4 @@
-"""What a suggestion weighs, read at one moment: items and their lots, policies, and what was shipped lately."""
+"""Reads the data for transfer suggestions: items, lots, policies, and recent shipments."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from services.ics.transfer.suggest import SHIPPED_DAYS, SuggestFacts
 
 
 async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | None) -> list[list[SuggestFacts]]:
-    """What is known of each variant, once each and as asked, in the facilities named, or in all that keep it."""
+    """The data of each distinct variant, in the order asked, in the named facilities or in all that stock it."""
     asked = await facilities_of(view, list(dict.fromkeys(variants)), list(dict.fromkeys(named)) if named else None)
     keys = [(facility, variant) for variant, facilities in asked.items() for facility in facilities]
     basis = await basis_of(view, keys)
@@ -37,7 +37,7 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
 
 
 def _shipped(months: Iterable[ShippedMonth], as_of: Date) -> dict[str, int]:
-    """Units of a variant shipped in the days that count, the last of them `as_of`; by facility."""
+    """Units of a variant shipped in the last `SHIPPED_DAYS` days up to and including `as_of`, by facility."""
     by_facility: dict[str, list[ShippedMonth]] = {}
     for month in months:
         by_facility.setdefault(month.logical_guid, []).append(month)

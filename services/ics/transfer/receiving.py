@@ -1,4 +1,4 @@
-"""The endpoint that receives a shipment where it arrives. See the contract's ics.yaml."""
+"""The endpoint that receives a shipment at its destination, specified in the contract's ics.yaml."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -77,7 +77,7 @@ class TransferReceiveRequest(Revised):
 async def ics_transfer_shipment_receive(
     call: Call, change: Change, body: TransferReceiveRequest
 ) -> TransferShipmentEnvelope:
-    """Book in what arrived, and out what never did; asked in the facility the goods go to."""
+    """Receive units of a shipment at its destination, or write off missing ones."""
     places = await places_of_lines(change, call.logical_guid, body.lines or ())
     before = await load_on_side(change, SHIPMENTS, body.shipment_id, "to_logical_guid", body.expected_revision)
     receipts = _receipts(before, body.lines, places)
@@ -120,9 +120,9 @@ def _receipts(
 async def _book(
     p: LedgerPosting, shipment: Shipment, receipts: Sequence[Receipt], asked: Sequence[Sequence[str] | None]
 ) -> None:
-    """Move what arrived from the shipment to its place, and what is missing to the adjustment account.
+    """Move arrived units from the shipment to their place, and missing ones to the adjustment account.
 
-    Where no serials are asked for, the line's go along, by number, as long as it has some.
+    Without serials in the request, the line's own serials are used, in order of their numbers.
     """
     lines = {line.line_no: line for line in shipment.lines}
     lots: dict[str, set[str]] = {}
@@ -131,14 +131,14 @@ async def _book(
             lots.setdefault(line.variant_id, set()).add(line.lot_code)
     pages = await p.open_many([lines[receipt.line_no].variant_id for receipt in receipts], lots)
     holdings = {
-        variant_id: p.own(page, "shipment", shipment.shipment_id, parts_of_shipment(shipment, variant_id))
-        for variant_id, page in pages.items()
+        variant_id: p.own(item, "shipment", shipment.shipment_id, parts_of_shipment(shipment, variant_id))
+        for variant_id, item in pages.items()
     }
     for receipt, serial_nos in zip(receipts, asked or [None] * len(receipts), strict=True):
         line = lines[receipt.line_no]
         if serial_nos and (strange := set(serial_nos) - set(line.serials)):
             raise InvalidState(f"serial {min(strange)} is not on line {line.line_no}", status="unknown")
-        page = pages[line.variant_id]
-        named = await p.serials.take_held(page, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
+        item = pages[line.variant_id]
+        named = await p.serials.take_held(item, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
         receive(p, holdings[line.variant_id], line, receipt, named)
-        p.serials.spent(page, p.entries)
+        p.serials.spent(item, p.entries)

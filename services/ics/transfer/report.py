@@ -1,6 +1,6 @@
-"""What became of transfers, added up by lane, variant, status or day. Pure.
+"""The transfer report: transfers added up by lane, variant, status or day. Pure.
 
-A report reads transfers one by one and keeps nothing but sums, so that it can be as long as its rows and no longer.
+A report reads transfers one by one and holds only the sums, so its memory grows with its rows, not with the transfers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,13 +17,13 @@ from services.ics.transfer.domain import TransferLine, TransferRecord
 GroupBy = Literal["lane", "variant", "status", "day"]
 
 ROWS_MAX = 1000
-"""Most rows of an answer, the first by key; the total counts the others, too."""
+"""Maximum number of rows in an answer: the first by key. The total includes the others."""
 
 _MILLIS_AN_HOUR = 3_600_000
 
 
 class TransferReportRow(Value):
-    """Sums over the lines of some transfers. Transfers and shipments count once for each row they have a line in."""
+    """Sums over lines of transfers, in units. A transfer or shipment counts once in each row with one of its lines."""
 
     key: Text
     from_logical_guid: Guid | None = None
@@ -48,7 +48,7 @@ _SUMMED = ("quantity", "approved", "shipped", "in_transit", "received", "damaged
 
 
 class Sums:
-    """One row, as far as it is added up."""
+    """The running sums of one row."""
 
     def __init__(self, key: str, **named: str) -> None:
         self.key = key
@@ -60,7 +60,7 @@ class Sums:
         self.millis = 0
 
     def add(self, transfer: TransferRecord, lines: Sequence[TransferLine]) -> None:
-        """Count these lines of a transfer, and the shipments that took some of them along."""
+        """Add these lines of a transfer, and its shipments that have any of them."""
         self.transfers += 1
         for line in lines:
             for field in _SUMMED:
@@ -98,7 +98,7 @@ class Sums:
 
 
 class TransferReport:
-    """Transfers added up by what they have in common; only lines of one variant, where one is named."""
+    """Adds up transfers by `group_by`; only the lines of one variant if `variant_id` is given."""
 
     def __init__(self, group_by: GroupBy, variant_id: str | None = None) -> None:
         self.group_by = group_by
@@ -107,21 +107,21 @@ class TransferReport:
         self.groups: dict[str, Sums] = {}
 
     def add(self, transfers: Iterable[TransferRecord]) -> None:
-        """Count more transfers."""
+        """Add transfers to the sums."""
         for transfer in transfers:
             lines = [line for line in transfer.lines if self.variant_id in {None, line.variant_id}]
             if not lines:
                 continue
             self.total.add(transfer, lines)
             if self.group_by == "variant":
-                # A variant appears once in a transfer.
+                # A variant has at most one line in a transfer.
                 for line in lines:
                     self._group(line.variant_id, variant_id=line.variant_id).add(transfer, [line])
             else:
                 self._of(transfer, self.group_by).add(transfer, lines)
 
     def rows(self) -> list[TransferReportRow]:
-        """The rows by key."""
+        """The first `ROWS_MAX` rows, by key."""
         return [self.groups[key].row() for key in sorted(self.groups)[:ROWS_MAX]]
 
     def _of(self, transfer: TransferRecord, group_by: Literal["lane", "status", "day"]) -> Sums:

@@ -1,4 +1,4 @@
-"""What the endpoints of transfers and of their shipments have in common."""
+"""Code shared by the endpoints of transfers and of their shipments."""
 
 from typing import Literal, TypeVar
 
@@ -28,7 +28,11 @@ class TransferShipmentEnvelope(Answer):
 async def load_on_side(
     change: Change, entity: Entity[R], record_id: str, side: Side, expected_revision: int | UnsetType | None = UNSET
 ) -> R:
-    """The record, if the call's facility is on that side of it: 404 elsewhere, before any word of revisions."""
+    """The record, if the call's facility is on that side (origin or destination) of it.
+
+    Raises `NotFound` otherwise. The revision is checked only after that, so that a caller in another facility learns
+    nothing of the record.
+    """
     record = await change.load(entity, record_id)
     if getattr(record, side) != change.call.logical_guid:
         raise NotFound(f"there is no such {entity.name}")

@@ -1,7 +1,7 @@
-"""Shipments: a transfer's units on their way, held in the shipment's name at the destination until booked in. Pure.
+"""Shipments: units of a transfer in transit. The shipment holds them at the destination until they are received. Pure.
 
-A shipment has one line for each transfer line and lot. Units on the way have no place, so a line's `outstanding` is all
-there is to know of what the shipment still holds of it.
+A shipment has one line for each transfer line and lot. Units in transit have no place, so a line's `outstanding` is
+exactly the number of units that the shipment still holds of it.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class ShipmentLine(Value):
 
 
 class Shipment(Record):
-    """Goods on their way from one facility to another."""
+    """Goods sent from one facility to another."""
 
     shipment_id: Id
     transfer_id: Id
@@ -60,19 +60,19 @@ class Shipment(Record):
     lines: Annotated[list[ShipmentLine], Meta(min_length=1, max_length=SHIPMENT_LINES_MAX)]
 
     def line(self, line_no: int) -> ShipmentLine | None:
-        """The line of that number; None where there is none."""
+        """The line with that number; None if there is none."""
         return self.lines[line_no - 1] if line_no <= len(self.lines) else None
 
 
 def status_of(lines: Sequence[ShipmentLine]) -> ShipmentStatus:
-    """Received once nothing is outstanding; partially once anything was booked."""
+    """`received` if nothing is outstanding, `partially_received` if some units are not, else `in_transit`."""
     if not any(line.outstanding for line in lines):
         return "received"
     return "partially_received" if any(line.outstanding < line.quantity for line in lines) else "in_transit"
 
 
 class Load(Value):
-    """Units of a transfer line to be taken along, and where they must come from."""
+    """Units of a transfer line to ship, and the place and lot they must come from."""
 
     line: TransferLine
     quantity: int
@@ -80,7 +80,7 @@ class Load(Value):
 
 
 def check_loads(loads: Sequence[Load], status: str) -> None:
-    """Refuse an empty shipment, and more units than were approved of a line and not shipped yet."""
+    """Raises `InvalidState` for an empty shipment, or more units of a line than are approved and not shipped yet."""
     if not loads:
         raise InvalidState("every approved unit has shipped", status=status)
     wanted: dict[int, int] = {}
@@ -92,7 +92,7 @@ def check_loads(loads: Sequence[Load], status: str) -> None:
 
 
 class Loading:
-    """A shipment while its goods are taken from the shelves of the origin: the lines it has so far."""
+    """A shipment that is being loaded at the origin, with its lines so far."""
 
     def __init__(self, posting: Posting, shipment_id: str) -> None:
         self.posting = posting
@@ -101,24 +101,25 @@ class Loading:
         self._numbers: dict[tuple[int, str | None], int] = {}
 
     def load(self, origin: OpenItem, target: OpenItem, load: Load, named: Named) -> None:
-        """Take units along: sellable ones in draw order, others only of a lot that is named.
+        """Move units from the origin into transit: sellable ones in draw order; unsellable ones only of a named lot.
 
-        Lot and serials stay; the units are on their way to the target, and in no place until they get there.
+        Their lot and serials stay. In transit they have no place. Raises `InsufficientStock` if there are too few
+        units, and `InvalidState` if the shipment gets too many lines or a line too many serials.
         """
         holding = self.posting.own(target, "shipment", self.shipment_id)
         today = None if load.pin.lot_code is not None else self.posting.today
         takes, lacking = draw(origin, "available", load.quantity, load.pin, today=today)
         if lacking:
             raise insufficient(origin, "available", load.quantity, load.quantity - lacking)
-        for spot, units in takes:
-            serials = named.hand(spot, units)
-            number = self._add(load.line, spot.lot_code, units, serials)
-            coming = Leg(target, "in_transit", PositionKey(lot_code=spot.lot_code), holding, line=number)
-            source = Leg(origin, "available", spot)
+        for key, units in takes:
+            serials = named.hand(key, units)
+            number = self._add(load.line, key.lot_code, units, serials)
+            coming = Leg(target, "in_transit", PositionKey(lot_code=key.lot_code), holding, line=number)
+            source = Leg(origin, "available", key)
             self.posting.move("transfer_ship", units, source, coming, serials=serials, line=number)
 
     def _add(self, line: TransferLine, lot_code: str | None, units: int, serials: list[str]) -> int:
-        """The number of the line of this transfer line and lot, grown by these units."""
+        """Add units to the line of this transfer line and lot, creating it if needed, and return its number."""
         number = self._numbers.setdefault((line.line_no, lot_code), len(self.lines) + 1)
         if number <= len(self.lines):
             known = self.lines[number - 1]
@@ -150,7 +151,7 @@ def _named(known: list[str], more: list[str]) -> list[str]:
 
 
 class Receipt(Value):
-    """What became of some units of a line, and where they are put."""
+    """The outcome for some units of a line, and the place where they are put."""
 
     line_no: int
     outcome: Outcome
@@ -159,7 +160,7 @@ class Receipt(Value):
 
 
 def everything_accepted(shipment: Shipment) -> list[Receipt]:
-    """Receipts that accept all that is outstanding, into no place."""
+    """Receipts that accept all outstanding units, without a place."""
     return [
         Receipt(line_no=line.line_no, outcome="accepted", quantity=line.outstanding)
         for line in shipment.lines
@@ -168,7 +169,7 @@ def everything_accepted(shipment: Shipment) -> list[Receipt]:
 
 
 def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
-    """Refuse receipts of what has been received, and of more than is outstanding on a line."""
+    """Raises `InvalidState` if the shipment is received, or a line has fewer outstanding units than the receipts."""
     if shipment.status == "received":
         raise InvalidState("the shipment is received", status=shipment.status)
     for line in shipment.lines:
@@ -178,20 +179,20 @@ def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
 
 
 def receive(posting: Posting, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:
-    """Book units in at the destination, or out of the books where they never came."""
-    page, coming = holding.page, PositionKey(lot_code=line.lot_code)
-    source = Leg(page, "in_transit", coming, holding, line=line.line_no)
+    """Receive units at the destination, or move missing ones to the adjustment account."""
+    item, coming = holding.page, PositionKey(lot_code=line.lot_code)
+    source = Leg(item, "in_transit", coming, holding, line=line.line_no)
     serials = named.hand(coming, receipt.quantity)
     if receipt.outcome == "missing":
         posting.move("transfer_receive", receipt.quantity, source, "adjustment", serials=serials, line=line.line_no)
         return
-    spot = posting.land(page, receipt.place, line.lot_code)
-    target = Leg(page, "available" if receipt.outcome == "accepted" else "damaged", spot)
+    key = posting.land(item, receipt.place, line.lot_code)
+    target = Leg(item, "available" if receipt.outcome == "accepted" else "damaged", key)
     posting.move("transfer_receive", receipt.quantity, source, target, serials=serials, line=line.line_no)
 
 
 def received(shipment: Shipment, receipts: Sequence[Receipt], now: Utc) -> Shipment:
-    """The shipment after receipts were booked."""
+    """The shipment after these receipts. `now` is the time of receipt (UTC)."""
     lines = [
         replace(
             line,
@@ -210,13 +211,13 @@ def _sum(receipts: Sequence[Receipt], line_no: int, outcome: Outcome | None) -> 
 
 
 def restated(shipment: Shipment, now: Utc) -> Shipment:
-    """The shipment with the status that follows from its lines, and when it had arrived as a whole."""
+    """The shipment with the status of its lines; `received_utc` is `now` if all is received, else None."""
     status = status_of(shipment.lines)
     return replace(shipment, status=status, received_utc=now if status == "received" else None)
 
 
 def parts_of_shipment(shipment: Shipment, variant_id: str) -> Parts:
-    """What a shipment holds of a variant."""
+    """The units of a variant that a shipment holds, by part."""
     return {
         Part(PositionKey(lot_code=line.lot_code), None, line.line_no): line.outstanding
         for line in shipment.lines
@@ -225,7 +226,7 @@ def parts_of_shipment(shipment: Shipment, variant_id: str) -> Parts:
 
 
 def lost_in_passing(shipment: Shipment, holding: Holding) -> Shipment:
-    """The shipment after units of it were adjusted away: they are missing."""
+    """The shipment after an adjustment removed some of its units; these count as missing."""
     gone: dict[int | None, int] = {}
     for loss in holding.losses:
         gone[loss.part.line] = gone.get(loss.part.line, 0) + loss.quantity

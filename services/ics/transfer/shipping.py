@@ -1,4 +1,4 @@
-"""The endpoints of shipments: recorded where goods leave, shown and listed. See the contract's ics.yaml."""
+"""The endpoints that record, show and list shipments, specified in the contract's ics.yaml."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated
@@ -80,7 +80,7 @@ class TransferShipmentRecordRequest(Revised):
 async def ics_transfer_shipment_record(
     call: Call, change: Change, body: TransferShipmentRecordRequest
 ) -> TransferShipmentEnvelope:
-    """Send units of an approved transfer on their way; asked in the facility they leave."""
+    """Ship units of an approved transfer from its origin."""
     places = await places_of_lines(change, call.logical_guid, body.lines or ())
     kept = await load_on_side(change, TRANSFERS, body.transfer_id, "from_logical_guid", body.expected_revision)
     loads = _loads(kept, body.lines, places)
@@ -116,7 +116,7 @@ async def ics_transfer_shipment_record(
 
 
 def _loads(transfer: TransferRecord, lines: Sequence[ShipmentLineInput] | None, places: Sequence[Place]) -> list[Load]:
-    """What is to be taken along: the lines named, or everything approved and not shipped yet."""
+    """The units to ship: those of the given lines, or all approved units that are not shipped yet."""
     if lines is None:
         return [Load(line=line, quantity=line.unshipped, pin=Pin()) for line in transfer.lines if line.unshipped > 0]
     found = []
@@ -131,10 +131,8 @@ def _loads(transfer: TransferRecord, lines: Sequence[ShipmentLineInput] | None, 
 async def _open_both(
     change: Change, p: LedgerPosting, transfer: TransferRecord, variants: Iterable[str]
 ) -> tuple[dict[tuple[str, str], OpenItem], dict[str, PolicyValues]]:
-    """The variants opened where they leave and where they go, and the policy of each where it leaves.
-
-    Nothing becomes available in either, so nobody who waits for units need be looked for.
-    """
+    """Open the items of the variants at the origin and the destination, with their policies at the origin."""
+    # No units become available in either facility, so promises that wait for units need not be read.
     origin, target = transfer.from_logical_guid, transfer.to_logical_guid
     keys = [(facility, variant) for variant in variants for facility in (origin, target)]
     leaving = [(variant, facility) for facility, variant in keys if facility == origin]

@@ -1,4 +1,4 @@
-"""Where transfers and their shipments are kept."""
+"""Storage of transfers and their shipments."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ TRANSFERS = Entity(
         index("to_logical_guid", "status", "transfer_id"),
         index("to_logical_guid", "transfer_id"),
         index("status", "transfer_id"),
-        # For reports, which go by when a transfer was created.
+        # For reports, which select transfers by their creation time.
         index("created_utc"),
         index("variants", "created_utc"),
         index("from_logical_guid", "created_utc"),
@@ -109,21 +109,23 @@ _REPORT_LEADS = (("variants",), ("from_logical_guid",), ("to_logical_guid",), ()
 async def transfers_created(
     view: View, wanted: Mapping[str, str | None], since: Utc, until: Utc, limit: int
 ) -> list[TransferRecord]:
-    """Transfers created in [since, until), oldest first; of more than `limit`, one beyond.
-    Index: created_utc behind the first of `_REPORT_LEADS` that the filters cover."""
+    """Transfers created in [since, until), oldest first; at most `limit` + 1, so that the caller can detect more.
+
+    Index: created_utc after the first of `_REPORT_LEADS` that the filters cover.
+    """
     where, rest = split(wanted, _REPORT_LEADS)
     where["created_utc"] = between(at_least=since, below=until)
     return await view.find_all(TRANSFERS, where, order=("created_utc",), rest=rest, at_most=limit + 1)
 
 
 async def shipments_coming(view: View, logical_guid: str, variant_id: str) -> list[Shipment]:
-    """Shipments that hold units of an item, on their way to it; oldest first. Index: to_logical_guid, coming."""
+    """Shipments with units of an item in transit to its facility, oldest first. Index: to_logical_guid, coming."""
     where = {"to_logical_guid": logical_guid, "coming": variant_id}
     return await view.find_all(SHIPMENTS, where, order=("shipment_id",))
 
 
 async def _follow(change: Change, before: Shipment, after: Shipment) -> Shipment:
-    """The transfer's lines add up its shipments', so what went missing of one is missing there, too."""
+    """Update the transfer of a shipment that lost units, because its lines add up those of its shipments."""
     after = restated(after, change.now)
     transfer = await change.load(TRANSFERS, after.transfer_id)
     shipment_id, received = after.shipment_id, after.received_utc

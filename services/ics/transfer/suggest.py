@@ -1,4 +1,4 @@
-"""Which facility should send what to which: takers below their target are filled by donors above theirs. Pure.
+"""Transfer suggestions: facilities above their target (donors) supply those below theirs (takers). Pure.
 
 For each variant, with T the units shipped from a facility in the 28 days ending yesterday:
 
@@ -17,7 +17,7 @@ from chassis.values import Count, Guid, Qty
 from services.ics.decimals import ratio
 
 SHIPPED_DAYS = 28
-"""Days whose shipments say how fast units go; the last of them is yesterday."""
+"""Number of days whose shipments give the average daily demand; the last one is yesterday."""
 
 SUGGESTIONS_MAX = 1000
 CONSIDERED_MAX = 2500
@@ -33,7 +33,7 @@ class TransferSuggestion(Value):
 
 
 class TransferSuggestFacility(Value):
-    """One facility, as a suggestion weighed it. `available` is the bucket, unsellable lots and all."""
+    """The calculation for one facility, in units. `available` is the whole bucket, including unsellable lots."""
 
     variant_id: Guid
     logical_guid: Guid
@@ -47,7 +47,7 @@ class TransferSuggestFacility(Value):
 
 
 class SuggestFacts(Value):
-    """What is known of a variant in a facility; `shipped` is T."""
+    """The data of a variant in a facility, in units; `shipped` is T."""
 
     variant_id: str
     logical_guid: str
@@ -59,7 +59,7 @@ class SuggestFacts(Value):
 
 
 def weighed(facts: SuggestFacts, target_days: int) -> TransferSuggestFacility:
-    """What a facility can spare of a variant, or lacks."""
+    """The surplus or deficit of a variant in a facility, for a target of `target_days` days of demand."""
     here = facts.available - facts.unsellable
     have = here + facts.inbound
     target = -(-facts.shipped * target_days // SHIPPED_DAYS) + facts.safety_stock
@@ -77,7 +77,7 @@ def weighed(facts: SuggestFacts, target_days: int) -> TransferSuggestFacility:
 
 
 def balanced(facilities: Iterable[TransferSuggestFacility]) -> list[TransferSuggestion]:
-    """What should go where of one variant, as found: the neediest first, from whoever can spare most."""
+    """Suggestions for one variant: the largest deficit is filled first, from the largest surplus."""
     each = sorted(facilities, key=lambda one: one.logical_guid)
     takers = sorted((one for one in each if one.deficit), key=lambda one: -one.deficit)
     donors = sorted((one for one in each if one.surplus), key=lambda one: -one.surplus)
@@ -109,7 +109,7 @@ Weighings = Annotated[list[TransferSuggestFacility], Meta(max_length=CONSIDERED_
 def suggest(
     variants: Sequence[Sequence[SuggestFacts]], target_days: int
 ) -> tuple[list[TransferSuggestion], list[TransferSuggestFacility]]:
-    """What should go where, variant by variant as asked, and everything weighed for it, by facility."""
+    """Suggestions in the order of `variants`, and the calculations behind them, by facility within each variant."""
     weighings = [
         sorted((weighed(facts, target_days) for facts in each), key=lambda one: one.logical_guid) for each in variants
     ]
