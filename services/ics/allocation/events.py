@@ -23,13 +23,13 @@ EVENTS = [
         type="ics.allocation.created",
         subject="allocation_id",
         body=AllocationChanged,
-        summary="An order line got its own units.",
+        summary="Units were allocated to an order line.",
     ),
     EventType(
         type="ics.allocation.expired",
         subject="allocation_id",
         body=AllocationChanged,
-        summary="An allocation's time was up; what it still held is available again.",
+        summary="An allocation expired; its remaining units are available again.",
     ),
     EventType(
         type="ics.allocation.released",

@@ -12,11 +12,11 @@ class BinChanged(Value):
 
 
 EVENTS = [
-    EventType(type="ics.bin.created", subject="bin_id", body=BinChanged, summary="A bin was opened in a zone."),
+    EventType(type="ics.bin.created", subject="bin_id", body=BinChanged, summary="A bin was created in a zone."),
     EventType(
         type="ics.bin.status_changed",
         subject="bin_id",
         body=BinChanged,
-        summary="A bin takes units in again, or takes none in any more.",
+        summary="A bin was activated or deactivated.",
     ),
 ]

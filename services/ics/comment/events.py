@@ -13,18 +13,18 @@ class CommentChanged(Value):
 
 EVENTS = [
     EventType(
-        type="ics.comment.added", subject="comment_id", body=CommentChanged, summary="Somebody commented on something."
+        type="ics.comment.added", subject="comment_id", body=CommentChanged, summary="A comment was added to a subject."
     ),
     EventType(
         type="ics.comment.revised",
         subject="comment_id",
         body=CommentChanged,
-        summary="A comment says something else now; what it said before is in its history.",
+        summary="The text of a comment was replaced; the old text is in its history.",
     ),
     EventType(
         type="ics.comment.status_changed",
         subject="comment_id",
         body=CommentChanged,
-        summary="A comment was put away, brought back, or doomed.",
+        summary="A comment was archived, restored or doomed.",
     ),
 ]

@@ -24,10 +24,10 @@ def _moved(word: str, summary: str) -> EventType:
 
 EVENTS = [
     EventType(
-        type="ics.commit.created", subject="commit_id", body=CommitCreated, summary="Units were promised for good."
+        type="ics.commit.created", subject="commit_id", body=CommitCreated, summary="Units were committed to an order."
     ),
     _moved("released", "Units of a commit are available again."),
-    _moved("picked", "Units of a commit left their shelf."),
+    _moved("picked", "Open units of a commit were picked."),
     _moved("packed", "Picked units of a commit were packed."),
-    _moved("shipped", "Units of a commit left the house."),
+    _moved("shipped", "Units of a commit were shipped."),
 ]

@@ -30,18 +30,18 @@ EVENTS = [
         type="ics.consignment.received",
         subject="consignment_id",
         body=ConsignmentReceived,
-        summary="Goods that a consignor still owns came in.",
+        summary="Goods owned by a consignor were received.",
     ),
     EventType(
         type="ics.consignment.consumed",
         subject="consignment_id",
         body=ConsignmentConsumed,
-        summary="Units of a consignment became ours, and are owed for.",
+        summary="Units of a consignment were consumed and must be paid.",
     ),
     EventType(
         type="ics.consignment.settled",
         subject="consignment_id",
         body=ConsignmentSettled,
-        summary="Consumed units of a consignment were paid for, or unsold ones sent back.",
+        summary="Consumed units of a consignment were paid, or unsold ones returned.",
     ),
 ]

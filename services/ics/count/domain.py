@@ -58,8 +58,8 @@ class CountLine(Value):
 class Count(Record):
     """A count of up to 500 positions. `out_of_tolerance` is the number of lines whose variance exceeds the tolerance.
 
-    `entry_ids` are the ledger entries posted on approval, at most `ENTRIES_MAX`, the first ones. Every entry posted
-    refers to the count as its document.
+    `entry_ids` are the ledger entries posted on approval; if there are too many for one list, the first ones. Every
+    entry posted refers to the count as its document.
     """
 
     count_id: Id

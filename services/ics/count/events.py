@@ -19,30 +19,30 @@ class CountPlanChanged(Value):
 
 
 EVENTS = [
-    EventType(type="ics.count.created", subject="count_id", body=CountChanged, summary="A count was begun."),
+    EventType(type="ics.count.created", subject="count_id", body=CountChanged, summary="A count was started."),
     EventType(
         type="ics.count.submitted",
         subject="count_id",
         body=CountChanged,
-        summary="What was counted is known; so are the differences.",
+        summary="A count was submitted; its variances are known.",
     ),
     EventType(
         type="ics.count.approved",
         subject="count_id",
         body=CountChanged,
-        summary="The differences of a count were posted.",
+        summary="A count was approved; its variances were posted.",
     ),
-    EventType(type="ics.count.rejected", subject="count_id", body=CountChanged, summary="A count was given up."),
+    EventType(type="ics.count.rejected", subject="count_id", body=CountChanged, summary="A count was rejected."),
     EventType(
         type="ics.count_plan.saved",
         subject="plan_id",
         body=CountPlanChanged,
-        summary="A count plan was made or changed.",
+        summary="A count plan was created or changed.",
     ),
     EventType(
         type="ics.count_plan.status_changed",
         subject="plan_id",
         body=CountPlanChanged,
-        summary="A count plan was paused, taken up again or archived.",
+        summary="A count plan was paused, resumed or archived.",
     ),
 ]

@@ -16,6 +16,6 @@ EVENTS = [
         type="ics.demand_signal.computed",
         subject="signal_id",
         body=DemandSignalComputed,
-        summary="How fast a variant goes was computed anew.",
+        summary="A demand signal was computed.",
     )
 ]

@@ -19,7 +19,7 @@ EVERY_CHANNEL = ""
 class Holdback(Record):
     """Units withheld from `starts_utc` (None: at once) until `ends_utc` (None: without end). One per item and channel.
 
-    `status` depends on the time: stored, it is as of the last write; after `seen`, as of the read.
+    `status` depends on the time: in events it is as of the write, in answers as of the read.
     """
 
     holdback_id: Id

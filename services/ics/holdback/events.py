@@ -16,6 +16,6 @@ EVENTS = [
         type="ics.holdback.saved",
         subject="holdback_id",
         body=HoldbackSaved,
-        summary="Units are kept from a channel, more or fewer than before, or none any more.",
+        summary="The units withheld from a channel or from all channels were set.",
     )
 ]

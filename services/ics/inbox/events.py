@@ -12,19 +12,17 @@ class InboxChanged(Value):
 
 
 EVENTS = [
-    EventType(
-        type="ics.inbox.created", subject="inbox_id", body=InboxChanged, summary="Something came into the inbox."
-    ),
+    EventType(type="ics.inbox.created", subject="inbox_id", body=InboxChanged, summary="An inbox item was created."),
     EventType(
         type="ics.inbox.state_changed",
         subject="inbox_id",
         body=InboxChanged,
-        summary="The work on an item goes on, or is done.",
+        summary="The state of the work on an inbox item changed.",
     ),
     EventType(
         type="ics.inbox.status_changed",
         subject="inbox_id",
         body=InboxChanged,
-        summary="An item was put away, brought back, or doomed.",
+        summary="An inbox item was archived, restored or doomed.",
     ),
 ]
