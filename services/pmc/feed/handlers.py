@@ -8,7 +8,7 @@ from chassis.unit import Units, View
 from chassis.values import Code, Count, Guid, Token, Utc
 from services.pmc.feed.domain import ChangeKind
 from services.pmc.feed.store import entries_after
-from services.pmc.product.domain import ProductSummary, summary_of
+from services.pmc.product.answers import ProductSummary, summary_of
 from services.pmc.product.store import products_by_id
 from services.pmc.profile.store import channel_of
 from services.pmc.settings import PmcSettings

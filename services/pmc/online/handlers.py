@@ -4,14 +4,9 @@ from chassis.endpoint import Answer, Endpoints, Revised
 from chassis.unit import Change
 from chassis.values import Code, Id
 from services.pmc.content import read_content
+from services.pmc.product.answers import Product, answer_of
 from services.pmc.product.changing import keep_product
-from services.pmc.product.domain import (
-    Product,
-    StoredProduct,
-    answer_of,
-    clear_online_by_person,
-    set_online_by_person,
-)
+from services.pmc.product.domain import StoredProduct, clear_online_by_person, set_online_by_person
 from services.pmc.product.events import emit_online
 from services.pmc.product.store import PRODUCTS, load_revision
 from services.pmc.words import PUBLISH

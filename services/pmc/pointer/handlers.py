@@ -8,16 +8,9 @@ from chassis.errors import Conflict, InvalidState, StaleRevision
 from chassis.unit import Change
 from chassis.values import Code, Id, Revision
 from services.pmc.content import read_content
+from services.pmc.product.answers import Product, answer_of
 from services.pmc.product.changing import keep_product, served_difference
-from services.pmc.product.domain import (
-    PointerRef,
-    Product,
-    StoredProduct,
-    answer_of,
-    clear_pointer,
-    set_pointer,
-    take_offline,
-)
+from services.pmc.product.domain import PointerRef, StoredProduct, clear_pointer, set_pointer, take_offline
 from services.pmc.product.events import emit_pointer_cleared, emit_pointer_set
 from services.pmc.product.history import StoredRevision
 from services.pmc.product.store import PRODUCTS, load_revision

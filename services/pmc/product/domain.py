@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chassis.clock import Utc, later
 from chassis.entity import Record
 from chassis.errors import InvalidState
-from chassis.values import Code, Guid, Id, Name, Revision
+from chassis.values import Code, Name
 from chassis.values import Utc as UtcText
 from services.pmc.content import ProductContent
 from services.pmc.profile.rules import Verdict
@@ -19,18 +19,15 @@ from services.pmc.rollup.domain import Counted, Dimension
 from services.pmc.terms import Terms, terms_of
 from services.pmc.words import (
     Finding,
-    LocaleText,
     NodeRef,
     OnlineState,
     Part,
     Pointer,
     Price,
-    QualityScore,
     Rev,
     RevId,
     RevRef,
     ServedBy,
-    Url,
     VendorRef,
     ViewName,
 )
@@ -135,93 +132,6 @@ class StoredProduct(Record, omit_defaults=True):
     def shown(self) -> RevRef:
         """The revision whose content is indexed: the served one, or the head."""
         return self.served or self.head
-
-
-class Product(Part, forbid_unknown_fields=False):
-    """A product as callers see it."""
-
-    product_id: Id
-    channel_guid: Guid
-    channel_code: Code
-    style_id: Guid
-    variant_id: Guid
-    online_state: OnlineState
-    online_changed_utc: UtcText
-    online_reason_code: Code | None = None
-    held: bool
-    first_online_utc: UtcText | None = None
-    publishable: bool
-    reasons: Findings
-    warnings: Findings
-    quality_score: QualityScore
-    head: RevRef
-    live: RevRef | None = None
-    live_since_utc: UtcText | None = None
-    served: RevRef | None = None
-    served_by: ServedBy | None = None
-    pointers: Pointers
-    view: ViewName | None = None
-    view_rev: Rev
-    content: ProductContent
-    last_run_id: Id
-    revision: Revision
-    created_utc: UtcText
-    created_by: Name
-    updated_utc: UtcText
-    updated_by: Name
-
-
-class ProductSummary(Part, forbid_unknown_fields=False):
-    """A product as lists, search and events show it."""
-
-    product_id: Id
-    channel_guid: Guid
-    channel_code: Code
-    style_id: Guid
-    variant_id: Guid
-    variant_code: Code
-    sku: Annotated[str, Meta(min_length=1, max_length=64)]
-    title: LocaleText
-    price: Price | None = None
-    image_url: Url | None = None
-    online_state: OnlineState
-    publishable: bool
-    served: RevRef | None = None
-    revision: Revision
-    updated_utc: UtcText
-
-
-def summary_of(product: StoredProduct) -> ProductSummary:
-    """The summary of a product, by its indexed content."""
-    return ProductSummary(
-        product_id=product.product_id,
-        channel_guid=product.channel_guid,
-        channel_code=product.channel_code,
-        style_id=product.style_id,
-        variant_id=product.variant_id,
-        variant_code=product.indexed.variant_code,
-        sku=product.indexed.sku,
-        title=product.indexed.title,
-        price=product.indexed.price,
-        image_url=product.indexed.image_url,
-        online_state=product.online_state,
-        publishable=product.publishable,
-        served=product.served,
-        revision=product.revision,
-        updated_utc=product.updated_utc,
-    )
-
-
-def answer_of(product: StoredProduct, content: ProductContent, view: ViewName | None, view_rev: int) -> Product:
-    """The product with the content of a view."""
-    plain = {
-        name: getattr(product, name)
-        for name in Product.__struct_fields__
-        if name not in {"served", "served_by", "view", "view_rev", "content"}
-    }
-    return Product(
-        **plain, served=product.served, served_by=product.served_by, view=view, view_rev=view_rev, content=content
-    )
 
 
 def view_revision(product: StoredProduct, view: ViewName) -> int:

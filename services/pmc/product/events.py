@@ -6,7 +6,8 @@ from chassis.entity import Value
 from chassis.event import EventType
 from chassis.unit import Change
 from chassis.values import Code, Id, Name
-from services.pmc.product.domain import ProductSummary, StoredProduct, summary_of
+from services.pmc.product.answers import ProductSummary, summary_of
+from services.pmc.product.domain import StoredProduct
 from services.pmc.words import FieldPath, Finding, Part, Pointer, Rev, RevId
 
 

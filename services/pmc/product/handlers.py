@@ -9,15 +9,8 @@ from chassis.page import PageLimit, PageRequest
 from chassis.unit import View
 from chassis.values import Barcode, Code, Count, Guid, Id, Revision, Sku, Text, Token
 from services.pmc.content import read_content
-from services.pmc.product.domain import (
-    Pointers,
-    Product,
-    ProductSummary,
-    StoredProduct,
-    answer_of,
-    summary_of,
-    view_revision,
-)
+from services.pmc.product.answers import Product, ProductSummary, answer_of, summary_of
+from services.pmc.product.domain import Pointers, StoredProduct, view_revision
 from services.pmc.product.filters import FilterFields, filter_of, filter_problems
 from services.pmc.product.history import ProductRevision
 from services.pmc.product.history import to_answer as revision_answer

@@ -20,7 +20,6 @@ from services.pmc.run.domain import (
     STEP_ITEMS_DEFAULT,
     STEP_ITEMS_MAX,
     Driver,
-    ManifestPart,
     PublishRun,
     RunOutcomes,
     StoredRun,
@@ -31,6 +30,7 @@ from services.pmc.run.domain import (
 from services.pmc.run.ending import ended
 from services.pmc.run.manifest import DOWNLOAD_SECONDS, close_parts
 from services.pmc.run.manifest import to_answer as part_answer
+from services.pmc.run.manifest_records import ManifestPart
 from services.pmc.run.starting import Asked, start_publish, start_undo
 from services.pmc.run.step import RUN_EVENTS, current_run, load_run, step
 from services.pmc.run.store import RUNS, list_parts, load_part

@@ -12,16 +12,9 @@ import msgspec
 from chassis.caller import Call
 from chassis.unit import Change, Units, View
 from services.pmc.objects.port import ObjectStore, part_key
-from services.pmc.run.domain import (
-    PART_LINES,
-    ManifestPart,
-    RunItem,
-    StoredPart,
-    StoredRun,
-    due_lines,
-    with_part,
-)
+from services.pmc.run.domain import PART_LINES, StoredRun, due_lines, with_part
 from services.pmc.run.ending import ended
+from services.pmc.run.manifest_records import ManifestPart, RunItem, StoredPart
 from services.pmc.run.store import PARTS, RUNS, lines_of, part_id_of
 
 CONTENT_TYPE = "application/x-ndjson"

@@ -24,7 +24,8 @@ from services.pmc.product.domain import (
 )
 from services.pmc.profile.domain import PublishProfile
 from services.pmc.profile.rules import Verdict
-from services.pmc.run.domain import ManifestLine, Target
+from services.pmc.run.domain import Target
+from services.pmc.run.manifest_records import ManifestLine
 from services.pmc.words import Finding, Outcome, RevRef
 
 

@@ -26,7 +26,6 @@ from services.pmc.run.domain import (
     PART_LINES,
     STEP_SECONDS_MAX,
     RunFailure,
-    RunItem,
     RunOutcomes,
     StoredRun,
     due_lines,
@@ -35,6 +34,7 @@ from services.pmc.run.domain import (
 )
 from services.pmc.run.ending import ended
 from services.pmc.run.manifest import close_parts, store_due_parts
+from services.pmc.run.manifest_records import RunItem
 from services.pmc.run.outcomes import Done
 from services.pmc.run.store import RUN_ITEMS, RUNS, item_id_of
 from services.pmc.run.working import PackLost, Worked, differing, work_out

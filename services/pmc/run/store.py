@@ -8,7 +8,8 @@ from chassis.errors import NotFound
 from chassis.page import Page, Paged
 from chassis.unit import View, between, one_of
 from services.pmc.profile.domain import PublishProfile
-from services.pmc.run.domain import RunItem, RunPlan, RunProfile, StoredPart, StoredRun
+from services.pmc.run.domain import RunPlan, RunProfile, StoredRun
+from services.pmc.run.manifest_records import RunItem, StoredPart
 
 RUNS = Entity(
     "run",

@@ -22,12 +22,7 @@ from services.pmc.product.history import StoredRevision, canonical_of, revision_
 from services.pmc.product.store import PRODUCTS, REVISIONS, products_of_variants
 from services.pmc.profile.domain import PublishProfile
 from services.pmc.profile.rules import judge
-from services.pmc.run.domain import (
-    STEP_CONTENT_BYTES_MAX,
-    RunPlan,
-    StoredRun,
-    range_of,
-)
+from services.pmc.run.domain import STEP_CONTENT_BYTES_MAX, RunPlan, StoredRun, range_of
 from services.pmc.run.outcomes import Done, Setting, publish_item, undo_item, withdraw_item
 from services.pmc.run.served import ChannelServed, served_in
 from services.pmc.run.store import PLANS, lines_of, profiles_of

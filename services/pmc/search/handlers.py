@@ -8,7 +8,7 @@ from chassis.errors import Forbidden, invalid_field
 from chassis.page import PageRequest, Seal, items_of
 from chassis.unit import SnapshotReader, Units
 from chassis.values import Code, Count, Guid, Text, Token
-from services.pmc.product.domain import ProductSummary, summary_of
+from services.pmc.product.answers import ProductSummary, summary_of
 from services.pmc.product.store import products_by_id
 from services.pmc.profile.store import all_profiles, channel_of
 from services.pmc.search.limits import RegexSearches
