@@ -26,7 +26,6 @@ PMC = Service(
         "search",
         "run",
         "build",
-        "sweep",
     ],
     roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},

@@ -114,8 +114,3 @@ async def products_of_variants(view: View, channel_guid: str, variant_ids: Seque
         return []
     where = {"channel_guid": channel_guid, "variant_id": one_of(variant_ids)}
     return await view.find(PRODUCTS, where, limit=len(variant_ids))
-
-
-async def channel_products(view: View, channel_guid: str, limit: int) -> list[StoredProduct]:
-    """The products of a channel, by id. Index: channel_guid."""
-    return await view.find_all(PRODUCTS, {"channel_guid": channel_guid}, order=("product_id",), at_most=limit)

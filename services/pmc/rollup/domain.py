@@ -99,14 +99,14 @@ class Deltas:
 
     def add_revisions(self, channel_guid: str, channel_code: str, number: int) -> None:
         """So many revisions are added, or pruned if negative."""
-        self._add(channel_guid, channel_code, "revisions", number)
+        self.add_total(channel_guid, channel_code, "revisions", number)
 
     def _count(self, counted: Counted, sign: int) -> None:
         guid, code = counted.channel_guid, counted.channel_code
-        self._add(guid, code, "products", sign)
+        self.add_total(guid, code, "products", sign)
         for name in ("online", "publishable", "pinned"):
             if getattr(counted, name):
-                self._add(guid, code, name, sign)
+                self.add_total(guid, code, name, sign)
         for dimension, (value, label) in counted.values.items():
             for channel in (guid, ORG_WIDE) if dimension == "style" else (guid,):
                 key = RollupKey(channel_guid=channel, dimension=dimension, value=value)
@@ -115,10 +115,19 @@ class Deltas:
                 if sign > 0:
                     self.labels[key] = label
 
-    def _add(self, channel_guid: str, channel_code: str, name: str, number: int) -> None:
+    def add_total(self, channel_guid: str, channel_code: str, name: str, number: int) -> None:
+        """Add to one of a channel's totals; `name` is a field of `ChannelSums`."""
         self.codes[channel_guid] = channel_code
         sums = self.sums.setdefault(channel_guid, {})
         sums[name] = sums.get(name, 0) + number
+
+    def add_rollup(self, key: RollupKey, online: int, offline: int, label: str | None) -> None:
+        """Add to a roll-up. A label is given if it is new."""
+        entry = self.rollups.setdefault(key, [0, 0])
+        entry[0] += online
+        entry[1] += offline
+        if label is not None:
+            self.labels[key] = label
 
     def changed_rollups(self) -> Iterator[tuple[RollupKey, int, int]]:
         """The roll-ups that change: key, change of online, change of offline (both 0: only the label may be new)."""

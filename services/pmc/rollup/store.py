@@ -100,7 +100,7 @@ async def apply(change: Change, deltas: Deltas) -> None:
         if key.channel_guid == ORG_WIDE:
             styles += _is_counted(after) - _is_counted(before)
         await (change.insert if before is None else change.update)(ROLLUPS, after)
-    sums = deltas.sums
+    sums = {guid: dict(numbers) for guid, numbers in deltas.sums.items()}
     for guid, number in made.items():
         if guid != ORG_WIDE:
             sums.setdefault(guid, {})["rollups"] = number

@@ -1,4 +1,4 @@
-"""Storage of what the audit of roll-ups found last."""
+"""Storage of what the last audit of roll-ups found, by org."""
 
 from chassis.clock import Utc
 from chassis.entity import Document, Entity
@@ -6,7 +6,7 @@ from chassis.unit import View
 
 
 class RollupAudit(Document):
-    """The audit's last finding in an org, and the product behind which it goes on."""
+    """What the last audit of an org found."""
 
     audit_id: str
     orgcode: str = ""
@@ -18,5 +18,5 @@ AUDITS = Entity("rollup_audit", RollupAudit, collection="pmc_audits", id="audit_
 
 
 async def audit_of(view: View) -> RollupAudit | None:
-    """The last finding of the org. Index: id."""
+    """What the last audit of the org found. Index: id."""
     return await view.get(AUDITS, view.call.orgcode)
