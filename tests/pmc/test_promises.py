@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import rfc8785
 
+from services.pmc.search import modes
 from tests.pmc.given import Catalogue, offer, offer_of, some, spring, variant_of
 
 
@@ -234,6 +235,25 @@ async def test_following_tokens_meets_every_hit_once(pmc: Catalogue, mode: str) 
 
     assert len(whole) == 6
     assert found == whole
+
+
+@pytest.mark.parametrize("bound", ["SCANNED_SECONDS_MAX", "SCANNED_VALUES_MAX"])
+async def test_a_regex_page_that_reaches_a_work_bound_says_so_and_its_token_goes_on(
+    pmc: Catalogue, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    await published(pmc)
+    query = {"q": "red|mug", "mode": "regex"}
+    whole = (await pmc.get("/product/search", **query)).data
+    assert (len(whole["items"]), whole["scan_limited"], whole["next_token"]) == (5, False, None)
+    monkeypatch.setattr(modes, bound, 0)
+    monkeypatch.setattr(modes, "MATCHED_AT_ONCE", 2)
+
+    pages = [(await pmc.get("/product/search", **query)).data]
+    while pages[-1]["next_token"] is not None:
+        pages.append((await pmc.get("/product/search", **query, next_token=pages[-1]["next_token"])).data)
+
+    assert [each["scan_limited"] for each in pages] == [True, True, True, False]
+    assert [item for page in pages for item in page["items"]] == whole["items"]
 
 
 @pytest.mark.parametrize(

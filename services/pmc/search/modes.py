@@ -94,7 +94,11 @@ async def search_regex(
     until = monotonic() + SCANNED_SECONDS_MAX
     hits: list[Hit] = []
     scanned = 0
+    last: str | None = None
     async for some in _groups(by_product(streams), MATCHED_AT_ONCE):
+        # Only here is it known that more follows. The first group is always matched, so that every page goes on.
+        if last is not None and (scanned >= SCANNED_VALUES_MAX or monotonic() > until):
+            return Found(hits=hits, position=[last], scan_limited=True)
         matches = await asyncio.to_thread(_match_all, expression, fields, some)
         for candidate, match in zip(some, matches, strict=True):
             scanned += sum(len(candidate.values.of(field)) for field in fields)
@@ -102,8 +106,7 @@ async def search_regex(
                 if len(hits) == asked.limit:
                     return Found(hits=hits, position=[hits[-1].product_id])
                 hits.append(Hit(product_id=candidate.product_id, match=match))
-        if scanned >= SCANNED_VALUES_MAX or monotonic() > until:
-            return Found(hits=hits, position=[some[-1].product_id], scan_limited=True)
+        last = some[-1].product_id
     return Found(hits=hits, position=None)
 
 
