@@ -1,14 +1,14 @@
-"""What PMC needs from its environment."""
+"""The settings of PMC."""
 
 from chassis.settings import BaseSettings, Secret
 
 
 class PmcSettings(BaseSettings):
-    """PMC's settings, beside those every process has.
+    """PMC's settings, besides those every process has.
 
     pmc_objects_folder where uploads and manifest parts are stored; all replicas share it
     pmc_link_key       signs links to objects; derived from `caller_key` where left empty
-    pmc_public_url     where callers reach the gateway, for signed links
+    pmc_public_url     address at which callers reach the gateway; signed links begin with it
     pmc_http_media     whether media of packs may have http addresses, beside https
     """
 

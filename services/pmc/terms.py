@@ -14,7 +14,7 @@ from services.pmc.words import Part
 MatchField = Literal["sku", "code", "barcode", "identifier", "alias", "title"]
 
 FIELDS: tuple[MatchField, ...] = ("sku", "code", "barcode", "identifier", "alias", "title")
-"""In the order in which a match is told where several fields have the same form."""
+"""Of several fields with the same matching form, the first in this order is answered."""
 
 BARE_FIELDS = frozenset({"sku", "code", "identifier", "alias"})
 BARE_CHARACTERS_MIN = 3

@@ -1,4 +1,4 @@
-"""The change feed: each product at its latest change of what its channel shows, in the order of the relay."""
+"""The change feed: each product at its latest change of what its channel shows, in the order of publication."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ class FeedEntry(Document):
 
 
 class FeedHead(Document):
-    """The last position given in an org."""
+    """The last position assigned in an org."""
 
     head_id: str
     orgcode: str = ""

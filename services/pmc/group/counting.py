@@ -28,7 +28,6 @@ async def counts_by_value(
     if dimension in {"channel", "online_state"}:
         tallies = await tallies_of(view, [each.channel_guid for each in channels])
         return _by_channel(channels, tallies) if dimension == "channel" else _by_state(tallies)
-    assert dimension not in {"channel", "online_state"}
     guids = [each.channel_guid for each in channels]
     if values is not None:
         rollups = await rollups_of(view, guids, dimension, values)  # type: ignore[arg-type]

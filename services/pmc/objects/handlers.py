@@ -1,4 +1,4 @@
-"""The object routes of the directory store: signed uploads and downloads, without a session."""
+"""The object routes of the folder store: signed uploads and downloads, without a session."""
 
 from urllib.parse import parse_qsl
 
@@ -64,7 +64,7 @@ async def pmc_object_get(http: RawRequest, clock: Clock, store: ObjectStore, key
 
 
 def _local(store: ObjectStore, key: str) -> LocalObjectStore:
-    """The directory store; with any other one, callers are given links that do not lead here."""
+    """The folder store. Links to objects of any other store do not point to these routes."""
     if not isinstance(store, LocalObjectStore) or not is_key(key):
         raise NotFound("there is no such object")
     return store

@@ -1,4 +1,4 @@
-"""What time does to objects: those that no record names go, and manifest parts of runs older than 400 days."""
+"""The periodic clean-up of stored objects."""
 
 from msgspec.structs import replace
 
@@ -18,13 +18,13 @@ jobs = Jobs("pmc")
 
 SWEEP_SECONDS = 24 * 3600.0
 ORPHAN_SECONDS = 24 * 3600
-"""An object without a record may still get one: a part is written before it is recorded."""
+"""Age from which an object without a record is removed. A part is stored before it is recorded."""
 
 PART_KEPT_SECONDS = 400 * 24 * 3600
 
 
 class ObjectsSwept(Value):
-    """Objects that were removed: nameless ones, and old parts."""
+    """Numbers of removed objects: those without a record, and old manifest parts."""
 
     orphans: int = 0
     old_parts: int = 0
@@ -34,7 +34,7 @@ class ObjectsSwept(Value):
 async def object_sweep(
     units: Units, call: Call, params: NoParams, store: ObjectStore, clock: Clock, gate: Gate
 ) -> ObjectsSwept:
-    """Remove objects that no record names, and manifest parts older than 400 days."""
+    """Remove objects older than a day that have no record, and manifest parts older than 400 days."""
     del params
     swept = ObjectsSwept()
     now = clock.now()

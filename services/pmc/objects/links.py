@@ -1,4 +1,4 @@
-"""Signed links to objects of the directory store, as requests that callers can send."""
+"""Signed links to objects of the folder store, as requests that callers can send."""
 
 import hashlib
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class ObjectLinks:
         return SignedRequest(method="GET", url=url, headers={}, expires_utc=from_seconds(expires))
 
     def check(self, method: str, key: str, query: Mapping[str, str], now: float) -> Permission:
-        """What the link allows that a request came with. Raises `Forbidden`."""
+        """What the link of a request permits. Raises `Forbidden` if it is altered, expired or for another request."""
         return self._signer.check(method, key, query, now)
 
     def _url(self, permission: Permission) -> str:

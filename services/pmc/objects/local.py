@@ -1,6 +1,6 @@
-"""The object store as a directory: the embedded default. Objects appear whole or not at all.
+"""The object store as a folder. An object is visible only once it is complete.
 
-Signed links lead to PMC's own routes below `/pmc/objects/`; `links.py` makes and verifies them.
+Signed links point to PMC's own routes below `/pmc/objects/`; `links.py` makes and verifies them.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class LocalObjectStore:
         await _in_thread(write)
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes], sha256: str) -> bool:
-        """Store what is streamed; whether it has this SHA-256. A body that differs is not kept."""
+        """Store a streamed body if it has this SHA-256; returns whether it has."""
         draft = await _in_thread(lambda: self._partial(key))
         digest = hashlib.sha256()
         kept = False
@@ -65,7 +65,7 @@ class LocalObjectStore:
             file.close()
 
     async def info(self, key: str) -> ObjectInfo | None:
-        """What is known of an object."""
+        """Size and time of an object, or None if there is none."""
 
         def look() -> ObjectInfo | None:
             try:
@@ -90,7 +90,7 @@ class LocalObjectStore:
         await _in_thread(remove)
 
     async def keys(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """The objects whose keys begin with the prefix; drafts that a crash left behind count as well."""
+        """The objects whose keys begin with the prefix; includes partial files left by a crash."""
 
         def walk() -> list[ObjectInfo]:
             return sorted(self._walk(prefix), key=lambda each: each.key)
@@ -121,7 +121,7 @@ class LocalObjectStore:
             return False
 
     def path(self, key: str) -> Path:
-        """Where an object lies."""
+        """The file of an object."""
         return self._folder / key
 
     def _partial(self, key: str) -> "_Draft":
@@ -158,7 +158,7 @@ class _Draft:
         self._file.write(data)
 
     def keep(self) -> None:
-        """Put it in its place, for good."""
+        """Flush it to disk and rename it to its final name."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -175,7 +175,7 @@ class _Draft:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Do file work in a thread. A file that is not there is told as such; anything else is a store that fails."""
+    """Run file work in a thread. Raises `FileNotFoundError` as it is; any other `OSError` as `StoreDown`."""
     try:
         return await asyncio.to_thread(work)
     except FileNotFoundError:

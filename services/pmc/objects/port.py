@@ -1,4 +1,4 @@
-"""The object store: where pack uploads and manifest parts lie. One port, several stores.
+"""The object store: where pack uploads and manifest parts are stored. The port; `local.py` implements it.
 
 Keys are `pmc/<orgcode>/packs/<pack_id>/<pack_rev>` and `pmc/<orgcode>/runs/<run_id>/part-<7 digits>.ndjson`.
 """
@@ -57,7 +57,7 @@ class ObjectStore(Protocol):
         ...
 
     async def info(self, key: str) -> ObjectInfo | None:
-        """What is known of an object; None where there is none."""
+        """Size and time of an object, or None if there is none."""
         ...
 
     async def remove(self, key: str) -> None:
@@ -71,11 +71,11 @@ class ObjectStore(Protocol):
     def sign_put(
         self, key: str, *, size: int, sha256: str, headers: Mapping[str, str], now: Utc, seconds: int
     ) -> SignedRequest:
-        """A signed upload of exactly this body, valid for so many seconds."""
+        """A signed upload of exactly this body, valid for `seconds`."""
         ...
 
     def sign_get(self, key: str, *, now: Utc, seconds: int) -> SignedRequest:
-        """A signed download, valid for so many seconds."""
+        """A signed download, valid for `seconds`."""
         ...
 
     async def answers(self) -> bool:

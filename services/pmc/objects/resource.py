@@ -1,4 +1,4 @@
-"""The object store a PMC process owns, chosen by its settings."""
+"""The object store of a PMC process: a folder that all its replicas share."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from services.pmc.settings import PmcSettings
 
 @resource(health=lambda store: store.answers())
 async def object_store(settings: PmcSettings) -> AsyncIterator[ObjectStore]:
-    """Where pack uploads and manifest parts lie."""
+    """Where pack uploads and manifest parts are stored."""
     yield LocalObjectStore(Path(settings.pmc_objects_folder), signer_of(settings))
 
 
 def signer_of(settings: PmcSettings) -> ObjectLinks:
-    """Signs links to objects of the directory store."""
+    """The signer of links to objects of the folder store."""
     return ObjectLinks((settings.pmc_link_key or settings.caller_key).encode(), settings.pmc_public_url)

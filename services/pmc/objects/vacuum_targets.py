@@ -1,4 +1,4 @@
-"""What the vacuum removes beside records: the objects of an org."""
+"""What a vacuum of PMC erases besides records: stored objects."""
 
 from collections.abc import AsyncIterator
 
@@ -15,11 +15,11 @@ class Objects:
         self._store = store
 
     async def count(self, orgcode: str | None) -> int:
-        """Objects that would go."""
+        """The number of objects that would be removed."""
         return len([info async for info in self._store.keys(_prefix(orgcode))])
 
     async def erase(self, orgcode: str | None) -> AsyncIterator[int]:
-        """Remove them."""
+        """Remove them; yields 1 for each."""
         async for info in self._store.keys(_prefix(orgcode)):
             await self._store.remove(info.key)
             yield 1

@@ -23,7 +23,6 @@ from services.pmc.words import (
     Weight,
 )
 
-FORMAT = "retailstack.pack/1"
 STYLES_MAX = 200_000
 VARIANTS_PER_STYLE_MAX = 2_048
 VARIANTS_MAX = 1_000_000

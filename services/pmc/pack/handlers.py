@@ -124,7 +124,7 @@ class PackGetEnvelope(Answer):
 
 @endpoints.get("/get", roles=VIEW)
 async def pmc_pack_get(view: View, body: PackGetRequest) -> PackGetEnvelope:
-    """Show a pack version, the newest unless told which."""
+    """Show a pack version, the newest unless `pack_rev` is given."""
     return PackGetEnvelope(pack=to_answer(await load_version(view, body.pack_id, body.pack_rev)))
 
 

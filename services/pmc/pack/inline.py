@@ -30,7 +30,7 @@ from services.pmc.rollup.store import add_to_org
 
 
 class DocumentProblem(Value):
-    """A problem of an inline document, as its refusal tells it."""
+    """A problem of an inline document, as the refusal shows it."""
 
     path: str
     problem: str

@@ -1,4 +1,4 @@
-"""What time does to packs: versions that were never uploaded expire."""
+"""The expiry of pack versions that were never uploaded."""
 
 from msgspec.structs import replace
 

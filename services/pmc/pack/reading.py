@@ -21,7 +21,6 @@ from services.pmc.words import WHOLE_MAX
 
 S = TypeVar("S", bound=Struct)
 
-MAP_MERGED_BYTES_MAX = 4 * MAP_BYTES_MAX
 _BAD: Any = object()
 
 

@@ -1,4 +1,4 @@
-"""Completing an upload: is the object there and right, and where it is small enough, what does validation say."""
+"""Completing an upload: checks the object, and validates it if it is small; a worker validates large ones."""
 
 import asyncio
 import hashlib
@@ -139,7 +139,7 @@ async def make_ready(
 
 
 async def keep_ready(change: Change, version: PackVersion) -> PackVersion:
-    """Keep a version that is ready, and tell of it."""
+    """Store a version that is ready, and emit the event."""
     kept = await change.update(PACKS, version)
     series = await change.load(SERIES, kept.pack_id)
     if series.newest_ready_rev is None or series.newest_ready_rev < kept.pack_rev:

@@ -16,8 +16,6 @@ from services.pmc.pack.domain import ItemRange, PackCounts
 from services.pmc.pack.problems import PackProblem, Problems, below
 from services.pmc.pack.reading import read_struct
 
-_HEADER_FIELDS = frozenset(PackHeader.__struct_fields__)
-
 
 class StyleText(Value):
     """A validated style: its id, its JSON text, and which variants it offers in which channel, ascending."""

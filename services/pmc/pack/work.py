@@ -1,7 +1,7 @@
 """Validates large uploads as leased work: styles are stored while they stream by, then given their item numbers.
 
-Every bite commits together with the place it has reached, so a worker that takes over goes on where the last one
-stopped: what is stored is read again to be checked, and not written again.
+Every batch is committed together with the progress, so another worker continues where the last one stopped: what is
+stored already is read and checked again, but not written again.
 """
 
 import asyncio
@@ -201,7 +201,7 @@ async def _number(
     after = replace(
         progress, numbered=replace(numbered, after=bodies[-1].style_key, next=_next(numbering, numbered.ranges))
     )
-    # All but the last bite may be written again by a worker that takes over: items have ids of their own numbers.
+    # Another worker may write all but the last batch again: an item's id is its number, so existing ones are skipped.
     *early, last = [items[start : start + ROWS_AT_ONCE_MAX] for start in range(0, len(items), ROWS_AT_ONCE_MAX)]
     for some in early:
         await _write_items(units, work, some, [], progress)

@@ -1,6 +1,6 @@
-"""Writing the rows of a pack version: with it where they fit one transaction, else in bites before it.
+"""Writing the rows of a pack version: in its transaction if they fit, otherwise in batches before it.
 
-Rows that were written for a version that never came to be are found by their `store_id` and swept.
+Rows written ahead for a version that is then refused have a `store_id` that no version names: nothing reads them.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from services.pmc.pack.store import BODIES, HEADERS, ITEMS, STYLES
 from services.pmc.pack.validate import StyleText, ranges_of
 
 ROWS_AT_ONCE_MAX = 400
-"""Rows written in the transaction of the version itself, and in one bite."""
+"""Rows written in the transaction of the version itself, and in one batch."""
 
 BYTES_AT_ONCE_MAX = 4 * 1024 * 1024
 
@@ -75,23 +75,23 @@ async def insert_rows(change: Change, rows: Sequence[Row]) -> None:
 
 async def write_ahead(units: Units, call: Call, rows: Sequence[Row]) -> None:
     """Write rows in transactions of their own, before the version that will name them."""
-    for bite in bites(rows):
+    for batch in batches(rows):
 
-        async def write(change: Change, bite: Sequence[Row] = bite) -> None:
-            await insert_rows(change, bite)
+        async def write(change: Change, batch: Sequence[Row] = batch) -> None:
+            await insert_rows(change, batch)
 
         await units.change(call, write, emits=())
 
 
-def bites(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Rows in groups that fit a transaction."""
-    bite: list[Row] = []
+    batch: list[Row] = []
     size = 0
     for row in rows:
-        if bite and (len(bite) >= ROWS_AT_ONCE_MAX or size + row[2] > BYTES_AT_ONCE_MAX):
-            yield bite
-            bite, size = [], 0
-        bite.append(row)
+        if batch and (len(batch) >= ROWS_AT_ONCE_MAX or size + row[2] > BYTES_AT_ONCE_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
         size += row[2]
-    if bite:
-        yield bite
+    if batch:
+        yield batch

@@ -34,7 +34,7 @@ from services.pmc.words import (
 
 FINDINGS_MAX = 166
 LIVE_KEPT_SECONDS = 31 * 24 * 3600
-"""How long a revision that was live is spared by pruning: an undo may make it live again."""
+"""A revision that was live is not pruned for this long, because an undo may make it live again."""
 
 WITHDRAWN = "WITHDRAWN"
 UNPUBLISHABLE = "UNPUBLISHABLE"
@@ -123,7 +123,7 @@ class StoredProduct(Record, omit_defaults=True):
 
     @property
     def served_by(self) -> ServedBy | None:
-        """Which of the two serves."""
+        """Whether the served revision is the fallback or the live one; None if nothing is served."""
         if self.pointers.fallback is not None:
             return "fallback"
         return "live" if self.live is not None else None
@@ -216,7 +216,7 @@ def judged(product: StoredProduct, verdict: Verdict) -> StoredProduct:
 
 
 def go_live(product: StoredProduct, ref: RevRef | None, now: Utc) -> StoredProduct:
-    """The product with this revision live, or none. A staged pointer to it has served its purpose and goes."""
+    """The product with this revision live, or none. A staged pointer to it is cleared."""
     if product.live == ref:
         return product
     oldest = later(now, -LIVE_KEPT_SECONDS)
@@ -243,7 +243,7 @@ def put_online(product: StoredProduct, reason_code: str | None, now: Utc) -> Sto
 
 
 def take_offline(product: StoredProduct, reason_code: str | None, now: Utc) -> StoredProduct:
-    """The product offline; whether it is held stays."""
+    """The product offline; `held` is unchanged."""
     return replace(product, online_state="offline", online_changed_utc=now, online_reason_code=reason_code)
 
 
@@ -275,7 +275,7 @@ def set_pointer(product: StoredProduct, pointer: Pointer, ref: PointerRef) -> St
 
 
 def clear_pointer(product: StoredProduct, pointer: Pointer) -> StoredProduct:
-    """The product without a pointer. Without fallback and without anything live nothing is served: it goes offline."""
+    """The product without a pointer. If nothing is served then, the caller must take it offline."""
     if getattr(product.pointers, pointer) is None:
         return product
     return replace(product, pointers=replace(product.pointers, **{pointer: None}))

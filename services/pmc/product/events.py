@@ -89,7 +89,7 @@ STEP_EVENTS = (
 
 
 def emit_online(change: Change, before: StoredProduct, after: StoredProduct) -> None:
-    """Tell of a change of the online state, if there is one."""
+    """Emit a change of the online state, if there is one."""
     if before.online_state == after.online_state:
         return
     kind = "online_set" if after.online_state == "online" else "online_cleared"
@@ -99,7 +99,7 @@ def emit_online(change: Change, before: StoredProduct, after: StoredProduct) -> 
 def emit_run(
     change: Change, before: StoredProduct | None, after: StoredProduct, run_id: str, changed: list[str]
 ) -> None:
-    """Tell what a run changed of what the channel shows: the served revision, else the online state."""
+    """Emit what a run changed for the channel: the served revision, otherwise the online state."""
     served_before = before.served if before is not None else None
     served_after = after.served
     if served_before != served_after:
@@ -112,7 +112,7 @@ def emit_run(
 
 
 def emit_blocked(change: Change, before: StoredProduct | None, after: StoredProduct, run_id: str) -> None:
-    """Tell of a verdict that blocks, where it or its reasons are new."""
+    """Emit a blocking verdict if it or its reasons are new."""
     if after.publishable:
         return
     if before is None or before.publishable or before.reasons != after.reasons:
@@ -122,13 +122,13 @@ def emit_blocked(change: Change, before: StoredProduct | None, after: StoredProd
 def emit_pointer_set(
     change: Change, after: StoredProduct, pointer: Pointer, rev: int, rev_id: str, *, changed: list[str] | None
 ) -> None:
-    """Tell of a pointer that was set; `changed` is None where the served revision is the same."""
+    """Emit that a pointer was set; `changed` is None where the served revision is the same."""
     body = {"pointer": pointer, "rev": rev, "rev_id": rev_id}
     _emit(change, "pmc.product.pointer_set", after, {**body, **_served_changed(changed)})
 
 
 def emit_pointer_cleared(change: Change, after: StoredProduct, pointer: Pointer, *, changed: list[str] | None) -> None:
-    """Tell of a pointer that was removed; `changed` is None where the served revision is the same."""
+    """Emit that a pointer was removed; `changed` is None where the served revision is the same."""
     _emit(change, "pmc.product.pointer_cleared", after, {"pointer": pointer, **_served_changed(changed)})
 
 

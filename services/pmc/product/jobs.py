@@ -1,4 +1,4 @@
-"""What time does to revisions: of each product the newest 100 stay, and all that are or lately were in use."""
+"""The periodic pruning of revisions: of each product the newest 100 stay, and those in use now or recently."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -62,7 +62,7 @@ async def _next_products(units: Units, call: Call, after: str) -> Sequence[Store
 
 
 async def _prune(units: Units, call: Call, product: StoredProduct, now: Utc) -> int:
-    """Remove what one product no longer needs, a bite at a time."""
+    """Remove the old revisions of one product, `REMOVED_AT_ONCE` numbers per transaction."""
     removed = 0
     first = 1
     last = product.head.rev - REVISIONS_KEPT

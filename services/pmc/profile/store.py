@@ -1,7 +1,5 @@
 """Storage of profiles, and the look-up of a channel by any of its names."""
 
-from msgspec.structs import replace
-
 from chassis.entity import Entity, edge, unique
 from chassis.errors import NotFound, invalid_field
 from chassis.unit import View
@@ -76,8 +74,3 @@ async def _by(view: View, name: str, value: str) -> StoredProfile | None:
     if name == "channel_guid":
         return await view.lookup(PROFILES, "channel_guid", value)
     return await view.lookup(PROFILES, "facility", value)
-
-
-def with_values(profile: StoredProfile, **values: object) -> StoredProfile:
-    """A profile with other values."""
-    return replace(profile, **values)

@@ -1,7 +1,7 @@
 """Roll-ups: how many products of a channel are online and offline, by the values of their indexed content.
 
-Everything that counts products is per channel, so that changes in two channels never meet at one document; what the org
-has in all is summed when it is read. Only the number of styles, which channels share, is kept for the whole org.
+Everything that counts products is per channel, so that changes in two channels never write the same document; totals of
+the org are summed when they are read. Only the number of styles, which channels share, is kept for the whole org.
 """
 
 from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ class Deltas:
                 self._count(counted, sign)
 
     def add_revisions(self, channel_guid: str, channel_code: str, number: int) -> None:
-        """So many revisions are added, or pruned if negative."""
+        """`number` revisions are added, or pruned if negative."""
         self.add_total(channel_guid, channel_code, "revisions", number)
 
     def _count(self, counted: Counted, sign: int) -> None:

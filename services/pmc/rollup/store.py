@@ -75,7 +75,7 @@ async def org_sums(view: View) -> OrgSums:
 
 
 def prefetch_sums(change: Change, deltas: Deltas) -> None:
-    """Ask ahead for everything `apply` will read."""
+    """Prefetch everything `apply` will read."""
     orgcode = change.call.orgcode
     change.prefetch(ROLLUPS, [rollup_id(orgcode, key) for key in deltas.rollups])
     change.prefetch(CHANNEL_SUMS, [sums_id(orgcode, guid) for guid in deltas.sums])

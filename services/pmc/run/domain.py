@@ -21,7 +21,7 @@ Driver = Literal["client", "service"]
 
 SELECTED_MAX = 256
 ABANDONED_SECONDS = 24 * 3600
-"""A running run without a step for so long is failed."""
+"""A running run that was not stepped for this long is failed."""
 
 UNDO_SECONDS = 30 * 24 * 3600
 SCHEDULE_SECONDS_MAX = 400 * 24 * 3600
@@ -111,7 +111,7 @@ class PublishRun(Stamped, omit_defaults=True):
 class StoredRun(PublishRun):
     """A run as it is stored.
 
-    store_id  where the pack version's styles and items lie
+    store_id  names the stored styles and items of the pack version
     """
 
     orgcode: str = ""
@@ -119,12 +119,12 @@ class StoredRun(PublishRun):
 
     @property
     def claims(self) -> list[str]:
-        """The channels the run keeps others from."""
+        """The channels that no other run may work on meanwhile."""
         return self.selector.channel_codes if self.status == "running" and not self.dry_run else []
 
     @property
     def undoable(self) -> bool:
-        """Whether the run took part in what an undo goes back through."""
+        """Whether an undo of an earlier run has to consider this one."""
         return self.target == "live" and not self.dry_run and self.undo_of is None
 
 
@@ -210,7 +210,7 @@ def due_lines(run: StoredRun) -> int:
 
 
 def finished(run: StoredRun, status: Literal["completed", "cancelled", "failed"], now: Utc) -> StoredRun:
-    """The run at its end. A run that never started has no abandonment either."""
+    """The run, ended with this status."""
     return replace(run, status=status, finished_utc=now)
 
 

@@ -1,4 +1,4 @@
-"""Keeping a run that was changed; where it has ended, the event, the org's totals and the undone run follow."""
+"""Storing a changed run. If it has ended: the event, the org's totals, and the mark at the run it undoes."""
 
 from msgspec.structs import replace
 
@@ -9,7 +9,7 @@ from services.pmc.run.store import RUNS
 
 
 async def ended(change: Change, before: StoredRun, after: StoredRun) -> StoredRun:
-    """The changed run as it is stored. Its end is told, counted, and noted at the run it undoes."""
+    """The changed run as stored. If it has ended, this emits the event, counts it, and marks the run it undoes."""
     kept = await change.update(RUNS, after, after.cancel_reason)
     if after.status in {"completed", "cancelled", "failed"} and before.status in {"scheduled", "running"}:
         change.emit(f"pmc.run.{after.status}", kept.run_id, run=to_answer(kept))

@@ -1,4 +1,4 @@
-"""What time does to runs: scheduled ones start, those driven by the service are stepped, abandoned ones fail."""
+"""The jobs of runs: start scheduled ones, step those that the service drives, fail abandoned ones."""
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ jobs = Jobs("pmc")
 DRIVE_SECONDS = 10.0
 ABANDON_SECONDS = 300.0
 STEPS_AT_ONCE_MAX = 50
-"""Steps of one run before the others have their turn."""
+"""Steps of one run before the driver goes on to the next run."""
 
 RUN_END_EVENTS = ("pmc.run.started", "pmc.run.failed")
 
@@ -35,7 +35,7 @@ log = get_logger("services.pmc.run")
 
 
 class Driven(Value):
-    """What the driver did: runs started, runs that found a channel taken, and steps."""
+    """What the driver did: runs started, runs failed because a channel was taken, and steps."""
 
     started: int = 0
     failed: int = 0
@@ -110,7 +110,7 @@ async def _begin(units: Units, call: Call, run: StoredRun) -> str:
 async def _drive(
     units: Units, call: Call, store: ObjectStore, clock: Clock, run: StoredRun
 ) -> tuple[StoredRun | None, int]:
-    """Step a run some times: the run after that (None where somebody else stepped it), and the steps done."""
+    """Step a run at most `STEPS_AT_ONCE_MAX` times: the run after that (None if it cannot go on now), and the steps."""
     for done in range(STEPS_AT_ONCE_MAX):
         try:
             run = (await step(units, call, store, clock, run.run_id, run.revision, STEP_ITEMS_MAX)).run

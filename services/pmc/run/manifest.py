@@ -42,7 +42,7 @@ def to_answer(part: StoredPart) -> ManifestPart:
 
 
 async def store_due_parts(units: Units, call: Call, store: ObjectStore, run: StoredRun, *, at_most: int) -> StoredRun:
-    """Store so many of the parts that are due; with the last one the run completes. Raises `StoreDown`."""
+    """Store at most `at_most` of the parts that are due; with the last one the run completes. Raises `StoreDown`."""
     for _ in range(at_most):
         lines = due_lines(run)
         if not lines or run.status != "running":

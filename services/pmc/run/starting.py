@@ -109,7 +109,7 @@ async def check_free(change: Change, channel_codes: Sequence[str]) -> None:
 
 
 async def insert_profiles(change: Change, run_id: str, profiles: Sequence[PublishProfile]) -> None:
-    """Keep the profiles as they are now for the run."""
+    """Store copies of the profiles for the run, which uses them to its end."""
     for profile in profiles:
         copy = RunProfile(copy_id=f"{run_id}/{profile.channel_code}", run_id=run_id, profile=profile)
         await change.insert(RUN_PROFILES, copy)

@@ -1,7 +1,7 @@
 """A step of a run: work out the next items, write them in one transaction, store the manifest parts that are due.
 
 Nothing is locked while items are worked out. The transaction holds if the run and every product are as they were read;
-where a product has changed meanwhile, the items are worked out anew.
+where a product has changed meanwhile, the items are worked out again.
 """
 
 from time import monotonic
@@ -92,14 +92,14 @@ def check_steppable(run: StoredRun, expected: int | None) -> None:
 
 
 def stale(run: StoredRun) -> StaleRevision:
-    """The refusal of a step that another has overtaken."""
+    """The refusal of a step whose run another call has changed."""
     refusal = StaleRevision(run.revision)
     refusal.details["status"] = run.status
     return refusal
 
 
 async def _with_parts(units: Units, call: Call, store: ObjectStore, run: StoredRun, *, at_most: int) -> StoredRun:
-    """Store the parts that are due; a store that fails is told together with the run's current revision."""
+    """Store the parts that are due; if the store fails, `StoreDown` has the run's `current_revision`."""
     try:
         return await store_due_parts(units, call, store, run, at_most=at_most)
     except StoreDown as failure:

@@ -23,7 +23,7 @@ from services.pmc.words import AskedState
 SCANNED_VALUES_MAX = 20_000
 SCANNED_SECONDS_MAX = 0.3
 MATCHED_AT_ONCE = 64
-"""Products whose values are matched in one go off the event loop."""
+"""Products matched in one call of a thread, off the event loop."""
 
 PREFIX, OTHERS = "prefix", "others"
 """The phases of contains."""
@@ -38,7 +38,7 @@ class SearchScope(Value):
 
 
 class Found(Value):
-    """A page: its hits, where to go on (None: nothing is left), and whether the work bound ended it early."""
+    """A page: its hits, the position of the next page if there is one, and whether a work bound ended it early."""
 
     hits: list[Hit]
     position: list[str] | None
@@ -96,7 +96,7 @@ async def search_regex(
     scanned = 0
     last: str | None = None
     async for some in _groups(by_product(streams), MATCHED_AT_ONCE):
-        # Only here is it known that more follows. The first group is always matched, so that every page goes on.
+        # Checked here, when it is known that more follows. The first group is always matched, so every page advances.
         if last is not None and (scanned >= SCANNED_VALUES_MAX or monotonic() > until):
             return Found(hits=hits, position=[last], scan_limited=True)
         matches = await asyncio.to_thread(_match_all, expression, fields, some)
@@ -111,7 +111,7 @@ async def search_regex(
 
 
 def rarest(trigrams: Sequence[str]) -> str | None:
-    """The trigram that fewest values are likely to hold: one with digits, marks or seldom letters."""
+    """The trigram that fewest values are likely to hold: one with digits, marks or rare letters."""
     return min(trigrams, key=lambda each: sum(_COMMON.get(character, 1) for character in each), default=None)
 
 

@@ -16,8 +16,9 @@ from services.pmc.product.store import PRODUCTS
 from services.pmc.search.matching import Match
 from services.pmc.terms import Values
 
-BATCH_FIRST = 64
-BATCH_LATER = 512
+CANDIDATES_AT_ONCE = 512
+"""Products that one batch of a query reads."""
+
 LAST_CHARACTER = "\U0010ffff"
 
 Position = tuple[str, str]
@@ -70,7 +71,7 @@ async def _documents(
     reader: SnapshotReader, where: Where, fields: Sequence[str], order: Sequence[str]
 ) -> AsyncIterator[dict[str, Any]]:
     wanted = ["product_id", "online_state", "indexed.terms.values", *fields]
-    async for batch in reader.parts(PRODUCTS, where, fields=wanted, order=order, size=BATCH_LATER):
+    async for batch in reader.parts(PRODUCTS, where, fields=wanted, order=order, size=CANDIDATES_AT_ONCE):
         for document in batch:
             yield document
 

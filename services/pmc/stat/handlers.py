@@ -1,4 +1,4 @@
-"""The stat endpoint: are the parts there that PMC stands on."""
+"""The stat endpoint: the state of the parts that PMC depends on."""
 
 from chassis.caller import SIGNED_IN
 from chassis.endpoint import Answer, Endpoints
@@ -14,6 +14,6 @@ class PmcStat(Answer):
 
 @endpoints.get("/stat", roles=[SIGNED_IN], tenant=False)
 async def pmc_stat(health: Health) -> PmcStat:
-    """Say how the parts are that PMC stands on; the status stays 200 when one is down."""
+    """Show the state of the parts that PMC depends on; the status is 200 even if one is down."""
     checks = list(await health.parts())
     return PmcStat(ok=all(check.ok for check in checks), checks=checks)
