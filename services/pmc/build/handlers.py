@@ -7,8 +7,8 @@ from msgspec import Meta
 from chassis.endpoint import Answer, Endpoints
 from chassis.unit import View
 from chassis.values import Code, Count, Guid, Utc
+from services.pmc.audit.store import audit_of
 from services.pmc.profile.store import all_profiles
-from services.pmc.rollup.audit_store import audit_of
 from services.pmc.rollup.domain import ChannelSums
 from services.pmc.rollup.store import org_sums, tallies_of
 from services.pmc.run.domain import PublishRun, to_answer

@@ -14,9 +14,9 @@ from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.orgs import within
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, Where, between
+from services.pmc.audit.recount import PRODUCT_FIELDS, Difference, Recount, corrections
+from services.pmc.audit.store import AUDITS, RollupAudit
 from services.pmc.product.store import PRODUCTS
-from services.pmc.rollup.audit import PRODUCT_FIELDS, Difference, Recount, corrections
-from services.pmc.rollup.audit_store import AUDITS, RollupAudit
 from services.pmc.rollup.domain import ChannelSums, Deltas
 from services.pmc.rollup.store import CHANNEL_SUMS, apply, channel_rollups, tally_of
 
@@ -29,7 +29,7 @@ PRODUCTS_AT_ONCE = 500
 PAUSE_SECONDS = 0.005
 """Pause between two such queries. The whole recount of a channel must end within the minute a snapshot may last."""
 
-log = get_logger("services.pmc.rollup")
+log = get_logger("services.pmc.audit")
 
 
 class Audited(Value):

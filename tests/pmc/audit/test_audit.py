@@ -6,7 +6,7 @@ import pytest
 
 from chassis.caller import Call
 from chassis.unit import Units
-from services.pmc.rollup import jobs
+from services.pmc.audit import jobs
 from services.pmc.rollup.domain import Deltas
 from tests.pmc.given import Catalogue, spring
 from tests.pmc.run.test_jobs import job
@@ -79,8 +79,8 @@ async def test_an_audit_counts_a_large_channel_in_ranges_and_transactions_of_bou
     pmc: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await published(pmc)
-    monkeypatch.setattr("services.pmc.rollup.jobs.PRODUCTS_AT_ONCE", 2)
-    monkeypatch.setattr("services.pmc.rollup.audit.CORRECTED_AT_ONCE", 1)
+    monkeypatch.setattr("services.pmc.audit.jobs.PRODUCTS_AT_ONCE", 2)
+    monkeypatch.setattr("services.pmc.audit.recount.CORRECTED_AT_ONCE", 1)
     org = org_of(pmc)
     sums = collection(pmc, "pmc_channel_sums")
     rollups = collection(pmc, "pmc_rollups")
