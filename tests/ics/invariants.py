@@ -56,7 +56,7 @@ def held_in(item: Item, holders: Iterable[tuple[HolderKind, Any]]) -> Held:
         variant = getattr(record, "variant_id", item.variant_id)
         if (facility, variant) == (item.logical_guid, item.variant_id):
             found = kind.parts(record, item.variant_id)
-            parts += [(kind.entity.id_of(record), part.spot, part.stage, units) for part, units in found.items()]
+            parts += [(kind.entity.id_of(record), part.key, part.stage, units) for part, units in found.items()]
     return held_of(parts)
 
 
@@ -101,8 +101,10 @@ def check_conservation(items: Iterable[Item], entries: Iterable[StockCardEntry])
 
 def check_fill(item: Item, lots: Mapping[str, Lot], today: Date) -> None:
     """12: nothing is short while sellable units are available elsewhere."""
-    short = any(cell.spot == SHORTFALL and cell.available < 0 for cell in item.cells)
-    elsewhere = [cell for cell in item.cells if cell.available > 0 and is_sellable(lots, cell.lot_code, today)]
+    short = any(position.key == SHORTFALL and position.available < 0 for position in item.cells)
+    elsewhere = [
+        position for position in item.cells if position.available > 0 and is_sellable(lots, position.lot_code, today)
+    ]
     assert not (short and elsewhere), item
 
 
@@ -119,7 +121,9 @@ def _stands_still(entry: StockCardEntry) -> bool:
 
 def check_shortfall(before: Item, after: Item, entries: Iterable[StockCardEntry], backorder_limit: int) -> None:
     """6: nothing but a promise takes the shortfall account further below 0, and only where the policy lets it."""
-    was, now = (sum(cell.available for cell in item.cells if cell.spot == SHORTFALL) for item in (before, after))
+    was, now = (
+        sum(position.available for position in item.cells if position.key == SHORTFALL) for item in (before, after)
+    )
     if now < min(0, was):
         assert any(entry.kind in PROMISING for entry in entries), after
         assert backorder_limit > 0, after
@@ -143,7 +147,7 @@ def promisable(item: Item, claims: Claims, lots: Mapping[str, Lot], now: Utc) ->
         for held in promise.positions
         if is_sellable(lots, held.lot_code, today)
     )
-    unsellable = sum(cell.available for cell in item.cells if not is_sellable(lots, cell.lot_code, today))
+    unsellable = sum(position.available for position in item.cells if not is_sellable(lots, position.lot_code, today))
     policy = claims.policy
     base = item.available + overdue - unsellable - policy.safety_stock - claims.held_back
     return max(0, base + policy.backorder_limit)
@@ -189,20 +193,20 @@ def check_count(count: Count, entries: Iterable[StockCardEntry]) -> None:
         if entry.kind == "count" and entry.document_id == count.count_id:
             for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
                 if side.kind == "stock":
-                    posted[entry.variant_id, _spot(side)] += units
-    lines = {(line.variant_id, line.spot): line.variance or 0 for line in count.lines}
+                    posted[entry.variant_id, _key_of(side)] += units
+    lines = {(line.variant_id, line.key): line.variance or 0 for line in count.lines}
     due = lines if count.status == "approved" else {}
     assert {key: units for key, units in due.items() if units} == {key: units for key, units in posted.items() if units}
 
 
-def expected_at(moment: Utc, facility: str, variant: str, spot: PositionKey, entries: Iterable[StockCardEntry]) -> int:
+def expected_at(moment: Utc, facility: str, variant: str, key: PositionKey, entries: Iterable[StockCardEntry]) -> int:
     """What the entries say lay at a position at a moment, whosever it was."""
     units = 0
     for entry in entries:
         if entry.variant_id == variant and entry.recorded_utc <= moment:
             for side, moved in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
                 here = side.logical_guid == facility and side.bucket != "in_transit"
-                units += moved if here and _spot(side) == spot else 0
+                units += moved if here and _key_of(side) == key else 0
     return units
 
 
@@ -256,7 +260,7 @@ def _whereabouts(account: Account) -> Whereabouts:
     )
 
 
-def _spot(account: Account) -> PositionKey:
+def _key_of(account: Account) -> PositionKey:
     return PositionKey(account.zone_id, account.bin_id, account.lot_code)
 
 

@@ -57,7 +57,7 @@ def allocate(
     `limit` is the promisable quantity. Raises `InsufficientStock` if `quantity` exceeds it or the available units
     inside the pin, and `InvalidState` if the pinned lot may not be sold.
     """
-    check_sellable(holding.page.lots, line.pin.lot_code, posting.today)
+    check_sellable(holding.item.lots, line.pin.lot_code, posting.today)
     draw_promise(posting, "allocate", quantity, holding, limit=limit, pin=line.pin)
     return _allocation(posting, holding, line, quantity, channel_code=channel_code, policy=policy)
 
@@ -76,7 +76,7 @@ def allocate_from(
     A pin first exchanges the reservation's positions for positions inside the pin. Raises `InsufficientStock` if too
     few units are available there, and `InvalidState` if the pinned lot may not be sold.
     """
-    item = holding.page
+    item = holding.item
     check_sellable(item.lots, line.pin.lot_code, posting.today)
     giver = held_by(posting, item, reservation)
     repin(posting, quantity, giver, line.pin)
@@ -89,7 +89,7 @@ def allocate_from(
 def _allocation(
     posting: Posting, holding: Holding, line: OrderLine, quantity: int, *, channel_code: str, policy: PolicyValues
 ) -> Allocation:
-    item = holding.page
+    item = holding.item
     expires_utc = later(posting.now, line.ttl_seconds or policy.allocation_ttl_seconds)
     expiry_of(item, expires_utc)
     return Allocation(

@@ -62,7 +62,7 @@ class Line(NamedTuple):
 class Offer(NamedTuple):
     """A facility's item of a variant, and the units of it that can be served, a(v, f)."""
 
-    page: OpenItem
+    item: OpenItem
     units: int
 
 
@@ -122,7 +122,7 @@ def _filled(line: Line, turn: Sequence[str], offers: Offers, today: Date) -> All
         if offer is None or quantity == 0:
             continue
         rest -= quantity
-        positions = _positions(offer.page, quantity, today)
+        positions = _positions(offer.item, quantity, today)
         parts.append(AllocationPart(logical_guid=facility, quantity=quantity, positions=positions))
     return AllocationSuggestion(
         variant_id=line.variant_id,

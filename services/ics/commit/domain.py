@@ -114,7 +114,7 @@ def commit_promised(posting: Posting, promise: P, holding: Holding, order: Order
     """Move `quantity` units of a promise to a new commit, at the same positions; return the commit and the changed
     promise.
     """
-    giver = held_by_promise(posting, holding.page, promise)
+    giver = held_by_promise(posting, holding.item, promise)
     pass_on(posting, "commit", quantity, giver, holding)
     left = replace(promise, remaining=promise.remaining - quantity, committed=promise.committed + quantity)
     commit = _commit(holding, promise.kind, order, quantity, promise.channel_code)
@@ -126,9 +126,9 @@ def _commit(holding: Holding, source: Source, order: Order, quantity: int, chann
     return Commit(
         commit_id=holding.id,
         source=source,
-        logical_guid=holding.page.logical_guid,
+        logical_guid=holding.item.logical_guid,
         channel_code=channel_code,
-        variant_id=holding.page.variant_id,
+        variant_id=holding.item.variant_id,
         order_ref=order.order_ref,
         order_line_ref=order.order_line_ref,
         due_utc=order.due_utc,
@@ -163,17 +163,17 @@ def pick(
     The pin is the scanned position: if the commit was promised other positions, they are exchanged for it. Raises
     `InvalidState` if too few units are open or a lot may not be sold, `InsufficientStock` if the shelf has too few.
     """
-    item = holding.page
+    item = holding.item
     check_stage(commit, "open", quantity)
     check_sellable(item.lots, pin.lot_code, posting.today)
     repin(posting, quantity, holding, pin)
     takes = _takes(item, holding, quantity, stage="open", pin=pin)
     _check_lots(posting, item, takes)
     for part, units in takes:
-        key = posting.land(item, target, part.spot.lot_code)
-        source = Leg(item, "committed", part.spot, holding, "open")
+        key = posting.land(item, target, part.key.lot_code)
+        source = Leg(item, "committed", part.key, holding, "open")
         posting.move(
-            "pick", units, source, Leg(item, "committed", key, holding, "picked"), serials=named.hand(part.spot, units)
+            "pick", units, source, Leg(item, "committed", key, holding, "picked"), serials=named.hand(part.key, units)
         )
     return restated(commit, holding)
 
@@ -184,12 +184,12 @@ def pack(
     """Pack picked units, moving them to `target` if given; return the changed commit. Raises `InvalidState` if too few
     units are picked.
     """
-    item = holding.page
+    item = holding.item
     check_stage(commit, "picked", quantity)
     for part, units in _takes(item, holding, quantity, stage="picked"):
-        key = posting.land(item, target, part.spot.lot_code) if target is not None else part.spot
-        serials = named.hand(part.spot, units, "picked")
-        source = Leg(item, "committed", part.spot, holding, "picked")
+        key = posting.land(item, target, part.key.lot_code) if target is not None else part.key
+        serials = named.hand(part.key, units, "picked")
+        source = Leg(item, "committed", part.key, holding, "picked")
         posting.move("pack", units, source, Leg(item, "committed", key, holding, "packed"), serials=serials)
     return restated(commit, holding)
 
@@ -200,15 +200,15 @@ def ship(posting: Posting, holding: Holding, commit: Commit, note: ShipNote, *, 
     Raises `InvalidState` if too few units are at the stage, a lot may not be sold or the commit has too many shipments;
     `InsufficientStock` if the stage is open and the shelf has too few.
     """
-    item = holding.page
+    item = holding.item
     check_stage(commit, stage, note.quantity)
     if len(commit.ships) >= SHIPS_MAX:
         raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
     takes = _takes(item, holding, note.quantity, stage=stage)
     _check_lots(posting, item, takes)
     for part, units in takes:
-        serials = named.hand(part.spot, units, None if stage == "open" else stage)
-        posting.move("ship", units, Leg(item, "committed", part.spot, holding, stage), "customer", serials=serials)
+        serials = named.hand(part.key, units, None if stage == "open" else stage)
+        posting.move("ship", units, Leg(item, "committed", part.key, holding, stage), "customer", serials=serials)
     left = replace(commit, shipped=commit.shipped + note.quantity, ships=[*commit.ships, note])
     return restated(left, holding)
 
@@ -235,14 +235,14 @@ def release(
 
 
 def _release_stage(posting: Posting, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
-    item = holding.page
+    item = holding.item
     while quantity:
         # One take at a time: released units may be used at once to cover units promised beyond stock, which changes the
         # positions of the next take.
         (part, units), *_ = draw_held(item, holding, quantity, stage=stage)[0]
-        serials = named.hand(part.spot, units, None if stage == "open" else stage)
-        source = Leg(item, "committed", part.spot, holding, stage)
-        posting.move("release", units, source, Leg(item, "available", part.spot), serials=serials)
+        serials = named.hand(part.key, units, None if stage == "open" else stage)
+        source = Leg(item, "committed", part.key, holding, stage)
+        posting.move("release", units, source, Leg(item, "available", part.key), serials=serials)
         quantity -= units
 
 
@@ -255,7 +255,7 @@ def _takes(item: OpenItem, holding: Holding, quantity: int, *, stage: Stage, pin
 
 def _check_lots(posting: Posting, item: OpenItem, takes: list[HeldTake]) -> None:
     for take in takes:
-        check_sellable(item.lots, take.part.spot.lot_code, posting.today)
+        check_sellable(item.lots, take.part.key.lot_code, posting.today)
 
 
 def changed_in_passing(commit: Commit, holding: Holding) -> Commit:

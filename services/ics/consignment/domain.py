@@ -151,10 +151,10 @@ def consume(
 
     Returns the changed record. Raises `InsufficientStock` if too few consigned units are inside the pin.
     """
-    item = holding.page
+    item = holding.item
     for part, units in _takes(holding, quantity, pin):
-        source, target = Leg(item, "consignment", part.spot, holding), Leg(item, "available", part.spot)
-        posting.move("consign_consume", units, source, target, serials=named.hand(part.spot, units))
+        source, target = Leg(item, "consignment", part.key, holding), Leg(item, "available", part.key)
+        posting.move("consign_consume", units, source, target, serials=named.hand(part.key, units))
     return restated(replace(kept, consumed=kept.consumed + quantity), holding)
 
 
@@ -169,8 +169,8 @@ def check_settled(kept: ConsignmentRecord, quantity: int) -> None:
 def send_back(posting: Posting, holding: Holding, quantity: int, named: Named) -> None:
     """Return unsold units to the consignor. Raises `InsufficientStock` if too few are on hand."""
     for part, units in _takes(holding, quantity, ANYWHERE):
-        source = Leg(holding.page, "consignment", part.spot, holding)
-        posting.move("consign_return", units, source, "consignor", serials=named.hand(part.spot, units))
+        source = Leg(holding.item, "consignment", part.key, holding)
+        posting.move("consign_return", units, source, "consignor", serials=named.hand(part.key, units))
 
 
 def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -> ConsignmentRecord:
@@ -187,9 +187,9 @@ def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -
 
 
 def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
-    takes, lacking = draw_held(holding.page, holding, quantity, pin)
+    takes, lacking = draw_held(holding.item, holding, quantity, pin)
     if lacking:
-        item = holding.page
+        item = holding.item
         raise insufficient(item, "consignment", quantity, quantity - lacking, "fewer consigned units are there")
     return takes
 

@@ -141,7 +141,7 @@ async def _named(
 ) -> Named:
     """The serialised units to move: the requested serials, otherwise the consignment's own by serial number."""
     among: list[str] = []
-    if not asked and item.item.serialised:
+    if not asked and item.stored.serialised:
         held = await units_held_by(change, kept.consignment_id, SERIALS_MAX)
         among = [unit.serial_no for unit in held if unit.serial_no is not None]
     return await serials.take_held(item, kept.consignment_id, asked, among, STATUSES["consignment"])

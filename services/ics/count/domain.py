@@ -46,7 +46,7 @@ class CountLine(Value):
     counted_utc: UtcField | None = None
 
     @property
-    def spot(self) -> PositionKey:
+    def key(self) -> PositionKey:
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
     @property
@@ -82,13 +82,13 @@ class Target(Value):
     """A position to count. `codes` are its zone and bin code, for sorting."""
 
     variant_id: str
-    spot: PositionKey
+    key: PositionKey
     codes: tuple[str, str] = ("", "")
 
     @property
     def order(self) -> tuple[str, str, str, str]:
         """The sort key of a count made from a plan: zone, bin, variant, lot, which is walking order."""
-        return *self.codes, self.variant_id, self.spot.lot_code or ""
+        return *self.codes, self.variant_id, self.key.lot_code or ""
 
 
 class CountFinding(Value):
@@ -110,15 +110,13 @@ def open_positions(count: Count) -> list[str]:
     """The positions locked by an open count: no other open count may contain them. Empty once the count is decided."""
     if count.status not in OPEN:
         return []
-    return [position_key(count.logical_guid, line.variant_id, line.spot) for line in count.lines]
+    return [position_key(count.logical_guid, line.variant_id, line.key) for line in count.lines]
 
 
 def in_scope(item: Item, plan: CountPlan) -> list[Target]:
     """The positions of an item with units on hand that the plan covers."""
     return [
-        Target(
-            variant_id=item.variant_id, spot=position.spot, codes=(position.zone_code or "", position.bin_code or "")
-        )
+        Target(variant_id=item.variant_id, key=position.key, codes=(position.zone_code or "", position.bin_code or ""))
         for position in item.cells
         if position.on_hand > 0
         and (not plan.zone_ids or position.zone_id in plan.zone_ids)
@@ -135,7 +133,7 @@ def to_recount(count: Count) -> list[Target]:
     if count.status != "rejected":
         raise InvalidState(f"the count is {count.status}, not rejected", status=count.status)
     off = [line for line in count.lines if line.within_tolerance is False]
-    return [Target(variant_id=line.variant_id, spot=line.spot) for line in off or count.lines]
+    return [Target(variant_id=line.variant_id, key=line.key) for line in off or count.lines]
 
 
 def numbered(targets: Sequence[Target]) -> list[CountLine]:
@@ -144,9 +142,9 @@ def numbered(targets: Sequence[Target]) -> list[CountLine]:
         CountLine(
             line_no=number,
             variant_id=target.variant_id,
-            zone_id=target.spot.zone_id,
-            bin_id=target.spot.bin_id,
-            lot_code=target.spot.lot_code,
+            zone_id=target.key.zone_id,
+            bin_id=target.key.bin_id,
+            lot_code=target.key.lot_code,
         )
         for number, target in enumerate(targets, 1)
     ]
@@ -154,7 +152,7 @@ def numbered(targets: Sequence[Target]) -> list[CountLine]:
 
 def shown_expected(line: CountLine, item: Item) -> CountLine:
     """The line with the ledger's current units on hand as `expected`, for a count that is not blind."""
-    there = next((position.on_hand for position in item.cells if position.spot == line.spot), 0)
+    there = next((position.on_hand for position in item.cells if position.key == line.key), 0)
     return replace(line, expected=there)
 
 
@@ -163,9 +161,9 @@ def check_targets(targets: Sequence[Target]) -> None:
     # Needs resolved places: a bin alone implies its zone, so the request's fields may differ for one position.
     known: set[tuple[str, PositionKey]] = set()
     for number, target in enumerate(targets):
-        if (target.variant_id, target.spot) in known:
+        if (target.variant_id, target.key) in known:
             raise invalid_field(f"lines.{number}", "is a position of another line")
-        known.add((target.variant_id, target.spot))
+        known.add((target.variant_id, target.key))
 
 
 def check_coverage(targets: Sequence[Target]) -> None:
@@ -185,12 +183,12 @@ def check_findings(count: Count, findings: Sequence[CountFinding], now: Utc) -> 
     - there are at most `LINES_MAX` findings.
     """
     lines = {line.line_no: line for line in count.lines}
-    known = {(line.variant_id, line.spot) for line in count.lines}
+    known = {(line.variant_id, line.key) for line in count.lines}
     for number, finding in enumerate(findings):
         path = f"lines.{number}"
         if not count.created_utc <= finding.counted_utc <= now:
             raise invalid_field(f"{path}.counted_utc", "must lie between the count's creation and now")
-        target = (finding.target.variant_id, finding.target.spot)
+        target = (finding.target.variant_id, finding.target.key)
         if finding.line_no is None:
             if target in known:
                 raise invalid_field(path, "is a position of another line")

@@ -113,7 +113,7 @@ async def _targets(call: Call, change: Change, body: CountCreateRequest) -> tupl
     given = body.lines or []
     places = await places_of_lines(change, call.logical_guid, given)
     targets = [
-        Target(variant_id=line.variant_id, spot=PositionKey(place.zone_id, place.bin_id, line.lot_code))
+        Target(variant_id=line.variant_id, key=PositionKey(place.zone_id, place.bin_id, line.lot_code))
         for line, place in zip(given, places, strict=True)
     ]
     check_targets(targets)
@@ -197,19 +197,19 @@ def _finding(count: Count, line: CountedLineInput, key: PositionKey, path: str, 
     counted_utc = line.counted_utc or now
     kept = next((each for each in count.lines if each.line_no == line.line_no), None)
     if kept is None:
-        target = Target(variant_id=line.variant_id or "", spot=key)
+        target = Target(variant_id=line.variant_id or "", key=key)
         return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
     for name in ("variant_id", "zone_id", "bin_id", "lot_code"):
         if getattr(line, name) not in {None, getattr(kept, name)}:
             raise invalid_field(f"{path}.{name}", f"is not that of line {kept.line_no}")
-    target = Target(variant_id=kept.variant_id, spot=kept.spot)
+    target = Target(variant_id=kept.variant_id, key=kept.key)
     return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
 
 
 async def _check_free(change: Change, count: Count, findings: Sequence[CountFinding]) -> None:
     """Raise `Conflict` if an added position is in another open count."""
     added = [
-        position_key(count.logical_guid, each.target.variant_id, each.target.spot)
+        position_key(count.logical_guid, each.target.variant_id, each.target.key)
         for each in findings
         if each.line_no is None
     ]

@@ -51,7 +51,7 @@ async def compare(
     lines = []
     for line, finding in _paired(count, findings):
         item = items[facility, line.variant_id]
-        expected = expected_at(item, line.spot, finding.counted_utc, since.get(line.variant_id, {}))
+        expected = expected_at(item, line.key, finding.counted_utc, since.get(line.variant_id, {}))
         lines.append(compared(line, finding, expected, plan))
     return submitted(count, lines, view.call.caller.actor, now)
 
@@ -105,7 +105,7 @@ async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> M
     items = await p.open_many(codes, codes)
     short = {variant_id: [line for line in off if line.variant_id == variant_id] for variant_id in items}
     await change.together(
-        p.take_up_holders(item, held_buckets(item, [line.spot for line in short[variant_id]]))
+        p.take_up_holders(item, held_buckets(item, [line.key for line in short[variant_id]]))
         for variant_id, item in items.items()
         if _somebody_loses(item, short[variant_id])
     )
@@ -116,7 +116,7 @@ def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:
     """Whether posting these lines may change units of holders."""
     # With a shortfall any loss counts: surplus units of other lines then go to holders waiting for stock.
     losses = [line for line in lines if line.difference < 0]
-    return any(item.shortfall or nobodys(item, line.spot) < -line.difference for line in losses)
+    return any(item.shortfall or nobodys(item, line.key) < -line.difference for line in losses)
 
 
 async def _differences(
@@ -128,6 +128,6 @@ async def _differences(
     found = await places_of(change, facility, named)
     places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
     return [
-        CountDifference(items[line.variant_id], line.spot, line.difference, line.line_no, places.get(line.line_no))
+        CountDifference(items[line.variant_id], line.key, line.difference, line.line_no, places.get(line.line_no))
         for line in off
     ]

@@ -29,7 +29,7 @@ def movements(entries: Iterable[StockCardEntry], logical_guid: str) -> dict[Posi
     for entry in entries:
         for side, units in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
             if _lies_there(side, logical_guid):
-                found.setdefault(side.spot, []).append(Movement(entry.recorded_utc, units))
+                found.setdefault(side.key, []).append(Movement(entry.recorded_utc, units))
     return found
 
 
@@ -42,7 +42,7 @@ def expected_at(item: Item, key: PositionKey, moment: Utc, since: Movements) -> 
 
     `since` must contain all movements of the item after `moment`; earlier ones are ignored.
     """
-    there = next((position.on_hand for position in item.cells if position.spot == key), 0)
+    there = next((position.on_hand for position in item.cells if position.key == key), 0)
     return there - sum(moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment)
 
 
@@ -59,7 +59,7 @@ SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
 
 def nobodys(item: OpenItem, key: PositionKey) -> int:
     """Units at a position that no holder holds."""
-    position = item.cell(key)
+    position = item.position(key)
     return sum(max(0, getattr(position, bucket)) for bucket in UNHELD_BUCKETS)
 
 
@@ -67,7 +67,7 @@ def held_buckets(item: OpenItem, keys: Iterable[PositionKey]) -> set[Bucket]:
     """Buckets in which holders have units at any of these positions."""
     found: set[Bucket] = set()
     for key in keys:
-        position = item.cell(key)
+        position = item.position(key)
         found |= {"reserved"} if position.reserved else set()
         found |= {"committed"} if position.open or position.picked or position.packed else set()
         found |= {"consignment"} if position.consignment else set()
@@ -78,8 +78,8 @@ def held_buckets(item: OpenItem, keys: Iterable[PositionKey]) -> set[Bucket]:
 class CountDifference(NamedTuple):
     """A variance to post, in units: above 0 a surplus, put at `place`; below 0 a shortage, with `place` None."""
 
-    page: OpenItem
-    spot: PositionKey
+    item: OpenItem
+    key: PositionKey
     units: int
     line_no: int
     place: Landing | None = None
@@ -93,8 +93,8 @@ def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
             _add(posting, difference)
             continue
         wanted = -difference.units
-        if left := _absorb(posting, difference.page, difference.spot, wanted, difference.line_no):
-            refusal = insufficient(difference.page, "available", wanted, wanted - left)
+        if left := _absorb(posting, difference.item, difference.key, wanted, difference.line_no):
+            refusal = insufficient(difference.item, "available", wanted, wanted - left)
             shortages += refusal.details["shortages"]
     if shortages:
         raise InsufficientStock(
@@ -104,8 +104,8 @@ def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
 
 def _add(posting: Posting, surplus: CountDifference) -> None:
     assert surplus.place is not None, surplus
-    key = posting.land(surplus.page, surplus.place, surplus.spot.lot_code)
-    posting.move("count", surplus.units, "adjustment", Leg(surplus.page, "available", key), line=surplus.line_no)
+    key = posting.land(surplus.item, surplus.place, surplus.key.lot_code)
+    posting.move("count", surplus.units, "adjustment", Leg(surplus.item, "available", key), line=surplus.line_no)
 
 
 def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, line_no: int) -> int:
@@ -114,7 +114,7 @@ def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, l
     """
     left = quantity
     for bucket in UNHELD_BUCKETS:
-        there = min(left, max(0, getattr(item.cell(key), bucket)))
+        there = min(left, max(0, getattr(item.position(key), bucket)))
         left -= there
         while there:
             # The quantity of an entry has the same limit as that of a call.
@@ -133,12 +133,12 @@ def _lose(
     posting: Posting, holding: Holding, key: PositionKey, stage: Stage | None, quantity: int, line_no: int
 ) -> int:
     """Take units of a holder at the position, at most `quantity`; return the number taken."""
-    item, lost = holding.page, 0
+    item, lost = holding.item, 0
     on_shelf = is_on_shelf(holding.bucket, stage)
     for part in _parts_at(holding, key, stage):
         units = min(quantity - lost, holding.parts[part])
         if on_shelf:
-            units = min(units, item.cell(key).shelf)
+            units = min(units, item.position(key).shelf)
         if units > 0:
             holding.losses.append(Loss(part, units))
             source = Leg(item, holding.bucket, key, holding, stage, part.line)
@@ -148,5 +148,5 @@ def _lose(
 
 
 def _parts_at(holding: Holding, key: PositionKey, stage: Stage | None) -> list[Part]:
-    found = [part for part, units in holding.parts.items() if units > 0 and (part.spot, part.stage) == (key, stage)]
+    found = [part for part, units in holding.parts.items() if units > 0 and (part.key, part.stage) == (key, stage)]
     return sorted(found, key=lambda part: part.line or 0)

@@ -37,7 +37,7 @@ class Booked(NamedTuple):
     """One stock account within an item."""
 
     bucket: Bucket
-    spot: PositionKey
+    key: PositionKey
     stage: Stage | None
     holder: str | None
 
@@ -80,7 +80,7 @@ class Replay:
             elif side.external is not None:
                 self.outside[side.external] += quantity
         for side in sides:
-            if (shelf := self.shelves[side.spot]) < 0:
+            if (shelf := self.shelves[side.key]) < 0:
                 self._differ(f"rule G at {self.seq}", "at least 0", shelf)
         for side, balance in ((entry.from_account, entry.from_balance), (entry.to_account, entry.to_balance)):
             if self._is_ours(side) and balance != self.totals[side.bucket or ""]:
@@ -118,15 +118,15 @@ class Replay:
 
     def _add(self, account: Account, quantity: int) -> None:
         assert account.bucket is not None
-        spot = account.spot
-        booked = Booked(account.bucket, spot, account.stage, account.held_by_id)
+        key = account.key
+        booked = Booked(account.bucket, key, account.stage, account.held_by_id)
         self.accounts[booked] += quantity
         self.totals[account.bucket] += quantity
         self.stages[total_field(account.bucket, account.stage)] += quantity
-        if self.accounts[booked] < 0 and (booked.bucket, spot) != ("available", SHORTFALL):
+        if self.accounts[booked] < 0 and (booked.bucket, key) != ("available", SHORTFALL):
             self._differ(f"rule Z at {self.seq}", "at least 0", self.accounts[booked])
         if booked.bucket in {"available", "reserved"} or booked.stage == "open":
-            self.shelves[spot] += quantity
+            self.shelves[key] += quantity
 
     def _count(self, entry: StockCardEntry) -> None:
         """Add an entry to what is counted beside the balances."""
@@ -143,15 +143,15 @@ class Replay:
         for account, units in self.accounts.items():
             if account.bucket != "in_transit":
                 inspected = account.bucket == "quarantine" and account.holder is not None
-                counted[account.spot, "inspection" if inspected else account.stage or account.bucket] += units
+                counted[account.key, "inspection" if inspected else account.stage or account.bucket] += units
         return counted
 
     def _coming(self) -> Counter[str]:
         """Units on their way, by lot."""
         coming: Counter[str] = Counter()
         for account, units in self.accounts.items():
-            if account.bucket == "in_transit" and account.spot.lot_code is not None:
-                coming[account.spot.lot_code] += units
+            if account.bucket == "in_transit" and account.key.lot_code is not None:
+                coming[account.key.lot_code] += units
         return coming
 
     def _compare(self, what: str, booked: Counter[K], kept: Counter[K]) -> None:
@@ -174,18 +174,18 @@ class Replay:
 
 
 def _held_key(account: Booked) -> tuple[str, PositionKey, Stage | None]:
-    return account.holder or "", account.spot, account.stage
+    return account.holder or "", account.key, account.stage
 
 
 def _kept(item: Item) -> Counter[tuple[PositionKey, str]]:
-    return Counter({(cell.spot, count): getattr(cell, count) for cell in item.cells for count in COUNTS})
+    return Counter({(position.key, count): getattr(position, count) for position in item.cells for count in COUNTS})
 
 
 def held_of(parts: Iterable[tuple[str, PositionKey, Stage | None, int]]) -> Held:
     """Units by holder, position and stage, of (holder, position, stage, units)."""
     found: Counter[tuple[str, PositionKey, Stage | None]] = Counter()
-    for holder, spot, stage, units in parts:
-        found[holder, spot, stage] += units
+    for holder, key, stage, units in parts:
+        found[holder, key, stage] += units
     return found
 
 
@@ -193,7 +193,7 @@ def bin_difference(
     orgcode: str, logical_guid: str | None, bin_id: str, items: Iterable[Item], counted: int
 ) -> Difference | None:
     """What differs between the units counted in a bin and those that lie there by its items' cells."""
-    there = sum(cell.on_hand for item in items for cell in item.cells if cell.bin_id == bin_id)
+    there = sum(position.on_hand for item in items for position in item.cells if position.bin_id == bin_id)
     if there == counted:
         return None
     return Difference(

@@ -30,9 +30,9 @@ class CappedBin(NamedTuple):
 def bins_of(item: Item) -> set[CappedBin]:
     """Those among the bins an item lies in."""
     return {
-        CappedBin(item.orgcode, cell.bin_id, item.logical_guid)
-        for cell in item.cells
-        if cell.capped and cell.bin_id is not None
+        CappedBin(item.orgcode, position.bin_id, item.logical_guid)
+        for position in item.cells
+        if position.capped and position.bin_id is not None
     }
 
 

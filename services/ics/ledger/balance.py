@@ -36,7 +36,7 @@ class Landing(Value):
     purpose: str | None = None
     capacity: int | None = None
 
-    def spot(self, lot_code: str | None) -> PositionKey:
+    def key(self, lot_code: str | None) -> PositionKey:
         """The position of a lot at this place."""
         return PositionKey(self.zone_id, self.bin_id, lot_code)
 
@@ -65,7 +65,7 @@ class StockPosition(Value, omit_defaults=True):
     packed: int = 0
 
     @property
-    def spot(self) -> PositionKey:
+    def key(self) -> PositionKey:
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
     @property
@@ -88,10 +88,10 @@ class StockPosition(Value, omit_defaults=True):
 
     def bucket(self, bucket: Bucket) -> int:
         """Units of one bucket here."""
-        return sum(getattr(self, count) for count in CELL_COUNTS[bucket])
+        return sum(getattr(self, count) for count in POSITION_COUNTS[bucket])
 
 
-CELL_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
+POSITION_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
     **{bucket: (bucket,) for bucket in BUCKETS},
     "quarantine": ("quarantine", "inspection"),
     "committed": STAGES,
@@ -100,7 +100,7 @@ CELL_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
 }
 """The counts of a cell that each bucket is made of."""
 
-COUNTS: tuple[str, ...] = tuple(count for counts in CELL_COUNTS.values() for count in counts)
+COUNTS: tuple[str, ...] = tuple(count for counts in POSITION_COUNTS.values() for count in counts)
 
 
 class Buckets(Value):
@@ -226,7 +226,7 @@ class Item(Record):
 
     def lot_codes(self) -> set[str]:
         """The lots of which anything is booked here."""
-        return {cell.lot_code for cell in self.cells if cell.lot_code is not None}
+        return {position.lot_code for position in self.cells if position.lot_code is not None}
 
 
 def item_id_of(orgcode: str, logical_guid: str, variant_id: str) -> str:
@@ -239,6 +239,6 @@ def new_item(orgcode: str, logical_guid: str, variant_id: str) -> Item:
     return Item(item_id=item_id_of(orgcode, logical_guid, variant_id), logical_guid=logical_guid, variant_id=variant_id)
 
 
-def account_order(cell: StockPosition) -> tuple[str, str, str]:
+def account_order(position: StockPosition) -> tuple[str, str, str]:
     """Where a cell stands among an item's cells wherever positions are listed: zone, bin, lot, none first."""
-    return cell.zone_code or "", cell.bin_code or "", cell.lot_code or ""
+    return position.zone_code or "", position.bin_code or "", position.lot_code or ""

@@ -38,14 +38,14 @@ class Pin(NamedTuple):
     unplaced: bool = False
     away: tuple[str | None, str | None] | None = None
 
-    def holds(self, spot: PositionKey) -> bool:
+    def holds(self, key: PositionKey) -> bool:
         """Whether a position is inside the pin."""
-        if (self.unplaced and spot.zone_id is not None) or (spot.zone_id, spot.bin_id) == self.away:
+        if (self.unplaced and key.zone_id is not None) or (key.zone_id, key.bin_id) == self.away:
             return False
         return (
-            (self.zone_id is None or spot.zone_id == self.zone_id)
-            and (self.bin_id is None or spot.bin_id == self.bin_id)
-            and (self.lot_code is None or spot.lot_code == self.lot_code)
+            (self.zone_id is None or key.zone_id == self.zone_id)
+            and (self.bin_id is None or key.bin_id == self.bin_id)
+            and (self.lot_code is None or key.lot_code == self.lot_code)
         )
 
     @property
@@ -60,7 +60,7 @@ ANYWHERE = Pin()
 class Take(NamedTuple):
     """Units to be taken from one position."""
 
-    spot: PositionKey
+    key: PositionKey
     quantity: int
 
 
@@ -71,43 +71,43 @@ class HeldTake(NamedTuple):
     quantity: int
 
 
-def draw_key(cell: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
+def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
     """Where a cell stands in draw order."""
-    lot = lots.get(cell.lot_code) if cell.lot_code is not None else None
+    lot = lots.get(position.lot_code) if position.lot_code is not None else None
     expiry = lot.expiry_date if lot is not None and lot.expiry_date is not None else _NO_DATE
     return (
         expiry,
-        PURPOSE_RANK[cell.purpose],
-        cell.zone_code or "",
-        cell.bin_code or "",
-        cell.lot_code or "",
+        PURPOSE_RANK[position.purpose],
+        position.zone_code or "",
+        position.bin_code or "",
+        position.lot_code or "",
     )
 
 
-def in_draw_order(page: OpenItem, cells: Iterable[StockPosition]) -> list[StockPosition]:
+def in_draw_order(item: OpenItem, positions: Iterable[StockPosition]) -> list[StockPosition]:
     """Cells of a page, the one to take from first in front."""
-    found = list(cells)
+    found = list(positions)
     if len(found) > 1:
-        found.sort(key=lambda cell: draw_key(cell, page.lots))
+        found.sort(key=lambda position: draw_key(position, item.lots))
     return found
 
 
-def free(page: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[StockPosition]:
+def free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[StockPosition]:
     """Cells inside the pin that have units of this count, in draw order; with `today`, sellable ones only."""
     return in_draw_order(
-        page,
+        item,
         (
-            cell
-            for spot, cell in page.cells.items()
-            if getattr(cell, count) > 0
-            and pin.holds(spot)
-            and (today is None or is_sellable(page.lots, cell.lot_code, today))
+            position
+            for key, position in item.positions.items()
+            if getattr(position, count) > 0
+            and pin.holds(key)
+            and (today is None or is_sellable(item.lots, position.lot_code, today))
         ),
     )
 
 
 def draw(
-    page: OpenItem,
+    item: OpenItem,
     count: str,
     quantity: int,
     pin: Pin = ANYWHERE,
@@ -116,32 +116,32 @@ def draw(
 ) -> tuple[list[Take], int]:
     """Takes of units no one holds, at most `quantity` together, and how many are lacking."""
     takes: list[Take] = []
-    for cell in free(page, count, pin, today=today):
+    for position in free(item, count, pin, today=today):
         if quantity == 0:
             break
-        part = min(quantity, getattr(cell, count))
-        takes.append(Take(cell.spot, part))
+        part = min(quantity, getattr(position, count))
+        takes.append(Take(position.key, part))
         quantity -= part
     return takes, quantity
 
 
-def count_free(page: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
+def count_free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
     """Units of this count inside the pin."""
-    return sum(getattr(cell, count) for cell in free(page, count, pin, today=today))
+    return sum(getattr(position, count) for position in free(item, count, pin, today=today))
 
 
-def parts_in_draw_order(page: OpenItem, holding: Holding) -> list[Part]:
+def parts_in_draw_order(item: OpenItem, holding: Holding) -> list[Part]:
     """The parts of a holding, the one to take from first in front; of one position, earlier stages and lines first."""
     parts = [part for part, quantity in holding.parts.items() if quantity > 0]
     if len(parts) > 1:
         parts.sort(
-            key=lambda part: (draw_key(page.cell(part.spot), page.lots), part.line or 0, _STAGE_RANK[part.stage])
+            key=lambda part: (draw_key(item.position(part.key), item.lots), part.line or 0, _STAGE_RANK[part.stage])
         )
     return parts
 
 
 def draw_held(
-    page: OpenItem,
+    item: OpenItem,
     holding: Holding,
     quantity: int,
     pin: Pin = ANYWHERE,
@@ -157,20 +157,20 @@ def draw_held(
     """
     takes: list[HeldTake] = []
     shelves: dict[PositionKey, int] = {}
-    for part in parts_in_draw_order(page, holding):
+    for part in parts_in_draw_order(item, holding):
         if quantity == 0:
             break
         if (
             (stage is not None and part.stage != stage)
             or (line is not None and part.line != line)
-            or not pin.holds(part.spot)
+            or not pin.holds(part.key)
         ):
             continue
         take = min(quantity, holding.parts[part])
         if leaves_shelf:
-            left = shelves.setdefault(part.spot, page.cell(part.spot).shelf)
+            left = shelves.setdefault(part.key, item.position(part.key).shelf)
             take = min(take, left)
-            shelves[part.spot] = left - take
+            shelves[part.key] = left - take
         if take > 0:
             takes.append(HeldTake(part, take))
             quantity -= take

@@ -33,7 +33,7 @@ class Account(Value):
     seq: int | None = None
 
     @property
-    def spot(self) -> PositionKey:
+    def key(self) -> PositionKey:
         """Where in its item the units are, or were."""
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 

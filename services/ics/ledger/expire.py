@@ -16,15 +16,15 @@ from services.ics.ledger.promises import next_expiry, overdue_promises
 
 
 async def expire_overdue(
-    change: Change, posting: Posting, page: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX
+    change: Change, posting: Posting, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX
 ) -> bool:
     """Expire promises of the item that were overdue by `until` (now), the longest overdue first: `at_most` of them, and
     no more than one transaction may. Returns whether some are left."""
     at_most = min(at_most, HOLDERS_MAX)
     until = until or change.now
-    if page.lapse_utc is None or page.lapse_utc > until:
+    if item.lapse_utc is None or item.lapse_utc > until:
         return False
-    found = await overdue_promises(change, page.logical_guid, page.variant_id, until, at_most + 1)
+    found = await overdue_promises(change, item.logical_guid, item.variant_id, until, at_most + 1)
     overdue, more = found[:at_most], found[at_most:]
     if len(overdue) > HEAVY_HOLDERS:
         change.own_transaction()
@@ -33,13 +33,13 @@ async def expire_overdue(
         change.prefetch(kind.entity, [promise.promise_id])
     if overdue:
         # What becomes available goes to those who wait for it first.
-        await take_up_waiting(change, posting, page)
+        await take_up_waiting(change, posting, item)
     # All reads come before the first entry: a run that finds something not loaded yet is repeated from its start.
     next_due = (
-        Utc(more[0].due or until) if more else await next_expiry(change, page.logical_guid, page.variant_id, until)
+        Utc(more[0].due or until) if more else await next_expiry(change, item.logical_guid, item.variant_id, until)
     )
     records = [await change.load(kind.entity, promise.promise_id) for kind, promise in zip(kinds, overdue, strict=True)]
-    holdings = [take_up(posting, page, promise) for promise in overdue]
+    holdings = [take_up(posting, item, promise) for promise in overdue]
     for kind, holding, record in zip(kinds, holdings, records, strict=True):
         assert kind.expire is not None, kind.type
         assert kind.expired_event is not None, kind.type
@@ -52,5 +52,5 @@ async def expire_overdue(
         change.emit(event, holding.id, actor=SYSTEM_ACTOR, **{field: expired})
     if overdue:
         posting.end()
-    page.lapse_utc = next_due
+    item.lapse_utc = next_due
     return bool(more)

@@ -30,22 +30,22 @@ class FillStep(NamedTuple):
         return sum(take.quantity for take in self.takes)
 
 
-def plan_fill(page: OpenItem, holdings: Iterable[Holding], today: Date) -> list[FillStep]:
+def plan_fill(item: OpenItem, holdings: Iterable[Holding], today: Date) -> list[FillStep]:
     """Who gets which units, in order; empty where nothing is short or nothing is there."""
-    short = page.shortfall
+    short = item.shortfall
     if short == 0:
         return []
-    supplies = [Take(cell.spot, cell.available) for cell in reversed(free(page, "available", today=today))]
+    supplies = [Take(position.key, position.available) for position in reversed(free(item, "available", today=today))]
     steps: list[FillStep] = []
-    for holding, part in waiting(page, holdings):
+    for holding, part in waiting(item, holdings):
         wanted = min(short, holding.parts[part])
         takes: list[Take] = []
         while wanted and supplies:
-            spot, there = supplies.pop()
+            key, there = supplies.pop()
             units = min(wanted, there)
-            takes.append(Take(spot, units))
+            takes.append(Take(key, units))
             if there > units:
-                supplies.append(Take(spot, there - units))
+                supplies.append(Take(key, there - units))
             wanted -= units
             short -= units
         if takes:
@@ -55,15 +55,15 @@ def plan_fill(page: OpenItem, holdings: Iterable[Holding], today: Date) -> list[
     return steps
 
 
-def waiting(page: OpenItem, holdings: Iterable[Holding]) -> list[tuple[Holding, Part]]:
+def waiting(item: OpenItem, holdings: Iterable[Holding]) -> list[tuple[Holding, Part]]:
     """Holders at the shortfall position, whoever is to be served first in front."""
     ranks = dict(FILLABLE)
     found = [
         (holding, part)
         for holding in holdings
-        if holding.page is page and holding.type in {"commit", "reservation", "allocation"}
+        if holding.item is item and holding.type in {"commit", "reservation", "allocation"}
         for part, quantity in holding.parts.items()
-        if quantity > 0 and part.spot == SHORTFALL and part.stage in ranks
+        if quantity > 0 and part.key == SHORTFALL and part.stage in ranks
     ]
     found.sort(key=lambda each: (ranks[each[1].stage], each[0].id))
     return found

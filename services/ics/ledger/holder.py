@@ -27,14 +27,14 @@ class HeldPosition(Value):
     quantity: Qty
 
     @property
-    def spot(self) -> PositionKey:
+    def key(self) -> PositionKey:
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
 
 class Part(NamedTuple):
     """One part of what is held: where it is, how far (commits), and on which line (receipts, shipments)."""
 
-    spot: PositionKey
+    key: PositionKey
     stage: Stage | None = None
     line: int | None = None
 
@@ -76,12 +76,12 @@ def is_on_shelf(bucket: Bucket, stage: Stage | None) -> bool:
 class Holding:
     """What one holder has of one item while a call works on it. `own`: the call keeps its record itself."""
 
-    __slots__ = ("id", "losses", "own", "page", "parts", "touched", "type")
+    __slots__ = ("id", "item", "losses", "own", "parts", "touched", "type")
 
-    def __init__(self, holder_type: HolderType, holder_id: str, page: OpenItem, parts: Parts | None = None) -> None:
+    def __init__(self, holder_type: HolderType, holder_id: str, item: OpenItem, parts: Parts | None = None) -> None:
         self.type: HolderType = holder_type
         self.id = holder_id
-        self.page = page
+        self.item = item
         self.parts: dict[Part, int] = dict(parts or {})
         self.losses: list[Loss] = []
         self.touched = False
@@ -111,31 +111,31 @@ class Holding:
         """Units that were adjusted away."""
         return sum(loss.quantity for loss in self.losses)
 
-    def at(self, spot: PositionKey, *, stage: Stage | None = None) -> int:
+    def at(self, key: PositionKey, *, stage: Stage | None = None) -> int:
         """Units held at one position."""
         return sum(
             quantity
             for part, quantity in self.parts.items()
-            if part.spot == spot and (stage is None or part.stage == stage)
+            if part.key == key and (stage is None or part.stage == stage)
         )
 
     def positions(self, line: int | None = None) -> list[HeldPosition]:
         """What is held, in account order."""
-        return positions_of(self.page, {p: q for p, q in self.parts.items() if line is None or p.line == line})
+        return positions_of(self.item, {p: q for p, q in self.parts.items() if line is None or p.line == line})
 
 
-def positions_of(page: OpenItem, parts: Parts) -> list[HeldPosition]:
+def positions_of(item: OpenItem, parts: Parts) -> list[HeldPosition]:
     """Parts as a record keeps them: in account order, what is empty left out."""
     found: list[tuple[StockPosition, Part, int]] = [
-        (page.cell(part.spot), part, quantity) for part, quantity in parts.items() if quantity > 0
+        (item.position(part.key), part, quantity) for part, quantity in parts.items() if quantity > 0
     ]
     if len(found) > 1:
         found.sort(key=lambda each: (*account_order(each[0]), STAGES.index(each[1].stage) if each[1].stage else -1))
     return [
         HeldPosition(
-            zone_id=part.spot.zone_id,
-            bin_id=part.spot.bin_id,
-            lot_code=part.spot.lot_code,
+            zone_id=part.key.zone_id,
+            bin_id=part.key.bin_id,
+            lot_code=part.key.lot_code,
             stage=part.stage,
             quantity=quantity,
         )
@@ -145,7 +145,7 @@ def positions_of(page: OpenItem, parts: Parts) -> list[HeldPosition]:
 
 def parts_of(positions: Iterable[HeldPosition], line: int | None = None) -> dict[Part, int]:
     """Kept positions as parts."""
-    return {Part(held.spot, held.stage, line): held.quantity for held in positions}
+    return {Part(held.key, held.stage, line): held.quantity for held in positions}
 
 
 class HolderKind(NamedTuple):

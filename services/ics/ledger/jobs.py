@@ -144,12 +144,12 @@ async def _kept(view: View, item: Item) -> AuditedItem:
 async def _held(view: View, item: Item, promises: list[Promise]) -> Held:
     """What its holders have of an item: promises, and whoever else there is."""
     parts = [
-        (promise.promise_id, each.spot, each.stage, each.quantity) for promise in promises for each in promise.positions
+        (promise.promise_id, each.key, each.stage, each.quantity) for promise in promises for each in promise.positions
     ]
     for kind in HOLDER_KINDS.values():
         if kind.find is not None:
             for record in await kind.find(view, item.logical_guid, item.variant_id):
                 holder = kind.entity.id_of(record)
                 own = kind.parts(record, item.variant_id)
-                parts += [(holder, part.spot, part.stage, units) for part, units in own.items()]
+                parts += [(holder, part.key, part.stage, units) for part, units in own.items()]
     return held_of(parts)

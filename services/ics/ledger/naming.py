@@ -33,13 +33,13 @@ class Named:
         self.explicit = explicit
 
     def hand(
-        self, spot: PositionKey, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE
+        self, key: PositionKey, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE
     ) -> list[str]:
         """The serials of so many units taken from a position (and stage, and holder)."""
         if not self.units:
             return []
         fitting = [unit for unit in self.units if _fits(unit, stage, held_by_id)]
-        fitting.sort(key=lambda unit: (unit.zone_id, unit.bin_id) != (spot.zone_id, spot.bin_id))
+        fitting.sort(key=lambda unit: (unit.zone_id, unit.bin_id) != (key.zone_id, key.bin_id))
         chosen = fitting[:quantity]
         if self.explicit and len(chosen) < quantity:
             raise InvalidState("fewer of the serials named are at that stage", status=stage or "in_stock")

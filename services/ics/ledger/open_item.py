@@ -31,7 +31,7 @@ def total_field(bucket: Bucket, stage: Stage | None) -> str:
     return stage if stage is not None else bucket
 
 
-def cell_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
+def position_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
     """The count of a cell that such units count in; None for those on the way, which have no place."""
     if bucket == "in_transit":
         return None
@@ -44,27 +44,27 @@ class OpenItem:
     """An item open for posting: its cells and totals as they are after the entries made so far."""
 
     __slots__ = (
-        "cells",
         "coming",
         "externals",
         "filling",
-        "item",
         "lapse_utc",
         "logical_guid",
         "lots",
         "more_waiting",
+        "positions",
         "seq",
         "serialised",
+        "stored",
         "totals",
         "variant_id",
     )
 
     def __init__(self, item: Item, lots: Mapping[str, Lot] | None = None) -> None:
-        self.item = item
+        self.stored = item
         self.logical_guid = item.logical_guid
         self.variant_id = item.variant_id
         self.lots: dict[str, Lot] = dict(lots or {})
-        self.cells: dict[PositionKey, StockPosition] = {cell.spot: cell for cell in item.cells}
+        self.positions: dict[PositionKey, StockPosition] = {position.key: position for position in item.cells}
         self.totals: dict[str, int] = {field: getattr(item, field) for field in TOTALS}
         self.seq = item.seq
         self.lapse_utc = item.lapse_utc
@@ -74,18 +74,18 @@ class OpenItem:
         self.externals: Counter[External] = Counter()
         self.coming = {each.lot_code: each.units for each in item.coming}
 
-    def cell(self, spot: PositionKey) -> StockPosition:
+    def position(self, key: PositionKey) -> StockPosition:
         """The cell at a position; an empty one where nothing is booked."""
-        known = self.cells.get(spot)
+        known = self.positions.get(key)
         if known is not None:
             return known
-        return StockPosition(zone_id=spot.zone_id, bin_id=spot.bin_id, lot_code=spot.lot_code)
+        return StockPosition(zone_id=key.zone_id, bin_id=key.bin_id, lot_code=key.lot_code)
 
     def land(self, place: Landing, lot_code: str | None) -> PositionKey:
         """The position of a lot at a place, made known to the page so that units may be put there."""
-        spot = place.spot(lot_code)
-        if spot not in self.cells:
-            self.cells[spot] = StockPosition(
+        key = place.key(lot_code)
+        if key not in self.positions:
+            self.positions[key] = StockPosition(
                 zone_id=place.zone_id,
                 bin_id=place.bin_id,
                 lot_code=lot_code,
@@ -94,22 +94,22 @@ class OpenItem:
                 purpose=place.purpose,
                 capped=place.capacity is not None,
             )
-        return spot
+        return key
 
-    def shift(self, bucket: Bucket, stage: Stage | None, held: bool, spot: PositionKey, quantity: int) -> None:
+    def shift(self, bucket: Bucket, stage: Stage | None, held: bool, key: PositionKey, quantity: int) -> None:
         """Add units (or take them, below 0) to one account of the item."""
         self.totals[total_field(bucket, stage)] += quantity
-        count = cell_field(bucket, stage, held)
+        count = position_field(bucket, stage, held)
         if count is not None:
-            cell = self.cell(spot)
-            assert cell.purpose is not None or spot.zone_id is None, spot
-            self.cells[spot] = replace(cell, **{count: getattr(cell, count) + quantity})
-        elif spot.lot_code is not None:
-            self.coming[spot.lot_code] = self.coming.get(spot.lot_code, 0) + quantity
+            position = self.position(key)
+            assert position.purpose is not None or key.zone_id is None, key
+            self.positions[key] = replace(position, **{count: getattr(position, count) + quantity})
+        elif key.lot_code is not None:
+            self.coming[key.lot_code] = self.coming.get(key.lot_code, 0) + quantity
 
     def outside(self) -> Externals:
         """The item's share in the accounts outside now."""
-        before = self.item.externals
+        before = self.stored.externals
         if not self.externals:
             return before
         return replace(before, **{name: getattr(before, name) + units for name, units in self.externals.items()})
@@ -138,28 +138,28 @@ class OpenItem:
     @property
     def shortfall(self) -> int:
         """Units promised beyond stock: how far available is below 0 at no place and no lot."""
-        known = self.cells.get(SHORTFALL)
+        known = self.positions.get(SHORTFALL)
         return max(0, -known.available) if known is not None else 0
 
     def close(self, now: Utc) -> Item:
         """The item as it is to be kept."""
         totals = self.totals
         return replace(
-            self.item,
+            self.stored,
             seq=self.seq,
-            recorded_utc=max(now, self.item.recorded_utc) if self.seq > self.item.seq else self.item.recorded_utc,
+            recorded_utc=max(now, self.stored.recorded_utc) if self.seq > self.stored.seq else self.stored.recorded_utc,
             lapse_utc=self.lapse_utc,
             serialised=self.serialised,
             externals=self.outside(),
             coming=[Coming(lot_code=lot, units=units) for lot, units in self.coming.items() if units],
-            cells=[cell for cell in self.cells.values() if not cell.empty],
+            cells=[position for position in self.positions.values() if not position.empty],
             **totals,
         )
 
     def totals_changed(self) -> bool:
         """Whether any bucket total differs from what it was when the page was opened."""
-        item, totals = self.item, self.totals
+        stored, totals = self.stored, self.totals
         return (
-            any(totals[bucket] != getattr(item, bucket) for bucket in BUCKETS if bucket != "committed")
-            or self.total("committed") != item.committed
+            any(totals[bucket] != getattr(stored, bucket) for bucket in BUCKETS if bucket != "committed")
+            or self.total("committed") != stored.committed
         )

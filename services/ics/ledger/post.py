@@ -43,51 +43,51 @@ def operation(
     )
 
 
-async def take_up_waiting(change: Change, posting: Posting, page: OpenItem) -> None:
+async def take_up_waiting(change: Change, posting: Posting, item: OpenItem) -> None:
     """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first: as
     many as one transaction may fill."""
-    if page.shortfall:
-        most = min(page.shortfall, HOLDERS_MAX + 1)
-        waiting = await waiting_promises(change, page.logical_guid, page.variant_id, most)
+    if item.shortfall:
+        most = min(item.shortfall, HOLDERS_MAX + 1)
+        waiting = await waiting_promises(change, item.logical_guid, item.variant_id, most)
         if len(waiting) > HEAVY_HOLDERS:
             change.own_transaction()
-        page.more_waiting = len(waiting) > HOLDERS_MAX
+        item.more_waiting = len(waiting) > HOLDERS_MAX
         for promise in waiting[:HOLDERS_MAX]:
-            take_up(posting, page, promise)
+            take_up(posting, item, promise)
 
 
 async def enqueue_fills(change: Change, posting: Posting) -> None:
     """Have the holders filled that this transaction has no room for, where units are left for them."""
-    for page in posting.pages.values():
-        if page.more_waiting and page.shortfall and count_free(page, "available", today=posting.today):
-            item = ItemToFill(
-                logical_guid=page.logical_guid,
-                variant_id=page.variant_id,
+    for item in posting.open_items.values():
+        if item.more_waiting and item.shortfall and count_free(item, "available", today=posting.today):
+            to_fill = ItemToFill(
+                logical_guid=item.logical_guid,
+                variant_id=item.variant_id,
                 document_type=posting.entries[-1].document_type,
                 document_id=posting.entries[-1].document_id,
             )
-            await enqueue(change, FILLS, item_key(page.logical_guid, page.variant_id), item)
+            await enqueue(change, FILLS, item_key(item.logical_guid, item.variant_id), to_fill)
 
 
-def take_up(posting: Posting, page: OpenItem, promise: Promise) -> Holding:
+def take_up(posting: Posting, item: OpenItem, promise: Promise) -> Holding:
     """A promise of the page's item as a holder."""
-    return posting.hold(page, promise.kind, promise.promise_id, parts_of(promise.positions))
+    return posting.hold(item, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
-async def take_up_holders(change: Change, posting: Posting, page: OpenItem, buckets: Collection[Bucket]) -> None:
+async def take_up_holders(change: Change, posting: Posting, item: OpenItem, buckets: Collection[Bucket]) -> None:
     """Take up everyone who has units of the page's item in these buckets."""
-    facility, variant = page.logical_guid, page.variant_id
+    facility, variant = item.logical_guid, item.variant_id
     if {"reserved", "committed"} & set(buckets):
         promises = await promises_of(change, facility, variant)
         if len(promises) > HEAVY_HOLDERS:
             change.own_transaction()
         for promise in promises:
             if BUCKET_OF[promise.kind] in buckets:
-                take_up(posting, page, promise)
+                take_up(posting, item, promise)
     for kind in HOLDER_KINDS.values():
         if kind.find is not None and BUCKET_OF[kind.type] in buckets:
             for record in await kind.find(change, facility, variant):
-                posting.hold(page, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
+                posting.hold(item, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
 
 
 async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:
@@ -100,10 +100,10 @@ async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> Non
     bins = await _checked_bins(change, posting)
     for entry in posting.entries:
         await change.insert(ENTRIES, entry)
-    for page in posting.pages.values():
-        if page.seq > page.item.seq or page.lapse_utc != page.item.lapse_utc:
-            item = page.close(posting.now)
-            await (change.update(ITEMS, item) if item.revision else change.insert(ITEMS, item))
+    for item in posting.open_items.values():
+        if item.seq > item.stored.seq or item.lapse_utc != item.stored.lapse_utc:
+            stored = item.close(posting.now)
+            await (change.update(ITEMS, stored) if stored.revision else change.insert(ITEMS, stored))
     for record in bins:
         await (change.update(BIN_UNITS, record) if record.revision else change.insert(BIN_UNITS, record))
     await _keep_others(change, posting)
@@ -142,17 +142,17 @@ async def _keep_others(change: Change, posting: Posting) -> None:
 
 def emit_stock_changed(change: Change, posting: Posting) -> None:
     """One event for every item whose bucket totals changed."""
-    for page in posting.pages.values():
-        if page.totals_changed():
-            buckets = page.buckets()
+    for item in posting.open_items.values():
+        if item.totals_changed():
+            buckets = item.buckets()
             change.emit(
                 "ics.stock.changed",
-                f"{page.logical_guid}/{page.variant_id}",
-                revision=page.seq,
-                logical_guid=page.logical_guid,
-                variant_id=page.variant_id,
+                f"{item.logical_guid}/{item.variant_id}",
+                revision=item.seq,
+                logical_guid=item.logical_guid,
+                variant_id=item.variant_id,
                 buckets=buckets,
                 on_hand=buckets.on_hand,
-                seq=page.seq,
+                seq=item.seq,
                 operation_id=posting.entries[-1].operation_id,
             )

@@ -12,7 +12,7 @@ from services.ics.ledger.balance import SHORTFALL, Landing, PositionKey
 from services.ics.ledger.entry import LEGAL, Account, Operation, StockCardEntry, form_of
 from services.ics.ledger.fill import plan_fill
 from services.ics.ledger.holder import Holding, Part, Parts
-from services.ics.ledger.open_item import OpenItem, cell_field
+from services.ics.ledger.open_item import OpenItem, position_field
 from services.ics.words import Bucket, External, HolderType, InsufficientStock, Kind, Shortage, Stage
 
 UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", "repin"})
@@ -22,9 +22,9 @@ UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", 
 class Leg(NamedTuple):
     """A stock account, as one side of a movement."""
 
-    page: OpenItem
+    item: OpenItem
     bucket: Bucket
-    spot: PositionKey = SHORTFALL
+    key: PositionKey = SHORTFALL
     holding: Holding | None = None
     stage: Stage | None = None
     line: int | None = None
@@ -41,7 +41,7 @@ class Posting:
         self.now = now
         self.today: Date = day_of(now)
         self.new_id = new_id
-        self.pages: dict[tuple[str, str], OpenItem] = {}
+        self.open_items: dict[tuple[str, str], OpenItem] = {}
         self.holdings: dict[tuple[str, str, str], Holding] = {}
         self.entries: list[StockCardEntry] = []
         self.capacities: dict[str, int] = {}
@@ -65,35 +65,35 @@ class Posting:
         """End the operation; the next one must begin before the next entry."""
         self._operation = None
 
-    def add(self, page: OpenItem) -> OpenItem:
+    def add(self, item: OpenItem) -> OpenItem:
         """Make an open item part of these books."""
-        self.pages[page.logical_guid, page.variant_id] = page
-        return page
+        self.open_items[item.logical_guid, item.variant_id] = item
+        return item
 
-    def hold(self, page: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
+    def hold(self, item: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
         """Take a holder up, with what it has of the page's item; the one already taken up where there is one."""
-        key = (page.logical_guid, page.variant_id, holder_id)
+        key = (item.logical_guid, item.variant_id, holder_id)
         known = self.holdings.get(key)
         if known is None:
-            known = self.holdings[key] = Holding(holder_type, holder_id, page, parts)
+            known = self.holdings[key] = Holding(holder_type, holder_id, item, parts)
         return known
 
-    def own(self, page: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
+    def own(self, item: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
         """Take a holder up whose record the call keeps itself."""
-        holding = self.hold(page, holder_type, holder_id, parts)
+        holding = self.hold(item, holder_type, holder_id, parts)
         holding.own = True
         return holding
 
-    def holders_in(self, page: OpenItem, bucket: Bucket) -> list[Holding]:
+    def holders_in(self, item: OpenItem, bucket: Bucket) -> list[Holding]:
         """The holders taken up so far whose units are in a bucket of this item, oldest first."""
-        found = (each for each in self.holdings.values() if each.page is page and each.bucket == bucket)
+        found = (each for each in self.holdings.values() if each.item is item and each.bucket == bucket)
         return sorted(found, key=lambda each: each.id)
 
-    def land(self, page: OpenItem, place: Landing, lot_code: str | None) -> PositionKey:
+    def land(self, item: OpenItem, place: Landing, lot_code: str | None) -> PositionKey:
         """The position at which units are put; remembers what fits in its bin."""
         if place.bin_id is not None and place.capacity is not None:
             self.capacities[place.bin_id] = place.capacity
-        return page.land(place, lot_code)
+        return item.land(place, lot_code)
 
     def move(
         self,
@@ -139,52 +139,52 @@ class Posting:
         if serials:
             _mark_serialised(source, target)
         _hold_rules(entry, source)
-        if isinstance(target, Leg) and target.bucket == "available" and target.spot != SHORTFALL:
-            self.fill(target.page)
+        if isinstance(target, Leg) and target.bucket == "available" and target.key != SHORTFALL:
+            self.fill(target.item)
         return entry
 
     def _number(self, source: Side, target: Side) -> None:
-        pages = [side.page for side in (source, target) if isinstance(side, Leg)]
-        pages[0].seq += 1
-        if pages[-1] is not pages[0]:
-            pages[-1].seq += 1
+        items = [side.item for side in (source, target) if isinstance(side, Leg)]
+        items[0].seq += 1
+        if items[-1] is not items[0]:
+            items[-1].seq += 1
 
     def _apply(self, kind: Kind, side: Side, quantity: int) -> None:
         if not isinstance(side, Leg):
             return
-        side.page.shift(side.bucket, side.stage, side.holding is not None, side.spot, quantity)
+        side.item.shift(side.bucket, side.stage, side.holding is not None, side.key, quantity)
         if side.holding is not None:
-            side.holding.shift(Part(side.spot, side.stage, side.line), quantity)
-        bin_id = side.spot.bin_id
-        if bin_id is not None and side.page.cell(side.spot).capped:
+            side.holding.shift(Part(side.key, side.stage, side.line), quantity)
+        bin_id = side.key.bin_id
+        if bin_id is not None and side.item.position(side.key).capped:
             self.bins[bin_id] = self.bins.get(bin_id, 0) + quantity
             if kind not in UNLIMITED:
                 self.bins_limited.add(bin_id)
 
     def _recorded(self, source: Side, target: Side) -> Utc:
-        last = max(side.page.item.recorded_utc for side in (source, target) if isinstance(side, Leg))
+        last = max(side.item.stored.recorded_utc for side in (source, target) if isinstance(side, Leg))
         return max(self.now, last)
 
-    def fill(self, page: OpenItem) -> None:
+    def fill(self, item: OpenItem) -> None:
         """Give available units to the holders taken up who wait for them, as far as there are any."""
-        if page.filling or page.shortfall == 0:
+        if item.filling or item.shortfall == 0:
             return
-        page.filling = True
-        for step in plan_fill(page, self.holdings.values(), self.today):
+        item.filling = True
+        for step in plan_fill(item, self.holdings.values(), self.today):
             bucket, stage = step.holding.bucket, step.part.stage
-            short = Leg(page, bucket, SHORTFALL, step.holding, stage, step.part.line)
-            self.move("repin", step.quantity, short, Leg(page, "available"))
+            short = Leg(item, bucket, SHORTFALL, step.holding, stage, step.part.line)
+            self.move("repin", step.quantity, short, Leg(item, "available"))
             for take in step.takes:
-                here = Leg(page, bucket, take.spot, step.holding, stage, step.part.line)
-                self.move("repin", take.quantity, Leg(page, "available", take.spot), here)
-        page.filling = False
+                here = Leg(item, bucket, take.key, step.holding, stage, step.part.line)
+                self.move("repin", take.quantity, Leg(item, "available", take.key), here)
+        item.filling = False
 
 
-def insufficient(page: OpenItem, bucket: Bucket, requested: int, there: int, message: str = "") -> InsufficientStock:
+def insufficient(item: OpenItem, bucket: Bucket, requested: int, there: int, message: str = "") -> InsufficientStock:
     """The refusal of a call that takes more units than there are."""
     shortage = Shortage(
-        logical_guid=page.logical_guid,
-        variant_id=page.variant_id,
+        logical_guid=item.logical_guid,
+        variant_id=item.variant_id,
         bucket=bucket,
         requested=requested,
         available=max(0, there),
@@ -195,29 +195,29 @@ def insufficient(page: OpenItem, bucket: Bucket, requested: int, there: int, mes
 def _account(side: Side) -> Account:
     if not isinstance(side, Leg):
         return Account(kind="external", external=side)
-    spot, holding = side.spot, side.holding
+    key, holding = side.key, side.holding
     return Account(
         kind="stock",
-        logical_guid=side.page.logical_guid,
+        logical_guid=side.item.logical_guid,
         bucket=side.bucket,
-        zone_id=spot.zone_id,
-        bin_id=spot.bin_id,
-        lot_code=spot.lot_code,
+        zone_id=key.zone_id,
+        bin_id=key.bin_id,
+        lot_code=key.lot_code,
         stage=side.stage,
         held_by_type=holding.type if holding is not None else None,
         held_by_id=holding.id if holding is not None else None,
-        seq=side.page.seq,
+        seq=side.item.seq,
     )
 
 
 def _balance(side: Side) -> int | None:
-    return side.page.total(side.bucket) if isinstance(side, Leg) else None
+    return side.item.total(side.bucket) if isinstance(side, Leg) else None
 
 
 def _variant(source: Side, target: Side) -> str:
     for side in (source, target):
         if isinstance(side, Leg):
-            return side.page.variant_id
+            return side.item.variant_id
     raise AssertionError("an entry has a stock account on one side at least")
 
 
@@ -225,30 +225,30 @@ def _share(source: Side, target: Side, quantity: int) -> None:
     """Keep the item's share in an account outside, which no document of its own says (see decision 0008)."""
     if isinstance(source, Leg):
         if not isinstance(target, Leg):
-            source.page.externals[target] += quantity
+            source.item.externals[target] += quantity
     elif isinstance(target, Leg):
-        target.page.externals[source] -= quantity
+        target.item.externals[source] -= quantity
 
 
 def _mark_serialised(source: Side, target: Side) -> None:
     for side in (source, target):
         if isinstance(side, Leg):
-            side.page.serialised = True
+            side.item.serialised = True
 
 
 def _hold_rules(entry: StockCardEntry, source: Side) -> None:
     """Rules Z and G, for the side that lost units."""
     if not isinstance(source, Leg):
         return
-    field = cell_field(source.bucket, source.stage, source.holding is not None)
+    field = position_field(source.bucket, source.stage, source.holding is not None)
     if field is None:
-        assert source.page.totals["in_transit"] >= 0, entry
+        assert source.item.totals["in_transit"] >= 0, entry
         return
-    cell = source.page.cell(source.spot)
-    backordered = field == "available" and source.spot == SHORTFALL and entry.kind in _PROMISES
-    assert getattr(cell, field) >= 0 or backordered, entry
+    position = source.item.position(source.key)
+    backordered = field == "available" and source.key == SHORTFALL and entry.kind in _PROMISES
+    assert getattr(position, field) >= 0 or backordered, entry
     # What is promised beyond stock may be promised on, never carried away.
-    assert cell.shelf >= 0, entry
+    assert position.shelf >= 0, entry
 
 
 _PROMISES: frozenset[Kind] = frozenset({"reserve", "allocate", "commit"})

@@ -14,24 +14,24 @@ def promise(posting: Posting, kind: Kind, quantity: int, holding: Holding, pin: 
     The caller has made sure that so many are promisable. Sellable units go first; without a pin the rest comes from the
     shortfall account, with one it is refused.
     """
-    page = holding.page
+    item = holding.item
     there = quantity
-    if page.shortfall:
+    if item.shortfall:
         # Units that are owed to those who wait can be promised to nobody else.
-        there = min(quantity, max(0, count_free(page, "available", today=posting.today) - page.shortfall))
-    takes, lacking = draw(page, "available", there, pin, today=posting.today)
+        there = min(quantity, max(0, count_free(item, "available", today=posting.today) - item.shortfall))
+    takes, lacking = draw(item, "available", there, pin, today=posting.today)
     lacking += quantity - there
     if lacking and not pin.open:
-        raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
+        raise insufficient(item, "available", quantity, quantity - lacking, "the pinned place has fewer units")
     if lacking:
-        page.cells.setdefault(SHORTFALL, page.cell(SHORTFALL))
+        item.positions.setdefault(SHORTFALL, item.position(SHORTFALL))
     stage = first_stage(holding)
     for take in takes:
-        target = Leg(page, holding.bucket, take.spot, holding, stage)
-        posting.move(kind, take.quantity, Leg(page, "available", take.spot), target)
+        target = Leg(item, holding.bucket, take.key, holding, stage)
+        posting.move(kind, take.quantity, Leg(item, "available", take.key), target)
     if lacking:
-        target = Leg(page, holding.bucket, SHORTFALL, holding, stage)
-        posting.move(kind, lacking, Leg(page, "available"), target)
+        target = Leg(item, holding.bucket, SHORTFALL, holding, stage)
+        posting.move(kind, lacking, Leg(item, "available"), target)
     return lacking
 
 
@@ -50,10 +50,10 @@ def give_back(
     """
     given: list[HeldTake] = []
     while quantity:
-        takes, _ = draw_held(holding.page, holding, quantity, stage=stage)
+        takes, _ = draw_held(holding.item, holding, quantity, stage=stage)
         part, units = takes[0]
-        source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
-        posting.move(kind, units, source, Leg(holding.page, "available", part.spot))
+        source = Leg(holding.item, holding.bucket, part.key, holding, part.stage, part.line)
+        posting.move(kind, units, source, Leg(holding.item, "available", part.key))
         given.append(takes[0])
         quantity -= units
     return given
@@ -63,11 +63,11 @@ def pass_on(
     posting: Posting, kind: Kind, quantity: int, giver: Holding, taker: Holding, *, pin: Pin = ANYWHERE
 ) -> None:
     """Units go from one promise to the next, position and lot kept."""
-    takes, lacking = draw_held(giver.page, giver, quantity, pin)
+    takes, lacking = draw_held(giver.item, giver, quantity, pin)
     assert lacking == 0, (giver.id, quantity, lacking)
     for part, units in takes:
-        source = Leg(giver.page, giver.bucket, part.spot, giver, part.stage)
-        target = Leg(giver.page, taker.bucket, part.spot, taker, first_stage(taker))
+        source = Leg(giver.item, giver.bucket, part.key, giver, part.stage)
+        target = Leg(giver.item, taker.bucket, part.key, taker, first_stage(taker))
         posting.move(kind, units, source, target)
 
 
@@ -77,31 +77,31 @@ def repin(posting: Posting, quantity: int, holding: Holding, pin: Pin) -> None:
     Its units inside count first. The rest is exchanged: units outside go back to available in reverse draw order, and
     as many available ones inside are taken in draw order.
     """
-    page, stage = holding.page, first_stage(holding)
-    _, exchange = draw_held(page, holding, quantity, pin, stage=stage, leaves_shelf=True)
+    item, stage = holding.item, first_stage(holding)
+    _, exchange = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=True)
     if pin.open or exchange == 0:
         return
-    there = count_free(page, "available", pin, today=posting.today)
+    there = count_free(item, "available", pin, today=posting.today)
     inside = quantity - exchange
     if there < exchange:
-        raise insufficient(page, "available", quantity, inside + there, "the pinned place has fewer units")
-    for part, units in _outside(page, holding, exchange, pin, stage):
-        source = Leg(page, holding.bucket, part.spot, holding, part.stage)
-        posting.move("repin", units, source, Leg(page, "available", part.spot))
-    takes, lacking = draw(page, "available", exchange, pin, today=posting.today)
+        raise insufficient(item, "available", quantity, inside + there, "the pinned place has fewer units")
+    for part, units in _outside(item, holding, exchange, pin, stage):
+        source = Leg(item, holding.bucket, part.key, holding, part.stage)
+        posting.move("repin", units, source, Leg(item, "available", part.key))
+    takes, lacking = draw(item, "available", exchange, pin, today=posting.today)
     if lacking:
-        raise insufficient(page, "available", quantity, quantity - lacking, "the pinned place has fewer units")
+        raise insufficient(item, "available", quantity, quantity - lacking, "the pinned place has fewer units")
     for take in takes:
-        target = Leg(page, holding.bucket, take.spot, holding, stage)
-        posting.move("repin", take.quantity, Leg(page, "available", take.spot), target)
+        target = Leg(item, holding.bucket, take.key, holding, stage)
+        posting.move("repin", take.quantity, Leg(item, "available", take.key), target)
 
 
-def _outside(page: OpenItem, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
+def _outside(item: OpenItem, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
     """Parts outside the pin, the last in draw order first."""
-    everything, _ = draw_held(page, holding, holding.total(stage=stage), stage=stage)
+    everything, _ = draw_held(item, holding, holding.total(stage=stage), stage=stage)
     found: list[HeldTake] = []
     for part, units in reversed(everything):
-        if quantity and not pin.holds(part.spot):
+        if quantity and not pin.holds(part.key):
             found.append(HeldTake(part, min(units, quantity)))
             quantity -= min(units, quantity)
     return found

@@ -57,13 +57,13 @@ EVERYTHING = "*"
 
 def _spots(item: Item) -> list[str]:
     found = {EVERYTHING, variant_key(item.variant_id), *(lot_key(each.lot_code) for each in item.coming)}
-    for cell in item.cells:
-        if cell.zone_id is not None:
-            found.add(zone_key(cell.zone_id))
-        if cell.bin_id is not None:
-            found.add(bin_key(cell.bin_id))
-        if cell.lot_code is not None:
-            found.add(lot_key(cell.lot_code))
+    for position in item.cells:
+        if position.zone_id is not None:
+            found.add(zone_key(position.zone_id))
+        if position.bin_id is not None:
+            found.add(bin_key(position.bin_id))
+        if position.lot_code is not None:
+            found.add(lot_key(position.lot_code))
     return sorted(found)
 
 
@@ -298,13 +298,13 @@ async def units_in_zone(view: View, zone_id: str) -> int:
     """Units seen in a zone and its bins: more than 0 exactly when there are any. A movement already under way may
     still land. Index: spots."""
     items = await view.find(ITEMS, {"spots": zone_key(zone_id)}, limit=_FIND_LIMIT)
-    return sum(_count(cell.on_hand) for item in items for cell in item.cells if cell.zone_id == zone_id)
+    return sum(_count(position.on_hand) for item in items for position in item.cells if position.zone_id == zone_id)
 
 
 async def units_in_bin(view: View, bin_id: str) -> int:
     """Units seen in a bin; as `units_in_zone`. Index: spots."""
     items = await view.find(ITEMS, {"spots": bin_key(bin_id)}, limit=_FIND_LIMIT)
-    return sum(_count(cell.on_hand) for item in items for cell in item.cells if cell.bin_id == bin_id)
+    return sum(_count(position.on_hand) for item in items for position in item.cells if position.bin_id == bin_id)
 
 
 def _count(units: int) -> int:

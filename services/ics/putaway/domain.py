@@ -80,10 +80,10 @@ def _held(
             wanted = named.at_most(quantity, *known)
             takes, _ = draw_held(item, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
             for part, units in takes:
-                landing: PositionKey = posting.land(item, target, part.spot.lot_code)
-                source = Leg(item, bucket, part.spot, holding, part.stage, part.line)
-                serials = named.hand(part.spot, units, *known)
-                posting.move("putaway", units, source, source._replace(spot=landing), serials=serials)
+                landing: PositionKey = posting.land(item, target, part.key.lot_code)
+                source = Leg(item, bucket, part.key, holding, part.stage, part.line)
+                serials = named.hand(part.key, units, *known)
+                posting.move("putaway", units, source, source._replace(key=landing), serials=serials)
                 quantity -= units
     return quantity
 

@@ -101,16 +101,16 @@ def status_of(lines: Sequence[ReceiptLine], inspected: bool) -> Status:
 
 
 def bring_in(
-    posting: Posting, page: OpenItem, line: ReceiptLine, *, holder: str, source: Source, place: Landing, named: Named
+    posting: Posting, item: OpenItem, line: ReceiptLine, *, holder: str, source: Source, place: Landing, named: Named
 ) -> ReceiptLine:
     """A line whose goods came in: pending ones in the receipt's name, the others available at once."""
-    spot = posting.land(page, place, line.lot_code)
-    serials = named.hand(spot, line.quantity)
+    key = posting.land(item, place, line.lot_code)
+    serials = named.hand(key, line.quantity)
     if not line.pending:
-        posting.move("receive", line.quantity, source, Leg(page, "available", spot), serials=serials, line=line.line_no)
+        posting.move("receive", line.quantity, source, Leg(item, "available", key), serials=serials, line=line.line_no)
         return line
-    holding = posting.own(page, "receive", holder)
-    target = Leg(page, "quarantine", spot, holding, line=line.line_no)
+    holding = posting.own(item, "receive", holder)
+    target = Leg(item, "quarantine", key, holding, line=line.line_no)
     posting.move("receive", line.quantity, source, target, serials=serials, line=line.line_no)
     return replace(line, positions=holding.positions(line.line_no))
 
@@ -137,16 +137,16 @@ def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None
             raise InvalidState(f"line {line.line_no} has {line.pending} units pending", status=receipt.status)
 
 
-def inspect(posting: Posting, page: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:
+def inspect(posting: Posting, item: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:
     """Move inspected units out of the receipt's name."""
-    takes, lacking = draw_held(page, holding, finding.quantity, line=finding.line_no)
+    takes, lacking = draw_held(item, holding, finding.quantity, line=finding.line_no)
     assert lacking == 0, (holding.id, finding)
     bucket = TARGETS[finding.outcome]
     for part, units in takes:
-        spot = part.spot if finding.place is None else posting.land(page, finding.place, part.spot.lot_code)
-        source = Leg(page, "quarantine", part.spot, holding, line=part.line)
-        serials = named.hand(part.spot, units)
-        posting.move("qc", units, source, Leg(page, bucket, spot), serials=serials, line=finding.line_no)
+        key = part.key if finding.place is None else posting.land(item, finding.place, part.key.lot_code)
+        source = Leg(item, "quarantine", part.key, holding, line=part.line)
+        serials = named.hand(part.key, units)
+        posting.move("qc", units, source, Leg(item, bucket, key), serials=serials, line=finding.line_no)
 
 
 def inspected(receipt: ReceiveRecord, findings: Sequence[QcFinding], holdings: Sequence[Holding]) -> ReceiveRecord:
@@ -171,7 +171,7 @@ def _sum(findings: Sequence[QcFinding], line_no: int, outcome: Outcome) -> int:
 def _held(line: ReceiptLine, holdings: Sequence[Holding]) -> ReceiptLine:
     """The line with what is still pending of it, and where."""
     for holding in holdings:
-        if holding.page.variant_id == line.variant_id:
+        if holding.item.variant_id == line.variant_id:
             return replace(line, pending=holding.total(line=line.line_no), positions=holding.positions(line.line_no))
     return line
 
@@ -188,7 +188,7 @@ def everything_accepted(receipt: ReceiveRecord) -> list[QcFinding]:
 def parts_of_receipt(receipt: ReceiveRecord, variant_id: str) -> Parts:
     """What a receipt holds of a variant."""
     return {
-        Part(held.spot, None, line.line_no): held.quantity
+        Part(held.key, None, line.line_no): held.quantity
         for line in receipt.lines
         if line.variant_id == variant_id
         for held in line.positions

@@ -79,19 +79,19 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
     receive_id = change.new_id()
     async with posting(change, "receive", receive_id) as p:
         opened = await p.open_many([line.variant_id for line in body.lines], _lots(body.lines))
-        pages = [opened[line.variant_id] for line in body.lines]
-        for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
+        items = [opened[line.variant_id] for line in body.lines]
+        for number, (line, item) in enumerate(zip(body.lines, items, strict=True)):
             if line.lot_code is not None:
-                check_dates(page, line.lot_code, line.expiry_date, f"lines.{number}.")
+                check_dates(item, line.lot_code, line.expiry_date, f"lines.{number}.")
         if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
             raise Conflict("the code is taken in this facility")
         lines = []
-        for number, (line, page) in enumerate(zip(body.lines, pages, strict=True)):
+        for number, (line, item) in enumerate(zip(body.lines, items, strict=True)):
             place = admit(places[number])
             kept = _line(number + 1, line, place, policies[line.variant_id])
-            named = await _named_in(p.serials, page, line, f"lines.{number}.")
+            named = await _named_in(p.serials, item, line, f"lines.{number}.")
             lines.append(
-                bring_in(p, page, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
+                bring_in(p, item, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
             )
         receipt = ReceiveRecord(
             receive_id=receive_id,
@@ -134,13 +134,13 @@ def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
     return lots
 
 
-async def _named_in(serials: Serials, page: OpenItem, line: ReceiveLineInput, path: str) -> Named:
+async def _named_in(serials: Serials, item: OpenItem, line: ReceiveLineInput, path: str) -> Named:
     """The line's lot and serials, known or registered on the way."""
     if line.lot_code is not None:
         # Once more: a line before may have made the lot known.
-        check_dates(page, line.lot_code, line.expiry_date, path)
-        await serials.lot(page, line.lot_code, line.expiry_date, line.manufacture_date)
-    return await serials.bring_in(page, line.serials, line.lot_code, line.expiry_date, line.manufacture_date)
+        check_dates(item, line.lot_code, line.expiry_date, path)
+        await serials.lot(item, line.lot_code, line.expiry_date, line.manufacture_date)
+    return await serials.bring_in(item, line.serials, line.lot_code, line.expiry_date, line.manufacture_date)
 
 
 def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValues) -> ReceiptLine:
@@ -188,20 +188,20 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
     check_pending(receipt, findings)
     lines = {line.line_no: line for line in receipt.lines}
     async with posting(change, "receive", receipt.receive_id) as p:
-        pages = await p.open_many(lines[finding.line_no].variant_id for finding in findings)
+        items = await p.open_many(lines[finding.line_no].variant_id for finding in findings)
         holdings = {
-            variant_id: p.own(page, "receive", receipt.receive_id, parts_of_receipt(receipt, variant_id))
-            for variant_id, page in pages.items()
+            variant_id: p.own(item, "receive", receipt.receive_id, parts_of_receipt(receipt, variant_id))
+            for variant_id, item in items.items()
         }
         for place in places:
             admit(place)
         for number, finding in enumerate(findings):
             line = lines[finding.line_no]
-            page = pages[line.variant_id]
+            item = items[line.variant_id]
             asked = body.results[number].serials if body.results else None
-            named = await p.serials.take_held(page, receipt.receive_id, asked, line.serials)
-            inspect(p, page, holdings[line.variant_id], finding, named)
-            p.serials.spent(page, p.entries)
+            named = await p.serials.take_held(item, receipt.receive_id, asked, line.serials)
+            inspect(p, item, holdings[line.variant_id], finding, named)
+            p.serials.spent(item, p.entries)
         receive = to_answer(await change.update(RECEIPTS, inspected(receipt, findings, list(holdings.values()))))
         results = body.results or [_as_result(finding) for finding in findings]
         change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)

@@ -192,7 +192,7 @@ async def _below_in(units: Units, call: Call, rules: Sequence[ReplenishmentRule]
         return [
             rule
             for rule in rules
-            if standing(rule, ground.page(rule), today, overstocked=ground.overstocked(rule)).pick < rule.min_qty
+            if standing(rule, ground.item(rule), today, overstocked=ground.overstocked(rule)).pick < rule.min_qty
         ]
 
     return await units.view(call, read)

@@ -137,13 +137,13 @@ async def active_rules(
 class Ground:
     """The data needed to evaluate rules: items with their lots, and which overstock places are active."""
 
-    def __init__(self, pages: Mapping[tuple[str, str], OpenItem], closed: frozenset[str]) -> None:
-        self.pages = pages
+    def __init__(self, items: Mapping[tuple[str, str], OpenItem], closed: frozenset[str]) -> None:
+        self.items = items
         self._closed = closed
 
-    def page(self, rule: ReplenishmentRule) -> OpenItem:
+    def item(self, rule: ReplenishmentRule) -> OpenItem:
         """The item (variant and facility) of the rule."""
-        return self.pages[rule.logical_guid, rule.variant_id]
+        return self.items[rule.logical_guid, rule.variant_id]
 
     def overstocked(self, rule: ReplenishmentRule) -> bool:
         """Whether the rule has an active overstock place."""
@@ -164,10 +164,10 @@ async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
     view.prefetch(BINS, bins)
     items = await items_of_many(view, keys)
     lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
-    pages = {key: OpenItem(item, lots.get(item.variant_id, {})) for key, item in items.items()}
+    opened = {key: OpenItem(item, lots.get(item.variant_id, {})) for key, item in items.items()}
     closed = {zone_id for zone_id, zone in (await view.get_many(ZONES, zones)).items() if zone.status != "active"}
     closed |= {bin_id for bin_id, place in (await view.get_many(BINS, bins)).items() if place.status != "active"}
-    return Ground(pages, frozenset(closed))
+    return Ground(opened, frozenset(closed))
 
 
 def _ids(named: Iterable[str | None]) -> list[str]:

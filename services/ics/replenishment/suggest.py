@@ -22,7 +22,7 @@ async def suggestions(view: View, wanted: Mapping[str, str | None], page: Paged)
 
 async def _suggested(view: View, rules: Sequence[ReplenishmentRule]) -> list[ReplenishmentSuggestion | None]:
     ground, today = await ground_of(view, rules), day_of(view.now)
-    return [suggested(rule, ground.page(rule), today, overstocked=ground.overstocked(rule)) for rule in rules]
+    return [suggested(rule, ground.item(rule), today, overstocked=ground.overstocked(rule)) for rule in rules]
 
 
 async def suggestion_of(view: View, rule_id: str, wanted: Mapping[str, str | None]) -> Page[ReplenishmentSuggestion]:

@@ -43,14 +43,14 @@ class Demand(Value):
     ttl_seconds: int | None
 
 
-def promisable_now(page: OpenItem, policy: PolicyValues, held_back: int, today: Date) -> int:
+def promisable_now(item: OpenItem, policy: PolicyValues, held_back: int, today: Date) -> int:
     """How many units a promise may ask for, once what was overdue has lapsed."""
     unsellable = sum(
-        cell.available
-        for cell in page.cells.values()
-        if cell.available > 0 and not is_sellable(page.lots, cell.lot_code, today)
+        position.available
+        for position in item.positions.values()
+        if position.available > 0 and not is_sellable(item.lots, position.lot_code, today)
     )
-    return promisable(Terms(available=page.total("available"), unsellable=unsellable), policy, held_back)
+    return promisable(Terms(available=item.total("available"), unsellable=unsellable), policy, held_back)
 
 
 def draw_promise(
@@ -58,23 +58,23 @@ def draw_promise(
 ) -> int:
     """Draw a promise's units within what is promisable, and say how many are promised beyond stock."""
     if quantity > limit:
-        raise insufficient(holding.page, "available", quantity, limit, f"{limit} of {quantity} can be promised")
+        raise insufficient(holding.item, "available", quantity, limit, f"{limit} of {quantity} can be promised")
     return promise(posting, kind, quantity, holding, pin)
 
 
 def reserve(
-    posting: Posting, page: OpenItem, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
+    posting: Posting, item: OpenItem, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
 ) -> Reservation:
     """A reservation that has drawn its units; refused where more is asked for than `limit`."""
-    holding = posting.own(page, "reservation", reservation_id)
+    holding = posting.own(item, "reservation", reservation_id)
     backordered = draw_promise(posting, "reserve", demand.quantity, holding, limit=limit)
     expires_utc = later(posting.now, demand.ttl_seconds or policy.reservation_ttl_seconds)
-    expiry_of(page, expires_utc)
+    expiry_of(item, expires_utc)
     return Reservation(
         reservation_id=reservation_id,
-        logical_guid=page.logical_guid,
+        logical_guid=item.logical_guid,
         channel_code=demand.channel_code,
-        variant_id=page.variant_id,
+        variant_id=item.variant_id,
         demand_type=demand.demand_type,
         demand_ref=demand.demand_ref,
         quantity=demand.quantity,

@@ -26,8 +26,8 @@ async def release_promise(
     """Give units back to available where they are; None: all that remain."""
     promise = await load_here(change, entity, promise_id, revision)
     async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code, reason=reason) as p:
-        page = await p.open(promise.variant_id)
-        promise, units = release(p, page, promise, quantity)
+        item = await p.open(promise.variant_id)
+        promise, units = release(p, item, promise, quantity)
         promise = await change.update(entity, promise, reason)
         change.emit(f"ics.{promise.kind}.released", promise_id, **_named(promise), quantity=units)
         return promise, p.balances
@@ -37,8 +37,8 @@ async def expire_promise(change: Change, entity: Entity[P], promise_id: str, rev
     """Give all remaining units of an overdue promise back to available where they are."""
     promise = await load_here(change, entity, promise_id, revision)
     async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code) as p:
-        page = await p.open(promise.variant_id)
-        promise = expire(p, page, promise)
+        item = await p.open(promise.variant_id)
+        promise = expire(p, item, promise)
         promise = await change.update(entity, promise)
         change.emit(f"ics.{promise.kind}.expired", promise_id, **_named(promise))
         return promise, p.balances

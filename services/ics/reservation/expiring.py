@@ -73,15 +73,15 @@ def spread(holding: Holding) -> list[HeldPosition]:
     return positions
 
 
-def expiry_of(page: OpenItem, expires_utc: Utc) -> None:
+def expiry_of(item: OpenItem, expires_utc: Utc) -> None:
     """Let the item know that a promise of it lapses then."""
-    if page.lapse_utc is None or expires_utc < page.lapse_utc:
-        page.lapse_utc = expires_utc
+    if item.lapse_utc is None or expires_utc < item.lapse_utc:
+        item.lapse_utc = expires_utc
 
 
-def held_by(posting: Posting, page: OpenItem, promise: ExpiringPromise) -> Holding:
+def held_by(posting: Posting, item: OpenItem, promise: ExpiringPromise) -> Holding:
     """The promise as a holder, kept by the call itself."""
-    return posting.own(page, promise.kind, promise.promise_id, parts_of(promise.positions))
+    return posting.own(item, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
 def check_active(promise: ExpiringPromise, quantity: int | None) -> int:
@@ -100,10 +100,10 @@ def check_usable(promise: ExpiringPromise, quantity: int | None, now: Utc) -> in
     return check_active(promise, quantity)
 
 
-def release(posting: Posting, page: OpenItem, promise: P, quantity: int | None) -> tuple[P, int]:
+def release(posting: Posting, item: OpenItem, promise: P, quantity: int | None) -> tuple[P, int]:
     """The promise after units went back to available, and how many did."""
     units = check_active(promise, quantity)
-    holding = held_by(posting, page, promise)
+    holding = held_by(posting, item, promise)
     give_back(posting, "release", units, holding)
     left = replace(promise, remaining=promise.remaining - units, released=promise.released + units)
     return restated(left, holding), units
@@ -115,12 +115,12 @@ def expired(promise: P, units: int) -> P:
     return replace(left, status=status_of(left))
 
 
-def expire(posting: Posting, page: OpenItem, promise: P) -> P:
+def expire(posting: Posting, item: OpenItem, promise: P) -> P:
     """The promise after it has been expired by a caller; refused while its time is not up."""
     check_active(promise, None)
     if promise.expires_utc > posting.now:
         raise InvalidState("expires_utc is still ahead", status=promise.status, expires_utc=promise.expires_utc)
-    give_back(posting, "expire", promise.remaining, held_by(posting, page, promise))
+    give_back(posting, "expire", promise.remaining, held_by(posting, item, promise))
     return expired(promise, promise.remaining)
 
 

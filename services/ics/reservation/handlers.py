@@ -48,8 +48,8 @@ async def ics_reservation_create(call: Call, change: Change, body: ReservationCr
     )
     reservation_id = change.new_id()
     async with posting(change, "reservation", reservation_id) as p:
-        page, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity)
-        reservation = reserve(p, page, reservation_id, demand, policy=policy, limit=limit)
+        item, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity)
+        reservation = reserve(p, item, reservation_id, demand, policy=policy, limit=limit)
         reservation = await change.insert(RESERVATIONS, reservation)
         change.emit("ics.reservation.created", reservation_id, reservation=reservation)
         return ReservationEnvelope(reservation=reservation, balances=p.balances)

@@ -24,7 +24,7 @@ from services.ics.stock.posting import LedgerPosting, posting
 class Opening(NamedTuple):
     """An item ready for a promise, the policy that applies to it, and how many units may be promised."""
 
-    page: OpenItem
+    item: OpenItem
     policy: PolicyValues
     limit: int
 
@@ -43,18 +43,18 @@ async def open_to_promise(
     change.prefetch(HOLDBACKS, withheld, by="item")
     stored = await change.lookup_many(POLICIES, "scope", scope_keys(variant_id, facility))
     policy, _ = effective(stored, variant_id, facility)
-    page = await p.open(variant_id, fills=False)
-    before = page.total("available")
-    more = await p.expire_overdue(page)
+    item = await p.open(variant_id, fills=False)
+    before = item.total("available")
+    more = await p.expire_overdue(item)
     holdbacks = await change.lookup_many(HOLDBACKS, "item", withheld)
     kept_back = held_back(holdbacks.values(), channel, change.now)
     if more:
-        in_stock = promisable_now(page, replace(policy, backorder_limit=0), kept_back, p.today)
-        lacking = quantity - min(in_stock, count_free(page, "available", pin, today=p.today) - page.shortfall)
+        in_stock = promisable_now(item, replace(policy, backorder_limit=0), kept_back, p.today)
+        lacking = quantity - min(in_stock, count_free(item, "available", pin, today=p.today) - item.shortfall)
         if lacking > 0:
-            units = lacking + page.total("available") - before
+            units = lacking + item.total("available") - before
             raise Beforehand(partial(expire_more, call=change.call, variant_id=variant_id, needed=units))
-    return Opening(page, policy, promisable_now(page, policy, kept_back, p.today))
+    return Opening(item, policy, promisable_now(item, policy, kept_back, p.today))
 
 
 class Expired(NamedTuple):
@@ -86,15 +86,15 @@ async def expire_some(
     """Expire promises of a variant in the call's facility that were overdue by `until` (now), `at_most` of them and no
     more than one transaction may."""
     async with posting(change, "reservation") as p:
-        page = await p.open(variant_id, fills=False)
-        before = page.total("reserved")
-        more = await p.expire_overdue(page, until, at_most)
-        return Expired(len({entry.operation_id for entry in p.entries}), before - page.total("reserved"), more)
+        item = await p.open(variant_id, fills=False)
+        before = item.total("reserved")
+        more = await p.expire_overdue(item, until, at_most)
+        return Expired(len({entry.operation_id for entry in p.entries}), before - item.total("reserved"), more)
 
 
 async def open_to_pass_on(change: Change, p: LedgerPosting, variant_id: str) -> tuple[OpenItem, PolicyValues]:
     """Open the variant in the call's facility for a promise made from another one."""
     policy, _ = await ruling(change, variant_id, change.call.logical_guid)
-    page = await p.open(variant_id)
-    await p.expire_overdue(page)
-    return page, policy
+    item = await p.open(variant_id)
+    await p.expire_overdue(item)
+    return item, policy

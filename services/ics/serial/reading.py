@@ -177,5 +177,5 @@ async def _lot_counts(view: View, lot: SerialUnit) -> LotCounts:
         for facility, units in counts.items():
             for record in await coming.find(view, facility, lot.variant_id):
                 parts = coming.parts(record, lot.variant_id).items()
-                units["in_transit"] += sum(many for part, many in parts if part.spot.lot_code == lot.lot_code)
+                units["in_transit"] += sum(many for part, many in parts if part.key.lot_code == lot.lot_code)
     return counts

@@ -110,7 +110,7 @@ class Accounts:
         """Add the units of any other holder. All its lines count as one account."""
         bucket = BUCKET_OF[holder_type]
         for part, quantity in parts.items():
-            key = Key(bucket, *part.spot, part.stage, holder_type, holder_id)
+            key = Key(bucket, *part.key, part.stage, holder_type, holder_id)
             self.stock[key] = self.stock.get(key, 0) + quantity
 
     def take_back(self, entries: Iterable[StockCardEntry], logical_guid: str) -> None:

@@ -63,9 +63,9 @@ class StockTransition(Record):
     entries: Entries
 
 
-def check_balance(page: OpenItem, bucket: Bucket, expected: int | None) -> None:
+def check_balance(item: OpenItem, bucket: Bucket, expected: int | None) -> None:
     """Refuse where the bucket's total is not what the caller takes it to be."""
-    total = page.total(bucket)
+    total = item.total(bucket)
     if expected is not None and expected != total:
         raise Conflict(f"the balance is {total}", current_balance=total)
 
@@ -85,14 +85,14 @@ class Correction(Protocol):
     def held_by_id(self) -> str | None: ...
 
 
-def adjust_in(posting: Posting, page: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
+def adjust_in(posting: Posting, item: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
     """Units come in from outside, at the place named or at none."""
-    spot = posting.land(page, place, asked.lot_code)
-    target = Leg(page, asked.from_bucket, spot)
-    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(spot, asked.delta))
+    key = posting.land(item, place, asked.lot_code)
+    target = Leg(item, asked.from_bucket, key)
+    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(key, asked.delta))
 
 
-def adjust_out(posting: Posting, page: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
+def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
     """Units leave to the outside: those no one holds first, then the oldest holder's, whose promise shrinks.
 
     Of committed units open ones go first, then picked, then packed ones.
@@ -101,17 +101,17 @@ def adjust_out(posting: Posting, page: OpenItem, asked: Correction, pin: Pin, na
     left = quantity
     if bucket in UNHELD_BUCKETS and asked.held_by_id is None:
         free = named.at_most(left, None, None)
-        takes, lacking = draw(page, bucket, free, pin)
-        for spot, units in takes:
-            source = Leg(page, bucket, spot)
-            posting.move("adjust", units, source, asked.counter_account, serials=named.hand(spot, units, None, None))
+        takes, lacking = draw(item, bucket, free, pin)
+        for key, units in takes:
+            source = Leg(item, bucket, key)
+            posting.move("adjust", units, source, asked.counter_account, serials=named.hand(key, units, None, None))
         left -= free - lacking
-    holders = [each for each in posting.holders_in(page, bucket) if asked.held_by_id in {None, each.id}]
+    holders = [each for each in posting.holders_in(item, bucket) if asked.held_by_id in {None, each.id}]
     for stage in STAGES if bucket == "committed" else (None,):
         for holding in holders:
             left -= _lose(posting, holding, left, stage, asked.counter_account, pin=pin, named=named)
     if left:
-        raise insufficient(page, bucket, quantity, quantity - left, "the bucket holds fewer units there")
+        raise insufficient(item, bucket, quantity, quantity - left, "the bucket holds fewer units there")
 
 
 def _lose(
@@ -120,11 +120,11 @@ def _lose(
     on_shelf = is_on_shelf(holding.bucket, stage)
     known = named_at(stage, holding.id, on_shelf=on_shelf)
     wanted = named.at_most(quantity, *known)
-    takes, lacking = draw_held(holding.page, holding, wanted, pin, stage=stage, leaves_shelf=on_shelf)
+    takes, lacking = draw_held(holding.item, holding, wanted, pin, stage=stage, leaves_shelf=on_shelf)
     for part, units in takes:
-        source = Leg(holding.page, holding.bucket, part.spot, holding, part.stage, part.line)
+        source = Leg(holding.item, holding.bucket, part.key, holding, part.stage, part.line)
         holding.losses.append(Loss(part, units))
-        posting.move("adjust", units, source, counter, serials=named.hand(part.spot, units, *known))
+        posting.move("adjust", units, source, counter, serials=named.hand(part.key, units, *known))
     return wanted - lacking
 
 
@@ -141,7 +141,7 @@ def unheld(bucket: Bucket) -> Unheld:
 
 def transit(
     posting: Posting,
-    page: OpenItem,
+    item: OpenItem,
     source: Unheld,
     target: Unheld,
     quantity: int,
@@ -151,10 +151,10 @@ def transit(
     named: Named,
 ) -> None:
     """Units no one holds change their bucket, where they lie or at the place they are put."""
-    takes, lacking = draw(page, source, quantity, pin)
+    takes, lacking = draw(item, source, quantity, pin)
     if lacking:
-        raise insufficient(page, source, quantity, quantity - lacking, "fewer units are there")
-    for spot, units in takes:
-        landing = spot if place is None else posting.land(page, place, spot.lot_code)
-        serials = named.hand(spot, units)
-        posting.move("transition", units, Leg(page, source, spot), Leg(page, target, landing), serials=serials)
+        raise insufficient(item, source, quantity, quantity - lacking, "fewer units are there")
+    for key, units in takes:
+        landing = key if place is None else posting.land(item, place, key.lot_code)
+        serials = named.hand(key, units)
+        posting.move("transition", units, Leg(item, source, key), Leg(item, target, landing), serials=serials)

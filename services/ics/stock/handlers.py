@@ -156,16 +156,16 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
     place = await place_of(change, call.logical_guid, body.zone_id, body.bin_id)
     adjustment_id = change.new_id()
     async with posting(change, "adjustment", adjustment_id, reason=body.reason, listed=True) as p:
-        page = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
+        item = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
         policy, _ = await ruling(change, body.variant_id, call.logical_guid)
         check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=body.delta > 0)
-        if body.expiry_date is not None and body.lot_code in page.lots:
+        if body.expiry_date is not None and body.lot_code in item.lots:
             raise invalid_field("expiry_date", "goes with a lot not yet known")
-        check_balance(page, body.from_bucket, body.expected_balance)
+        check_balance(item, body.from_bucket, body.expected_balance)
         if body.delta > 0:
-            await _adjust_in(p, page, body, place)
+            await _adjust_in(p, item, body, place)
         else:
-            await _adjust_out(p, page, body, place)
+            await _adjust_out(p, item, body, place)
         adjustment = Adjustment(
             adjustment_id=adjustment_id,
             logical_guid=call.logical_guid,
@@ -183,19 +183,19 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         return AdjustmentEnvelope(adjustment=adjustment, balances=p.balances)
 
 
-async def _adjust_in(p: LedgerPosting, page: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
+async def _adjust_in(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
     landing = admit(place).landing()
     if body.lot_code is not None:
-        await p.serials.lot(page, body.lot_code, body.expiry_date, None)
-    named = await p.serials.bring_in(page, body.serials, body.lot_code, body.expiry_date, None)
-    adjust_in(p, page, body, landing, named)
+        await p.serials.lot(item, body.lot_code, body.expiry_date, None)
+    named = await p.serials.bring_in(item, body.serials, body.lot_code, body.expiry_date, None)
+    adjust_in(p, item, body, landing, named)
 
 
-async def _adjust_out(p: LedgerPosting, page: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
-    named = await p.serials.take(page, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
+async def _adjust_out(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
+    named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
     if body.from_bucket not in {"available", "damaged"}:
-        await p.take_up_holders(page, {body.from_bucket})
-    adjust_out(p, page, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
+        await p.take_up_holders(item, {body.from_bucket})
+    adjust_out(p, item, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
 
 
 class StockTransitionEnvelope(Answer):
@@ -243,12 +243,12 @@ async def ics_stock_transition(call: Call, change: Change, body: StockTransition
     transition_id = change.new_id()
     pin = Pin(place.zone_id, place.bin_id, body.lot_code)
     async with posting(change, "transition", transition_id, reason=body.reason, listed=True) as p:
-        page = await p.open(body.variant_id)
-        check_balance(page, body.from_bucket, body.expected_balance)
+        item = await p.open(body.variant_id)
+        check_balance(item, body.from_bucket, body.expected_balance)
         source, into = unheld(body.from_bucket), unheld(body.to_bucket)
-        named = await p.serials.take(page, body.serials, STATUSES[source])
+        named = await p.serials.take(item, body.serials, STATUSES[source])
         landing = admit(target).landing() if target.zone is not None else None
-        transit(p, page, source, into, body.quantity, pin=pin, place=landing, named=named)
+        transit(p, item, source, into, body.quantity, pin=pin, place=landing, named=named)
         transition = StockTransition(
             transition_id=transition_id,
             logical_guid=call.logical_guid,

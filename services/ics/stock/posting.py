@@ -127,18 +127,18 @@ class LedgerPosting(Posting):
     @property
     def balances(self) -> list[Balance]:
         """The open items as the entries made so far leave them."""
-        return [page.balance() for page in self.pages.values()]
+        return [item.balance() for item in self.open_items.values()]
 
     async def open(self, variant_id: str, lot_codes: Iterable[str] = (), *, fills: bool = True) -> OpenItem:
         """Open a variant in the call's facility; `lot_codes` are lots beside those it has there. `fills` False: nothing
         becomes available, so nobody who waits for units need be looked for."""
-        item = await item_of(self._change, self._change.call.logical_guid, variant_id)
-        codes = item.lot_codes().union(lot_codes)
+        stored = await item_of(self._change, self._change.call.logical_guid, variant_id)
+        codes = stored.lot_codes().union(lot_codes)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
-        page = self.add(OpenItem(item, lots))
+        item = self.add(OpenItem(stored, lots))
         if fills:
-            await take_up_waiting(self._change, self, page)
-        return page
+            await take_up_waiting(self._change, self, item)
+        return item
 
     async def open_many(
         self, variant_ids: Iterable[str], lot_codes: Mapping[str, Collection[str]] | None = None
@@ -146,9 +146,9 @@ class LedgerPosting(Posting):
         """Open several variants in the call's facility, by variant; `lot_codes` are lots of a variant beside those it
         has there."""
         facility = self._change.call.logical_guid
-        pages = await self.open_unfilled([(facility, variant_id) for variant_id in variant_ids], lot_codes)
-        await self._change.together(take_up_waiting(self._change, self, page) for page in pages.values())
-        return {variant_id: page for (_, variant_id), page in pages.items()}
+        items = await self.open_unfilled([(facility, variant_id) for variant_id in variant_ids], lot_codes)
+        await self._change.together(take_up_waiting(self._change, self, item) for item in items.values())
+        return {variant_id: item for (_, variant_id), item in items.items()}
 
     async def open_unfilled(
         self, keys: Iterable[tuple[str, str]], lot_codes: Mapping[str, Collection[str]] | None = None
@@ -161,14 +161,14 @@ class LedgerPosting(Posting):
         lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
         return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
 
-    async def take_up_holders(self, page: OpenItem, buckets: Collection[Bucket]) -> None:
+    async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket]) -> None:
         """Take up everyone who holds units of the item in these buckets, so that they can be moved."""
-        await take_up_holders(self._change, self, page, buckets)
+        await take_up_holders(self._change, self, item, buckets)
 
-    async def expire_overdue(self, page: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
+    async def expire_overdue(self, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
         """Expire promises of the item that were overdue by `until` (now), before the call's own operation. Returns
         whether some are left, because one transaction may expire only so many."""
-        return await expire_overdue(self._change, self, page, until, at_most)
+        return await expire_overdue(self._change, self, item, until, at_most)
 
 
 def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> set[str]:

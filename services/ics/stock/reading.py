@@ -52,7 +52,7 @@ class Held(NamedTuple):
     """What makes a position one: bucket, place and lot, stage, and holder."""
 
     bucket: Bucket
-    spot: PositionKey
+    key: PositionKey
     stage: Stage | None = None
     type: HolderType | None = None
     id: str | None = None
@@ -60,7 +60,7 @@ class Held(NamedTuple):
 
 async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stock:
     """The item with what is booked on it. Only `all` reads more than the item itself."""
-    cells = {cell.spot: cell for cell in item.cells}
+    by_key = {position.key: position for position in item.cells}
     match positions:
         case "all":
             found = _unheld(item.cells)
@@ -72,7 +72,7 @@ async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stoc
             found = {}
         case never:
             assert_never(never)
-    ordered = sorted(found.items(), key=lambda each: _account_order(each[0], cells))
+    ordered = sorted(found.items(), key=lambda each: _account_order(each[0], by_key))
     return Stock(
         logical_guid=item.logical_guid,
         variant_id=item.variant_id,
@@ -85,25 +85,25 @@ async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stoc
     )
 
 
-def _unheld(cells: Iterable[StockPosition]) -> dict[Held, int]:
+def _unheld(positions: Iterable[StockPosition]) -> dict[Held, int]:
     return {
-        Held(bucket, cell.spot): getattr(cell, bucket)
-        for cell in cells
+        Held(bucket, position.key): getattr(position, bucket)
+        for position in positions
         for bucket in UNHELD_BUCKETS
-        if getattr(cell, bucket)
+        if getattr(position, bucket)
     }
 
 
 def _by_place(item: Item) -> dict[Held, int]:
     """Units by bucket, place, lot and stage, whoever holds them."""
     found: dict[Held, int] = {}
-    for cell in item.cells:
+    for position in item.cells:
         for bucket in BUCKETS:
             if bucket == "committed":
-                staged = {Held(bucket, cell.spot, stage): getattr(cell, stage) for stage in STAGES}
+                staged = {Held(bucket, position.key, stage): getattr(position, stage) for stage in STAGES}
                 found |= {held: units for held, units in staged.items() if units}
-            elif units := cell.bucket(bucket):
-                found[Held(bucket, cell.spot)] = units
+            elif units := position.bucket(bucket):
+                found[Held(bucket, position.key)] = units
     # Units on the way have a lot and no place.
     coming = {Held("in_transit", PositionKey(lot_code=each.lot_code)): each.units for each in item.coming}
     rest = item.in_transit - sum(coming.values())
@@ -121,11 +121,11 @@ async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
         for promise in await promises_of(view, facility, variant, POSITIONS_MAX + 1):
             bucket = BUCKET_OF[promise.kind]
             found.extend(
-                (Held(bucket, each.spot, each.stage, promise.kind, promise.promise_id), each.quantity)
+                (Held(bucket, each.key, each.stage, promise.kind, promise.promise_id), each.quantity)
                 for each in promise.positions
             )
     some = {
-        "quarantine": any(cell.inspection for cell in item.cells),
+        "quarantine": any(position.inspection for position in item.cells),
         "consignment": item.consignment > 0,
         "in_transit": item.in_transit > 0,
     }
@@ -135,22 +135,22 @@ async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
             for record in await kind.find(view, facility, variant):
                 holder = kind.entity.id_of(record)
                 for part, quantity in kind.parts(record, variant).items():
-                    found.append((Held(bucket, part.spot, part.stage, kind.type, holder), quantity))
+                    found.append((Held(bucket, part.key, part.stage, kind.type, holder), quantity))
     return found
 
 
-def _account_order(held: Held, cells: dict[PositionKey, StockPosition]) -> tuple[Any, ...]:
-    cell = cells.get(held.spot, StockPosition(lot_code=held.spot.lot_code))
+def _account_order(held: Held, by_key: dict[PositionKey, StockPosition]) -> tuple[Any, ...]:
+    position = by_key.get(held.key, StockPosition(lot_code=held.key.lot_code))
     stage = STAGES.index(held.stage) + 1 if held.stage else 0
-    return BUCKETS.index(held.bucket), *account_order(cell), stage, held.id or ""
+    return BUCKETS.index(held.bucket), *account_order(position), stage, held.id or ""
 
 
 def _position(held: Held, quantity: int) -> Position:
     return Position(
         bucket=held.bucket,
-        zone_id=held.spot.zone_id,
-        bin_id=held.spot.bin_id,
-        lot_code=held.spot.lot_code,
+        zone_id=held.key.zone_id,
+        bin_id=held.key.bin_id,
+        lot_code=held.key.lot_code,
         stage=held.stage,
         held_by_type=held.type,
         held_by_id=held.id,
@@ -204,8 +204,8 @@ async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balan
 
 def _balance_at(item: Item, pin: Pin) -> Balance:
     """The item's balance, counting only what lies inside the pin; what is on its way has a lot, but no place."""
-    cells = [cell for cell in item.cells if pin.holds(cell.spot)]
-    counts: dict[str, int] = {bucket: sum(cell.bucket(bucket) for cell in cells) for bucket in BUCKETS}
+    positions = [position for position in item.cells if pin.holds(position.key)]
+    counts: dict[str, int] = {bucket: sum(position.bucket(bucket) for position in positions) for bucket in BUCKETS}
     if pin.lot_code is not None and pin.zone_id is None and pin.bin_id is None:
         counts["in_transit"] = item.coming_of(pin.lot_code)
     buckets = Buckets(**counts)

@@ -96,9 +96,9 @@ def check_tracked(
         raise invalid_field(f"{path}lot_code", "is required: the policy tracks lots")
 
 
-def check_dates(page: OpenItem, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
+def check_dates(item: OpenItem, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
     """Refuse an expiry date that is not the known lot's: goods coming in do not alter what is known."""
-    known = page.lots.get(lot_code)
+    known = item.lots.get(lot_code)
     if known is not None and expiry_date is not None and expiry_date != known.expiry_date:
         raise invalid_field(f"{path}expiry_date", f"lot {lot_code} has another, {known.expiry_date or 'none'}")
 
@@ -115,7 +115,7 @@ class Serials:
 
     async def take(
         self,
-        page: OpenItem,
+        item: OpenItem,
         serials: Sequence[str] | None,
         statuses: Collection[SerialStatus],
         *,
@@ -125,17 +125,17 @@ class Serials:
         """Units named that are in one of these statuses, held by no one, or by the holder named (or by `ANYONE`)."""
         if not serials:
             return Named()
-        units = await self._known(page.variant_id, serials)
-        check_takes(units, serials, page.logical_guid, statuses)
+        units = await self._known(item.variant_id, serials)
+        check_takes(units, serials, item.logical_guid, statuses)
         for unit in filter(None, units):
             _check_holder(unit, held_by)
             if sellable:
-                self._check_sellable(page, unit)
+                self._check_sellable(item, unit)
         return Named(await self._staged([unit for unit in units if unit is not None]), explicit=True)
 
     async def take_staged(
         self,
-        page: OpenItem,
+        item: OpenItem,
         commit_id: str,
         serials: Sequence[str] | None,
         *,
@@ -146,26 +146,26 @@ class Serials:
 
         With `open_too` units named may also be on the shelf still, in no one's name.
         """
-        if not page.item.serialised:
+        if not item.stored.serialised:
             if serials:
                 raise InvalidState(f"serial {serials[0]} is not the commit's", status="unknown")
             return Named()
         if serials:
-            units = [unit for unit in await self._known(page.variant_id, serials) if unit is not None]
-            known = {unit.serial_no for unit in units if _is_of(unit, commit_id, page, open_too)}
+            units = [unit for unit in await self._known(item.variant_id, serials) if unit is not None]
+            known = {unit.serial_no for unit in units if _is_of(unit, commit_id, item, open_too)}
             if lacking := set(serials) - known:
                 raise InvalidState(f"serial {min(lacking)} is not the commit's", status="unknown")
         else:
             units = await units_held_by(self._change, commit_id, _HELD_MAX)
-            self._units.update({(page.variant_id, unit.serial_no or ""): unit for unit in units})
+            self._units.update({(item.variant_id, unit.serial_no or ""): unit for unit in units})
         if sellable:
             for unit in units:
-                self._check_sellable(page, unit)
+                self._check_sellable(item, unit)
         return Named(await self._staged(units), explicit=bool(serials))
 
     async def take_held(
         self,
-        page: OpenItem,
+        item: OpenItem,
         holder_id: str,
         serials: Sequence[str] | None,
         among: Sequence[str],
@@ -174,18 +174,18 @@ class Serials:
         """A receipt's, shipment's or consignment's units: those named, or those of `among` it still holds, by serial
         number."""
         if serials:
-            return await self.take(page, serials, statuses, held_by=holder_id)
-        units = [unit for unit in await self._known(page.variant_id, sorted(among)) if unit is not None]
-        left = [unit for unit in units if (page.variant_id, unit.serial_no or "") not in self._spent]
+            return await self.take(item, serials, statuses, held_by=holder_id)
+        units = [unit for unit in await self._known(item.variant_id, sorted(among)) if unit is not None]
+        left = [unit for unit in units if (item.variant_id, unit.serial_no or "") not in self._spent]
         return Named([_named(unit) for unit in left if unit.held_by_id == holder_id])
 
-    def spent(self, page: OpenItem, entries: Sequence[StockCardEntry]) -> None:
+    def spent(self, item: OpenItem, entries: Sequence[StockCardEntry]) -> None:
         """Do not hand out again, in this call, what these entries named."""
-        self._spent.update((page.variant_id, serial_no) for entry in entries for serial_no in entry.serials)
+        self._spent.update((item.variant_id, serial_no) for entry in entries for serial_no in entry.serials)
 
     async def bring_in(
         self,
-        page: OpenItem,
+        item: OpenItem,
         serials: Sequence[str] | None,
         lot_code: str | None,
         expiry: Date | None,
@@ -194,18 +194,18 @@ class Serials:
         """Units that come in: registered on the way where they are new, with the dates given."""
         if not serials:
             return Named()
-        for serial_no, known in zip(serials, await self._known(page.variant_id, serials), strict=True):
-            unit = coming_in(known, self._change.new_id(), page.variant_id, serial_no, lot_code)
+        for serial_no, known in zip(serials, await self._known(item.variant_id, serials), strict=True):
+            unit = coming_in(known, self._change.new_id(), item.variant_id, serial_no, lot_code)
             if known is None:
                 unit = replace(unit, expiry_date=expiry, manufacture_date=made)
-                self._new.append((page.variant_id, serial_no))
-            self._units[page.variant_id, serial_no] = unit
+                self._new.append((item.variant_id, serial_no))
+            self._units[item.variant_id, serial_no] = unit
         return Named([NamedUnit(serial_no) for serial_no in serials], explicit=True)
 
-    async def lot(self, page: OpenItem, lot_code: str, expiry: Date | None, made: Date | None) -> None:
+    async def lot(self, item: OpenItem, lot_code: str, expiry: Date | None, made: Date | None) -> None:
         """A lot that comes in: registered on the way where it is new, with the dates given."""
-        batch, new = await know_lot(self._change, page.variant_id, lot_code, expiry, made)
-        page.lots[lot_code] = as_lot(batch)
+        batch, new = await know_lot(self._change, item.variant_id, lot_code, expiry, made)
+        item.lots[lot_code] = as_lot(batch)
         if new:
             self._lots.append(batch)
 
@@ -243,10 +243,10 @@ class Serials:
         stages = {entry_id: entry.to_account.stage for entry_id, entry in last.items()}
         return [_named(unit)._replace(stage=stages.get(unit.last_entry_id or "")) for unit in units]
 
-    def _check_sellable(self, page: OpenItem, unit: SerialUnit) -> None:
+    def _check_sellable(self, item: OpenItem, unit: SerialUnit) -> None:
         today = day_of(self._change.now)
         expired = unit.expiry_date is not None and unit.expiry_date < today
-        if unit.blocked or expired or not is_sellable(page.lots, unit.lot_code, today):
+        if unit.blocked or expired or not is_sellable(item.lots, unit.lot_code, today):
             raise InvalidState(f"serial {unit.serial_no} is unsellable", status="unsellable")
 
 
@@ -256,9 +256,9 @@ def _check_holder(unit: SerialUnit, held_by: str | None) -> None:
         raise InvalidState(f"serial {unit.serial_no} is held by another", status=unit.status)
 
 
-def _is_of(unit: SerialUnit, commit_id: str, page: OpenItem, open_too: bool) -> bool:
+def _is_of(unit: SerialUnit, commit_id: str, item: OpenItem, open_too: bool) -> bool:
     if unit.status in ON_SHELF:
-        return open_too and unit.logical_guid == page.logical_guid
+        return open_too and unit.logical_guid == item.logical_guid
     return unit.held_by_id == commit_id
 
 

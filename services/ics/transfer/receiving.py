@@ -129,16 +129,16 @@ async def _book(
     for line in shipment.lines:
         if line.lot_code is not None:
             lots.setdefault(line.variant_id, set()).add(line.lot_code)
-    pages = await p.open_many([lines[receipt.line_no].variant_id for receipt in receipts], lots)
+    items = await p.open_many([lines[receipt.line_no].variant_id for receipt in receipts], lots)
     holdings = {
         variant_id: p.own(item, "shipment", shipment.shipment_id, parts_of_shipment(shipment, variant_id))
-        for variant_id, item in pages.items()
+        for variant_id, item in items.items()
     }
     for receipt, serial_nos in zip(receipts, asked or [None] * len(receipts), strict=True):
         line = lines[receipt.line_no]
         if serial_nos and (strange := set(serial_nos) - set(line.serials)):
             raise InvalidState(f"serial {min(strange)} is not on line {line.line_no}", status="unknown")
-        item = pages[line.variant_id]
+        item = items[line.variant_id]
         named = await p.serials.take_held(item, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
         receive(p, holdings[line.variant_id], line, receipt, named)
         p.serials.spent(item, p.entries)

@@ -180,7 +180,7 @@ def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
 
 def receive(posting: Posting, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:
     """Receive units at the destination, or move missing ones to the adjustment account."""
-    item, coming = holding.page, PositionKey(lot_code=line.lot_code)
+    item, coming = holding.item, PositionKey(lot_code=line.lot_code)
     source = Leg(item, "in_transit", coming, holding, line=line.line_no)
     serials = named.hand(coming, receipt.quantity)
     if receipt.outcome == "missing":

@@ -86,7 +86,7 @@ async def ics_transfer_shipment_record(
     loads = _loads(kept, body.lines, places)
     shipment_id = change.new_id()
     async with posting(change, "shipment", shipment_id) as p:
-        pages, policies = await _open_both(change, p, kept, [load.line.variant_id for load in loads])
+        items, policies = await _open_both(change, p, kept, [load.line.variant_id for load in loads])
         asked = [line.serials for line in body.lines] if body.lines is not None else [None] * len(loads)
         for number, load in enumerate(loads):
             check_tracked(policies[load.line.variant_id], serials=asked[number], path=f"lines.{number}.")
@@ -94,8 +94,8 @@ async def ics_transfer_shipment_record(
         check_loads(loads, kept.status)
         loading = Loading(p, shipment_id)
         for load, serial_nos in zip(loads, asked, strict=True):
-            origin = pages[kept.from_logical_guid, load.line.variant_id]
-            target = pages[kept.to_logical_guid, load.line.variant_id]
+            origin = items[kept.from_logical_guid, load.line.variant_id]
+            target = items[kept.to_logical_guid, load.line.variant_id]
             loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF))
         shipment = Shipment(
             shipment_id=shipment_id,
@@ -137,9 +137,9 @@ async def _open_both(
     keys = [(facility, variant) for variant in variants for facility in (origin, target)]
     leaving = [(variant, facility) for facility, variant in keys if facility == origin]
     change.prefetch(POLICIES, dict.fromkeys(key for each in leaving for key in scope_keys(*each)), by="scope")
-    pages = await p.open_unfilled(keys)
+    items = await p.open_unfilled(keys)
     ruling = await ruling_many(change, leaving)
-    return pages, {variant: values for (variant, _), values in ruling.items()}
+    return items, {variant: values for (variant, _), values in ruling.items()}
 
 
 class TransferShipmentGetRequest(Request):

@@ -21,10 +21,10 @@ TODAY = Date("2026-03-02")
 
 
 def an_offer(
-    facility: str, variant: str, units: int, *cells: StockPosition, lots: Mapping[str, Lot] | None = None
+    facility: str, variant: str, units: int, *positions: StockPosition, lots: Mapping[str, Lot] | None = None
 ) -> Offer:
     """So many servable units of a variant, all in no place unless cells are given."""
-    item = replace(new_item(ORG, facility, variant), cells=list(cells) or [StockPosition(available=units)])
+    item = replace(new_item(ORG, facility, variant), cells=list(positions) or [StockPosition(available=units)])
     return Offer(OpenItem(item, lots), units)
 
 
@@ -83,7 +83,7 @@ def test_where_none_can_serve_all_the_callers_order_holds_line_by_line() -> None
 
 
 def test_positions_are_what_a_draw_would_take() -> None:
-    cells = (
+    positions = (
         StockPosition(lot_code="L-A", available=2),
         StockPosition(lot_code="L-B", available=2),
         StockPosition(lot_code="L-X", available=9),
@@ -94,7 +94,7 @@ def test_positions_are_what_a_draw_would_take() -> None:
         "L-B": Lot(lot_code="L-B", expiry_date=Date("2026-03-31")),
         "L-X": Lot(lot_code="L-X", blocked=True),
     }
-    offer = {("A", "V"): an_offer("A", "V", 8, *cells, lots=known)}
+    offer = {("A", "V"): an_offer("A", "V", 8, *positions, lots=known)}
     (line,), _ = asked({"V": 5}, offer)
     assert [(each.lot_code, each.zone_id, each.expiry_date, each.quantity) for each in line.parts[0].positions] == [
         ("L-B", None, "2026-03-31", 2),

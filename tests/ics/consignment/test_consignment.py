@@ -57,21 +57,21 @@ class Desk:
 
     def __init__(self, **given: Any) -> None:
         self.posting = Posting(ORG, NOON, an_id)
-        self.page = self.posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
+        self.item = self.posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
         asked = a_consignment(**given)
         whole = Operation(
             operation_id=an_id(), document_type="consignment", document_id=asked.consignment_id, actor="anna"
         )
         self.posting.begin(whole)
-        self.kept = bring_in(self.posting, self.page, asked, place=NO_LANDING, named=Named())
+        self.kept = bring_in(self.posting, self.item, asked, place=NO_LANDING, named=Named())
 
     def consume(self, quantity: int) -> None:
-        holding = held_by(self.posting, self.page, self.kept)
+        holding = held_by(self.posting, self.item, self.kept)
         self.kept = consume(self.posting, holding, self.kept, quantity, pin=ANYWHERE, named=Named())
 
     def settle(self, quantity: int, returned: int = 0) -> None:
         check_settled(self.kept, quantity)
-        holding = held_by(self.posting, self.page, self.kept)
+        holding = held_by(self.posting, self.item, self.kept)
         if returned:
             send_back(self.posting, holding, returned, Named())
         settlement = Settlement(
@@ -84,10 +84,10 @@ class Desk:
         self.kept = settled(self.kept, holding, settlement)
 
     def lose(self, quantity: int) -> None:
-        holding = held_by(self.posting, self.page, self.kept)
+        holding = held_by(self.posting, self.item, self.kept)
         part = next(iter(holding.parts))
         holding.shift(part, -quantity)
-        self.page.shift("consignment", None, True, part.spot, -quantity)
+        self.item.shift("consignment", None, True, part.key, -quantity)
         holding.losses.append(Loss(part, quantity))
         self.kept = changed_in_passing(self.kept, holding)
         holding.losses.clear()
@@ -95,9 +95,9 @@ class Desk:
 
 def test_consigned_units_become_available_only_when_consumed() -> None:
     desk = Desk()
-    assert (desk.page.total("consignment"), desk.page.total("available")) == (30, 0)
+    assert (desk.item.total("consignment"), desk.item.total("available")) == (30, 0)
     desk.consume(12)
-    assert (desk.page.total("consignment"), desk.page.total("available")) == (18, 12)
+    assert (desk.item.total("consignment"), desk.item.total("available")) == (18, 12)
     assert (desk.kept.consumed, desk.kept.owed, desk.kept.status) == (12, 12, "open")
     with pytest.raises(InsufficientStock) as refused:
         desk.consume(19)
@@ -186,8 +186,8 @@ def test_title_is_kept_whatever_is_done(steps: list[tuple[str, int]]) -> None:
         except InvalidState:
             continue
         kept = desk.kept
-        assert kept.settled <= kept.consumed == desk.page.total("available")
+        assert kept.settled <= kept.consumed == desk.item.total("available")
         assert kept.quantity == kept.on_hand + kept.consumed + kept.returned + kept.lost
-        assert kept.on_hand == desk.page.total("consignment") == sum(each.quantity for each in kept.positions)
+        assert kept.on_hand == desk.item.total("consignment") == sum(each.quantity for each in kept.positions)
         assert kept.settled_amount == times(COST, kept.settled)
         assert kept.status == status_of(kept)

@@ -33,11 +33,11 @@ def books_at(moment: Utc) -> Posting:
     return posting
 
 
-def stocked(posting: Posting, page: OpenItem, place: Landing, units: int) -> PositionKey:
+def stocked(posting: Posting, open_item: OpenItem, place: Landing, units: int) -> PositionKey:
     """Put units there."""
-    spot = posting.land(page, place, None)
-    posting.move("receive", units, "supplier", Leg(page, "available", spot))
-    return spot
+    key = posting.land(open_item, place, None)
+    posting.move("receive", units, "supplier", Leg(open_item, "available", key))
+    return key
 
 
 moves = st.lists(
@@ -47,31 +47,35 @@ moves = st.lists(
 
 @given(moves=moves, moment=st.integers(-1, 40), later_on=st.integers(0, 3))
 def test_going_back_gives_what_was_there(moves: list[tuple[int, str, int]], moment: int, later_on: int) -> None:
-    page = OpenItem(new_item(ORG, FACILITY, VARIANT))
+    open_item = OpenItem(new_item(ORG, FACILITY, VARIANT))
     history: dict[int, dict[PositionKey, int]] = {-1: {}}
     entries = []
     for minute, (where, what, units) in enumerate(moves):
         posting = books_at(later(NOON, 60 * minute))
-        spots = [posting.land(page, place, None) for place in PLACES]
-        here, there = spots[where], spots[1 - where]
-        free = page.cell(here).available
+        keys = [posting.land(open_item, place, None) for place in PLACES]
+        here, there = keys[where], keys[1 - where]
+        free = open_item.position(here).available
         if what == "in":
-            stocked(posting, page, PLACES[where], units)
+            stocked(posting, open_item, PLACES[where], units)
         elif free and what == "out":
-            posting.move("adjust", min(units, free), Leg(page, "available", here), "adjustment")
+            posting.move("adjust", min(units, free), Leg(open_item, "available", here), "adjustment")
         elif free and what == "damage":
-            posting.move("transition", min(units, free), Leg(page, "available", here), Leg(page, "damaged", here))
+            posting.move(
+                "transition", min(units, free), Leg(open_item, "available", here), Leg(open_item, "damaged", here)
+            )
         elif free:
-            posting.move("putaway", min(units, free), Leg(page, "available", here), Leg(page, "available", there))
+            posting.move(
+                "putaway", min(units, free), Leg(open_item, "available", here), Leg(open_item, "available", there)
+            )
         entries += posting.entries
-        history[minute] = {spot: page.cell(spot).on_hand for spot in spots}
-    item = page.close(later(NOON, 60 * len(moves)))
+        history[minute] = {key: open_item.position(key).on_hand for key in keys}
+    item = open_item.close(later(NOON, 60 * len(moves)))
     asked = min(moment, len(moves) - 1)
     since = movements(reversed(entries), FACILITY)
     for place in PLACES:
-        spot = place.spot(None)
-        expected = expected_at(item, spot, later(NOON, 60 * asked + later_on), since)
-        assert expected == history[asked].get(spot, 0)
+        key = place.key(None)
+        expected = expected_at(item, key, later(NOON, 60 * asked + later_on), since)
+        assert expected == history[asked].get(key, 0)
 
 
 @given(
@@ -86,29 +90,29 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
     available: int, quarantine: int, damaged: int, reserved: list[int], stages: tuple[int, int, int], missing: int
 ) -> None:
     posting = books_at(NOON)
-    page = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
+    open_item = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
     total = available + quarantine + damaged + sum(reserved) + sum(stages)
-    spot = posting.land(page, BIN, None)
+    key = posting.land(open_item, BIN, None)
     if total:
-        stocked(posting, page, BIN, total)
+        stocked(posting, open_item, BIN, total)
     for bucket, units in (("quarantine", quarantine), ("damaged", damaged)):
         if units:
-            posting.move("transition", units, Leg(page, "available", spot), Leg(page, bucket, spot))  # type: ignore[arg-type]
-    promises = [posting.hold(page, "reservation", f"r{number}") for number in range(len(reserved))]
+            posting.move("transition", units, Leg(open_item, "available", key), Leg(open_item, bucket, key))  # type: ignore[arg-type]
+    promises = [posting.hold(open_item, "reservation", f"r{number}") for number in range(len(reserved))]
     for holding, units in zip(promises, reserved, strict=True):
-        posting.move("reserve", units, Leg(page, "available", spot), Leg(page, "reserved", spot, holding))
-    commit = posting.hold(page, "commit", "c")
+        posting.move("reserve", units, Leg(open_item, "available", key), Leg(open_item, "reserved", key, holding))
+    commit = posting.hold(open_item, "commit", "c")
     open_units, picked, packed = stages
     if sum(stages):
-        at_open = Leg(page, "committed", spot, commit, "open")
-        posting.move("commit", sum(stages), Leg(page, "available", spot), at_open)
+        at_open = Leg(open_item, "committed", key, commit, "open")
+        posting.move("commit", sum(stages), Leg(open_item, "available", key), at_open)
         if picked + packed:
-            at_picked = Leg(page, "committed", spot, commit, "picked")
+            at_picked = Leg(open_item, "committed", key, commit, "picked")
             posting.move("pick", picked + packed, at_open, at_picked)
             if packed:
-                posting.move("pack", packed, at_picked, Leg(page, "committed", spot, commit, "packed"))
+                posting.move("pack", packed, at_picked, Leg(open_item, "committed", key, commit, "packed"))
     made = len(posting.entries)
-    shortage = CountDifference(page, spot, -missing, 7)
+    shortage = CountDifference(open_item, key, -missing, 7)
 
     if missing > total:
         with pytest.raises(InsufficientStock) as refused:
@@ -116,10 +120,10 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
         (told,) = refused.value.details["shortages"]
         assert (told.requested, told.available) == (missing, total)
         return
-    unheld, buckets = nobodys(page, spot), held_buckets(page, [spot])
+    unheld, buckets = nobodys(open_item, key), held_buckets(open_item, [key])
     post_all(posting, [shortage])
 
-    assert page.cell(spot).on_hand == total - missing
+    assert open_item.position(key).on_hand == total - missing
     lost = sum(holding.lost for holding in (*promises, commit))
     assert lost == max(0, missing - unheld)
     assert bool(buckets) == bool(reserved or sum(stages))
@@ -135,9 +139,12 @@ def test_a_shortage_takes_all_there_is_in_order_or_nothing(
 
 def test_several_shortages_are_all_told_of() -> None:
     posting = books_at(NOON)
-    page = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
+    open_item = posting.add(OpenItem(new_item(ORG, FACILITY, VARIANT)))
     with pytest.raises(InsufficientStock) as refused:
-        post_all(posting, [CountDifference(page, PositionKey(), -1, 1), CountDifference(page, PositionKey("z"), -2, 2)])
+        post_all(
+            posting,
+            [CountDifference(open_item, PositionKey(), -1, 1), CountDifference(open_item, PositionKey("z"), -2, 2)],
+        )
     assert [each.requested for each in refused.value.details["shortages"]] == [1, 2]
 
 
@@ -166,8 +173,8 @@ def test_an_archived_plan_stays_archived() -> None:
 def a_count() -> Count:
     """A count of two positions."""
     targets = [
-        Position(variant_id=VARIANT, spot=PositionKey()),
-        Position(variant_id=VARIANT, spot=PositionKey("z", "b", "L/1")),
+        Position(variant_id=VARIANT, key=PositionKey()),
+        Position(variant_id=VARIANT, key=PositionKey("z", "b", "L/1")),
     ]
     return Count(
         count_id=an_id(), logical_guid=FACILITY, plan_id=None, recount_of=None, blind=True, lines=numbered(targets)
@@ -179,7 +186,7 @@ def test_a_decided_count_lets_its_positions_go() -> None:
     assert open_positions(count) == ["FAC-A/VAR-1///", "FAC-A/VAR-1/z/b/L/1"]
     given_up = rejected(count, "anna", NOON, "no time")
     assert open_positions(given_up) == []
-    assert [each.spot for each in to_recount(given_up)] == [PositionKey(), PositionKey("z", "b", "L/1")]
+    assert [each.key for each in to_recount(given_up)] == [PositionKey(), PositionKey("z", "b", "L/1")]
     with pytest.raises(InvalidState):
         rejected(given_up, "anna", NOON, "again")
     with pytest.raises(InvalidState):

@@ -108,10 +108,10 @@ class Checks:
         limited = {place.bin_id for place in self.memory.all(BINS) if place.capacity is not None}
         held = dict.fromkeys(limited, 0)
         for item in self.memory.all(ITEMS):
-            for cell in item.cells:
-                assert cell.capped == (cell.bin_id in limited)
-                if cell.bin_id in held:
-                    held[cell.bin_id] += cell.on_hand
+            for position in item.cells:
+                assert position.capped == (position.bin_id in limited)
+                if position.bin_id in held:
+                    held[position.bin_id] += position.on_hand
         kept = {record.bin_id: record.units for record in self.memory.all(BIN_UNITS)}
         assert {bin_id: kept.get(bin_id, 0) for bin_id in limited} == held
 

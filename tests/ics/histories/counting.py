@@ -50,7 +50,7 @@ class Counting(HistoryMachine):
         moment = count.created_utc if early else self.now
         entries = self.memory.all(ENTRIES)
         there = {
-            line.line_no: expected_at(moment, count.logical_guid, line.variant_id, line.spot, entries)
+            line.line_no: expected_at(moment, count.logical_guid, line.variant_id, line.key, entries)
             for line in count.lines
         }
         found = [

@@ -226,9 +226,9 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def shelf(self, facility: str, variant: str, which: int) -> dict[str, Any]:
         """The n-th place an item has units at, counted round."""
-        cells = self.checks.item(facility, variant).cells or [StockPosition()]
-        cell = cells[which % len(cells)]
-        return {"from_zone_id": cell.zone_id, "from_bin_id": cell.bin_id}
+        positions = self.checks.item(facility, variant).cells or [StockPosition()]
+        position = positions[which % len(positions)]
+        return {"from_zone_id": position.zone_id, "from_bin_id": position.bin_id}
 
     def coming(self, variant: str, units: int) -> list[str] | None:
         """Serials for units that come in: one that has been here before, then new ones; None where none are asked."""

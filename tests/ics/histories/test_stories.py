@@ -71,9 +71,11 @@ def of_picked_units_put_away_by_name(story: Everything) -> None:
     """Picked units that are put away by name stay picked, though there are open ones as well."""
     story.commit_direct(A, TRACKED, 4)
     story.pick(0, 2, "OVR", None, "PCK")
-    shelf = next(place for place, cell in enumerate(story.checks.item(A, TRACKED).cells) if cell.picked)
+    shelf = next(place for place, position in enumerate(story.checks.item(A, TRACKED).cells) if position.picked)
     story.put_away(A, TRACKED, 2, "committed", shelf, "OVR/B-01", None)
-    assert [cell.picked for cell in story.checks.item(A, TRACKED).cells if cell.bin_id and cell.picked] == [2]
+    assert [
+        position.picked for position in story.checks.item(A, TRACKED).cells if position.bin_id and position.picked
+    ] == [2]
     story.pack(0, 2, None)
     story.ship(0, 2, "packed")
     assert story.memory.all(COMMITS)[0].shipped == 2

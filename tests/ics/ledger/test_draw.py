@@ -23,7 +23,7 @@ LOTS = {
 }
 
 
-def a_cell(
+def a_position(
     zone: str | None = None, lot: str | None = None, bin_code: str | None = None, **counts: Any
 ) -> StockPosition:
     """Units in a zone named by its purpose (and a bin named by its code), ten available unless said otherwise."""
@@ -38,26 +38,32 @@ def a_cell(
     )
 
 
-def a_page(*cells: StockPosition) -> OpenItem:
+def an_item(*positions: StockPosition) -> OpenItem:
     """An item with these cells."""
-    page = OpenItem(new_item("ACME", "FAC-A", "VAR-1"), LOTS)
-    page.cells = {cell.spot: cell for cell in cells}
-    return page
+    item = OpenItem(new_item("ACME", "FAC-A", "VAR-1"), LOTS)
+    item.positions = {position.key: position for position in positions}
+    return item
 
 
-def places(cells: list[StockPosition]) -> list[tuple[str | None, str | None, str | None]]:
-    return [(cell.purpose, cell.bin_code, cell.lot_code) for cell in cells]
+def places(positions: list[StockPosition]) -> list[tuple[str | None, str | None, str | None]]:
+    return [(position.purpose, position.bin_code, position.lot_code) for position in positions]
 
 
 def test_zones_are_emptied_by_purpose_and_no_place_last() -> None:
     purposes = ("pick", "storage", "overstock", "receiving", "returns", "staging", None)
-    page = a_page(*(a_cell(purpose) for purpose in reversed(purposes)))
-    assert [cell.purpose for cell in free(page, "available")] == list(purposes)
+    item = an_item(*(a_position(purpose) for purpose in reversed(purposes)))
+    assert [position.purpose for position in free(item, "available")] == list(purposes)
 
 
 def test_what_expires_first_goes_first_and_what_never_does_last() -> None:
-    page = a_page(a_cell(), a_cell(lot="L-FREE"), a_cell("pick"), a_cell(lot="L-A"), a_cell("storage", lot="L-B"))
-    assert places(free(page, "available")) == [
+    item = an_item(
+        a_position(),
+        a_position(lot="L-FREE"),
+        a_position("pick"),
+        a_position(lot="L-A"),
+        a_position("storage", lot="L-B"),
+    )
+    assert places(free(item, "available")) == [
         ("storage", None, "L-B"),
         (None, None, "L-A"),
         ("pick", None, None),
@@ -67,51 +73,53 @@ def test_what_expires_first_goes_first_and_what_never_does_last() -> None:
 
 
 def test_within_a_zone_no_bin_comes_first() -> None:
-    page = a_page(a_cell("pick", bin_code="B-2"), a_cell("pick", bin_code="B-1"), a_cell("pick"))
-    assert [cell.bin_code for cell in free(page, "available")] == [None, "B-1", "B-2"]
+    item = an_item(a_position("pick", bin_code="B-2"), a_position("pick", bin_code="B-1"), a_position("pick"))
+    assert [position.bin_code for position in free(item, "available")] == [None, "B-1", "B-2"]
 
 
 def test_promises_pass_unsellable_lots_over_and_the_last_day_still_counts() -> None:
-    page = a_page(*(a_cell(lot=lot) for lot in ("L-OLD", "L-STOP", "L-TODAY")))
-    assert [cell.lot_code for cell in free(page, "available", today=TODAY)] == ["L-TODAY"]
-    assert len(free(page, "available")) == 3
+    item = an_item(*(a_position(lot=lot) for lot in ("L-OLD", "L-STOP", "L-TODAY")))
+    assert [position.lot_code for position in free(item, "available", today=TODAY)] == ["L-TODAY"]
+    assert len(free(item, "available")) == 3
 
 
 def test_a_zone_pinned_covers_its_bins_and_a_bin_only_itself() -> None:
-    page = a_page(a_cell("pick"), a_cell("pick", bin_code="B-1"), a_cell("storage"), a_cell())
-    assert len(free(page, "available", Pin(zone_id="zone pick"))) == 2
-    assert len(free(page, "available", Pin(zone_id="zone pick", bin_id="bin B-1"))) == 1
-    assert places(free(page, "available", Pin(unplaced=True))) == [(None, None, None)]
+    item = an_item(a_position("pick"), a_position("pick", bin_code="B-1"), a_position("storage"), a_position())
+    assert len(free(item, "available", Pin(zone_id="zone pick"))) == 2
+    assert len(free(item, "available", Pin(zone_id="zone pick", bin_id="bin B-1"))) == 1
+    assert places(free(item, "available", Pin(unplaced=True))) == [(None, None, None)]
     away = Pin(zone_id="zone pick", away=("zone pick", "bin B-1"))
-    assert places(free(page, "available", away)) == [("pick", None, None)]
+    assert places(free(item, "available", away)) == [("pick", None, None)]
 
 
 def test_a_draw_says_how_much_is_lacking() -> None:
-    page = a_page(a_cell("pick", available=3), a_cell("storage", available=4), a_cell(available=-2))
+    item = an_item(a_position("pick", available=3), a_position("storage", available=4), a_position(available=-2))
     pick, storage = PositionKey("zone pick"), PositionKey("zone storage")
-    assert draw(page, "available", 5) == ([Take(pick, 3), Take(storage, 2)], 0)
-    assert draw(page, "available", 9) == ([Take(pick, 3), Take(storage, 4)], 2)
+    assert draw(item, "available", 5) == ([Take(pick, 3), Take(storage, 2)], 0)
+    assert draw(item, "available", 9) == ([Take(pick, 3), Take(storage, 4)], 2)
 
 
 def test_a_holders_units_leave_the_shelf_only_as_far_as_they_are_there() -> None:
-    page = a_page(a_cell(available=-3, open=5), a_cell("pick", available=0, open=2))
+    item = an_item(a_position(available=-3, open=5), a_position("pick", available=0, open=2))
     holding = Posting("ACME", NOON, an_id).hold(
-        page, "commit", an_id(), {Part(SHORTFALL, "open"): 5, Part(PositionKey("zone pick"), "open"): 2}
+        item, "commit", an_id(), {Part(SHORTFALL, "open"): 5, Part(PositionKey("zone pick"), "open"): 2}
     )
-    takes, lacking = draw_held(page, holding, 7, stage="open", leaves_shelf=True)
+    takes, lacking = draw_held(item, holding, 7, stage="open", leaves_shelf=True)
     assert takes == [HeldTake(Part(PositionKey("zone pick"), "open"), 2), HeldTake(Part(SHORTFALL, "open"), 2)]
     assert lacking == 3
-    assert draw_held(page, holding, 7, stage="open")[1] == 0
+    assert draw_held(item, holding, 7, stage="open")[1] == 0
 
 
 @given(
     st.lists(st.tuples(st.sampled_from(["pick", "storage", None]), st.sampled_from([None, *LOTS]), st.integers(-3, 9))),
     st.integers(1, 40),
 )
-def test_a_draw_takes_all_there_is_and_never_more(cells: list[tuple[str | None, str | None, int]], asked: int) -> None:
-    page = a_page(*(a_cell(zone, lot, available=units) for zone, lot, units in cells))
-    there = sum(max(0, cell.available) for cell in page.cells.values())
-    takes, lacking = draw(page, "available", asked, ANYWHERE)
+def test_a_draw_takes_all_there_is_and_never_more(
+    positions: list[tuple[str | None, str | None, int]], asked: int
+) -> None:
+    item = an_item(*(a_position(zone, lot, available=units) for zone, lot, units in positions))
+    there = sum(max(0, position.available) for position in item.positions.values())
+    takes, lacking = draw(item, "available", asked, ANYWHERE)
     assert sum(take.quantity for take in takes) + lacking == asked
     assert lacking == max(0, asked - there)
-    assert all(0 < take.quantity <= page.cells[take.spot].available for take in takes)
+    assert all(0 < take.quantity <= item.positions[take.key].available for take in takes)

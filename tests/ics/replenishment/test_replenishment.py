@@ -38,12 +38,12 @@ def a_rule(**given_: Any) -> ReplenishmentRule:
     return ReplenishmentRule(**(plain | given_))
 
 
-def a_page(*cells: StockPosition, lots: dict[str, Lot] | None = None) -> OpenItem:
+def an_item(*positions: StockPosition, lots: dict[str, Lot] | None = None) -> OpenItem:
     item: Item = new_item(ORG, FACILITY, VARIANT)
-    return OpenItem(type(item)(item_id="i", logical_guid=FACILITY, variant_id=VARIANT, cells=list(cells)), lots)
+    return OpenItem(type(item)(item_id="i", logical_guid=FACILITY, variant_id=VARIANT, cells=list(positions)), lots)
 
 
-def a_cell(zone_id: str, available: int, bin_id: str | None = None, lot_code: str | None = None) -> StockPosition:
+def a_position(zone_id: str, available: int, bin_id: str | None = None, lot_code: str | None = None) -> StockPosition:
     return StockPosition(
         zone_id=zone_id, bin_id=bin_id, lot_code=lot_code, zone_code="Z", purpose="pick", available=available
     )
@@ -61,15 +61,17 @@ def test_what_is_recommended_fits_is_there_and_is_whole(pick: int, over: int, ma
 
 def test_units_of_unsellable_lots_count_on_neither_side() -> None:
     lots = {"OLD": Lot(lot_code="OLD", expiry_date="2026-03-01"), "BAD": Lot(lot_code="BAD", blocked=True)}  # type: ignore[arg-type]
-    page = a_page(a_cell(PICK, 3), a_cell(PICK, 4, lot_code="OLD"), a_cell(OVER, 5, lot_code="BAD"), lots=lots)
-    stands = standing(a_rule(), page, TODAY, overstocked=True)  # type: ignore[arg-type]
+    item = an_item(
+        a_position(PICK, 3), a_position(PICK, 4, lot_code="OLD"), a_position(OVER, 5, lot_code="BAD"), lots=lots
+    )
+    stands = standing(a_rule(), item, TODAY, overstocked=True)  # type: ignore[arg-type]
     assert (stands.pick, stands.over, stands.recommended) == (3, 0, 0)
 
 
 def test_a_zone_covers_its_bins_but_for_the_pick_place_itself() -> None:
-    page = a_page(a_cell(OVER, 1), a_cell(OVER, 2, bin_id=BIN), a_cell(OVER, 4, bin_id=an_id()))
-    whole = standing(a_rule(), page, TODAY, overstocked=True)  # type: ignore[arg-type]
-    inside = standing(a_rule(pick_zone_id=OVER, pick_bin_id=BIN), page, TODAY, overstocked=True)  # type: ignore[arg-type]
+    item = an_item(a_position(OVER, 1), a_position(OVER, 2, bin_id=BIN), a_position(OVER, 4, bin_id=an_id()))
+    whole = standing(a_rule(), item, TODAY, overstocked=True)  # type: ignore[arg-type]
+    inside = standing(a_rule(pick_zone_id=OVER, pick_bin_id=BIN), item, TODAY, overstocked=True)  # type: ignore[arg-type]
     assert (whole.pick, whole.over) == (0, 7)
     assert (inside.pick, inside.over) == (2, 5)
 
@@ -86,8 +88,8 @@ def test_a_zone_covers_its_bins_but_for_the_pick_place_itself() -> None:
 def test_a_suggestion_says_what_a_sweep_would_do(
     pick: int, over: int, overstocked: bool, outcome: str | None, units: int
 ) -> None:
-    page = a_page(a_cell(PICK, pick), a_cell(OVER, over))
-    shown = suggested(a_rule(), page, TODAY, overstocked=overstocked)  # type: ignore[arg-type]
+    item = an_item(a_position(PICK, pick), a_position(OVER, over))
+    shown = suggested(a_rule(), item, TODAY, overstocked=overstocked)  # type: ignore[arg-type]
     assert (shown.outcome if shown else None) == outcome
     assert (shown.recommended_quantity if shown else 0) == units
 

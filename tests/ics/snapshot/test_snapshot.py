@@ -46,30 +46,30 @@ MOVES = st.lists(
 def test_what_was_posted_since_is_taken_off_again(moves: list[tuple[Landing, str, int]], data: st.DataObject) -> None:
     posting = Posting(ORG, NOON, an_id)
     posting.begin(Operation(operation_id=an_id(), document_type="adjustment", document_id=an_id(), actor="anna"))
-    page = OpenItem(new_item(ORG, FACILITY, VARIANT))
+    open_item = OpenItem(new_item(ORG, FACILITY, VARIANT))
     shown: list[tuple[list[Row], list[Outside]]] = [([], [])]
     for place, what, units in moves:
-        here, there = (posting.land(page, each, None) for each in (place, PLACES[place == NO_LANDING]))
-        free = min(units, page.cell(here).available)
+        here, there = (posting.land(open_item, each, None) for each in (place, PLACES[place == NO_LANDING]))
+        free = min(units, open_item.position(here).available)
         if what == "in":
-            posting.move("receive", units, "supplier", Leg(page, "available", here))
+            posting.move("receive", units, "supplier", Leg(open_item, "available", here))
         elif free and what == "out":
-            posting.move("adjust", free, Leg(page, "available", here), "scrap")
+            posting.move("adjust", free, Leg(open_item, "available", here), "scrap")
         elif free and what == "damage":
-            posting.move("transition", free, Leg(page, "available", here), Leg(page, "damaged", here))
+            posting.move("transition", free, Leg(open_item, "available", here), Leg(open_item, "damaged", here))
         elif free:
-            posting.move("putaway", free, Leg(page, "available", here), Leg(page, "available", there))
+            posting.move("putaway", free, Leg(open_item, "available", here), Leg(open_item, "available", there))
         if len(posting.entries) == len(shown):
-            kept = Accounts(ITEMS.to_document(page.close(NOON)))
-            shown.append((kept.rows(page.seq, kept.codes()), kept.shares()))
-    seq = data.draw(st.integers(0, page.seq))
-    item = Accounts(ITEMS.to_document(page.close(NOON)))
+            kept = Accounts(ITEMS.to_document(open_item.close(NOON)))
+            shown.append((kept.rows(open_item.seq, kept.codes()), kept.shares()))
+    seq = data.draw(st.integers(0, open_item.seq))
+    item = Accounts(ITEMS.to_document(open_item.close(NOON)))
 
     item.take_back(reversed(posting.entries[seq:]), FACILITY)
 
     codes = {"z": "PCK", "b": "B-01"}
     assert (item.rows(seq, codes), item.shares()) == shown[seq]
-    assert unheld(ITEMS.to_document(page.close(NOON))) == shown[-1]
+    assert unheld(ITEMS.to_document(open_item.close(NOON))) == shown[-1]
     assert sum(row.quantity for row in item.rows(seq, codes)) + sum(each.quantity for each in item.shares()) == 0
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_lost_between_packing_and_showing(rows: list[Row], variant: s
     assert summed == {key: units for key, units in totals.items() if units}
 
 
-CELLS = st.lists(
+POSITIONS = st.lists(
     st.builds(
         StockPosition,
         zone_code=st.sampled_from([None, "A", "B"]),
@@ -119,15 +119,15 @@ CELLS = st.lists(
         inspection=st.integers(0, 1),
         reserved=st.integers(0, 1),
         packed=st.integers(0, 1),
-    ).map(lambda cell: replace(cell, zone_id=cell.zone_code)),
-    unique_by=lambda cell: cell.spot,
+    ).map(lambda position: replace(position, zone_id=position.zone_code)),
+    unique_by=lambda position: position.key,
     max_size=3,
 )
 
 
-@given(cells=CELLS, in_transit=st.integers(0, 1))
-def test_who_holds_units_is_asked_and_nobody_else(cells: list[StockPosition], in_transit: int) -> None:
-    item = replace(new_item(ORG, FACILITY, VARIANT), seq=3, cells=cells, in_transit=in_transit)
+@given(positions=POSITIONS, in_transit=st.integers(0, 1))
+def test_who_holds_units_is_asked_and_nobody_else(positions: list[StockPosition], in_transit: int) -> None:
+    item = replace(new_item(ORG, FACILITY, VARIANT), seq=3, cells=positions, in_transit=in_transit)
     document = ITEMS.to_document(item)
     accounts = Accounts(document)
 
@@ -137,7 +137,7 @@ def test_who_holds_units_is_asked_and_nobody_else(cells: list[StockPosition], in
         assert found is None
     else:
         assert found == Filled(accounts.rows(3, accounts.codes()), [])
-        assert sum(row.quantity for row in found.rows) == sum(cell.on_hand for cell in cells)
+        assert sum(row.quantity for row in found.rows) == sum(position.on_hand for position in positions)
 
 
 ITEMS_SEEN = st.lists(

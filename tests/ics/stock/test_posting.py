@@ -16,8 +16,8 @@ from tests.ics.memory import Memory, MemoryChange
 
 async def receive(p: LedgerPosting, units: int = 5) -> None:
     """Units come in, available at once."""
-    page = await p.open(VARIANT)
-    p.move("receive", units, "supplier", Leg(page, "available", p.land(page, NO_LANDING, None)))
+    item = await p.open(VARIANT)
+    p.move("receive", units, "supplier", Leg(item, "available", p.land(item, NO_LANDING, None)))
 
 
 def test_a_posting_is_written_behind_the_call_s_own_event() -> None:
