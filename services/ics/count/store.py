@@ -13,7 +13,8 @@ from services.ics.count.plan import CountPlan, PlanDate, is_due, seen
 from services.ics.filters import split
 from services.ics.ledger.balance import Item, item_id_of
 from services.ics.ledger.entry import StockCardEntry
-from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, entries_between, zone_key
+from services.ics.ledger.lookup import EVERYTHING, bin_key, zone_key
+from services.ics.ledger.store import ITEMS, entries_between
 from services.ics.words import BUCKETS
 
 PLANS = Entity(

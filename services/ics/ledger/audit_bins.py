@@ -13,7 +13,8 @@ from chassis.jobs.orgs import within
 from chassis.unit import Units, View
 from services.ics.ledger.audit import Difference, bin_difference
 from services.ics.ledger.balance import Item
-from services.ics.ledger.store import BIN_UNITS, ITEMS, BinUnits, bin_key
+from services.ics.ledger.lookup import bin_key
+from services.ics.ledger.store import BIN_UNITS, ITEMS, BinUnits
 
 READ_MAX = 500
 BINS_AT_ONCE = 32

@@ -13,10 +13,11 @@ from chassis.work.store import enqueue
 from services.ics.ledger.draw import count_free
 from services.ics.ledger.entry import ENTRIES_MAX, Operation
 from services.ics.ledger.holder import BUCKET_OF, HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX, Holding, parts_of
+from services.ics.ledger.lookup import item_key
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promises import promises_of, waiting_promises
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, BinUnits, ItemToFill, Promise, item_key
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, BinUnits, ItemToFill, Promise
 from services.ics.words import Bucket, DocumentType
 
 

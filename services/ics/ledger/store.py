@@ -1,4 +1,4 @@
-"""Where items, entries and promises are kept, and the questions put to them. Each says which index serves it."""
+"""Storage of items, entries, bin units and promises, and the queries for them. Each query names the index it uses."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -7,70 +7,27 @@ from chassis.entity import Document, Entity, Record, Value, edge, index
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
 from services.ics.ledger.balance import Item, item_id_of, new_item
-from services.ics.ledger.entry import Account, StockCardEntry, number_in
+from services.ics.ledger.entry import StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
-from services.ics.words import BUCKETS, DocumentType, HolderType
+from services.ics.ledger.lookup import (
+    bin_key,
+    crosses,
+    entry_lookups,
+    first_item,
+    first_seq,
+    item_key,
+    item_lookups,
+    second_item,
+    second_seq,
+    stocked_buckets,
+    variant_key,
+    zone_key,
+)
+from services.ics.words import DocumentType, HolderType
 
 _FIND_LIMIT = 1000
 NEVER_EXPIRES = "~"
 """In `due`: holds units and never lapses. Sorts after every time."""
-
-
-def zone_key(zone_id: str) -> str:
-    """What `spots` has for a zone."""
-    return f"z:{zone_id}"
-
-
-def bin_key(bin_id: str) -> str:
-    """What `spots` has for a bin."""
-    return f"b:{bin_id}"
-
-
-def lot_key(lot_code: str) -> str:
-    """What `spots` has for a lot."""
-    return f"l:{lot_code}"
-
-
-def variant_key(variant_id: str) -> str:
-    """What `spots` of items and `refs` of entries have for a variant."""
-    return f"v:{variant_id}"
-
-
-def facility_key(logical_guid: str) -> str:
-    """What `refs` of entries have for a facility."""
-    return f"f:{logical_guid}"
-
-
-def serial_ref(serial_no: str) -> str:
-    """What `refs` of entries have for a serial, of whatever variant."""
-    return f"s:{serial_no}"
-
-
-def lot_ref(variant_id: str, lot_code: str) -> str:
-    """What `refs` of entries have for a lot of a variant."""
-    return f"l:{variant_id}/{lot_code}"
-
-
-EVERYTHING = "*"
-"""What `spots` of every item and `refs` of every entry have."""
-
-
-def _spots(item: Item) -> list[str]:
-    found = {EVERYTHING, variant_key(item.variant_id), *(lot_key(each.lot_code) for each in item.coming)}
-    for position in item.cells:
-        if position.zone_id is not None:
-            found.add(zone_key(position.zone_id))
-        if position.bin_id is not None:
-            found.add(bin_key(position.bin_id))
-        if position.lot_code is not None:
-            found.add(lot_key(position.lot_code))
-    return sorted(found)
-
-
-def _stocked(item: Item) -> list[str]:
-    """Buckets that are not 0."""
-    return [bucket for bucket in BUCKETS if getattr(item, bucket)]
-
 
 ITEMS = Entity(
     "balance",
@@ -86,58 +43,10 @@ ITEMS = Entity(
         edge("of", to="variant", by="variant_id", service="pmc"),
         edge("in", to="facility", by="logical_guid", service="gateway"),
     ],
-    derived={"spots": _spots, "stocked": _stocked},
+    derived={"spots": item_lookups, "stocked": stocked_buckets},
     history=False,
     label="variant_id",
 )
-
-
-def item_key(logical_guid: str, variant_id: str) -> str:
-    """What entries have for an item."""
-    return f"{logical_guid}/{variant_id}"
-
-
-def _first(entry: StockCardEntry) -> Account:
-    """The side whose item an entry comes first in."""
-    return entry.from_account if entry.from_account.seq is not None else entry.to_account
-
-
-def _second(entry: StockCardEntry) -> Account | None:
-    """The side of the other item, of an entry between facilities."""
-    source, target = entry.from_account, entry.to_account
-    between_items = source.seq is not None and target.seq is not None and source.logical_guid != target.logical_guid
-    return target if between_items else None
-
-
-def _first_item(entry: StockCardEntry) -> str:
-    return f"{_first(entry).logical_guid}/{entry.variant_id}"
-
-
-def _second_item(entry: StockCardEntry) -> str | None:
-    second = _second(entry)
-    return f"{second.logical_guid}/{entry.variant_id}" if second is not None else None
-
-
-def _second_seq(entry: StockCardEntry) -> int | None:
-    second = _second(entry)
-    return second.seq if second is not None else None
-
-
-def _refs(entry: StockCardEntry) -> list[str]:
-    """Everything an entry is looked up by but its item: operation, document, holders, variant, lot, serials,
-    facilities."""
-    found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
-    for side in (entry.from_account, entry.to_account):
-        if side.held_by_id is not None:
-            found.add(side.held_by_id)
-        if side.logical_guid is not None:
-            found.add(facility_key(side.logical_guid))
-        if side.lot_code is not None:
-            found.add(lot_ref(entry.variant_id, side.lot_code))
-    if entry.serials:
-        found.update(map(serial_ref, entry.serials))
-    return sorted(found)
-
 
 ENTRIES = Entity(
     "entry",
@@ -160,12 +69,12 @@ ENTRIES = Entity(
         edge("to_holder", to="holder", by="to_account.held_by_id"),
     ],
     derived={
-        "item": _first_item,
-        "item_seq": lambda entry: _first(entry).seq,
-        "other_item": _second_item,
-        "other_seq": _second_seq,
-        "crosses": lambda entry: _second(entry) is not None,
-        "refs": _refs,
+        "item": first_item,
+        "item_seq": first_seq,
+        "other_item": second_item,
+        "other_seq": second_seq,
+        "crosses": crosses,
+        "refs": entry_lookups,
     },
     history=False,
     label="kind",

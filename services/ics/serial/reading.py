@@ -12,7 +12,8 @@ from services.ics.filters import split
 from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.store import ENTRIES, items_of_variant, lot_ref, serial_ref
+from services.ics.ledger.lookup import lot_ref, serial_ref
+from services.ics.ledger.store import ENTRIES, items_of_variant
 from services.ics.serial.domain import SerialStatus, SerialUnit, lot_seen
 from services.ics.serial.life import (
     COMMENTS_MAX,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chassis.clock import Utc
 from chassis.unit import Where, between
-from services.ics.ledger.store import EVERYTHING
+from services.ics.ledger.lookup import EVERYTHING
 from services.ics.snapshot.domain import Cut, Filled, Outside, Row, SnapshotPart, described, pack, part_id
 
 PART_ITEMS = 1000

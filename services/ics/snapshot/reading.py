@@ -15,8 +15,9 @@ from chassis.unit import SnapshotReader, SnapshotReaders, Units, Where, between,
 from services.ics.bin.store import BINS
 from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
+from services.ics.ledger.lookup import EVERYTHING, variant_key
 from services.ics.ledger.promises import promises_of
-from services.ics.ledger.store import EVERYTHING, ITEMS, entries_between, variant_key
+from services.ics.ledger.store import ITEMS, entries_between
 from services.ics.snapshot.accounts import Accounts, Codes, unheld
 from services.ics.snapshot.domain import Cut, Filled, Outside, Row, SnapshotPart, cuts_of, filled_up
 from services.ics.snapshot.partition import ItemPlace, Moment, Partitioner, in_order, place_of, ranges

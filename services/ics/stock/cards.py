@@ -17,15 +17,8 @@ from chassis.unit import View, between
 from chassis.values import Guid, Id, Lot, SerialNo
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.ledger.store import (
-    ENTRIES,
-    EVERYTHING,
-    entries_between,
-    facility_key,
-    item_of,
-    serial_ref,
-    variant_key,
-)
+from services.ics.ledger.lookup import EVERYTHING, facility_key, serial_ref, variant_key
+from services.ics.ledger.store import ENTRIES, entries_between, item_of
 from services.ics.stock.fields import Seq
 from services.ics.words import Bucket, DocumentType, Kind
 

@@ -12,8 +12,9 @@ from chassis.values import Guid, Id, Lot
 from services.ics.ledger.balance import Balance, Buckets, Item, PositionKey, Stages, StockPosition, account_order
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
+from services.ics.ledger.lookup import EVERYTHING, bin_key, lot_key, variant_key, zone_key
 from services.ics.ledger.promises import promises_of
-from services.ics.ledger.store import EVERYTHING, ITEMS, bin_key, lot_key, variant_key, zone_key
+from services.ics.ledger.store import ITEMS
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
 POSITIONS_MAX = 1000
