@@ -1,6 +1,6 @@
-"""Entries replayed against balances: what is booked is added up again, account by account, and compared. Pure.
+"""Replays entries and compares the sums with the stored balances, account by account. Pure.
 
-It uses nothing of what made the balances: no page, no books, only the entries themselves and the contract's rules.
+It shares no code with postings: it uses only the entries and the rules of the contract.
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +23,11 @@ K = TypeVar("K")
 
 
 class Difference(Value):
-    """Something that is not as the entries say. A bin is of a facility, and of no variant in particular."""
+    """A stored value that differs from the sum of the entries.
+
+    Differences of a bin have no `variant_id`; those of a bin without items have no `logical_guid` either. `booked` is
+    the value computed from entries (for a bin: from its items), `kept` the stored one.
+    """
 
     orgcode: str
     logical_guid: str | None
@@ -47,7 +51,7 @@ Held = Mapping[tuple[str, PositionKey, Stage | None], int]
 
 
 class Replay:
-    """One item, added up entry by entry."""
+    """The sums of one item's entries, and the differences found so far (at most `DIFFERENCES_MAX`)."""
 
     def __init__(self, item: Item, counters: Sequence[Counted] = ()) -> None:
         self.item = item
@@ -63,7 +67,7 @@ class Replay:
         self.differences: list[Difference] = []
 
     def read(self, entry: StockCardEntry) -> None:
-        """Add the next entry of the item."""
+        """Add an entry. Entries must come in the order of their numbers; a gap is recorded as a difference."""
         sides = [side for side in (entry.from_account, entry.to_account) if self._is_ours(side)]
         numbers = {side.seq for side in sides}
         if numbers != {self.seq + 1}:
@@ -88,8 +92,7 @@ class Replay:
         self._count(entry)
 
     def finish(self, held: Held, kept: Mapping[str, Units] | None = None) -> list[Difference]:
-        """What differs between the entries, the item as it is kept, the records of those who hold units of it, and the
-        counters (by name)."""
+        """Compare the sums with the stored item, its holders' records and counters by name; returns all differences."""
         item = self.item
         if self.seq != item.seq:
             self._differ("last seq", self.seq, item.seq)
@@ -107,8 +110,8 @@ class Replay:
         return self.differences
 
     def check_expiry(self, next_expiry: Utc | None) -> None:
-        """Hold when the first of the item's promises lapses against the moment before which the item says none does:
-        an overdue promise the item knows nothing of would never be let go."""
+        """Check that `lapse_utc` of the item is not after the first expiry of its promises: the promise would otherwise
+        never be expired."""
         known = self.item.lapse_utc
         if next_expiry is not None and (known is None or known > next_expiry):
             self._differ("lapse_utc", f"at most {next_expiry}", known)
@@ -129,7 +132,6 @@ class Replay:
             self.shelves[key] += quantity
 
     def _count(self, entry: StockCardEntry) -> None:
-        """Add an entry to what is counted beside the balances."""
         for counter in self.counters:
             for key, units in counter.counts(entry):
                 self.counted[counter.what][key] += units
@@ -138,7 +140,7 @@ class Replay:
         return sum(units for bucket, units in self.totals.items() if bucket != "in_transit")
 
     def _counted(self) -> Counter[tuple[PositionKey, str]]:
-        """Units by position, as cells count them."""
+        """Units by position key and by the field of `StockPosition` that counts them."""
         counted: Counter[tuple[PositionKey, str]] = Counter()
         for account, units in self.accounts.items():
             if account.bucket != "in_transit":
@@ -147,7 +149,7 @@ class Replay:
         return counted
 
     def _coming(self) -> Counter[str]:
-        """Units on their way, by lot."""
+        """Units in transit to the facility, by lot."""
         coming: Counter[str] = Counter()
         for account, units in self.accounts.items():
             if account.bucket == "in_transit" and account.key.lot_code is not None:
@@ -182,7 +184,7 @@ def _kept(item: Item) -> Counter[tuple[PositionKey, str]]:
 
 
 def held_of(parts: Iterable[tuple[str, PositionKey, Stage | None, int]]) -> Held:
-    """Units by holder, position and stage, of (holder, position, stage, units)."""
+    """Sums of (holder, position, stage, units) by holder, position and stage."""
     found: Counter[tuple[str, PositionKey, Stage | None]] = Counter()
     for holder, key, stage, units in parts:
         found[holder, key, stage] += units
@@ -192,7 +194,7 @@ def held_of(parts: Iterable[tuple[str, PositionKey, Stage | None, int]]) -> Held
 def bin_difference(
     orgcode: str, logical_guid: str | None, bin_id: str, items: Iterable[Item], counted: int
 ) -> Difference | None:
-    """What differs between the units counted in a bin and those that lie there by its items' cells."""
+    """The difference between the stored unit count of a bin and the sum over its items; None if equal."""
     there = sum(position.on_hand for item in items for position in item.cells if position.bin_id == bin_id)
     if there == counted:
         return None

@@ -1,7 +1,6 @@
-"""The auditor's walk through the bins that have a capacity: what is counted in each, held against what lies there.
+"""Audit of bins with a capacity: compares the stored unit count of each with the units of its items.
 
-Several items may lie in one bin, so no single item tells whether its count is right: a bin is read together with all of
-them, at one moment.
+A bin may have units of several items, so it is read together with all of them in one snapshot.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ BINS_AT_ONCE = 32
 
 
 class CappedBin(NamedTuple):
-    """A bin that has a capacity, and the facility it was found in; None where nothing is booked in it."""
+    """A bin with a capacity, and its facility; `logical_guid` None: no item has units in it."""
 
     orgcode: str
     bin_id: str
@@ -29,7 +28,7 @@ class CappedBin(NamedTuple):
 
 
 def bins_of(item: Item) -> set[CappedBin]:
-    """Those among the bins an item lies in."""
+    """The bins with a capacity in which the item has positions."""
     return {
         CappedBin(item.orgcode, position.bin_id, item.logical_guid)
         for position in item.cells
@@ -38,7 +37,7 @@ def bins_of(item: Item) -> set[CappedBin]:
 
 
 async def counted_bins(units: Units, call: Call, orgcode: str | None) -> list[CappedBin]:
-    """Every bin whose units are counted, be there any or not."""
+    """All bins with a stored unit count, also 0; of one org or (None) of all. Read by id, `READ_MAX` at a time."""
     found: list[CappedBin] = []
     last: str | None = None
     while True:
@@ -58,7 +57,7 @@ def _counted_after(last: str | None) -> Callable[[View], Awaitable[list[BinUnits
 
 
 async def differences_in(units: Units, call: Call, bins: Sequence[CappedBin]) -> list[Difference]:
-    """What is wrong in these bins."""
+    """The differences in these bins; `BINS_AT_ONCE` bins are read at the same time."""
     found: list[Difference] = []
     for start in range(0, len(bins), BINS_AT_ONCE):
         several = bins[start : start + BINS_AT_ONCE]
@@ -67,14 +66,14 @@ async def differences_in(units: Units, call: Call, bins: Sequence[CappedBin]) ->
 
 
 async def _checked(units: Units, call: Call, each: CappedBin) -> Difference | None:
-    async def still(view: View) -> Difference | None:
+    async def read(view: View) -> Difference | None:
         counted = await view.get(BIN_UNITS, each.bin_id)
         there = await _items_in(view, each.bin_id)
         return bin_difference(each.orgcode, each.logical_guid, each.bin_id, there, counted.units if counted else 0)
 
-    return await units.view(within(call, each.orgcode), still, snapshot=True)
+    return await units.view(within(call, each.orgcode), read, snapshot=True)
 
 
 async def _items_in(view: View, bin_id: str) -> list[Item]:
-    """All items that lie in a bin. Index: spots."""
+    """All items with a position in a bin. Index: spots."""
     return await view.find_all(ITEMS, {"spots": bin_key(bin_id)}, order=("logical_guid", "variant_id"))

@@ -1,7 +1,6 @@
-"""What is counted of entries beside the balances, so that no one need read them again: the audit adds it up anew.
+"""Counters that features derive from entries, registered here so that the audit checks them too.
 
-A feature that keeps such a counter registers how an entry counts in it and how it is read, since the ledger is the
-ground and knows no feature; so the audit finds what they count, too.
+The ledger must not import features, so a feature registers how an entry changes its counter and how it is read.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,15 +11,15 @@ from services.ics.ledger.balance import Item
 from services.ics.ledger.entry import StockCardEntry
 
 Units = Mapping[str, int]
-"""Units by what they are counted under."""
+"""Units by counter key."""
 
 
 class Counted(NamedTuple):
-    """A counter that follows from an item's entries.
+    """A counter that is derived from an item's entries.
 
-    what    its name in a difference
-    counts  what an entry adds to it, and under which key
-    kept    (view, item) -> what it says of the item
+    what    its name in differences
+    counts  entry -> the (key, units) that the entry adds
+    kept    (view, item) -> the stored units of the item, by key
     """
 
     what: str
@@ -32,5 +31,5 @@ COUNTERS: list[Counted] = []
 
 
 def register(counter: Counted) -> None:
-    """Have a counter audited; a feature's store does so once, at import."""
+    """Add a counter to the audit; called once by a feature's store, at import."""
     COUNTERS.append(counter)

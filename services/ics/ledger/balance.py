@@ -1,7 +1,7 @@
-"""Items and their cells: how many units of a variant lie where in a facility, and how an entry changes that.
+"""Items and their stock positions: how many units of a variant are in a facility, and where.
 
-An item keeps its seven bucket totals and one cell a place and lot. A cell counts all holders together; who holds what
-is in the holders' own records. An item open for posting is in `open_item.py`.
+An item stores its seven bucket totals, and one position for each place and lot. A position counts the units of all
+holders together; the units of each holder are in the holder's own record. `open_item.py` has items open for posting.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from services.ics.words import BUCKETS, STAGES, Bucket
 
 
 class PositionKey(NamedTuple):
-    """A position within an item: a place and a lot."""
+    """Identifies a position within an item: a place and a lot. None: no place, no lot."""
 
     zone_id: str | None = None
     bin_id: str | None = None
@@ -23,11 +23,11 @@ class PositionKey(NamedTuple):
 
 
 SHORTFALL = PositionKey()
-"""No place and no lot: the one position whose available units may fall below zero."""
+"""No place and no lot: the only position whose available units may be below 0 (units promised beyond stock)."""
 
 
 class Landing(Value):
-    """Where units are put: what the ledger needs to know of a zone and a bin. The defaults are no place at all."""
+    """Where units are put: the fields of a zone and bin that the ledger needs. The defaults mean no place."""
 
     zone_id: str | None = None
     bin_id: str | None = None
@@ -37,7 +37,7 @@ class Landing(Value):
     capacity: int | None = None
 
     def key(self, lot_code: str | None) -> PositionKey:
-        """The position of a lot at this place."""
+        """The key of a lot's position at this place."""
         return PositionKey(self.zone_id, self.bin_id, lot_code)
 
 
@@ -45,7 +45,8 @@ NO_LANDING = Landing()
 
 
 class StockPosition(Value, omit_defaults=True):
-    """Units at one place and of one lot; `quarantine` counts those no one holds, `inspection` those of receipts."""
+    """Units at one place and of one lot. `quarantine` counts units without a holder, `inspection` those of receipts;
+    `capped`: the bin has a capacity."""
 
     zone_id: str | None = None
     bin_id: str | None = None
@@ -70,24 +71,24 @@ class StockPosition(Value, omit_defaults=True):
 
     @property
     def shelf(self) -> int:
-        """What stands on the shelf to be taken: rule G keeps it at 0 or more."""
+        """Units that can be taken from the shelf; never below 0 (rule G)."""
         return self.available + self.reserved + self.open
 
     @property
     def on_hand(self) -> int:
-        """Every unit here, whatever it is promised to."""
+        """All units at this position."""
         return sum(getattr(self, count) for count in COUNTS)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing at all is booked here."""
+        """Whether all counts are 0."""
         promised = self.reserved or self.open or self.picked or self.packed
         return not (
             self.available or promised or self.quarantine or self.inspection or self.damaged or self.consignment
         )
 
     def bucket(self, bucket: Bucket) -> int:
-        """Units of one bucket here."""
+        """Units of one bucket at this position; 0 for in_transit."""
         return sum(getattr(self, count) for count in POSITION_COUNTS[bucket])
 
 
@@ -95,10 +96,10 @@ POSITION_COUNTS: Mapping[Bucket, tuple[str, ...]] = {
     **{bucket: (bucket,) for bucket in BUCKETS},
     "quarantine": ("quarantine", "inspection"),
     "committed": STAGES,
-    # Units on the way have no place.
+    # Units in transit have no place.
     "in_transit": (),
 }
-"""The counts of a cell that each bucket is made of."""
+"""Bucket -> the fields of `StockPosition` that add up to it."""
 
 COUNTS: tuple[str, ...] = tuple(count for counts in POSITION_COUNTS.values() for count in counts)
 
@@ -116,12 +117,12 @@ class Buckets(Value):
 
     @property
     def on_hand(self) -> int:
-        """All buckets but in_transit."""
+        """The sum of all buckets except in_transit."""
         return self.available + self.quarantine + self.damaged + self.consignment + self.reserved + self.committed
 
 
 class Stages(Value):
-    """Committed units by how far they are."""
+    """Committed units by stage."""
 
     open: int = 0
     picked: int = 0
@@ -129,7 +130,7 @@ class Stages(Value):
 
 
 class Externals(Value, omit_defaults=True):
-    """What the entries of an item gave to each account outside, less what they took from it."""
+    """Units that the entries of an item moved to each external account, minus the units they took from it."""
 
     supplier: int = 0
     customer: int = 0
@@ -139,14 +140,14 @@ class Externals(Value, omit_defaults=True):
 
 
 class Coming(Value):
-    """Units of a lot on their way to the facility: they have a lot and no place, so no cell counts them."""
+    """Units of a lot in transit to the facility. They have no place, so no position counts them."""
 
     lot_code: str
     units: int
 
 
 class Balance(Value):
-    """One variant in one facility, as an answer shows it; true as of the entry numbered `seq`."""
+    """The totals of one variant in one facility, after the entry numbered `seq`."""
 
     logical_guid: str
     variant_id: str
@@ -159,11 +160,12 @@ class Item(Record):
     """One variant in one facility.
 
     seq           number of its last entry
-    recorded_utc  when that was; never falls
-    lapse_utc     no promise of the item lapses before this; None: none ever does
-    serialised    whether an entry has named serials here
-    externals     the item's share in the accounts outside: those of a variant are the sums over its items
-    coming        what of in_transit is of a lot
+    recorded_utc  time of its last entry; never decreases
+    lapse_utc     no promise of the item expires before this time; None: no promise expires
+    serialised    whether any entry of the item named serials
+    externals     the item's share of the external accounts; the balance of a variant is the sum over its items
+    coming        the units of in_transit that have a lot
+    cells         its stock positions
     """
 
     item_id: str
@@ -211,7 +213,7 @@ class Item(Record):
         return Stages(open=self.open, picked=self.picked, packed=self.packed)
 
     def balance(self) -> Balance:
-        """The item as answers show it."""
+        """The balance that answers contain."""
         return Balance(
             logical_guid=self.logical_guid,
             variant_id=self.variant_id,
@@ -221,24 +223,24 @@ class Item(Record):
         )
 
     def coming_of(self, lot_code: str) -> int:
-        """Units of a lot on their way here."""
+        """Units of a lot in transit to the facility."""
         return sum(each.units for each in self.coming if each.lot_code == lot_code)
 
     def lot_codes(self) -> set[str]:
-        """The lots of which anything is booked here."""
+        """The lots of the item's positions."""
         return {position.lot_code for position in self.cells if position.lot_code is not None}
 
 
 def item_id_of(orgcode: str, logical_guid: str, variant_id: str) -> str:
-    """The one id an item can have, so that it is found without a query."""
+    """The id of an item, derived from its facility and variant, so that it is read by id."""
     return f"{orgcode}/{logical_guid}/{variant_id}"
 
 
 def new_item(orgcode: str, logical_guid: str, variant_id: str) -> Item:
-    """An item nothing has happened to yet."""
+    """An item without entries."""
     return Item(item_id=item_id_of(orgcode, logical_guid, variant_id), logical_guid=logical_guid, variant_id=variant_id)
 
 
 def account_order(position: StockPosition) -> tuple[str, str, str]:
-    """Where a cell stands among an item's cells wherever positions are listed: zone, bin, lot, none first."""
+    """Sort key of listed positions: zone code, bin code, lot; none first."""
     return position.zone_code or "", position.bin_code or "", position.lot_code or ""

@@ -1,7 +1,7 @@
 """Draw order: which positions units are taken from. Pure.
 
-Lots that expire first go first, then zones by purpose, then codes. What a call names narrows the positions down; what
-it leaves out may be anything.
+Positions are sorted by expiry date of the lot, then by purpose of the zone, then by codes. A pin restricts them to the
+place and lot that a call names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,10 @@ _NO_DATE = "~"  # sorts after every date
 
 
 class Pin(NamedTuple):
-    """What a call names of where units are: a zone with all its bins, a bin, a lot.
+    """Restricts positions to a zone with all its bins, a bin, a lot; None: any.
 
-    `unplaced` means in no place at all; `away` is a (zone, bin) left out, where units are to go.
+    unplaced  only units without a place
+    away      a (zone, bin) to leave out, because the units are to be moved there
     """
 
     zone_id: str | None = None
@@ -39,7 +40,7 @@ class Pin(NamedTuple):
     away: tuple[str | None, str | None] | None = None
 
     def holds(self, key: PositionKey) -> bool:
-        """Whether a position is inside the pin."""
+        """Whether a position matches the pin."""
         if (self.unplaced and key.zone_id is not None) or (key.zone_id, key.bin_id) == self.away:
             return False
         return (
@@ -50,7 +51,7 @@ class Pin(NamedTuple):
 
     @property
     def open(self) -> bool:
-        """Whether it names nothing."""
+        """Whether it matches every position."""
         return self == ANYWHERE
 
 
@@ -65,14 +66,14 @@ class Take(NamedTuple):
 
 
 class HeldTake(NamedTuple):
-    """Units of a holder to be taken from one of its parts."""
+    """Units to be taken from one part of a holding."""
 
     part: Part
     quantity: int
 
 
 def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
-    """Where a cell stands in draw order."""
+    """The sort key of a position in draw order."""
     lot = lots.get(position.lot_code) if position.lot_code is not None else None
     expiry = lot.expiry_date if lot is not None and lot.expiry_date is not None else _NO_DATE
     return (
@@ -85,7 +86,7 @@ def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int
 
 
 def in_draw_order(item: OpenItem, positions: Iterable[StockPosition]) -> list[StockPosition]:
-    """Cells of a page, the one to take from first in front."""
+    """Positions of an item in draw order."""
     found = list(positions)
     if len(found) > 1:
         found.sort(key=lambda position: draw_key(position, item.lots))
@@ -93,7 +94,8 @@ def in_draw_order(item: OpenItem, positions: Iterable[StockPosition]) -> list[St
 
 
 def free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[StockPosition]:
-    """Cells inside the pin that have units of this count, in draw order; with `today`, sellable ones only."""
+    """Positions inside the pin that have units in this count (a field of `StockPosition`), in draw order; with `today`,
+    only those of lots sellable on that date."""
     return in_draw_order(
         item,
         (
@@ -114,7 +116,7 @@ def draw(
     *,
     today: Date | None = None,
 ) -> tuple[list[Take], int]:
-    """Takes of units no one holds, at most `quantity` together, and how many are lacking."""
+    """Takes of at most `quantity` units without a holder, in draw order, and the number of units that are missing."""
     takes: list[Take] = []
     for position in free(item, count, pin, today=today):
         if quantity == 0:
@@ -126,12 +128,12 @@ def draw(
 
 
 def count_free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
-    """Units of this count inside the pin."""
+    """Units of this count inside the pin; with `today`, only of lots sellable on that date."""
     return sum(getattr(position, count) for position in free(item, count, pin, today=today))
 
 
 def parts_in_draw_order(item: OpenItem, holding: Holding) -> list[Part]:
-    """The parts of a holding, the one to take from first in front; of one position, earlier stages and lines first."""
+    """The parts of a holding in draw order; at one position, lower lines first, then earlier stages."""
     parts = [part for part, quantity in holding.parts.items() if quantity > 0]
     if len(parts) > 1:
         parts.sort(
@@ -150,10 +152,10 @@ def draw_held(
     line: int | None = None,
     leaves_shelf: bool = False,
 ) -> tuple[list[HeldTake], int]:
-    """Takes of a holder's own units, and how many are lacking.
+    """Takes of at most `quantity` units of a holder, in draw order, and the number of units that are missing.
 
-    `stage` and `line` narrow the parts down. With `leaves_shelf` rule G limits each position: what was promised
-    beyond stock is not there to be taken.
+    `stage` and `line` restrict the parts. With `leaves_shelf`, at most the units on the shelf of each position are
+    taken (rule G): units promised beyond stock cannot leave it.
     """
     takes: list[HeldTake] = []
     shelves: dict[PositionKey, int] = {}

@@ -1,7 +1,7 @@
-"""Stock card entries: what each says, and which accounts each kind may move units between.
+"""Stock card entries, and the accounts that each kind of entry may move units between.
 
-An entry takes a quantity from one account and gives it to another; it is never changed or removed. `LEGAL` is the
-table of the contract's section 3 as data: an entry outside it is a defect of ours, never a caller's mistake.
+An entry moves a quantity from one account to another; it is never changed or deleted. `LEGAL` is the table of section 3
+of the contract: an entry outside it is a defect of this service, not a caller's mistake.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from services.ics.ledger.balance import PositionKey
 from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
 
 ENTRIES_MAX = 500
-"""Most entries an answer lists: a call that would need more is refused."""
+"""Most entries in one answer; a call that makes more is refused."""
 
 
 class Account(Value):
-    """One side of an entry. `seq` is the entry's place in this side's item; None for an external account."""
+    """One side of an entry. `seq` is the number of the entry in this side's item; None for an external account."""
 
     kind: Literal["stock", "external"]
     external: External | None = None
@@ -34,12 +34,13 @@ class Account(Value):
 
     @property
     def key(self) -> PositionKey:
-        """Where in its item the units are, or were."""
+        """The position within the item."""
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
 
 
 class StockCardEntry(Document):
-    """Units of one variant that went from one account to another. Balances are the buckets' totals right after it."""
+    """A movement of units of one variant. `from_balance` and `to_balance` are the bucket totals after the entry; None
+    for an external account."""
 
     orgcode: str
     entry_id: str
@@ -63,7 +64,7 @@ class StockCardEntry(Document):
 
 
 class Operation(Value):
-    """What the entries of one call (or of one lapsed promise) have in common."""
+    """Fields shared by all entries of one call, or of one expired promise."""
 
     operation_id: str
     document_type: DocumentType
@@ -75,16 +76,16 @@ class Operation(Value):
 
 
 Form = tuple[str, Stage | None, HolderType | None]
-"""An account without its place: bucket or external name, stage, and the type of its holder."""
+"""The form of an account in `LEGAL`: bucket or external name, stage, holder type."""
 
 
 def form_of(account: Account) -> Form:
-    """What sort of account this is, as `LEGAL` knows it."""
+    """The form of an account."""
     return account.external or account.bucket or "", account.stage, account.held_by_type
 
 
 def form(name: str, stage: Stage | None = None, held_by: HolderType | None = None) -> Form:
-    """One sort of account, written out."""
+    """A form, from its parts."""
     return name, stage, held_by
 
 
@@ -137,11 +138,11 @@ LEGAL: dict[Kind, Pairs] = {
     "consign_return": _pairs([CONSIGNED], [form("consignor")]),
     "count": _pairs(ON_HAND_FORMS, [_BOOKED]) | _pairs([_BOOKED], [AVAILABLE]),
 }
-"""Kind of entry -> the account pairs it may move units between."""
+"""Kind of entry -> the (source, target) forms it may move units between."""
 
 
 def number_in(entry: StockCardEntry, facility: str) -> int:
-    """The entry's number in the item of a facility."""
+    """The number of the entry in the item of a facility, which must be one of its sides."""
     for account in (entry.from_account, entry.to_account):
         if account.logical_guid == facility and account.seq is not None:
             return account.seq

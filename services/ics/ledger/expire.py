@@ -1,7 +1,8 @@
-"""Expiring overdue promises: they give back what they hold before the next promise of the item is made.
+"""Expires overdue promises of an item before the next promise is made: their units become available again.
 
-As if expire had been called for each: an operation of its own, by `system`. An item knows a moment before which nothing
-of it is overdue (`lapse_utc`), so usually this costs nothing. One transaction expires `HOLDERS_MAX` promises at most.
+Each expired promise is an operation of its own by the `system` actor, as if the expire call had been made. An item
+stores the time before which none of its promises is overdue (`lapse_utc`), so most calls read nothing. One transaction
+expires `HOLDERS_MAX` promises at most.
 """
 
 from chassis.caller import SYSTEM_ACTOR
@@ -18,8 +19,8 @@ from services.ics.ledger.promises import next_expiry, overdue_promises
 async def expire_overdue(
     change: Change, posting: Posting, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX
 ) -> bool:
-    """Expire promises of the item that were overdue by `until` (now), the longest overdue first: `at_most` of them, and
-    no more than one transaction may. Returns whether some are left."""
+    """Expire promises of the item that were overdue at `until` (None: now), the longest overdue first, at most
+    `at_most` and `HOLDERS_MAX`. Returns whether overdue promises are left."""
     at_most = min(at_most, HOLDERS_MAX)
     until = until or change.now
     if item.lapse_utc is None or item.lapse_utc > until:
@@ -32,9 +33,9 @@ async def expire_overdue(
     for kind, promise in zip(kinds, overdue, strict=True):
         change.prefetch(kind.entity, [promise.promise_id])
     if overdue:
-        # What becomes available goes to those who wait for it first.
+        # Units that become available go to waiting promises first.
         await take_up_waiting(change, posting, item)
-    # All reads come before the first entry: a run that finds something not loaded yet is repeated from its start.
+    # Read everything before the first entry: an unloaded read makes the handler start again.
     next_due = (
         Utc(more[0].due or until) if more else await next_expiry(change, item.logical_guid, item.variant_id, until)
     )

@@ -1,7 +1,7 @@
-"""Fill: what was promised beyond stock gets units as soon as there are some. Pure.
+"""Fill: assigns units to promises made beyond stock, as soon as units become available. Pure.
 
-While available is below zero at the shortfall position, any sellable unit that appears elsewhere goes to those who hold
-at that position: commits before reservations and allocations, then whoever promised first.
+While available is below 0 at the shortfall position, sellable units that become available elsewhere go to the holders
+at that position: commits before reservations and allocations, older promises first.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from services.ics.ledger.open_item import OpenItem
 from services.ics.words import Stage
 
 FILLABLE: tuple[tuple[Stage | None, int], ...] = (("open", 0), (None, 1))
-"""Stages of promised units still on the shelf, commits first."""
+"""Stages of promised units that are still on the shelf, with their rank: commits first."""
 
 
 class FillStep(NamedTuple):
-    """Units of one holder that leave the shortfall position, and where they are from now on."""
+    """Units of one holder that leave the shortfall position, and the positions they are taken from instead."""
 
     holding: Holding
     part: Part
@@ -31,7 +31,7 @@ class FillStep(NamedTuple):
 
 
 def plan_fill(item: OpenItem, holdings: Iterable[Holding], today: Date) -> list[FillStep]:
-    """Who gets which units, in order; empty where nothing is short or nothing is there."""
+    """The fill steps, in order of priority; empty if there is no shortfall or no sellable unit."""
     short = item.shortfall
     if short == 0:
         return []
@@ -56,7 +56,7 @@ def plan_fill(item: OpenItem, holdings: Iterable[Holding], today: Date) -> list[
 
 
 def waiting(item: OpenItem, holdings: Iterable[Holding]) -> list[tuple[Holding, Part]]:
-    """Holders at the shortfall position, whoever is to be served first in front."""
+    """Holders with units at the shortfall position, in order of priority."""
     ranks = dict(FILLABLE)
     found = [
         (holding, part)

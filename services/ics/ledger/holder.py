@@ -1,8 +1,7 @@
-"""Holders: in whose name units are, and how a movement reaches the record of somebody it does not know.
+"""Holders: the records that units are held for, and how a movement updates them.
 
-What a promise holds lies in its own record. The ledger is the ground and must not know reservations or receipts, so
-each kind of holder registers how its parts are read and kept; a repin, a putaway or an adjustment then changes any
-holder's record through that.
+The units a promise holds are in its own record. The ledger must not import reservations or receipts, so each kind of
+holder registers how its parts are read and stored; a repin, putaway or adjustment updates any holder's record that way.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -32,7 +31,7 @@ class HeldPosition(Value):
 
 
 class Part(NamedTuple):
-    """One part of what is held: where it is, how far (commits), and on which line (receipts, shipments)."""
+    """Identifies a part of a holding: position, stage (commits), and line (receipts, shipments)."""
 
     key: PositionKey
     stage: Stage | None = None
@@ -49,13 +48,13 @@ class Loss(NamedTuple):
 Parts = Mapping[Part, int]
 
 HOLDERS_MAX = 200
-"""Most holders, beyond those its call names, that one transaction expires or fills."""
+"""Most holders that one transaction expires or fills, in addition to those that the call names."""
 
 BITE_HOLDERS = 50
-"""Holders that a transaction of the stack's own expires: few enough that other calls hardly notice."""
+"""Most holders that a background transaction expires; small, so that it does not delay other calls."""
 
 HEAVY_HOLDERS = 20
-"""A call that touches more holders than this is committed beside the batch that other calls share."""
+"""A call that changes more holders than this commits in its own transaction, outside the shared batch."""
 
 BUCKET_OF: Mapping[HolderType, Bucket] = {
     "receive": "quarantine",
@@ -65,16 +64,21 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
     "shipment": "in_transit",
     "consignment": "consignment",
 }
-"""The bucket the units of each type of holder are in."""
+"""Holder type -> the bucket of its units."""
 
 
 def is_on_shelf(bucket: Bucket, stage: Stage | None) -> bool:
-    """Whether units somebody holds still stand on the shelf, where rule G counts them: promised, and not picked yet."""
+    """Whether held units are still on the shelf, where rule G counts them: promised and not picked yet."""
     return bucket == "reserved" or stage == "open"
 
 
 class Holding:
-    """What one holder has of one item while a call works on it. `own`: the call keeps its record itself."""
+    """The units of one holder in one open item.
+
+    losses   units adjusted away by this call
+    touched  whether this call changed the parts
+    own      whether the call stores the holder's record itself; if not, `write_ledger` does
+    """
 
     __slots__ = ("id", "item", "losses", "own", "parts", "touched", "type")
 
@@ -89,17 +93,17 @@ class Holding:
 
     @property
     def bucket(self) -> Bucket:
-        """The bucket its units are in."""
+        """The bucket of its units."""
         return BUCKET_OF[self.type]
 
     def shift(self, part: Part, quantity: int) -> None:
-        """Add units to a part, or take them from it."""
+        """Add `quantity` units to a part; a negative quantity takes them. A part never falls below 0."""
         self.parts[part] = self.parts.get(part, 0) + quantity
         assert self.parts[part] >= 0, (self.type, self.id, part)
         self.touched = True
 
     def total(self, *, stage: Stage | None = None, line: int | None = None) -> int:
-        """Units held, of one stage or line if named."""
+        """Units held; of one stage or line, if given."""
         return sum(
             quantity
             for part, quantity in self.parts.items()
@@ -112,7 +116,7 @@ class Holding:
         return sum(loss.quantity for loss in self.losses)
 
     def at(self, key: PositionKey, *, stage: Stage | None = None) -> int:
-        """Units held at one position."""
+        """Units held at one position; of one stage, if given."""
         return sum(
             quantity
             for part, quantity in self.parts.items()
@@ -120,12 +124,12 @@ class Holding:
         )
 
     def positions(self, line: int | None = None) -> list[HeldPosition]:
-        """What is held, in account order."""
+        """The held units by position, in account order; of one line, if given."""
         return positions_of(self.item, {p: q for p, q in self.parts.items() if line is None or p.line == line})
 
 
 def positions_of(item: OpenItem, parts: Parts) -> list[HeldPosition]:
-    """Parts as a record keeps them: in account order, what is empty left out."""
+    """The positions that a record stores for these parts: in account order, without empty ones."""
     found: list[tuple[StockPosition, Part, int]] = [
         (item.position(part.key), part, quantity) for part, quantity in parts.items() if quantity > 0
     ]
@@ -144,23 +148,23 @@ def positions_of(item: OpenItem, parts: Parts) -> list[HeldPosition]:
 
 
 def parts_of(positions: Iterable[HeldPosition], line: int | None = None) -> dict[Part, int]:
-    """Kept positions as parts."""
+    """The parts of stored positions; `line` is set on each."""
     return {Part(held.key, held.stage, line): held.quantity for held in positions}
 
 
 class HolderKind(NamedTuple):
-    """How the ledger reads and keeps a holder it does not know.
+    """How the ledger reads and stores one kind of holder.
 
-    entity  where such holders are kept
-    parts   (record, variant) -> what the holder has of that variant
-    keep    (record, holding) -> the record with the holding's parts, its `lost` counters grown by the losses
-    lapse   (record, units) -> the record after its time ran out with so many units left; None: it never lapses
-    lapsed  the event that tells of a lapse, and the field its body has the record in
-    find    (view, facility, variant) -> the records that hold units of an item; None for promises, which are found
-            together
-    follow  (change, record as it was, as it is to be kept) -> what is kept instead, once the records that add up its
-            counters have followed; None: nothing else does
-    arrives the day a record's units are expected; None for kinds whose units are in the house
+    entity         the entity of its records
+    parts          (record, variant) -> the units the record holds of the variant
+    keep           (record, holding) -> the record with the holding's parts, and its `lost` counters increased
+    expire         (record, units) -> the record after it expired with these units left; None: it never expires
+    expired_event  the event type of an expiry, and the field of its body that has the record
+    find           (view, facility, variant) -> the records that hold units of an item; None for promises, which are
+                   read together
+    follow         (change, record before, record after) -> the record to store, after records with totals of it were
+                   updated; None: there are none
+    arrives        record -> the date its units are expected; None for kinds whose units are on hand
     """
 
     type: HolderType
@@ -178,5 +182,5 @@ HOLDER_KINDS: dict[HolderType, HolderKind] = {}
 
 
 def register(kind: HolderKind) -> None:
-    """Make a kind of holder known; a feature's store does so once, at import."""
+    """Register a kind of holder; called once by a feature's store, at import."""
     HOLDER_KINDS[kind.type] = kind

@@ -1,8 +1,8 @@
-"""The auditor: every item's entries added up again and compared with what is kept. It reads, and changes nothing.
+"""The audit job: adds up the entries of every item and compares the sums with the stored values. It changes nothing.
 
-An item, its holders and what is counted of it are read at one moment; entries up to the item's last number never change
-after that, so they are read at leisure, a bounded stretch at a time. A bin that has a capacity is read at one moment
-with all items that lie in it.
+An item, its holders and its counters are read in one snapshot. Entries up to the item's last number never change after
+that, so they are read outside it, `ENTRIES_READ_MAX` at a time. A bin with a capacity is read in one snapshot with all
+its items.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ async def audit_ledger(units: Units, call: Call, params: AuditParams) -> AuditAn
         meant = [item for item in found if _is_meant(item, params)]
         for start in range(0, len(meant), ITEMS_AT_ONCE):
             several = meant[start : start + ITEMS_AT_ONCE]
-            # Together, so that they share their round trips.
+            # Concurrent reads share round trips.
             for replay in await asyncio.gather(*(_replayed(units, call, item) for item in several)):
                 items += 1
                 entries += replay.seq
@@ -95,7 +95,7 @@ def _is_meant(item: Item, params: AuditParams) -> bool:
 
 
 class AuditedItem(NamedTuple):
-    """An item as it is kept, and what others keep of it, all at one moment."""
+    """A stored item, and the values other records have of it, read in one snapshot."""
 
     item: Item
     held: Held
@@ -104,13 +104,12 @@ class AuditedItem(NamedTuple):
 
 
 async def _replayed(units: Units, call: Call, seen: Item) -> Replay:
-    """One item replayed and compared."""
     own = within(call, seen.orgcode)
 
-    async def still(view: View) -> AuditedItem:
+    async def read(view: View) -> AuditedItem:
         return await _kept(view, await view.load(ITEMS, seen.item_id))
 
-    kept = await units.view(own, still, snapshot=True)
+    kept = await units.view(own, read, snapshot=True)
     item = kept.item
     replay = Replay(item, COUNTERS)
     for start in range(0, item.seq, ENTRIES_READ_MAX):
@@ -130,7 +129,6 @@ def _batch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[list[
 
 
 async def _kept(view: View, item: Item) -> AuditedItem:
-    """What everybody's records say of an item."""
     counts = await view.together(counter.kept(view, item) for counter in COUNTERS)
     promises = await promises_of(view, item.logical_guid, item.variant_id)
     return AuditedItem(
@@ -142,7 +140,7 @@ async def _kept(view: View, item: Item) -> AuditedItem:
 
 
 async def _held(view: View, item: Item, promises: list[Promise]) -> Held:
-    """What its holders have of an item: promises, and whoever else there is."""
+    """The units of an item by holder: of promises, and of every other registered kind."""
     parts = [
         (promise.promise_id, each.key, each.stage, each.quantity) for promise in promises for each in promise.positions
     ]

@@ -1,4 +1,4 @@
-"""Lots as the ledger knows them: when they expire, whether they are blocked, and so whether they may be sold."""
+"""The data of lots that the ledger needs: expiry date and block, which decide whether a lot may be sold."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from chassis.errors import InvalidState
 
 
 class Lot(Value):
-    """What is known of a lot of one variant."""
+    """A lot of one variant. `expiry_date` None: it does not expire."""
 
     lot_code: str
     expiry_date: Date | None = None
@@ -20,7 +20,7 @@ class Lot(Value):
 
 
 def is_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> bool:
-    """Whether units of this lot may be sold; units without a lot always may, and so may lots nothing is known of."""
+    """Whether units of a lot may be sold. Units without a lot and of lots not in `lots` may."""
     if lot_code is None:
         return True
     lot = lots.get(lot_code)
@@ -28,6 +28,6 @@ def is_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> b
 
 
 def check_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> None:
-    """Refuse units of a lot that may not be sold."""
+    """Raises `InvalidState` if units of the lot may not be sold."""
     if not is_sellable(lots, lot_code, today):
         raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable")

@@ -1,4 +1,4 @@
-"""Serials in movements: which of the units a call names go into which of its entries. Pure."""
+"""Serials in movements: assigns the serials that a call names to its entries. Pure."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,11 +8,12 @@ from services.ics.ledger.balance import PositionKey
 from services.ics.words import Stage
 
 ANYONE = "*"
-"""In place of a holder: whoever it is, or no one."""
+"""In place of a holder id: any holder, or none."""
 
 
 class NamedUnit(NamedTuple):
-    """A single unit, where it is said to be, at which stage if it is a commit's, and whose if it is not good stock."""
+    """A unit with a serial number, and where its record says it is: place, stage (commits), and holder (None for good
+    stock)."""
 
     serial_no: str
     zone_id: str | None = None
@@ -22,10 +23,10 @@ class NamedUnit(NamedTuple):
 
 
 class Named:
-    """Units to be handed out to entries, in the order given; those already at the entry's place go first.
+    """Units to be assigned to entries in the given order; units already at the place of the entry go first.
 
-    `explicit` ones were named by the caller, so every unit moved must be one of them; others are the holder's own, as
-    far as they go.
+    `explicit`: the caller named the units, so every unit moved must be one of them. If not, they are the holder's own
+    units, and an entry may move more units than have serials.
     """
 
     def __init__(self, units: Iterable[NamedUnit] = (), *, explicit: bool = False) -> None:
@@ -35,7 +36,8 @@ class Named:
     def hand(
         self, key: PositionKey, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE
     ) -> list[str]:
-        """The serials of so many units taken from a position (and stage, and holder)."""
+        """Remove and return the serials of `quantity` units taken from a position, stage and holder. Raises
+        `InvalidState` if the units are explicit and too few match."""
         if not self.units:
             return []
         fitting = [unit for unit in self.units if _fits(unit, stage, held_by_id)]
@@ -47,13 +49,13 @@ class Named:
         return [unit.serial_no for unit in chosen]
 
     def at_most(self, quantity: int, stage: Stage | None, held_by_id: str | None) -> int:
-        """How many of so many units may be taken at a stage from a holder: those named there, if any are named."""
+        """The units, up to `quantity`, that may be taken at a stage from a holder; explicit units limit it."""
         if not self.explicit:
             return quantity
         return min(quantity, sum(_fits(unit, stage, held_by_id) for unit in self.units))
 
     def check_all_handed(self) -> None:
-        """Refuse units named beyond those that moved."""
+        """Raises `Invalid` if the caller named more serials than units moved."""
         if self.explicit and self.units:
             raise invalid_field("serials", "names more serials than units move")
 
@@ -63,6 +65,6 @@ def _fits(unit: NamedUnit, stage: Stage | None, held_by_id: str | None) -> bool:
 
 
 def named_at(stage: Stage | None, held_by_id: str, *, on_shelf: bool) -> tuple[Stage | None, str | None]:
-    """The stage and holder that units named for a part of a holder's are known by: on the shelf good stock is nobody's,
-    since promises name no units."""
+    """The stage and holder in the serial records of a holder's units. Units on the shelf have neither, because promises
+    do not name serials."""
     return (None, None) if on_shelf else (stage, held_by_id)

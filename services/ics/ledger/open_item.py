@@ -1,4 +1,4 @@
-"""An item open for posting: changed in memory by the entries of a call, stored once at the end."""
+"""Items open for posting: changed in memory by the entries of a call, and stored once at its end."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ from services.ics.words import BUCKETS, STAGES, Bucket, External, Stage
 TOTALS: tuple[str, ...] = tuple(
     total for bucket in BUCKETS for total in (STAGES if bucket == "committed" else (bucket,))
 )
-"""The totals an item stores: one a bucket, and committed by stage."""
+"""The total fields of an item: one for each bucket, and committed by stage."""
 
 
 def total_field(bucket: Bucket, stage: Stage | None) -> str:
-    """The total of an item that units of this bucket and stage count in."""
+    """The total field of an item that counts units of this bucket and stage."""
     return stage if stage is not None else bucket
 
 
 def position_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | None:
-    """The count of a cell that such units count in; None for those on the way, which have no place."""
+    """The field of `StockPosition` that counts such units; None for in_transit, which has no place."""
     if bucket == "in_transit":
         return None
     if bucket == "quarantine" and held:
@@ -41,7 +41,12 @@ def position_field(bucket: Bucket, stage: Stage | None, held: bool) -> str | Non
 
 
 class OpenItem:
-    """An item open for posting: its cells and totals as they are after the entries made so far."""
+    """An item open for posting: positions and totals after the entries made so far.
+
+    stored        the item as it was read
+    filling       whether a fill is running; it must not start another
+    more_waiting  whether more holders wait for units than one transaction may fill
+    """
 
     __slots__ = (
         "coming",
@@ -75,14 +80,14 @@ class OpenItem:
         self.coming = {each.lot_code: each.units for each in item.coming}
 
     def position(self, key: PositionKey) -> StockPosition:
-        """The cell at a position; an empty one where nothing is booked."""
+        """The position with this key; an empty one if there is none."""
         known = self.positions.get(key)
         if known is not None:
             return known
         return StockPosition(zone_id=key.zone_id, bin_id=key.bin_id, lot_code=key.lot_code)
 
     def land(self, place: Landing, lot_code: str | None) -> PositionKey:
-        """The position of a lot at a place, made known to the page so that units may be put there."""
+        """The key of a lot's position at a place; adds the position if it is missing."""
         key = place.key(lot_code)
         if key not in self.positions:
             self.positions[key] = StockPosition(
@@ -97,7 +102,8 @@ class OpenItem:
         return key
 
     def shift(self, bucket: Bucket, stage: Stage | None, held: bool, key: PositionKey, quantity: int) -> None:
-        """Add units (or take them, below 0) to one account of the item."""
+        """Add `quantity` units to one account of the item; a negative quantity takes them. `held`: the account has a
+        holder."""
         self.totals[total_field(bucket, stage)] += quantity
         count = position_field(bucket, stage, held)
         if count is not None:
@@ -108,24 +114,24 @@ class OpenItem:
             self.coming[key.lot_code] = self.coming.get(key.lot_code, 0) + quantity
 
     def outside(self) -> Externals:
-        """The item's share in the accounts outside now."""
+        """The item's share of the external accounts."""
         before = self.stored.externals
         if not self.externals:
             return before
         return replace(before, **{name: getattr(before, name) + units for name, units in self.externals.items()})
 
     def total(self, bucket: Bucket) -> int:
-        """The total of a bucket now."""
+        """The total of a bucket, in units."""
         if bucket == "committed":
             return self.totals["open"] + self.totals["picked"] + self.totals["packed"]
         return self.totals[bucket]
 
     def buckets(self) -> Buckets:
-        """The seven totals now."""
+        """The seven totals."""
         return Buckets(**{bucket: self.total(bucket) for bucket in BUCKETS})
 
     def balance(self) -> Balance:
-        """The item as answers show it, after the entries made so far."""
+        """The balance that answers contain, after the entries made so far."""
         buckets = self.buckets()
         return Balance(
             logical_guid=self.logical_guid,
@@ -137,12 +143,12 @@ class OpenItem:
 
     @property
     def shortfall(self) -> int:
-        """Units promised beyond stock: how far available is below 0 at no place and no lot."""
+        """Units promised beyond stock: how far available is below 0 at `SHORTFALL`; 0 if it is not."""
         known = self.positions.get(SHORTFALL)
         return max(0, -known.available) if known is not None else 0
 
     def close(self, now: Utc) -> Item:
-        """The item as it is to be kept."""
+        """The item to store; `now` becomes its `recorded_utc` if there are new entries. Omits empty positions."""
         totals = self.totals
         return replace(
             self.stored,
@@ -157,7 +163,7 @@ class OpenItem:
         )
 
     def totals_changed(self) -> bool:
-        """Whether any bucket total differs from what it was when the page was opened."""
+        """Whether any bucket total differs from the stored item."""
         stored, totals = self.stored, self.totals
         return (
             any(totals[bucket] != getattr(stored, bucket) for bucket in BUCKETS if bucket != "committed")

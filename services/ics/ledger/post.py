@@ -1,6 +1,6 @@
-"""How a posting reads and writes the ledger: who waits for units, who holds them, and everything it wrote at its end.
+"""Reads and writes of a posting: waiting promises, holders, and at its end entries, items, bins and holders' records.
 
-Only `services/ics/stock/posting.py` calls what writes here, in the one order that is right.
+Only `services/ics/stock/posting.py` calls the writing functions, because their order matters.
 """
 
 from collections.abc import Collection
@@ -30,7 +30,7 @@ def operation(
     reason: str | None = None,
     actor: str | None = None,
 ) -> Operation:
-    """An operation of this call; without a document of its own it is the document itself."""
+    """A new operation of this call. `document_id` None: the operation is its own document."""
     call = change.call
     operation_id = change.new_id()
     return Operation(
@@ -45,8 +45,8 @@ def operation(
 
 
 async def take_up_waiting(change: Change, posting: Posting, item: OpenItem) -> None:
-    """Take up those who hold at the shortfall of an item, so that whatever becomes available goes to them first: as
-    many as one transaction may fill."""
+    """Add the promises waiting at the shortfall position to the posting, `HOLDERS_MAX` at most, so that units that
+    become available go to them first."""
     if item.shortfall:
         most = min(item.shortfall, HOLDERS_MAX + 1)
         waiting = await waiting_promises(change, item.logical_guid, item.variant_id, most)
@@ -58,7 +58,8 @@ async def take_up_waiting(change: Change, posting: Posting, item: OpenItem) -> N
 
 
 async def enqueue_fills(change: Change, posting: Posting) -> None:
-    """Have the holders filled that this transaction has no room for, where units are left for them."""
+    """Enqueue a fill for each item with more waiting holders than one transaction may fill, if it has sellable units
+    left."""
     for item in posting.open_items.values():
         if item.more_waiting and item.shortfall and count_free(item, "available", today=posting.today):
             to_fill = ItemToFill(
@@ -71,12 +72,12 @@ async def enqueue_fills(change: Change, posting: Posting) -> None:
 
 
 def take_up(posting: Posting, item: OpenItem, promise: Promise) -> Holding:
-    """A promise of the page's item as a holder."""
+    """Add a promise of the item to the posting as a holder."""
     return posting.hold(item, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
 async def take_up_holders(change: Change, posting: Posting, item: OpenItem, buckets: Collection[Bucket]) -> None:
-    """Take up everyone who has units of the page's item in these buckets."""
+    """Add all holders with units of the item in these buckets to the posting."""
     facility, variant = item.logical_guid, item.variant_id
     if {"reserved", "committed"} & set(buckets):
         promises = await promises_of(change, facility, variant)
@@ -94,7 +95,8 @@ async def take_up_holders(change: Change, posting: Posting, item: OpenItem, buck
 async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:
     """Write entries, items, units in bins, and the records of holders other than the call's own.
 
-    `listed`: the answer lists the entries, and has room for `ENTRIES_MAX`.
+    `listed`: the answer lists the entries. Raises `InvalidState` if there are more than `ENTRIES_MAX` of them, or if a
+    bin would exceed its capacity.
     """
     if listed and len(posting.entries) > ENTRIES_MAX:
         raise InvalidState(f"this takes more than {ENTRIES_MAX} entries; move fewer units at once", status="scattered")
@@ -111,7 +113,7 @@ async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> Non
 
 
 async def _checked_bins(change: Change, posting: Posting) -> list[BinUnits]:
-    """What lies in each bin that has a capacity, as it is to be kept; refused where a bin would hold too much."""
+    """The unit counts to store for bins with a capacity. Raises `InvalidState` if one would exceed its capacity."""
     moved = {bin_id: units for bin_id, units in posting.bins.items() if units}
     known = await change.get_many(BIN_UNITS, moved) if moved else {}
     kept: list[BinUnits] = []
@@ -126,7 +128,7 @@ async def _checked_bins(change: Change, posting: Posting) -> list[BinUnits]:
 
 
 async def _keep_others(change: Change, posting: Posting) -> None:
-    """Objects changed in passing: a revision more, and no event of their own."""
+    """Store holders that the movements changed: each gets a new revision, and no event is published."""
     touched = [each for each in posting.holdings.values() if each.touched and not each.own]
     if not touched:
         return
@@ -142,7 +144,7 @@ async def _keep_others(change: Change, posting: Posting) -> None:
 
 
 def emit_stock_changed(change: Change, posting: Posting) -> None:
-    """One event for every item whose bucket totals changed."""
+    """Emit `ics.stock.changed` for every item whose bucket totals changed."""
     for item in posting.open_items.values():
         if item.totals_changed():
             buckets = item.buckets()

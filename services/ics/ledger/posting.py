@@ -1,7 +1,7 @@
-"""The books of one call: the items it has open, and the entries it makes in them. Pure; kept by `post.py` at the end.
+"""The posting of one call: its open items and the entries it makes. Pure; `post.py` stores it at the end.
 
-`move` is the one way units move. It numbers the entry, applies it to both sides, holders included, makes sure that
-rules Z and G hold, and has the shortfall filled before anything else happens.
+Units are moved only by `move`. It numbers the entry, applies it to both sides and their holders, checks rules Z and G,
+and fills the shortfall before it returns.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from services.ics.ledger.open_item import OpenItem, position_field
 from services.ics.words import Bucket, External, HolderType, InsufficientStock, Kind, Shortage, Stage
 
 UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", "repin"})
-"""Kinds that state what is already so, and therefore never find a bin too full."""
+"""Kinds that record what is already true, so the capacity of bins does not limit them."""
 
 
 class Leg(NamedTuple):
-    """A stock account, as one side of a movement."""
+    """A stock account as one side of a movement."""
 
     item: OpenItem
     bucket: Bucket
@@ -34,7 +34,12 @@ Side = Leg | External
 
 
 class Posting:
-    """What one call reads and writes of the ledger."""
+    """The items, holders and entries of one call.
+
+    bins          units added to each bin with a capacity (negative: taken)
+    bins_limited  bins that must not exceed their capacity
+    closed        whether further entries are rejected
+    """
 
     def __init__(self, orgcode: str, now: Utc, new_id: Callable[[], str]) -> None:
         self.orgcode = orgcode
@@ -52,12 +57,12 @@ class Posting:
 
     @property
     def operation(self) -> Operation:
-        """What is being done: the entries made now are its own."""
+        """The operation of the entries being made."""
         assert self._operation is not None, "begin an operation first"
         return self._operation
 
     def begin(self, operation: Operation) -> Operation:
-        """Start an operation: entries made from now on belong to it."""
+        """Start an operation; entries made from now on belong to it."""
         self._operation = operation
         return operation
 
@@ -66,12 +71,12 @@ class Posting:
         self._operation = None
 
     def add(self, item: OpenItem) -> OpenItem:
-        """Make an open item part of these books."""
+        """Add an open item to the posting."""
         self.open_items[item.logical_guid, item.variant_id] = item
         return item
 
     def hold(self, item: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
-        """Take a holder up, with what it has of the page's item; the one already taken up where there is one."""
+        """Add a holder with its parts of the item, and return its holding; an existing one is unchanged."""
         key = (item.logical_guid, item.variant_id, holder_id)
         known = self.holdings.get(key)
         if known is None:
@@ -79,18 +84,18 @@ class Posting:
         return known
 
     def own(self, item: OpenItem, holder_type: HolderType, holder_id: str, parts: Parts | None = None) -> Holding:
-        """Take a holder up whose record the call keeps itself."""
+        """Add a holder whose record the call stores itself."""
         holding = self.hold(item, holder_type, holder_id, parts)
         holding.own = True
         return holding
 
     def holders_in(self, item: OpenItem, bucket: Bucket) -> list[Holding]:
-        """The holders taken up so far whose units are in a bucket of this item, oldest first."""
+        """The holdings of the posting with units in a bucket of this item, oldest first."""
         found = (each for each in self.holdings.values() if each.item is item and each.bucket == bucket)
         return sorted(found, key=lambda each: each.id)
 
     def land(self, item: OpenItem, place: Landing, lot_code: str | None) -> PositionKey:
-        """The position at which units are put; remembers what fits in its bin."""
+        """The key of the position where units are put; also records the capacity of its bin."""
         if place.bin_id is not None and place.capacity is not None:
             self.capacities[place.bin_id] = place.capacity
         return item.land(place, lot_code)
@@ -105,7 +110,7 @@ class Posting:
         serials: Sequence[str] = (),
         line: int | None = None,
     ) -> StockCardEntry:
-        """Take units from one account and give them to another."""
+        """Move units from one account to another, and return the entry. Exactly the moves in `LEGAL` are allowed."""
         assert quantity > 0, (kind, quantity)
         assert not self.closed, "entries are made before the posting is written"
         operation = self.operation
@@ -166,7 +171,7 @@ class Posting:
         return max(self.now, last)
 
     def fill(self, item: OpenItem) -> None:
-        """Give available units to the holders taken up who wait for them, as far as there are any."""
+        """Assign available units to the waiting holders of the posting, as far as there are any."""
         if item.filling or item.shortfall == 0:
             return
         item.filling = True
@@ -181,7 +186,7 @@ class Posting:
 
 
 def insufficient(item: OpenItem, bucket: Bucket, requested: int, there: int, message: str = "") -> InsufficientStock:
-    """The refusal of a call that takes more units than there are."""
+    """The error of a call that takes more units than there are; `there` is the number found."""
     shortage = Shortage(
         logical_guid=item.logical_guid,
         variant_id=item.variant_id,
@@ -222,7 +227,7 @@ def _variant(source: Side, target: Side) -> str:
 
 
 def _share(source: Side, target: Side, quantity: int) -> None:
-    """Keep the item's share in an account outside, which no document of its own says (see decision 0008)."""
+    """Update the item's share of an external account (see decision 0008)."""
     if isinstance(source, Leg):
         if not isinstance(target, Leg):
             source.item.externals[target] += quantity
@@ -237,7 +242,7 @@ def _mark_serialised(source: Side, target: Side) -> None:
 
 
 def _hold_rules(entry: StockCardEntry, source: Side) -> None:
-    """Rules Z and G, for the side that lost units."""
+    """Check rules Z and G for the side that lost units."""
     if not isinstance(source, Leg):
         return
     field = position_field(source.bucket, source.stage, source.holding is not None)
@@ -247,7 +252,7 @@ def _hold_rules(entry: StockCardEntry, source: Side) -> None:
     position = source.item.position(source.key)
     backordered = field == "available" and source.key == SHORTFALL and entry.kind in _PROMISES
     assert getattr(position, field) >= 0 or backordered, entry
-    # What is promised beyond stock may be promised on, never carried away.
+    # Units promised beyond stock may pass to another promise, but must not leave the shelf.
     assert position.shelf >= 0, entry
 
 

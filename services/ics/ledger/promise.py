@@ -1,4 +1,4 @@
-"""How promises get their units, give them back, and exchange them for others. Pure, on the books of a call."""
+"""Draws, returns and exchanges the units of promises within a posting. Pure."""
 
 from services.ics.ledger.balance import SHORTFALL
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, count_free, draw, draw_held
@@ -9,15 +9,15 @@ from services.ics.words import Kind, Stage
 
 
 def promise(posting: Posting, kind: Kind, quantity: int, holding: Holding, pin: Pin = ANYWHERE) -> int:
-    """Draw units for a promise, and say how many of them are promised beyond stock.
+    """Draw units for a promise; returns the number of units promised beyond stock.
 
-    The caller has made sure that so many are promisable. Sellable units go first; without a pin the rest comes from the
-    shortfall account, with one it is refused.
+    The caller has checked that `quantity` is promisable. Sellable units are taken first. Without a pin the rest comes
+    from the shortfall position; with one, raises `InsufficientStock`.
     """
     item = holding.item
     there = quantity
     if item.shortfall:
-        # Units that are owed to those who wait can be promised to nobody else.
+        # Units owed to waiting promises cannot be promised again.
         there = min(quantity, max(0, count_free(item, "available", today=posting.today) - item.shortfall))
     takes, lacking = draw(item, "available", there, pin, today=posting.today)
     lacking += quantity - there
@@ -36,17 +36,17 @@ def promise(posting: Posting, kind: Kind, quantity: int, holding: Holding, pin: 
 
 
 def first_stage(holding: Holding) -> Stage | None:
-    """The stage a promise's units start at."""
+    """The first stage of a promise's units: open for commits, else None."""
     return "open" if holding.type == "commit" else None
 
 
 def give_back(
     posting: Posting, kind: Kind, quantity: int, holding: Holding, *, stage: Stage | None = None
 ) -> list[HeldTake]:
-    """Return a promise's units to available where they lie, in draw order.
+    """Return units of a promise to available at their positions, in draw order; returns what was taken from each part.
 
-    One part at a time: what appears in available may at once be exchanged for units promised beyond stock, the
-    holder's own included.
+    Parts are taken one by one, because units that become available may be exchanged at once for units promised beyond
+    stock, also those of this holder.
     """
     given: list[HeldTake] = []
     while quantity:
@@ -62,7 +62,7 @@ def give_back(
 def pass_on(
     posting: Posting, kind: Kind, quantity: int, giver: Holding, taker: Holding, *, pin: Pin = ANYWHERE
 ) -> None:
-    """Units go from one promise to the next, position and lot kept."""
+    """Move units from one promise to another; position and lot stay."""
     takes, lacking = draw_held(giver.item, giver, quantity, pin)
     assert lacking == 0, (giver.id, quantity, lacking)
     for part, units in takes:
@@ -72,10 +72,10 @@ def pass_on(
 
 
 def repin(posting: Posting, quantity: int, holding: Holding, pin: Pin) -> None:
-    """Make sure that so many of the promise's units on the shelf are inside the pin: the scan wins.
+    """Ensure that `quantity` units of the promise on the shelf are inside the pin, which is what was scanned.
 
-    Its units inside count first. The rest is exchanged: units outside go back to available in reverse draw order, and
-    as many available ones inside are taken in draw order.
+    Units already inside count. The rest is exchanged: units outside return to available in reverse draw order, and as
+    many available units inside are taken in draw order. Raises `InsufficientStock` if there are too few.
     """
     item, stage = holding.item, first_stage(holding)
     _, exchange = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=True)
@@ -97,7 +97,7 @@ def repin(posting: Posting, quantity: int, holding: Holding, pin: Pin) -> None:
 
 
 def _outside(item: OpenItem, holding: Holding, quantity: int, pin: Pin, stage: Stage | None) -> list[HeldTake]:
-    """Parts outside the pin, the last in draw order first."""
+    """Takes of `quantity` units outside the pin, in reverse draw order."""
     everything, _ = draw_held(item, holding, holding.total(stage=stage), stage=stage)
     found: list[HeldTake] = []
     for part, units in reversed(everything):

@@ -27,7 +27,7 @@ from services.ics.words import DocumentType, HolderType
 
 _FIND_LIMIT = 1000
 NEVER_EXPIRES = "~"
-"""In `due`: holds units and never lapses. Sorts after every time."""
+"""The value of `due` for a promise that holds units and never expires. Sorts after every time."""
 
 ITEMS = Entity(
     "balance",
@@ -36,7 +36,7 @@ ITEMS = Entity(
     id="item_id",
     keys=("ORG#{orgcode}", "ITEM#{logical_guid}#{variant_id}"),
     indexes=[
-        # One index for all that items are looked up by: an item is written at every movement, and each index costs.
+        # One index for all lookups: an item is written by every movement, and every index makes that slower.
         index("spots", "logical_guid", "variant_id"),
     ],
     edges=[
@@ -56,10 +56,10 @@ ENTRIES = Entity(
     keys=("ORG#{orgcode}", "ENTRY#{entry_id}"),
     indexes=[
         index("item", "item_seq"),
-        # Partial indexes begin with their condition: the embedded engine uses none of them for a range otherwise.
+        # A partial index begins with its condition; otherwise the embedded engine does not use it for ranges.
         # Only entries between facilities have a second item.
         index("crosses", "other_item", "other_seq", where={"crosses": True}),
-        # One index for all else that entries are looked up by.
+        # One index for all other lookups.
         index("refs", "entry_id"),
     ],
     edges=[
@@ -82,7 +82,7 @@ ENTRIES = Entity(
 
 
 class ItemToFill(Value):
-    """An item whose waiting holders are owed units, and the document that the units came with."""
+    """An item with waiting holders, and the document that brought the units for them."""
 
     logical_guid: str
     variant_id: str
@@ -91,11 +91,11 @@ class ItemToFill(Value):
 
 
 FILLS = WorkQueue("ics", "fill", payload=ItemToFill)
-"""Items at which a call has filled as many holders as one transaction may, and some are left."""
+"""Items with more waiting holders than the transaction of the call could fill."""
 
 
 class BinUnits(Record):
-    """Units of all variants in a bin that has a capacity: what every movement into or out of it writes."""
+    """The number of units, of all variants, in a bin with a capacity. Every movement at the bin updates it."""
 
     bin_id: str
     units: int = 0
@@ -105,10 +105,10 @@ BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", h
 
 
 class Promise(Document):
-    """What the ledger reads of a reservation, an allocation or a commit, which share a collection.
+    """The fields of a reservation, allocation or commit that the ledger reads; the three share a collection.
 
-    due    when it expires while it holds units (`NEVER_EXPIRES` for a commit); None once it holds none
-    queue  its place among those who hold at the shortfall position: commits first, then by id; None if it does not
+    due    its expiry time (`NEVER_EXPIRES` for a commit); None if it holds no units
+    queue  sort key of promises with units at the shortfall position: commits first, then by id; None without such units
     """
 
     promise_id: str
@@ -130,7 +130,7 @@ PROMISES = Entity(
         index("logical_guid", "variant_id", "due"),
         # Not a partial index: the embedded engine uses none for a range.
         index("logical_guid", "variant_id", "queue"),
-        # For the sweep over all orgs.
+        # For the overdue-sweep job, over all orgs.
         index("due", every_org=True),
     ],
     history=False,
@@ -139,7 +139,7 @@ PROMISES = Entity(
 
 
 def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
-    """What a kind of promise stores beside its record, so that it is found together with the others."""
+    """The derived fields `due` and `queue` that each kind of promise stores, so that all kinds are found together."""
 
     def due(promise: Any) -> str | None:
         if not promise.positions:
@@ -158,14 +158,14 @@ def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:
-    """The item; one that nothing happened to where there is none yet. By id."""
+    """The item; a new one without entries if there is none. By id."""
     orgcode = view.call.orgcode
     item = await view.get(ITEMS, item_id_of(orgcode, logical_guid, variant_id))
     return item if item is not None else new_item(orgcode, logical_guid, variant_id)
 
 
 async def items_of_many(view: View, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
-    """The items of these (facility, variant), in one round; those nothing happened to included. By id."""
+    """The items of these (facility, variant), in one round trip; new ones where there are none. By id."""
     orgcode = view.call.orgcode
     asked = {item_id_of(orgcode, *each): each for each in wanted}
     found = await view.get_many(ITEMS, asked)
@@ -181,8 +181,8 @@ async def entries_between(
     *,
     limit: int = _FIND_LIMIT,
 ) -> list[StockCardEntry]:
-    """An item's entries with these numbers, of which there are `limit` at most, in order: those that any of the filters
-    fits. Index: item, item_seq; crosses, other_item, other_seq."""
+    """The entries of an item with numbers in a range and matching any of the filters, in order. The range must have at
+    most `limit` numbers. Index: item, item_seq; crosses, other_item, other_seq."""
     key = item_key(logical_guid, variant_id)
     first: Where = {"item": key, "item_seq": numbers}
     second: Where = {"crosses": True, "other_item": key, "other_seq": numbers}
@@ -197,25 +197,25 @@ async def items_of_variant(view: View, variant_id: str) -> list[Item]:
 
 
 async def facilities_with(view: View, variant_id: str, limit: int) -> list[str]:
-    """Facilities that keep the variant, by name. Index: spots."""
+    """The first `limit` facilities with an item of the variant, sorted by GUID. Index: spots."""
     where = {"spots": variant_key(variant_id)}
     found = await view.find(ITEMS, where, order=("logical_guid", "variant_id"), limit=limit)
     return [item.logical_guid for item in found]
 
 
 async def units_in_zone(view: View, zone_id: str) -> int:
-    """Units seen in a zone and its bins: more than 0 exactly when there are any. A movement already under way may
-    still land. Index: spots."""
+    """An estimate of the units in a zone and its bins: more than 0 exactly if there are any. A concurrent movement may
+    still add some. Index: spots."""
     items = await view.find(ITEMS, {"spots": zone_key(zone_id)}, limit=_FIND_LIMIT)
     return sum(_count(position.on_hand) for item in items for position in item.cells if position.zone_id == zone_id)
 
 
 async def units_in_bin(view: View, bin_id: str) -> int:
-    """Units seen in a bin; as `units_in_zone`. Index: spots."""
+    """An estimate of the units in a bin, as `units_in_zone`. Index: spots."""
     items = await view.find(ITEMS, {"spots": bin_key(bin_id)}, limit=_FIND_LIMIT)
     return sum(_count(position.on_hand) for item in items for position in item.cells if position.bin_id == bin_id)
 
 
 def _count(units: int) -> int:
-    """What stands at a place, of which shortfalls may hide some: any cell counts for one unit at least."""
+    """The units of a position, at least 1: a shortfall may hide units that are there."""
     return max(1, units)

@@ -1,7 +1,7 @@
-"""Receipts: goods that came in, held in the receipt's name until they are inspected. Pure.
+"""Receipts: received units, held by the receipt until they are inspected. Pure.
 
-What a receipt keeps of a line is more than its answer shows: where the units still under inspection lie, since putaway
-may move them meanwhile. `to_answer` leaves that out.
+A stored line also has the positions of its units under inspection, because putaway may move them. Answers do not have
+them; `to_answer` leaves them out.
 """
 
 from collections.abc import Sequence
@@ -50,13 +50,13 @@ class ReceiveLine(Value):
 
 
 class ReceiptLine(ReceiveLine):
-    """A line as it is kept: with where its pending units lie."""
+    """A stored line: with the positions of its pending units."""
 
     positions: list[HeldPosition] = field(default_factory=list)
 
 
 class Receive(Record):
-    """A receipt as answers and events show it."""
+    """A receipt in answers and events."""
 
     receive_id: Id
     logical_guid: Guid
@@ -70,7 +70,7 @@ class Receive(Record):
 
 
 class ReceiveRecord(Record):
-    """A receipt as it is kept."""
+    """A stored receipt."""
 
     receive_id: Id
     logical_guid: Guid
@@ -84,7 +84,7 @@ class ReceiveRecord(Record):
 
 
 def to_answer(receipt: ReceiveRecord) -> Receive:
-    """The receipt as answers and events show it."""
+    """The receipt for answers and events."""
     fields = {name: getattr(receipt, name) for name in Receive.__struct_fields__ if name != "lines"}
     return Receive(lines=[_shown_line(line) for line in receipt.lines], **fields)
 
@@ -94,7 +94,7 @@ def _shown_line(line: ReceiptLine) -> ReceiveLine:
 
 
 def status_of(lines: Sequence[ReceiptLine], inspected: bool) -> Status:
-    """Completed once nothing is pending; inspecting once a result has been recorded."""
+    """The status: completed if nothing is pending, inspecting if a result was recorded, otherwise received."""
     if not any(line.pending for line in lines):
         return "completed"
     return "inspecting" if inspected else "received"
@@ -103,7 +103,7 @@ def status_of(lines: Sequence[ReceiptLine], inspected: bool) -> Status:
 def bring_in(
     posting: Posting, item: OpenItem, line: ReceiptLine, *, holder: str, source: Source, place: Landing, named: Named
 ) -> ReceiptLine:
-    """A line whose goods came in: pending ones in the receipt's name, the others available at once."""
+    """Post the units of a line: held by the receipt if pending, otherwise available. Returns the line to store."""
     key = posting.land(item, place, line.lot_code)
     serials = named.hand(key, line.quantity)
     if not line.pending:
@@ -116,7 +116,7 @@ def bring_in(
 
 
 class QcFinding(Value):
-    """What inspection found of some units of a line, and where they are put (None: they stay)."""
+    """The inspection result of some units of a line, and the place they are put (None: they stay)."""
 
     line_no: int
     outcome: Outcome
@@ -128,7 +128,7 @@ TARGETS: dict[Outcome, Bucket] = {"accepted": "available", "damaged": "damaged",
 
 
 def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None:
-    """Refuse results on a completed receipt, and more of them than a line has pending."""
+    """Raises `InvalidState` if the receipt is completed, or a line has fewer units pending than the results."""
     if receipt.status == "completed":
         raise InvalidState("the receipt is completed", status=receipt.status)
     for line in receipt.lines:
@@ -138,7 +138,7 @@ def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None
 
 
 def inspect(posting: Posting, item: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:
-    """Move inspected units out of the receipt's name."""
+    """Move inspected units from the receipt to the bucket of their outcome."""
     takes, lacking = draw_held(item, holding, finding.quantity, line=finding.line_no)
     assert lacking == 0, (holding.id, finding)
     bucket = TARGETS[finding.outcome]
@@ -169,7 +169,7 @@ def _sum(findings: Sequence[QcFinding], line_no: int, outcome: Outcome) -> int:
 
 
 def _held(line: ReceiptLine, holdings: Sequence[Holding]) -> ReceiptLine:
-    """The line with what is still pending of it, and where."""
+    """The line with its pending units and their positions, from the holding of its variant."""
     for holding in holdings:
         if holding.item.variant_id == line.variant_id:
             return replace(line, pending=holding.total(line=line.line_no), positions=holding.positions(line.line_no))
@@ -177,7 +177,7 @@ def _held(line: ReceiptLine, holdings: Sequence[Holding]) -> ReceiptLine:
 
 
 def everything_accepted(receipt: ReceiveRecord) -> list[QcFinding]:
-    """Results that accept all that is pending where it is."""
+    """Results that accept all pending units at their positions."""
     return [
         QcFinding(line_no=line.line_no, outcome="accepted", quantity=line.pending, place=None)
         for line in receipt.lines
@@ -186,7 +186,7 @@ def everything_accepted(receipt: ReceiveRecord) -> list[QcFinding]:
 
 
 def parts_of_receipt(receipt: ReceiveRecord, variant_id: str) -> Parts:
-    """What a receipt holds of a variant."""
+    """The units of a variant that a receipt holds."""
     return {
         Part(held.key, None, line.line_no): held.quantity
         for line in receipt.lines
@@ -196,7 +196,7 @@ def parts_of_receipt(receipt: ReceiveRecord, variant_id: str) -> Parts:
 
 
 def changed_in_passing(receipt: ReceiveRecord, holding: Holding) -> ReceiveRecord:
-    """The receipt after others moved its pending units about, or lost some of them."""
+    """The receipt, updated after another operation moved or removed some of its pending units."""
     lost = {line.line_no: 0 for line in receipt.lines}
     for loss in holding.losses:
         lost[loss.part.line or 0] += loss.quantity

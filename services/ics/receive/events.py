@@ -1,4 +1,4 @@
-"""Events published about goods coming in."""
+"""Events published about receipts."""
 
 from chassis.entity import Value
 from chassis.event import EventType
@@ -7,13 +7,13 @@ from services.ics.receive.fields import QcResultInput
 
 
 class ReceiveRecorded(Value):
-    """The receipt as it begins."""
+    """The new receipt."""
 
     receive: Receive
 
 
 class ReceiveInspected(Value):
-    """The receipt after the change, and what inspection found."""
+    """The receipt after the change, and the inspection results."""
 
     receive: Receive
     results: list[QcResultInput]

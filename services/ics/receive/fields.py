@@ -1,4 +1,4 @@
-"""Request fields of receipts that handlers and events share."""
+"""Request fields of receipts, shared by handlers and events."""
 
 from chassis.endpoint import Request
 from chassis.values import Date, Guid, Id, Lot, Qty, Qty0, Text
@@ -7,7 +7,7 @@ from services.ics.stock.fields import SerialList
 
 
 class ReceiveLineInput(Request):
-    """One line of goods coming in."""
+    """One line of received units."""
 
     variant_id: Guid
     quantity: Qty
@@ -21,7 +21,7 @@ class ReceiveLineInput(Request):
 
 
 class QcResultInput(Request):
-    """What inspection found of some units of a line, and where they are put."""
+    """The inspection result of some units of a line, and the place they are put."""
 
     line_no: LineNo
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""The endpoints of receipts and their inspection. What each promises its callers is in the contract's ics.yaml."""
+"""The endpoints of receipts and their inspection. The contract's ics.yaml specifies them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -110,14 +110,14 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
 
 
 def _check_tracked(lines: Sequence[ReceiveLineInput], policies: Mapping[str, PolicyValues]) -> None:
-    """Refuse lines that do not name what their variants' policies track."""
+    """Raises `Invalid` if a line lacks what its variant's policy tracks."""
     for number, line in enumerate(lines):
         policy, path = policies[line.variant_id], f"lines.{number}."
         check_tracked(policy, serials=line.serials, lot_code=line.lot_code, comes_in=True, path=path)
 
 
 async def _policies(change: Change, lines: list[ReceiveLineInput]) -> dict[str, PolicyValues]:
-    """The policies that rule the lines' variants; the items are loaded in the same round."""
+    """The effective policies by variant; prefetches the items in the same round trip."""
     facility = change.call.logical_guid
     variants = list(dict.fromkeys(line.variant_id for line in lines))
     change.prefetch(ITEMS, [item_id_of(change.call.orgcode, facility, variant) for variant in variants])
@@ -126,7 +126,7 @@ async def _policies(change: Change, lines: list[ReceiveLineInput]) -> dict[str, 
 
 
 def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
-    """The lots that come in, by variant."""
+    """The lots of the lines, by variant."""
     lots: dict[str, list[str]] = {}
     for line in lines:
         if line.lot_code is not None:
@@ -135,16 +135,16 @@ def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
 
 
 async def _named_in(serials: Serials, item: OpenItem, line: ReceiveLineInput, path: str) -> Named:
-    """The line's lot and serials, known or registered on the way."""
+    """The serials of the line; its lot and serials are registered if they are new."""
     if line.lot_code is not None:
-        # Once more: a line before may have made the lot known.
+        # Checked again, because an earlier line may have registered the lot.
         check_dates(item, line.lot_code, line.expiry_date, path)
         await serials.lot(item, line.lot_code, line.expiry_date, line.manufacture_date)
     return await serials.bring_in(item, line.serials, line.lot_code, line.expiry_date, line.manufacture_date)
 
 
 def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValues) -> ReceiptLine:
-    """The line as it is kept before its goods are anywhere."""
+    """The line to store, before its units are posted."""
     pending = line.quantity if policy.qc == "required" else 0
     return ReceiptLine(
         line_no=line_no,
@@ -169,7 +169,7 @@ class QcCompleteRequest(Revised):
     results: Annotated[list[QcResultInput], Meta(min_length=1, max_length=RESULTS_MAX)] | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        # Of which variant a result is, only the receipt says.
+        # The variant of a result is known only from the receipt.
         return serial_problems_by_line(((None, each.serials, each.quantity) for each in self.results or ()), "result")
 
 

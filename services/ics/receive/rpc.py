@@ -1,4 +1,4 @@
-"""What other services bring in: goods that come back. The same row as over HTTP."""
+"""The gRPC calls on receipts, used by other services for returned goods. They behave as the HTTP calls."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from retailstack.ics.v1 import stock_pb2 as pb
 
 
 class Receiving:
-    """The calls of `Inventory` on receipts."""
+    """The receipt calls of the `Inventory` service."""
 
     endpoints: RpcEndpoints
 

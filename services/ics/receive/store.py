@@ -1,4 +1,4 @@
-"""Where receipts are kept."""
+"""Storage of receipts, and the queries for them. Each query names the index it uses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,13 +54,13 @@ _LEADS = (("source_ref",), ("logical_guid", "variants"), ("variants",), ("logica
 
 
 async def list_receipts(view: View, wanted: Mapping[str, Any], page: Paged) -> Page[ReceiveRecord]:
-    """Receipts, newest first. Index: the first of `_LEADS` that the filters cover."""
+    """A page of receipts, newest first. Index: the first of `_LEADS` that the filters cover."""
     where, rest = split(wanted, _LEADS)
     return await view.page(RECEIPTS, where, page=page, rest=rest)
 
 
 async def receipts_pending(view: View, logical_guid: str, variant_id: str) -> list[ReceiveRecord]:
-    """Receipts that hold units of an item for inspection, oldest first. Index: logical_guid, pending_variants."""
+    """Receipts with units of an item under inspection, oldest first. Index: logical_guid, pending_variants."""
     where = {"logical_guid": logical_guid, "pending_variants": variant_id}
     return await view.find_all(RECEIPTS, where, order=("receive_id",))
 

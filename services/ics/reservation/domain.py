@@ -1,4 +1,4 @@
-"""Reservations: units promised for a while, in the reservation's own name. Pure."""
+"""Reservations: units promised until a time and held by the reservation. Pure."""
 
 from typing import ClassVar, Literal
 
@@ -21,7 +21,7 @@ Status = Literal["active", "allocated", "committed", "released", "expired", "los
 
 
 class Reservation(ExpiringPromise):
-    """Units promised for a while. quantity = remaining + allocated + committed + released + expired + lost."""
+    """Units promised until `expires_utc`. quantity = remaining + allocated + committed + released + expired + lost."""
 
     kind: ClassVar = "reservation"
 
@@ -34,7 +34,7 @@ class Reservation(ExpiringPromise):
 
 
 class Demand(Value):
-    """What is asked for."""
+    """The request of a reservation. `ttl_seconds` None: the policy's."""
 
     channel_code: str
     quantity: int
@@ -44,7 +44,7 @@ class Demand(Value):
 
 
 def promisable_now(item: OpenItem, policy: PolicyValues, held_back: int, today: Date) -> int:
-    """How many units a promise may ask for, once what was overdue has lapsed."""
+    """The number of units that can be promised now. Overdue promises must have been expired before."""
     unsellable = sum(
         position.available
         for position in item.positions.values()
@@ -56,7 +56,8 @@ def promisable_now(item: OpenItem, policy: PolicyValues, held_back: int, today: 
 def draw_promise(
     posting: Posting, kind: Kind, quantity: int, holding: Holding, *, limit: int, pin: Pin = ANYWHERE
 ) -> int:
-    """Draw a promise's units within what is promisable, and say how many are promised beyond stock."""
+    """Draw a promise's units; returns how many are promised beyond stock. Raises `InsufficientStock` if `quantity` is
+    above `limit`, the promisable units."""
     if quantity > limit:
         raise insufficient(holding.item, "available", quantity, limit, f"{limit} of {quantity} can be promised")
     return promise(posting, kind, quantity, holding, pin)
@@ -65,7 +66,7 @@ def draw_promise(
 def reserve(
     posting: Posting, item: OpenItem, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
 ) -> Reservation:
-    """A reservation that has drawn its units; refused where more is asked for than `limit`."""
+    """Make a reservation and draw its units. Raises `InsufficientStock` if the demand is above `limit`."""
     holding = posting.own(item, "reservation", reservation_id)
     backordered = draw_promise(posting, "reserve", demand.quantity, holding, limit=limit)
     expires_utc = later(posting.now, demand.ttl_seconds or policy.reservation_ttl_seconds)

@@ -1,5 +1,4 @@
-"""How units leave a reservation or an allocation for the shelf: released by a caller, or expired once their time is
-up."""
+"""Ends reservations and allocations, wholly or in part: released by a caller, or expired after their time."""
 
 from typing import Any
 
@@ -23,7 +22,8 @@ async def release_promise(
     quantity: int | None,
     reason: str | None,
 ) -> Ended[P]:
-    """Give units back to available where they are; None: all that remain."""
+    """Return units to available at their positions; `quantity` None: all that remain. Raises `InvalidState` if fewer
+    remain."""
     promise = await load_here(change, entity, promise_id, revision)
     async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code, reason=reason) as p:
         item = await p.open(promise.variant_id)
@@ -34,7 +34,7 @@ async def release_promise(
 
 
 async def expire_promise(change: Change, entity: Entity[P], promise_id: str, revision: int | None) -> Ended[P]:
-    """Give all remaining units of an overdue promise back to available where they are."""
+    """Return all remaining units of an overdue promise to available. Raises `InvalidState` if it is not overdue."""
     promise = await load_here(change, entity, promise_id, revision)
     async with posting(change, promise.kind, promise_id, channel_code=promise.channel_code) as p:
         item = await p.open(promise.variant_id)
@@ -45,5 +45,5 @@ async def expire_promise(change: Change, entity: Entity[P], promise_id: str, rev
 
 
 def _named(promise: ExpiringPromise) -> dict[str, Any]:
-    """The promise as an event's body has it: under its kind."""
+    """The event body field of the promise: its kind is the name."""
     return {promise.kind: promise}

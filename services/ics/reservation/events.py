@@ -12,7 +12,7 @@ class ReservationChanged(Value):
 
 
 class ReservationReleased(Value):
-    """The reservation after the change, and how many units went back."""
+    """The reservation after the change, and the number of units released."""
 
     reservation: Reservation
     quantity: int

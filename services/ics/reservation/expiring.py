@@ -1,4 +1,4 @@
-"""What reservations and allocations have in common: units promised until a time, in the promise's own name. Pure."""
+"""The common part of reservations and allocations: units promised until a time and held by the promise. Pure."""
 
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -14,13 +14,13 @@ from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
 
 POSITIONS_MAX = 500
-"""Most positions one promise may be spread over."""
+"""Most positions of one promise."""
 
 Positions = Annotated[list[HeldPosition], Meta(max_length=POSITIONS_MAX)]
 
 
 class ExpiringPromise(Record):
-    """Units promised until `expires_utc`; its counters add up to `quantity`."""
+    """Units promised until `expires_utc`. Its counters add up to `quantity`."""
 
     kind: ClassVar[Literal["reservation", "allocation"]]
 
@@ -39,7 +39,7 @@ class ExpiringPromise(Record):
 
     @property
     def promise_id(self) -> str:
-        """Its id, whatever its kind calls it."""
+        """The id; the name of its field depends on the kind."""
         return str(getattr(self, f"{self.kind}_id"))
 
 
@@ -52,21 +52,21 @@ _STATUSES = (
     ("expired", "expired"),
     ("released", "released"),
 )
-"""What a promise is while a counter is above 0, the first that fits; an allocation has no `allocated`."""
+"""(status, counter): the first counter above 0 gives the status. Allocations have no `allocated`."""
 
 
 def status_of(promise: ExpiringPromise) -> str:
-    """The first counter above 0 says what a promise is."""
+    """The status that follows from the counters; lost if all are 0."""
     return next((status for status, counter in _STATUSES if getattr(promise, counter, 0) > 0), "lost")
 
 
 def restated(promise: P, holding: Holding) -> P:
-    """The promise with what it holds now, and the status that follows from its counters."""
+    """The promise with the positions of its holding, and the status that follows from its counters."""
     return replace(promise, positions=spread(holding), status=status_of(promise))
 
 
 def spread(holding: Holding) -> list[HeldPosition]:
-    """A promise's positions; more than a promise may have are refused."""
+    """The positions of a promise. Raises `InvalidState` if there are more than `POSITIONS_MAX`."""
     positions = holding.positions()
     if len(positions) > POSITIONS_MAX:
         raise InvalidState(f"the units lie at more than {POSITIONS_MAX} positions", status="scattered")
@@ -74,18 +74,18 @@ def spread(holding: Holding) -> list[HeldPosition]:
 
 
 def expiry_of(item: OpenItem, expires_utc: Utc) -> None:
-    """Let the item know that a promise of it lapses then."""
+    """Lower the item's `lapse_utc` to the expiry of a new promise."""
     if item.lapse_utc is None or expires_utc < item.lapse_utc:
         item.lapse_utc = expires_utc
 
 
 def held_by(posting: Posting, item: OpenItem, promise: ExpiringPromise) -> Holding:
-    """The promise as a holder, kept by the call itself."""
+    """Add the promise to the posting as a holder whose record the call stores itself."""
     return posting.own(item, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
 def check_active(promise: ExpiringPromise, quantity: int | None) -> int:
-    """How many units are meant: those asked for, or all that remain."""
+    """The number of units to take: `quantity`, or all that remain. Raises `InvalidState` if none or fewer remain."""
     if promise.remaining == 0:
         raise InvalidState(f"the {promise.kind} is {promise.status}", status=promise.status)
     if quantity is not None and quantity > promise.remaining:
@@ -94,14 +94,15 @@ def check_active(promise: ExpiringPromise, quantity: int | None) -> int:
 
 
 def check_usable(promise: ExpiringPromise, quantity: int | None, now: Utc) -> int:
-    """How many units pass on to the next promise; an overdue one passes none on."""
+    """The number of units to pass to another promise, as `check_active`. Raises `InvalidState` if the promise is
+    overdue."""
     if promise.remaining > 0 and promise.expires_utc <= now:
         raise InvalidState(f"the {promise.kind} is overdue", status=promise.status, expires_utc=promise.expires_utc)
     return check_active(promise, quantity)
 
 
 def release(posting: Posting, item: OpenItem, promise: P, quantity: int | None) -> tuple[P, int]:
-    """The promise after units went back to available, and how many did."""
+    """Return units to available (`quantity` None: all that remain); returns the promise and the units."""
     units = check_active(promise, quantity)
     holding = held_by(posting, item, promise)
     give_back(posting, "release", units, holding)
@@ -110,13 +111,13 @@ def release(posting: Posting, item: OpenItem, promise: P, quantity: int | None) 
 
 
 def expired(promise: P, units: int) -> P:
-    """The promise after all it still had went back because its time was up."""
+    """The promise after it expired with this number of units left."""
     left = replace(promise, remaining=0, expired=promise.expired + units, positions=[])
     return replace(left, status=status_of(left))
 
 
 def expire(posting: Posting, item: OpenItem, promise: P) -> P:
-    """The promise after it has been expired by a caller; refused while its time is not up."""
+    """Expire the promise for a caller, and return it. Raises `InvalidState` before `expires_utc`."""
     check_active(promise, None)
     if promise.expires_utc > posting.now:
         raise InvalidState("expires_utc is still ahead", status=promise.status, expires_utc=promise.expires_utc)

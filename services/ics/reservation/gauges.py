@@ -1,4 +1,4 @@
-"""What operators see of overdue promises: how many there are, and since when."""
+"""Metrics of overdue promises: their number, and the age of the oldest."""
 
 from collections.abc import AsyncIterator
 
@@ -21,14 +21,14 @@ OVERDUE_SECONDS = Metric(
 
 
 class OverdueGauges:
-    """The gauges, set by each run of the sweep over all orgs."""
+    """The gauges, set by each run of the overdue-sweep job over all orgs."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._promises = metrics.gauge(OVERDUE_PROMISES)
         self._seconds = metrics.gauge(OVERDUE_SECONDS)
 
     def set(self, promises: int, seconds: float) -> None:
-        """So many promises, the longest overdue for so many seconds."""
+        """Set the number of overdue promises, and for how many seconds the oldest has been overdue."""
         self._promises.set(promises)
         self._seconds.set(seconds)
 

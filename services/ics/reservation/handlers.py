@@ -1,4 +1,4 @@
-"""The reservation endpoints. What each promises its callers is in the contract's ics.yaml."""
+"""The reservation endpoints. The contract's ics.yaml specifies them."""
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised

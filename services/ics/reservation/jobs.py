@@ -1,4 +1,4 @@
-"""The sweep that expires promises nobody asks for, so that shops and subscribers learn of the units."""
+"""The overdue-sweep job: expires overdue promises of items without calls, so that their units become available."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -30,13 +30,13 @@ jobs = Jobs("ics")
 
 SWEEP_SECONDS = 10.0
 READ_PROMISES_MAX = 2000
-"""Overdue promises that are read at a time, the longest overdue first; within these, orgs take turns."""
+"""Most overdue promises read at a time, the longest overdue first; of these, one transaction per org in turn."""
 
 log = get_logger("services.ics.reservation")
 
 
 class OverdueParams(Value):
-    """What a run is asked: at most `limit` promises (all there are), of one org, of one facility."""
+    """The parameters of a run: at most `limit` promises, of one org, of one facility; None: no restriction."""
 
     job: Literal["overdue-sweep"] = "overdue-sweep"
     limit: Annotated[int, Meta(ge=1, le=100_000)] | None = None
@@ -46,7 +46,7 @@ class OverdueParams(Value):
 
 
 class OverdueAnswer(Value):
-    """What a run found and did, in promises. What another replica or a caller was quicker with counts as conflicts."""
+    """The results of a run, in promises. `conflicts`: ended in the meantime by a caller or another replica."""
 
     job: Literal["overdue-sweep"] = "overdue-sweep"
     run_id: Id
@@ -57,7 +57,7 @@ class OverdueAnswer(Value):
 
 
 class OverdueItem(NamedTuple):
-    """An item that has overdue promises."""
+    """An item with overdue promises."""
 
     orgcode: str
     logical_guid: str
@@ -106,7 +106,7 @@ def _is_meant(promise: Promise, params: OverdueParams) -> bool:
 
 
 async def _expire(units: Units, call: Call, overdue: Iterable[Promise], until: Utc, found: Counter[str]) -> None:
-    """Expire the promises of these items, one transaction's share of an org after the other's."""
+    """Expire these promises: one transaction for each org in turn, until none is left."""
     left = Counter(OverdueItem(each.orgcode, each.logical_guid, each.variant_id) for each in overdue)
     turns: deque[tuple[str, deque[OverdueItem]]] = deque(_by_org(left).items())
     while turns:
@@ -115,7 +115,7 @@ async def _expire(units: Units, call: Call, overdue: Iterable[Promise], until: U
         done = await _expire_share(units, call, item, until, found, left[item])
         left[item] -= done.promises
         if left[item] <= 0 or not done.more:
-            # What is not there any more was expired or released by somebody else.
+            # The missing ones were expired or released by another call.
             found["conflicts"] += max(0, left[item])
             items.popleft()
         if items:

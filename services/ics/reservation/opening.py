@@ -1,4 +1,4 @@
-"""What every new promise starts with: the item, its policy, overdue promises expired, and how much may be promised."""
+"""Opens an item for a new promise: expires overdue promises, and reads the policy and the promisable units."""
 
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from services.ics.stock.posting import LedgerPosting, posting
 
 
 class Opening(NamedTuple):
-    """An item ready for a promise, the policy that applies to it, and how many units may be promised."""
+    """An item ready for a promise, its effective policy, and the number of units that may be promised."""
 
     item: OpenItem
     policy: PolicyValues
@@ -32,10 +32,10 @@ class Opening(NamedTuple):
 async def open_to_promise(
     change: Change, p: LedgerPosting, variant_id: str, quantity: int, pin: Pin = ANYWHERE
 ) -> Opening:
-    """Open the variant in the call's facility for a promise of so many units on the call's channel.
+    """Open the variant in the call's facility for a promise of `quantity` units on the call's channel.
 
-    Overdue promises are expired, as many as one transaction may. Where the call needs the units of more, these are
-    expired before it, and it is run again.
+    Expires overdue promises, as many as one transaction may. If the call needs units of more of them, raises
+    `Beforehand`: they are expired in transactions of their own, and the call is run again.
     """
     facility, channel = change.call.logical_guid, change.call.channel_code
     withheld = item_keys([(facility, variant_id)], channel)
@@ -58,7 +58,7 @@ async def open_to_promise(
 
 
 class Expired(NamedTuple):
-    """What one transaction expired: promises, their units, and whether some are overdue still."""
+    """The result of one transaction: expired promises, their units, and whether overdue promises are left."""
 
     promises: int
     units: int
@@ -66,8 +66,8 @@ class Expired(NamedTuple):
 
 
 async def expire_more(units: Units, call: Call, variant_id: str, needed: int) -> None:
-    """Expire overdue promises of a variant in the call's facility, in transactions of their own, until they gave back
-    as many units as are needed, or none is overdue."""
+    """Expire overdue promises of a variant in the call's facility, in transactions of their own, until `needed` units
+    are available again or none is overdue."""
     while needed > 0:
         expired = await units.change(by_system(call), partial(expire_some, variant_id=variant_id))
         needed -= expired.units
@@ -76,15 +76,15 @@ async def expire_more(units: Units, call: Call, variant_id: str, needed: int) ->
 
 
 def by_system(call: Call) -> Call:
-    """The call, made by the stack itself within the same org."""
+    """The call with the system as its caller, within the same org."""
     return replace(call, caller=replace(SYSTEM, orgcode=call.orgcode))
 
 
 async def expire_some(
     change: Change, variant_id: str, until: Utc | None = None, at_most: int = BITE_HOLDERS
 ) -> Expired:
-    """Expire promises of a variant in the call's facility that were overdue by `until` (now), `at_most` of them and no
-    more than one transaction may."""
+    """Expire promises of a variant in the call's facility that were overdue at `until` (None: now), at most `at_most`
+    and `HOLDERS_MAX`."""
     async with posting(change, "reservation") as p:
         item = await p.open(variant_id, fills=False)
         before = item.total("reserved")
@@ -93,7 +93,7 @@ async def expire_some(
 
 
 async def open_to_pass_on(change: Change, p: LedgerPosting, variant_id: str) -> tuple[OpenItem, PolicyValues]:
-    """Open the variant in the call's facility for a promise made from another one."""
+    """Open the variant in the call's facility for a promise that takes its units from another promise."""
     policy, _ = await ruling(change, variant_id, change.call.logical_guid)
     item = await p.open(variant_id)
     await p.expire_overdue(item)

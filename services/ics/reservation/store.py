@@ -1,4 +1,4 @@
-"""Where reservations are kept: in the collection of all promises, so that an item's holders are found together."""
+"""Storage of reservations: in the collection of all promises, so that an item's holders are read together."""
 
 from chassis.entity import Entity, edge
 from services.ics.ledger.holder import HolderKind, parts_of, register

@@ -1,7 +1,7 @@
-"""Stock cards: entries by item, serial, operation, document, holder, variant, facility or time, as the filters name.
+"""Lists stock card entries, filtered by item, serial, operation, document, holder, variant, facility or time.
 
-An item's cards come in the order of its numbers, which have no gaps: so a page is a stretch of numbers, found at once
-however deep it lies. All others come by entry id.
+The entries of one item are sorted by their numbers, which have no gaps, so a page is a range of numbers and any page is
+read equally fast. Other lists are sorted by entry id.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ from services.ics.words import Bucket, DocumentType, Kind
 Order = Literal["newest", "oldest"]
 
 _SIDE_FIELDS = ("logical_guid", "bucket", "zone_id", "bin_id", "lot_code", "held_by_id")
-"""Filters that one and the same side of an entry must meet together."""
+"""Filters that must all match the same side of an entry."""
 
-_STRETCH_MAX = 1000
+_RANGE_MAX = 1000
 _CHUNKS_MAX = 8
 
 
@@ -79,7 +79,7 @@ async def cards(view: View, body: StockCardListRequest) -> Page[StockCardEntry]:
 async def _of_item(
     view: View, body: StockCardListRequest, mark: str, facility: str, variant: str
 ) -> Page[StockCardEntry]:
-    """A page of an item's cards: stretch after stretch of its numbers, longer ones as long as little is found."""
+    """A page of an item's entries. Reads range after range of numbers, doubling the length while too few match."""
     limit, down = items_of(body), body.order == "newest"
     low, high = await _bounds(view, body, mark, facility, variant)
     filters = _sides(_rest(body, serials=True), _side(body))
@@ -89,12 +89,12 @@ async def _of_item(
         if low > high:
             break
         first, last = (max(low, high - length + 1), high) if down else (low, min(high, low + length - 1))
-        stretch = await entries_between(view, facility, variant, between(at_least=first, at_most=last), filters)
-        items += (stretch[::-1] if down else stretch)[: limit - len(items)]
+        batch = await entries_between(view, facility, variant, between(at_least=first, at_most=last), filters)
+        items += (batch[::-1] if down else batch)[: limit - len(items)]
         if len(items) == limit:
             first = last = number_in(items[-1], facility)
         low, high = (low, first - 1) if down else (last + 1, high)
-        length = min(2 * length, _STRETCH_MAX)
+        length = min(2 * length, _RANGE_MAX)
         if len(items) == limit:
             break
     token = token_for(mark, _checked(mark, high + 1 if down else low - 1)) if low <= high else None
@@ -102,7 +102,7 @@ async def _of_item(
 
 
 async def _bounds(view: View, body: StockCardListRequest, mark: str, facility: str, variant: str) -> tuple[int, int]:
-    """The numbers that are left to look at: those asked for, behind what the token says was the last."""
+    """The first and last number still to read: the requested range, after the number in the page token."""
     behind = _behind(mark, token_within(mark, body.next_token))
     last = (await item_of(view, facility, variant)).seq
     low, high = max(1, body.from_seq or 1), last if body.to_seq is None else min(last, body.to_seq)
@@ -112,7 +112,7 @@ async def _bounds(view: View, body: StockCardListRequest, mark: str, facility: s
 
 
 def _checked(mark: str, number: int) -> str:
-    """A number as a token holds it: with a sum, so that a slip in it is noticed. There is nothing in it to hide."""
+    """A number with a checksum, as page tokens contain it. The checksum detects damaged tokens; nothing is secret."""
     digest = hashlib.sha256(f"{mark}/{number}".encode()).hexdigest()[:8]
     return f"{number}-{digest}"
 
@@ -127,7 +127,7 @@ def _behind(mark: str, inner: str | None) -> int | None:
 
 
 def _of_others(body: StockCardListRequest) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The query by what an index has, and what else there is to hold."""
+    """The condition served by the index, and the remaining conditions."""
     rest = _rest(body, serials=False)
     if body.variant_id is not None:
         rest["variant_id"] = body.variant_id
@@ -138,7 +138,7 @@ def _of_others(body: StockCardListRequest) -> tuple[dict[str, Any], dict[str, An
 
 
 def _ref(body: StockCardListRequest) -> str:
-    """The most telling of what entries are looked up by."""
+    """The most selective lookup value of the filters."""
     if (named := body.operation_id or body.document_id or body.held_by_id) is not None:
         return named
     if body.variant_id is not None:
@@ -165,7 +165,7 @@ def _side(body: StockCardListRequest) -> dict[str, Any]:
 
 
 def _sides(rest: dict[str, Any], side: dict[str, Any]) -> list[dict[str, Any]]:
-    """The filters as questions to the database: one for each side that may meet them."""
+    """The database filters: one for each side that may match."""
     if not side.keys() - {"logical_guid"}:
         return [rest]
     return [

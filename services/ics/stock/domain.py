@@ -1,4 +1,4 @@
-"""Adjustments and transitions: stock put right by hand. Pure."""
+"""Adjustments and transitions: manual corrections of stock. Pure."""
 
 from typing import Annotated, Literal, Protocol, assert_never
 
@@ -35,7 +35,7 @@ Entries = Annotated[list[StockCardEntry], Meta(min_length=1, max_length=ENTRIES_
 
 
 class Adjustment(Record):
-    """A bucket put right by `delta` units, against an account outside."""
+    """A correction of a bucket by `delta` units, against an external account."""
 
     adjustment_id: Id
     logical_guid: Guid
@@ -50,7 +50,7 @@ class Adjustment(Record):
 
 
 class StockTransition(Record):
-    """Units no one holds that changed their bucket."""
+    """A change of bucket of units without a holder."""
 
     transition_id: Id
     logical_guid: Guid
@@ -64,14 +64,14 @@ class StockTransition(Record):
 
 
 def check_balance(item: OpenItem, bucket: Bucket, expected: int | None) -> None:
-    """Refuse where the bucket's total is not what the caller takes it to be."""
+    """Raises `Conflict` if the bucket's total is not `expected`; None: not checked."""
     total = item.total(bucket)
     if expected is not None and expected != total:
         raise Conflict(f"the balance is {total}", current_balance=total)
 
 
 class Correction(Protocol):
-    """What an adjustment is asked to do."""
+    """The request fields that an adjustment uses."""
 
     @property
     def delta(self) -> int: ...
@@ -86,16 +86,17 @@ class Correction(Protocol):
 
 
 def adjust_in(posting: Posting, item: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
-    """Units come in from outside, at the place named or at none."""
+    """Move `delta` units in from the external account to a place."""
     key = posting.land(item, place, asked.lot_code)
     target = Leg(item, asked.from_bucket, key)
     posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(key, asked.delta))
 
 
 def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
-    """Units leave to the outside: those no one holds first, then the oldest holder's, whose promise shrinks.
+    """Move units out to the external account: units without a holder first, then those of the oldest holders, whose
+    promises shrink. Of committed units, open ones go first, then picked, then packed.
 
-    Of committed units open ones go first, then picked, then packed ones.
+    Raises `InsufficientStock` if the bucket has fewer units inside the pin.
     """
     bucket, quantity = asked.from_bucket, -asked.delta
     left = quantity
@@ -129,7 +130,8 @@ def _lose(
 
 
 def unheld(bucket: Bucket) -> Unheld:
-    """The bucket, if it is one whose units change it by hand; the others change through calls of their own."""
+    """The bucket, if units may leave or enter it by a transition. Raises `InvalidState` for the others, which have
+    calls of their own."""
     match bucket:
         case "available" | "quarantine" | "damaged":
             return bucket
@@ -150,7 +152,8 @@ def transit(
     place: Landing | None,
     named: Named,
 ) -> None:
-    """Units no one holds change their bucket, where they lie or at the place they are put."""
+    """Move units without a holder to another bucket, at their position or (place) at a new one. Raises
+    `InsufficientStock` if there are fewer units inside the pin."""
     takes, lacking = draw(item, source, quantity, pin)
     if lacking:
         raise insufficient(item, source, quantity, quantity - lacking, "fewer units are there")

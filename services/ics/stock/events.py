@@ -1,4 +1,4 @@
-"""Events published about stock put right by hand."""
+"""Events published about adjustments and transitions."""
 
 from chassis.entity import Value
 from chassis.event import EventType

@@ -1,4 +1,4 @@
-"""The endpoints of stock: what lies where, its cards, and putting it right by hand. See the contract's ics.yaml."""
+"""The endpoints of stock: positions, stock cards, adjustments and transitions. See the contract's ics.yaml."""
 
 from typing import Annotated
 

@@ -1,8 +1,8 @@
-"""A posting: everything one call does to the ledger, from opening its items to publishing what changed.
+"""A posting: everything one call changes in the ledger, from opening its items to emitting the changes.
 
     async with posting(change, "reservation", reservation_id) as p:
-        page = await p.open(variant_id)
-        reservation = reserve(p, page, ...)                 the rules of a feature; pure, they call `p.move`
+        item = await p.open(variant_id)
+        reservation = reserve(p, item, ...)                 pure rules of the feature; they call `p.move`
         reservation = await change.insert(RESERVATIONS, reservation)
         change.emit("ics.reservation.created", reservation_id, reservation=reservation)
         return ReservationEnvelope(reservation=reservation, balances=p.balances)
@@ -39,7 +39,7 @@ from services.ics.stock.serials import Serials
 from services.ics.words import Bucket, DocumentType
 
 HEAVY_ITEMS = 20
-"""A call that opens more items than this is committed beside the batch that other calls share."""
+"""A call that opens more items than this commits in its own transaction, outside the shared batch."""
 
 
 def posting(
@@ -51,17 +51,17 @@ def posting(
     reason: str | None = None,
     listed: bool = False,
 ) -> "LedgerPosting":
-    """The posting of a call, to be entered with `async with`.
+    """The posting of a call; use it with `async with`.
 
-    document_id   what the entries are written for; None: the operation is its own document
-    channel_code  the entries' channel; None: the call's
-    listed        the answer lists the entries, so more than `ENTRIES_MAX` are refused
+    document_id   the document of the entries; None: the operation is its own document
+    channel_code  the channel of the entries; None: the call's
+    listed        the answer lists the entries: raises `InvalidState` if there are more than `ENTRIES_MAX`
     """
     return LedgerPosting(change, document_type, document_id, channel_code, reason, listed)
 
 
 class LedgerPosting(Posting):
-    """See the module. Items are opened in the call's facility."""
+    """A posting that reads and writes the database, see the module. Items are opened in the call's facility."""
 
     def __init__(
         self,
@@ -108,8 +108,8 @@ class LedgerPosting(Posting):
 
     @property
     def operation(self) -> Operation:
-        """The operation that entries are written for now: the call's own, unless an overdue promise is being expired.
-        The call's begins with its first entry, after those of what it expired."""
+        """The current operation: the call's own, or that of an overdue promise while it is being expired. The call's
+        own begins with its first entry, after those of expired promises."""
         if self._operation is None:
             document_type, document_id, channel_code, reason = self._document
             self._operation = operation(
@@ -119,19 +119,19 @@ class LedgerPosting(Posting):
 
     @property
     def serials(self) -> Serials:
-        """The single units and new lots that the call names."""
+        """The serials and new lots that the call names."""
         if self._serials is None:
             self._serials = Serials(self._change)
         return self._serials
 
     @property
     def balances(self) -> list[Balance]:
-        """The open items as the entries made so far leave them."""
+        """The balances of the open items after the entries made so far."""
         return [item.balance() for item in self.open_items.values()]
 
     async def open(self, variant_id: str, lot_codes: Iterable[str] = (), *, fills: bool = True) -> OpenItem:
-        """Open a variant in the call's facility; `lot_codes` are lots beside those it has there. `fills` False: nothing
-        becomes available, so nobody who waits for units need be looked for."""
+        """Open a variant in the call's facility. `lot_codes`: lots to load in addition to those of its positions.
+        `fills` False: no units become available, so waiting promises are not read."""
         stored = await item_of(self._change, self._change.call.logical_guid, variant_id)
         codes = stored.lot_codes().union(lot_codes)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
@@ -143,8 +143,8 @@ class LedgerPosting(Posting):
     async def open_many(
         self, variant_ids: Iterable[str], lot_codes: Mapping[str, Collection[str]] | None = None
     ) -> dict[str, OpenItem]:
-        """Open several variants in the call's facility, by variant; `lot_codes` are lots of a variant beside those it
-        has there."""
+        """Open several variants in the call's facility; returns them by variant. `lot_codes`: per variant, lots to load
+        in addition to those of its positions."""
         facility = self._change.call.logical_guid
         items = await self.open_unfilled([(facility, variant_id) for variant_id in variant_ids], lot_codes)
         await self._change.together(take_up_waiting(self._change, self, item) for item in items.values())
@@ -153,7 +153,7 @@ class LedgerPosting(Posting):
     async def open_unfilled(
         self, keys: Iterable[tuple[str, str]], lot_codes: Mapping[str, Collection[str]] | None = None
     ) -> dict[tuple[str, str], OpenItem]:
-        """Open items by (facility, variant) without those who wait for their units: where nothing becomes available."""
+        """Open items by (facility, variant) without their waiting promises, for calls that make no units available."""
         items = await items_of_many(self._change, dict.fromkeys(keys))
         beside = lot_codes or {}
         if len(items) > HEAVY_ITEMS:
@@ -162,12 +162,12 @@ class LedgerPosting(Posting):
         return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
 
     async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket]) -> None:
-        """Take up everyone who holds units of the item in these buckets, so that they can be moved."""
+        """Add all holders with units of the item in these buckets, so that their units can be moved."""
         await take_up_holders(self._change, self, item, buckets)
 
     async def expire_overdue(self, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
-        """Expire promises of the item that were overdue by `until` (now), before the call's own operation. Returns
-        whether some are left, because one transaction may expire only so many."""
+        """Expire promises of the item that were overdue at `until` (None: now), before the call's own operation, at
+        most `at_most`. Returns whether overdue promises are left."""
         return await expire_overdue(self._change, self, item, until, at_most)
 
 

@@ -1,4 +1,4 @@
-"""What lies where: an item with everything booked on it, and lists of items as a whole or at one place."""
+"""Reads stock: one item with its positions, and lists of balances, of whole items or of one place or lot."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, assert_never
@@ -20,11 +20,11 @@ from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderTy
 POSITIONS_MAX = 1000
 
 Positions = Literal["all", "places", "none"]
-"""Which positions stock/get shows: one per holder, or without holders, or none at all."""
+"""The positions that stock/get returns: all, one per holder; places, without holders; or none."""
 
 
 class Position(Value):
-    """Units of one bucket at one place, of one lot, at one stage, in one name."""
+    """Units of one bucket, place, lot, stage and holder."""
 
     bucket: Bucket
     zone_id: Id | None = None
@@ -50,7 +50,7 @@ class Stock(Value):
 
 
 class Held(NamedTuple):
-    """What makes a position one: bucket, place and lot, stage, and holder."""
+    """Identifies a `Position`: bucket, place and lot, stage, and holder."""
 
     bucket: Bucket
     key: PositionKey
@@ -60,7 +60,7 @@ class Held(NamedTuple):
 
 
 async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stock:
-    """The item with what is booked on it. Only `all` reads more than the item itself."""
+    """The item with its positions. Only `all` reads more than the item itself."""
     by_key = {position.key: position for position in item.cells}
     match positions:
         case "all":
@@ -96,7 +96,7 @@ def _unheld(positions: Iterable[StockPosition]) -> dict[Held, int]:
 
 
 def _by_place(item: Item) -> dict[Held, int]:
-    """Units by bucket, place, lot and stage, whoever holds them."""
+    """Units by bucket, place, lot and stage, of all holders together."""
     found: dict[Held, int] = {}
     for position in item.cells:
         for bucket in BUCKETS:
@@ -105,16 +105,16 @@ def _by_place(item: Item) -> dict[Held, int]:
                 found |= {held: units for held, units in staged.items() if units}
             elif units := position.bucket(bucket):
                 found[Held(bucket, position.key)] = units
-    # Units on the way have a lot and no place.
+    # Units in transit have a lot and no place.
     coming = {Held("in_transit", PositionKey(lot_code=each.lot_code)): each.units for each in item.coming}
     rest = item.in_transit - sum(coming.values())
     return found | coming | ({Held("in_transit", PositionKey()): rest} if rest else {})
 
 
 async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
-    """Everybody's units of the item; nobody is asked who cannot have any.
+    """Units of the item by holder; kinds of holders without units are not read.
 
-    Of more promises than are shown, those that lapse last are not read: a hot item may have tens of thousands.
+    At most `POSITIONS_MAX` + 1 promises are read, those that expire first: an item may have tens of thousands.
     """
     found: list[tuple[Held, int]] = []
     facility, variant = item.logical_guid, item.variant_id
@@ -160,7 +160,7 @@ def _position(held: Held, quantity: int) -> Position:
 
 
 class StockFilter(Value):
-    """What a list of stock is narrowed down to."""
+    """The filters of a stock list."""
 
     logical_guid: str | None
     variant_ids: list[str] | None
@@ -170,7 +170,7 @@ class StockFilter(Value):
 
 
 async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balance]:
-    """Balances by facility and variant; where a place or lot is named, of the units there alone."""
+    """A page of balances by facility and variant; with a place or lot, only of the units there. Index: spots."""
     pin = wanted.pin
     rest: dict[str, Any] = {}
     keys = [*([bin_key(pin.bin_id)] if pin.bin_id else []), *([zone_key(pin.zone_id)] if pin.zone_id else [])]
@@ -204,7 +204,7 @@ async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balan
 
 
 def _balance_at(item: Item, pin: Pin) -> Balance:
-    """The item's balance, counting only what lies inside the pin; what is on its way has a lot, but no place."""
+    """The balance of the units inside the pin. Units in transit have no place, so they match only a lot."""
     positions = [position for position in item.cells if pin.holds(position.key)]
     counts: dict[str, int] = {bucket: sum(position.bucket(bucket) for position in positions) for bucket in BUCKETS}
     if pin.lot_code is not None and pin.zone_id is None and pin.bin_id is None:

@@ -1,4 +1,4 @@
-"""Serials a call names: found and checked before units move, brought to where the entries put them afterwards."""
+"""Serials that a call names: read and checked before units move, and updated by the entries afterwards."""
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
@@ -37,19 +37,19 @@ STATUSES: Mapping[Bucket | None, tuple[SerialStatus, ...]] = {
     "consignment": ("consigned",),
     "in_transit": ("in_transit",),
 }
-"""What a unit taken from a bucket may be; None is good stock, promised or not."""
+"""Bucket -> the statuses of its serials; None: good stock, promised or not."""
 ON_SHELF = STATUSES[None]
 
 _HELD_MAX = 1000
 
 HEAVY_SERIALS = 50
-"""A call that names more serials than this in a line is committed beside the batch that other calls share."""
+"""A call that names more serials than this in a line commits in its own transaction, outside the shared batch."""
 
 
 def serial_problems(
     serials: Sequence[str] | None, quantity: int | None, path: str = "serials"
 ) -> list[tuple[str, str]]:
-    """What is wrong with the serials of a request by itself: as many as the quantity, each once."""
+    """Problems of a line's serials, as (field, message): their number must be the quantity, and none may repeat."""
     if serials is None:
         return []
     problems = []
@@ -63,8 +63,8 @@ def serial_problems(
 def serial_problems_by_line(
     lines: Iterable[tuple[Hashable, Sequence[str] | None, int]], line: str = "line"
 ) -> list[tuple[str, str]]:
-    """What is wrong with the serials of a request's lines, each given as what it is of, its serials and its quantity:
-    by themselves, and where two lines of the same name the same."""
+    """Problems of the serials of all lines, as (field, message). A line is (variant, serials, quantity); two lines of
+    one variant must not name the same serial."""
     problems = []
     count = 0
     seen: set[tuple[Hashable, str]] = set()
@@ -89,7 +89,7 @@ def check_tracked(
     comes_in: bool = False,
     path: str = "",
 ) -> None:
-    """Refuse a movement that does not name what the policy tracks: serials either way, lots where goods come in."""
+    """Raises `Invalid` if a movement lacks what the policy tracks: serials in and out, lots only when units come in."""
     if policy.tracking == "serial" and not serials:
         raise invalid_field(f"{path}serials", "is required: the policy tracks serials")
     if policy.tracking == "lot" and comes_in and lot_code is None:
@@ -97,14 +97,14 @@ def check_tracked(
 
 
 def check_dates(item: OpenItem, lot_code: str, expiry_date: Date | None, path: str = "") -> None:
-    """Refuse an expiry date that is not the known lot's: goods coming in do not alter what is known."""
+    """Raises `Invalid` if the expiry date is not that of the known lot: receiving does not change known lots."""
     known = item.lots.get(lot_code)
     if known is not None and expiry_date is not None and expiry_date != known.expiry_date:
         raise invalid_field(f"{path}expiry_date", f"lot {lot_code} has another, {known.expiry_date or 'none'}")
 
 
 class Serials:
-    """The single units (and new lots) of one call."""
+    """The serials and new lots of one call."""
 
     def __init__(self, change: Change) -> None:
         self._change = change
@@ -122,7 +122,8 @@ class Serials:
         held_by: str | None = None,
         sellable: bool = False,
     ) -> Named:
-        """Units named that are in one of these statuses, held by no one, or by the holder named (or by `ANYONE`)."""
+        """The named units. Raises `InvalidState` unless each has one of these statuses and this holder (`ANYONE`: any);
+        `sellable`: also if one is unsellable."""
         if not serials:
             return Named()
         units = await self._known(item.variant_id, serials)
@@ -142,9 +143,10 @@ class Serials:
         sellable: bool = False,
         open_too: bool = False,
     ) -> Named:
-        """A commit's picked and packed units: those named, or all of them, by serial number.
+        """A commit's picked and packed units: the named ones, or all, by serial number.
 
-        With `open_too` units named may also be on the shelf still, in no one's name.
+        `open_too`: named units may also be on the shelf, without a holder. Raises `InvalidState` if a named unit is not
+        the commit's.
         """
         if not item.stored.serialised:
             if serials:
@@ -171,8 +173,8 @@ class Serials:
         among: Sequence[str],
         statuses: Collection[SerialStatus] = STATUSES["quarantine"],
     ) -> Named:
-        """A receipt's, shipment's or consignment's units: those named, or those of `among` it still holds, by serial
-        number."""
+        """Units of a receipt, shipment or consignment: the named ones, or those of `among` that it still holds, by
+        serial number."""
         if serials:
             return await self.take(item, serials, statuses, held_by=holder_id)
         units = [unit for unit in await self._known(item.variant_id, sorted(among)) if unit is not None]
@@ -180,7 +182,7 @@ class Serials:
         return Named([_named(unit) for unit in left if unit.held_by_id == holder_id])
 
     def spent(self, item: OpenItem, entries: Sequence[StockCardEntry]) -> None:
-        """Do not hand out again, in this call, what these entries named."""
+        """Exclude the serials of these entries from later `take_held` calls of this posting."""
         self._spent.update((item.variant_id, serial_no) for entry in entries for serial_no in entry.serials)
 
     async def bring_in(
@@ -191,7 +193,7 @@ class Serials:
         expiry: Date | None,
         made: Date | None,
     ) -> Named:
-        """Units that come in: registered on the way where they are new, with the dates given."""
+        """Units that come in. New serials are registered with the given dates when the posting is written."""
         if not serials:
             return Named()
         for serial_no, known in zip(serials, await self._known(item.variant_id, serials), strict=True):
@@ -203,14 +205,14 @@ class Serials:
         return Named([NamedUnit(serial_no) for serial_no in serials], explicit=True)
 
     async def lot(self, item: OpenItem, lot_code: str, expiry: Date | None, made: Date | None) -> None:
-        """A lot that comes in: registered on the way where it is new, with the dates given."""
+        """Add a lot that comes in to the item's lots; a new lot is registered with the given dates."""
         batch, new = await know_lot(self._change, item.variant_id, lot_code, expiry, made)
         item.lots[lot_code] = as_lot(batch)
         if new:
             self._lots.append(batch)
 
     async def keep(self, entries: Sequence[StockCardEntry]) -> None:
-        """Every unit the entries named, where the last of them put it."""
+        """Store every unit that the entries name, at the place where the last entry put it."""
         touched: dict[tuple[str, str], SerialUnit] = {}
         for entry in entries:
             for serial_no in entry.serials:
@@ -222,7 +224,7 @@ class Serials:
             self._units[key] = await kept
 
     def emit_changes(self) -> None:
-        """Tell of every lot and unit that became known on the way."""
+        """Emit `ics.serial.registered` for every lot and unit that this posting registered."""
         for unit in [*self._lots, *(self._units[key] for key in self._new)]:
             self._change.emit("ics.serial.registered", unit.serial_id, serial=unit)
 
@@ -236,8 +238,7 @@ class Serials:
         return units
 
     async def _staged(self, units: Sequence[SerialUnit]) -> list[NamedUnit]:
-        """The units as movements name them; how far those off the shelf are is what the entry that last moved them
-        says."""
+        """The units with their stage. The stage of a picked unit is read from the entry that last moved it."""
         asked = [unit.last_entry_id for unit in units if unit.status == "picked" and unit.last_entry_id]
         last = await self._change.get_many(ENTRIES, asked) if asked else {}
         stages = {entry_id: entry.to_account.stage for entry_id, entry in last.items()}
@@ -251,7 +252,7 @@ class Serials:
 
 
 def _check_holder(unit: SerialUnit, held_by: str | None) -> None:
-    # On the shelf it may be in the name of a promise it was once put away for: promises name no units.
+    # A unit on the shelf may still name a former holder; promises do not name units, so it is ignored.
     if unit.status not in ON_SHELF and held_by not in {ANYONE, unit.held_by_id}:
         raise InvalidState(f"serial {unit.serial_no} is held by another", status=unit.status)
 

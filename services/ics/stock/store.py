@@ -1,4 +1,4 @@
-"""Where adjustments and transitions are kept."""
+"""Storage of adjustments and transitions."""
 
 from chassis.entity import Entity, edge
 from services.ics.stock.domain import Adjustment, StockTransition

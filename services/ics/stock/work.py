@@ -1,4 +1,4 @@
-"""Work that a call leaves over: filling more holders than its own transaction may."""
+"""Background work: fills the waiting holders that the transaction of a call could not."""
 
 from msgspec.structs import replace
 
@@ -16,10 +16,10 @@ async def fill(units: Units, work: Work[ItemToFill]) -> None:
     """Give units that came in to the holders who wait for them, as many as one transaction may fill."""
     given = work.payload
 
-    async def bite(change: Change) -> None:
+    async def fill_some(change: Change) -> None:
         await work.checkpoint(change)
         async with posting(change, given.document_type, given.document_id) as p:
-            # Where some are left, the posting enqueues the item again.
+            # If holders are left, the posting enqueues the item again.
             p.fill(await p.open(given.variant_id))
 
-    await units.change(replace(work.call, facility=given.logical_guid), bite)
+    await units.change(replace(work.call, facility=given.logical_guid), fill_some)

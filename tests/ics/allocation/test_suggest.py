@@ -23,7 +23,7 @@ TODAY = Date("2026-03-02")
 def an_offer(
     facility: str, variant: str, units: int, *positions: StockPosition, lots: Mapping[str, Lot] | None = None
 ) -> Offer:
-    """So many servable units of a variant, all in no place unless cells are given."""
+    """So many servable units of a variant, all in no place unless positions are given."""
     item = replace(new_item(ORG, facility, variant), cells=list(positions) or [StockPosition(available=units)])
     return Offer(OpenItem(item, lots), units)
 

@@ -39,7 +39,7 @@ def a_position(
 
 
 def an_item(*positions: StockPosition) -> OpenItem:
-    """An item with these cells."""
+    """An item with these positions."""
     item = OpenItem(new_item("ACME", "FAC-A", "VAR-1"), LOTS)
     item.positions = {position.key: position for position in positions}
     return item

@@ -170,7 +170,7 @@ def test_bins_with_a_limit_are_counted_and_others_are_not(posting: Posting, item
     assert (posting.bins, posting.capacities, posting.bins_limited) == ({"b1": 2}, {"b1": 5}, {"b1"})
 
 
-def test_an_item_forgets_cells_that_are_empty(posting: Posting, item: OpenItem) -> None:
+def test_an_item_drops_empty_positions(posting: Posting, item: OpenItem) -> None:
     key = receive(posting, item, 2, PICK)
     posting.move("adjust", 2, Leg(item, "available", key), "scrap")
     assert item.close(NOON).cells == []
