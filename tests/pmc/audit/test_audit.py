@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chassis.caller import Call
+from chassis.errors import DatabaseError
 from chassis.unit import Units
 from services.pmc.audit import jobs
 from services.pmc.rollup.domain import Deltas
@@ -121,3 +122,35 @@ async def test_corrections_hold_although_products_change_after_the_count(
     group = (await pmc.post("/product/group", dimension="category", values=["cat-tees"], channel_code="WEB")).data
     assert statuses == [200]
     assert [(each["online"], each["offline"]) for each in group["groups"]] == [(2, 1)]
+
+
+async def test_a_channel_that_cannot_be_counted_does_not_keep_others_from_being_corrected(
+    pmc: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await published(pmc)
+    for channel in ("ch-store", "ch-web"):
+        rollup_id = f"{org_of(pmc)}/{channel}/style/st-tee"
+        await collection(pmc, "pmc_rollups").update_one({"_id": rollup_id}, {"$inc": {"offline": 7}})
+    original = jobs._recounted
+
+    async def recounted(units: Units, call: Call, channel_guid: str) -> jobs.ChannelAudit:
+        if channel_guid == "ch-store":
+            raise DatabaseError("the snapshot has ended")
+        return await original(units, call, channel_guid)
+
+    monkeypatch.setattr(jobs, "_recounted", recounted)
+
+    await job(pmc, "rollup_audit")
+
+    assert await tees(pmc, "WEB") == 3
+    assert await tees(pmc, "STORE") == 10
+    monkeypatch.undo()
+    await job(pmc, "rollup_audit")
+    assert await tees(pmc, "STORE") == 3
+
+
+async def tees(pmc: Catalogue, channel_code: str) -> int:
+    """How many products of the style `st-tee` the roll-ups of a channel count."""
+    answer = await pmc.post("/product/group", dimension="style", values=["st-tee"], channel_code=channel_code)
+    count: int = answer.data["groups"][0]["count"]
+    return count
