@@ -168,7 +168,12 @@ async def test_what_fits_the_schema_is_answered_as_documented(
     await asyncio.to_thread(put)
 
 
-@pytest.mark.parametrize(("name", "operation"), [each for each in OPERATIONS if each[1].body], ids=label)
+def takes_json(operation: Any) -> bool:
+    """Whether it has a JSON body; no bytes are unfit for a raw endpoint's, so there is nothing to refuse."""
+    return any(body.media_type == "application/json" for body in operation.body)
+
+
+@pytest.mark.parametrize(("name", "operation"), [each for each in OPERATIONS if takes_json(each[1])], ids=label)
 async def test_what_does_not_fit_the_schema_is_refused(
     targets: Callable[[str], Any], name: str, operation: Any
 ) -> None:

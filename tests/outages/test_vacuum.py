@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ RECORDS = 30_000
 BATCH = 1_000
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.1
-MACHINERY = {"leases", "relays", "jobs", "marks", "vacuum_audit", "vacuum_turns"}
+MACHINERY = {"leases", "relays", "jobs", "marks", "vacuum_audit", "vacuum_turns", "work_kept", "work_kept_lines"}
 SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid", "gateway")
 
 
@@ -133,21 +134,25 @@ class Vacuuming:
 @pytest.mark.parametrize("victim", ["ops", "ics", "rabbitmq", "mongodb"])
 def test_a_vacuum_ends_whatever_dies_in_the_middle_of_it(hurried: World, victim: str) -> None:
     vacuuming = Vacuuming(hurried)
+    with closing(vacuuming.client):
+        _vacuum_while_it_dies(vacuuming, victim)
+
+
+def _vacuum_while_it_dies(vacuuming: Vacuuming, victim: str) -> None:
     vacuuming.fill()
     vacuuming.calm()
     before = vacuuming.others()
 
     vacuum_id = vacuuming.begin()
-    hurried.kill(victim)
-    hurried.start(victim)
+    vacuuming.world.kill(victim)
+    vacuuming.world.start(victim)
     found = vacuuming.end(vacuum_id)
 
     assert [tally["state"] for tally in found["services"]] == ["completed"] * len(SERVICES)
     assert vacuuming.left() == 0
     assert vacuuming.count() == 0
     after = vacuuming.others()
-    assert {key: after.get(key) for key in before} == before, "another org's records were touched"
+    assert [key for key in before if after.get(key) != before[key]] == [], "another org's records were touched"
     kept = vacuuming.client["ops"]["vacuum_audit"].find_one({"_id": vacuum_id})
     assert kept is not None
     assert {tally["service"]: tally["matched"] for tally in kept["certificate"]} == dict.fromkeys(SERVICES, 0)
-    vacuuming.client.close()
