@@ -82,8 +82,12 @@ format: setup ## format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# A test that fails beside the others runs once more by itself. If it passes then, the machine was too busy for it: the run is
+# green, and the test's name stays in the output, because its deadline or its condition has to be mended.
 test: setup $(STAMPS)/node ## run every test; database and broker are started for them
-	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS) || { result=$$?; \
+		[ $$result = 1 ] || exit $$result; echo "the failed tests once more, one after the other:"; \
+		$(PY) -m pytest --last-failed --last-failed-no-failures none -v $(ARGS); }
 
 bench: setup $(STAMPS)/demo ## run the benchmark and print its table
 	@$(PY) -m bench $(ARGS)
