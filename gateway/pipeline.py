@@ -178,10 +178,12 @@ class Pipeline:
         if route.methods and exchange.method not in route.methods:
             raise MethodNotAllowed("the method is not known here", route.methods)
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
-        route = await self._with_declared_limit(exchange, route)
+        is_arriving = request.body_exists and not request.content.is_eof()
+        if is_arriving and bodies.may_exceed(request, route.body_bytes_max, raw=route.raw):
+            route = await self._with_declared_limit(exchange, route)
         announced = bodies.check_head(request, inbound.taken, route.body_bytes_max, raw=route.raw)
         self.admission.check(reserved=route.reserved)
-        if not request.body_exists or request.content.is_eof():
+        if not is_arriving:
             return await self._buffered(exchange, route)
         bodies.encourage(request, inbound.taken)
         if route.raw and (announced is None or announced > bodies.SMALL_BYTES):
@@ -192,13 +194,7 @@ class Pipeline:
             return await self._buffered(exchange, route)
 
     async def _with_declared_limit(self, exchange: Exchange, route: UpstreamRoute) -> UpstreamRoute:
-        """The route, with the larger body limit that the service declares for this call, where the body needs it."""
-        request = exchange.request
-        if not request.body_exists or request.content.is_eof():
-            return route
-        announced = bodies.announced_bytes(request)
-        if route.raw if announced is None else announced <= route.body_bytes_max:
-            return route
+        """The route, with the larger body limit that the service declares for this call, if there is one."""
         declared = await self._body_limits.of(route.service, exchange.method, exchange.path)
         return replace(route, body_bytes_max=declared) if declared > route.body_bytes_max else route
 

@@ -98,6 +98,12 @@ def announced_bytes(request: BaseRequest) -> int | None:
     return int(length) if length is not None and length.isdigit() else None
 
 
+def may_exceed(request: BaseRequest, bytes_max: int, *, raw: bool) -> bool:
+    """Whether the body may have more bytes than this, which a raw body of unknown size is taken not to have."""
+    announced = announced_bytes(request)
+    return not raw if announced is None else announced > bytes_max
+
+
 def check_head(request: BaseRequest, taken: Mapping[str, str], bytes_max: int, *, raw: bool) -> int | None:
     """The announced size of the body in bytes, or None. Raises `TooLarge` and `UnsupportedMedia` by the head alone.
 
