@@ -235,6 +235,8 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
         "shipment_id": world.shipment_id,
         "lines": [{"line_no": 1, "outcome": "accepted", "quantity": 1}],
     },
+    "ics_transfer_request_cancel": lambda world: {"transfer_id": world.draft_id, "reason": "never mind"},
+    "ics_transfer_shipment_close": lambda world: {"shipment_id": world.shipment_id, "reason": "lost on its way"},
     "ics_transfer_report": lambda _: {},
     "ics_transfer_suggest": lambda _: {"variant_ids": [VARIANT]},
     "ics_consignment_receive": lambda _: {

@@ -19,7 +19,7 @@ TRANSFER_LINES_MAX = 200
 SHIPMENTS_MAX = 200
 """Maximum number of shipments of one transfer."""
 
-TransferStatus = Literal["draft", "submitted", "approved", "rejected", "in_progress", "completed"]
+TransferStatus = Literal["draft", "submitted", "approved", "rejected", "in_progress", "completed", "cancelled"]
 TransferLineNo = Annotated[int, Meta(ge=1, le=TRANSFER_LINES_MAX)]
 
 
@@ -70,6 +70,8 @@ class TransferFacts(Record):
     decided_utc: Utc | None = None
     decided_by: Guid | None = None
     final: bool = False
+    cancelled_utc: Utc | None = None
+    cancelled_by: Guid | None = None
     lines: Lines
 
 
@@ -138,6 +140,23 @@ def reject(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) 
 
 def _decided(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
     return replace(transfer, decided_utc=now, decided_by=actor, decision_note=note)
+
+
+def cancel(transfer: TransferRecord, *, actor: str, now: Utc) -> TransferRecord:
+    """The transfer, of which nothing more will be shipped.
+
+    Before its first shipment it is cancelled. In progress its shipments go on: the transfer becomes final, and is
+    completed if no units are in transit. Raises `InvalidState` if it is rejected, completed, cancelled or final.
+    """
+    if transfer.status in {"rejected", "completed", "cancelled"}:
+        raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
+    if transfer.final:
+        raise InvalidState("the last shipment was final", status=transfer.status)
+    stopped = replace(transfer, cancelled_utc=now, cancelled_by=actor)
+    if transfer.status != "in_progress":
+        return replace(stopped, status="cancelled")
+    stopped = replace(stopped, final=True)
+    return replace(stopped, status="completed") if _is_over(stopped) else stopped
 
 
 def check_shippable(transfer: TransferRecord) -> None:

@@ -12,6 +12,13 @@ class TransferChanged(Value):
     transfer: Transfer
 
 
+class ShipmentClosed(Value):
+    """The shipment after the change, and the number of units written off."""
+
+    shipment: Shipment
+    quantity: int
+
+
 class ShipmentChanged(Value):
     """The shipment after the change."""
 
@@ -32,6 +39,13 @@ EVENTS = [
     _transfer("approved", "A transfer may be shipped, as asked or cut down."),
     _transfer("rejected", "A transfer was turned down for good."),
     _transfer("completed", "Nothing of a transfer is on the way, and nothing is to follow."),
+    _transfer("cancelled", "What had not been shipped of a transfer will not be."),
     _shipment("recorded", "Goods left for another facility."),
     _shipment("received", "Goods of a shipment were booked in, or written off."),
+    EventType(
+        type="ics.shipment.closed",
+        subject="shipment_id",
+        body=ShipmentClosed,
+        summary="A shipment was closed short: what had not arrived is missing.",
+    ),
 ]

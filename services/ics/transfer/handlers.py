@@ -12,7 +12,7 @@ from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
-from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Text, Utc
+from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Reason, Text, Utc
 from services.ics.atp.reading import FACILITIES_MAX
 from services.ics.period import period
 from services.ics.transfer import receiving, shipping
@@ -24,6 +24,7 @@ from services.ics.transfer.domain import (
     TransferRecord,
     TransferStatus,
     approve,
+    cancel,
     reject,
     submit,
     to_answer,
@@ -204,6 +205,30 @@ async def ics_transfer_request_approve(
     transfer = to_answer(await change.update(TRANSFERS, kept))
     event = "ics.transfer.approved" if body.decision == "approve" else "ics.transfer.rejected"
     change.emit(event, transfer.transfer_id, transfer=transfer)
+    return TransferEnvelope(transfer=transfer)
+
+
+class TransferRequestCancelRequest(Revised):
+    transfer_id: Id
+    reason: Reason
+
+
+@endpoints.post(
+    "/request/cancel",
+    roles=PLANNER,
+    emits=["ics.transfer.cancelled", "ics.transfer.completed"],
+    refusals={"conflict_state": "rejected, completed or cancelled, or in progress and already final"},
+)
+async def ics_transfer_request_cancel(
+    call: Call, change: Change, body: TransferRequestCancelRequest
+) -> TransferEnvelope:
+    """Cancel what has not been shipped of a transfer; shipments under way go on."""
+    kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
+    kept = cancel(kept, actor=call.caller.actor, now=change.now)
+    transfer = to_answer(await change.update(TRANSFERS, kept, body.reason))
+    change.emit("ics.transfer.cancelled", transfer.transfer_id, transfer=transfer)
+    if transfer.status == "completed":
+        change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
     return TransferEnvelope(transfer=transfer)
 
 

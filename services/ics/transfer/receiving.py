@@ -1,15 +1,16 @@
-"""The endpoint that receives a shipment at its destination, specified in the contract's ics.yaml."""
+"""The endpoints that receive a shipment at its destination or close it short, specified in the contract's ics.yaml."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from chassis.caller import Call
 from chassis.endpoint import Endpoints, Request, Revised
 from chassis.errors import InvalidState, invalid_field
 from chassis.unit import Change
-from chassis.values import Id, Qty, Text
+from chassis.values import Id, Qty, Reason, Text
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import NO_LANDING, item_id_of
@@ -17,10 +18,7 @@ from services.ics.ledger.store import ITEMS
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.serials import STATUSES, serial_problems_by_line
-from services.ics.transfer.domain import (
-    arrived,
-    to_answer,
-)
+from services.ics.transfer.domain import TransferRecord, arrived, to_answer
 from services.ics.transfer.shared import TransferShipmentEnvelope, load_on_side
 from services.ics.transfer.shipment import (
     SHIPMENT_LINES_MAX,
@@ -30,12 +28,13 @@ from services.ics.transfer.shipment import (
     ShipmentLineNo,
     check_outstanding,
     everything_accepted,
+    everything_missing,
     parts_of_shipment,
     receive,
     received,
 )
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS
-from services.ics.words import OPERATOR
+from services.ics.words import ADJUST, OPERATOR
 
 endpoints = Endpoints("ics", "/transfer")
 
@@ -90,12 +89,53 @@ async def ics_transfer_shipment_receive(
     async with posting(change, "shipment", before.shipment_id) as p:
         await _book(p, before, receipts, [line.serials for line in body.lines or ()])
         shipment = await change.update(SHIPMENTS, received(before, receipts, change.now), body.note)
-        kept = arrived(kept, shipment.shipment_id, before.lines, shipment.lines, received_utc=shipment.received_utc)
-        transfer = to_answer(await change.update(TRANSFERS, kept))
+        transfer = await _booked(change, kept, before, shipment)
         change.emit("ics.shipment.received", shipment.shipment_id, shipment=shipment)
-        if transfer.status == "completed":
-            change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
-        return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
+        return _answer(change, shipment, transfer)
+
+
+class TransferShipmentCloseRequest(Revised):
+    shipment_id: Id
+    reason: Reason
+
+
+@endpoints.post(
+    "/shipment/close",
+    roles=ADJUST,
+    needs=["logical_guid"],
+    emits=["ics.shipment.closed", "ics.transfer.completed", "ics.stock.changed"],
+    refusals={
+        "conflict_state": "already received",
+        "not_found": "the facility in context is not the destination",
+    },
+)
+async def ics_transfer_shipment_close(change: Change, body: TransferShipmentCloseRequest) -> TransferShipmentEnvelope:
+    """Close a shipment short at its destination: what has not arrived is missing."""
+    before = await load_on_side(change, SHIPMENTS, body.shipment_id, "to_logical_guid", body.expected_revision)
+    receipts = everything_missing(before)
+    kept = await change.load(TRANSFERS, before.transfer_id)
+    async with posting(change, "shipment", before.shipment_id, reason=body.reason) as p:
+        await _book(p, before, receipts, [])
+        closed = replace(received(before, receipts, change.now), closed_utc=change.now)
+        shipment = await change.update(SHIPMENTS, closed, body.reason)
+        transfer = await _booked(change, kept, before, shipment)
+        units = sum(receipt.quantity for receipt in receipts)
+        change.emit("ics.shipment.closed", shipment.shipment_id, shipment=shipment, quantity=units)
+        return _answer(change, shipment, transfer)
+
+
+async def _booked(change: Change, kept: TransferRecord, before: Shipment, after: Shipment) -> TransferRecord:
+    """The stored transfer of a shipment, after some of its units arrived or were written off."""
+    booked = arrived(kept, after.shipment_id, before.lines, after.lines, received_utc=after.received_utc)
+    return await change.update(TRANSFERS, booked)
+
+
+def _answer(change: Change, shipment: Shipment, kept: TransferRecord) -> TransferShipmentEnvelope:
+    """The answer; also emits that the transfer is completed, if it is."""
+    transfer = to_answer(kept)
+    if transfer.status == "completed":
+        change.emit("ics.transfer.completed", transfer.transfer_id, transfer=transfer)
+    return TransferShipmentEnvelope(shipment=shipment, transfer=transfer)
 
 
 def _receipts(

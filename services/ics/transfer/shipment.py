@@ -57,6 +57,7 @@ class Shipment(Record):
     expected_date: Date | None = None
     shipped_utc: Utc
     received_utc: Utc | None = None
+    closed_utc: Utc | None = None
     lines: Annotated[list[ShipmentLine], Meta(min_length=1, max_length=SHIPMENT_LINES_MAX)]
 
     def line(self, line_no: int) -> ShipmentLine | None:
@@ -166,6 +167,13 @@ def everything_accepted(shipment: Shipment) -> list[Receipt]:
         for line in shipment.lines
         if line.outstanding
     ]
+
+
+def everything_missing(shipment: Shipment) -> list[Receipt]:
+    """Receipts that write off all outstanding units. Raises `InvalidState` if the shipment is received."""
+    receipts = [replace(receipt, outcome="missing") for receipt in everything_accepted(shipment)]
+    check_outstanding(shipment, receipts)
+    return receipts
 
 
 def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
