@@ -28,10 +28,16 @@ pip = $(PIP) $(1) >$(INSTALL_LOG) 2>&1 || { echo "pip $(firstword $(1)) failed; 
 
 # Each lock holds these extras of pyproject.toml, for every Python and system; a package that only some need has a marker.
 # `dev` is made first; the others use its versions. To add a lock, add its name to LOCKS and a line LOCK_name.
-LOCKS := dev runtime demo
-RUNTIME_EXTRAS := ops ics pmc slc visualgrid gateway cli otlp
-LOCK_dev := $(RUNTIME_EXTRAS) local dev
-LOCK_runtime := $(RUNTIME_EXTRAS)
+COMPONENTS := ops ics pmc slc visualgrid gateway
+LOCKS := dev $(COMPONENTS) demo
+LOCK_dev := $(COMPONENTS) cli otlp local dev
+# What an image of one component holds.
+LOCK_ops := ops otlp
+LOCK_ics := ics otlp
+LOCK_pmc := pmc otlp
+LOCK_slc := slc otlp
+LOCK_visualgrid := visualgrid otlp
+LOCK_gateway := gateway otlp
 LOCK_demo := demo
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 LOCAL = $(PY) -m deploy.local

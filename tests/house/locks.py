@@ -71,10 +71,10 @@ def project() -> dict[str, list[str]]:
 def extras() -> dict[str, list[str]]:
     """The extras that each lock holds, as the Makefile has them."""
     assigned = dict(re.findall(r"^(\w+) := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    runtime = assigned["RUNTIME_EXTRAS"]
+    names, components = assigned["LOCKS"], assigned["COMPONENTS"]
     return {
-        name: assigned[f"LOCK_{name}"].replace("$(RUNTIME_EXTRAS)", runtime).split()
-        for name in assigned["LOCKS"].split()
+        name: assigned[f"LOCK_{name}"].replace("$(COMPONENTS)", components).split()
+        for name in names.replace("$(COMPONENTS)", components).split()
     }
 
 
