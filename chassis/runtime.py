@@ -45,6 +45,7 @@ from chassis.service import Parts, Service, collect
 from chassis.settings import BaseSettings
 from chassis.stopping import Stops
 from chassis.telemetry import trace
+from chassis.telemetry.loop_watch import LoopWatch
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
 from chassis.vacuum import StoredRecords
@@ -82,6 +83,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.parts: Parts = collect(service)
         self.metrics = Metrics()
+        self.loop_watch = LoopWatch(self.metrics)
         self.gate = Gate(self.clock)
         self.health = PartsHealth(self.metrics)
         self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
@@ -100,6 +102,8 @@ class Runtime:
         """Start every part. If one fails, those that started are stopped before its error is raised."""
         try:
             self._start_tracing()
+            self.loop_watch.start()
+            self._stops.add("loop watch", self.loop_watch.stop)
             self.private_port = await self.private.start()
             self._stops.add("private port", self.private.stop)
             await self._start_data()

@@ -19,8 +19,9 @@ from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
 from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, invalid_field
 from chassis.telemetry.log import get_logger
+from chassis.telemetry.notes import note
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
-from gateway.caller import fields
+from gateway.caller import credential, fields
 from gateway.caller.authorization import Authorization
 from gateway.caller.request_credentials import RequestCredentials
 from gateway.http import body as bodies
@@ -42,6 +43,9 @@ from gateway.upstream.upstream_request import UpstreamRequests
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
 """The status in the log where the caller closed the connection before the answer."""
+
+CREDENTIAL_BODY_BYTES_MAX = 1024 * 1024
+"""Largest body that is searched for a credential; larger ones need it in a header."""
 
 PageHandler = Callable[[Exchange], Awaitable[Response]]
 """Serves a page of the gateway itself: documents and MCP."""
@@ -150,6 +154,7 @@ class Pipeline:
         if shows_credential(request, exchange.path):
             exchange.path = "/"
             raise NotFound("there is nothing at this path")
+        note(exchange.path)
         exchange.accept_encoding = request.headers.get("Accept-Encoding", "")
         page = self._pages.get(exchange.path)
         route = None if page is not None else self._routes.find(exchange.method, exchange.path)
@@ -179,17 +184,23 @@ class Pipeline:
             raise MethodNotAllowed("the method is not known here", route.methods)
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
         is_arriving = request.body_exists and not request.content.is_eof()
-        if is_arriving and bodies.may_exceed(request, route.body_bytes_max, raw=route.raw):
+        # A stranger does not make the gateway look for more than the usual limit.
+        if (
+            is_arriving
+            and bodies.may_exceed(request, route.body_bytes_max, raw=route.raw)
+            and (route.open or await self._authorization.check_header(exchange))
+        ):
             route = await self._with_declared_limit(exchange, route)
         announced = bodies.check_head(request, inbound.taken, route.body_bytes_max, raw=route.raw)
         self.admission.check(reserved=route.reserved)
         if not is_arriving:
             return await self._buffered(exchange, route)
-        bodies.encourage(request, inbound.taken)
         if route.raw and (announced is None or announced > bodies.SMALL_BYTES):
+            bodies.encourage(request, inbound.taken)
             return await self._streamed(exchange, route, announced)
-        if not route.open:
-            await self._authorization.check_header(exchange)
+        if not route.open and not await self._authorization.check_header(exchange):
+            route = _for_stranger(route, announced)
+        bodies.encourage(request, inbound.taken)
         async with self._budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
 
@@ -244,3 +255,10 @@ class Pipeline:
         if not asked or "Access-Control-Allow-Origin" not in exchange.own:
             raise MethodNotAllowed("the method is not known here", allowed)
         return self._cors.preflight(exchange.own_headers())
+
+
+def _for_stranger(route: UpstreamRoute, announced: int | None) -> UpstreamRoute:
+    """The route for a body that may contain the credential. Raises `Unauthorized` if it is too large for that."""
+    if announced is not None and announced > CREDENTIAL_BODY_BYTES_MAX:
+        raise credential.unknown()
+    return replace(route, body_bytes_max=min(route.body_bytes_max, CREDENTIAL_BODY_BYTES_MAX))

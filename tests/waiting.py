@@ -49,6 +49,12 @@ def stretched(seconds: float) -> float:
     return seconds * slowness()
 
 
+def cpu_stretched(seconds: float) -> float:
+    """The limit of CPU time for what takes at most so long on the reference machine. Other programs do not change it
+    much: processors that share a core take up to twice as long."""
+    return 2 * seconds * _cpu_slowness()
+
+
 def within(seconds: float) -> asyncio.Timeout:
     """`asyncio.timeout` with a stretched deadline."""
     return asyncio.timeout(stretched(seconds))

@@ -8,23 +8,28 @@ from chassis.errors import Invalid, TooLarge, UnsupportedMedia
 _JSON = "application/json"
 
 
-async def read_body(request: BaseRequest, bytes_max: int) -> bytes:
-    """The whole body; empty if there is none.
+def check_head(request: BaseRequest, bytes_max: int) -> None:
+    """Check a body by the request's head, before anything of it is read.
 
-    Raises `TooLarge` (413), by the announced size before anything is read, `UnsupportedMedia` (415) if it is not JSON
-    or is compressed, and `Invalid` (400) if it ends early.
+    Raises `TooLarge` (413) by its announced size, and `UnsupportedMedia` (415) if it is not JSON or is compressed.
     """
     headers = request.headers
     length = headers.get("Content-Length")
     if length is not None and int(length) > bytes_max:
         raise too_large(bytes_max)
     if not request.body_exists:
-        return b""
+        return
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("the body must not be compressed")
     content_type = headers.get("Content-Type", "")
     if content_type != _JSON and length != "0" and not _is_json(content_type):
         raise UnsupportedMedia(f"the body must be {_JSON}")
+
+
+async def read_body(request: BaseRequest, bytes_max: int) -> bytes:
+    """The whole body; empty if there is none. Raises `TooLarge` (413), and `Invalid` (400) if it ends early."""
+    if not request.body_exists:
+        return b""
     try:
         return await _read(request, bytes_max)
     except (web.RequestPayloadError, ConnectionError):

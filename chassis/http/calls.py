@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from chassis.caller import Call
 from chassis.endpoint import Endpoint
 from chassis.errors import DatabaseError, Unavailable, invalid_field
+from chassis.http.body_decoding import BodyDecoding
 from chassis.http.decode import FROM_HEADER
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
 from chassis.http.route import HttpContext, Route, runner
@@ -20,6 +21,7 @@ class DeclaredCalls:
 
     def __init__(self, endpoints: Sequence[Endpoint], http_context: HttpContext) -> None:
         self._http_context = http_context
+        self._body_decoding = BodyDecoding()
         self._idempotency_store = IdempotencyStore(http_context.units)
         self._endpoints = {endpoint.call: endpoint for endpoint in endpoints}
         self._routes: dict[str, Route] = {}
@@ -35,7 +37,7 @@ class DeclaredCalls:
         route = self._route(name)
         route.admit(call.caller)
         headers = {FROM_HEADER[field]: value for field, value in context.items()}
-        decoded = route.decoder.from_body(body, headers)
+        decoded = await self._body_decoding.decode(route.decoder, body, headers)
         try:
             return await route.run(_call_of(call, name, decoded.context), decoded.body)
         except DatabaseError as failure:

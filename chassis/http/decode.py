@@ -18,8 +18,10 @@ from msgspec import Struct, inspect
 from chassis.endpoint import Endpoint, Request
 from chassis.errors import FieldProblem, Invalid, invalid_fields
 from chassis.http.canonical import canonical_check
-from chassis.reading.fields import Reading, from_decoder
+from chassis.reading.fields import Reading, from_decoder, shown_path
 from chassis.reading.json_text import Malformed, is_plain, read
+from chassis.reading.pace import Pace
+from chassis.reading.top_level import NotAnObject, TooManyNames, scan
 from chassis.values import Cccode, Code, Guid, IdempotencyKey, Orgcode, Text, Token
 
 COMMON: Mapping[str, Any] = {
@@ -52,6 +54,9 @@ _HEADER_KINDS: Mapping[str, Any] = {
 _NEVER_IN_QUERY = {"secret_code", "vg_token"}
 QUERY_FIELDS_MAX = 100
 
+LISTED_BYTES_MAX = 8 * 1024
+"""Up to this size, every problem of a body is named at once."""
+
 
 class Decoded(Struct, frozen=True):
     """The request for the handler (None if it takes none), and the common fields from body, query and headers."""
@@ -71,6 +76,7 @@ class Decoder:
         self._type = inspect.type_info(self._wire)
         self._quick = msgspec.json.Decoder(self._wire).decode
         self._is_canonical = canonical_check(self._type)
+        self._names = frozenset(self._wire.__struct_encode_fields__)
         self._own_names = own.__struct_fields__
         self._own_values = _getter(self._own_names)
         self._required = tuple(field.name for field in msgspec.structs.fields(own) if field.required)
@@ -84,25 +90,29 @@ class Decoder:
         self._has_rules = own.problems is not Request.problems
         self._unread = endpoint.unread
 
-    def from_body(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
-        """The request in a JSON body; an empty body counts as `{}`. Raises `Invalid`, naming every problem."""
+    def from_body(self, body: bytes, headers: Mapping[str, str], pace: Pace | None = None) -> Decoded:
+        """The request in a JSON body; an empty body counts as `{}`. Raises `Invalid`, naming every problem.
+
+        Of a large body whose top-level names are not all known, only the unknown names are reported.
+        A decoding in a thread takes a `pace`.
+        """
         body = body or b"{}"
         if self._unread and (split := _split(body, self._unread)) is not None:
             rest, texts = split
-            decoded = self._from_plain(rest, headers)
+            decoded = self._from_plain(rest, headers, pace)
             assert decoded.body is not None
             return Decoded(msgspec.structs.replace(decoded.body, **texts), decoded.context)
-        return self._from_plain(body, headers)
+        return self._from_plain(body, headers, pace)
 
-    def _from_plain(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
+    def _from_plain(self, body: bytes, headers: Mapping[str, str], pace: Pace | None) -> Decoded:
         try:
             wire = self._quick(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._with_care(body, headers)
+            return self._with_care(body, headers, pace)
         # msgspec's `$` also matches before a trailing line break. In JSON a line break needs an escape, and a body with
         # an escape is not plain, so it is read a second time.
         if not is_plain(body) or (self._is_canonical is not None and not self._is_canonical(wire)):
-            return self._with_care(body, headers)
+            return self._with_care(body, headers, pace)
         return self._complete(wire, headers, [])
 
     def from_query(self, query: str, headers: Mapping[str, str], *, lenient: bool = False) -> Decoded:
@@ -128,12 +138,27 @@ class Decoder:
         reading = Reading(lax=True)
         return self._convert(reading, values, headers)
 
-    def _with_care(self, body: bytes, headers: Mapping[str, str]) -> Decoded:
+    def _with_care(self, body: bytes, headers: Mapping[str, str], pace: Pace | None) -> Decoded:
+        if len(body) > LISTED_BYTES_MAX:
+            self._check_names(body)
         try:
-            value = read(body)
+            value = read(body, pace)
         except Malformed as failure:
             raise Invalid(f"the body {failure}", [FieldProblem("body", str(failure))]) from None
-        return self._convert(Reading(), value, headers)
+        return self._convert(Reading(pace=pace), value, headers)
+
+    def _check_names(self, body: bytes) -> None:
+        """Raises `Invalid` for names that the request does not have, without reading a value."""
+        try:
+            found = scan(body)
+        except TooManyNames:
+            raise Invalid("the body has too many fields", [FieldProblem("body", "has too many fields")]) from None
+        except NotAnObject:
+            # The careful reading says why.
+            return
+        unknown = [name for name in found.values if name not in self._names]
+        if unknown:
+            raise invalid_fields([FieldProblem(shown_path(name), "is not a known field") for name in unknown])
 
     def _convert(self, reading: Reading, value: Any, headers: Mapping[str, str]) -> Decoded:
         canonical = reading.read(self._type, value)
@@ -183,14 +208,17 @@ class Decoder:
 def _split(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, msgspec.Raw]] | None:
     """The body without these fields, and the JSON text of each. A field that is null counts as absent.
 
-    None if the body is not an object.
+    None if the body is not an object of few fields, or repeats one: then it is read as a whole, and refused.
     """
     try:
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = scan(body)
+    except (NotAnObject, TooManyNames):
         return None
-    found = {name: fields.pop(name) for name in names if name in fields}
-    texts = {name: text.copy() for name, text in found.items() if bytes(text) != b"null"}
+    if found.repeated:
+        return None
+    fields = found.values
+    taken = {name: fields.pop(name) for name in names if name in fields}
+    texts = {name: text.copy() for name, text in taken.items() if bytes(text) != b"null"}
     return msgspec.json.encode(fields), texts
 
 

@@ -1,7 +1,8 @@
 """Handles requests to JSON endpoints. The steps, in order, with the errors each may answer:
 
-    body within its limit, JSON and uncompressed   413, 415
+    announced size of the body, JSON, uncompressed 413, 415
     signed caller header                           401
+    body read                                      413
     maintenance gate                               503
     role                                           401, 403
     body or query, context                         400
@@ -21,7 +22,8 @@ from msgspec import Struct
 
 from chassis.endpoint import BODY_BYTES_MAX, Endpoint, RawEndpoint
 from chassis.errors import InternalError, Invalid, MethodNotAllowed, NotFound, Refusal, Unavailable, invalid_field
-from chassis.http.body import read_body, too_large
+from chassis.http.body import check_head, read_body, too_large
+from chassis.http.body_decoding import BodyDecoding
 from chassis.http.decode import Decoded
 from chassis.http.documents import Documents
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
@@ -32,6 +34,7 @@ from chassis.http.static import StaticFiles, write_file
 from chassis.http.visit import Responder, Visit, common_headers
 from chassis.static import StaticFolder
 from chassis.telemetry import trace
+from chassis.telemetry.notes import note
 
 
 class Dispatcher:
@@ -49,6 +52,7 @@ class Dispatcher:
         self._http_context = http_context
         self._documents = documents
         self._gate = http_context.gate
+        self._body_decoding = BodyDecoding()
         self._meter = RequestMeter(http_context.metrics)
         self._responder = Responder(http_context)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -73,6 +77,7 @@ class Dispatcher:
         if route is None:
             return await self._handle_other(request, visit)
         visit.call = route.call
+        note(route.call)
         self._meter.begin()
         try:
             with trace.span(route.call, "server", trace.traceparent_of(visit.headers)) as traceparent:
@@ -91,20 +96,29 @@ class Dispatcher:
         if self._meter.in_flight > IN_FLIGHT_MAX:
             raise Unavailable("too many calls are being worked on")
         place = (route.method, visit.path)
-        body = await read_body(request, self._bytes_max[place])
+        bytes_max = self._bytes_max[place]
+        check_head(request, bytes_max)
+        visit.identify(self._http_context.caller_key)
+        body = await read_body(request, bytes_max)
         actions = self._actions.get(place)
         chosen = route if actions is None else _chosen(actions, body)
-        visit.identify(self._http_context.caller_key)
         if self._gate is not None:
             self._gate.check(visit.caller.orgcode)
         if isinstance(chosen, Invalid):
             raise chosen
         route, visit.call = chosen, chosen.call
         route.admit(visit.caller)
-        decoded = _decode(route, visit, body)
+        decoded = await self._decoded(route, visit, body)
         call = visit.call_for(decoded, tenant=route.tenant)
         visit.enter()
         return await route.run(call, decoded.body)
+
+    async def _decoded(self, route: Route, visit: Visit, body: bytes) -> Decoded:
+        if not body and route.method == "GET":
+            return route.decoder.from_query(visit.query, visit.headers)
+        if body and route.method == "GET" and visit.query:
+            raise invalid_field("query", "can't stand beside a body")
+        return await self._body_decoding.decode(route.decoder, body, visit.headers)
 
     def explain(self, status: int) -> web.Response:
         """The response to bytes that are not valid HTTP; `status` is what aiohttp suggests."""
@@ -173,11 +187,3 @@ def _chosen(routes: Mapping[str, Route], body: bytes) -> Route | Invalid:
     if route is None:
         return invalid_field("action", "is required" if named.action is None else "is not a known action")
     return route
-
-
-def _decode(route: Route, visit: Visit, body: bytes) -> Decoded:
-    if body or route.method != "GET":
-        if body and route.method == "GET" and visit.query:
-            raise invalid_field("query", "can't stand beside a body")
-        return route.decoder.from_body(body, visit.headers)
-    return route.decoder.from_query(visit.query, visit.headers)

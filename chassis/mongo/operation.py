@@ -8,6 +8,7 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.mongo.working_set import PendingReads
+from chassis.telemetry.notes import note
 from chassis.unit import HeldUp
 
 
@@ -71,6 +72,7 @@ class BatchedOperation:
 def drive(operation: BatchedOperation, data: Any) -> Any:
     """Run the handler to its end in its caller's context, without ever suspending; its result."""
     coroutine = operation.handler(data)
+    note(operation.call.name)
     try:
         operation.context.run(coroutine.send, None)
     except StopIteration as done:

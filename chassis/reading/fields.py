@@ -14,6 +14,7 @@ from msgspec import inspect
 from chassis.errors import FieldProblem, invalid_fields
 from chassis.reading import forms
 from chassis.reading.json_text import OUT_OF_RANGE, Doubled
+from chassis.reading.pace import Pace
 
 PROBLEMS_MAX = 64
 """Further problems are not listed."""
@@ -37,14 +38,25 @@ def read_field(path: str, value: Any, kind: Any) -> Any:
 
 
 class Reading:
-    """Reads one value. `lax` accepts numbers and booleans as text, as in queries."""
+    """Reads one value. `lax` accepts numbers and booleans as text, as in queries.
 
-    def __init__(self, *, lax: bool = False) -> None:
+    It ends early once there are `PROBLEMS_MAX` problems. A reading in a thread takes a `pace`.
+    """
+
+    def __init__(self, *, lax: bool = False, pace: Pace | None = None) -> None:
         self.problems: list[FieldProblem] = []
         self._lax = lax
+        self._pace = pace
+
+    @property
+    def full(self) -> bool:
+        """Whether no more problems are listed."""
+        return len(self.problems) >= PROBLEMS_MAX
 
     def read(self, kind: inspect.Type, value: Any, path: str = "") -> Any:
         """The canonical form of a value of that type; problems are added to `problems`."""
+        if self._pace is not None:
+            self._pace.step()
         extra: Mapping[str, Any] = {}
         while isinstance(kind, inspect.Metadata):
             extra = {**(kind.extra or {}), **extra}
@@ -65,9 +77,7 @@ class Reading:
     def wrong(self, path: str, problem: str) -> Any:
         """Add a problem."""
         if len(self.problems) < PROBLEMS_MAX:
-            # A name may be any text, also a lone surrogate, which UTF-8 can't encode.
-            shown = path[:PATH_CHARACTERS_MAX].encode(errors="replace").decode()
-            self.problems.append(FieldProblem(shown or "body", problem))
+            self.problems.append(FieldProblem(shown_path(path) or "body", problem))
         return _UNREADABLE
 
     def _read_plain(self, kind: inspect.Type, value: Any, path: str) -> Any:  # noqa: PLR0911  one arm a type
@@ -135,7 +145,12 @@ class Reading:
             return self.wrong(path, f"must have at least {_count(kind.min_length, 'item')}")
         if kind.max_length is not None and len(value) > kind.max_length:
             return self.wrong(path, f"must have at most {_count(kind.max_length, 'item')}")
-        return [self.read(kind.item_type, item, _below(path, place)) for place, item in enumerate(value)]
+        read: list[Any] = []
+        for place, item in enumerate(value):
+            if self.full:
+                break
+            read.append(self.read(kind.item_type, item, _below(path, place)))
+        return read
 
     def _struct(self, kind: inspect.StructType, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
@@ -145,6 +160,8 @@ class Reading:
             self.wrong(_below(path, name), "is given more than once")
         read: dict[str, Any] = {} if kind.tag_field is None else {kind.tag_field: kind.tag}
         for name, given in value.items():
+            if self.full:
+                return read
             if name in fields:
                 # Null counts as absent.
                 if given is not None:
@@ -167,6 +184,8 @@ class Reading:
             return self.wrong(path, f"must have at least {_count(kind.min_length, 'entry', 'entries')}")
         read = {}
         for name, each in value.items():
+            if self.full:
+                break
             below = _below(path, name)
             key = self.read(kind.key_type, name, below)
             item = self.read(kind.value_type, each, below)
@@ -184,7 +203,7 @@ class Reading:
         if tagged and isinstance(value, dict):
             return self._tagged(tagged, value, path)
         for choice in choices:
-            attempt = Reading(lax=self._lax)
+            attempt = Reading(lax=self._lax, pace=self._pace)
             read = attempt.read(choice, value, path)
             if not attempt.problems:
                 return read
@@ -218,6 +237,11 @@ def _from_text(kind: inspect.Type, text: str) -> Any:
 def exact(pattern: str) -> re.Pattern[str]:
     """A pattern whose `$` matches only at the end; Python's also matches before a trailing line break."""
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern)
+
+
+def shown_path(path: str) -> str:
+    """A path as problems name it: cut, and as UTF-8, which a lone surrogate in a name is not."""
+    return path[:PATH_CHARACTERS_MAX].encode(errors="replace").decode()
 
 
 def _below(path: str, name: str | int) -> str:

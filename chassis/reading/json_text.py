@@ -8,6 +8,8 @@ import math
 from collections import Counter
 from typing import Any, Final
 
+from chassis.reading.pace import Pace
+
 DEPTH_MAX = 32
 """Levels of nested objects and lists."""
 
@@ -44,17 +46,17 @@ def is_plain(body: bytes) -> bool:
     return len(names) == len(set(names))
 
 
-def read(body: bytes) -> Any:
+def read(body: bytes, pace: Pace | None = None) -> Any:
     """The value of a JSON text, with `Doubled` for objects with doubled names and `OUT_OF_RANGE` for huge numbers.
 
-    Raises `Malformed`.
+    A reading in a thread takes a `pace`. Raises `Malformed`.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError as failure:
         raise Malformed(f"is not UTF-8 at byte {failure.start}") from None
     try:
-        value = _decoder.decode(text)
+        value = (_decoder if pace is None else _paced(pace)).decode(text)
     except json.JSONDecodeError as failure:
         raise Malformed(f"is not JSON at character {failure.pos}") from None
     except RecursionError:
@@ -101,4 +103,15 @@ def _real(digits: str) -> Any:
     return number if math.isfinite(number) else OUT_OF_RANGE
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_real)
+_HOOKS: Final[dict[str, Any]] = {"parse_constant": _constant, "parse_int": _whole, "parse_float": _real}
+_decoder = json.JSONDecoder(object_pairs_hook=_object, **_HOOKS)
+
+
+def _paced(pace: Pace) -> json.JSONDecoder:
+    """A decoder that pauses between objects."""
+
+    def paced(pairs: list[tuple[str, Any]]) -> Any:
+        pace.step()
+        return _object(pairs)
+
+    return json.JSONDecoder(object_pairs_hook=paced, **_HOOKS)

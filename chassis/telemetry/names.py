@@ -218,6 +218,19 @@ GATE_CLOSED = Metric(
     meaning="1 while a maintenance window closes this process, else 0.",
     action="Closed without a window: `stackctl maintenance list`.",
 )
+LOOP_LAG = Metric(
+    name="retailstack_loop_lag_seconds",
+    kind="histogram",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+    meaning="How late a timer of the event loop was: the time that every call of the process waited for one of them.",
+    action='Above 0.025: the log line "the event loop was held up" names the call; CPU work belongs into a CpuPool.',
+)
+LOOP_LAG_LARGEST = Metric(
+    name="retailstack_loop_lag_largest_seconds",
+    kind="gauge",
+    meaning="The largest lag of the event loop since the process started.",
+    action="As for retailstack_loop_lag_seconds. A machine with too few processors makes it large too.",
+)
 RESIDENT_BYTES = Metric(
     name="retailstack_resident_bytes",
     kind="gauge",

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from chassis.telemetry.notes import note
+
 Kind = Literal["server", "client", "producer", "consumer", "internal"]
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -37,6 +39,7 @@ def current() -> Scope | None:
 
 def enter(scope: Scope) -> Token[Scope | None]:
     """Set the scope of this task; pass the token to `leave`."""
+    note(scope.call)
     return _scope.set(scope)
 
 

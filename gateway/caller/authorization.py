@@ -40,13 +40,15 @@ class Authorization:
         exchange.mark("admission")
         return _caller(resolution, given.cccode)
 
-    async def check_header(self, exchange: Exchange) -> None:
-        """Raises `Unauthorized` for an unknown credential in a header, before the body is read."""
+    async def check_header(self, exchange: Exchange) -> bool:
+        """Whether a header has a credential. Raises `Unauthorized` if it is unknown: then no body is read."""
         taken = exchange.inbound.taken
         session, key = taken.get("x-session-guid"), taken.get("x-api-key")
-        if session or key:
-            found = credential.find(session, key, None, None).credential
-            await self._resolved(exchange, found, named_code.named_code("orgcode", taken.get("x-orgcode")).code)
+        if not session and not key:
+            return False
+        found = credential.find(session, key, None, None).credential
+        await self._resolved(exchange, found, named_code.named_code("orgcode", taken.get("x-orgcode")).code)
+        return True
 
     def check_gate(self, route: UpstreamRoute, orgcode: str | None) -> None:
         """Raises `MaintenanceActive` if the route is closed now, for everybody or for the org."""

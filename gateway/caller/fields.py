@@ -1,25 +1,25 @@
 """The common fields that the gateway reads from the body or the query, only if it has to.
 
-A body is parsed if the headers have no credential or no org, or if its bytes contain the name of a field that the
-gateway reads, plain or escaped. Credentials are removed from it; every other value is forwarded byte for byte.
+The top-level names of a body are looked at if the headers have no credential or no org, or if its bytes contain the
+name of a field that the gateway reads, plain or escaped. Nothing else of it is read. Credentials are removed from it;
+every other value is forwarded byte for byte.
 """
 
-import json
-from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 import msgspec
 from msgspec import Raw, Struct
 
 from chassis.errors import FieldProblem, Invalid, invalid_field
+from chassis.reading.top_level import NotAnObject, TooManyNames, TopLevel, scan
 
 CREDENTIALS = ("session_guid", "api_key")
 NAMES = ("session_guid", "api_key", "orgcode", "cccode")
 
-_MARKS = (b"session_guid", b"api_key", b"orgcode", b"cccode")
+VALUE_BYTES_MAX = 2048
+"""Longest value that is read; more than any of the fields may have, escapes included."""
 
-_decode_body = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_value = msgspec.json.Decoder().decode
+_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,12 +50,15 @@ def read_body(body: bytes) -> tuple[Fields, bytes]:
     not be forwarded.
     """
     try:
-        values = _decode_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = scan(body)
+    except NotAnObject:
         hides = any(name.encode() in body for name in CREDENTIALS) or b"\\u" in body
         problem = invalid_field("body", "is not a JSON object") if hides else None
         return Fields(problem=problem, understood=False), body
-    fields = Fields(problem=_duplicates(body))
+    except TooManyNames:
+        return Fields(problem=invalid_field("body", "has too many fields"), understood=False), body
+    values = found.values
+    fields = Fields(problem=_given_twice(found))
     for name in (*NAMES, "action"):
         if name in values:
             _take(fields, name, values[name])
@@ -95,30 +98,18 @@ def read_query(target: str) -> tuple[Fields, str]:
 
 def _take(fields: Fields, name: str, raw: Raw) -> None:
     """Set one field from its value: a string, or null for an absent field."""
-    value = _decode_value(raw)
-    if value is None:
+    text = bytes(raw)
+    if text == b"null":
         return
-    if isinstance(value, str):
-        setattr(fields, name, value)
+    if text.startswith(b'"') and len(text) <= VALUE_BYTES_MAX:
+        setattr(fields, name, _decode_text(text))
     elif name != "action":
-        fields.problem = invalid_field(name, "is not a text")
+        fields.problem = invalid_field(name, "is not a text" if text[:1] != b'"' else "is too long")
 
 
-def _duplicates(body: bytes) -> Invalid | None:
-    """The problem of a field that is given twice: parsers disagree on which value counts."""
-    if b"\\u" not in body and all(body.count(b'"' + mark + b'"') <= 1 for mark in _MARKS):
-        return None
-    twice: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        # Called for inner objects first, so the last call is for the outermost object.
-        names = [name for name, _ in pairs]
-        twice[:] = [name for name in NAMES if names.count(name) > 1]
-
-    try:
-        json.loads(body, object_pairs_hook=look)
-    except (ValueError, RecursionError):
-        return invalid_field("body", "can't be read without doubt")
+def _given_twice(found: TopLevel) -> Invalid | None:
+    """The problem of fields that are given twice: parsers disagree on which value counts."""
+    twice = [name for name in NAMES if name in found.repeated]
     if not twice:
         return None
     return Invalid("a field is given twice", [FieldProblem(name, "is given twice") for name in twice])

@@ -1,0 +1,80 @@
+"""Measures how long callbacks hold the event loop, and finds the call that held it.
+
+A timer of the loop itself is due every few milliseconds while calls are worked on, and every quarter of a second
+otherwise. Its lateness is the time that everybody else waited too. Calls say by `note` that they go on, so a late timer
+can name the one after whose note the time passed.
+"""
+
+import asyncio
+from collections import deque
+from time import perf_counter, process_time
+
+from chassis.telemetry.log import get_logger
+from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.names import LOOP_LAG, LOOP_LAG_LARGEST
+from chassis.telemetry.notes import latest, notes_since
+
+BUSY_SECONDS = 0.005
+IDLE_SECONDS = 0.25
+WARN_SECONDS = 0.025
+"""Longest hold that nobody is warned about."""
+
+log = get_logger("chassis.loop_watch")
+
+
+class LoopWatch:
+    """The watchdog of one event loop.
+
+    largest        the longest lateness so far, in seconds
+    largest_cpu    the most CPU time of the process within one lateness: unlike `largest` it does not grow because other
+                   processes had the processor
+    """
+
+    def __init__(self, metrics: Metrics | None = None, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.largest = 0.0
+        self.largest_cpu = 0.0
+        self.recent: deque[tuple[str, float]] = deque(maxlen=16)
+        self._idle_seconds = idle_seconds
+        self._lag = metrics.histogram(LOOP_LAG) if metrics is not None else None
+        if metrics is not None:
+            metrics.gauge(LOOP_LAG_LARGEST).set_function(lambda: self.largest)
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = self._set_at = self._cpu_at = 0.0
+
+    def start(self) -> None:
+        """Begin to watch the running loop."""
+        self._set()
+
+    async def stop(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self) -> None:
+        self._set_at = now = perf_counter()
+        self._cpu_at = process_time()
+        wait = BUSY_SECONDS if now - latest() < self._idle_seconds else self._idle_seconds
+        self._due = now + wait
+        self._timer = asyncio.get_running_loop().call_later(wait, self._look)
+
+    def _look(self) -> None:
+        now = perf_counter()
+        # The loop keeps time in milliseconds and may call a timer a little early.
+        late = max(0.0, now - self._due)
+        if self._lag is not None:
+            self._lag.observe(late)
+        self.largest = max(self.largest, late)
+        self.largest_cpu = max(self.largest_cpu, min(late, process_time() - self._cpu_at))
+        if late > WARN_SECONDS:
+            call = holder(notes_since(self._set_at), now)
+            self.recent.append((call, late))
+            log.warning("the event loop was held up", call=call, milliseconds=round(late * 1000, 1))
+        self._set()
+
+
+def holder(notes: list[tuple[float, str]], now: float) -> str:
+    """The call after whose note the longest time passed; empty without notes."""
+    ends = [*(at for at, _ in notes[1:]), now]
+    gaps = [(end - at, call) for (at, call), end in zip(notes, ends, strict=False)]
+    return max(gaps, key=lambda gap: gap[0])[1] if gaps else ""
