@@ -13,7 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from chassis.clock import Utc, to_datetime
+from chassis.finder import Finder
 from chassis.frozen import Frozen
+from chassis.past import ToldBy, WrittenOnce
+from chassis.pattern import pattern
 from chassis.sealed import Sealed, from_stored, to_stored
 
 
@@ -64,14 +67,27 @@ class Index(Struct, frozen=True):
     every_org: bool = False
 
 
+HUB = "stack"
+"""The service of edges that lead to a hub: a kind of which no service has records, known by the records naming it."""
+
+
 class Edge(Struct, frozen=True):
-    """A link to another kind of record: its name, the entity it leads to and the field that holds its id or key."""
+    """A link to other records.
+
+    to        the kind it leads to, or a word for the kinds in `among`
+    by        how the values that lead there are made of this record's fields
+    at        the field of the target that has such a value; empty for its id
+    back      the field by which this kind is found on the way back
+    """
 
     name: str
     to: str
     by: str
     service: str = ""
     cardinality: Literal["one", "many"] = "one"
+    at: str = ""
+    back: str = ""
+    among: tuple[str, ...] = ()
 
 
 def index(*fields: str, name: str = "", where: Mapping[str, Any] | None = None, every_org: bool = False) -> Index:
@@ -110,9 +126,35 @@ def expires_at(record: Expiring) -> datetime:
     return to_datetime(record.expires_utc)
 
 
-def edge(name: str, *, to: str, by: str, service: str = "", cardinality: Literal["one", "many"] = "one") -> Edge:
-    """An edge `name` to the entity `to` (of another service, if named) by the field `by` of this record."""
-    return Edge(name=name, to=to, by=by, service=service, cardinality=cardinality)
+def edge(
+    name: str,
+    *,
+    to: str,
+    by: str,
+    service: str = "",
+    cardinality: Literal["one", "many"] = "one",
+    at: str | None = None,
+    back: str = "",
+    among: Sequence[str] = (),
+) -> Edge:
+    """An edge `name` to the kind `to` (of another service, if named) by the field `by` of this record.
+
+    `by` may be a pattern of several fields; `back` then names the field (of a `Finder`) by which this kind is found by
+    such a value. One of many targets is found by its field `by`, a single one by its id, unless `at` says otherwise.
+    """
+    field = pattern(by).fields[-1] if "{" in by else by
+    if at is None:
+        at = field if cardinality == "many" and service != HUB else ""
+    return Edge(
+        name=name,
+        to=to,
+        by=by if "{" in by else f"{{{by}}}",
+        service=service,
+        cardinality=cardinality,
+        at=at,
+        back=back or field,
+        among=tuple(among),
+    )
 
 
 class Entity(Generic[R]):
@@ -126,12 +168,16 @@ class Entity(Generic[R]):
     indexes     besides `_id`; org comes first in each when `org_scoped`
     lookups     further keys an operator can follow: GSI number -> (PK pattern, SK pattern)
     edges       ties to other records
+    finders     fields that no index begins with -> how records are found by them; also fields that only edges name
     org_scoped  False for the few that belong to no org
     sealed      fields never shown: secrets and their hashes; those declared as `Sealed` come by themselves
     derived     stored beside the record for its indexes, never answered: field -> function of the record
     history     whether a change without an event of its own is logged for history
+    past        where the history comes from if not from the event log
+    operation   the field that names the operation a record belongs to; the events of its change name it, too
     technical   True keeps it out of the graph (leases, inbox, idempotency)
-    label       the field a person knows it by; the id where none is given
+    label       the field a person knows it by, or a pattern of several; the id where none is given
+    id_pattern  how the id is made of the key fields, where they do not contain it
     kind        tells entities that share a collection apart: stored in the field `kind`; one without reads them all
     """
 
@@ -153,6 +199,10 @@ class Entity(Generic[R]):
         technical: bool = False,
         label: str = "",
         kind: str = "",
+        finders: Mapping[str, Finder] | None = None,
+        past: WrittenOnce | ToldBy | None = None,
+        operation: str = "",
+        id_pattern: str = "",
     ) -> None:
         self.name = name
         self.struct = struct
@@ -168,8 +218,12 @@ class Entity(Generic[R]):
         self.derived = dict(derived or {})
         self.history = history
         self.technical = technical
-        self.label = label or id
+        self.label = label if "{" in label else f"{{{label or id}}}"
         self.kind = kind
+        self.finders = dict(finders or {})
+        self.past = past
+        self.operation = operation
+        self.id_pattern = id_pattern
         self.versioned = issubclass(struct, Record | Stamped)
 
     def id_of(self, record: R) -> str:

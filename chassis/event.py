@@ -51,6 +51,9 @@ class EventDocument(Document):
     published: bool
     """Whether it is published; False marks a silent entry kept for history only."""
 
+    causes: list[str] = msgspec.field(default_factory=list)
+    """What its change is found by: the trace id of its request or job, and the ids of the operations it is part of."""
+
     queue: str = ""
     """Only of a work message: the work queue whose workers it wakes. It is in the log until it is published."""
 

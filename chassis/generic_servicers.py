@@ -5,6 +5,7 @@ from typing import Any
 from chassis.bus.inbox import INBOX
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.shards import RELAYS
+from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.http.idempotency import IDEMPOTENCY
 from chassis.jobs.runner import JobRunner
@@ -14,13 +15,12 @@ from chassis.mongo.leases import LEASES
 from chassis.provided import Provided
 from chassis.rpc.bus import bus
 from chassis.rpc.declaration import Served
-from chassis.rpc.graph import graph
+from chassis.rpc.graph.servicer import graph
 from chassis.rpc.jobs import jobs
 from chassis.rpc.statusinfo import status
 from chassis.rpc.vacuum import vacuum
 from chassis.rpc.work import work
 from chassis.service import Parts
-from chassis.unit import Units
 from chassis.vacuum_targets import JobAnswers, Queues
 from chassis.work.admin import WorkAdmin
 from chassis.work.item import KEPT_ITEMS, KEPT_LINES
@@ -35,7 +35,8 @@ def generic_servicers(
     parts: Parts,
     provided: Provided,
     *,
-    units: Units,
+    clock: Clock,
+    page_key: bytes,
     database: Database,
     queue_admin: QueueAdmin,
     job_runner: JobRunner,
@@ -46,7 +47,7 @@ def generic_servicers(
     vacuum_targets = [JobAnswers(database), Queues(queue_admin), *declared]
     return [
         status(provided),
-        graph(service, units, database, parts.entities),
+        graph(service, database, clock, page_key, parts.entities),
         vacuum(database, parts.entities, vacuum_targets, MACHINERY),
         bus(queue_admin),
         jobs(job_runner),

@@ -11,7 +11,7 @@ from chassis.event import WORK_MESSAGE, shard_of
 from chassis.ids import IdSource
 from chassis.mongo.execution import Emitted, Execution
 from chassis.mongo.working_set import Written
-from chassis.telemetry.trace import trace_begun_by
+from chassis.telemetry.trace import trace_begun_by, trace_id_in
 
 TOUCHED_MAX = 64
 """Records an event lists beside its subject. Of a larger change, only the first event lists all."""
@@ -42,6 +42,7 @@ class EventWriter:
                     {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
                 )
         sealed = run.tables.sealed
+        causes = _causes(run)
         documents: list[StoredEvent] = []
         for event in run.events:
             own = written.get(event.subject)
@@ -50,6 +51,11 @@ class EventWriter:
         for each in written.values():
             if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
                 documents.append(self._silent(run, each, _listed(touched, each.id, documents), sealed))
+        first = next((each for each in written.values() if each.table.org_scoped), None)
+        if first is not None and not documents:
+            documents.append(self._note(run, first, touched))
+        for document in documents:
+            document["causes"] = causes
         documents += [self._work_message(run, queue) for queue in sorted(run.woken)]
         return documents
 
@@ -81,6 +87,12 @@ class EventWriter:
         revision = getattr(record, "revision", 0)
         event_type = f"{self._service}.{each.table.name}.recorded"
         return self._document(run, event_type, each.id, org, revision, each.reason, touched, body, published=False)
+
+    def _note(self, run: Execution, first: Written, touched: list[Any]) -> StoredEvent:
+        """Names the records of a change that has no other document, so that they are found by its cause."""
+        org = _org_of(first) or run.call.caller.orgcode or ""
+        event_type = f"{self._service}.change.recorded"
+        return self._document(run, event_type, f"change:{first.id}", org, 0, None, touched, {}, published=False)
 
     def _work_message(self, run: Execution, queue: str) -> StoredEvent:
         """The message that wakes a queue's workers. It names no org and carries no data: the rows of the queue do."""
@@ -117,7 +129,7 @@ class EventWriter:
             "actor": actor,
             "revision": revision,
             "cccode": call.cccode,
-            "traceparent": call.traceparent or trace_begun_by(call.request_id),
+            "traceparent": _traceparent(run),
             "reason": reason,
             "touched": touched,
             "body": msgspec.json.encode({**head, **body}).decode(),
@@ -144,6 +156,20 @@ def redacted(value: Any, sealed: Sealed) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(part, sealed) for part in value]
     return value
+
+
+def _traceparent(run: Execution) -> str:
+    return run.call.traceparent or trace_begun_by(run.call.request_id)
+
+
+def _causes(run: Execution) -> list[str]:
+    """The trace id of a run, and the operations that its records name."""
+    found = dict.fromkeys([trace_id_in(_traceparent(run))])
+    for each in run.written.values():
+        field = each.table.entity.operation
+        if field and each.record is not None:
+            found[getattr(each.record, field)] = None
+    return [cause for cause in found if cause]
 
 
 def _listed(touched: list[StoredEvent], subject: str, documents: list[StoredEvent]) -> list[StoredEvent]:

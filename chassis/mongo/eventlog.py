@@ -19,6 +19,7 @@ EVENTS: Entity[EventDocument] = Entity(
     indexes=[
         index("pending", "shard", where={"pending": True}),
         index("orgcode", "subject"),
+        index("causes"),
     ],
     org_scoped=False,
     history=False,

@@ -23,7 +23,7 @@ WINDOW_MILLIS_MAX = 10 * 365 * 24 * 3600 * 1000
 """Beyond this width a window saves nothing: the rest is read without one."""
 
 
-class Finder(Protocol):
+class PageSource(Protocol):
     """What pages are read from."""
 
     @property
@@ -55,7 +55,7 @@ class Paging:
 
     async def page(
         self,
-        view: Finder,
+        view: PageSource,
         table: Table[Any],
         org: str | None,
         where: Where,
@@ -77,7 +77,7 @@ class Paging:
 
     async def _find(
         self,
-        view: Finder,
+        view: PageSource,
         query: Query,
         where: Where,
         order: Sequence[str],
@@ -88,7 +88,7 @@ class Paging:
         """Up to `limit` records, in one find or in growing windows."""
         entity = query.table.entity
         field = order[0].removeprefix("-")
-        start = _start(view, field, query.plan.order[0], after) if self._in_windows and query.plan.down else None
+        start = start_of(view.now, field, query.plan.order[0], after) if self._in_windows and query.plan.down else None
         if start is None or field in where:
             return await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
         found: list[Any] = []
@@ -97,7 +97,7 @@ class Paging:
         width = self._windows.get(entity.name, WINDOW_MILLIS_FIRST)
         while len(found) < limit and width < WINDOW_MILLIS_MAX:
             floor = start - width
-            bounds = _window(query.plan.order[0], floor, end)
+            bounds = window_of(query.plan.order[0], floor, end)
             part = await view.find(
                 entity, {**where, field: bounds}, order=order, limit=limit - len(found), after=after, rest=rest
             )
@@ -106,24 +106,24 @@ class Paging:
         if len(found) >= limit:
             self._windows[entity.name] = max(WINDOW_MILLIS_FIRST, width // WINDOW_GROWTH)
             return found
-        remaining = {**where, field: _window(query.plan.order[0], None, end)}
+        remaining = {**where, field: window_of(query.plan.order[0], None, end)}
         found += await view.find(entity, remaining, order=order, limit=limit - len(found), after=after, rest=rest)
         return found
 
 
-def _start(view: Finder, field: str, stored: str, after: Sequence[Any] | None) -> int | None:
+def start_of(now: Utc, field: str, stored: str, after: Sequence[Any] | None) -> int | None:
     """Unix milliseconds where a page ordered backwards in time begins; None if its order is not time."""
     try:
         if stored == "_id":
-            return millis_of(str(after[0])) if after else to_millis(view.now)
+            return millis_of(str(after[0])) if after else to_millis(now)
         if field.endswith("_utc"):
-            return to_millis(Utc(str(after[0]))) if after else to_millis(view.now)
+            return to_millis(Utc(str(after[0]))) if after else to_millis(now)
     except ValueError:
         return None
     return None
 
 
-def _window(stored: str, floor: int | None, end: int | None) -> Range:
+def window_of(stored: str, floor: int | None, end: int | None) -> Range:
     """The range of an id or a time from `floor` up to the start of the window before."""
     text = _id_at if stored == "_id" else _utc_at
     return Range(at_least=None if floor is None else text(floor), below=None if end is None else text(end))

@@ -66,6 +66,11 @@ def trace_begun_by(request_id: str) -> str:
     return f"00-{digits}-{digits[16:]}-00"
 
 
+def trace_id_in(traceparent: str | None) -> str:
+    """The trace id of a `traceparent`: 32 hex digits; "" without one."""
+    return traceparent.split("-")[1] if traceparent else ""
+
+
 class _Tracing:
     """The tracer of this process, once there is one."""
 

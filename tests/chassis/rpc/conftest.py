@@ -9,7 +9,7 @@ from chassis.keys import KeyRing
 from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels
-from chassis.rpc.graph import graph
+from chassis.rpc.graph.servicer import graph
 from chassis.rpc.vacuum import vacuum
 from chassis.sealing import Sealer
 from tests.chassis.rpc.given import a_server, sign
@@ -22,7 +22,7 @@ async def warehouse(mongodb_uri: str, database_name: str) -> AsyncIterator[Wareh
     database = await Database.connect(mongodb_uri, database_name)
     units = MongoUnits(database, ENTITIES, clock, "ics", page_key=b"k" * 32, sealer=Sealer(KeyRing({"k1": b"1" * 32})))
     await units.start()
-    server = a_server(graph("ics", units, database, ENTITIES), vacuum(database, ENTITIES), clock=clock)
+    server = a_server(graph("ics", database, clock, b"k" * 32, ENTITIES), vacuum(database, ENTITIES), clock=clock)
     await server.start()
     channels = Channels({"ics": [f"127.0.0.1:{server.port}"]}, sign=sign, clock=clock)
     try:

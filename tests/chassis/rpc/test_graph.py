@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from chassis.rpc.context import acting_for
 from chassis.unit import Change
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.graph.v1 import source_pb2 as pb
-from tests.chassis.rpc.warehouse import CRATES, NOON, Crate, Warehouse
+from tests.chassis.rpc.warehouse import BOXES, CRATES, NOON, NOTES, Box, Crate, Note, Warehouse
 
 
 async def every(warehouse: Warehouse, table: str, **more: Any) -> list[pb.Record]:
@@ -26,27 +27,45 @@ async def every(warehouse: Warehouse, table: str, **more: Any) -> list[pb.Record
         token = answer.next_token
 
 
+def a_hop(kind: str, field: str, *values: str) -> pb.Hop:
+    return pb.Hop(entities=[kind], field=field, values=values)
+
+
+def ids(records: Iterable[pb.Record]) -> list[str]:
+    return [record.id for record in records]
+
+
 async def test_the_schema_shows_tables_entities_and_edges(warehouse: Warehouse) -> None:
     await warehouse.shelf("ACME", "A")
     schema = await warehouse.graph.Schema(pb.SchemaRequest())
 
     tables = {table.table: table for table in schema.tables}
-    assert set(tables) == {"ics_shelves", "ics_things", "ics_notes"}
+    assert set(tables) == {"ics_shelves", "ics_things", "ics_bays", "ics_weighings", "ics_notes"}
     assert list(tables["ics_things"].entities) == ["box", "crate"]
     assert (tables["ics_shelves"].approximate_count, list(tables["ics_shelves"].keys)) == (
         1,
         ["PK", "SK", "GSI1PK", "GSI1SK"],
     )
     shelf = next(entity for entity in schema.entities if entity.entity == "shelf")
+    assert (shelf.label_pattern, shelf.label_field, shelf.id_field) == ("{code} in {facility}", "code", "shelf_id")
     types = {field.name: field.type for field in shelf.fields}
     assert (types["shelf_id"], types["facility"], types["code"], types["revision"]) == ("id", "guid", "code", "int")
     edges = {(each.from_entity, each.edge): each for each in schema.edges}
-    assert edges["shelf", "in"].to_service == "gateway"
+    assert (edges["shelf", "in"].to_service, list(edges["shelf", "in"].to_entities)) == ("stack", [])
     assert (edges["box", "on"].inward, edges["crate", "on"].inward, edges["box", "on"].to_service) == (
         True,
         False,
         "ics",
     )
+    weighs = edges["weighing", "weighs"]
+    assert (weighs.via, weighs.value_pattern, weighs.to_field, weighs.from_field, weighs.inward) == (
+        "bay_ids",
+        "{bay_ids}",
+        "",
+        "bay_ids",
+        True,
+    )
+    assert (edges["weighing", "beside"].to_field, list(weighs.to_entities)) == ("work_id", ["bay"])
 
 
 async def test_a_table_is_paged_to_its_end_over_all_orgs_and_kinds(warehouse: Warehouse) -> None:
@@ -60,37 +79,63 @@ async def test_a_table_is_paged_to_its_end_over_all_orgs_and_kinds(warehouse: Wa
     crates = [await warehouse.change("ACME", crate) for _ in range(3)]
 
     seen = await every(warehouse, "ics_things")
-    assert [record.id for record in seen] == [
+    assert ids(seen) == [
         *(box.box_id for box in reversed([*boxes, other])),
         *(crate.crate_id for crate in reversed(crates)),
     ]
     assert {record.entity for record in await every(warehouse, "ics_things", entity="crate")} == {"crate"}
+    assert ids(await every(warehouse, "ics_things", orgcode="OTHER")) == [other.box_id]
+
+
+async def test_what_does_not_exist_is_refused(warehouse: Warehouse) -> None:
+    async def ask(**asked: Any) -> Any:
+        return await warehouse.graph.ListRecords(pb.ListRecordsRequest(**asked))
+
     with pytest.raises(NotFound):
-        await warehouse.graph.ListRecords(pb.ListRecordsRequest(table="ics_traces"))
-    page = pb.Page(next_token="0.made-up")
+        await ask(table="ics_traces")
+    for wrong in (
+        {"table": "ics_things", "entity": "shelf"},
+        {"table": "ics_things", "page": pb.Page(next_token="0.made-up")},
+        {},
+        {"cause": "0" * 32, "entity": "nothing"},
+    ):
+        with pytest.raises(Invalid):
+            await ask(**wrong)
+    shelf = await warehouse.shelf("ACME", "A")
+    for _ in range(2):
+        await warehouse.box("ACME", shelf)
+    token = (await ask(table="ics_things", page=pb.Page(limit=1))).next_token
     with pytest.raises(Invalid):
-        await warehouse.graph.ListRecords(pb.ListRecordsRequest(table="ics_things", page=page))
+        await ask(table="ics_things", orgcode="ACME", page=pb.Page(next_token=token))
 
 
 async def test_a_partition_lists_what_lies_in_it(warehouse: Warehouse) -> None:
     mine = await warehouse.shelf("ACME", "A", "f1")
     await warehouse.shelf("ACME", "B", "f2")
-    await warehouse.shelf("OTHER", "A", "f1")
-    found = await every(warehouse, "ics_shelves", partition="ORG#ACME#FACILITY#f1")
-    assert [record.id for record in found] == [mine.shelf_id]
+    other = await warehouse.shelf("OTHER", "A", "f1")
+    assert ids(await every(warehouse, "ics_shelves", partition="ORG#ACME#FACILITY#f1")) == [mine.shelf_id]
+    assert ids(await every(warehouse, "ics_shelves", partition="FACILITY#f1")) == [other.shelf_id, mine.shelf_id]
+    assert not await every(warehouse, "ics_shelves", partition="nonsense")
     boxes = [await warehouse.box("ACME", mine) for _ in range(3)]
     found = await every(warehouse, "ics_things", partition="ORG#ACME", entity="box")
-    assert {record.id for record in found} == {box.box_id for box in boxes}
+    assert ids(found) == [box.box_id for box in reversed(boxes)]
+
+
+async def test_a_partition_in_the_order_of_its_index_is_paged_to_its_end(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    bays = [await warehouse.bay("ACME", shelf, number) for number in range(5)]
+    assert ids(await every(warehouse, "ics_bays", partition="ORG#ACME")) == [bay.bay_id for bay in bays]
 
 
 async def test_a_record_is_found_by_its_keys_and_shows_no_secret(warehouse: Warehouse) -> None:
     shelf = await warehouse.shelf("ACME", "A-1", "f1")
+    key = f"SHELF#{shelf.shelf_id}"
     record = await warehouse.graph.GetRecord(
-        pb.GetRecordRequest(table="ics_shelves", pk="ORG#ACME#FACILITY#f1", sk="SHELF#A-1")
+        pb.GetRecordRequest(table="ics_shelves", pk="ORG#ACME#FACILITY#f1", sk=key)
     )
     assert dict(record.keys) == {
         "PK": "ORG#ACME#FACILITY#f1",
-        "SK": "SHELF#A-1",
+        "SK": key,
         "GSI1PK": "FACILITY#f1",
         "GSI1SK": "SHELF#A-1",
     }
@@ -102,42 +147,119 @@ async def test_a_record_is_found_by_its_keys_and_shows_no_secret(warehouse: Ware
         "<sealed>",
         "ann",
     )
-    assert (record.label, record.revision, record.size_bytes) == ("A-1", 1, len(record.properties))
+    assert (record.label, record.revision, record.size_bytes, record.orgcode) == (
+        "A-1 in f1",
+        1,
+        len(record.properties),
+        "ACME",
+    )
 
     for pk, sk in (
         ("ORG#ACME#FACILITY#f1", "SHELF#Z"),
-        ("ORG#OTHER#FACILITY#f1", "SHELF#A-1"),
-        ("nonsense", "SHELF#A-1"),
+        ("ORG#OTHER#FACILITY#f1", key),
+        ("nonsense", key),
     ):
         with pytest.raises(NotFound):
             await warehouse.graph.GetRecord(pb.GetRecordRequest(table="ics_shelves", pk=pk, sk=sk))
 
 
+async def test_a_key_that_does_not_contain_the_id_makes_it(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    bay = await warehouse.bay("ACME", shelf, 7)
+    keys = {"pk": "ORG#ACME", "sk": f"BAY#{shelf.shelf_id}#7"}
+    assert (await warehouse.graph.GetRecord(pb.GetRecordRequest(table="ics_bays", **keys))).id == bay.bay_id
+    with pytest.raises(NotFound):
+        await warehouse.graph.GetRecord(pb.GetRecordRequest(table="ics_bays", pk="ORG#ACME", sk=keys["sk"] + "x"))
+
+
+async def test_an_id_alone_finds_records_of_any_org(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    box = await warehouse.box("ACME", shelf)
+
+    async def note(change: Change) -> Note:
+        return await change.insert(NOTES, Note(note_id=box.box_id, text="the same id"))
+
+    await warehouse.change("OTHER", note)
+    found = await every(warehouse, "", id=box.box_id)
+    assert [(record.entity, record.id) for record in found] == [("box", box.box_id), ("note", box.box_id)]
+    assert not await every(warehouse, "", id=box.box_id, orgcode="OTHER")
+
+
 async def test_an_edge_is_followed_there_and_back(warehouse: Warehouse) -> None:
     shelf = await warehouse.shelf("ACME", "A")
     boxes = [await warehouse.box("ACME", shelf) for _ in range(3)]
+    bays = [await warehouse.bay("ACME", shelf, number) for number in range(3)]
     await warehouse.box("OTHER", shelf)
 
-    there = await warehouse.graph.ListNeighbours(
-        pb.ListNeighboursRequest(entity="shelf", values=[shelf.shelf_id], orgcode="ACME")
+    async def ask(*hops: pb.Hop, org: str = "ACME", **more: Any) -> Any:
+        return await warehouse.graph.ListNeighbours(pb.ListNeighboursRequest(orgcode=org, hops=hops, **more))
+
+    there = a_hop("shelf", "", shelf.shelf_id)
+    back = a_hop("box", "shelf_id", shelf.shelf_id)
+    lying = a_hop("bay", "shelf_id", shelf.shelf_id)
+    answer = await ask(there, back, lying, counts=True, limit=3)
+    assert [(ids(each.items), each.count, each.reached) for each in answer.results] == [
+        ([shelf.shelf_id], 1, True),
+        ([boxes[2].box_id, boxes[1].box_id], 3, True),
+        ([], 3, False),
+    ]
+    back.next_token = answer.results[1].next_token
+    answer = await ask(back, lying)
+    assert [ids(each.items) for each in answer.results] == [[boxes[0].box_id], [bay.bay_id for bay in bays]]
+    assert not any(each.HasField("next_token") or each.HasField("count") for each in answer.results)
+
+    only = await ask(lying, counts=True, limit=0)
+    assert (only.results[0].count, len(only.results[0].items)) == (3, 0)
+    either = pb.Hop(entities=["box", "crate"], values=[boxes[0].box_id])
+    assert [record.entity for record in (await ask(either)).results[0].items] == ["box"]
+    assert not (await ask(there, org="OTHER")).results[0].items
+    for wrong in (a_hop("crate", "shelf_id", "x"), a_hop("holder", "", "x"), a_hop("box", "")):
+        with pytest.raises(Invalid):
+            await ask(wrong)
+
+
+async def test_a_record_of_no_org_has_neighbours_in_any(warehouse: Warehouse) -> None:
+    shelves = [await warehouse.shelf(org, "A", "f1") for org in ("ACME", "OTHER")]
+    hop = a_hop("shelf", "facility", "f1")
+    answer = await warehouse.graph.ListNeighbours(pb.ListNeighboursRequest(hops=[hop], counts=True))
+    assert (answer.results[0].count, ids(answer.results[0].items)) == (
+        2,
+        [shelves[1].shelf_id, shelves[0].shelf_id],
     )
-    assert [record.id for record in there.items] == [shelf.shelf_id]
 
-    back = pb.ListNeighboursRequest(entity="box", field="shelf_id", values=[shelf.shelf_id], orgcode="ACME")
-    back.page.limit = 2
-    page = await warehouse.graph.ListNeighbours(back)
-    assert ([record.id for record in page.items], page.count) == ([boxes[2].box_id, boxes[1].box_id], 3)
-    back.page.next_token = page.next_token
-    page = await warehouse.graph.ListNeighbours(back)
-    assert ([record.id for record in page.items], page.HasField("count")) == ([boxes[0].box_id], False)
 
-    unknown = pb.ListNeighboursRequest(entity="holder", values=[boxes[0].box_id], orgcode="ACME")
-    assert [record.entity for record in (await warehouse.graph.ListNeighbours(unknown)).items] == ["box"]
-    stranger = pb.ListNeighboursRequest(entity="shelf", values=[shelf.shelf_id], orgcode="OTHER")
-    assert not (await warehouse.graph.ListNeighbours(stranger)).items
-    unserved = pb.ListNeighboursRequest(entity="crate", field="shelf_id", values=["x"], orgcode="ACME")
-    with pytest.raises(Invalid):
-        await warehouse.graph.ListNeighbours(unserved)
+async def test_an_edge_out_of_a_list_and_one_by_an_operation(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    bays = [await warehouse.bay("ACME", shelf, number) for number in range(3)]
+    first = await warehouse.weigh("ACME", "w-1", 5, *bays[:2])
+    second = await warehouse.weigh("ACME", "w-1", 6, bays[1])
+
+    hops = [
+        a_hop("bay", "", *first.bay_ids),
+        a_hop("weighing", "bay_ids", bays[1].bay_id),
+        a_hop("weighing", "work_id", "w-1"),
+    ]
+    answer = await warehouse.graph.ListNeighbours(pb.ListNeighboursRequest(orgcode="ACME", hops=hops))
+    both = [second.weighing_id, first.weighing_id]
+    assert [ids(each.items) for each in answer.results] == [[bays[1].bay_id, bays[0].bay_id], both, both]
+
+
+async def test_a_page_ends_at_four_mebibytes(warehouse: Warehouse) -> None:
+    for number in range(5):
+
+        async def note(change: Change, number: int = number) -> None:
+            await change.insert(NOTES, Note(note_id=f"n{number}", text="x" * 1_500_000))
+
+        await warehouse.change("ACME", note)
+    sizes, token = [], None
+    while True:
+        asked = pb.ListRecordsRequest(table="ics_notes", page=pb.Page(limit=256, next_token=token))
+        answer = await warehouse.graph.ListRecords(asked)
+        sizes.append(ids(answer.items))
+        if not answer.HasField("next_token"):
+            break
+        token = answer.next_token
+    assert sizes == [["n4", "n3"], ["n2", "n1"], ["n0"]]
 
 
 async def test_history_says_who_changed_what(warehouse: Warehouse) -> None:
@@ -162,19 +284,93 @@ async def test_history_says_who_changed_what(warehouse: Warehouse) -> None:
     made = {change.field: (change.before, change.after) for change in last.items[0].changed}
     assert made["units"] == ("", "0")
     assert not last.HasField("next_token")
+    assert len(first.items[0].trace_id) == 32
 
-    hidden = pb.HistoryRequest(table="ics_shelves", pk="ORG#ACME#FACILITY#f1", sk="SHELF#A")
+    hidden = pb.HistoryRequest(table="ics_shelves", pk="ORG#ACME#FACILITY#f1", sk=f"SHELF#{shelf.shelf_id}")
     shown = await warehouse.graph.History(hidden)
+    assert shown.items
     assert "1234" not in str(shown)
+    for sk in ("BOX#no-such-box", "nonsense"):
+        with pytest.raises(NotFound):
+            await warehouse.graph.History(pb.HistoryRequest(table="ics_things", pk="ORG#ACME", sk=sk))
+
+
+async def test_the_history_of_a_deleted_record_remains(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    box = await warehouse.box("ACME", shelf)
+
+    async def delete(change: Change) -> None:
+        await change.delete(BOXES, await change.load(BOXES, box.box_id))
+
+    await warehouse.change("ACME", delete)
+    asked = pb.HistoryRequest(table="ics_things", pk="ORG#ACME", sk=f"BOX#{box.box_id}")
+    assert len((await warehouse.graph.History(asked)).items) == 2
+
+
+async def test_the_history_of_what_is_written_once_is_made_of_the_records(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    bays = [await warehouse.bay("ACME", shelf, number) for number in range(2)]
+    weighings = [await warehouse.weigh("ACME", f"w-{weight}", weight, *bays) for weight in (5, 6, 7)]
+
+    asked = pb.HistoryRequest(table="ics_weighings", pk="ORG#ACME", sk=f"WEIGHING#{weighings[0].weighing_id}")
+    (once,) = (await warehouse.graph.History(asked)).items
+    assert (once.action, once.actor, once.reason, once.at_utc) == (
+        "ics.weighing.recorded",
+        "bob",
+        "monthly",
+        weighings[0].at_utc,
+    )
+    assert {(each.field, each.before, each.after) for each in once.changed} >= {("weight", "", "5")}
+
+    told = pb.HistoryRequest(table="ics_bays", pk="ORG#ACME", sk=f"BAY#{shelf.shelf_id}#1", page=pb.Page(limit=2))
+    first = await warehouse.graph.History(told)
+    told.page.next_token = first.next_token
+    last = await warehouse.graph.History(told)
+    assert [[(c.field, c.after) for c in item.changed] for item in (*first.items, *last.items)] == [
+        [("weight", "7")],
+        [("weight", "6")],
+        [("weight", "5")],
+    ]
+    assert not last.HasField("next_token")
+
+
+async def test_a_trace_and_an_operation_find_what_they_changed(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    bay = await warehouse.bay("ACME", shelf, 1)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    weighing = await warehouse.weigh("ACME", "w-9", 4, bay)
+
+    async def boxes(change: Change) -> list[str]:
+        made = [Box(box_id=change.new_id(), shelf_id=shelf.shelf_id) for _ in range(100)]
+        return [(await change.insert(BOXES, box)).box_id for box in made]
+
+    made = await warehouse.change("ACME", boxes, traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+
+    found = await every(warehouse, "", cause="w-9")
+    assert [(record.entity, record.id) for record in found] == [
+        ("bay", bay.bay_id),
+        ("weighing", weighing.weighing_id),
+    ]
+    assert ids(await every(warehouse, "", cause=trace)) == made[::-1]
+    assert not await every(warehouse, "ics_bays", cause=trace)
+    assert not await every(warehouse, "", cause="0" * 32)
 
 
 async def test_only_the_stack_and_its_operator_may_look(warehouse: Warehouse) -> None:
     user = Caller(kind="user", actor="ann", orgcode="ACME", owner=True)
     call = Call(caller=user, name="t", request_id="r", started_utc=NOON)
+    graph = warehouse.graph
     with acting_for(call):
-        with pytest.raises(Forbidden):
-            await warehouse.graph.Schema(pb.SchemaRequest())
+        for ask, nothing in (
+            (graph.Schema, pb.SchemaRequest()),
+            (graph.ListRecords, pb.ListRecordsRequest(table="no such table")),
+            (graph.GetRecord, pb.GetRecordRequest(table="no such table")),
+            (graph.ListNeighbours, pb.ListNeighboursRequest()),
+            (graph.History, pb.HistoryRequest(table="no such table")),
+        ):
+            with pytest.raises(Forbidden):
+                await ask(nothing)
         own = warehouse.channels.own_name()
-        assert (await warehouse.graph.Schema(pb.SchemaRequest(), metadata=own)).service == "ics"
+        assert (await graph.Schema(pb.SchemaRequest(), metadata=own)).service == "ics"
         with pytest.raises(Forbidden):
             await warehouse.vacuum.Count(VacuumRequest(all=True))

@@ -4,9 +4,10 @@ import pytest
 from chassis.clock import Utc
 from chassis.entity import Entity, Record
 from chassis.event import EventDocument
-from chassis.rpc.history import changes, items_to_proto, state_in
-from chassis.rpc.keys import EntityKeys, KeyPattern
-from chassis.rpc.shape import word_of
+from chassis.pattern import Pattern
+from chassis.rpc.graph.history import changes, items_to_proto, state_in
+from chassis.rpc.graph.keys import EntityKeys
+from chassis.rpc.graph.schema import word_of
 from chassis.values import Code, Guid, Id, Money, Qty, Text
 
 
@@ -56,8 +57,8 @@ def test_keys_of_something_else_are_not_taken(pk: str, sk: str) -> None:
 
 
 def test_a_pattern_is_not_fooled_by_its_own_signs() -> None:
-    assert KeyPattern("A.{x}").parse("Ab1") is None
-    assert KeyPattern("STACK").parse("STACK") == {}
+    assert Pattern("A.{x}").parse("Ab1") is None
+    assert Pattern("STACK").parse("STACK") == {}
 
 
 def test_types_have_the_contracts_words() -> None:

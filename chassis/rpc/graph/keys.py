@@ -1,34 +1,13 @@
 """Logical keys: PK and SK of a record by the patterns of its entity, and the fields that a PK and SK contain."""
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
-from string import Formatter
 from typing import Any, get_type_hints
 
 import msgspec
 
 from chassis.entity import Entity
-
-
-class KeyPattern:
-    """A pattern such as `ORG#{orgcode}#VARIANT#{variant_id}`, for rendering and parsing keys."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        parts = [(literal, field) for literal, field, _, _ in Formatter().parse(text)]
-        self.fields = tuple(field for _, field in parts if field)
-        self._regex = re.compile("".join(re.escape(literal) + ("(.+?)" if field else "") for literal, field in parts))
-
-    def render(self, record: Any) -> str | None:
-        """The key of a record; None if one of its fields is null."""
-        values = {field: getattr(record, field) for field in self.fields}
-        return None if any(value is None for value in values.values()) else self.text.format(**values)
-
-    def parse(self, key: str) -> dict[str, str] | None:
-        """The fields in a key, as text; None if the key does not match this pattern."""
-        found = self._regex.fullmatch(key)
-        return None if found is None else dict(zip(self.fields, found.groups(), strict=True))
+from chassis.pattern import pattern
 
 
 class EntityKeys:
@@ -37,7 +16,7 @@ class EntityKeys:
     def __init__(self, entity: Entity[Any]) -> None:
         self.entity = entity
         declared = {0: entity.keys, **entity.lookups}
-        self.pairs = {number: (KeyPattern(pk), KeyPattern(sk)) for number, (pk, sk) in declared.items()}
+        self.pairs = {number: (pattern(pk), pattern(sk)) for number, (pk, sk) in declared.items()}
 
     @property
     def names(self) -> list[str]:
@@ -48,7 +27,7 @@ class EntityKeys:
         """The keys of a record by name; lookups with null fields are left out."""
         keys: dict[str, str] = {}
         for number, patterns in self.pairs.items():
-            rendered = [pattern.render(record) for pattern in patterns]
+            rendered = [each.render(record) for each in patterns]
             if all(key is not None for key in rendered):
                 keys.update(zip(_names(number), map(str, rendered), strict=True))
         return keys
@@ -61,9 +40,16 @@ class EntityKeys:
             return None
         return self._typed({**first, **second})
 
+    def id_in(self, fields: Mapping[str, Any]) -> str | None:
+        """The id that key fields contain, or that is made of them; None if they do not suffice."""
+        if self.entity.id in fields:
+            return str(fields[self.entity.id])
+        made = pattern(self.entity.id_pattern) if self.entity.id_pattern else None
+        return made.render(fields) if made is not None else None
+
     def partitions_of(self, pk: str) -> list[dict[str, Any]]:
-        """The fields in a PK, for each matching pattern (the record's own and those of its lookups)."""
-        parsed = (pk_pattern.parse(pk) for pk_pattern, _ in self.pairs.values())
+        """The fields in a PK, for each different pattern that matches (the record's own and those of its lookups)."""
+        parsed = (pk_pattern.parse(pk) for pk_pattern in dict.fromkeys(pk for pk, _ in self.pairs.values()))
         typed = (self._typed(fields) for fields in parsed if fields is not None)
         return [fields for fields in typed if fields is not None]
 

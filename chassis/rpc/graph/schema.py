@@ -7,8 +7,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from chassis import values
-from chassis.entity import Edge, Entity
-from chassis.rpc.keys import EntityKeys
+from chassis.entity import HUB, Edge, Entity
+from chassis.pattern import pattern
+from chassis.rpc.graph.keys import EntityKeys
 from retailstack.graph.v1 import source_pb2 as pb
 
 _WORDS = [(name.lower(), kind) for name, kind in vars(values).items() if get_origin(kind) is Annotated]
@@ -39,7 +40,10 @@ def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
     return pb.EntityType(
         entity=entity.name,
         table=table_of(service, entity),
-        label_field=entity.label,
+        label_field=pattern(entity.label).fields[0],
+        label_pattern=entity.label,
+        id_field=entity.id,
+        org_scoped=entity.org_scoped,
         fields=[
             pb.Field(name=field.name, type=word_of(hints[field.name]))
             for field in msgspec.structs.fields(entity.struct)
@@ -50,28 +54,22 @@ def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
     )
 
 
-def edge_to_proto(service: str, entity: Entity[Any], edge: Edge) -> pb.EdgeType:
-    """One edge. Many targets are found by the same field, a single target by its id."""
+def edge_to_proto(service: str, entity: Entity[Any], edge: Edge, *, inward: bool) -> pb.EdgeType:
+    """One edge; `inward`: whether an index finds the records that have it."""
     return pb.EdgeType(
         edge=edge.name,
         from_entity=entity.name,
         to_entity=edge.to,
+        to_entities=[] if edge.service == HUB else edge.among or (edge.to,),
         from_service=service,
         to_service=edge.service or service,
         cardinality=edge.cardinality,
-        via=edge.by,
-        to_field=edge.by if edge.cardinality == "many" else "",
-        inward=is_found_by(entity, edge.by),
+        via=pattern(edge.by).fields[-1],
+        value_pattern=edge.by,
+        to_field=edge.at,
+        from_field=edge.back,
+        inward=inward,
     )
-
-
-def is_found_by(entity: Entity[Any], field: str) -> bool:
-    """Whether an index finds an entity's records by a field."""
-    if field == entity.id:
-        return True
-    wanted = ("orgcode", field) if entity.org_scoped and field != "orgcode" else (field,)
-    whole = (index for index in entity.indexes if not index.where and index.expire_after_seconds is None)
-    return any(entity.fields_of(index)[: len(wanted)] == wanted for index in whole)
 
 
 def word_of(hint: Any) -> str:

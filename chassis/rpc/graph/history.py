@@ -1,12 +1,16 @@
-"""The history of a record, from the event log: each event, and what it changed since the previous one."""
+"""The history of a record: from the event log, each event and what it changed since the previous one; from the record
+itself where it is written once; or from the records that tell of its changes.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from chassis.entity import Entity
 from chassis.event import EventDocument
+from chassis.past import Changed, WrittenOnce
+from chassis.telemetry.trace import trace_id_in
 from retailstack.graph.v1 import source_pb2 as pb
 
 BOOKKEEPING = frozenset({"revision", "updated_utc", "updated_by"})
@@ -51,6 +55,34 @@ def changes(before: State, after: State) -> list[pb.ChangedField]:
     ]
 
 
+def item_of_record(service: str, entity: Entity[Any], past: WrittenOnce, properties: State) -> pb.HistoryItem:
+    """The one item of a record that is written once; `changed` lists all its fields."""
+    return _once(service, entity, past, properties, changes({}, properties))
+
+
+def item_told(
+    service: str, teller: Entity[Any], past: WrittenOnce, properties: State, changed: Sequence[Changed]
+) -> pb.HistoryItem:
+    """The item that another record tells: its time, actor and reason, and what it changed."""
+    fields = [
+        pb.ChangedField(field=field, before=_text(before), after=_text(after)) for field, before, after in changed
+    ]
+    return _once(service, teller, past, properties, fields)
+
+
+def _once(
+    service: str, entity: Entity[Any], past: WrittenOnce, properties: Mapping[str, Any], changed: list[pb.ChangedField]
+) -> pb.HistoryItem:
+    return pb.HistoryItem(
+        at_utc=properties.get(past.at) or "",
+        action=f"{service}.{entity.name}.recorded",
+        actor=properties.get(past.by) or "",
+        reason=properties.get(past.reason) or None,
+        revision=properties.get("revision"),
+        changed=changed,
+    )
+
+
 def _item(event: EventDocument, before: State | None, after: State | None) -> pb.HistoryItem:
     return pb.HistoryItem(
         event_id=event.event_id,
@@ -60,8 +92,13 @@ def _item(event: EventDocument, before: State | None, after: State | None) -> pb
         revision=event.revision or None,
         reason=event.reason,
         changed=changes(before, after) if before is not None and after is not None else [],
+        trace_id=trace_id_in(event.traceparent),
     )
 
 
 def _json(state: State, name: str) -> str:
-    return msgspec.json.encode(state[name]).decode() if name in state else ""
+    return _text(state[name]) if name in state else ""
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,145 @@
+"""Reads for operators, outside the batches of views: they hold up no call and read whatever org they are told.
+
+Each read sees what a majority has committed at its own time.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from chassis.clock import Clock, Utc
+from chassis.entity import Document, Entity
+from chassis.mongo.client import Database
+from chassis.mongo.erasure import unreachable_as_unavailable
+from chassis.mongo.paging import WINDOW_MILLIS_FIRST, WINDOW_MILLIS_MAX, Paging, start_of, window_of
+from chassis.mongo.query import Query, build
+from chassis.mongo.quirks import MONGODB
+from chassis.mongo.table import Table
+from chassis.page import Page, Paged, Seal
+from chassis.unit import OneOf, Where
+
+R = TypeVar("R", bound=Document)
+
+COUNT_GROWTH = 64
+"""How fast the windows of time grow in which records are counted, where a limit saves nothing (`quirks.py`)."""
+
+
+class DirectReader:
+    """Reads of one database. `org` None: of all orgs."""
+
+    def __init__(self, database: Database, clock: Clock, page_key: bytes) -> None:
+        self._database = database
+        self._clock = clock
+        self._tables: dict[Entity[Any], Table[Any]] = {}
+        seal = Seal(page_key)
+        self._paging = Paging(seal, database.quirks)
+        self._paging_of_few = Paging(seal, MONGODB)
+
+    @property
+    def now(self) -> Utc:
+        """The time."""
+        return self._clock.now()
+
+    async def by_ids(self, entity: Entity[R], ids: Iterable[str]) -> list[R]:
+        """The existing records with these ids, of any org, in no order."""
+        table = self._table(entity)
+        asked = list(dict.fromkeys(ids))
+        with unreachable_as_unavailable():
+            found = await self._database.collection(table.collection).find({"_id": {"$in": asked}}) if asked else []
+        return [table.decode(each) for each in found if not table.kind or each.get("kind") == table.kind]
+
+    async def page(
+        self,
+        entity: Entity[R],
+        org: str | None,
+        where: Where,
+        *,
+        page: Paged,
+        order: Sequence[str] = (),
+        rest: Where | None = None,
+        few: bool = False,
+    ) -> Page[R]:
+        """One page, see `View.page`. `few`: at most some hundred records match, so it is read at once."""
+        paging = self._paging_of_few if few else self._paging
+        return await paging.page(_OfOrg(self, org), self._table(entity), org, where, page, order, rest)
+
+    async def find(
+        self,
+        entity: Entity[R],
+        org: str | None,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int = 1000,
+        after: Sequence[Any] | None = None,
+        rest: Where | None = None,
+    ) -> list[R]:
+        """Records by a declared index, see `View.find`."""
+        if _is_empty(where):
+            return []
+        query = build(self._table(entity), org, where, order, limit, after, rest)
+        source = self._database.collection(query.collection)
+        with unreachable_as_unavailable():
+            if query.second:
+                documents = await source.aggregate(query.pipeline(limit))
+            else:
+                documents = await source.find(query.first, sort=query.sort, limit=limit)
+        return [query.table.decode(document) for document in documents]
+
+    async def count(
+        self, entity: Entity[Any], org: str | None, where: Where, *, order: Sequence[str], rest: Where | None, most: int
+    ) -> int:
+        """The number of matching records, counted up to `most`, by their index alone where it covers the query."""
+        if _is_empty(where):
+            return 0
+        query = build(self._table(entity), org, where, order, most, None, rest)
+        field = order[0].removeprefix("-")
+        start = start_of(self.now, field, query.plan.order[0], None) if query.plan.down else None
+        if not self._database.quirks.reads_whole_ranges or start is None or field in where:
+            return await self._count(query, most)
+        counted, end, width = 0, None, WINDOW_MILLIS_FIRST
+        while counted < most:
+            floor = start - width if width < WINDOW_MILLIS_MAX else None
+            bounds = window_of(query.plan.order[0], floor, end)
+            part = build(query.table, org, {**where, field: bounds}, order, most, None, rest)
+            counted += await self._count(part, most - counted)
+            if floor is None:
+                break
+            end, width = floor, width * COUNT_GROWTH
+        return counted
+
+    async def size(self, collection: str) -> int:
+        """The approximate number of documents in a collection, from its metadata."""
+        with unreachable_as_unavailable():
+            return int((await self._database.command({"count": collection}))["n"])
+
+    async def _count(self, query: Query, most: int) -> int:
+        stages = [{"$match": query.first}, *({"$match": part} for part in query.second)]
+        source = self._database.collection(query.collection)
+        with unreachable_as_unavailable():
+            found = await source.aggregate([*stages, {"$limit": most}, {"$count": "n"}])
+        return int(found[0]["n"]) if found else 0
+
+    def _table(self, entity: Entity[Any]) -> Table[Any]:
+        table = self._tables.get(entity)
+        if table is None:
+            table = self._tables[entity] = Table(entity)
+        return table
+
+
+class _OfOrg:
+    """The reads of one org, as `Paging` takes them."""
+
+    def __init__(self, reader: DirectReader, org: str | None) -> None:
+        self._reader = reader
+        self._org = org
+
+    @property
+    def now(self) -> Utc:
+        return self._reader.now
+
+    async def find(self, entity: Entity[Any], where: Where, **asked: Any) -> list[Any]:
+        return await self._reader.find(entity, self._org, where, **asked)
+
+
+def _is_empty(where: Where) -> bool:
+    return any(isinstance(asked, OneOf) and not asked.values for asked in where.values())

@@ -1,0 +1,91 @@
+"""Pages of a record's history, from wherever its entity says it comes from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.mongo.direct_reader import DirectReader
+from chassis.mongo.eventlog import EVENTS
+from chassis.page import Page, PageRequest, Seal
+from chassis.past import ToldBy, WrittenOnce
+from chassis.pattern import pattern
+from chassis.rpc.graph.history import item_of_record, item_told, items_to_proto
+from chassis.rpc.graph.neighbours import ByIndex
+from chassis.rpc.graph.records import Presenter
+from chassis.rpc.graph.ways import Ways
+from retailstack.graph.v1 import source_pb2 as pb
+
+
+class Past:
+    """Answers `History`."""
+
+    def __init__(
+        self,
+        service: str,
+        reader: DirectReader,
+        seal: Seal,
+        presenters: Mapping[str, Presenter],
+        ways: Mapping[str, Ways],
+    ) -> None:
+        self._service = service
+        self._reader = reader
+        self._seal = seal
+        self._presenters = presenters
+        self._ways = ways
+
+    async def of(self, presenter: Presenter, pk: str, sk: str, page: PageRequest) -> pb.HistoryPage | None:
+        """A page of the history of a record of this kind; None if the keys name neither a record nor an event.
+
+        A record that is written once has its item on every page, so it is asked for without a token.
+        """
+        fields = presenter.keys.fields_of(pk, sk)
+        record_id = presenter.keys.id_in(fields) if fields is not None else None
+        if fields is None or record_id is None:
+            return None
+        found = await self._reader.by_ids(presenter.entity, [record_id])
+        record = next((each for each in found if presenter.keys.of(each).get("SK") == sk), None)
+        if record is not None and presenter.keys.of(record).get("PK") != pk:
+            return None
+        past = presenter.entity.past
+        if isinstance(past, WrittenOnce):
+            return None if record is None else self._once(presenter, past, record)
+        if isinstance(past, ToldBy):
+            return None if record is None else await self._told(presenter, past, record, page)
+        org = self._org_of(presenter, record, fields)
+        answer = await self._events(presenter, record_id, org, page)
+        return None if record is None and not answer.items and page.next_token is None else answer
+
+    def _org_of(self, presenter: Presenter, record: Any, fields: Mapping[str, Any]) -> str:
+        """The org that the events of a record are written under."""
+        if record is not None:
+            return str(getattr(record, "orgcode", ""))
+        return str(fields.get("orgcode", ""))
+
+    async def _events(self, presenter: Presenter, record_id: str, org: str, page: PageRequest) -> pb.HistoryPage:
+        where = {"orgcode": org, "subject": record_id}
+        events: Page[Any] = await self._reader.page(EVENTS, None, where, page=page)
+        older = None
+        if events.next_token is not None:
+            beyond = PageRequest(limit=1, next_token=events.next_token)
+            following: Page[Any] = await self._reader.page(EVENTS, None, where, page=beyond)
+            older = following.items[0] if following.items else None
+        items = items_to_proto(presenter.entity, record_id, events.items, older)
+        return pb.HistoryPage(items=items, next_token=events.next_token)
+
+    def _once(self, presenter: Presenter, past: WrittenOnce, record: Any) -> pb.HistoryPage:
+        item = item_of_record(self._service, presenter.entity, past, presenter.properties_of(record))
+        return pb.HistoryPage(items=[item])
+
+    async def _told(self, presenter: Presenter, past: ToldBy, record: Any, page: PageRequest) -> pb.HistoryPage:
+        """An item for each record that changed this one."""
+        teller = self._presenters[past.kind]
+        once = teller.entity.past
+        assert isinstance(once, WrittenOnce), f"{past.kind} is not written once"
+        org = record.orgcode if presenter.entity.org_scoped else None
+        way = self._ways[past.kind].by_values(past.by, pattern(past.value).values(record), org or "")
+        assert way is not None, f"no index finds {past.kind} records by {past.by}"
+        found: Page[Any] = await ByIndex(self._reader, teller.entity, org, way).read(page)
+        items = [
+            item_told(self._service, teller.entity, once, teller.properties_of(each), past.changed(record, each))
+            for each in found.items
+        ]
+        return pb.HistoryPage(items=items, next_token=found.next_token)
