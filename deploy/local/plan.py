@@ -96,6 +96,8 @@ def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineStat
     if part.service == "pmc":
         words["PMC_PUBLIC_URL"] = addresses(parts, GATEWAY, "http").partition(",")[0]
         words["PMC_OBJECTS_FOLDER"] = str(home.data("objects"))
+    if part.service == "slc" and not (os.environ.get("SLC_KEYS") or os.environ.get("SLC_KEYS_FILE")):
+        words["SLC_KEYS_FILE"] = str(home.sealing_key("slc.keys"))
     if part.service == GATEWAY:
         words["GATEWAY_KEY_FILE"] = str(home.secret("gateway.key"))
         for service in SERVICES:

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,14 @@ class Home:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(file, secrets.token_urlsafe(SECRET_BYTES))
+        return file
+
+    def sealing_key(self, name: str) -> Path:
+        """The file of a key that secrets are sealed under, `<id>:<32 bytes in base64>`, generated as `secret` is."""
+        file = self.directory / "secrets" / name
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(file, f"local:{urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}")
         return file
 
     def load(self) -> State:

@@ -2,6 +2,7 @@
 
 from chassis.service import Service
 from services.slc.settings import SlcSettings
+from services.slc.words import ROLES
 
 SLC = Service(
     name="slc",
@@ -9,7 +10,15 @@ SLC = Service(
     description="Keeps Shopify shops in step: products, quantities, orders and fulfilments.",
     settings=SlcSettings,
     package="services.slc",
-    features=["ping"],
-    roles={"slc_view": "reads", "slc_manage": "reads and writes"},
+    features=[
+        "ping",
+        "channel",
+        "counters",
+        "variant",
+        "job",
+        "inclusion",
+        "lifecycle",
+    ],
+    roles=ROLES,
     dialect="catalogue",
 )

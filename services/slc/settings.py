@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from chassis.keys import KeyRing
 from chassis.settings import BaseSettings, Secret, SettingsError
 
 SHOP_BASE_URL_DEFAULT = "https://{shop}"
@@ -16,6 +17,7 @@ _BASE_URL = re.compile(r"(https?)://([^/?#@\s]+)(/[^?#\s]*)?")
 class SlcSettings(BaseSettings):
     """SLC's settings, besides those every process has.
 
+    slc_keys                   keys that secrets of channels are sealed under; the first one seals, all open
     slc_shopify_api_version    version of the Admin API, named by its date
     slc_shopify_base_url       where SLC calls a shop; `{shop}` stands for its domain
     slc_shopify_timeout        of one request to a shop, in seconds
@@ -26,6 +28,7 @@ class SlcSettings(BaseSettings):
     slc_app_url                where a browser goes after the OAuth callback; empty: a plain page says the result
     """
 
+    slc_keys: KeyRing = KeyRing()
     slc_shopify_api_version: Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}|unstable)$")] = "2026-10"
     slc_shopify_base_url: str = SHOP_BASE_URL_DEFAULT
     slc_shopify_timeout: Annotated[float, Meta(gt=0, le=120)] = 10.0
@@ -34,6 +37,10 @@ class SlcSettings(BaseSettings):
     slc_shopify_client_secret: Secret = Secret("")
     slc_public_url: str = "https://127.0.0.1:8080"
     slc_app_url: str = ""
+
+    def sealing_keys(self) -> KeyRing:
+        """The keys that credentials are sealed under."""
+        return self.slc_keys
 
     def client_secrets(self) -> tuple[str, ...]:
         """The secrets of the stack's own app, the current one first."""

@@ -1,5 +1,6 @@
 """An OpenAPI document's schemas held against the types of the contract, each difference said in a line."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "revision": (1, None),
 }
 JSON_TYPES = {"bool": "boolean", "map": "object", "balance": "integer", "seq": "integer", "token": "string"}
+ANY_FIELD_OF = re.compile(r"<any field of (\w+)>")
 BUCKETS = ("available", "quarantine", "damaged", "consignment", "reserved", "committed", "in_transit")
 
 
@@ -103,7 +105,7 @@ class Comparison:
         """Where a schema says something else than a contract type."""
         said = self.document.resolve(schema)
         if not isinstance(kind, str):
-            yield from self.of_object(where, schema, fields_of(kind))
+            yield from self.of_object(where, schema, self._spelled_out(fields_of(kind)))
         elif kind in self.contract.objects:
             yield from self._of_named(where, schema, kind)
         elif (bounds := list_of(kind)) is not None:
@@ -113,6 +115,17 @@ class Comparison:
             yield from other_words(where, "the word", found, words)
         else:
             yield from self._of_plain(where, said, kind)
+
+    def _spelled_out(self, fields: dict[str, Field]) -> dict[str, Field]:
+        """The fields, where the contract says `<any field of X>` those of X, each of which may be left out."""
+        found: dict[str, Field] = {}
+        for name, field in fields.items():
+            if (named := ANY_FIELD_OF.fullmatch(name)) is None:
+                found[name] = field
+            else:
+                objects = self.contract.objects[named[1]]
+                found |= {each: Field(said.type, optional=True) for each, said in objects.items()}
+        return found
 
     def _of_named(self, where: str, schema: Any, kind: str) -> Iterator[str]:
         name = str(schema.get("$ref", "")).rpartition("/")[2] if isinstance(schema, Mapping) else ""

@@ -11,6 +11,7 @@ import pytest
 
 from chassis.endpoint import Endpoint
 from chassis.http.decode import FROM_HEADER
+from chassis.http.shapes import schema_name
 from chassis.service import Service, collect
 from services.ics.app import ICS
 from tests.contract.rows import CONTEXT_FIELDS, Row, contract, fields_of, pending
@@ -90,7 +91,7 @@ def differences(service: Service, endpoint: Endpoint) -> Iterator[str]:
     yield from declaration_differences(service, endpoint, row)
     yield from route_differences(document, row)
     yield from request_differences(document, row, endpoint.call)
-    yield from answer_differences(document, row, endpoint.call)
+    yield from answer_differences(document, row, endpoint)
 
 
 def declaration_differences(service: Service, endpoint: Endpoint, row: Row) -> Iterator[str]:
@@ -173,10 +174,16 @@ def query_differences(document: Document, row: Row, call: str) -> Iterator[str]:
     yield from other_words(call, "the query parameter", have, wanted)
 
 
-def answer_differences(document: Document, row: Row, call: str) -> Iterator[str]:
-    answers = operation_of(document, row)["responses"]
-    answer = document.resolve(answers["200"])
+def answer_of(document: Document, row: Row, endpoint: Endpoint) -> Any:
+    """The schema of what a row answers: one of several where an action tells them apart."""
+    answer = document.resolve(operation_of(document, row)["responses"]["200"])
     schema = answer["content"]["application/json"]["schema"]
+    branches = schema.get("anyOf", []) if row.action else []
+    return next((each for each in branches if each["$ref"].endswith(f"/{schema_name(endpoint)}")), schema)
+
+
+def answer_differences(document: Document, row: Row, endpoint: Endpoint) -> Iterator[str]:
+    schema, call = answer_of(document, row, endpoint), endpoint.call
     wanted_name = str(row.said.get("response_schema") or "-")
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     if wanted_name[0] not in "-—(" and name != wanted_name:

@@ -1,0 +1,127 @@
+"""Storage of a channel's variants, of the products they are part of, and of writes whose outcome is not known yet."""
+
+from collections.abc import Iterable, Sequence
+
+from chassis.entity import Entity, edge, index
+from chassis.page import Page, Paged
+from chassis.unit import Change, View, one_of
+from services.slc.channel.store import move_tally
+from services.slc.variant.domain import OpenWrite, StoredVariant, StyleMap, moved, row_id_of
+from services.slc.words import SyncState
+
+VARIANTS = Entity(
+    "variant",
+    StoredVariant,
+    collection="slc_variants",
+    id="row_id",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#VARIANT#{variant_id}"),
+    lookups={
+        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
+        2: ("SHOPIFYVARIANT#{shopify_variant_id}", "CHANNEL#{channel_id}"),
+    },
+    label="sku",
+    indexes=[
+        index("channel_id", "row_id", name="channel"),
+        index("channel_id", "included", "added_rank", name="added"),
+        index("channel_id", "included", "sync_state", "added_rank", name="state"),
+        index("channel_id", "included", "sku_key", "added_rank", name="sku"),
+        index("channel_id", "style_id", name="style"),
+        index("channel_id", "shopify_variant_id", name="shopify_variant"),
+        index("channel_id", "shopify_product_id", name="shopify_product"),
+        index("channel_id", "inventory_item_id", name="item"),
+        index("variant_id", "channel_id", name="variant"),
+    ],
+    edges=[
+        edge("in", to="channel", by="channel_id"),
+        edge("lists", to="product", by="variant_id", service="pmc", cardinality="many"),
+        edge("of", to="balance", by="variant_id", service="ics", cardinality="many"),
+    ],
+    history=False,
+)
+STYLE_MAPS = Entity(
+    "map",
+    StyleMap,
+    collection="slc_maps",
+    id="row_id",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#MAP#{style_id}"),
+    label="style_id",
+    indexes=[
+        index("channel_id", "row_id", name="channel"),
+        index("channel_id", "shopify_product_id", name="shopify_product"),
+    ],
+    edges=[edge("of", to="channel", by="channel_id"), edge("maps", to="variant", by="style_id", cardinality="many")],
+    history=False,
+)
+OPEN_WRITES = Entity(
+    "open_write",
+    OpenWrite,
+    collection="slc_open_writes",
+    id="key",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#WRITE#{key}"),
+    label="kind",
+    indexes=[
+        index("channel_id", "next_utc", name="channel"),
+        index("channel_id", "levels.variant_id", name="variant"),
+        index("next_utc", name="due", every_org=True),
+    ],
+    edges=[edge("of", to="channel", by="channel_id")],
+    history=False,
+)
+
+
+async def rows_of(view: View, channel_id: str, variant_ids: Iterable[str]) -> dict[str, StoredVariant]:
+    """The rows of these variants in a channel, as far as there are any, by variant_id. Index: id."""
+    found = await view.get_many(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+    return {row.variant_id: row for row in found.values()}
+
+
+async def rows_of_style(view: View, channel_id: str, style_id: str, limit: int = 2_048) -> list[StoredVariant]:
+    """The rows of a style in a channel. Index: style."""
+    return await view.find(VARIANTS, {"channel_id": channel_id, "style_id": style_id}, limit=limit)
+
+
+async def rows_in_channels(view: View, variant_ids: Sequence[str]) -> list[StoredVariant]:
+    """The included rows of these variants in all channels of the org. Index: variant."""
+    return [
+        row
+        for row in await view.find(VARIANTS, {"variant_id": one_of(variant_ids)}, limit=len(variant_ids) * 256)
+        if row.included
+    ]
+
+
+async def rows_after(view: View, channel_id: str, row_id: str, limit: int) -> list[StoredVariant]:
+    """A channel's rows that follow this one, by id; the first ones after "". Index: channel."""
+    after = (row_id, row_id) if row_id else None
+    return await view.find(VARIANTS, {"channel_id": channel_id}, order=("row_id",), limit=limit, after=after)
+
+
+async def list_rows(
+    view: View, channel_id: str, state: SyncState | None, sku: str | None, page: Paged
+) -> Page[StoredVariant]:
+    """The included variants of a channel, newest first. Index: added, state or sku."""
+    where: dict[str, object] = {"channel_id": channel_id, "included": True}
+    if state is not None:
+        where["sync_state"] = state
+    if sku is not None:
+        where["sku_key"] = sku.casefold()
+    return await view.page(VARIANTS, where, page=page, order=("added_rank",))
+
+
+async def save_rows(change: Change, pairs: Iterable[tuple[StoredVariant | None, StoredVariant]]) -> None:
+    """Store changed rows (before or None, after) of one channel, and move its tally with them. Index: id."""
+    changed = [(before, after) for before, after in pairs if before != after]
+    for before, after in changed:
+        await (change.insert if before is None else change.update)(VARIANTS, after)
+    if changed:
+        included, states = moved(changed)
+        await move_tally(change, changed[0][1].channel_id, included=included, states=states)
+
+
+async def save_row(change: Change, before: StoredVariant | None, after: StoredVariant) -> None:
+    """Store one changed row; see `save_rows`."""
+    await save_rows(change, [(before, after)])
+
+
+async def writes_of_variant(view: View, channel_id: str, variant_id: str) -> list[OpenWrite]:
+    """The open writes that hold levels of a variant. Index: variant."""
+    return await view.find(OPEN_WRITES, {"channel_id": channel_id, "levels.variant_id": variant_id})
