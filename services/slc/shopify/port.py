@@ -1,6 +1,6 @@
 """A shop, as the rest of SLC sees it: the only way to Shopify.
 
-    shop = shops.open("acme.myshopify.com", token, urgent=True)
+    shop = shops.open("acme.myshopify.com", token)
     order = await shop.orders.order(order_id)
 
 Every method raises `ShopFailed` where there is no outcome or nothing was executed, and methods that write raise
@@ -214,7 +214,10 @@ class Hooks(Protocol):
 class Shop(Protocol):
     """One shop, with one token. `calls` collects what was sent, for audit and statistics, until somebody takes it."""
 
-    calls: list[ShopCall]
+    @property
+    def calls(self) -> list[ShopCall]:
+        """What was sent; whoever records it clears the list."""
+        ...
 
     @property
     def account(self) -> Account:
@@ -266,6 +269,7 @@ class Shops(Protocol):
         """OAuth."""
         ...
 
-    def open(self, shop_domain: str, token: str, *, urgent: bool = True, reserve_percent: int = 0) -> Shop:
-        """A shop. Calls that are not urgent leave `reserve_percent` of the shop's points to the others."""
+    def open(self, shop_domain: str, token: str, *, reserve_percent: int = 0, patience_seconds: float = 30.0) -> Shop:
+        """A shop. Its calls leave `reserve_percent` of the shop's points to others: 0 for what is urgent. A call that
+        has to wait longer than `patience_seconds` for points raises `ShopThrottled`."""
         ...

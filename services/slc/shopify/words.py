@@ -11,6 +11,7 @@ from services.slc.shopify.errors import UserError
 Gid = str
 ProductStatus = Literal["ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"]
 InventoryPolicy = Literal["CONTINUE", "DENY"]
+CallOutcome = Literal["done", "refused", "throttled", "failed"]
 WeightUnit = Literal["GRAMS", "KILOGRAMS", "OUNCES", "POUNDS"]
 
 
@@ -41,7 +42,7 @@ class ShopCall(Value):
     """
 
     operation: str
-    outcome: Literal["done", "refused", "throttled", "failed"]
+    outcome: CallOutcome
     seconds: float
     request_id: str | None = None
     cost: float | None = None
