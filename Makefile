@@ -42,7 +42,7 @@ LOCK_demo := demo
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 LOCAL = $(PY) -m deploy.local
 
-.PHONY: help setup proto run up down start stop status check lint format test bench demo docs lock $(LOCKS:%=lock-%)
+.PHONY: help setup proto run up down start stop status shop check lint format test bench demo docs lock $(LOCKS:%=lock-%)
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ stop: setup ## stop one process of the stack: ONLY=ics
 
 status: setup ## show which processes run, on which ports, and which died
 	@$(LOCAL) status
+
+shop: setup $(STAMPS)/node ## a stand-in Shopify with a page, for development: PORT=9400
+	@exec $(PY) -m tests.shop --port $(or $(PORT),9400) $(ARGS)
 
 check: setup $(STAMPS)/node ## format, lint, types, import rules, house rules, documents
 	$(BIN)/ruff format --check .

@@ -43,7 +43,7 @@ class Cost(Value, rename="camel"):
     throttle_status: ThrottleStatus | None = None
 
 
-class Answer(Value):
+class ShopAnswer(Value):
     """A read answer. `failure` is set where nothing was executed or no outcome is known."""
 
     data: Mapping[str, Any] | None = None
@@ -53,27 +53,27 @@ class Answer(Value):
     user_errors: tuple[UserError, ...] = ()
 
 
-def read_answer(status: int, body: bytes) -> Answer:
+def read_answer(status: int, body: bytes) -> ShopAnswer:
     """The meaning of an answer."""
     decoded = _decoded(body)
     cost = _cost(decoded)
     errors = decoded.get("errors")
     codes = [_code(each) for each in errors] if isinstance(errors, list) else []
     if status == 429 or "THROTTLED" in codes:
-        return Answer(throttled=True, cost=cost)
+        return ShopAnswer(throttled=True, cost=cost)
     if status >= 500 or status < 200 or 300 <= status < 400:
-        return Answer(failure=NoAnswer(f"the shop answered {status}"), cost=cost)
+        return ShopAnswer(failure=NoAnswer(f"the shop answered {status}"), cost=cost)
     if status >= 400:
         kind = _STATUSES.get(status, BadRequest)
-        return Answer(failure=kind(f"the shop answered {status}: {_text_of(errors)}"), cost=cost)
+        return ShopAnswer(failure=kind(f"the shop answered {status}: {_text_of(errors)}"), cost=cost)
     if errors:
         code = next((each for each in codes if each in _CODES), None)
         kind = _CODES[code] if code is not None else BadRequest
-        return Answer(failure=kind(_text_of(errors)), cost=cost)
+        return ShopAnswer(failure=kind(_text_of(errors)), cost=cost)
     data = decoded.get("data")
     if not isinstance(data, dict):
-        return Answer(failure=NoAnswer("the shop's answer can't be read"), cost=cost)
-    return Answer(data=data, cost=cost, user_errors=_user_errors(data))
+        return ShopAnswer(failure=NoAnswer("the shop's answer can't be read"), cost=cost)
+    return ShopAnswer(data=data, cost=cost, user_errors=_user_errors(data))
 
 
 def _decoded(body: bytes) -> dict[str, Any]:

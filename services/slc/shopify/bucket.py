@@ -21,7 +21,7 @@ class ThrottleStatus(Value, rename="camel"):
     restore_rate: float
 
 
-class Bucket:
+class PointBucket:
     """One shop's bucket. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from chassis.outgoing.client import HttpClient
 from chassis.outgoing.message import OutgoingAnswer, OutgoingFailed
 from chassis.outgoing.retries import retry_after
-from services.slc.shopify.answers import Answer, read_answer
-from services.slc.shopify.bucket import Bucket
+from services.slc.shopify.answers import ShopAnswer, read_answer
+from services.slc.shopify.bucket import PointBucket
 from services.slc.shopify.documents import DOCUMENTS
 from services.slc.shopify.errors import NoAnswer, ShopRefused, ShopThrottled
 from services.slc.shopify.words import CallOutcome, ShopCall
@@ -28,7 +28,7 @@ class GraphQl:
         self._url = url
         self._version = version
         self._seconds = seconds
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, PointBucket] = {}
 
     def address(self, shop_domain: str, path: str) -> str:
         """An address of a shop."""
@@ -36,7 +36,7 @@ class GraphQl:
 
     def session(self, shop_domain: str, token: str, *, reserve_percent: int, patience_seconds: float) -> "Session":
         """A session with one shop. Calls wait for points up to `patience_seconds` each."""
-        bucket = self._buckets.setdefault(shop_domain, Bucket())
+        bucket = self._buckets.setdefault(shop_domain, PointBucket())
         return Session(self, bucket, shop_domain, token, reserve_percent, patience_seconds)
 
     async def post(self, shop_domain: str, token: str, operation: str, variables: Mapping[str, Any]) -> OutgoingAnswer:
@@ -57,7 +57,7 @@ class Session:
     """Calls to one shop with one token; `calls` holds what was sent."""
 
     def __init__(
-        self, graphql: GraphQl, bucket: Bucket, shop_domain: str, token: str, reserve_percent: int, patience: float
+        self, graphql: GraphQl, bucket: PointBucket, shop_domain: str, token: str, reserve_percent: int, patience: float
     ) -> None:
         self.graphql = graphql
         self.shop_domain = shop_domain
@@ -91,17 +91,17 @@ class Session:
             raise ShopThrottled("the shop has no points for this call now", seconds)
         await asyncio.sleep(seconds)
 
-    async def _once(self, operation: str, variables: Mapping[str, Any]) -> tuple[Answer, float]:
+    async def _once(self, operation: str, variables: Mapping[str, Any]) -> tuple[ShopAnswer, float]:
         """One request, and how long to wait if it was refused for cost."""
         taken, began = self._bucket.begin(operation), monotonic()
         headers: Mapping[str, str] = {}
-        answer = Answer(failure=NoAnswer("the call was cut off"))
+        answer = ShopAnswer(failure=NoAnswer("the call was cut off"))
         try:
             said = await self.graphql.post(self.shop_domain, self.token, operation, variables)
             headers = said.headers
             answer = read_answer(said.status, said.body)
         except OutgoingFailed as failure:
-            answer = Answer(failure=NoAnswer(str(failure)))
+            answer = ShopAnswer(failure=NoAnswer(str(failure)))
         finally:
             ended = monotonic()
             cost = answer.cost
@@ -111,7 +111,7 @@ class Session:
         return answer, self._bucket.refused(operation, ended, said_wait) if answer.throttled else 0.0
 
 
-def _call(operation: str, answer: Answer, seconds: float, request_id: str | None) -> ShopCall:
+def _call(operation: str, answer: ShopAnswer, seconds: float, request_id: str | None) -> ShopCall:
     return ShopCall(
         operation=operation,
         outcome=_outcome(answer),
@@ -122,7 +122,7 @@ def _call(operation: str, answer: Answer, seconds: float, request_id: str | None
     )
 
 
-def _outcome(answer: Answer) -> CallOutcome:
+def _outcome(answer: ShopAnswer) -> CallOutcome:
     if answer.throttled:
         return "throttled"
     if answer.failure is not None:
