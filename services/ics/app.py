@@ -28,6 +28,7 @@ ICS = Service(
         "reservation",
         "allocation",
         "commit",
+        "order",
         "receive",
         "putaway",
         "replenishment",

@@ -30,8 +30,12 @@ class Allocation(ExpiringPromise):
     order_line_ref: Text | None
     status: Status = "active"
 
+    @property
+    def for_order(self) -> str | None:
+        return self.order_ref
 
-class OrderLine(Value):
+
+class AllocationLine(Value):
     """The order line to reserve for. `ttl_seconds` is the lifetime; None takes the policy's default. `pin` limits the
     positions units may be drawn from.
     """
@@ -45,7 +49,7 @@ class OrderLine(Value):
 def allocate(
     posting: Posting,
     holding: Holding,
-    line: OrderLine,
+    line: AllocationLine,
     quantity: int,
     *,
     channel_code: str,
@@ -66,7 +70,7 @@ def allocate_from(
     posting: Posting,
     reservation: Reservation,
     holding: Holding,
-    line: OrderLine,
+    line: AllocationLine,
     quantity: int,
     *,
     policy: PolicyValues,
@@ -87,7 +91,7 @@ def allocate_from(
 
 
 def _allocation(
-    posting: Posting, holding: Holding, line: OrderLine, quantity: int, *, channel_code: str, policy: PolicyValues
+    posting: Posting, holding: Holding, line: AllocationLine, quantity: int, *, channel_code: str, policy: PolicyValues
 ) -> Allocation:
     item = holding.item
     expires_utc = later(posting.now, line.ttl_seconds or policy.allocation_ttl_seconds)

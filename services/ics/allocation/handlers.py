@@ -11,7 +11,8 @@ from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.errors import invalid_field
 from chassis.unit import Change, View
 from chassis.values import Code, Guid, Id, Lot, Qty, Reason, Text
-from services.ics.allocation.domain import Allocation, OrderLine, allocate, allocate_from
+from services.ics.allocation import reading
+from services.ics.allocation.domain import Allocation, AllocationLine, allocate, allocate_from
 from services.ics.allocation.offers import offers_of
 from services.ics.allocation.store import ALLOCATIONS
 from services.ics.allocation.suggest import AllocationSuggestion, Line, suggest
@@ -29,6 +30,7 @@ from services.ics.stock.posting import posting
 from services.ics.words import OPERATOR, PLANNER, load_here
 
 endpoints = Endpoints("ics", "/allocation")
+endpoints.include(reading.endpoints)
 
 DEMAND_LINES_MAX = 50
 
@@ -56,9 +58,9 @@ class AllocationCreateRequest(Revised):
         missing = [name for name in ("variant_id", "quantity") if getattr(self, name) is None]
         return [(name, "is required without reservation_id") for name in missing]
 
-    def line(self, pin: Pin) -> OrderLine:
+    def line(self, pin: Pin) -> AllocationLine:
         """The order line of this request, with the place resolved to `pin`."""
-        return OrderLine(
+        return AllocationLine(
             order_ref=self.order_ref, order_line_ref=self.order_line_ref, ttl_seconds=self.ttl_seconds, pin=pin
         )
 
@@ -84,7 +86,7 @@ async def ics_allocation_create(call: Call, change: Change, body: AllocationCrea
     assert body.variant_id is not None
     assert body.quantity is not None
     allocation_id = change.new_id()
-    async with posting(change, "allocation", allocation_id) as p:
+    async with posting(change, "allocation", allocation_id, order_ref=body.order_ref) as p:
         item, policy, limit = await open_to_promise(change, p, body.variant_id, body.quantity, line.pin)
         holding = p.own(item, "allocation", allocation_id)
         allocation = allocate(
@@ -96,7 +98,7 @@ async def ics_allocation_create(call: Call, change: Change, body: AllocationCrea
 
 
 async def _allocate_reserved(
-    call: Call, change: Change, body: AllocationCreateRequest, reservation_id: str, line: OrderLine
+    call: Call, change: Change, body: AllocationCreateRequest, reservation_id: str, line: AllocationLine
 ) -> AllocationEnvelope:
     reservation = await load_here(change, RESERVATIONS, reservation_id, body.expected_revision)
     if body.variant_id not in {None, reservation.variant_id}:
@@ -105,7 +107,8 @@ async def _allocate_reserved(
         raise invalid_field("channel_code", "is not the reservation's")
     quantity = check_usable(reservation, body.quantity, change.now)
     allocation_id = change.new_id()
-    async with posting(change, "allocation", allocation_id, channel_code=reservation.channel_code) as p:
+    channel_code, order_ref = reservation.channel_code, body.order_ref
+    async with posting(change, "allocation", allocation_id, channel_code=channel_code, order_ref=order_ref) as p:
         item, policy = await open_to_pass_on(change, p, reservation.variant_id)
         holding = p.own(item, "allocation", allocation_id)
         allocation, reservation = allocate_from(p, reservation, holding, line, quantity, policy=policy)

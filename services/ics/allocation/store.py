@@ -1,10 +1,31 @@
 """Storage of allocations. All promises share one collection, so one query finds every holder of an item."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.clock import Utc
 from chassis.entity import Entity, edge
+from chassis.page import Page, Paged
+from chassis.unit import View
 from services.ics.allocation.domain import Allocation
+from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
 from services.ics.reservation.expiring import changed_in_passing, expired
+
+FILTERS = KeyedFilters(
+    {
+        "r": ("reservation_id",),
+        "o": ("order_ref",),
+        "fv": ("logical_guid", "variant_id"),
+        "v": ("variant_id",),
+        "fs": ("logical_guid", "status"),
+        "f": ("logical_guid",),
+        "s": ("status",),
+        "": (),
+    },
+    prefix="l",
+)
 
 ALLOCATIONS = Entity(
     "allocation",
@@ -12,13 +33,14 @@ ALLOCATIONS = Entity(
     collection="promises",
     id="allocation_id",
     keys=("ORG#{orgcode}", "ALLOCATION#{allocation_id}"),
+    indexes=[keys_index("allocation_id")],
     edges=[
         edge("from", to="reservation", by="reservation_id"),
         edge("of", to="variant", by="variant_id", service="pmc"),
         edge("in", to="facility", by="logical_guid", service="gateway"),
         edge("for", to="channel", by="channel_code", service="slc"),
     ],
-    derived=promise_fields("allocation"),
+    derived=promise_fields("allocation", FILTERS),
     kind="allocation",
     label="order_ref",
 )
@@ -33,3 +55,10 @@ register(
         expired_event=("ics.allocation.expired", "allocation"),
     )
 )
+
+
+async def list_allocations(
+    view: View, wanted: Mapping[str, Any], expires_before: Utc | None, page: Paged
+) -> Page[Allocation]:
+    """A page of allocations, newest first. Index: keys."""
+    return await keyed_page(view, ALLOCATIONS, FILTERS, wanted, page, earlier={"expires_utc": expires_before})

@@ -28,5 +28,13 @@ def moved(p: LedgerPosting, commit: Commit | None = None) -> StockCardEntryEnvel
 
 
 def posting_of(change: Change, commit: Commit, reason: str | None = None, *, listed: bool = False) -> LedgerPosting:
-    """A posting for an operation on the commit, with the commit's channel."""
-    return posting(change, "commit", commit.commit_id, channel_code=commit.channel_code, reason=reason, listed=listed)
+    """A posting for an operation on the commit, with the commit's channel and order."""
+    return posting(
+        change,
+        "commit",
+        commit.commit_id,
+        channel_code=commit.channel_code,
+        order_ref=commit.order_ref,
+        reason=reason,
+        listed=listed,
+    )

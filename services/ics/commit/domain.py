@@ -20,6 +20,7 @@ from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
 from services.ics.ledger.promise import pass_on, repin
+from services.ics.remarks import Remarks
 from services.ics.reservation.domain import draw_promise
 from services.ics.reservation.expiring import P, Positions, spread
 from services.ics.reservation.expiring import held_by as held_by_promise
@@ -66,6 +67,7 @@ class Commit(Record):
     status: Status = "open"
     positions: Positions
     ships: Annotated[list[ShipNote], Meta(max_length=SHIPS_MAX)] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=list)
 
 
 class Order(Value):
@@ -118,7 +120,9 @@ def commit_promised(posting: Posting, promise: P, holding: Holding, order: Order
     pass_on(posting, "commit", quantity, giver, holding)
     left = replace(promise, remaining=promise.remaining - quantity, committed=promise.committed + quantity)
     commit = _commit(holding, promise.kind, order, quantity, promise.channel_code)
-    commit = replace(commit, **{f"{promise.kind}_id": promise.promise_id})
+    # An allocation passes on the reservation it came from, so that the whole chain is in each link.
+    chain = {"reservation_id": getattr(promise, "reservation_id", None), f"{promise.kind}_id": promise.promise_id}
+    commit = replace(commit, **chain)
     return commit, restated_promise(left, giver)
 
 

@@ -8,7 +8,7 @@ from chassis.unit import Change
 from chassis.values import Guid, Id, Qty, Reason, Text, Utc
 from services.ics.allocation.domain import Allocation
 from services.ics.allocation.store import ALLOCATIONS
-from services.ics.commit import fulfilment
+from services.ics.commit import fulfilment, reading
 from services.ics.commit.answers import posting_of
 from services.ics.commit.domain import (
     Commit,
@@ -20,6 +20,7 @@ from services.ics.commit.domain import (
 )
 from services.ics.commit.store import COMMITS
 from services.ics.ledger.balance import Balance
+from services.ics.remarks import remarked
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.expiring import P, check_usable
 from services.ics.reservation.opening import open_to_promise
@@ -30,7 +31,7 @@ from services.ics.stock.serials import serial_problems
 from services.ics.words import OPERATOR, Stage, load_here
 
 endpoints = Endpoints("ics")
-endpoints.include(fulfilment.endpoints)
+endpoints.include(fulfilment.endpoints, reading.endpoints)
 
 
 class CommitEnvelope(Answer):
@@ -89,7 +90,8 @@ async def _commit_promised(
     quantity = check_usable(promise, body.quantity, change.now)
     commit_id = change.new_id()
     order = body.order(promise if isinstance(promise, Allocation) else None)
-    async with posting(change, "commit", commit_id, channel_code=promise.channel_code) as p:
+    channel_code, order_ref = promise.channel_code, order.order_ref
+    async with posting(change, "commit", commit_id, channel_code=channel_code, order_ref=order_ref) as p:
         item = await p.open(promise.variant_id, fills=False)
         commit, promise = commit_promised(p, promise, p.own(item, "commit", commit_id), order, quantity)
         promise = await change.update(entity, promise)
@@ -103,13 +105,13 @@ async def _commit_promised(
     roles=OPERATOR,
     needs=["logical_guid", "channel_code"],
     emits=["ics.commit.created", "ics.reservation.expired", "ics.allocation.expired", "ics.stock.changed"],
-    refusals={"insufficient_stock": "promisable is below quantity"},
+    refusals={"insufficient_stock": "promisable is below quantity", "conflict_state": "the units are scattered"},
 )
 async def ics_commit_create_direct(call: Call, change: Change, body: CommitCreateRequest) -> CommitEnvelope:
     """Commit units without an earlier promise, under the same limit as a reservation."""
     variant_id, quantity = _direct(body)
     commit_id = change.new_id()
-    async with posting(change, "commit", commit_id) as p:
+    async with posting(change, "commit", commit_id, order_ref=body.order_ref) as p:
         item, _, limit = await open_to_promise(change, p, variant_id, quantity)
         holding = p.own(item, "commit", commit_id)
         commit = commit_direct(p, holding, body.order(), quantity, channel_code=call.channel_code, limit=limit)
@@ -160,6 +162,7 @@ async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> Comm
         holding = held_by(p, item, commit)
         commit, quantity = release(p, holding, commit, body.quantity, stage=body.stage, named=named)
         named.check_all_handed()
+        commit = remarked(commit, change.call, change.now, body.reason)
         commit = await change.update(COMMITS, commit, body.reason)
         change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)
         return CommitEnvelope(commit=commit, balances=p.balances)

@@ -1,9 +1,31 @@
 """Storage of commits. All promises share one collection, so one query finds every holder of an item."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.clock import Utc
 from chassis.entity import Entity, edge
+from chassis.page import Page, Paged
+from chassis.unit import View
 from services.ics.commit.domain import Commit, changed_in_passing
+from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
+
+FILTERS = KeyedFilters(
+    {
+        "l": ("allocation_id",),
+        "r": ("reservation_id",),
+        "o": ("order_ref",),
+        "fv": ("logical_guid", "variant_id"),
+        "v": ("variant_id",),
+        "fs": ("logical_guid", "status"),
+        "f": ("logical_guid",),
+        "s": ("status",),
+        "": (),
+    },
+    prefix="c",
+)
 
 COMMITS = Entity(
     "commit",
@@ -11,6 +33,7 @@ COMMITS = Entity(
     collection="promises",
     id="commit_id",
     keys=("ORG#{orgcode}", "COMMIT#{commit_id}"),
+    indexes=[keys_index("commit_id")],
     edges=[
         edge("from", to="reservation", by="reservation_id"),
         edge("from_allocation", to="allocation", by="allocation_id"),
@@ -18,7 +41,7 @@ COMMITS = Entity(
         edge("in", to="facility", by="logical_guid", service="gateway"),
         edge("for", to="channel", by="channel_code", service="slc"),
     ],
-    derived=promise_fields("commit"),
+    derived=promise_fields("commit", FILTERS),
     kind="commit",
     label="order_ref",
 )
@@ -31,3 +54,8 @@ register(
         keep=changed_in_passing,
     )
 )
+
+
+async def list_commits(view: View, wanted: Mapping[str, Any], due_before: Utc | None, page: Paged) -> Page[Commit]:
+    """A page of commits, newest first. Index: keys."""
+    return await keyed_page(view, COMMITS, FILTERS, wanted, page, earlier={"due_utc": due_before})

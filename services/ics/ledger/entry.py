@@ -40,7 +40,7 @@ class Account(Value):
 
 class StockCardEntry(Document):
     """A movement of units of one variant. `from_balance` and `to_balance` are the bucket totals after the entry; None
-    for an external account."""
+    for an external account. `order_ref` is that of the promise it was written for; None for other entries."""
 
     orgcode: str
     entry_id: str
@@ -56,6 +56,7 @@ class StockCardEntry(Document):
     document_id: str
     document_line: int | None
     channel_code: str | None
+    order_ref: str | None = None
     serials: list[str]
     reason: str | None
     cccode: str | None
@@ -71,6 +72,7 @@ class Operation(Value):
     document_id: str
     actor: str
     channel_code: str | None = None
+    order_ref: str | None = None
     reason: str | None = None
     cccode: str | None = None
 

@@ -45,7 +45,16 @@ async def expire_overdue(
         assert kind.expire is not None, kind.type
         assert kind.expired_event is not None, kind.type
         holding.own = True
-        posting.begin(operation(change, kind.type, holding.id, channel_code=record.channel_code, actor=SYSTEM_ACTOR))
+        posting.begin(
+            operation(
+                change,
+                kind.type,
+                holding.id,
+                channel_code=record.channel_code,
+                order_ref=record.for_order,
+                actor=SYSTEM_ACTOR,
+            )
+        )
         units = holding.total()
         give_back(posting, "expire", units, holding)
         expired = await change.update(kind.entity, kind.expire(record, units), actor=SYSTEM_ACTOR)

@@ -40,6 +40,11 @@ def lot_ref(variant_id: str, lot_code: str) -> str:
     return f"l:{variant_id}/{lot_code}"
 
 
+def order_key(order_ref: str) -> str:
+    """The value in `refs` for an order."""
+    return f"o:{order_ref}"
+
+
 EVERYTHING = "*"
 """A value in `spots` of every item and `refs` of every entry: finds all of them."""
 
@@ -107,7 +112,7 @@ def crosses(entry: StockCardEntry) -> bool:
 
 
 def entry_lookups(entry: StockCardEntry) -> list[str]:
-    """The values of `refs`: operation, document, holders, variant, lots, serials, facilities."""
+    """The values of `refs`: operation, document, order, holders, variant, lots, serials, facilities."""
     found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
     for side in (entry.from_account, entry.to_account):
         if side.held_by_id is not None:
@@ -116,6 +121,8 @@ def entry_lookups(entry: StockCardEntry) -> list[str]:
             found.add(facility_key(side.logical_guid))
         if side.lot_code is not None:
             found.add(lot_ref(entry.variant_id, side.lot_code))
+    if entry.order_ref is not None:
+        found.add(order_key(entry.order_ref))
     if entry.serials:
         found.update(map(serial_ref, entry.serials))
     return sorted(found)

@@ -27,6 +27,7 @@ def operation(
     document_id: str | None = None,
     *,
     channel_code: str | None = None,
+    order_ref: str | None = None,
     reason: str | None = None,
     actor: str | None = None,
 ) -> Operation:
@@ -39,6 +40,7 @@ def operation(
         document_id=document_id or operation_id,
         actor=actor or call.caller.actor,
         channel_code=channel_code or call.channel,
+        order_ref=order_ref,
         reason=reason,
         cccode=call.cccode,
     )

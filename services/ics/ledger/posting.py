@@ -133,6 +133,7 @@ class Posting:
             document_id=operation.document_id,
             document_line=line,
             channel_code=operation.channel_code,
+            order_ref=operation.order_ref,
             serials=list(serials),
             reason=operation.reason,
             cccode=operation.cccode,

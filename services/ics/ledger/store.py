@@ -6,6 +6,7 @@ from typing import Any
 from chassis.entity import Document, Entity, Record, Value, edge, index
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
+from services.ics.keyed import KEYS, KeyedFilters, keys_index
 from services.ics.ledger.balance import Item, item_id_of, new_item
 from services.ics.ledger.entry import StockCardEntry, number_in
 from services.ics.ledger.holder import HeldPosition
@@ -132,14 +133,16 @@ PROMISES = Entity(
         index("logical_guid", "variant_id", "queue"),
         # For the overdue-sweep job, over all orgs.
         index("due", every_org=True),
+        keys_index("promise_id"),
     ],
     history=False,
     technical=True,
 )
 
 
-def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
-    """The derived fields `due` and `queue` that each kind of promise stores, so that all kinds are found together."""
+def promise_fields(kind: HolderType, filters: KeyedFilters) -> dict[str, Callable[[Any], Any]]:
+    """The derived fields that each kind of promise stores: `due` and `queue`, so that all kinds are found together,
+    and the keys of its list."""
 
     def due(promise: Any) -> str | None:
         if not promise.positions:
@@ -154,7 +157,7 @@ def promise_fields(kind: HolderType) -> dict[str, Callable[[Any], Any]]:
                 return f"{rank}/{getattr(promise, f'{kind}_id')}"
         return None
 
-    return {"due": due, "queue": queue}
+    return {"due": due, "queue": queue, KEYS: filters.keys_of}
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:

@@ -20,13 +20,17 @@ PromiseSeconds = Annotated[int, Meta(ge=1, le=2_592_000)]
 
 RESERVATION_SECONDS_DEFAULT = 900
 ALLOCATION_SECONDS_DEFAULT = 86_400
+RESERVATION_SECONDS_MAX = 2_592_000
 
 ScopeKey = tuple[str, str]
 """Variant and facility of a scope; "" stands for all."""
 
 
 class PolicyValues(Value):
-    """The values of a policy. The defaults are those of the built-in policy. Stock values are in units."""
+    """The values of a policy. The defaults are those of the built-in policy. Stock values are in units.
+
+    `reservation_max_seconds` limits how long a reservation may last from its creation, extensions included.
+    """
 
     tracking: Tracking = "none"
     qc: Qc = "required"
@@ -34,6 +38,7 @@ class PolicyValues(Value):
     backorder_limit: Qty0 = 0
     reservation_ttl_seconds: PromiseSeconds = RESERVATION_SECONDS_DEFAULT
     allocation_ttl_seconds: PromiseSeconds = ALLOCATION_SECONDS_DEFAULT
+    reservation_max_seconds: PromiseSeconds = RESERVATION_SECONDS_MAX
 
 
 BUILT_IN = PolicyValues()

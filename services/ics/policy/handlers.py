@@ -51,6 +51,7 @@ class StockPolicySetRequest(Revised):
     backorder_limit: Qty0 | None = None
     reservation_ttl_seconds: PromiseSeconds | None = None
     allocation_ttl_seconds: PromiseSeconds | None = None
+    reservation_max_seconds: PromiseSeconds | None = None
 
     def values(self) -> dict[str, object]:
         """The requested policy values by name; None for each value that is not to change."""

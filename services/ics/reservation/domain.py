@@ -2,8 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from chassis.clock import Date, later
+from msgspec.structs import replace
+
+from chassis.clock import Date, Utc, later
 from chassis.entity import Value
+from chassis.errors import InvalidState, invalid_field
 from chassis.values import Id, Qty0, Text
 from services.ics.atp.domain import Terms, promisable
 from services.ics.ledger.draw import ANYWHERE, Pin
@@ -13,7 +16,7 @@ from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting, insufficient
 from services.ics.ledger.promise import promise
 from services.ics.policy.domain import PolicyValues
-from services.ics.reservation.expiring import ExpiringPromise, expiry_of, spread
+from services.ics.reservation.expiring import ExpiringPromise, check_usable, expiry_of, spread
 from services.ics.words import Kind
 
 DemandType = Literal["cart", "order", "quote", "other"]
@@ -31,6 +34,10 @@ class Reservation(ExpiringPromise):
     allocated: Qty0 = 0
     backordered: Qty0 = 0
     status: Status = "active"
+
+    @property
+    def for_order(self) -> str | None:
+        return self.demand_ref
 
 
 class Demand(Value):
@@ -66,10 +73,14 @@ def draw_promise(
 def reserve(
     posting: Posting, item: OpenItem, reservation_id: str, demand: Demand, *, policy: PolicyValues, limit: int
 ) -> Reservation:
-    """Make a reservation and draw its units. Raises `InsufficientStock` if the demand is above `limit`."""
+    """Make a reservation and draw its units.
+
+    Raises `Invalid` if it would last longer than the policy allows, `InsufficientStock` if the demand is above `limit`.
+    """
+    seconds = lifetime(demand.ttl_seconds, policy)
     holding = posting.own(item, "reservation", reservation_id)
     backordered = draw_promise(posting, "reserve", demand.quantity, holding, limit=limit)
-    expires_utc = later(posting.now, demand.ttl_seconds or policy.reservation_ttl_seconds)
+    expires_utc = later(posting.now, seconds)
     expiry_of(item, expires_utc)
     return Reservation(
         reservation_id=reservation_id,
@@ -84,3 +95,32 @@ def reserve(
         expires_utc=expires_utc,
         positions=spread(holding),
     )
+
+
+def lifetime(asked_seconds: int | None, policy: PolicyValues) -> int:
+    """How many seconds a new reservation lasts: those asked for, or the policy's default as far as its limit allows.
+    Raises `Invalid` if more are asked for than the limit."""
+    longest = policy.reservation_max_seconds
+    if asked_seconds is None:
+        return min(policy.reservation_ttl_seconds, longest)
+    if asked_seconds > longest:
+        raise invalid_field("ttl_seconds", f"the policy allows {longest} at most")
+    return asked_seconds
+
+
+def extended(reservation: Reservation, until: Utc | None, *, policy: PolicyValues, now: Utc) -> Reservation:
+    """The reservation with a later expiry; `until` None: the policy's time from now, as far as its limit allows.
+
+    Raises `Invalid` if `until` is not later than the present expiry or beyond the limit; `InvalidState` if the
+    reservation is not active or overdue, or if it has reached the limit.
+    """
+    latest = later(reservation.created_utc, policy.reservation_max_seconds)
+    if until is not None and until <= reservation.expires_utc:
+        raise invalid_field("expires_utc", "is not later than the present one")
+    if until is not None and until > latest:
+        raise invalid_field("expires_utc", f"the policy allows {latest} at most")
+    check_usable(reservation, None, now)
+    until = until or min(later(now, policy.reservation_ttl_seconds), latest)
+    if until <= reservation.expires_utc:
+        raise InvalidState("it lasts as long as it may", status=reservation.status, expires_utc=reservation.expires_utc)
+    return replace(reservation, expires_utc=until)

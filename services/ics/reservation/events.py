@@ -32,6 +32,12 @@ EVENTS = [
         summary="A reservation's time was up; what it still held is available again.",
     ),
     EventType(
+        type="ics.reservation.extended",
+        subject="reservation_id",
+        body=ReservationChanged,
+        summary="A reservation lasts longer; what it holds stays held.",
+    ),
+    EventType(
         type="ics.reservation.released",
         subject="reservation_id",
         body=ReservationReleased,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from msgspec import Meta
+from msgspec import Meta, field
 from msgspec.structs import replace
 
 from chassis.entity import Record
@@ -12,6 +12,7 @@ from services.ics.ledger.holder import HeldPosition, Holding, parts_of
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
+from services.ics.remarks import Remarks
 
 POSITIONS_MAX = 500
 """Most positions of one promise."""
@@ -36,6 +37,12 @@ class ExpiringPromise(Record):
     status: str = "active"
     expires_utc: Utc
     positions: Positions
+    remarks: Remarks = field(default_factory=list)
+
+    @property
+    def for_order(self) -> str | None:
+        """The reference of the order that the units are for; its entries carry it. None: none was given."""
+        raise NotImplementedError
 
     @property
     def promise_id(self) -> str:

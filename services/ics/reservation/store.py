@@ -1,10 +1,30 @@
 """Storage of reservations: in the collection of all promises, so that an item's holders are read together."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.clock import Utc
 from chassis.entity import Entity, edge
+from chassis.page import Page, Paged
+from chassis.unit import View
+from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import promise_fields
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.expiring import changed_in_passing, expired
+
+FILTERS = KeyedFilters(
+    {
+        "o": ("demand_ref",),
+        "fv": ("logical_guid", "variant_id"),
+        "v": ("variant_id",),
+        "fs": ("logical_guid", "status"),
+        "f": ("logical_guid",),
+        "s": ("status",),
+        "": (),
+    },
+    prefix="r",
+)
 
 RESERVATIONS = Entity(
     "reservation",
@@ -12,12 +32,13 @@ RESERVATIONS = Entity(
     collection="promises",
     id="reservation_id",
     keys=("ORG#{orgcode}", "RESERVATION#{reservation_id}"),
+    indexes=[keys_index("reservation_id")],
     edges=[
         edge("of", to="variant", by="variant_id", service="pmc"),
         edge("in", to="facility", by="logical_guid", service="gateway"),
         edge("for", to="channel", by="channel_code", service="slc"),
     ],
-    derived=promise_fields("reservation"),
+    derived=promise_fields("reservation", FILTERS),
     kind="reservation",
 )
 
@@ -31,3 +52,10 @@ register(
         expired_event=("ics.reservation.expired", "reservation"),
     )
 )
+
+
+async def list_reservations(
+    view: View, wanted: Mapping[str, Any], expires_before: Utc | None, page: Paged
+) -> Page[Reservation]:
+    """A page of reservations, newest first. Index: keys."""
+    return await keyed_page(view, RESERVATIONS, FILTERS, wanted, page, earlier={"expires_utc": expires_before})

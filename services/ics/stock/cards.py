@@ -1,4 +1,4 @@
-"""Lists stock card entries, filtered by item, serial, operation, document, holder, variant, facility or time.
+"""Lists stock card entries, filtered by item, serial, operation, document, order, holder, variant, facility or time.
 
 The entries of one item are sorted by their numbers, which have no gaps, so a page is a range of numbers and any page is
 read equally fast. Other lists are sorted by entry id.
@@ -14,10 +14,10 @@ from chassis.clock import Utc
 from chassis.endpoint import Request
 from chassis.page import Page, PageRequest, items_of, query_mark, token_for, token_within, wrong_token
 from chassis.unit import View, between
-from chassis.values import Guid, Id, Lot, SerialNo
+from chassis.values import Guid, Id, Lot, SerialNo, Text
 from chassis.values import Utc as UtcField
 from services.ics.ledger.entry import Account, StockCardEntry, number_in
-from services.ics.ledger.lookup import EVERYTHING, facility_key, serial_ref, variant_key
+from services.ics.ledger.lookup import EVERYTHING, facility_key, order_key, serial_ref, variant_key
 from services.ics.ledger.store import ENTRIES, entries_between, item_of
 from services.ics.stock.fields import Seq
 from services.ics.words import Bucket, DocumentType, Kind
@@ -43,6 +43,7 @@ class StockCardListRequest(Request, PageRequest):
     operation_id: Id | None = None
     document_type: DocumentType | None = None
     document_id: Id | None = None
+    order_ref: Text | None = None
     held_by_id: Id | None = None
     from_seq: Seq | None = None
     to_seq: Seq | None = None
@@ -141,6 +142,8 @@ def _ref(body: StockCardListRequest) -> str:
     """The most selective lookup value of the filters."""
     if (named := body.operation_id or body.document_id or body.held_by_id) is not None:
         return named
+    if body.order_ref is not None:
+        return order_key(body.order_ref)
     if body.variant_id is not None:
         return variant_key(body.variant_id)
     return facility_key(body.logical_guid) if body.logical_guid is not None else EVERYTHING
@@ -154,6 +157,7 @@ def _rest(body: StockCardListRequest, *, serials: bool) -> dict[str, Any]:
         "recorded_utc": _times(body.from_utc, body.to_utc),
         "operation_id": body.operation_id,
         "document_id": body.document_id,
+        "order_ref": body.order_ref,
         "serials": body.serial_no if serials else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}

@@ -14,7 +14,7 @@ loaded yet, write nothing: the change is refused or run again, with a new postin
 
 from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from chassis.clock import Utc
 from chassis.unit import Change
@@ -48,6 +48,7 @@ def posting(
     document_id: str | None = None,
     *,
     channel_code: str | None = None,
+    order_ref: str | None = None,
     reason: str | None = None,
     listed: bool = False,
 ) -> "LedgerPosting":
@@ -55,9 +56,21 @@ def posting(
 
     document_id   the document of the entries; None: the operation is its own document
     channel_code  the channel of the entries; None: the call's
+    order_ref     the order of the promise that is the document; None for other documents
     listed        the answer lists the entries: raises `InvalidState` if there are more than `ENTRIES_MAX`
     """
-    return LedgerPosting(change, document_type, document_id, channel_code, reason, listed)
+    document = _Document(document_type, document_id, channel_code, order_ref, reason)
+    return LedgerPosting(change, document, listed)
+
+
+class _Document(NamedTuple):
+    """What the call's own operation is made of, see `posting`."""
+
+    type: DocumentType
+    id: str | None
+    channel_code: str | None
+    order_ref: str | None
+    reason: str | None
 
 
 class LedgerPosting(Posting):
@@ -66,20 +79,12 @@ class LedgerPosting(Posting):
     def __init__(
         self,
         change: Change,
-        document_type: DocumentType,
-        document_id: str | None,
-        channel_code: str | None,
-        reason: str | None,
+        document: _Document,
         listed: bool,
     ) -> None:
         super().__init__(change.call.orgcode, change.now, change.new_id)
         self._change = change
-        self._document: tuple[DocumentType, str | None, str | None, str | None] = (
-            document_type,
-            document_id,
-            channel_code,
-            reason,
-        )
+        self._document = document
         self._listed = listed
         self._serials: Serials | None = None
         self.closed = True
@@ -111,9 +116,14 @@ class LedgerPosting(Posting):
         """The current operation: the call's own, or that of an overdue promise while it is being expired. The call's
         own begins with its first entry, after those of expired promises."""
         if self._operation is None:
-            document_type, document_id, channel_code, reason = self._document
+            document = self._document
             self._operation = operation(
-                self._change, document_type, document_id, channel_code=channel_code, reason=reason
+                self._change,
+                document.type,
+                document.id,
+                channel_code=document.channel_code,
+                order_ref=document.order_ref,
+                reason=document.reason,
             )
         return self._operation
 

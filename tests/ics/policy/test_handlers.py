@@ -8,6 +8,7 @@ BUILT_IN = {
     "backorder_limit": 0,
     "reservation_ttl_seconds": 900,
     "allocation_ttl_seconds": 86400,
+    "reservation_max_seconds": 2592000,
 }
 
 
