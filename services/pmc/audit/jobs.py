@@ -1,8 +1,6 @@
-"""The audit of roll-ups: the products of every channel are counted again, and roll-ups that differ are corrected."""
+"""The audits of the catalogue: by the clock roll-ups are counted again and corrected; by hand all is only compared."""
 
-import asyncio
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -13,21 +11,20 @@ from chassis.gate import Gate
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.orgs import within
 from chassis.telemetry.log import get_logger
-from chassis.unit import Change, Units, View, Where, between
-from services.pmc.audit.recount import PRODUCT_FIELDS, Difference, Recount, corrections
+from chassis.unit import Change, Units, View
+from chassis.values import Count, Orgcode
+from services.pmc.audit.counting import ChannelAudit, recounted
+from services.pmc.audit.indexing import badly_indexed
+from services.pmc.audit.orgwide import OrgAudit, audit_org
+from services.pmc.audit.recount import Difference, corrections
 from services.pmc.audit.store import AUDITS, RollupAudit
-from services.pmc.product.store import PRODUCTS
-from services.pmc.rollup.domain import ChannelSums, Deltas
-from services.pmc.rollup.store import CHANNEL_SUMS, apply, channel_rollups, tally_of
+from services.pmc.rollup.domain import ChannelSums, Deltas, OrgSums
+from services.pmc.rollup.store import CHANNEL_SUMS, ORG_SUMS, add_to_org, apply
 
 jobs = Jobs("pmc")
 
 AUDIT_SECONDS = 3600.0
-PRODUCTS_AT_ONCE = 500
-"""Products that one query of the recount reads: the embedded engine blocks all other transactions meanwhile."""
-
-PAUSE_SECONDS = 0.005
-"""Pause between two such queries. The whole recount of a channel must end within the minute a snapshot may last."""
+DIFFERENCES_MAX = 1000
 
 log = get_logger("services.pmc.audit")
 
@@ -40,95 +37,164 @@ class Audited(Value):
     mismatches: int = 0
 
 
-class ChannelAudit(Value):
-    """A channel's totals as they are stored, and what is missing from its roll-ups and totals."""
-
-    sums: ChannelSums
-    differences: list[Difference]
-    missing_totals: dict[str, int]
-
-    @property
-    def mismatches(self) -> int:
-        """Roll-ups and totals that differ."""
-        return len(self.differences) + len(self.missing_totals)
-
-
 @jobs.every(seconds=AUDIT_SECONDS, name="rollup_audit")
 async def rollup_audit(units: Units, call: Call, params: NoParams, gate: Gate) -> Audited:
     """Count the products of every channel again, and correct the roll-ups and totals that differ."""
     del params
-
-    async def look(view: View) -> list[ChannelSums]:
-        return await view.every_org().find_all(CHANNEL_SUMS, {}, order=("sums_id",))
-
     found: dict[str, int] = {}
     channels = failed = 0
-    for sums in await units.view(call, look):
-        if gate.is_closed_for(sums.orgcode):
+    for orgcode, channel_guid in await _channels(units, call, None):
+        if gate.is_closed_for(orgcode):
             continue
         try:
-            mismatches = await _audit(units, within(call, sums.orgcode), sums.channel_guid)
+            mismatches = await _correct_channel(units, within(call, orgcode), channel_guid)
         except DatabaseError:
             # One channel must not keep the others from being counted; the next run tries it again.
-            log.exception("a channel could not be counted", orgcode=sums.orgcode, channel_guid=sums.channel_guid)
+            log.exception("a channel could not be counted", orgcode=orgcode, channel_guid=channel_guid)
             failed += 1
             continue
         channels += 1
-        found[sums.orgcode] = found.get(sums.orgcode, 0) + mismatches
+        found[orgcode] = found.get(orgcode, 0) + mismatches
+    for orgcode in await _orgs(units, call, None):
+        if gate.is_closed_for(orgcode):
+            continue
+        try:
+            found[orgcode] = found.get(orgcode, 0) + await _correct_org(units, within(call, orgcode))
+        except DatabaseError:
+            log.exception("the totals of an org could not be counted", orgcode=orgcode)
+            failed += 1
     for orgcode, mismatches in found.items():
         await _keep(units, within(call, orgcode), mismatches)
     return Audited(channels=channels, failed=failed, mismatches=sum(found.values()))
 
 
-async def _audit(units: Units, call: Call, channel_guid: str) -> int:
+class AuditCatalogueParams(Value):
+    """Which org is audited; None: every one."""
+
+    orgcode: Orgcode | None = None
+
+
+class CatalogueDifference(Value):
+    """A stored value that differs from what the products say.
+
+    what     the roll-up (dimension and value), the total, or the product whose index differs
+    counted  the value computed from the products; `kept` the stored one
+    """
+
+    orgcode: str
+    channel_guid: str | None
+    what: str
+    counted: str
+    kept: str
+
+
+class CatalogueAudit(Value):
+    """How many products were looked at, and what is not as they say (at most `DIFFERENCES_MAX`).
+
+    unsettled   roll-ups of large channels that changed during the count, and so were not compared
+    """
+
+    products_checked: Count
+    differences: list[CatalogueDifference]
+    unsettled: Count = 0
+
+
+@jobs.by_hand(name="audit-catalogue", params=AuditCatalogueParams)
+async def audit_catalogue(units: Units, call: Call, params: AuditCatalogueParams) -> CatalogueAudit:
+    """Compare roll-ups, totals and the search index with the products, and report every difference. Changes nothing."""
+    products = unsettled = 0
+    differences: list[CatalogueDifference] = []
+    for orgcode, channel_guid in await _channels(units, call, params.orgcode):
+        own = within(call, orgcode)
+        audit = await recounted(units, own, channel_guid)
+        products += audit.products
+        unsettled += audit.unsettled
+        differences += _differences_of_channel(orgcode, audit)
+        for product in await badly_indexed(units, own, channel_guid):
+            differences.append(
+                CatalogueDifference(
+                    orgcode=orgcode,
+                    channel_guid=channel_guid,
+                    what=f"index of product {product.product_id}",
+                    counted=f"revision {product.shown.rev}",
+                    kept=f"revision {product.indexed.rev}",
+                )
+            )
+    for orgcode in await _orgs(units, call, params.orgcode):
+        differences += _differences_of_org(orgcode, await audit_org(units, within(call, orgcode)))
+    return CatalogueAudit(products_checked=products, differences=differences[:DIFFERENCES_MAX], unsettled=unsettled)
+
+
+def _differences_of_channel(orgcode: str, audit: ChannelAudit) -> Iterator[CatalogueDifference]:
+    guid = audit.sums.channel_guid
+    yield from _differences_of_rollups(orgcode, audit.differences)
+    for name, missing in audit.missing_totals.items():
+        yield _total(orgcode, guid, name, int(getattr(audit.sums, name)), missing)
+
+
+def _differences_of_org(orgcode: str, audit: OrgAudit) -> Iterator[CatalogueDifference]:
+    yield from _differences_of_rollups(orgcode, audit.differences)
+    for name, missing in audit.missing_totals.items():
+        yield _total(orgcode, None, name, int(getattr(audit.sums, name)), missing)
+
+
+def _differences_of_rollups(orgcode: str, differences: Sequence[Difference]) -> Iterator[CatalogueDifference]:
+    for each in differences:
+        yield CatalogueDifference(
+            orgcode=orgcode,
+            channel_guid=each.key.channel_guid or None,
+            what=f"{each.key.dimension} {each.key.value}",
+            counted=f"{each.stored_online + each.online} online, {each.stored_offline + each.offline} offline",
+            kept=f"{each.stored_online} online, {each.stored_offline} offline",
+        )
+
+
+def _total(orgcode: str, channel_guid: str | None, name: str, kept: int, missing: int) -> CatalogueDifference:
+    return CatalogueDifference(
+        orgcode=orgcode, channel_guid=channel_guid, what=name, counted=str(kept + missing), kept=str(kept)
+    )
+
+
+async def _channels(units: Units, call: Call, orgcode: str | None) -> list[tuple[str, str]]:
+    """The channels that have totals: orgcode and channel_guid."""
+
+    async def look(view: View) -> list[ChannelSums]:
+        return await view.every_org().find_all(CHANNEL_SUMS, {}, order=("sums_id",))
+
+    found = await units.view(call, look)
+    return [(each.orgcode, each.channel_guid) for each in found if orgcode in {None, each.orgcode}]
+
+
+async def _orgs(units: Units, call: Call, orgcode: str | None) -> list[str]:
+    async def look(view: View) -> list[OrgSums]:
+        return await view.every_org().find_all(ORG_SUMS, {}, order=("sums_id",))
+
+    return [each.orgcode for each in await units.view(call, look) if orgcode in {None, each.orgcode}]
+
+
+async def _correct_channel(units: Units, call: Call, channel_guid: str) -> int:
     """The number of differences of one channel, after they are corrected."""
-    audit = await _recounted(units, call, channel_guid)
+    audit = await recounted(units, call, channel_guid)
     for deltas in corrections(audit.sums, audit.differences, audit.missing_totals):
         await _correct(units, call, deltas)
     if audit.mismatches:
         log.error("roll-ups differed from their products", channel_guid=channel_guid, differences=audit.mismatches)
+    if audit.unsettled:
+        log.info("roll-ups changed during the count", channel_guid=channel_guid, unsettled=audit.unsettled)
     return audit.mismatches
 
 
-async def _recounted(units: Units, call: Call, channel_guid: str) -> ChannelAudit:
-    """Products, roll-ups and totals of a channel as of one moment, compared. Index: channel_guid, by_value, id."""
-    ranges = await _ranges(units, call, channel_guid)
-    recount = Recount(channel_guid)
-    async with units.snapshot_reader(call) as reader:
-        sums = await tally_of(reader, channel_guid)
-        rollups = await channel_rollups(reader, channel_guid)
-        for where in ranges:
-            async for documents in reader.parts(PRODUCTS, where, fields=PRODUCT_FIELDS, size=2 * PRODUCTS_AT_ONCE):
-                for document in documents:
-                    recount.add(document)
-            await asyncio.sleep(PAUSE_SECONDS)
-    return ChannelAudit(
-        sums=sums, differences=recount.differences(rollups), missing_totals=recount.missing_totals(sums)
-    )
-
-
-async def _ranges(units: Units, call: Call, channel_guid: str) -> Sequence[Where]:
-    """Conditions that divide the products of a channel into ranges of about `PRODUCTS_AT_ONCE`. Index: channel_guid.
-
-    Together they hold every product, whatever is created meanwhile: the first and the last range are open.
-    """
-    last_ids: list[str] = []
-    count = 0
-    where: Where = {"channel_guid": channel_guid}
-    # Outside a transaction: the result only serves to divide the scan.
-    async with units.snapshot_reader(call, moment=False) as reader:
-        async for documents in reader.parts(PRODUCTS, where, fields=["product_id"], order=("product_id",)):
-            for document in documents:
-                count += 1
-                if not count % PRODUCTS_AT_ONCE:
-                    last_ids.append(document["_id"])
-    if not last_ids:
-        return [where]
-    bounds = [None, *last_ids, None]
-    return [
-        {"channel_guid": channel_guid, "product_id": between(above=above, at_most=at_most)}
-        for above, at_most in pairwise(bounds)
-    ]
+async def _correct_org(units: Units, call: Call) -> int:
+    """The number of differences of an org's own totals, after they are corrected."""
+    audit = await audit_org(units, call)
+    for deltas in audit.corrections():
+        await _correct(units, call, deltas)
+    if audit.missing_totals:
+        numbers = dict(audit.missing_totals)
+        await units.change(call, lambda change: add_to_org(change, last_run_id=None, **numbers), emits=())
+    if audit.mismatches:
+        log.error("the totals of an org differed", orgcode=call.orgcode, differences=audit.mismatches)
+    return audit.mismatches
 
 
 async def _correct(units: Units, call: Call, deltas: Deltas) -> None:

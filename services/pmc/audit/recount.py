@@ -41,6 +41,8 @@ class Difference(Value):
     online: int
     offline: int
     label: str | None
+    stored_online: int = 0
+    stored_offline: int = 0
 
 
 class Recount:
@@ -84,7 +86,16 @@ class Recount:
                 online, offline = online - rollup.online, offline - rollup.offline
             if online or offline:
                 label = self._labels[key] if rollup is None else None
-                found.append(Difference(key=key, online=online, offline=offline, label=label))
+                found.append(
+                    Difference(
+                        key=key,
+                        online=online,
+                        offline=offline,
+                        label=label,
+                        stored_online=0 if rollup is None else rollup.online,
+                        stored_offline=0 if rollup is None else rollup.offline,
+                    )
+                )
         return found
 
     def missing_totals(self, stored: ChannelSums) -> dict[str, int]:

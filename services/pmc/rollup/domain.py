@@ -5,7 +5,7 @@ the org are summed when they are read. Only the number of styles, which channels
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chassis.entity import Document, Value
 from chassis.values import Code, Count, Guid
@@ -19,7 +19,7 @@ ORG_WIDE = ""
 
 
 class Rollup(Document):
-    """The products of one channel that have one value."""
+    """The products of one channel that have one value. `moves` counts the changes in which a product came or went."""
 
     rollup_id: str
     orgcode: str = ""
@@ -29,10 +29,11 @@ class Rollup(Document):
     label: str | None = None
     online: int = 0
     offline: int = 0
+    moves: Count = 0
 
 
 class ChannelSums(Document):
-    """Totals of one channel. `rollups` counts its roll-up documents."""
+    """Totals of one channel. `rollups` counts its roll-up documents, `moves` the changes of any total."""
 
     sums_id: str
     orgcode: str = ""
@@ -44,6 +45,7 @@ class ChannelSums(Document):
     pinned: Count = 0
     revisions: Count = 0
     rollups: Count = 0
+    moves: Count = 0
 
 
 class OrgSums(Document):
@@ -80,6 +82,21 @@ class RollupKey(Part):
     value: str
 
 
+class _Place(NamedTuple):
+    """Where a product counts in one dimension."""
+
+    value: str
+    label: str | None
+    online: bool
+
+
+def _place(counted: Counted, dimension: Dimension) -> _Place | None:
+    if dimension not in counted.values:
+        return None
+    value, label = counted.values[dimension]
+    return _Place(value, label, counted.online)
+
+
 class Deltas:
     """What a change does to roll-ups and totals, summed before it is written."""
 
@@ -90,30 +107,42 @@ class Deltas:
         self.codes: dict[str, str] = {}
 
     def move(self, before: Counted | None, after: Counted) -> None:
-        """A product is created (`before` None) or changed."""
-        if before == after:
-            return
-        for counted, sign in ((before, -1), (after, 1)):
-            if counted is not None:
-                self._count(counted, sign)
+        """A product is created (`before` None) or changed. What it counts in before and after stays untouched."""
+        if before is None:
+            self.add_total(after.channel_guid, after.channel_code, "products", 1)
+        for name in ("online", "publishable", "pinned"):
+            number = int(getattr(after, name)) - int(before is not None and getattr(before, name))
+            if number:
+                self.add_total(after.channel_guid, after.channel_code, name, number)
+        for dimension in dict.fromkeys([*(before.values if before is not None else ()), *after.values]):
+            old = None if before is None else _place(before, dimension)
+            new = _place(after, dimension)
+            if old != new:
+                self._leave(after.channel_guid, dimension, old)
+                self._enter(after.channel_guid, dimension, new)
 
     def add_revisions(self, channel_guid: str, channel_code: str, number: int) -> None:
         """`number` revisions are added, or pruned if negative."""
         self.add_total(channel_guid, channel_code, "revisions", number)
 
-    def _count(self, counted: Counted, sign: int) -> None:
-        guid, code = counted.channel_guid, counted.channel_code
-        self.add_total(guid, code, "products", sign)
-        for name in ("online", "publishable", "pinned"):
-            if getattr(counted, name):
-                self.add_total(guid, code, name, sign)
-        for dimension, (value, label) in counted.values.items():
-            for channel in (guid, ORG_WIDE) if dimension == "style" else (guid,):
-                key = RollupKey(channel_guid=channel, dimension=dimension, value=value)
-                entry = self.rollups.setdefault(key, [0, 0])
-                entry[0 if counted.online else 1] += sign
-                if sign > 0:
-                    self.labels[key] = label
+    def _leave(self, channel_guid: str, dimension: Dimension, place: _Place | None) -> None:
+        if place is not None:
+            for entry in self._entries(channel_guid, dimension, place.value):
+                self.rollups[entry][0 if place.online else 1] -= 1
+
+    def _enter(self, channel_guid: str, dimension: Dimension, place: _Place | None) -> None:
+        if place is not None:
+            for entry in self._entries(channel_guid, dimension, place.value):
+                self.rollups[entry][0 if place.online else 1] += 1
+                self.labels[entry] = place.label
+
+    def _entries(self, channel_guid: str, dimension: Dimension, value: str) -> list[RollupKey]:
+        """The keys of a value: styles count over all channels, too."""
+        channels = (channel_guid, ORG_WIDE) if dimension == "style" else (channel_guid,)
+        keys = [RollupKey(channel_guid=channel, dimension=dimension, value=value) for channel in channels]
+        for key in keys:
+            self.rollups.setdefault(key, [0, 0])
+        return keys
 
     def add_total(self, channel_guid: str, channel_code: str, name: str, number: int) -> None:
         """Add to one of a channel's totals; `name` is a field of `ChannelSums`."""
@@ -130,6 +159,7 @@ class Deltas:
             self.labels[key] = label
 
     def changed_rollups(self) -> Iterator[tuple[RollupKey, int, int]]:
-        """The roll-ups that change: key, change of online, change of offline (both 0: only the label may be new)."""
+        """The roll-ups that change: key, change of online, change of offline (both 0: products came and went, or the
+        label is new)."""
         for key, (online, offline) in self.rollups.items():
             yield key, online, offline

@@ -94,8 +94,6 @@ async def apply(change: Change, deltas: Deltas) -> None:
         label = deltas.labels.get(key, before.label if before else None)
         if before is None:
             made[key.channel_guid] = made.get(key.channel_guid, 0) + 1
-        elif not online and not offline and before.label == label:
-            continue
         after = _moved(before, key, rollup_id(orgcode, key), online, offline, label)
         if key.channel_guid == ORG_WIDE:
             styles += _is_counted(after) - _is_counted(before)
@@ -123,12 +121,11 @@ async def _add_to_channels(change: Change, sums: Mapping[str, Mapping[str, int]]
     ids = {guid: sums_id(change.call.orgcode, guid) for guid in sums}
     known = await change.get_many(CHANNEL_SUMS, ids.values())
     for guid, numbers in sums.items():
-        if not any(numbers.values()):
-            continue
         before = known.get(ids[guid])
         total = before or ChannelSums(sums_id=ids[guid], channel_guid=guid, channel_code=codes[guid])
         changed = {name: getattr(total, name) + number for name, number in numbers.items()}
-        await (change.insert if before is None else change.update)(CHANNEL_SUMS, replace(total, **changed))
+        total = replace(total, moves=total.moves + 1, **changed)
+        await (change.insert if before is None else change.update)(CHANNEL_SUMS, total)
 
 
 def _moved(
@@ -137,7 +134,13 @@ def _moved(
     rollup = before or Rollup(
         rollup_id=identity, channel_guid=key.channel_guid, dimension=key.dimension, value=key.value
     )
-    moved = replace(rollup, online=rollup.online + online, offline=rollup.offline + offline, label=label)
+    moved = replace(
+        rollup,
+        online=rollup.online + online,
+        offline=rollup.offline + offline,
+        label=label,
+        moves=rollup.moves + 1,
+    )
     assert min(moved.online, moved.offline) >= 0, moved
     return moved
 

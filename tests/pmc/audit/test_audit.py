@@ -7,7 +7,8 @@ import pytest
 from chassis.caller import Call
 from chassis.errors import DatabaseError
 from chassis.unit import Units
-from services.pmc.audit import jobs
+from services.pmc.audit import counting, jobs
+from services.pmc.audit.counting import ChannelAudit
 from services.pmc.rollup.domain import Deltas
 from tests.pmc.given import Catalogue, spring
 from tests.pmc.run.test_jobs import job
@@ -80,7 +81,7 @@ async def test_an_audit_counts_a_large_channel_in_ranges_and_transactions_of_bou
     pmc: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await published(pmc)
-    monkeypatch.setattr("services.pmc.audit.jobs.PRODUCTS_AT_ONCE", 2)
+    monkeypatch.setattr("services.pmc.audit.counting.PRODUCTS_AT_ONCE", 2)
     monkeypatch.setattr("services.pmc.audit.recount.CORRECTED_AT_ONCE", 1)
     org = org_of(pmc)
     sums = collection(pmc, "pmc_channel_sums")
@@ -131,14 +132,14 @@ async def test_a_channel_that_cannot_be_counted_does_not_keep_others_from_being_
     for channel in ("ch-store", "ch-web"):
         rollup_id = f"{org_of(pmc)}/{channel}/style/st-tee"
         await collection(pmc, "pmc_rollups").update_one({"_id": rollup_id}, {"$inc": {"offline": 7}})
-    original = jobs._recounted
+    original = counting.recounted
 
-    async def recounted(units: Units, call: Call, channel_guid: str) -> jobs.ChannelAudit:
+    async def recounted(units: Units, call: Call, channel_guid: str) -> ChannelAudit:
         if channel_guid == "ch-store":
             raise DatabaseError("the snapshot has ended")
         return await original(units, call, channel_guid)
 
-    monkeypatch.setattr(jobs, "_recounted", recounted)
+    monkeypatch.setattr(jobs, "recounted", recounted)
 
     await job(pmc, "rollup_audit")
 
