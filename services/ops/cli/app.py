@@ -27,6 +27,7 @@ NOUNS = {
     "maintenance": "Maintenance windows: when the stack is closed.",
     "vacuum": "Deleting an org's data, or everything.",
     "audit": "Whether the books are right.",
+    "pmc": "Publishing packs.",
 }
 _MODULES = {"org": "identity", "user": "identity", "member": "identity", "session": "identity", "key": "identity"}
 

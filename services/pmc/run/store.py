@@ -69,6 +69,7 @@ PARTS = Entity(
 
 LATER_RUNS_MAX = 1000
 DRIVEN_AT_ONCE = 1000
+RUNNING_MAX = 1000
 
 
 def item_id_of(run_id: str, n: int) -> str:
@@ -110,6 +111,12 @@ async def running_on(view: View, channel_codes: Sequence[str]) -> StoredRun | No
     """A run of the org that has one of the channels, if any. Index: claim."""
     found = await view.find(RUNS, {"claiming": True, "claims": one_of(channel_codes)}, limit=1)
     return found[0] if found else None
+
+
+async def running_runs_of(view: View, pack_id: str) -> list[StoredRun]:
+    """Running runs over versions of a pack, newest first. Index: scheduled."""
+    found = await view.find(RUNS, {"status": "running"}, rest={"pack_id": pack_id}, limit=RUNNING_MAX)
+    return sorted(found, key=lambda run: run.run_id, reverse=True)
 
 
 async def count_scheduled(view: View, at_most: int) -> int:

@@ -1,6 +1,7 @@
 """A stub stack for the command line: servicers with set answers, on a real port."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import Conflict, Invalid, Unauthorized
+from chassis.errors import Conflict, Invalid, Refusal, Unauthorized
 from chassis.rpc.interceptors import SecretVerdict
 from retailstack.chassis.v1 import (
     bus_pb2,
@@ -22,6 +23,7 @@ from retailstack.chassis.v1 import (
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1 import administration_pb2_grpc
 from retailstack.ops.v1 import secret_pb2, secret_pb2_grpc
+from retailstack.pmc.v1 import publishing_pb2, publishing_pb2_grpc
 from services.ops.cli.app import call
 from tests.chassis.rpc.given import a_server, a_status
 
@@ -159,6 +161,55 @@ class WorkToDo(work_pb2_grpc.WorkServicer):
         return work_pb2.RetryWorkResponse(retried=1 if request.key else 7)
 
 
+class Publishing(publishing_pb2_grpc.PublishingServicer):
+    """One run of 450 items, 200 a step.
+
+    trouble   what the next steps raise, and whether each does its items before
+    status    the run's status once a step has been refused
+    """
+
+    def __init__(self) -> None:
+        self.taken: list[publishing_pb2.TakeRunRequest] = []
+        self.steps: list[publishing_pb2.StepRunRequest] = []
+        self.trouble: list[tuple[bool, Refusal]] = []
+        self.refusal: Refusal | None = None
+        self.status = ""
+        self.processed, self.revision = 0, 1
+
+    def _answer(self) -> publishing_pb2.RunAnswer:
+        status = (
+            self.status if self.status and not self.trouble else "completed" if self.processed == 450 else "running"
+        )
+        run = {
+            "run_id": "r-1",
+            "status": status,
+            "revision": self.revision,
+            "total": 450,
+            "processed": self.processed,
+            "selector": {"channel_codes": ["WEB"]},
+            "outcomes": {"created": self.processed, "blocked": 0},
+        }
+        return publishing_pb2.RunAnswer(orgcode="ACME", run=json.dumps(run).encode())
+
+    async def Take(self, request: publishing_pb2.TakeRunRequest, context: Any) -> publishing_pb2.RunAnswer:
+        self.taken.append(request)
+        if self.refusal is not None:
+            raise self.refusal
+        return self._answer()
+
+    async def Get(self, request: publishing_pb2.GetRunRequest, context: Any) -> publishing_pb2.RunAnswer:
+        return self._answer()
+
+    async def Step(self, request: publishing_pb2.StepRunRequest, context: Any) -> publishing_pb2.RunAnswer:
+        self.steps.append(request)
+        works, refusal = self.trouble.pop(0) if self.trouble else (True, None)
+        if works:
+            self.processed, self.revision = min(450, self.processed + request.max_items), self.revision + 1
+        if refusal is not None:
+            raise refusal
+        return self._answer()
+
+
 class Secret(secret_pb2_grpc.SecretServicer):
     """Knows one code."""
 
@@ -186,6 +237,7 @@ class Operator:
         self.jobs = Jobs()
         self.work = WorkToDo()
         self.secret = Secret()
+        self.publishing = Publishing()
         self._folder = folder
         self._monkeypatch = monkeypatch
         self._capture = capture
@@ -200,6 +252,7 @@ class Operator:
             (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
             (work_pb2_grpc.add_WorkServicer_to_server, self.work),
             (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
+            (publishing_pb2_grpc.add_PublishingServicer_to_server, self.publishing),
             (status_pb2_grpc.add_StatusServicer_to_server, a_status(a_settings())),
         )
         await server.start()
