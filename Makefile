@@ -13,7 +13,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
 # Worker processes of `make test`; WORKERS=0 runs all tests in one process.
 WORKERS ?= 2
 ARGS ?=
-# The demo that `make demo` runs: day or scenarios.
+# The demo that `make demo` runs: day, scenarios or publish.
 STORY ?= day
 
 # The locks are complete, so pip resolves nothing and a newer release on the index changes nothing. Wheels only: to
@@ -51,6 +51,7 @@ help: ## list the targets
 	@echo "  make stop ONLY=ics          one process; make start ONLY=ics starts it again"
 	@echo "  make down CLEAN=1           also remove the data"
 	@echo "  make demo STORY=scenarios   the scenarios of the ICS domain guide, each number beside the guide's"
+	@echo "  make demo STORY=publish     a catalogue of 300 articles, published, corrected, rolled back and searched"
 	@echo "  make test ARGS='-k zone'    any arguments of pytest"
 
 setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packages, generate the gRPC code
@@ -101,7 +102,7 @@ test: setup $(STAMPS)/node ## run every test; database and broker are started fo
 bench: setup $(STAMPS)/demo ## run the benchmark and print its table
 	@$(PY) -m bench $(ARGS)
 
-demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the running stack: STORY=day (default) or scenarios
+demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the running stack: STORY=day (default), scenarios or publish
 	@$(PY) -m demo $(STORY)
 
 docs: setup ## generate docs/events.md from the declared events

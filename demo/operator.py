@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 COMMAND_SECONDS_MAX = 300
+SESSION_TTL = "1h"
 
 
 class Operator:
@@ -37,6 +38,23 @@ class Operator:
         )
         return differences == 0
 
+    async def audit_catalogue(self, console: Console, orgcode: str) -> bool:
+        """Audit an org's roll-ups and search index and print the result; whether it found no difference."""
+        report = await self._run("audit", "catalogue", "--org", orgcode)
+        differences = len(report["differences"])
+        colour = "red" if differences else "green"
+        console.print(
+            f"Audit: {report['products_checked']:,} products counted again, [bold {colour}]{differences} differences[/]"
+        )
+        return differences == 0
+
+    async def make_org(self, orgcode: str, name: str) -> str:
+        """Create an org with an owner; a session of the owner."""
+        await self._run("org", "create", orgcode, "--name", name)
+        user_id = (await self._run("user", "create", "--name", f"Owner of {orgcode}"))["user"]["user_id"]
+        await self._run("member", "set", orgcode, user_id, "--owner")
+        return str((await self._run("session", "open", user_id, "--ttl", SESSION_TTL))["session_guid"])
+
     async def _run(self, *words: str) -> dict[str, Any]:
         stackctl = Path(sys.executable).with_name("stackctl")
         process = await asyncio.create_subprocess_exec(
@@ -54,7 +72,7 @@ class Operator:
             process.kill()
             await process.wait()
             raise RuntimeError(f"stackctl {' '.join(words)} did not end") from None
-        # Status 1 is a result too: the audit found differences.
+        # Status 1 is a result too: an audit found differences.
         if process.returncode not in (0, 1) or not output:
             raise RuntimeError(f"stackctl {' '.join(words)}: {errors.decode().strip()}")
         document: dict[str, Any] = json.loads(output)

@@ -41,7 +41,7 @@ class Shop:
         base: str,
         session: str,
         orgcode: str,
-        facility: str | None,
+        facility: str | None = None,
         channel: str | None = "WEB",
     ) -> None:
         self._http = http
@@ -57,11 +57,17 @@ class Shop:
     async def call(self, path: str, **body: Any) -> dict[str, Any]:
         """The `data` of the answer. Raises Refused if the call is refused."""
         async with self._http.post(self._base + path, json=body, headers=self._headers) as answer:
-            envelope = json.loads(await answer.read())
-        if not envelope["success"]:
-            raise Refused(path, answer.status, envelope["error"])
-        data: dict[str, Any] = envelope["data"]
-        return data
+            return await _data(path, answer)
+
+    async def get(self, path: str, **query: str) -> dict[str, Any]:
+        """The `data` of a GET call's answer. Raises Refused if the call is refused."""
+        async with self._http.get(self._base + path, params=query, headers=self._headers) as answer:
+            return await _data(path, answer)
+
+    async def download(self, url: str) -> bytes:
+        """What a signed link holds. Raises aiohttp.ClientError if the link is refused."""
+        async with self._http.get(url, raise_for_status=True) as answer:
+            return await answer.read()
 
     async def all_items(self, path: str, **body: Any) -> list[dict[str, Any]]:
         """All items of a list, read page by page."""
@@ -81,3 +87,11 @@ class Shop:
             return str(found["items"][0]["zone_id"])
         purpose = {"RCV": "receiving", "PCK": "pick", "STG": "staging", "OVR": "overstock"}.get(zone_code, "storage")
         return str((await self.call("/ics/zone/create", code=zone_code, purpose=purpose))["zone"]["zone_id"])
+
+
+async def _data(path: str, answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    envelope = json.loads(await answer.read())
+    if not envelope["success"]:
+        raise Refused(path, answer.status, envelope["error"])
+    data: dict[str, Any] = envelope["data"]
+    return data

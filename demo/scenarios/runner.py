@@ -8,9 +8,10 @@ import aiohttp
 from msgspec import Struct
 from rich.console import Console
 
+from demo.findings import Finding
 from demo.operator import Operator
 from demo.scenarios.floor import OK, Floor
-from demo.scenarios.output import COLUMNS, Finding, Findings, ScenarioOutput
+from demo.scenarios.output import COLUMNS, Findings, ScenarioOutput
 from demo.scenarios.questions import bucket_totals
 from demo.scenarios.scenario_1 import scenario_1
 from demo.scenarios.scenario_2 import SCENARIO_2

@@ -188,8 +188,8 @@ def first_call(stack: Stack) -> None:
     for line in (
         f"\nThe gateway is at {address}; addresses and credentials are in {_short(home.directory)}/*.env. Try:\n",
         f"  . {_short(home.stack_env)}; . {_short(home.demo_env)}",
-        '  curl -s "$GATEWAY_URL/ics/zone/list" -H "x-session-guid: $DEMO_OWNER_SESSION" \\',
-        '    -H "x-orgcode: $DEMO_ORGCODE" -H "content-type: application/json" -d \'{"logical_guid": "FAC-A"}\'\n',
+        '  curl -s "$GATEWAY_URL/pmc/product/search?q=merino" -H "x-session-guid: $DEMO_OWNER_SESSION" \\',
+        '    -H "x-orgcode: $DEMO_ORGCODE"\n',
     ):
         stack.report.text(line)
 

@@ -1,6 +1,6 @@
-"""Creates the demo data of `make up`: two orgs with users, an API key, and two facilities.
+"""Creates the demo data of `make up`: two orgs with users, an API key, two facilities, and a catalogue.
 
-Identities are created over gRPC with the secret code, as operators do; facilities through the gateway, as users do.
+Identities are created over gRPC with the secret code, as operators do; the rest through the gateway, as users do.
 Existing data are kept. Sessions and the API key are new each time and expire after a week.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from deploy.local.catalogue import load_catalogue
 from deploy.local.facilities import make_facilities
 from deploy.local.plan import GATEWAY, Part, addresses
 from deploy.local.process import Failed
@@ -62,6 +63,7 @@ def make(home: Home, parts: Sequence[Part], report: Report) -> None:
     make_facilities(gateway, values["DEMO_OWNER_SESSION"], values["DEMO_ORGCODE"])
     report.say("demo", "facilities FAC-A and FAC-B")
     write_env(home.demo_env, values | {"DEMO_SECRET_FILE": str(home.operator_code)})
+    report.say("demo", f"catalogue: {load_catalogue(home)}")
 
 
 class _Identities:

@@ -86,7 +86,7 @@ def test_a_story_nobody_knows_is_refused_with_the_names_of_those_there_are(argum
     refused = told(arguments)
 
     assert refused.returncode == 2
-    assert refused.stderr == f'there is no demo "{" ".join(arguments)}"; there are: day, scenarios\n'
+    assert refused.stderr == f'there is no demo "{" ".join(arguments)}"; there are: day, scenarios, publish\n'
 
 
 @pytest.mark.parametrize(("scenario", "steps"), list(zip(SCENARIOS, STEPS_OF_THE_GUIDE, strict=True)))
