@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from demo.assortment.goods import KINDS, TAXONOMY, VENDOR_OF, VENDORS, Kind
+from demo.assortment.goods import KINDS, TAXONOMY, VENDOR_OF, VENDORS, ArticleKind
 
 SEED = 300
 CURRENCY = "EUR"
@@ -63,7 +63,7 @@ def _node(node_id: str, kind: str, name: str, parent: str | None) -> Document:
 class Line(Struct, frozen=True):
     """What the variants of a style have in common; prices are in whole euros, `former` is that before a reduction."""
 
-    kind: Kind
+    kind: ArticleKind
     name: str
     channels: Sequence[str]
     price: int
@@ -85,7 +85,9 @@ class Line(Struct, frozen=True):
         return f"{self.kind.code}-{_slug(self.name).upper()}"
 
 
-def _style(kind: Kind, name: str, channels: Sequence[str], dice: random.Random, numbers: Iterator[str]) -> Document:
+def _style(
+    kind: ArticleKind, name: str, channels: Sequence[str], dice: random.Random, numbers: Iterator[str]
+) -> Document:
     price = dice.randint(*kind.prices)
     former = price + max(2, price // 5) if dice.random() < REDUCED_SHARE else None
     line = Line(kind, name, channels, price, former)
@@ -114,7 +116,7 @@ def _style(kind: Kind, name: str, channels: Sequence[str], dice: random.Random, 
     return style
 
 
-def _options(kind: Kind, dice: random.Random) -> dict[str, list[str]]:
+def _options(kind: ArticleKind, dice: random.Random) -> dict[str, list[str]]:
     options = {}
     if kind.colours_each:
         options["Colour"] = sorted(dice.sample(kind.colours, kind.colours_each))

@@ -22,7 +22,7 @@ class Vendor(Struct, frozen=True):
     name: str
 
 
-class Kind(Struct, frozen=True):
+class ArticleKind(Struct, frozen=True):
     """A kind of article, of which the catalogue has a style for each of `lines`.
 
     prices  lowest and highest price in whole euros
@@ -81,7 +81,7 @@ TAXONOMY = (
 _CLOTH = ("Navy", "Sand", "Rust", "Moss", "Chalk", "Charcoal")
 _GLAZE = ("Cobalt", "Oat", "Fern", "Coal")
 KINDS = (
-    Kind(
+    ArticleKind(
         noun="tee",
         code="TEE",
         category="cat-tees",
@@ -95,7 +95,7 @@ KINDS = (
         colours_each=3,
         sizes=("S", "M", "L", "XL"),
     ),
-    Kind(
+    ArticleKind(
         noun="shirt",
         code="SHT",
         category="cat-shirts",
@@ -109,7 +109,7 @@ KINDS = (
         colours_each=2,
         sizes=("S", "M", "L", "XL"),
     ),
-    Kind(
+    ArticleKind(
         noun="jumper",
         code="JMP",
         category="cat-jumpers",
@@ -123,7 +123,7 @@ KINDS = (
         colours_each=3,
         sizes=("S", "M", "L"),
     ),
-    Kind(
+    ArticleKind(
         noun="jacket",
         code="JKT",
         category="cat-jackets",
@@ -137,7 +137,7 @@ KINDS = (
         colours_each=2,
         sizes=("S", "M", "L", "XL"),
     ),
-    Kind(
+    ArticleKind(
         noun="trousers",
         code="TRS",
         category="cat-trousers",
@@ -151,7 +151,7 @@ KINDS = (
         colours_each=2,
         sizes=("28", "30", "32", "34", "36"),
     ),
-    Kind(
+    ArticleKind(
         noun="mug",
         code="MUG",
         category="cat-mugs",
@@ -164,7 +164,7 @@ KINDS = (
         colours=_GLAZE,
         colours_each=4,
     ),
-    Kind(
+    ArticleKind(
         noun="bowl",
         code="BWL",
         category="cat-bowls",
@@ -178,7 +178,7 @@ KINDS = (
         colours_each=2,
         sizes=("Small", "Large"),
     ),
-    Kind(
+    ArticleKind(
         noun="blanket",
         code="BLK",
         category="cat-blankets",
@@ -191,7 +191,7 @@ KINDS = (
         colours=_CLOTH,
         colours_each=3,
     ),
-    Kind(
+    ArticleKind(
         noun="lamp",
         code="LMP",
         category="cat-lamps",
@@ -204,7 +204,7 @@ KINDS = (
         colours=("Black", "Brass"),
         colours_each=2,
     ),
-    Kind(
+    ArticleKind(
         noun="notebook",
         code="NTB",
         category="cat-notebooks",
@@ -215,7 +215,7 @@ KINDS = (
         grams=180,
         material="recycled paper",
     ),
-    Kind(
+    ArticleKind(
         noun="backpack",
         code="BPK",
         category="cat-backpacks",
@@ -228,7 +228,7 @@ KINDS = (
         colours=_CLOTH,
         colours_each=3,
     ),
-    Kind(
+    ArticleKind(
         noun="bottle",
         code="BTL",
         category="cat-bottles",
@@ -242,7 +242,7 @@ KINDS = (
         colours_each=2,
         sizes=("0.5 l", "0.75 l"),
     ),
-    Kind(
+    ArticleKind(
         noun="tent",
         code="TNT",
         category="cat-tents",
@@ -255,7 +255,7 @@ KINDS = (
         colours=("Pine", "Rust"),
         colours_each=2,
     ),
-    Kind(
+    ArticleKind(
         noun="stove",
         code="STV",
         category="cat-stoves",
