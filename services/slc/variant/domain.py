@@ -35,10 +35,12 @@ class StoredLevel(Level):
     """A level with what only the stack knows of it.
 
     unseen_utc    when units were found missing in the shop last; a catch-up that began 30 s later explains them or not
-    stale_rounds  how often a write was refused in a row because the shop's quantity had moved
+    stale_tries   how often a write was refused in a row because the shop's quantity had moved
+    stale_rounds  how often the shop's quantity was taken over after such refusals, without a write that was done since
     """
 
     unseen_utc: Utc | None = None
+    stale_tries: int = 0
     stale_rounds: int = 0
 
 
