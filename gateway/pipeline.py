@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
+from chassis.endpoint import BODY_BYTES_MAX
 from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, invalid_field
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.notes import note
@@ -43,6 +44,12 @@ from gateway.upstream.upstream_request import UpstreamRequests
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
 """The status in the log where the caller closed the connection before the answer."""
+
+STREAMS_SHARE = 8
+"""One in so many of the requests in flight may be a raw body that is forwarded while it arrives."""
+
+STRANGERS_SHARE = 4
+"""One in so many of the bytes of larger bodies in memory may be of callers who are not known yet."""
 
 CREDENTIAL_BODY_BYTES_MAX = 1024 * 1024
 """Largest body that is searched for a credential; larger ones need it in a header."""
@@ -84,14 +91,16 @@ class Pipeline:
         self._body_limits = body_limits
         self._routes = RouteTable(settings)
         self._cors = Cors(settings.cors_origins)
+        # Bodies that are still arriving, of calls that may turn out to be nobody's, leave the others their share.
+        self._streams = Admission(max(1, settings.in_flight_max // STREAMS_SHARE), 0)
         self._budget = bodies.Budget(settings.body_buffer_bytes)
+        self._strangers_budget = bodies.Budget(settings.body_buffer_bytes // STRANGERS_SHARE)
         self._requests = UpstreamRequests(settings)
 
     async def handle(self, request: BaseRequest) -> Response:
         """The answer to a request. Raises only if the connection is lost or the answer was cut short."""
         exchange = Exchange(request, request_id_of(request), self._clock.now(), timing=self._settings.server_timing)
         exchange.peer = peer_of(request, self._settings.forwarded_hops)
-        self.admission.enter()
         try:
             given = traceparent_of(request.headers)
             with span(f"gateway {request.method}", "server", given) as traceparent:
@@ -109,7 +118,8 @@ class Pipeline:
             exchange.status = GONE
             raise
         finally:
-            self.admission.leave()
+            if exchange.admission is not None:
+                exchange.admission.leave()
             self._counts.answered(exchange, perf_counter() - exchange.started)
             self._access.log(exchange)
 
@@ -174,7 +184,11 @@ class Pipeline:
             raise MethodNotAllowed("the method is not known here", tuple(page))
         exchange.inbound = Inbound(exchange.request.raw_headers)
         bodies.check_head(exchange.request, exchange.inbound.taken, self._settings.pack_bytes_max, raw=False)
-        self.admission.check(reserved=exchange.method != "POST")
+        if exchange.method == "POST":
+            self.admission.check(reserved=False)
+            exchange.payload = await bodies.read(exchange.request, BODY_BYTES_MAX)
+            exchange.body_bytes = len(exchange.payload)
+        self._admit(exchange, self.admission, reserved=exchange.method != "POST")
         return await show(exchange)
 
     async def _passed_on(self, exchange: Exchange, route: UpstreamRoute) -> Response:
@@ -198,10 +212,12 @@ class Pipeline:
         if route.raw and (announced is None or announced > bodies.SMALL_BYTES):
             bodies.encourage(request, inbound.taken)
             return await self._streamed(exchange, route, announced)
-        if not route.open and not await self._authorization.check_header(exchange):
+        is_known = not route.open and await self._authorization.check_header(exchange)
+        if not is_known and not route.open:
             route = _for_stranger(route, announced)
         bodies.encourage(request, inbound.taken)
-        async with self._budget.room(route.body_bytes_max if announced is None else announced):
+        budget = self._budget if is_known else self._strangers_budget
+        async with budget.room(route.body_bytes_max if announced is None else announced):
             return await self._buffered(exchange, route)
 
     async def _with_declared_limit(self, exchange: Exchange, route: UpstreamRoute) -> UpstreamRoute:
@@ -213,6 +229,7 @@ class Pipeline:
         """Forward a call whose body, if any, is read completely first."""
         payload = await bodies.read(exchange.request, route.body_bytes_max)
         exchange.body_bytes = len(payload)
+        self._admit(exchange, self.admission, reserved=route.reserved)
         if not route.open:
             return await self._for_caller(exchange, route, payload)
         if not route.raw and fields.names_ours(payload):
@@ -222,6 +239,7 @@ class Pipeline:
     async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
         """Forward a large raw body as it arrives."""
         self._authorization.check_gate(route, None)
+        self._admit(exchange, self._streams, reserved=route.reserved)
         request = self._requests.of(exchange, route, ANONYMOUS, None, exchange.target)
         request.stream = body = bodies.Limited(exchange.request.content, route.body_bytes_max)
         request.length = announced
@@ -229,6 +247,10 @@ class Pipeline:
             return await self._proxy.forward(exchange, route.service, request)
         finally:
             exchange.body_bytes = body.bytes_read
+
+    def _admit(self, exchange: Exchange, admission: Admission, *, reserved: bool) -> None:
+        admission.enter(reserved=reserved)
+        exchange.admission = admission
 
     async def _for_anybody(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """Forward a call that needs no session; the service identifies the caller by other means."""

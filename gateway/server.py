@@ -15,6 +15,7 @@ from gateway.http.error_code import CallNames
 from gateway.http.refusals import Refusals
 from gateway.http.server import Server
 from gateway.limits.rates import Limit, Rates
+from gateway.limits.slots import Slots
 from gateway.pages.documents import PublicDocuments
 from gateway.pages.mcp import Mcp
 from gateway.pipeline import PageHandler, Pipeline
@@ -28,6 +29,10 @@ from gateway.upstream.port import UpstreamClient
 from gateway.upstream.proxy import Proxy
 
 BACKLOG = 1024
+UNREAD_MAX = 512
+UNREAD_OF_ADDRESS_MAX = 64
+"""Answers whose caller does not read them, in all and for each address; further ones are cut off."""
+
 LAME_SECONDS = 0.25
 """How long open connections may still send a request after the gateway was told to stop. Such a request is answered and
 its connection closed; after this time idle connections are closed."""
@@ -76,8 +81,16 @@ class GatewayServer:
 
     async def start(self) -> int:
         """Open the port and return its number. Raises `OSError` if it is in use."""
+        settings = self._settings
+        # Behind proxies every connection has a proxy's address.
+        of_address = 0 if settings.forwarded_hops else settings.address_connections_max
+        unread_of_address = 0 if settings.forwarded_hops else UNREAD_OF_ADDRESS_MAX
         self._server = Server(
-            self.pipeline.handle, self.pipeline.refuse, keepalive_seconds=self._settings.keepalive_seconds
+            self.pipeline.handle,
+            self.pipeline.refuse,
+            keepalive_seconds=settings.keepalive_seconds,
+            connected=Slots(settings.connections_max, of_address),
+            unread=Slots(UNREAD_MAX, unread_of_address),
         )
         self._listener = await asyncio.get_running_loop().create_server(
             self._server, self._settings.http_host, self._settings.http_port, backlog=BACKLOG

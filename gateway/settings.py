@@ -39,6 +39,8 @@ class GatewaySettings(BaseSettings):
     proxy                   how calls are forwarded: `lean` (own connections) or `session` (aiohttp's client)
     roles                   roles known before any service has declared its own
     caller_cache_entries    callers cached in memory
+    connections_max         callers' connections; further ones are closed at once
+    address_connections_max the same for each client address; 0 or behind proxies: no limit
     in_flight_max           requests in flight; `in_flight_reserve` of them are for operators and health only
     body_buffer_bytes       memory for request bodies over 64 KiB; when it is used up, further bodies wait unread
     object_bytes_max        largest body of an object upload; more where the service declares it (`x-body-bytes-max`)
@@ -69,6 +71,8 @@ class GatewaySettings(BaseSettings):
     proxy: Literal["lean", "session"] = "lean"
     roles: tuple[str, ...] = ROLES
     caller_cache_entries: Number = 20_000
+    connections_max: Number = 8192
+    address_connections_max: Annotated[int, Meta(ge=0)] = 2048
     in_flight_max: Number = 1024
     in_flight_reserve: Number = 64
     body_buffer_bytes: Number = 64 * MIB

@@ -11,13 +11,18 @@ from contextlib import asynccontextmanager
 from aiohttp import StreamReader
 from aiohttp.web_request import BaseRequest
 
-from chassis.errors import TooLarge, Unavailable, UnsupportedMedia, invalid_field
+from chassis.errors import Invalid, TooLarge, Unavailable, UnsupportedMedia, invalid_field
 
 SMALL_BYTES = 64 * 1024
 """Bodies up to this size are not counted against the budget."""
 
 BODY_SECONDS = 30.0
 """How long a caller may take to send a body that is read completely, and how long it may wait for the budget."""
+
+
+GRACE_SECONDS = 5.0
+BYTES_PER_SECOND = 4 * 1024
+"""The least speed of a body, averaged, after its first seconds."""
 
 
 class Budget:
@@ -73,19 +78,38 @@ class Budget:
             self._waiting.popleft()
 
 
+class Arrival:
+    """The least speed at which a body has to arrive: after `GRACE_SECONDS`, `BYTES_PER_SECOND` on average."""
+
+    __slots__ = ("_begun", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
+
+    def next(self, bytes_read: int) -> asyncio.Timeout:
+        """The time within which the next part has to come."""
+        return asyncio.timeout_at(self._begun + GRACE_SECONDS + bytes_read / BYTES_PER_SECOND)
+
+
 class Limited:
     """A body that is read in parts, up to the limit of its route."""
 
-    __slots__ = ("_bytes_max", "_content", "bytes_read")
+    __slots__ = ("_arrival", "_bytes_max", "_content", "bytes_read")
 
     def __init__(self, content: StreamReader, bytes_max: int) -> None:
         self._content = content
         self._bytes_max = bytes_max
+        self._arrival = Arrival()
         self.bytes_read = 0
 
     async def readany(self) -> bytes:
-        """The next bytes, empty at the end. Raises `TooLarge` above the limit."""
-        part = await self._content.readany()
+        """The next bytes, empty at the end. Raises `TooLarge` above the limit, `Invalid` if they come too slowly."""
+        try:
+            async with self._arrival.next(self.bytes_read):
+                part = await self._content.readany()
+        except TimeoutError:
+            raise _too_slow() from None
         self.bytes_read += len(part)
         if self.bytes_read > self._bytes_max:
             raise too_large(self._bytes_max)
@@ -144,16 +168,24 @@ async def read(request: BaseRequest, bytes_max: int) -> bytes:
         return body
     parts: list[bytes] = []
     size = 0
+    arrival = Arrival()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while part := await content.readany():
+            while True:
+                async with arrival.next(size):
+                    part = await content.readany()
+                if not part:
+                    return b"".join(parts)
                 size += len(part)
                 if size > bytes_max:
                     raise too_large(bytes_max)
                 parts.append(part)
     except TimeoutError:
-        raise invalid_field("body", "did not arrive in time") from None
-    return b"".join(parts)
+        raise _too_slow() from None
+
+
+def _too_slow() -> Invalid:
+    return invalid_field("body", "did not arrive in time")
 
 
 def too_large(bytes_max: int) -> TooLarge:

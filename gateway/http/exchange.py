@@ -6,6 +6,7 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.clock import Utc
 from gateway.http.headers import Inbound
+from gateway.limits.admission import Admission
 
 _NONE = Inbound(())
 
@@ -18,11 +19,14 @@ class Exchange:
     marks        stages that have ended, and when
     error_code   why the request was refused; None where it was not, or where the service gave no code
     call         the call that was refused, as `CallNames` knows it
+    admission    counts the request as in flight; None before its body has come
+    payload      the body of a request to one of the gateway's own pages
     """
 
     __slots__ = (
         "accept_encoding",
         "actor",
+        "admission",
         "answer_bytes",
         "at_utc",
         "body_bytes",
@@ -36,6 +40,7 @@ class Exchange:
         "orgcode",
         "own",
         "path",
+        "payload",
         "peer",
         "replica",
         "request",
@@ -57,6 +62,8 @@ class Exchange:
         self.started = perf_counter()
         self.service = "gateway"
         self.at_utc = at_utc
+        self.admission: Admission | None = None
+        self.payload = b""
         self.actor: str | None = None
         self.fingerprint: str | None = None
         self.orgcode: str | None = None

@@ -15,11 +15,20 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.errors import InternalError, Invalid, Refusal, TooLarge
 from chassis.telemetry.log import get_logger
+from gateway.limits.slots import Slots
 
 HEAD_BYTES_MAX = 16 * 1024
 """Longest request line and longest header line."""
 
 DRAIN_LOOK_SECONDS = 0.01
+
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take from its first byte."""
+
+UNREAD_SECONDS = 20.0
+"""How long a caller may leave a part of an answer (some 50 KB) unread."""
+
+SWEEP_SECONDS = 1.0
 
 Refuse = Callable[[BaseRequest, Refusal], web.Response]
 Handle = Callable[[BaseRequest], Awaitable[Any]]
@@ -28,9 +37,73 @@ log = get_logger("gateway.http.server")
 
 
 class _Protocol(RequestHandler):
-    """A caller's connection."""
+    """A caller's connection.
 
-    __slots__ = ()
+    head_since      when the first byte of a head came that is not complete; 0 where there is none
+    unread_since    since when the caller has not read enough of an answer; 0 where they have
+    address         the caller's address
+    """
+
+    __slots__ = ("address", "head_since", "unread_since")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.head_since = self.unread_since = 0.0
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        super().connection_made(transport)
+        server = self._server()
+        if not server.connected.take(self.address):
+            self.force_close()
+        else:
+            # Before the first request, aiohttp keeps a silent connection for ever.
+            self.keep_alive(True)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        server = self._manager
+        if isinstance(server, Server):
+            server.connected.leave(self.address)
+            self._read(server)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages or self._request_in_progress:
+            self.head_since = 0.0
+        elif not self.head_since:
+            self.head_since = self._loop.time()
+
+    def pause_writing(self) -> None:
+        """The caller has stopped reading an answer: it stays in memory."""
+        super().pause_writing()
+        self.unread_since = self._loop.time()
+        if not self._server().unread.take(self.address):
+            self._abort()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        server = self._manager
+        if isinstance(server, Server):
+            self._read(server)
+
+    def expire(self, now: float) -> None:
+        """Close the connection if its head or the reading of its answer takes too long."""
+        if (self.head_since and now - self.head_since > HEAD_SECONDS) or (
+            self.unread_since and now - self.unread_since > UNREAD_SECONDS
+        ):
+            self._abort()
+
+    def _read(self, server: "Server") -> None:
+        if self.unread_since:
+            self.unread_since = 0.0
+            server.unread.leave(self.address)
+
+    def _server(self) -> "Server":
+        assert isinstance(self._manager, Server)
+        return self._manager
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,
@@ -54,9 +127,14 @@ class _Protocol(RequestHandler):
 class Server(web.Server):
     """Creates the protocol of each connection, and closes connections gracefully."""
 
-    def __init__(self, handle: Handle, refuse: Refuse, *, keepalive_seconds: float) -> None:
+    def __init__(
+        self, handle: Handle, refuse: Refuse, *, keepalive_seconds: float, connected: Slots, unread: Slots
+    ) -> None:
         super().__init__(handle, handler_cancellation=True)
         self.refuse = refuse
+        self.connected = connected
+        self.unread = unread
+        self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look)
         self._options = {
             "keepalive_timeout": keepalive_seconds,
             "access_log": None,
@@ -68,6 +146,19 @@ class Server(web.Server):
 
     def __call__(self) -> RequestHandler:
         return _Protocol(self, loop=self._loop, **self._options)  # type: ignore[arg-type]
+
+    def _look(self) -> None:
+        """Close connections that take too long."""
+        now = self._loop.time()
+        for connection in self.connections:
+            if isinstance(connection, _Protocol):
+                connection.expire(now)
+        self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Close every connection."""
+        self._sweep.cancel()
+        await super().shutdown(timeout)
 
     def close_idle(self) -> None:
         """Close connections without a request; the others close after their answer."""

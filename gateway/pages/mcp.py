@@ -12,8 +12,6 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from chassis.endpoint import BODY_BYTES_MAX
-from gateway.http import body as bodies
 from gateway.http.exchange import Exchange
 from gateway.http.headers import Inbound
 from gateway.pages.documents import PublicDocuments
@@ -68,10 +66,8 @@ class Mcp:
 
     async def serve(self, exchange: Exchange) -> web.Response:
         """The answer to one message."""
-        raw = await bodies.read(exchange.request, BODY_BYTES_MAX)
-        exchange.body_bytes = len(raw)
         try:
-            message = msgspec.json.decode(raw, type=McpMessage)
+            message = msgspec.json.decode(exchange.payload, type=McpMessage)
         except (msgspec.DecodeError, RecursionError):
             return self._answer(
                 exchange, {"id": None, "error": {"code": PARSE_ERROR, "message": "no JSON-RPC message"}}
