@@ -43,6 +43,10 @@ class Runnable(Protocol):
         """Start; raises the reason if it cannot."""
         ...
 
+    async def warm(self) -> None:
+        """Make what callers will ask for, so that the first of them does not wait. Called once it has started."""
+        ...
+
     async def stop(self) -> None:
         """Stop gracefully."""
         ...
@@ -66,6 +70,11 @@ class Application:
         self.runtime = Runtime(service, settings, clock, doubles)
         self.http_port = 0
         self._http: HttpServer | None = None
+        self._documents = Documents(service, self.runtime.parts, settings.build_id)
+
+    async def warm(self) -> None:
+        """Make the contract documents."""
+        await self._documents.prepare()
 
     async def start(self) -> None:
         """Start every part; when it returns, the service is ready."""
@@ -92,10 +101,13 @@ class Application:
         log.info("stopped")
 
     def _dispatcher(self) -> Dispatcher:
-        runtime, service = self.runtime, self.service
-        parts, documents = runtime.parts, Documents(service, runtime.parts, self.settings.build_id)
+        parts = self.runtime.parts
         return Dispatcher(
-            parts.endpoints, runtime.around(), documents, raw=parts.raw_endpoints, folders=service.folders
+            parts.endpoints,
+            self.runtime.around(),
+            self._documents,
+            raw=parts.raw_endpoints,
+            folders=self.service.folders,
         )
 
 
@@ -135,8 +147,19 @@ async def _live(application: Runnable) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    warming = asyncio.create_task(_warmed(application))
     await told.wait()
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
     await application.stop()
+
+
+async def _warmed(application: Runnable) -> None:
+    try:
+        await application.warm()
+    except Exception:
+        # They are made when they are first asked for.
+        log.exception("the contract documents could not be made at start")
 
 
 async def _unless(told: asyncio.Event, starting: Coroutine[Any, Any, None]) -> None:

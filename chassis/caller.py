@@ -75,3 +75,11 @@ class Call(Value):
         if self.channel is None:
             raise Invalid("channel_code is required")
         return self.channel
+
+
+def public_peer(peer: str | None) -> str:
+    """The name under which attempts at the secret code are counted that come through the gateway from an address.
+
+    It differs from the name of the same address at the operator's own port, so neither locks the other out.
+    """
+    return f"public {peer or 'unknown'}"

@@ -134,6 +134,10 @@ class Unauthorized(Refusal):
 
     status, tag, reason = 401, "unauthorized", "unauthorized"
 
+    def headers(self) -> Mapping[str, str]:
+        # RFC 9110, 15.5.2: the challenge names the ways to sign in.
+        return {"WWW-Authenticate": 'Session realm="retailstack", ApiKey realm="retailstack"'}
+
 
 class Forbidden(Refusal):
     """A known caller who lacks the role."""

@@ -54,6 +54,10 @@ class Gateway:
         await self.runtime.serving(True)
         log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
 
+    async def warm(self) -> None:
+        """Fetch the services' documents and make the gateway's own."""
+        await self.entrance.documents.prepare()
+
     async def stop(self) -> None:
         """Answer requests in flight, then close, within the settings' `shutdown_seconds`."""
         stop_by = monotonic() + self.settings.shutdown_seconds

@@ -7,10 +7,10 @@ reported in its place in this order.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from time import perf_counter
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 from msgspec.structs import replace
@@ -18,19 +18,21 @@ from msgspec.structs import replace
 from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
 from chassis.endpoint import BODY_BYTES_MAX
-from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, invalid_field
+from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, Unauthorized, invalid_field
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.notes import note
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
 from gateway.caller import credential, fields
 from gateway.caller.authorization import Authorization
 from gateway.caller.request_credentials import RequestCredentials
+from gateway.caller.strangers import Strangers
 from gateway.http import body as bodies
 from gateway.http.cors import Cors
 from gateway.http.exchange import Exchange
-from gateway.http.headers import Inbound
+from gateway.http.headers import Inbound, check_version
+from gateway.http.internal_peer import INTERNAL_PEER, InternalPeers
 from gateway.http.refusals import Refusals
-from gateway.http.request_id import new_request_id, peer_of, request_id_of, shows_credential
+from gateway.http.request_id import hide_credentials, new_request_id, peer_of, request_id_of, shows_credential
 from gateway.limits.admission import Admission
 from gateway.routes import RouteTable, UpstreamRoute
 from gateway.settings import GatewaySettings
@@ -44,6 +46,9 @@ from gateway.upstream.upstream_request import UpstreamRequests
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
 """The status in the log where the caller closed the connection before the answer."""
+
+PAGE_HEADERS = frozenset({b"x-secret-code", b"x-vg-token"})
+"""Headers that pages of the gateway read beside the common ones."""
 
 STREAMS_SHARE = 8
 """One in so many of the requests in flight may be a raw body that is forwarded while it arrives."""
@@ -69,6 +74,7 @@ class Pipeline:
         clock: Clock,
         *,
         authorization: Authorization,
+        strangers: Strangers,
         proxy: Proxy,
         refusals: Refusals,
         counts: Counts,
@@ -82,6 +88,7 @@ class Pipeline:
         self._settings = settings
         self._clock = clock
         self._authorization = authorization
+        self._strangers = strangers
         self._proxy = proxy
         self._refusals = refusals
         self._counts = counts
@@ -96,11 +103,12 @@ class Pipeline:
         self._budget = bodies.Budget(settings.body_buffer_bytes)
         self._strangers_budget = bodies.Budget(settings.body_buffer_bytes // STRANGERS_SHARE)
         self._requests = UpstreamRequests(settings)
+        self._peers = InternalPeers(settings.gateway_key.encode())
 
     async def handle(self, request: BaseRequest) -> Response:
         """The answer to a request. Raises only if the connection is lost or the answer was cut short."""
         exchange = Exchange(request, request_id_of(request), self._clock.now(), timing=self._settings.server_timing)
-        exchange.peer = peer_of(request, self._settings.forwarded_hops)
+        exchange.peer = self._peer_of(request)
         try:
             given = traceparent_of(request.headers)
             with span(f"gateway {request.method}", "server", given) as traceparent:
@@ -123,6 +131,11 @@ class Pipeline:
             self._counts.answered(exchange, perf_counter() - exchange.started)
             self._access.log(exchange)
 
+    def _peer_of(self, request: BaseRequest) -> str:
+        named = request.headers.get(INTERNAL_PEER)
+        known = self._peers.read(named) if named is not None else None
+        return peer_of(request, self._settings.forwarded_hops) if known is None else known
+
     def refuse(self, request: BaseRequest, refusal: Refusal) -> web.Response:
         """The answer to bytes that are not a valid HTTP request."""
         exchange = Exchange(request, new_request_id(), self._clock.now(), timing=False)
@@ -142,6 +155,8 @@ class Pipeline:
             raise
         except (HttpProcessingError, web.RequestPayloadError):
             refusal: Refusal = invalid_field("body", "can't be read")
+        except Unauthorized as raised:
+            refusal = self._strangers.refused(exchange, raised)
         except Refusal as raised:
             refusal = raised
         except Exception:
@@ -157,8 +172,7 @@ class Pipeline:
         if (origin := request.headers.get("Origin")) is not None:
             self._cors.mark(origin, exchange.own)
         self._announce(exchange)
-        if request.version >= HttpVersion11 and "Host" not in request.headers:
-            raise invalid_field("host", "is missing")
+        check_version(request)
         if exchange.method not in METHODS:
             raise MethodNotAllowed("the method is not known", METHODS)
         if shows_credential(request, exchange.path):
@@ -182,7 +196,10 @@ class Pipeline:
         show = page.get("GET" if exchange.method == "HEAD" else exchange.method)
         if show is None:
             raise MethodNotAllowed("the method is not known here", tuple(page))
-        exchange.inbound = Inbound(exchange.request.raw_headers)
+        inbound = exchange.inbound = Inbound(exchange.request.raw_headers, PAGE_HEADERS)
+        if inbound.problem is not None:
+            raise inbound.problem
+        self._strangers.take(exchange)
         bodies.check_head(exchange.request, exchange.inbound.taken, self._settings.pack_bytes_max, raw=False)
         if exchange.method == "POST":
             self.admission.check(reserved=False)
@@ -196,6 +213,10 @@ class Pipeline:
         request = exchange.request
         if route.methods and exchange.method not in route.methods:
             raise MethodNotAllowed("the method is not known here", route.methods)
+        if route.counted:
+            self._strangers.take(exchange)
+        elif route.open:
+            self._strangers.check(exchange)
         inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
         is_arriving = request.body_exists and not request.content.is_eof()
         # A stranger does not make the gateway look for more than the usual limit.
@@ -233,7 +254,8 @@ class Pipeline:
         if not route.open:
             return await self._for_caller(exchange, route, payload)
         if not route.raw and fields.names_ours(payload):
-            _, payload = fields.read_body(payload)
+            found, payload = fields.read_body(payload)
+            hide_credentials(exchange, found.credentials)
         return await self._for_anybody(exchange, route, payload)
 
     async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
@@ -256,11 +278,15 @@ class Pipeline:
         """Forward a call that needs no session; the service identifies the caller by other means."""
         self._authorization.check_gate(route, None)
         request = self._requests.of(exchange, route, ANONYMOUS, payload, exchange.target)
-        return await self._proxy.forward(exchange, route.service, request)
+        response = await self._proxy.forward(exchange, route.service, request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._strangers.count(exchange)
+        return response
 
     async def _for_caller(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """A call of a user or key: authorize the caller, then forward."""
         given = RequestCredentials(exchange.inbound, payload, exchange.target, may_probe=route.probe)
+        hide_credentials(exchange, given.in_body)
         if given.probe:
             return await self._for_anybody(exchange, route, given.payload)
         caller = await self._authorization.authorize(exchange, route, given)

@@ -26,6 +26,7 @@ class UpstreamRoute(Value):
     reserved     uses the reserve of requests in flight: health and operators
     raw          the body may have any content type; it is streamed and never read
     probe        open only if the body has `action: ping`
+    counted      counts against the rate of callers who are not signed in
     forwarded    the service gets the caller's address and the host they used, in `X-Forwarded-*`
     headers      request headers forwarded beside the common ones
     methods      allowed methods, if the gateway checks them; empty: the service does
@@ -37,6 +38,7 @@ class UpstreamRoute(Value):
     reserved: bool = False
     raw: bool = False
     probe: bool = False
+    counted: bool = False
     forwarded: bool = False
     body_bytes_max: int = BODY_BYTES_MAX
     seconds: float = 30.0
@@ -85,7 +87,7 @@ class RouteTable:
             ("GET", "/slc"): oauth,
             ("GET", "/slc/oauth/callback"): oauth,
             ("POST", "/slc"): route("slc", probe=True),
-            ("POST", "/slc/webhooks/shopify"): route("slc", open=True, raw=True, headers=hook),
+            ("POST", "/slc/webhooks/shopify"): route("slc", open=True, raw=True, counted=True, headers=hook),
             ("POST", "/pmc/pack/create"): route("pmc", body_bytes_max=settings.pack_bytes_max),
             ("GET", "/visualgrid/ping"): route("visualgrid", open=True, reserved=True),
         }
@@ -94,7 +96,9 @@ class RouteTable:
         coded = frozenset({b"accept-encoding"})
         self._page = route("visualgrid", open=True, gated=False, headers=coded)
         self._documents = {
-            name: route(name, open=True, gated=False, seconds=10.0, methods=("GET", "HEAD"), headers=coded)
+            name: route(
+                name, open=True, gated=False, counted=True, seconds=10.0, methods=("GET", "HEAD"), headers=coded
+            )
             for name in SERVICES
         }
 

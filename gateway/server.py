@@ -10,8 +10,10 @@ from chassis.clock import Clock
 from chassis.gate import Gate
 from gateway.caller.authorization import Authorization
 from gateway.caller.resolve import Directory, Resolver
+from gateway.caller.strangers import Strangers
 from gateway.http.compression import Compression
 from gateway.http.error_code import CallNames
+from gateway.http.internal_peer import InternalPeers
 from gateway.http.refusals import Refusals
 from gateway.http.server import Server
 from gateway.limits.rates import Limit, Rates
@@ -60,12 +62,16 @@ class GatewayServer:
         self._calls = CallNames()
         self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min), self._calls)
         self.documents = PublicDocuments(self._proxy, settings, clock)
-        self._mcp = Mcp(client, self.documents, self._own_address, settings.upstream_seconds)
+        peers = InternalPeers(settings.gateway_key.encode())
+        self._mcp = Mcp(client, self.documents, self._own_address, peers, settings.upstream_seconds)
+        rates = _rates(settings)
+        strangers = Strangers(rates)
         self._access = AccessLog(settings.replica, on=settings.access_log)
         self.pipeline = Pipeline(
             settings,
             clock,
-            authorization=Authorization(self.resolver, gate, _rates(settings)),
+            authorization=Authorization(self.resolver, gate, rates, strangers),
+            strangers=strangers,
             proxy=self._proxy,
             refusals=Refusals(settings, clock, SERVICES, self._calls),
             counts=counts,
@@ -143,6 +149,7 @@ def _rates(settings: GatewaySettings) -> Rates:
     return Rates(
         (
             Limit("credential", settings.rate_credential_per_second, settings.rate_credential_burst),
+            Limit("address", settings.rate_address_per_second, settings.rate_address_burst),
             Limit("org", settings.rate_org_per_second, settings.rate_org_burst),
         ),
         settings.rate_headers,

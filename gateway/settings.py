@@ -53,7 +53,8 @@ class GatewaySettings(BaseSettings):
     upstream_connections    connections to one replica
     breaker_failures        failures in a row that take a replica out
     breaker_seconds         how long it stays out before it is tried again
-    rate_*                  calls a second and burst, for each credential and each org; 0 is no limit
+    rate_*                  calls a second and burst, for each credential and each org; for each client address of
+                            callers who are not signed in; 0 is no limit
     rate_headers            `structured` (RateLimit-Policy, RateLimit), `triple` (the older three), `both` or `none`
     cors_origins            origins that may call from a browser; `*` is any; empty: none
     gzip_bytes_min          answers of this size or more are compressed for callers who accept it; 0: never
@@ -91,6 +92,8 @@ class GatewaySettings(BaseSettings):
     rate_credential_burst: Number = 40_000
     rate_org_per_second: Rate = 50_000.0
     rate_org_burst: Number = 100_000
+    rate_address_per_second: Rate = 200.0
+    rate_address_burst: Number = 2_000
     rate_headers: Literal["structured", "triple", "both", "none"] = "structured"
     cors_origins: tuple[str, ...] = ()
     gzip_bytes_min: Annotated[int, Meta(ge=0)] = 8 * 1024

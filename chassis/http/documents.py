@@ -1,4 +1,5 @@
-"""A service's contract documents, made from its declarations once, when they are first asked for.
+"""A service's contract documents, made from its declarations once: in a child process when the service starts, or when
+they are first asked for.
 
     python -m chassis.http.documents services.ics.app:ICS openapi.yaml
 
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from chassis import child_process
 from chassis.http.static import StaticFile
 from chassis.service import Parts, Service, collect
 
@@ -40,6 +42,17 @@ class Documents:
                 if name not in self._made:
                     self._made[name] = StaticFile(name, await asyncio.to_thread(self.text, name))
         return self._made[name]
+
+    async def prepare(self) -> None:
+        """Make every document now, in a child process, so that no caller waits for it or pays for it."""
+        where = _where(self._service)
+        if where is None:
+            return
+        async with self._making:
+            texts = await child_process.run(texts_of, *where, self._build_id)
+            for name, text in texts.items():
+                file = self._made[name] = StaticFile(name, text)
+                await file.form("gzip")
 
     def text(self, name: str) -> bytes:
         """A document by name, `openapi.yaml`; KeyError where there is no such one."""
@@ -73,6 +86,20 @@ class Documents:
         from chassis.http.protocol import protocol  # noqa: PLC0415
 
         return protocol(self._service, self._parts)
+
+
+def _where(service: Service) -> tuple[str, str] | None:
+    """The module and the name that a child process finds the service under; None for one that has none."""
+    module = sys.modules.get(f"{service.package}.app")
+    names = [name for name, value in vars(module).items() if value is service] if module is not None else []
+    return (f"{service.package}.app", names[0]) if names else None
+
+
+def texts_of(module: str, name: str, build_id: str) -> dict[str, bytes]:
+    """Every document of a service that is named by its module and its name there."""
+    service: Service = getattr(import_module(module), name)
+    documents = Documents(service, collect(service), build_id)
+    return {each: documents.text(each) for each in sorted(set(documents._names.values()))}
 
 
 def _written(document: dict[str, Any], form: str) -> bytes:

@@ -109,9 +109,13 @@ def _kind(schema: Schema) -> str:
 def tools(service: Service, parts: Parts) -> dict[str, Any]:
     """What `tools/list` answers for a service: one tool a call, with the schemas of its input and output."""
     meanings = meanings_of(service)
+    # A call that has two methods is one tool, by the first.
+    by_call = {endpoint.call: endpoint for endpoint in reversed(parts.endpoints)}
     return {
         "protocolVersion": TOOLS_VERSION,
-        "tools": [_tool(service, endpoint, meanings) for endpoint in parts.endpoints],
+        "tools": [
+            _tool(service, endpoint, meanings) for endpoint in parts.endpoints if by_call[endpoint.call] is endpoint
+        ],
     }
 
 

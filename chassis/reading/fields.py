@@ -66,7 +66,8 @@ class Reading:
         if "form" in extra and isinstance(value, (str, dict)):
             return self._formed(extra["form"], value, path)
         if extra.get("fold") == "upper" and isinstance(value, str):
-            value = value.upper()
+            # Of other letters, some become ASCII ones only by folding: "ß" would be "SS".
+            value = value.upper() if value.isascii() else value
         if self._lax and isinstance(value, str):
             value = _from_text(kind, value)
         read = self._read_plain(kind, value, path)

@@ -159,7 +159,11 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
             return self.verify(token)
         if method[1:].partition("/")[0] in self.open_services:
             return ANONYMOUS, ""
-        (await self.check_secret(metadata.get(SECRET_KEY, ""), peer)).insist()
+        code = metadata.get(SECRET_KEY)
+        if not code:
+            # No attempt at the code: OPS is not asked, and nothing is counted against the address.
+            raise Unauthorized("a credential is required")
+        (await self.check_secret(code, peer)).insist()
         return OPERATOR, ""
 
     async def _refuse(self, method: str, context: Any, problem: Exception) -> None:

@@ -6,6 +6,7 @@ from gateway.caller import credential, named_code
 from gateway.caller.credential import Credential
 from gateway.caller.request_credentials import RequestCredentials
 from gateway.caller.resolve import Resolution, Resolver
+from gateway.caller.strangers import Strangers
 from gateway.http.exchange import Exchange
 from gateway.limits.rates import Rates
 from gateway.routes import UpstreamRoute
@@ -14,7 +15,8 @@ from gateway.routes import UpstreamRoute
 class Authorization:
     """Decides about callers; what it finds out is noted in the exchange for answers and logs."""
 
-    def __init__(self, resolver: Resolver, gate: Gate, rates: Rates) -> None:
+    def __init__(self, resolver: Resolver, gate: Gate, rates: Rates, strangers: Strangers) -> None:
+        self._strangers = strangers
         self._resolver = resolver
         self._gate = gate
         self._rates = rates
@@ -58,7 +60,10 @@ class Authorization:
     async def _resolved(self, exchange: Exchange, found: Credential | None, orgcode: str | None) -> Resolution:
         if found is None:
             raise credential.unknown()
-        resolution = self._resolver.known(found, orgcode) or await self._resolver.resolve(found, orgcode)
+        resolution = self._resolver.known(found, orgcode)
+        if resolution is None:
+            self._strangers.check(exchange)
+            resolution = await self._resolver.resolve(found, orgcode)
         identity = resolution.identity
         if identity is None or (identity.expires_utc is not None and identity.expires_utc <= exchange.at_utc):
             raise credential.unknown()

@@ -34,6 +34,11 @@ class Fields(Struct):
     problem: Invalid | None = None
     understood: bool = True
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The credentials among the fields."""
+        return tuple(text for text in (self.session_guid, self.api_key) if text)
+
 
 NOTHING = Fields()
 

@@ -25,20 +25,25 @@ NONE = NamedCode(None, None)
 
 def named_code(field: str, header: str | None, *others: str | None) -> NamedCode:
     """The code of a field that may be given in the header, in the body and in the query."""
-    code = header.upper() if header else None
+    code = _folded(header) if header else None
     problem = None
     for other in others:
         if other is None:
             continue
         if code is None:
-            code = other.upper()
-        elif other.upper() != code:
+            code = _folded(other)
+        elif _folded(other) != code:
             problem = invalid_field(field, "header, body and query differ")
     if code is None:
         return NONE
     if not PATTERNS[field].fullmatch(code):
         return NamedCode(None, invalid_field(field, f"{field} is malformed"))
     return NamedCode(code, problem)
+
+
+def _folded(text: str) -> str:
+    """Upper case; text with other letters than ASCII stays, since "ß" would become "SS"."""
+    return text.upper() if text.isascii() else text
 
 
 def unknown_org() -> NotFound:

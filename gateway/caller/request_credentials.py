@@ -12,14 +12,18 @@ from gateway.http.headers import Inbound
 
 
 class RequestCredentials:
-    """What a request says of its caller; `payload` and `target` are forwarded to the service."""
+    """What a request says of its caller.
 
-    __slots__ = ("cccode", "credential", "orgcode", "payload", "probe", "problems", "target")
+    `in_body` are the credentials in its body; `payload` and `target` are forwarded to the service.
+    """
+
+    __slots__ = ("cccode", "credential", "in_body", "orgcode", "payload", "probe", "problems", "target")
 
     def __init__(self, inbound: Inbound, payload: bytes, target: str, *, may_probe: bool) -> None:
         taken = inbound.taken
         body, self.payload = _look_into(inbound, payload, always=may_probe)
         query, self.target = fields.read_query(target)
+        self.in_body = body.credentials
         self.probe = may_probe and body.action == "ping"
         found = credential.find(taken.get("x-session-guid"), taken.get("x-api-key"), body.session_guid, body.api_key)
         org = named_code.named_code("orgcode", taken.get("x-orgcode"), body.orgcode, query.orgcode)

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM
-from chassis.errors import invalid_field
+from chassis.errors import Unauthorized, invalid_field
 from chassis.page import Page, PageRequest
 from chassis.reading.fields import read_field
 from chassis.rpc.client import Channels
@@ -138,6 +138,8 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
     async def _check(self, request: Any) -> None:
         """Raises unless OPS accepts the secret code. OPS counts failures by the peer's address."""
         call = current_call()
+        if not request.secret_code:
+            raise Unauthorized("the secret code is wrong or missing")
         with acting_for(replace(call, caller=SYSTEM)):
             verdict = await self._channels.check_secret(request.secret_code, call.peer or "")
         verdict.insist()

@@ -5,6 +5,7 @@ from time import perf_counter
 from aiohttp.web_request import BaseRequest
 
 from chassis.clock import Utc
+from chassis.telemetry.trace import trace_begun_by
 from gateway.http.headers import Inbound
 from gateway.limits.admission import Admission
 
@@ -78,9 +79,20 @@ class Exchange:
         self.call: str | None = None
         self.body_bytes = 0
         self.answer_bytes = 0
-        self.own: dict[str, str] = {"X-Request-Id": request_id, "Server": "retailstack"}
+        self.own: dict[str, str] = {
+            "X-Request-Id": request_id,
+            "Server": "retailstack",
+            "X-Content-Type-Options": "nosniff",
+        }
         self.timing = timing
         self.marks: list[tuple[str, float]] = []
+
+    def rename(self, request_id: str) -> None:
+        """Take another request id, because the given one may not be shown. The trace begins anew with it."""
+        if self.traceparent == trace_begun_by(self.request_id):
+            self.traceparent = trace_begun_by(request_id)
+        self.request_id = request_id
+        self.own["X-Request-Id"] = request_id
 
     def mark(self, stage: str) -> None:
         """Note that a stage of the pipeline ends now."""

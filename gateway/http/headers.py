@@ -6,6 +6,8 @@ forge them. Response headers are removed if they belong to one connection or are
 
 from collections.abc import Iterable
 
+from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.web_request import BaseRequest
 from multidict import CIMultiDict
 
 from chassis.errors import Invalid, invalid_field
@@ -32,6 +34,7 @@ KEPT_BACK = HOP_BY_HOP | frozenset({
     b"x-orgcode", b"x-cccode", b"x-session-guid", b"x-api-key", b"x-secret-code",
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"ratelimit", b"ratelimit-policy",
     b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"x-maintenance-scheduled",
+    b"x-content-type-options",
     b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
 })  # fmt: skip
 
@@ -69,7 +72,13 @@ class Inbound:
             if passes or lower in also:
                 self.passed.append((lower, value))
             if word:
-                self._take(word, value.decode("utf-8", "surrogateescape").strip())
+                self._read(word, value)
+
+    def _read(self, name: str, value: bytes) -> None:
+        try:
+            self._take(name, value.decode().strip())
+        except UnicodeDecodeError:
+            self.problem = invalid_field(name, "is not UTF-8")
 
     def _take(self, name: str, text: str) -> None:
         """Store a value. A second, different one is a problem, unless the header is a list."""
@@ -80,6 +89,17 @@ class Inbound:
             self.taken[name] = f"{before}, {text}"
         else:
             self.problem = invalid_field(name, "is given twice with different values")
+
+
+def check_version(request: BaseRequest) -> None:
+    """Raises `Invalid` for another version than HTTP/1.0 and 1.1, and for headers that the version may not have."""
+    if request.version not in {HttpVersion10, HttpVersion11}:
+        raise invalid_field("version", "must be HTTP/1.1 or HTTP/1.0")
+    if request.version == HttpVersion10 and "Transfer-Encoding" in request.headers:
+        # HTTP/1.0 knows no transfer coding: what stands in front may see another end of the body.
+        raise invalid_field("transfer-encoding", "needs HTTP/1.1")
+    if request.version == HttpVersion11 and "Host" not in request.headers:
+        raise invalid_field("host", "is missing")
 
 
 def pass_out(raw: Iterable[Pair]) -> list[Pair]:

@@ -45,7 +45,7 @@ class Refusals:
         response = web.Response(
             status=refusal.status,
             body=b"" if exchange.method == "HEAD" else body,
-            headers={"Content-Type": JSON, **refusal.headers(), **exchange.own_headers()},
+            headers={"Content-Type": JSON, "Cache-Control": "no-store", **refusal.headers(), **exchange.own_headers()},
         )
         if refusal.status == 413:
             # The rest of the body may be too large to read, so the connection ends.

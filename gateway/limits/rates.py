@@ -1,4 +1,4 @@
-"""Rate limits per credential and per org: a leaky bucket each (GCRA), in memory, one number per bucket.
+"""Rate limits per credential, org and client address: a leaky bucket each (GCRA), in memory, one number per bucket.
 
 A bucket stores only the time at which it will be empty. Limits hold for one gateway process: with several replicas
 behind a fair balancer, each has its share, so the settings are per replica.
@@ -50,6 +50,11 @@ class Limit:
             del self._empty_at[next(iter(self._empty_at))]
         return int((self._burst_seconds - ahead) / self._interval + 1e-6), ahead
 
+    def wait(self, key: object, now: float) -> float:
+        """Seconds until a call of the key is admitted; 0 if one is admitted now. Counts nothing."""
+        ahead = max(self._empty_at.get(key, now), now) + self._interval - now
+        return max(0.0, ahead - self._burst_seconds)
+
 
 class Rates:
     """The limits of a gateway, and the headers that show them."""
@@ -78,6 +83,16 @@ class Rates:
             self._tell(limit, max(left, 0), wait, headers)
         if left < 0:
             raise Throttled(f"over the rate of this {name}", max(1, wait), limit=name)
+
+    def check(self, name: str, key: object, headers: dict[str, str]) -> None:
+        """Raises `Throttled`, and sets the headers, if a call would be over the limit. Counts nothing."""
+        limit = self._limits.get(name)
+        if limit is None or not (seconds := limit.wait(key, self._now())):
+            return
+        wait = max(1, ceil(seconds))
+        if self._style != "none":
+            self._tell(limit, 0, wait, headers)
+        raise Throttled(f"over the rate of this {name}", wait, limit=name)
 
     def _tell(self, limit: Limit, left: int, seconds: int, headers: dict[str, str]) -> None:
         """Headers with a list item per limit (draft-ietf-httpapi-ratelimit-headers-11), or the early drafts' three."""

@@ -1,21 +1,26 @@
 """Contract documents, open to everybody: the services' own, one merged AsyncAPI document, and a page of all calls.
 
-A service's documents are fetched when they are first needed and again after a minute; while the service does not
-answer, the last ones are used.
+A service's documents are fetched at start, and asked for again after a minute: one that is unchanged is not sent again.
+While the service does not answer, the last ones are used. What is made of them is made once for each change of them, in
+a child process, and kept compressed.
 """
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from chassis import child_process
 from chassis.clock import Clock
 from chassis.errors import NotFound, Refusal
+from chassis.http.static import StaticFile
 from chassis.telemetry.log import get_logger
 from gateway.http.exchange import Exchange
+from gateway.pages.document_answer import document_answer
 from gateway.pages.reference import CONTENT_SECURITY_POLICY, render
 from gateway.pipeline import PageHandler
 from gateway.routes import SERVICES
@@ -26,10 +31,23 @@ from gateway.upstream.proxy import Proxy, read_all
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FETCH_SECONDS = 5.0
 
+START_SECONDS = 60.0
+START_PAUSE_SECONDS = 1.0
+
 Named = dict[str, dict[str, Any]]
 """Service -> its document."""
 
 log = get_logger("gateway.pages.documents")
+
+
+class ToolList:
+    """The tools of all services: by name, and as the JSON text of their list. Of two with one name the first counts."""
+
+    def __init__(self, tools: list[dict[str, Any]]) -> None:
+        self.by_name: dict[str, dict[str, Any]] = {}
+        for tool in tools:
+            self.by_name.setdefault(tool["name"], tool)
+        self.text = msgspec.Raw(msgspec.json.encode(list(self.by_name.values())))
 
 
 class PublicDocuments:
@@ -42,7 +60,10 @@ class PublicDocuments:
         self._kept: dict[str, tuple[float, bytes]] = {}
         self._parsed: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._fetching: dict[str, asyncio.Task[bytes | None]] = {}
-        self._results: dict[str, tuple[Named, bytes]] = {}
+        self._tags: dict[str, bytes] = {}
+        self._results: dict[str, tuple[Named, StaticFile]] = {}
+        self._files: dict[str, tuple[bytes, StaticFile]] = {}
+        self._tools: tuple[list[dict[str, Any]], ToolList] = ([], ToolList([]))
         self._making = asyncio.Lock()
 
     def pages(self) -> dict[str, dict[str, PageHandler]]:
@@ -57,6 +78,18 @@ class PublicDocuments:
                 shown[f"/mcp/{service}/{name}"] = {"GET": self._passed(service, f"/mcp/{service}/{name}", kind)}
         return shown
 
+    async def prepare(self) -> None:
+        """Fetch every document and make the gateway's own, waiting up to a minute for services that start."""
+        configured = [name for name, upstream in self._proxy.upstreams.items() if upstream.replicas]
+        async with asyncio.timeout(START_SECONDS):
+            # Nothing says when a service begins to answer.
+            while len(await self.every_openapi()) < len(configured):  # noqa: ASYNC110
+                await asyncio.sleep(START_PAUSE_SECONDS)
+        for made in (self._asyncapi("yaml"), self._asyncapi("json"), self._calls(), self.tools()):
+            found = await made
+            if isinstance(found, StaticFile):
+                await found.form("gzip")
+
     async def openapi(self, service: str) -> dict[str, Any] | None:
         """A service's OpenAPI document, or None if it has never answered."""
         return await self._document(service, f"/{service}/openapi.json")
@@ -70,10 +103,15 @@ class PublicDocuments:
         found = await asyncio.gather(*(self._document(name, f"/{name}/asyncapi.json") for name in SERVICES))
         return {name: document for name, document in zip(SERVICES, found, strict=True) if document}
 
-    async def tools(self) -> list[dict[str, Any]]:
+    async def tools(self) -> "ToolList":
         """Every call of every service as an MCP tool, with method and path in its `_meta`."""
         found = await asyncio.gather(*(self._document(name, f"/mcp/{name}/tools.json") for name in SERVICES))
-        return [tool for document in found if document for tool in document["tools"]]
+        documents = [document for document in found if document]
+        before, tools = self._tools
+        if len(before) != len(documents) or any(a is not b for a, b in zip(before, documents, strict=True)):
+            tools = ToolList([tool for document in documents for tool in document["tools"]])
+            self._tools = (documents, tools)
+        return tools
 
     async def roles(self) -> frozenset[str]:
         """The role words that the services declare (`x-roles` of their documents), synonyms included."""
@@ -110,37 +148,51 @@ class PublicDocuments:
         return fresh
 
     async def _fetch(self, service: str, path: str) -> bytes | None:
+        headers = [(b"accept", b"*/*")]
+        kept = self._kept.get(path)
+        if kept is not None and path in self._tags:
+            headers.append((b"if-none-match", self._tags[path]))
         try:
-            answer = await self._proxy.ask(
-                service, UpstreamRequest("GET", path, [(b"accept", b"*/*")], b"", seconds=FETCH_SECONDS)
-            )
+            answer = await self._proxy.ask(service, UpstreamRequest("GET", path, headers, b"", seconds=FETCH_SECONDS))
             body = await read_all(answer, DOCUMENT_BYTES_MAX)
         except (Refusal, UpstreamError):
             return None
-        if answer.status != 200:
+        if answer.status == HTTPStatus.NOT_MODIFIED and kept is not None:
+            return kept[1]
+        if answer.status != HTTPStatus.OK:
             log.debug("a service has no such document", path=path, status=answer.status)
             return None
+        self._tags.pop(path, None)
+        for name, value in answer.headers:
+            if name.lower() == b"etag":
+                self._tags[path] = value
         return body
 
+    async def _asyncapi(self, form: str) -> StaticFile:
+        make = _events_as_yaml if form == "yaml" else _events_as_json
+        return await self._made(f"asyncapi.{form}", await self._asyncapis(), make)
+
+    async def _calls(self) -> StaticFile:
+        return await self._made("docs.html", await self.every_openapi(), _page_of_calls)
+
     async def _show_asyncapi_yaml(self, exchange: Exchange) -> web.Response:
-        return _page(exchange, await self._made("yaml", await self._asyncapis(), _events_as_yaml), "application/yaml")
+        return await document_answer(exchange, await self._asyncapi("yaml"), "application/yaml")
 
     async def _show_asyncapi_json(self, exchange: Exchange) -> web.Response:
-        return _page(exchange, await self._made("json", await self._asyncapis(), _events_as_json), "application/json")
+        return await document_answer(exchange, await self._asyncapi("json"), "application/json")
 
     async def _show_page(self, exchange: Exchange) -> web.Response:
-        page = await self._made("page", await self.every_openapi(), _page_of_calls)
-        response = _page(exchange, page, "text/html; charset=utf-8")
+        response = await document_answer(exchange, await self._calls(), "text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 
-    async def _made(self, name: str, documents: Named, make: Callable[[Named], bytes]) -> bytes:
-        """The result of `make`, computed again only if a document has changed; in a thread, one at a time."""
+    async def _made(self, name: str, documents: Named, make: Callable[[Named], bytes]) -> StaticFile:
+        """The result of `make`, computed again only if a document has changed; in a child process, one at a time."""
         async with self._making:
             before = self._results.get(name)
             if before is None or not _same(before[0], documents):
-                made = await asyncio.get_running_loop().run_in_executor(None, make, documents)
-                before = self._results[name] = (documents, made)
+                made = await child_process.run(make, documents)
+                before = self._results[name] = (documents, StaticFile(name, made))
         return before[1]
 
     def _passed(self, service: str, path: str, content_type: str) -> PageHandler:
@@ -148,7 +200,10 @@ class PublicDocuments:
             raw = await self._raw(service, path)
             if raw is None:
                 raise NotFound("there is no such document")
-            return _page(exchange, raw, content_type)
+            known = self._files.get(path)
+            if known is None or known[0] is not raw:
+                known = self._files[path] = (raw, StaticFile(path, raw))
+            return await document_answer(exchange, known[1], content_type)
 
         return show
 
@@ -170,12 +225,6 @@ def _events_as_json(documents: Named) -> bytes:
 
 def _page_of_calls(documents: Named) -> bytes:
     return render(documents).encode()
-
-
-def _page(exchange: Exchange, body: bytes, content_type: str) -> web.Response:
-    exchange.answer_bytes = len(body)
-    headers = {"Content-Type": content_type, "X-Content-Type-Options": "nosniff", **exchange.own_headers()}
-    return web.Response(body=b"" if exchange.method == "HEAD" else body, headers=headers)
 
 
 def merged(documents: Named) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """MCP for agents: the services' calls as tools, over JSON-RPC at `POST /mcp` (streamable HTTP, stateless, no streams).
 
 The list of tools is open, like all contract documents. A call is sent to the gateway's own HTTP port with the headers
-of the agent, so the agent may do exactly what its credential may.
+and in the name of the address of the agent, so the agent may do exactly what its credential may.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
 from gateway.http.exchange import Exchange
-from gateway.http.headers import Inbound
+from gateway.http.internal_peer import INTERNAL_PEER, InternalPeers
 from gateway.pages.documents import PublicDocuments
 from gateway.upstream.balance import Replica
 from gateway.upstream.port import UpstreamClient, UpstreamError, UpstreamRequest
@@ -33,6 +33,10 @@ _OWN_HEADERS = (
     "x-cccode",
     "traceparent",
 )
+
+
+_PASSED_HEADERS = frozenset({b"x-logical-guid", b"x-channel-code", b"idempotency-key", b"x-secret-code", b"x-vg-token"})
+_SECRETS = {"secret_code": b"x-secret-code", "vg_token": b"x-vg-token"}
 
 
 class McpMessage(Struct, frozen=True):
@@ -56,8 +60,14 @@ class Mcp:
     """The MCP endpoint."""
 
     def __init__(
-        self, client: UpstreamClient, documents: PublicDocuments, own_address: Callable[[], str], seconds: float
+        self,
+        client: UpstreamClient,
+        documents: PublicDocuments,
+        own_address: Callable[[], str],
+        peers: InternalPeers,
+        seconds: float,
     ) -> None:
+        self._peers = peers
         self._client = client
         self._documents = documents
         self._own_address = own_address
@@ -75,12 +85,12 @@ class Mcp:
         if message.id is UNSET:
             return web.Response(status=202, headers=exchange.own_headers())
         try:
-            answer = {"id": message.id, "result": await self._do(message, exchange.inbound)}
+            answer = {"id": message.id, "result": await self._do(message, exchange)}
         except McpError as fault:
             answer = {"id": message.id, "error": {"code": fault.code, "message": str(fault)}}
         return self._answer(exchange, answer)
 
-    async def _do(self, message: McpMessage, inbound: Inbound) -> dict[str, Any]:
+    async def _do(self, message: McpMessage, exchange: Exchange) -> dict[str, Any]:
         params = message.params or {}
         if message.jsonrpc != "2.0":
             raise McpError(INVALID_REQUEST, "jsonrpc must be 2.0")
@@ -90,25 +100,25 @@ class Mcp:
             case "ping":
                 return {}
             case "tools/list":
-                return {"tools": await self._documents.tools()}
+                return {"tools": (await self._documents.tools()).text}
             case "tools/call":
-                return await self._call(params, inbound)
+                return await self._call(params, exchange)
         raise McpError(METHOD_NOT_FOUND, "there is no such method")
 
     async def _tool(self, name: Any) -> dict[str, Any]:
-        for tool in await self._documents.tools():
-            if tool["name"] == name:
-                return tool
-        raise McpError(INVALID_PARAMS, "there is no such tool")
+        tools = await self._documents.tools()
+        if not isinstance(name, str) or name not in tools.by_name:
+            raise McpError(INVALID_PARAMS, "there is no such tool")
+        return tools.by_name[name]
 
-    async def _call(self, params: dict[str, Any], inbound: Inbound) -> dict[str, Any]:
+    async def _call(self, params: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
         """Call a service as the caller. A refusal is a result marked as an error."""
         tool = await self._tool(params.get("name"))
         arguments = params.get("arguments") or {}
         if not isinstance(arguments, dict):
             raise McpError(INVALID_PARAMS, "arguments must be an object")
         try:
-            answer = await self._client.ask(self._replica(), self._ask(tool, arguments, inbound))
+            answer = await self._client.ask(self._replica(), self._ask(tool, arguments, exchange))
             text = (await read_all(answer, RESULT_BYTES_MAX)).decode("utf-8", "replace")
         except UpstreamError:
             raise McpError(INTERNAL_ERROR, "the call broke off") from None
@@ -118,10 +128,16 @@ class Mcp:
             result["structuredContent"] = whole.get("data", whole)
         return result
 
-    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], inbound: Inbound) -> UpstreamRequest:
-        headers = [pair for pair in inbound.passed if pair[0] in {b"x-logical-guid", b"x-channel-code"}]
-        headers += [pair for pair in inbound.passed if pair[0] == b"idempotency-key"]
+    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], exchange: Exchange) -> UpstreamRequest:
+        inbound = exchange.inbound
+        headers = [pair for pair in inbound.passed if pair[0] in _PASSED_HEADERS]
         headers += [(name.encode(), inbound.taken[name].encode()) for name in _OWN_HEADERS if name in inbound.taken]
+        headers.append((INTERNAL_PEER.encode(), self._peers.name(exchange.peer).encode()))
+        arguments = dict(arguments)
+        for field, header in _SECRETS.items():
+            # Never in an address, and in a header for every method.
+            if isinstance(given := arguments.pop(field, None), str) and header not in dict(headers):
+                headers.append((header, given.encode("utf-8", "replace").replace(b"\r", b"").replace(b"\n", b"")))
         method, target, body = tool["_meta"]["method"], tool["_meta"]["path"], b""
         if method == "GET":
             given = {name: _plain(value) for name, value in arguments.items() if value is not None}

@@ -295,12 +295,18 @@ class House:
     """A running gateway in front of stub services, and requests to it."""
 
     def __init__(
-        self, entrance: GatewayServer, directory: StubDirectory, gate: Gate, ics: Upstream, counts: Counts
+        self,
+        entrance: GatewayServer,
+        directory: StubDirectory,
+        gate: Gate,
+        upstreams: Mapping[str, Upstream],
+        counts: Counts,
     ) -> None:
         self.entrance = entrance
         self.directory = directory
         self.gate = gate
-        self.ics = ics
+        self.ics = upstreams["ics"]
+        self.upstreams = upstreams
         self.counts = counts
 
     @property
@@ -340,7 +346,7 @@ async def a_house(
     entrance = GatewayServer(settings, ticking, directory=known, gate=gate, counts=counts, client=client)
     await entrance.start()
     try:
-        yield House(entrance, known, gate, services["ics"], counts)
+        yield House(entrance, known, gate, services, counts)
     finally:
         await entrance.stop(0.05)
         await client.close()

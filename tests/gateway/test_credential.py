@@ -3,7 +3,7 @@ import json
 import pytest
 
 from gateway.caller import credential
-from tests.gateway.given import KEY, ORG, SESSION, SIGNED_IN, USER_ID, a_house
+from tests.gateway.given import KEY, ORG, SESSION, SIGNED_IN, USER_ID, a_house, send
 
 
 async def test_a_session_in_the_header_opens_the_door_and_goes_no_further() -> None:
@@ -149,3 +149,62 @@ async def test_the_fingerprint_is_the_same_for_the_same_credential_and_not_its_h
     assert first is not None
     assert len(first) == 16
     assert not credential.Credential("session", SESSION).digest.hex().startswith(first)
+
+
+async def test_a_credential_of_the_body_is_hidden_in_the_request_id_and_the_path() -> None:
+    async with a_house() as house:
+        body = {"session_guid": SESSION, "orgcode": ORG}
+        named = await house.post("/ics/zone/list", body, {"X-Request-Id": f"mine-{SESSION}"})
+        placed = await house.post(f"/ics/zone/{SESSION}", body, {})
+        encoded = await house.post(f"/ics/zone/%30{SESSION[1:]}", body, {})
+
+    assert named.status == 200
+    assert SESSION not in named.headers["x-request-id"]
+    assert house.ics.seen[0].request_id == named.headers["x-request-id"]
+    assert SESSION not in house.ics.seen[0].headers["traceparent"]
+    assert (placed.status, encoded.status) == (404, 404)
+    assert len(house.ics.seen) == 1
+
+
+@pytest.mark.parametrize("where", ["header", "body"])
+async def test_an_orgcode_is_matched_before_it_is_upper_cased(where: str) -> None:
+    async with a_house() as house:
+        headers, body = {"x-session-guid": SESSION}, {}
+        if where == "header":
+            headers["x-orgcode"] = "\u00df" * 4
+        else:
+            body["orgcode"] = "\u00df" * 4
+        reply = await house.post("/ics/zone/list", body, headers)
+
+    assert (reply.status, reply.error_code) == (400, "ics.validation_failed")
+    assert all(orgcode is None for _, orgcode in house.directory.asked)
+
+
+async def test_every_answer_says_how_it_may_be_used() -> None:
+    async with a_house() as house:
+        answered = await house.get("/ics/zone/list")
+        refused = await house.get("/ics/zone/list", {})
+
+    assert answered.headers["x-content-type-options"] == refused.headers["x-content-type-options"] == "nosniff"
+    assert refused.headers["cache-control"] == "no-store"
+    assert "ApiKey" in refused.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /ics/zone/list\r\n\r\n",
+        b"GET /ics/zone/list HTTP/0.9\r\nHost: a\r\n\r\n",
+        b"GET /ics/zone/list HTTP/2.0\r\nHost: a\r\n\r\n",
+        (
+            b"POST /ics/zone/list HTTP/1.0\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        ),
+    ],
+)
+async def test_other_versions_and_what_a_version_does_not_have_are_refused(raw: bytes) -> None:
+    async with a_house() as house:
+        reply = await send(house.port, raw)
+
+    assert reply.status == 400
+    assert house.ics.seen == []

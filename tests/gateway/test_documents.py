@@ -1,5 +1,6 @@
 """Contract documents and MCP, with the real documents of ICS."""
 
+import gzip
 from functools import cache
 from typing import Any
 
@@ -12,10 +13,11 @@ from aiohttp.web_request import BaseRequest
 from chassis.http.documents import Documents
 from chassis.http.static import StaticFile, write_file
 from chassis.service import collect
+from gateway.http.internal_peer import InternalPeers
 from gateway.pages.documents import merged
 from services.ics.app import ICS
 from services.ops.app import OPS
-from tests.gateway.given import ORG, SESSION, SIGNED_IN, House, Upstream, a_house, request, send
+from tests.gateway.given import GATEWAY_KEY, ORG, SESSION, SIGNED_IN, House, Upstream, a_house, request, send
 
 
 @cache
@@ -218,3 +220,74 @@ async def test_mcp_is_spoken_by_post_only() -> None:
         reply = await send(house.port, request("GET", "/mcp"))
 
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("target", ["/asyncapi.yaml", "/docs", "/mcp/ics/PROTOCOL.md", "/mcp/ics/tools.json"])
+async def test_the_gateways_documents_are_kept_compressed_and_said_to_be_unchanged(target: str) -> None:
+    async with a_house(upstreams=both()) as house:
+        plain = await house.get(target, {})
+        packed = await house.get(target, {"Accept-Encoding": "gzip"})
+        again = await house.get(target, {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert plain.headers["etag"] != packed.headers["etag"]
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == packed.headers["etag"]
+
+
+async def test_an_unchanged_document_of_a_service_is_not_sent_again() -> None:
+    sent: list[int] = []
+
+    async def answer(asked: BaseRequest, body: bytes) -> web.StreamResponse:
+        response = await a_service("ics").handler(asked, body)
+        sent.append(response.status)
+        return response
+
+    async with a_house(upstreams={"ics": Upstream(answer)}, DOCUMENTS_SECONDS="0.001") as house:
+        first = await house.get("/mcp/ics/tools.json", {})
+        second = await house.get("/mcp/ics/tools.json", {})
+
+    assert first.body == second.body
+    assert sent == [200, 304]
+
+
+async def test_a_call_of_two_methods_is_one_tool() -> None:
+    async with a_house(upstreams=both()) as house:
+        tools = (await speak(house, "tools/list", headers={}))["result"]["tools"]
+    names = [tool["name"] for tool in tools]
+
+    assert len(names) == len(set(names))
+    assert "ops_maintenance_get" in names
+
+
+async def test_a_tools_secret_code_and_the_agents_address_reach_the_service() -> None:
+    async with a_house(upstreams=both(), FORWARDED_HOPS="1") as house:
+        headers = {**SIGNED_IN, "X-Forwarded-For": "203.0.113.7"}
+        told = await speak(
+            house, "tools/call", {"name": "ops_ping", "arguments": {"secret_code": "four words"}}, headers
+        )
+        again = await speak(house, "tools/call", {"name": "ops_ping"}, {**headers, "X-Secret-Code": "four words"})
+        seen = [each for each in house.upstreams["ops"].seen if each.target == "/ops/ping"]
+
+    assert told["result"]["isError"] is again["result"]["isError"] is False
+    assert [each.headers["x-secret-code"] for each in seen] == ["four words"] * 2
+    assert [each.headers["x-forwarded-for"] for each in seen] == ["203.0.113.7"] * 2
+
+
+async def test_only_a_gateway_can_name_the_address_of_another_caller() -> None:
+    peers = InternalPeers(GATEWAY_KEY.encode())
+
+    assert peers.read(peers.name("203.0.113.7")) == "203.0.113.7"
+    assert peers.read(peers.name("203.0.113.7").replace("7 ", "8 ")) is None
+    assert InternalPeers(b"another key").read(peers.name("203.0.113.7")) is None
+    assert peers.read("203.0.113.7") is None
+
+
+async def test_documents_are_made_before_they_are_asked_for() -> None:
+    documents = Documents(OPS, collect(OPS), "b1")
+    await documents.prepare()
+
+    assert set(documents._made) == set(documents._names.values())
+    assert documents._made["openapi.yaml"].forms["identity"] == documents_of("ops").text("openapi.yaml")
+    assert "gzip" in documents._made["openapi.yaml"].forms

@@ -3,8 +3,10 @@
 from time import process_time
 
 import pytest
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
 
-from tests.gateway.given import SESSION, SIGNED_IN, House, Upstream, a_house, connected, read_reply, request
+from tests.gateway.given import SESSION, SIGNED_IN, House, Upstream, a_house, connected, read_reply, request, send
 from tests.holding import STRANGER_SECONDS, held_at_most
 from tests.waiting import cpu_stretched
 
@@ -59,3 +61,61 @@ async def test_a_signed_in_callers_body_of_many_names_is_refused() -> None:
 
     assert (reply.status, reply.error_code) == (400, "ics.validation_failed")
     assert house.ics.seen == []
+
+
+async def test_an_address_has_a_rate_of_unknown_credentials() -> None:
+    async with a_house(RATE_ADDRESS_PER_SECOND="0.001", RATE_ADDRESS_BURST="3") as house:
+        await house.get("/ics/zone/list", SIGNED_IN)
+        strange = [await house.get("/ics/zone/list", {"x-session-guid": f"unknown-{place}"}) for place in range(5)]
+        bare = await house.get("/ics/zone/list", {})
+        known = await house.get("/ics/zone/list", SIGNED_IN)
+        asked = len(house.directory.asked)
+
+    assert [reply.status for reply in strange] == [401, 401, 401, 429, 429]
+    assert int(strange[-1].headers["retry-after"]) > 0
+    assert bare.status == 429
+    # A caller whose credential is known already is not refused for its neighbours, and nothing more was looked up.
+    assert known.status == 200
+    assert asked == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/docs"),
+        ("GET", "/asyncapi.json"),
+        ("GET", "/ics/openapi.json"),
+        ("POST", "/mcp"),
+        ("POST", "/slc/webhooks/shopify"),
+    ],
+)
+async def test_an_address_has_a_rate_of_what_is_open_to_all(method: str, target: str) -> None:
+    async with a_house(upstreams={"slc": Upstream()}, RATE_ADDRESS_PER_SECOND="0.001", RATE_ADDRESS_BURST="1") as house:
+        body = b"{}" if method == "POST" else None
+        first, second = [await send(house.port, request(method, target, {}, body)) for _ in range(2)]
+
+    assert (first.status, second.status) == (200, 429)
+
+
+async def test_tokens_that_a_service_refuses_count_too() -> None:
+    async def refuse(_: BaseRequest, __: bytes) -> web.StreamResponse:
+        return web.json_response({"ok": False}, status=401)
+
+    async with a_house(
+        upstreams={"visualgrid": Upstream(refuse)}, RATE_ADDRESS_PER_SECOND="0.001", RATE_ADDRESS_BURST="2"
+    ) as house:
+        statuses = [(await house.post("/visualgrid/root/auth", {}, {})).status for _ in range(4)]
+
+    assert statuses == [401, 401, 429, 429]
+
+
+async def test_a_header_that_is_not_utf8_is_refused() -> None:
+    async with a_house() as house:
+        raw = request("POST", "/mcp", {}, b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
+        page = await send(house.port, raw.replace(b"Host: gateway", b"Host: gateway\r\nx-orgcode: \xff\xfe"))
+        call = await send(
+            house.port,
+            request("GET", "/ics/stat", SIGNED_IN).replace(b"Host: gateway", b"Host: gateway\r\nx-cccode: \xff\xfe"),
+        )
+
+    assert (page.status, call.status) == (400, 400)

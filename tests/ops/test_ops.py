@@ -10,12 +10,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from chassis.app import Application
 from chassis.caller import ANONYMOUS
+from chassis.errors import Refusal
 from chassis.http.token import sign
 from chassis.rpc.client import Channels
 from chassis.settings import Secret
 from retailstack.ops.v1.maintenance_pb2 import GetMaintenanceStateRequest
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
-from retailstack.ops.v1.secret_pb2 import SetSecretRequest
+from retailstack.ops.v1.secret_pb2 import CheckSecretRequest, SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 from services.ops.app import OPS
 from services.ops.settings import OpsSettings
@@ -95,6 +96,29 @@ async def test_the_sixth_wrong_code_of_an_address_is_throttled(stack: Stack) -> 
     assert (status, said["error"]["major"]["tag"]) == (429, "throttled")
     assert said["error"]["details"]["retry_after_seconds"] > 800
     assert (await stack.get("/ops/ping", peer="10.0.0.2", json={"secret_code": CODE}))[0] == 200
+
+
+async def test_attempts_through_the_gateway_close_no_operators_port_and_a_missing_code_is_none(stack: Stack) -> None:
+    await set_code(stack)
+    wrong = [await stack.get("/ops/stat", peer="127.0.0.1", json={"secret_code": "wrong"}) for _ in range(6)]
+    missing = [await stack.get("/ops/stat", peer="10.0.0.9") for _ in range(7)]
+    bare = Channels({"ops": stack.channels.addresses["ops"]})
+    try:
+        nobody = [await _refused(MaintenanceStub(bare.channel("ops")).GetState) for _ in range(7)]
+    finally:
+        await bare.close()
+    operator = await SecretStub(stack.channels.channel("ops")).Check(CheckSecretRequest(code=CODE, peer="127.0.0.1"))
+
+    assert wrong[-1][0] == 429
+    assert {status for status, _ in missing} == {401}
+    assert set(nobody) == {"unauthorized"}
+    assert operator.ok
+
+
+async def _refused(ask: Any) -> str:
+    with pytest.raises(Refusal) as refused:
+        await ask(GetMaintenanceStateRequest())
+    return refused.value.reason
 
 
 async def test_stat_answers_though_services_do_not(stack: Stack) -> None:

@@ -40,7 +40,9 @@ class SecretService:
         self._running: dict[tuple[bytes, str], asyncio.Task[SecretVerdict]] = {}
 
     async def check(self, code: str, peer: str) -> SecretVerdict:
-        """Whether the code is correct. A wrong or missing one counts as a failed attempt of the peer."""
+        """Whether the code is correct. A wrong one counts as a failed attempt of the peer, a missing one does not."""
+        if not code:
+            return WRONG
         secret, attempts = await self._look(peer)
         locked = seconds_locked(attempts, self._clock.now())
         if locked:
