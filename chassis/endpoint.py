@@ -56,6 +56,18 @@ class Listed(Answer, Generic[T]):
         return cls(items=page.items, count=page.count, next_token=page.next_token)
 
 
+class TokenGuard(Frozen):
+    """Admission by a token of the service's own, checked before the rest of the request is read.
+
+    field   where it is: this body field of a POST, or the field's header; in a query it is 400, as are two that differ
+    check   a coroutine function `(token: str | None, …) -> Caller`: the caller that a token stands for; it raises
+            `Unauthorized` for any other. Further parameters ask for things of the process
+    """
+
+    field: str
+    check: Handler
+
+
 class Endpoint(Frozen):
     """One endpoint, as declared.
 
@@ -66,6 +78,7 @@ class Endpoint(Frozen):
     access    what the handler is given: nothing of data, a View or a Change
     asks      further parameters of the handler -> the type it asks for (Health, Units, Clock, the settings struct …);
               what the process does not provide stops its start
+    guard     admits callers by a token of the service's own
     schema    the name of the answer's schema in the documents, where several calls share one: it has the fields of all
     unread    fields of the body that the handler reads itself: it is given their JSON text, as `msgspec.Raw`
     action    where many calls share one path: the word in the body's `action` that picks this one
@@ -92,6 +105,7 @@ class Endpoint(Frozen):
     refusals: Mapping[str, str]
     action: str = ""
     prepare: Handler | None = None
+    guard: TokenGuard | None = None
     unread: tuple[str, ...] = ()
     schema: str = ""
 
@@ -152,7 +166,8 @@ class Endpoints:
         Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (reads of
         one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`),
         prepare (what a view or change must not wait for: a coroutine function that takes `call` and `body`, asks for
-        things of the process, runs once before the handler, and whose answer the handler takes as `prepared`).
+        things of the process, runs once before the handler, and whose answer the handler takes as `prepared`), guard
+        (see `TokenGuard`).
         """
         return self._declare("POST", path, **options)
 
@@ -238,6 +253,7 @@ class Endpoints:
         refusals: Mapping[str, str] | None = None,
         action: str = "",
         prepare: Handler | None = None,
+        guard: TokenGuard | None = None,
         unread: Sequence[str] = (),
         schema: str = "",
     ) -> Callable[[Handler], Handler]:
@@ -266,6 +282,7 @@ class Endpoints:
                     refusals=dict(refusals or {}),
                     action=action,
                     prepare=prepare,
+                    guard=guard,
                     unread=tuple(unread),
                     schema=schema,
                     **parts,

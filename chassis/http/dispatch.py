@@ -5,6 +5,7 @@
     body read                                      413
     maintenance gate                               503
     role                                           401, 403
+    token of the service's own                     400, 401
     body or query, context                         400
     handler, within a view or a change             404, 428, 409 …
     envelope
@@ -28,8 +29,9 @@ from chassis.http.decode import Decoded
 from chassis.http.documents import Documents
 from chassis.http.idempotency import EncodedReply, IdempotencyStore
 from chassis.http.meter import IN_FLIGHT_MAX, RequestMeter
+from chassis.http.own_token import token_of
 from chassis.http.raw.dispatch import RawDispatcher
-from chassis.http.route import HttpContext, Route, paths_of, runner
+from chassis.http.route import HttpContext, Route, identifier, paths_of, runner
 from chassis.http.static import StaticFiles, write_file
 from chassis.http.visit import Responder, Visit, common_headers
 from chassis.static import StaticFolder
@@ -61,7 +63,8 @@ class Dispatcher:
         self._methods: dict[str, list[str]] = {}
         idempotency_store = IdempotencyStore(http_context.units)
         for endpoint in endpoints:
-            self._add(Route(endpoint, runner(endpoint, http_context, idempotency_store), http_context.synonyms))
+            run = runner(endpoint, http_context, idempotency_store)
+            self._add(Route(endpoint, run, http_context.synonyms, identifier(endpoint, http_context)))
         self._raw = RawDispatcher(raw, http_context, self._responder, self._meter)
         self._files = StaticFiles(folders, http_context.service, self._responder, self._meter)
 
@@ -108,6 +111,9 @@ class Dispatcher:
             raise chosen
         route, visit.call = chosen, chosen.call
         route.admit(visit.caller)
+        if route.identify is not None:
+            visit.enter()
+            visit.caller = await route.identify(token_of(route.endpoint, visit.headers, visit.query, body))
         decoded = await self._decoded(route, visit, body)
         call = visit.call_for(decoded, tenant=route.tenant)
         visit.enter()

@@ -16,11 +16,13 @@ from chassis.gate import Gate
 from chassis.http.decode import Decoder
 from chassis.http.envelope import Build, Envelope, encode
 from chassis.http.idempotency import EncodedReply, IdempotencyStore, IdempotentWork
-from chassis.provided import Provided
+from chassis.provided import Provided, asks_of
 from chassis.telemetry.metrics import Metrics
 from chassis.unit import Change, Units, View
 
 Run = Callable[[Call, Request | None], Awaitable[EncodedReply]]
+Identify = Callable[[str | None], Awaitable[Caller]]
+"""The caller that a token of the service's own stands for (see `TokenGuard`)."""
 
 
 class OnBehalf(Protocol):
@@ -82,7 +84,13 @@ class RoleCheck:
 class Route:
     """A JSON endpoint of a running service."""
 
-    def __init__(self, endpoint: Endpoint, run: Run, synonyms: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        run: Run,
+        synonyms: Mapping[str, Sequence[str]],
+        identify: Identify | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.call = endpoint.call
         self.method = endpoint.method
@@ -91,6 +99,7 @@ class Route:
         self.decoder = Decoder(endpoint)
         self.run = run
         self.admit = RoleCheck(endpoint, synonyms).admit
+        self.identify = identify
 
 
 def paths_of(service: str, path: str) -> set[str]:
@@ -109,6 +118,15 @@ def runner(endpoint: Endpoint, http_context: HttpContext, idempotency_store: Ide
     if endpoint.access == "change":
         return _changing(endpoint, http_context, idempotency_store, asks)
     return _plain(endpoint, asks, http_context.on_behalf)
+
+
+def identifier(endpoint: Endpoint, http_context: HttpContext) -> Identify | None:
+    """How an endpoint's own token is checked; None if it has none. Raises `NotProvided` as `runner`."""
+    if endpoint.guard is None:
+        return None
+    check = endpoint.guard.check
+    asks = http_context.provided.arguments(endpoint.call, asks_of(check, beside=("token",)))
+    return lambda token: check(token=token, **asks)
 
 
 def _arguments(endpoint: Endpoint, call: Call, body: Request | None) -> dict[str, Any]:

@@ -97,7 +97,12 @@ class Channels:
         """OPS' verdict on a secret code sent by `peer`."""
         stub = SecretStub(self.channel("ops"))
         answer = await stub.Check(CheckSecretRequest(code=code, peer=peer), metadata=self.own_name())
-        return SecretVerdict(ok=answer.ok, locked=answer.locked, retry_after_seconds=answer.retry_after_seconds)
+        return SecretVerdict(
+            ok=answer.ok,
+            locked=answer.locked,
+            retry_after_seconds=answer.retry_after_seconds,
+            code_id=answer.code_id,
+        )
 
     def own_name(self) -> tuple[tuple[str, str], ...]:
         """Metadata for a call in the service's own name, instead of the caller it acts for.

@@ -46,11 +46,15 @@ log = structlog.get_logger(part="rpc")
 
 
 class SecretVerdict(Frozen):
-    """The verdict on a code: right, wrong, or not checked because the peer is locked out."""
+    """The verdict on a code: right, wrong, or not checked because the peer is locked out.
+
+    `code_id` tells the code that was right from those set before and after it.
+    """
 
     ok: bool
     locked: bool = False
     retry_after_seconds: int = 0
+    code_id: str = ""
 
     def insist(self) -> None:
         """Raise a refusal unless the code is right; a wrong and a missing code get the same one."""

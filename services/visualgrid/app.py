@@ -1,6 +1,8 @@
 """VisualGrid: every record of the stack as a graph, for its operators' eyes. It reads, and never writes."""
 
 from chassis.service import Service
+from services.visualgrid.graph.sources import sources
+from services.visualgrid.root.rotation import rotation
 from services.visualgrid.settings import VisualGridSettings
 
 VISUALGRID = Service(
@@ -9,8 +11,9 @@ VISUALGRID = Service(
     description="The operator's read-only graph of all records of all services.",
     settings=VisualGridSettings,
     package="services.visualgrid",
-    features=["ping"],
+    features=["ping", "root", "graph", "node"],
     roles={},
     envelope="visualgrid",
     dialect="catalogue",
+    resources=[rotation, sources],
 )

@@ -18,6 +18,7 @@ SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
 
 CONTEXT_FIELDS = frozenset(
     {"orgcode", "logical_guid", "channel_code", "cccode", "session_guid", "api_key", "idempotency_key"}
+    | {"secret_code", "vg_token"}
 )
 """What every body may carry beside its own fields; headers of the same meaning are the usual way."""
 

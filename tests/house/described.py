@@ -78,6 +78,9 @@ def bare_in(node: Any, where: str) -> Iterator[str]:
             continue
         if key == "properties" and isinstance(each, dict):
             yield from (f"{inside}/{name}" for name, said in each.items() if not said.get("description"))
+            # Not the mapping itself: a property may be called “properties”.
+            yield from bare_in(list(each.values()), inside)
+            continue
         if key == "parameters":
             listed = each if isinstance(each, list) else each.values()
             yield from (

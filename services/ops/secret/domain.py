@@ -31,7 +31,10 @@ class Cost(Value):
 
 
 class SecretHash(Record):
-    """The hashed code; salt and hash in hex. A vacuum does not delete it."""
+    """The hashed code; salt and hash in hex. A vacuum does not delete it.
+
+    `code_id` is made by each setting and rotation, and stays when the same code is hashed anew at a higher cost.
+    """
 
     kept: ClassVar[bool] = True
 
@@ -39,6 +42,7 @@ class SecretHash(Record):
     salt: str
     hashed: str
     cost: Cost
+    code_id: str = ""
 
 
 class Attempts(Record):

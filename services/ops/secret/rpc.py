@@ -10,7 +10,7 @@ from services.ops.secret.service import SecretService
 
 
 class SecretServicer(secret_pb2_grpc.SecretServicer):
-    """`Set` needs no caller header, because the first code is set without one; `Check` is for services of the stack."""
+    """`Set` needs no caller header, because the first code is set without one; the rest is for services of the stack."""
 
     access = "open"
 
@@ -26,8 +26,15 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
         require_stack()
         verdict = await self._keeper.check(request.code, request.peer)
         return secret_pb2.CheckSecretResponse(
-            ok=verdict.ok, locked=verdict.locked, retry_after_seconds=verdict.retry_after_seconds
+            ok=verdict.ok,
+            locked=verdict.locked,
+            retry_after_seconds=verdict.retry_after_seconds,
+            code_id=verdict.code_id,
         )
+
+    async def Current(self, request: secret_pb2.CurrentSecretRequest, context: Any) -> secret_pb2.CurrentSecretResponse:
+        require_stack()
+        return secret_pb2.CurrentSecretResponse(code_id=await self._keeper.current())
 
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
         """Checks a code in the metadata of a call in this process, without asking OPS over gRPC."""

@@ -23,7 +23,6 @@ from services.ops.secret.domain import SECRET_ID, Attempts, SecretHash, check_co
 from services.ops.secret.store import ATTEMPTS, SECRETS, attempts_of, the_secret
 from services.ops.settings import OpsSettings
 
-RIGHT = SecretVerdict(ok=True)
 WRONG = SecretVerdict(ok=False)
 
 
@@ -51,7 +50,7 @@ class SecretService:
         if secret is not None and self._remembers(secret, mark):
             if attempts is not None:
                 await self._forgive(peer)
-            return RIGHT
+            return SecretVerdict(ok=True, code_id=secret.code_id)
         # The same code from the same peer in concurrent calls is one attempt.
         task = self._running.get((mark, peer))
         if task is None:
@@ -72,8 +71,14 @@ class SecretService:
         if before is not None:
             (await self.check(current_code or "", peer)).insist()
         salt, hashed = await self._hasher.hash(new_code)
-        after = SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost)
+        code_id = new_id(self._clock.now())
+        after = SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost, code_id=code_id)
         await self._replace(before, after, "set by the operator")
+
+    async def current(self) -> str:
+        """The id of the code that is set; empty if none is."""
+        secret = await self._units.view(self._call("secret_current"), the_secret)
+        return secret.code_id if secret is not None else ""
 
     def close(self) -> None:
         """End the hashing threads."""
@@ -109,8 +114,9 @@ class SecretService:
         await self._forgive(peer)
         if self._hasher.is_outgrown(secret):
             salt, hashed = await self._hasher.hash(code)
-            await self._replace(secret, SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost), "costs more now")
-        return RIGHT
+            stronger = replace(secret, salt=salt, hashed=hashed, cost=self._hasher.cost)
+            await self._replace(secret, stronger, "costs more now")
+        return SecretVerdict(ok=True, code_id=secret.code_id)
 
     async def _replace(self, before: SecretHash | None, after: SecretHash, reason: str) -> None:
         async def write(change: Change) -> None:
@@ -118,7 +124,7 @@ class SecretService:
                 await change.insert(SECRETS, after)
                 return
             stored = await change.load(SECRETS, SECRET_ID, before.revision)
-            changed = replace(stored, salt=after.salt, hashed=after.hashed, cost=after.cost)
+            changed = replace(stored, salt=after.salt, hashed=after.hashed, cost=after.cost, code_id=after.code_id)
             await change.update(SECRETS, changed, reason)
 
         await self._units.change(self._call("secret_set"), write)
