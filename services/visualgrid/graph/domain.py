@@ -138,14 +138,22 @@ class Catalogue:
     def _outward(self, kind: Kind) -> Iterable[Hop]:
         for edge in self.edges:
             if (edge.shown.from_service, edge.shown.from_entity) == (kind.service, kind.name):
-                for target in edge.targets:
-                    yield Hop(edge=edge, direction="out", far=Kind(service=edge.shown.to_service, name=target))
+                far = (Kind(service=edge.shown.to_service, name=target) for target in edge.targets)
+                yield from (Hop(edge=edge, direction="out", far=each) for each in far if self._may_have(each))
 
     def _inward(self, kind: Kind) -> Iterable[Hop]:
         for edge in self.edges:
             if edge.shown.inward and edge.shown.to_service == kind.service and kind.name in edge.targets:
                 far = Kind(service=edge.shown.from_service, name=edge.shown.from_entity)
                 yield Hop(edge=edge, direction="in", far=far)
+
+    def _may_have(self, kind: Kind) -> bool:
+        """Whether a service declares the kind, or was not seen yet."""
+        return kind.service not in self.schemas or kind in self._declared
+
+    @cached_property
+    def _declared(self) -> set[Kind]:
+        return {Kind(service=kind.service_code, name=kind.entity_type) for kind in self.kinds}
 
     @cached_property
     def _hops(self) -> dict[Kind, list[Hop]]:
