@@ -10,7 +10,7 @@ from services.ops.secret.service import SecretService
 
 
 class SecretServicer(secret_pb2_grpc.SecretServicer):
-    """`Set` needs no caller header, because the first code is set without one; the rest is for services of the stack."""
+    """`Set` needs no caller header: the first code is set without one. The rest is for services of the stack."""
 
     access = "open"
 
