@@ -33,6 +33,9 @@ class Secrets(secret_pb2_grpc.SecretServicer):
         locked = request.code == "locked"
         return secret_pb2.CheckSecretResponse(ok=request.code == CODE, locked=locked, retry_after_seconds=900)
 
+    async def Current(self, request: secret_pb2.CurrentSecretRequest, context: Any) -> secret_pb2.CurrentSecretResponse:
+        raise AssertionError
+
 
 class Stack:
     """A gateway with its directory, a service behind it, and OPS's answer to the secret code."""

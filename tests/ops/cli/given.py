@@ -225,6 +225,9 @@ class Secret(secret_pb2_grpc.SecretServicer):
     async def Check(self, request: secret_pb2.CheckSecretRequest, context: Any) -> secret_pb2.CheckSecretResponse:
         return secret_pb2.CheckSecretResponse(ok=request.code == SECRET)
 
+    async def Current(self, request: secret_pb2.CurrentSecretRequest, context: Any) -> secret_pb2.CurrentSecretResponse:
+        raise AssertionError
+
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
         return SecretVerdict(ok=code == SECRET)
 
