@@ -63,12 +63,11 @@ class Reply(NamedTuple):
 
 
 class Explorer:
-    """An operator with a browser of his own address."""
+    """An operator with an HTTP session of their own."""
 
-    def __init__(self, world: World, address: str = "") -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.token = ""
-        self._address = address
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()

@@ -83,7 +83,7 @@ class Schema(Value):
     edges: Sequence[DeclaredEdge]
 
 
-class Kind(Value):
+class NodeKind(Value):
     """A kind of record of one service; hubs belong to service `stack`."""
 
     service: str
@@ -95,7 +95,7 @@ class Hop(Value):
 
     edge: DeclaredEdge
     direction: Direction
-    far: Kind
+    far: NodeKind
 
     @property
     def name(self) -> str:
@@ -128,35 +128,35 @@ class Catalogue:
         """Every edge, service after service."""
         return [edge for schema in self.schemas.values() for edge in schema.edges]
 
-    def hops_from(self, kind: Kind) -> list[Hop]:
+    def hops_from(self, kind: NodeKind) -> list[Hop]:
         """The hops from a kind of record: out before in, each in the order of the schema."""
         found = self._hops.get(kind)
         if found is None:
             found = self._hops[kind] = [*self._outward(kind), *self._inward(kind)]
         return found
 
-    def _outward(self, kind: Kind) -> Iterable[Hop]:
+    def _outward(self, kind: NodeKind) -> Iterable[Hop]:
         for edge in self.edges:
             if (edge.shown.from_service, edge.shown.from_entity) == (kind.service, kind.name):
-                far = (Kind(service=edge.shown.to_service, name=target) for target in edge.targets)
+                far = (NodeKind(service=edge.shown.to_service, name=target) for target in edge.targets)
                 yield from (Hop(edge=edge, direction="out", far=each) for each in far if self._may_have(each))
 
-    def _inward(self, kind: Kind) -> Iterable[Hop]:
+    def _inward(self, kind: NodeKind) -> Iterable[Hop]:
         for edge in self.edges:
             if edge.shown.inward and edge.shown.to_service == kind.service and kind.name in edge.targets:
-                far = Kind(service=edge.shown.from_service, name=edge.shown.from_entity)
+                far = NodeKind(service=edge.shown.from_service, name=edge.shown.from_entity)
                 yield Hop(edge=edge, direction="in", far=far)
 
-    def _may_have(self, kind: Kind) -> bool:
+    def _may_have(self, kind: NodeKind) -> bool:
         """Whether a service declares the kind, or was not seen yet."""
         return kind.service not in self.schemas or kind in self._declared
 
     @cached_property
-    def _declared(self) -> set[Kind]:
-        return {Kind(service=kind.service_code, name=kind.entity_type) for kind in self.kinds}
+    def _declared(self) -> set[NodeKind]:
+        return {NodeKind(service=kind.service_code, name=kind.entity_type) for kind in self.kinds}
 
     @cached_property
-    def _hops(self) -> dict[Kind, list[Hop]]:
+    def _hops(self) -> dict[NodeKind, list[Hop]]:
         return {}
 
     @cached_property

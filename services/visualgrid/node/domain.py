@@ -8,7 +8,7 @@ import msgspec
 from chassis.endpoint import Answer
 from chassis.entity import Value
 from retailstack.graph.v1 import source_pb2 as pb
-from services.visualgrid.graph.domain import Direction, Hop, Kind
+from services.visualgrid.graph.domain import Direction, Hop, NodeKind
 from services.visualgrid.graph.hubs import HUB_SERVICE, Hub
 
 LABEL_LENGTH_MAX = 120
@@ -67,9 +67,9 @@ class Found(Value):
     orgcode: str
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> NodeKind:
         """Its kind."""
-        return Kind(service=self.node.metadata.service_code, name=self.node.metadata.entity_type)
+        return NodeKind(service=self.node.metadata.service_code, name=self.node.metadata.entity_type)
 
     @property
     def ref(self) -> NodeRef:

@@ -12,7 +12,7 @@ from services.visualgrid.node.domain import Found, NodeRef
 from services.visualgrid.node.formats import Content, ExportLink, Format, Writer, writer_of
 from services.visualgrid.node.history import HistoryItem, read_history
 from services.visualgrid.node.loading import load
-from services.visualgrid.node.walk import Bounds, Walk
+from services.visualgrid.node.walk import WalkBounds, Walk
 
 CONTENT_BYTES_MAX = 8 * 1024 * 1024
 EXPORT_SECONDS_MAX = 10.0
@@ -39,7 +39,7 @@ async def export(
     reader: SourceReader, start: NodeRef, *, depth: int, nodes: int, name: Format, with_history: bool
 ) -> Export:
     """The export from a record. Raises `NotFound`, or `Unavailable` if the record's own service is down."""
-    bounds = Bounds(depth=depth, nodes=nodes, bytes=CONTENT_BYTES_MAX, ends_at=monotonic() + EXPORT_SECONDS_MAX)
+    bounds = WalkBounds(depth=depth, nodes=nodes, bytes=CONTENT_BYTES_MAX, ends_at=monotonic() + EXPORT_SECONDS_MAX)
     walk = Walk(await load(reader, start), bounds)
     await walk.run(reader)
     found = list(walk.nodes.values())
@@ -96,7 +96,7 @@ def _between(writer: Writer, links: Sequence[ExportLink], kept: set[NodeRef]) ->
     return [writer.link(link, number) for number, link in enumerate(chosen)]
 
 
-async def _histories(reader: SourceReader, found: Sequence[Found], bounds: Bounds) -> Histories:
+async def _histories(reader: SourceReader, found: Sequence[Found], bounds: WalkBounds) -> Histories:
     """The newest history items of each node; a node is left out if its service is down or the time is up."""
     turn = asyncio.Semaphore(HISTORIES_AT_ONCE)
 

@@ -11,7 +11,7 @@ from services.visualgrid.node import export_handlers, history_handlers
 from services.visualgrid.node.children import Listed, Narrowing, check_shape, check_start, hops_wanted
 from services.visualgrid.node.domain import Link, Node, NodeRef, link_of
 from services.visualgrid.node.filters import filter_from
-from services.visualgrid.node.listing import Listing, Place, list_everywhere, list_table
+from services.visualgrid.node.listing import ListingPage, Place, list_everywhere, list_table
 from services.visualgrid.node.loading import load, owner_of
 from services.visualgrid.node.neighbours import NeighbourPage, Position, read_page, steps_from
 from services.visualgrid.node.requests import NodeRequest, PageTokens, items_wanted
@@ -111,7 +111,7 @@ async def _listing(
     return _listed(listing, tokens, unavailable)
 
 
-def _listed(listing: Listing, tokens: PageTokens, unavailable: list[str]) -> NodeChildrenResponse:
+def _listed(listing: ListingPage, tokens: PageTokens, unavailable: list[str]) -> NodeChildrenResponse:
     following = listing.following
     return NodeChildrenResponse(
         items=[Child(node=found.node) for found in listing.items],

@@ -16,7 +16,7 @@ class Place(Value):
     token: str | None = None
 
 
-class Listing(Value):
+class ListingPage(Value):
     """One page of a listing."""
 
     items: list[Found]
@@ -25,15 +25,15 @@ class Listing(Value):
 
 async def list_table(
     reader: SourceReader, service: str, table: str, pk: str | None, wanted: Filter, page: tuple[Place, int]
-) -> Listing:
+) -> ListingPage:
     """A page of a table or of one of its partitions. Raises `Unavailable` if its service is down."""
     if service == HUB_SERVICE:
         # Hubs are reached by an edge or by their keys.
-        return Listing(items=[], following=None)
+        return ListingPage(items=[], following=None)
     place, limit = page
     kinds = {kind.entity_type for kind in reader.catalogue.schemas[service].kinds if kind.table == table}
     if wanted.entity is not None and wanted.entity not in kinds:
-        return Listing(items=[], following=None)
+        return ListingPage(items=[], following=None)
     request = _request(wanted, Place(token=place.token), limit)
     request.table = table
     if pk is not None:
@@ -42,7 +42,7 @@ async def list_table(
     return _page(service, answer, 0)
 
 
-async def list_everywhere(reader: SourceReader, wanted: Filter, page: tuple[Place, int]) -> Listing:
+async def list_everywhere(reader: SourceReader, wanted: Filter, page: tuple[Place, int]) -> ListingPage:
     """A page of the records that an id or a cause finds in all tables, service after service.
 
     A service that is down is left out.
@@ -60,10 +60,10 @@ async def list_everywhere(reader: SourceReader, wanted: Filter, page: tuple[Plac
         listing = _page(service, answer, at)
         items += listing.items
         if listing.following is not None:
-            return Listing(items=items, following=listing.following)
+            return ListingPage(items=items, following=listing.following)
         if len(items) >= limit:
-            return Listing(items=items, following=Place(at=at + 1) if at + 1 < len(SERVICES) else None)
-    return Listing(items=items, following=None)
+            return ListingPage(items=items, following=Place(at=at + 1) if at + 1 < len(SERVICES) else None)
+    return ListingPage(items=items, following=None)
 
 
 def _has_kind(reader: SourceReader, service: str, entity: str | None) -> bool:
@@ -84,6 +84,6 @@ async def _ask(reader: SourceReader, service: str, request: pb.ListRecordsReques
     return await reader.ask(service, lambda stub, options: stub.ListRecords(request, **options))
 
 
-def _page(service: str, answer: pb.RecordPage, at: int) -> Listing:
+def _page(service: str, answer: pb.RecordPage, at: int) -> ListingPage:
     following = Place(at=at, token=answer.next_token) if answer.HasField("next_token") else None
-    return Listing(items=[found_from_proto(service, record) for record in answer.items], following=following)
+    return ListingPage(items=[found_from_proto(service, record) for record in answer.items], following=following)

@@ -18,7 +18,7 @@ AT_ONCE = 8
 """Nodes whose neighbours are read at the same time."""
 
 
-class Bounds(Value):
+class WalkBounds(Value):
     """How far a walk goes. `ends_at` is in monotonic seconds."""
 
     depth: int
@@ -32,7 +32,7 @@ class Bounds(Value):
         return monotonic() >= self.ends_at
 
 
-class Neighbours(Value):
+class NodeNeighbours(Value):
     """The neighbours of one node, and whether some were left out."""
 
     items: Sequence[tuple[Step, Found]]
@@ -42,7 +42,7 @@ class Neighbours(Value):
 class Walk:
     """What a walk has found: nodes in the order of the walk, and the links between them."""
 
-    def __init__(self, start: Found, bounds: Bounds) -> None:
+    def __init__(self, start: Found, bounds: WalkBounds) -> None:
         self.bounds = bounds
         self.nodes: dict[NodeRef, Found] = {start.ref: start}
         self.cut = False
@@ -72,7 +72,7 @@ class Walk:
                     following += self._add(node, neighbours)
             level = following
 
-    def _add(self, near: Found, neighbours: Neighbours) -> list[Found]:
+    def _add(self, near: Found, neighbours: NodeNeighbours) -> list[Found]:
         """Add the neighbours of a node; returns those that are new."""
         self.cut = self.cut or neighbours.cut
         fresh = []
@@ -92,7 +92,7 @@ class Walk:
         return fresh
 
 
-async def neighbours_of(reader: SourceReader, found: Found, bounds: Bounds) -> Neighbours:
+async def neighbours_of(reader: SourceReader, found: Found, bounds: WalkBounds) -> NodeNeighbours:
     """The neighbours of a record, edge after edge, at most `PER_EDGE_MAX` of each."""
     hops = reader.catalogue.hops_from(found.kind)
     steps = steps_from(found, hops)
@@ -102,7 +102,7 @@ async def neighbours_of(reader: SourceReader, found: Found, bounds: Bounds) -> N
     position: Position | None = Position() if steps else None
     while position is not None:
         if bounds.is_over or len(items) > bounds.nodes:
-            return Neighbours(items=items, cut=True)
+            return NodeNeighbours(items=items, cut=True)
         page = await read_page(reader, found, steps, position, PER_EDGE_MAX, counts=False)
         for step, far in page.items:
             counts[step.place] = counts.get(step.place, 0) + 1
@@ -114,7 +114,7 @@ async def neighbours_of(reader: SourceReader, found: Found, bounds: Bounds) -> N
         if position is not None and counts.get(steps[position.at].place, 0) >= PER_EDGE_MAX:
             cut = True
             position = _behind(steps, position.at, counts)
-    return Neighbours(items=items, cut=cut)
+    return NodeNeighbours(items=items, cut=cut)
 
 
 def _behind(steps: Sequence[Step], at: int, counts: Mapping[int, int]) -> Position | None:
