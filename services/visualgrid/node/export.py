@@ -12,7 +12,7 @@ from services.visualgrid.node.domain import Found, NodeRef
 from services.visualgrid.node.formats import Content, ExportLink, Format, Writer, writer_of
 from services.visualgrid.node.history import HistoryItem, read_history
 from services.visualgrid.node.loading import load
-from services.visualgrid.node.walk import WalkBounds, Walk
+from services.visualgrid.node.walk import Walk, WalkBounds
 
 CONTENT_BYTES_MAX = 8 * 1024 * 1024
 EXPORT_SECONDS_MAX = 10.0
