@@ -21,13 +21,17 @@ QUARANTINE_SECONDS = 3600
 class SyncJob(Document, omit_defaults=True):
     """The job of one variant of one channel.
 
-    generation        raised by every change; taken_generation: the one its worker works as of
-    due_utc           when it is taken at the earliest
-    attempt           failed attempts since it was due
-    forced            compares with what Shopify shows instead of the pushed snapshot
-    inventory_only    only quantities are concerned
-    changed_utc       when the oldest change that is not synced yet happened
-    report_id         the drift report that wants the repair
+    generation          raised by every change; taken_generation: the one its worker works as of;
+                        finished_generation: the one that was synced last
+    content_generation  the last one that concerned more than quantities; content_done: as of which content is synced
+    forced_generation   the last one that compares with what Shopify shows instead of the pushed snapshot
+    due_utc             when it is taken at the earliest
+    taken_utc           when a worker took it last
+    attempt             failed attempts since it was due
+    rematched           whether its map was forgotten already, because its target was gone
+    changed             fields written since it was due
+    changed_utc         when the oldest change that is not synced yet happened
+    report_id           the drift report that wants the repair
     """
 
     row_id: str
@@ -40,20 +44,35 @@ class SyncJob(Document, omit_defaults=True):
     due_utc: Utc
     generation: int = 1
     taken_generation: int = 0
+    finished_generation: int = 0
+    content_generation: int = 0
+    content_done: int = 0
+    forced_generation: int = 0
     attempt: int = 0
-    forced: bool = False
-    inventory_only: bool = False
+    rematched: bool = False
+    changed: tuple[str, ...] = ()
     cause: Cause
     cause_event_id: str | None = None
     batch_id: Id | None = None
     report_id: Id | None = None
     changed_utc: Utc
+    taken_utc: Utc | None = None
     last_error: SyncError | None = None
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something to do."""
         return self.state != "idle"
+
+    @property
+    def forced(self) -> bool:
+        """Whether it compares with what Shopify shows."""
+        return self.forced_generation > self.finished_generation
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether more than quantities is to be synced."""
+        return self.content_generation > self.content_done
 
 
 class Reason(Value):
@@ -83,11 +102,11 @@ def new_job(row_id: str, job_id: str, reason: Reason, now: Moment, due_utc: Mome
         job_id=job_id,
         channel_id=channel_id,
         variant_id=variant_id,
-        state="due",
+        state="queued",
         lane=reason.lane,
         due_utc=due_utc,
-        forced=reason.forced,
-        inventory_only=reason.inventory_only,
+        content_generation=0 if reason.inventory_only else 1,
+        forced_generation=1 if reason.forced else 0,
         cause=reason.cause,
         cause_event_id=reason.cause_event_id,
         batch_id=reason.batch_id,
@@ -98,25 +117,101 @@ def new_job(row_id: str, job_id: str, reason: Reason, now: Moment, due_utc: Mome
 
 def noted(job: SyncJob, job_id: str, reason: Reason, now: Moment, due_utc: Moment) -> tuple[SyncJob, Noted]:
     """The job after one more change, and whether it begins anew or takes the change along."""
-    if job.state == "idle":
-        fresh = new_job(job.row_id, job_id, reason, now, due_utc)
-        return replace(fresh, orgcode=job.orgcode, generation=job.generation + 1), "enqueued"
+    generation = job.generation + 1
     more = replace(
         job,
-        generation=job.generation + 1,
-        lane="fast" if reason.lane == "fast" else job.lane,
-        forced=job.forced or reason.forced,
-        inventory_only=job.inventory_only and reason.inventory_only,
+        generation=generation,
+        content_generation=job.content_generation if reason.inventory_only else generation,
+        forced_generation=generation if reason.forced else job.forced_generation,
         batch_id=reason.batch_id or job.batch_id,
         report_id=reason.report_id or job.report_id,
     )
-    if job.state == "running":
-        return more, "coalesced"
-    if reason.forced:
-        return replace(more, state="due", attempt=0, due_utc=min(job.due_utc, due_utc)), "coalesced"
-    if job.state == "retry":
-        return more, "coalesced"
-    return replace(more, due_utc=min(job.due_utc, due_utc)), "coalesced"
+    match job.state:
+        case "idle":
+            return _begun(more, job_id, reason, now, due_utc), "enqueued"
+        case "running":
+            return replace(more, lane=_sooner(job, reason)), "coalesced"
+        case "retry" if not reason.forced:
+            return more, "coalesced"
+        case "due" | "queued" | "retry":
+            attempt = 0 if reason.forced else job.attempt
+            due_utc = min(Moment(job.due_utc), due_utc)
+            return replace(
+                more, state="queued", lane=_sooner(job, reason), attempt=attempt, due_utc=due_utc
+            ), "coalesced"
+
+
+def _sooner(job: SyncJob, reason: Reason) -> JobLane:
+    return "fast" if reason.lane == "fast" else job.lane
+
+
+def _begun(job: SyncJob, job_id: str, reason: Reason, now: Moment, due_utc: Moment) -> SyncJob:
+    """An idle job with something to do."""
+    return replace(
+        job,
+        job_id=job_id,
+        state="queued",
+        lane=reason.lane,
+        due_utc=due_utc,
+        attempt=0,
+        rematched=False,
+        changed=(),
+        cause=reason.cause,
+        cause_event_id=reason.cause_event_id,
+        batch_id=reason.batch_id,
+        report_id=reason.report_id,
+        changed_utc=reason.changed_utc or now,
+        last_error=None,
+    )
+
+
+def taken(job: SyncJob, now: Moment) -> SyncJob:
+    """The job in the hands of a worker."""
+    return replace(job, state="running", taken_generation=job.generation, taken_utc=now)
+
+
+def is_takeable(job: SyncJob, now: Moment) -> bool:
+    """Whether the holder of the lease takes it now. One that runs has lost its worker."""
+    return job.state == "running" or (job.is_waiting and job.due_utc <= now)
+
+
+def content_synced(job: SyncJob, changed: list[str], now: Moment) -> SyncJob:
+    """The job once content is in step as of what its worker took; quantities come next."""
+    return replace(
+        job,
+        state="queued",
+        content_done=job.taken_generation,
+        due_utc=now,
+        changed=tuple(dict.fromkeys([*job.changed, *changed])),
+    )
+
+
+def ended(job: SyncJob, now: Moment) -> SyncJob:
+    """The job once everything is in step as of what its worker took; due at once if something was noted meanwhile."""
+    done = replace(
+        job,
+        finished_generation=job.taken_generation,
+        content_done=max(job.content_done, min(job.content_generation, job.taken_generation)),
+        attempt=0,
+        rematched=False,
+        changed=(),
+        last_error=None,
+        report_id=None if job.generation == job.taken_generation else job.report_id,
+    )
+    if job.generation == job.taken_generation:
+        return replace(done, state="idle")
+    return replace(done, state="due", due_utc=now, changed_utc=now)
+
+
+def put_back(job: SyncJob, due_utc: Moment) -> SyncJob:
+    """The job, to be taken later; no attempt is counted."""
+    return replace(job, state="due", due_utc=due_utc)
+
+
+def attempt_failed(job: SyncJob, error: SyncError, delay_seconds: float, now: Moment) -> SyncJob:
+    """The job after an attempt that failed, to be tried again."""
+    due_utc = later(now, delay_seconds)
+    return replace(job, state="retry", attempt=job.attempt + 1, due_utc=due_utc, last_error=error)
 
 
 def due_of(reason: Reason, debounce_ms: int, quarantined_since: Moment | None, now: Moment) -> Moment:

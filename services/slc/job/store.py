@@ -1,12 +1,13 @@
 """Storage of jobs, the queue that wakes their workers, and `note`, by which anything asks for variants to be synced."""
 
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 from msgspec.structs import replace
 
 from chassis.clock import Utc
 from chassis.entity import Entity, Value, edge, index
-from chassis.unit import Change, View
+from chassis.unit import Change, View, between
 from chassis.values import Id
 from chassis.work.queue import Lane, NoPayload, WorkQueue
 from chassis.work.store import NewWork, enqueue, enqueue_many
@@ -31,6 +32,7 @@ JOBS = Entity(
         index("channel_id", "waiting", "changed_utc", name="waiting"),
         index("channel_id", "waiting", "row_id", name="channel"),
         index("state", "due_utc", name="due", every_org=True),
+        index("state", "taken_utc", name="taken", every_org=True),
     ],
     edges=[edge("syncs", to="variant", by="row_id")],
     derived={"waiting": lambda job: job.is_waiting},
@@ -38,7 +40,14 @@ JOBS = Entity(
 )
 
 SYNC: WorkQueue[NoPayload] = WorkQueue("slc", "sync", lanes=("high", "normal"))
-"""Styles with jobs that are due: `<channel_id>/<style_id>`, or the variant_id while the style is not known."""
+"""Styles with jobs about more than quantities: `<channel_id>/<style_id>`, or the variant_id while the style is not
+known. Its lease is the lease of the style: one worker at a time touches the product."""
+
+LEVELS: WorkQueue[NoPayload] = WorkQueue("slc", "levels", lanes=("high", "normal"))
+"""Variants with jobs about quantities: `<channel_id>/<variant_id>`, taken many at a time by group."""
+
+LEVEL_GROUPS = 4
+"""Groups of a channel's variants, by hash: so many workers write its quantities at once."""
 
 
 class ManyVariants(Value):
@@ -96,6 +105,9 @@ async def note(
 async def _note_one(
     change: Change, channel: StoredChannel, row: StoredVariant, job: SyncJob | None, reason: Reason
 ) -> tuple[SyncJob, Noted]:
+    if row.inventory_item_id is None:
+        # What is not mapped has no quantities: it has to be found first.
+        reason = replace(reason, inventory_only=False)
     resting = row.last_attempt_utc if row.sync_state == "quarantined" else None
     due_utc = due_of(reason, channel.config.debounce_ms, resting, change.now)
     if job is None:
@@ -106,17 +118,30 @@ async def _note_one(
 
 async def wake_workers(change: Change, due: Iterable[tuple[StoredVariant, SyncJob]]) -> None:
     """Have the workers look at these jobs once they are due."""
-    items: dict[str, NewWork] = {}
+    styles: dict[str, NewWork] = {}
+    levels: list[NewWork] = []
     for row, job in due:
-        key = row_id_of(row.channel_id, row.style_id or row.variant_id)
         lane: Lane = "high" if job.lane == "fast" else "normal"
-        known = items.get(key)
-        if known is not None and known.due_utc is not None:
-            lane = "high" if known.lane == "high" else lane
-            items[key] = NewWork(key=key, lane=lane, due_utc=min(job.due_utc, known.due_utc))
+        if job.wants_content or row.inventory_item_id is None:
+            key = row_id_of(row.channel_id, row.style_id or row.variant_id)
+            new = NewWork(key=key, lane=lane, due_utc=job.due_utc)
+            styles[key] = _both(styles[key], new) if key in styles else new
         else:
-            items[key] = NewWork(key=key, lane=lane, due_utc=job.due_utc)
-    await enqueue_many(change, SYNC, items.values())
+            group = level_group(row.channel_id, row.variant_id)
+            levels.append(NewWork(key=row.row_id, lane=lane, due_utc=job.due_utc, group=group))
+    await enqueue_many(change, SYNC, styles.values())
+    await enqueue_many(change, LEVELS, levels)
+
+
+def level_group(channel_id: str, variant_id: str) -> str:
+    """The group in which a variant's quantities are written."""
+    return f"{channel_id}/{crc32(variant_id.encode()) % LEVEL_GROUPS}"
+
+
+def _both(one: NewWork, other: NewWork) -> NewWork:
+    """Both at once: the higher lane and the sooner time."""
+    sooner = one if (one.due_utc or "") <= (other.due_utc or "") else other
+    return sooner if other.lane != "high" else replace(sooner, lane="high")
 
 
 async def note_many(change: Change, what: str, variants: ManyVariants) -> None:
@@ -136,3 +161,18 @@ async def oldest_job(view: View, channel_id: str) -> SyncJob | None:
     where = {"channel_id": channel_id, "waiting": True}
     found = await view.find(JOBS, where, order=("changed_utc",), limit=1)
     return found[0] if found else None
+
+
+async def due_jobs(view: View, now: Utc, limit: int) -> list[SyncJob]:
+    """Jobs of all orgs that were put back or failed, and whose time has come. Index: due."""
+    found: list[SyncJob] = []
+    for state in ("due", "retry"):
+        where = {"state": state, "due_utc": between(at_most=now)}
+        found += await view.every_org().find(JOBS, where, order=("due_utc",), limit=limit - len(found) or 1)
+    return found
+
+
+async def lost_jobs(view: View, before: Utc, limit: int) -> list[SyncJob]:
+    """Jobs of all orgs that were taken before this time and have not ended. Index: taken."""
+    where = {"state": "running", "taken_utc": between(at_most=before)}
+    return await view.every_org().find(JOBS, where, order=("taken_utc",), limit=limit)
