@@ -173,6 +173,7 @@ class Entity(Generic[R]):
     sealed      fields never shown: secrets and their hashes; those declared as `Sealed` come by themselves
     derived     stored beside the record for its indexes, never answered: field -> function of the record
     history     whether a change without an event of its own is logged for history
+    in_history  what of a record is logged for that; all of it by default
     past        where the history comes from if not from the event log
     operation   the field that names the operation a record belongs to; the events of its change name it, too
     technical   True keeps it out of the graph (leases, inbox, idempotency)
@@ -200,6 +201,7 @@ class Entity(Generic[R]):
         label: str = "",
         kind: str = "",
         finders: Mapping[str, Finder] | None = None,
+        in_history: Callable[[R], Any] | None = None,
         past: WrittenOnce | ToldBy | None = None,
         operation: str = "",
         id_pattern: str = "",
@@ -221,6 +223,7 @@ class Entity(Generic[R]):
         self.label = label if "{" in label else f"{{{label or id}}}"
         self.kind = kind
         self.finders = dict(finders or {})
+        self.in_history = in_history
         self.past = past
         self.operation = operation
         self.id_pattern = id_pattern

@@ -80,7 +80,9 @@ class EventWriter:
 
     def _silent(self, run: Execution, each: Written, touched: list[Any], sealed: Sealed) -> StoredEvent:
         record = each.record if each.record is not None else each.before
-        body: dict[str, Any] = {each.table.name: redacted(record, sealed) if sealed else record}
+        shown = each.table.entity.in_history
+        told = shown(record) if shown is not None else record
+        body: dict[str, Any] = {each.table.name: redacted(told, sealed) if sealed else told}
         if each.record is None:
             body["deleted"] = True
         org = _org_of(each) or run.call.caller.orgcode or ""

@@ -26,10 +26,13 @@ ASSOCIATIONS = Entity(
     keys=("ORG#{orgcode}", "ASSOCIATION#{association_id}"),
     indexes=[
         unique("user_id", refusal="the user is associated with the organisation already"),
+        index("association_id"),
+        index("user_id", "association_id", name="user"),
         index("user_id", name="everywhere", every_org=True),
     ],
     lookups={1: ("USER#{user_id}", "ASSOCIATION#{association_id}")},
     edges=[edge("of", to="user", by="user_id"), edge("in", to="org", by="orgcode")],
+    label="{user_id} in {orgcode}",
 )
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.entity import Entity, Record, edge
+from chassis.entity import Entity, Record, edge, index
 from chassis.errors import InvalidState
 from chassis.values import Name, Orgcode
 
@@ -26,6 +26,7 @@ ORGS = Entity(
     collection="orgs",
     id="orgcode",
     keys=("STACK", "ORG#{orgcode}"),
+    indexes=[index("owner_user_id")],
     edges=[edge("owned-by", to="user", by="owner_user_id")],
     org_scoped=False,
     label="name",

@@ -50,6 +50,7 @@ SESSIONS = Entity(
     derived={"forgotten_at": _forgotten_at},
     org_scoped=False,
     sealed=("secret_hash",),
+    label="{user_id} since {created_utc}",
 )
 
 

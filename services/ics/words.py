@@ -4,7 +4,7 @@ Every feature imports this module, so it imports no other module of ICS. A term 
 policy's tracking) is defined in that feature's `domain.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeVar, get_args
 
 from msgspec import UNSET, UnsetType
@@ -93,6 +93,24 @@ SubjectType = Literal[
 
 Source = Literal["ics", "scm", "pcm", "crm", "ppm", "influencer", "accounting"]
 """The domain of the business that a comment or an inbox item belongs to."""
+
+_KIND_OF = {"rule": "replenishment_rule", "replenishment": "replenishment_rule"}
+_NO_RECORDS = {"variant", "other", "putaway"}
+
+
+def _kinds(words: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of records that these words stand for, without those of which this service has no records."""
+    return tuple(_KIND_OF.get(word, word) for word in words if word not in _NO_RECORDS)
+
+
+HOLDER_KINDS = _kinds(get_args(HolderType))
+"""The kinds of records that can hold units."""
+
+DOCUMENT_KINDS = _kinds(get_args(DocumentType))
+"""The kinds of records for which an entry can be written."""
+
+SUBJECT_KINDS = _kinds(get_args(SubjectType))
+"""The kinds of records that a comment or an inbox item can refer to."""
 
 BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
 STAGES: tuple[Stage, ...] = get_args(Stage)

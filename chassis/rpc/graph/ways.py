@@ -1,7 +1,9 @@
 """Which index serves what the graph asks of an entity, and in which order it returns the records."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
+
+import msgspec
 
 from chassis.entity import Entity
 from chassis.errors import invalid_field
@@ -25,6 +27,7 @@ class Ways:
     def __init__(self, entity: Entity[Any]) -> None:
         self.entity = entity
         self.table = Table(entity)
+        self._hints = get_type_hints(entity.struct)
         self._orders: dict[Any, tuple[str, ...] | None] = {}
 
     def by_fields(self, fields: Mapping[str, Any], org: str) -> Way | None:
@@ -43,8 +46,8 @@ class Ways:
             return self.by_fields({field: one_of(values)}, org)
         if len(finder.where) > 1 and len(values) > 1:
             raise invalid_field("values", f"{field} takes one value at a time")
-        where = _filled(finder.where, finder.value, values)
-        return self._served(where, org, _filled(finder.rest, finder.value, values) or None)
+        where = self._filled(finder.where, finder.value, values)
+        return self._served(where, org, self._filled(finder.rest, finder.value, values) or None)
 
     def is_served(self, field: str) -> bool:
         """Whether records are found by this field, within an org if they belong to one."""
@@ -81,11 +84,18 @@ class Ways:
                 orders.append(tuple(fields[len(known) :]))
         return orders
 
+    def _filled(self, where: Mapping[str, str], value: str, values: Sequence[str]) -> dict[str, Any]:
+        """The index fields' values for these values of a finder; a value that does not match finds nothing."""
+        parts = [part for part in map(pattern(value).parse, values) if part is not None]
+        return {
+            field: one_of(self._typed(field, filled) for part in parts if (filled := pattern(text).render(part)))
+            for field, text in where.items()
+        }
 
-def _filled(where: Mapping[str, str], value: str, values: Sequence[str]) -> dict[str, Any]:
-    """The index fields' values for these values of a finder; a value that does not match finds nothing."""
-    parts = [part for part in map(pattern(value).parse, values) if part is not None]
-    return {
-        field: one_of(filled for part in parts if (filled := pattern(text).render(part)) is not None)
-        for field, text in where.items()
-    }
+    def _typed(self, field: str, text: str) -> Any:
+        """The value of a field in a key's text; a derived field holds text."""
+        hint = self._hints.get(field, str)
+        try:
+            return msgspec.convert(text, hint, strict=False)
+        except msgspec.ValidationError:
+            return text

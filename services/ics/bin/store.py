@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import Conflict, invalid_field
 from chassis.page import Page, Paged
 from chassis.unit import View
@@ -25,7 +25,7 @@ BINS = Entity(
         index("status", "zone_id", "code"),
         index("code", "zone_id"),
     ],
-    edges=[edge("in", to="zone", by="zone_id"), edge("of", to="facility", by="logical_guid", service="gateway")],
+    edges=[edge("in", to="zone", by="zone_id"), edge("of", to="facility", by="logical_guid", service=HUB)],
 )
 
 

@@ -12,6 +12,7 @@ from services.ics.comment.report import Tally, counted, tally_of
 from services.ics.filters import split
 from services.ics.finding.domain import tokens_of
 from services.ics.finding.store import Question, search
+from services.ics.words import SUBJECT_KINDS
 
 _FIND_LIMIT = 1000
 
@@ -29,13 +30,14 @@ COMMENTS = Entity(
         index("created_by", "comment_id"),
         index("created_utc"),
         index("tokens", "comment_id"),
+        index("reply_to", "comment_id"),
     ],
     edges=[
-        edge("on", to="subject", by="subject_id"),
+        edge("on", to="subject", by="subject_id", among=SUBJECT_KINDS),
         edge("replies_to", to="comment", by="reply_to"),
     ],
     derived={"tokens": lambda comment: tokens_of([comment.body])},
-    label="subject_id",
+    label="{body}",
 )
 
 TALLIES = Entity(

@@ -1,8 +1,10 @@
 """Storage of consignments."""
 
-from chassis.entity import Entity, edge, index
+from chassis.entity import HUB, Entity, edge, index
+from chassis.finder import found_by
 from chassis.unit import View
 from services.ics.consignment.domain import ConsignmentRecord, changed_in_passing
+from services.ics.ledger.balance import ITEM_ID
 from services.ics.ledger.holder import HolderKind, parts_of, register
 
 CONSIGNMENTS = Entity(
@@ -13,14 +15,18 @@ CONSIGNMENTS = Entity(
     keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
     indexes=[
         index("consignment_id"),
+        index("variant_id", "consignment_id"),
+        index("logical_guid", "variant_id", "consignment_id"),
         index("on_floor", "logical_guid", "variant_id", "consignment_id"),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("in_balance", to="balance", by=ITEM_ID, back="balance"),
     ],
+    finders={"balance": found_by(ITEM_ID, logical_guid="{logical_guid}", variant_id="{variant_id}")},
     derived={"on_floor": lambda kept: kept.on_hand > 0},
-    label="consignor_ref",
+    label="{consignor_ref} {quantity} {variant_id}",
 )
 
 

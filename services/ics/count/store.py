@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from chassis.clock import Date, Utc
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import InvalidState
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, between, one_of
@@ -28,9 +28,17 @@ PLANS = Entity(
         index("plan_id"),
         index("logical_guid", "plan_id"),
         index("status", "plan_id"),
+        index("zone_ids", "plan_id"),
+        index("bin_ids", "plan_id"),
+        index("variant_ids", "plan_id"),
     ],
-    edges=[edge("in", to="facility", by="logical_guid", service="gateway")],
-    label="code",
+    edges=[
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("covers_zone", to="zone", by="zone_ids", cardinality="many", at=""),
+        edge("covers_bin", to="bin", by="bin_ids", cardinality="many", at=""),
+        edge("covers", to="variant", by="variant_ids", service=HUB, cardinality="many"),
+    ],
+    label="{code} {name}",
 )
 
 PLAN_DATES = Entity(
@@ -56,14 +64,21 @@ COUNTS = Entity(
             refusal="a position is already in a count that is counting or submitted",
             where={"open": True},
         ),
+        index("count_id"),
+        index("plan_id", "count_id"),
+        index("recount_of", "count_id"),
+        index("logical_guid", "count_id"),
+        index("lines.variant_id", "count_id", name="variants"),
     ],
     edges=[
         edge("by", to="count_plan", by="plan_id"),
         edge("again", to="count", by="recount_of"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("of", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
+        edge("posted", to="entry", by="count_id", cardinality="many", at="document_id"),
     ],
     derived={"positions": open_positions, "open": lambda count: count.status in OPEN},
-    label="status",
+    label="{logical_guid} counted {created_utc}",
 )
 
 _LEADS = (("logical_guid",), ("status",), ())

@@ -8,7 +8,8 @@ transaction already writes the item of that facility.
 from collections.abc import Iterable, Mapping
 
 from chassis.clock import Date, day_of
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, Where, between
 from services.ics.demand.domain import MONTH_DAYS, DemandSignal, ShippedMonth, month_of, months_until, with_shipped
@@ -33,14 +34,16 @@ SIGNALS = Entity(
         index("trend", "signal_id"),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
-        edge("on", to="channel", by="channel_code", service="slc"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("on", to="channel_code", by="channel_code", service=HUB),
     ],
     derived={
         "logical_key": lambda signal: signal.logical_guid or "",
         "channel_key": lambda signal: signal.channel_code or "",
     },
+    finders={"logical_guid": found_by(logical_key="{value}"), "channel_code": found_by(channel_key="{value}")},
+    label="{variant_id} until {as_of_date} @ {logical_guid} {channel_code}",
 )
 
 SHIPPED = Entity(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import View, between
 from services.ics.filters import split
 from services.ics.holdback.domain import Holdback, HoldbackStatus, channel_keys, held_back, seen
+from services.ics.ledger.balance import ITEM_ID
 
 HOLDBACKS = Entity(
     "holdback",
@@ -22,10 +24,16 @@ HOLDBACKS = Entity(
         index("channel_key"),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
-        edge("from", to="channel", by="channel_code", service="slc"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("from", to="channel_code", by="channel_code", service=HUB),
+        edge("lowers", to="balance", by="{orgcode}/{logical_guid}/{variant_id}", back="balance"),
     ],
+    finders={
+        "channel_code": found_by(channel_key="{value}"),
+        "balance": found_by(ITEM_ID, logical_guid="{logical_guid}", variant_id="{variant_id}"),
+    },
+    label="{quantity} {variant_id} @ {logical_guid} from {channel_code}",
     derived={"channel_key": lambda holdback: holdback.channel_code or ""},
 )
 

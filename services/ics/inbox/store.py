@@ -9,6 +9,7 @@ from services.ics.filters import split
 from services.ics.finding.domain import tokens_of
 from services.ics.finding.store import Question, search
 from services.ics.inbox.domain import InboxItem, texts_of
+from services.ics.words import SUBJECT_KINDS
 
 INBOX = Entity(
     "inbox_item",
@@ -23,7 +24,7 @@ INBOX = Entity(
         index("subject_id", "inbox_id"),
         index("tokens", "inbox_id"),
     ],
-    edges=[edge("on", to="subject", by="subject_id")],
+    edges=[edge("on", to="subject", by="subject_id", among=SUBJECT_KINDS)],
     derived={"tokens": lambda item: tokens_of(texts_of(item))},
     label="title",
 )

@@ -231,6 +231,10 @@ class Item(Record):
         return {position.lot_code for position in self.cells if position.lot_code is not None}
 
 
+ITEM_ID = "{orgcode}/{logical_guid}/{variant_id}"
+"""The pattern of an item's id."""
+
+
 def item_id_of(orgcode: str, logical_guid: str, variant_id: str) -> str:
     """The id of an item, derived from its facility and variant, so that it is read by id."""
     return f"{orgcode}/{logical_guid}/{variant_id}"

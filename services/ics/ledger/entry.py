@@ -10,7 +10,8 @@ from typing import Literal
 
 from chassis.clock import Utc
 from chassis.entity import Document, Value
-from services.ics.ledger.balance import PositionKey
+from chassis.past import Changed
+from services.ics.ledger.balance import Item, PositionKey
 from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
 
 ENTRIES_MAX = 500
@@ -141,6 +142,19 @@ LEGAL: dict[Kind, Pairs] = {
     "count": _pairs(ON_HAND_FORMS, [_BOOKED]) | _pairs([_BOOKED], [AVAILABLE]),
 }
 """Kind of entry -> the (source, target) forms it may move units between."""
+
+
+def changed_totals(item: Item, entry: StockCardEntry) -> list[Changed]:
+    """The buckets of an item whose totals an entry changed, with the totals before and after it."""
+    source, target = entry.from_account, entry.to_account
+    if (source.logical_guid, source.bucket) == (target.logical_guid, target.bucket):
+        return []
+    sides = ((source, entry.from_balance, entry.quantity), (target, entry.to_balance, -entry.quantity))
+    return [
+        (side.bucket, total + moved, total)
+        for side, total, moved in sides
+        if side.logical_guid == item.logical_guid and side.bucket is not None and total is not None
+    ]
 
 
 def number_in(entry: StockCardEntry, facility: str) -> int:

@@ -26,7 +26,7 @@ def variant_key(variant_id: str) -> str:
 
 
 def facility_key(logical_guid: str) -> str:
-    """The value in `refs` for a facility."""
+    """The value in `refs` of entries and `spots` of items for a facility."""
     return f"f:{logical_guid}"
 
 
@@ -50,8 +50,9 @@ EVERYTHING = "*"
 
 
 def item_lookups(item: Item) -> list[str]:
-    """The values of `spots`: variant, lots, and the zones and bins of its positions."""
-    found = {EVERYTHING, variant_key(item.variant_id), *(lot_key(each.lot_code) for each in item.coming)}
+    """The values of `spots`: variant, facility, lots, and the zones and bins of its positions."""
+    found = {EVERYTHING, variant_key(item.variant_id), facility_key(item.logical_guid)}
+    found.update(lot_key(each.lot_code) for each in item.coming)
     for position in item.cells:
         if position.zone_id is not None:
             found.add(zone_key(position.zone_id))
@@ -112,13 +113,14 @@ def crosses(entry: StockCardEntry) -> bool:
 
 
 def entry_lookups(entry: StockCardEntry) -> list[str]:
-    """The values of `refs`: operation, document, order, holders, variant, lots, serials, facilities."""
+    """The values of `refs`: operation, document, order, holders, variant, lots, serials, facilities, items."""
     found = {entry.operation_id, entry.document_id, variant_key(entry.variant_id), EVERYTHING}
     for side in (entry.from_account, entry.to_account):
         if side.held_by_id is not None:
             found.add(side.held_by_id)
         if side.logical_guid is not None:
             found.add(facility_key(side.logical_guid))
+            found.add(f"i:{item_key(side.logical_guid, entry.variant_id)}")
         if side.lot_code is not None:
             found.add(lot_ref(entry.variant_id, side.lot_code))
     if entry.order_ref is not None:

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chassis.entity import Document, Entity, Record, Value, edge, index
+from chassis.entity import HUB, Document, Entity, Record, Value, edge, index
+from chassis.finder import found_by
+from chassis.past import ToldBy, WrittenOnce
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
 from services.ics.keyed import KEYS, KeyedFilters, keys_index
-from services.ics.ledger.balance import Item, item_id_of, new_item
-from services.ics.ledger.entry import StockCardEntry, number_in
+from services.ics.ledger.balance import ITEM_ID, Item, item_id_of, new_item
+from services.ics.ledger.entry import StockCardEntry, changed_totals, number_in
 from services.ics.ledger.holder import HeldPosition
 from services.ics.ledger.lookup import (
+    EVERYTHING,
     bin_key,
     crosses,
     entry_lookups,
@@ -24,7 +27,7 @@ from services.ics.ledger.lookup import (
     variant_key,
     zone_key,
 )
-from services.ics.words import DocumentType, HolderType
+from services.ics.words import DOCUMENT_KINDS, HOLDER_KINDS, DocumentType, HolderType
 
 _FIND_LIMIT = 1000
 NEVER_EXPIRES = "~"
@@ -40,13 +43,24 @@ ITEMS = Entity(
         # One index for all lookups: an item is written by every movement, and every index makes that slower.
         index("spots", "logical_guid", "variant_id"),
     ],
+    id_pattern=ITEM_ID,
+    finders={
+        "orgcode": found_by(spots=EVERYTHING),
+        "variant_id": found_by(spots="v:{value}"),
+        "logical_guid": found_by(spots="f:{value}"),
+        "cells.zone_id": found_by(spots="z:{value}"),
+        "cells.bin_id": found_by(spots="b:{value}"),
+    },
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("lies_in", to="zone", by="cells.zone_id", cardinality="many", at=""),
+        edge("lies_in_bin", to="bin", by="cells.bin_id", cardinality="many", at=""),
     ],
     derived={"spots": item_lookups, "stocked": stocked_buckets},
     history=False,
-    label="variant_id",
+    past=ToldBy("entry", by="item_key", value="{logical_guid}/{variant_id}", changed=changed_totals),
+    label="{variant_id} @ {logical_guid}",
 )
 
 ENTRIES = Entity(
@@ -64,11 +78,39 @@ ENTRIES = Entity(
         index("refs", "entry_id"),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("written_for", to="document", by="document_id"),
-        edge("from_holder", to="holder", by="from_account.held_by_id"),
-        edge("to_holder", to="holder", by="to_account.held_by_id"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("out_of", to="facility", by="from_account.logical_guid", service=HUB),
+        edge("into", to="facility", by="to_account.logical_guid", service=HUB),
+        edge(
+            "from_balance", to="balance", by="{orgcode}/{from_account.logical_guid}/{variant_id}", back="from_balance"
+        ),
+        edge("to_balance", to="balance", by="{orgcode}/{to_account.logical_guid}/{variant_id}", back="to_balance"),
+        edge("written_for", to="document", by="document_id", among=DOCUMENT_KINDS),
+        edge("from_holder", to="holder", by="from_account.held_by_id", among=HOLDER_KINDS),
+        edge("to_holder", to="holder", by="to_account.held_by_id", among=HOLDER_KINDS),
+        edge("beside", to="entry", by="operation_id", cardinality="many"),
     ],
+    finders={
+        "orgcode": found_by(refs=EVERYTHING),
+        "variant_id": found_by(refs="v:{value}"),
+        "item_key": found_by(refs="i:{value}"),
+        **{
+            field: found_by(refs="{value}", rest={field: "{value}"})
+            for field in ("operation_id", "document_id", "from_account.held_by_id", "to_account.held_by_id")
+        },
+        **{
+            f"{side}_account.logical_guid": found_by(refs="f:{value}", rest={f"{side}_account.logical_guid": "{value}"})
+            for side in ("from", "to")
+        },
+        **{
+            f"{side}_balance": found_by(
+                ITEM_ID,
+                rest={f"{side}_account.logical_guid": "{logical_guid}"},
+                refs="i:{logical_guid}/{variant_id}",
+            )
+            for side in ("from", "to")
+        },
+    },
     derived={
         "item": first_item,
         "item_seq": first_seq,
@@ -78,7 +120,9 @@ ENTRIES = Entity(
         "refs": entry_lookups,
     },
     history=False,
-    label="kind",
+    past=WrittenOnce(at="recorded_utc", by="recorded_by", reason="reason"),
+    operation="operation_id",
+    label="{kind} {quantity} {variant_id}",
 )
 
 

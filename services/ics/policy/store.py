@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from chassis.entity import Entity, edge, unique
+from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.finder import found_by
 from chassis.unit import View
 from services.ics.policy.domain import PolicyValues, Scope, StockPolicy, effective, scope_keys
 
@@ -12,15 +13,22 @@ POLICIES = Entity(
     collection="policies",
     id="policy_id",
     keys=("ORG#{orgcode}", "POLICY#{policy_id}"),
-    indexes=[unique("variant_key", "logical_key", name="scope", refusal="the scope has a policy")],
+    indexes=[
+        unique("variant_key", "logical_key", name="scope", refusal="the scope has a policy"),
+        index("policy_id"),
+        index("variant_key", "policy_id", name="variant"),
+        index("logical_key", "policy_id", name="facility"),
+    ],
+    finders={"variant_id": found_by(variant_key="{value}"), "logical_guid": found_by(logical_key="{value}")},
     edges=[
-        edge("for", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("for", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
     ],
     derived={
         "variant_key": lambda policy: policy.variant_id or "",
         "logical_key": lambda policy: policy.logical_guid or "",
     },
+    label="{variant_id} @ {logical_guid}",
 )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
@@ -38,15 +39,22 @@ RECEIPTS = Entity(
         index("variants", "receive_id"),
         index("logical_guid", "variants", "receive_id"),
         index("source_ref", "receive_id"),
+        index("operation_id", "receive_id"),
         index("logical_guid", "pending_variants", "receive_id"),
     ],
-    edges=[edge("in", to="facility", by="logical_guid", service="gateway")],
+    finders={"lines.variant_id": found_by(variants="{value}")},
+    edges=[
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("of", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
+        edge("posted", to="entry", by="operation_id", cardinality="many"),
+    ],
     derived={
         "variants": _variants,
         "pending_variants": _pending,
         "coded": lambda receipt: receipt.code is not None,
     },
-    label="code",
+    label="{code} {source_ref} at {logical_guid} {created_utc}",
+    operation="operation_id",
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chassis.entity import Document, Entity, Expiring, edge, expires_at, expiring, index, unique
+from chassis.entity import HUB, Document, Entity, Expiring, edge, expires_at, expiring, index, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.bin.store import BINS
@@ -35,14 +35,17 @@ RULES = Entity(
         index("logical_guid", "rule_id"),
         index("variant_id", "rule_id"),
         index("pick_zone_id", "rule_id"),
+        index("pick_bin_id", "rule_id"),
+        index("overstock_zone_id", "rule_id"),
+        index("overstock_bin_id", "rule_id"),
         index("status", "rule_id"),
         # For sweeps over all orgs.
         index("status", "rule_id", name="everywhere", every_org=True),
         index("logical_guid", "status", "rule_id", name="facility_everywhere", every_org=True),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
         edge("fills", to="zone", by="pick_zone_id"),
         edge("fills_bin", to="bin", by="pick_bin_id"),
         edge("takes_from", to="zone", by="overstock_zone_id"),
@@ -53,6 +56,7 @@ RULES = Entity(
         # An archived rule frees its place for another.
         "open": lambda rule: rule.status != "archived",
     },
+    label="{variant_id} @ {logical_guid} from {min_qty} to {max_qty}",
 )
 
 

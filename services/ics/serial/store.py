@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.unit import Change, View
 from chassis.values import Date
 from services.ics.ledger.lot import Lot
 from services.ics.serial.domain import SerialUnit, as_lot, gtin14, lot_key, new_lot, number_of
+from services.ics.words import HOLDER_KINDS
 
 LOT_PLACE = "*"
 """Value of `place` for lots. Their units can be in several facilities; the ledger has their places."""
@@ -32,15 +33,19 @@ SERIALS = Entity(
         index("logical_guid"),
         index("place"),
         index("held_by_id", "serial_no"),
+        index("zone_id"),
+        index("bin_id"),
+        index("last_entry_id"),
     ],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
         edge("lies_in", to="zone", by="zone_id"),
         edge("lies_in_bin", to="bin", by="bin_id"),
-        edge("held_by", to="holder", by="held_by_id"),
+        edge("held_by", to="holder", by="held_by_id", among=HOLDER_KINDS),
         edge("moved_by", to="entry", by="last_entry_id"),
     ],
+    label="{serial_no} {lot_code} {variant_id}",
     derived={"number": number_of, "gtin_key": lambda unit: gtin14(unit.gtin) if unit.gtin else None, "place": _place},
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chassis.entity import Entity, edge, index
+from chassis.entity import HUB, Entity, edge, index
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
@@ -15,9 +15,17 @@ SNAPSHOTS = Entity(
     collection="snapshots",
     id="snapshot_id",
     keys=("ORG#{orgcode}", "SNAPSHOT#{snapshot_id}"),
-    indexes=[index("snapshot_id"), index("logical_guid", "snapshot_id"), index("status", "snapshot_id")],
-    edges=[edge("of", to="facility", by="logical_guid", service="gateway")],
-    label="name",
+    indexes=[
+        index("snapshot_id"),
+        index("logical_guid", "snapshot_id"),
+        index("status", "snapshot_id"),
+        index("variant_ids", "snapshot_id"),
+    ],
+    edges=[
+        edge("of", to="facility", by="logical_guid", service=HUB),
+        edge("shows", to="variant", by="variant_ids", service=HUB, cardinality="many"),
+    ],
+    label="{name} taken {taken_utc}",
 )
 
 PARTS = Entity("snapshot_part", SnapshotPart, collection="snapshot_parts", id="part_id", history=False, technical=True)

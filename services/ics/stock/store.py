@@ -1,7 +1,9 @@
 """Storage of adjustments and transitions."""
 
-from chassis.entity import Entity, edge
+from chassis.entity import HUB, Entity, edge, index
 from services.ics.stock.domain import Adjustment, StockTransition
+
+_LOOKUPS = ("variant_id", "logical_guid", "operation_id")
 
 ADJUSTMENTS = Entity(
     "adjustment",
@@ -9,11 +11,14 @@ ADJUSTMENTS = Entity(
     collection="adjustments",
     id="adjustment_id",
     keys=("ORG#{orgcode}", "ADJUSTMENT#{adjustment_id}"),
+    indexes=[index("adjustment_id"), *(index(field, "adjustment_id") for field in _LOOKUPS)],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("posted", to="entry", by="operation_id", cardinality="many"),
     ],
-    label="reason_code",
+    operation="operation_id",
+    label="{reason_code} {delta} {variant_id} @ {logical_guid}",
 )
 
 TRANSITIONS = Entity(
@@ -22,8 +27,12 @@ TRANSITIONS = Entity(
     collection="transitions",
     id="transition_id",
     keys=("ORG#{orgcode}", "TRANSITION#{transition_id}"),
+    indexes=[index("transition_id"), *(index(field, "transition_id") for field in _LOOKUPS)],
     edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("posted", to="entry", by="operation_id", cardinality="many"),
     ],
+    operation="operation_id",
+    label="{quantity} {variant_id} from {from_bucket} to {to_bucket} @ {logical_guid}",
 )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ics.filters import split
@@ -45,11 +46,13 @@ TRANSFERS = Entity(
         index("to_logical_guid", "created_utc"),
     ],
     edges=[
-        edge("from", to="facility", by="from_logical_guid", service="gateway"),
-        edge("to", to="facility", by="to_logical_guid", service="gateway"),
+        edge("from", to="facility", by="from_logical_guid", service=HUB),
+        edge("to", to="facility", by="to_logical_guid", service=HUB),
+        edge("moves", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
     ],
+    finders={"lines.variant_id": found_by(variants="{value}")},
     derived={"variants": _variants, "coded": lambda transfer: transfer.code is not None},
-    label="code",
+    label="{code} {from_logical_guid} to {to_logical_guid}",
 )
 
 SHIPMENTS = Entity(
@@ -67,14 +70,16 @@ SHIPMENTS = Entity(
         index("to_logical_guid", "shipment_id"),
         index("status", "shipment_id"),
         index("to_logical_guid", "coming", "shipment_id"),
+        index("lines.variant_id", "shipment_id", name="variants"),
     ],
     edges=[
         edge("of", to="transfer", by="transfer_id"),
-        edge("from", to="facility", by="from_logical_guid", service="gateway"),
-        edge("to", to="facility", by="to_logical_guid", service="gateway"),
+        edge("from", to="facility", by="from_logical_guid", service=HUB),
+        edge("to", to="facility", by="to_logical_guid", service=HUB),
+        edge("moves", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
     ],
     derived={"coming": _coming},
-    label="tracking_ref",
+    label="{tracking_ref} {from_logical_guid} to {to_logical_guid} {shipped_utc}",
 )
 
 _TRANSFER_LEADS = (

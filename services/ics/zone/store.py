@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chassis.entity import Entity, edge, unique
+from chassis.entity import HUB, Entity, edge, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
@@ -14,9 +14,9 @@ ZONES = Entity(
     collection="zones",
     id="zone_id",
     keys=("ORG#{orgcode}", "ZONE#{zone_id}"),
-    label="code",
+    label="{code} {name}",
     indexes=[unique("logical_guid", "code", name="code", refusal="the code is taken in this facility")],
-    edges=[edge("in", to="facility", by="logical_guid", service="gateway")],
+    edges=[edge("in", to="facility", by="logical_guid", service=HUB)],
 )
 
 _LEADS = (("logical_guid", "code"), ("logical_guid",), ())

@@ -15,6 +15,7 @@ SECRETS = Entity(
     keys=("STACK", "SECRET#{secret_id}"),
     org_scoped=False,
     sealed=("salt", "hashed"),
+    label="set {updated_utc} by {updated_by}",
 )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import View, between, one_of
 from chassis.work.queue import NoPayload, WorkQueue
@@ -20,17 +21,22 @@ from services.pmc.pack.domain import (
 )
 from services.pmc.pack.progress import Validation
 
+FOUND_BY_VERSION = found_by("{pack_id}/{pack_rev}", pack_id="{pack_id}", pack_rev="{pack_rev}")
+"""How records that name a pack and its revision are found by a version's id."""
+
 PACKS = Entity(
     "pack",
     PackVersion,
     collection="pmc_packs",
     id="version_id",
     keys=("ORG#{orgcode}", "PACK#{pack_id}#{pack_rev}"),
-    label="name",
+    id_pattern="{pack_id}/{pack_rev}",
+    label="{name} {pack_id} rev {pack_rev}",
     indexes=[
         unique("pack_id", "pack_rev", name="number", refusal="the version exists already"),
         index("state", "upload_expires_utc", name="waiting", every_org=True),
         index("store_id", name="store", every_org=True),
+        index("store_id", name="store_of_org"),
     ],
     edges=[edge("of", to="pack_series", by="pack_id")],
 )
@@ -41,7 +47,7 @@ SERIES = Entity(
     id="pack_id",
     keys=("ORG#{orgcode}", "PACKSERIES#{pack_id}"),
     indexes=[index("pack_id")],
-    history=False,
+    label="{pack_id} up to rev {newest_rev}",
 )
 HEADERS = Entity(
     "pack_header", PackHeaderDocument, collection="pmc_pack_headers", id="store_id", history=False, technical=True
@@ -51,10 +57,11 @@ STYLES = Entity(
     StyleRow,
     collection="pmc_pack_styles",
     id="style_key",
-    keys=("ORG#{orgcode}", "PACKSTYLE#{pack_id}#{pack_rev}#{style_id}"),
-    label="style_id",
+    keys=("ORG#{orgcode}", "PACKSTYLE#{store_id}#{style_id}"),
+    id_pattern="{store_id}/{style_id}",
+    label="{style_id} in {pack_id} rev {pack_rev}",
     indexes=[index("store_id", "style_id", name="store")],
-    edges=[edge("in", to="pack", by="pack_id")],
+    edges=[edge("in", to="pack", by="store_id", at="store_id")],
     history=False,
 )
 BODIES = Entity(
@@ -71,13 +78,21 @@ ITEMS = Entity(
     ItemRow,
     collection="pmc_pack_items",
     id="item_key",
-    keys=("ORG#{orgcode}", "PACKITEM#{pack_id}#{pack_rev}#{channel_code}#{style_id}#{variant_id}"),
-    label="variant_id",
+    keys=("ORG#{orgcode}", "PACKITEM#{store_id}#{n}"),
+    id_pattern="{store_id}/{n:09d}",
+    label="{variant_id} on {channel_code} in {pack_id} rev {pack_rev}",
     indexes=[
         index("store_id", "n", name="number"),
         index("store_id", "channel_code", "style_id", "variant_id", name="variant"),
+        index("store_id", "style_id", "n", name="style"),
+        index("variant_id", "item_key", name="versions"),
     ],
-    edges=[edge("of", to="pack_style", by="style_id"), edge("becomes", to="product", by="variant_id")],
+    finders={"style": found_by("{store_id}/{style_id}", store_id="{store_id}", style_id="{style_id}")},
+    edges=[
+        edge("of", to="pack_style", by="{store_id}/{style_id}", back="style"),
+        edge("names", to="variant", by="variant_id", service=HUB),
+        edge("becomes", to="product", by="variant_id", cardinality="many"),
+    ],
     history=False,
 )
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound
 from chassis.page import Page, Paged
+from chassis.past import WrittenOnce
 from chassis.unit import View, one_of
+from services.pmc.pack.store import FOUND_BY_VERSION
+from services.pmc.product.answers import summary_of
 from services.pmc.product.domain import StoredProduct
 from services.pmc.product.history import StoredRevision, revision_id_of
 from services.pmc.words import AskedState
@@ -22,6 +25,7 @@ _FILTERS = (
     "indexed.identifiers",
     "indexed.aliases",
     "channel_guid",
+    "channel_code",
 )
 _CHANNEL_FILTERS = ("indexed.category.node_id", "indexed.department.node_id", "indexed.division.node_id")
 
@@ -32,10 +36,10 @@ PRODUCTS = Entity(
     id="product_id",
     keys=("ORG#{orgcode}", "PRODUCT#{product_id}"),
     lookups={
-        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_guid}"),
-        2: ("STYLE#{style_id}", ""),
+        1: ("ORG#{orgcode}#VARIANT#{variant_id}", "PRODUCT#{product_id}"),
+        2: ("ORG#{orgcode}#STYLE#{style_id}", "PRODUCT#{product_id}"),
     },
-    label="indexed.title",
+    label="{indexed.title} · {indexed.sku} · {channel_code}",
     indexes=[
         index("product_id", name="org"),
         unique("channel_guid", "variant_id", name="key", refusal="the variant has a product in the channel already"),
@@ -48,11 +52,12 @@ PRODUCTS = Entity(
     ],
     edges=[
         edge("has", to="revision", by="product_id", cardinality="many"),
-        edge("in", to="profile", by="channel_guid"),
+        edge("in", to="profile", by="channel_guid", at="channel_guid"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("on", to="channel_code", by="channel_code", service=HUB),
         edge("stocked-as", to="balance", by="variant_id", service="ics", cardinality="many"),
-        edge("listed-as", to="variant", by="variant_id", service="slc", cardinality="many"),
     ],
-    history=False,
+    in_history=summary_of,
 )
 REVISIONS = Entity(
     "revision",
@@ -60,14 +65,21 @@ REVISIONS = Entity(
     collection="pmc_product_revisions",
     id="revision_id",
     keys=("ORG#{orgcode}", "PRODUCT#{product_id}#REV#{rev}"),
-    label="rev",
-    indexes=[index("product_id", "revision_id", name="product")],
+    id_pattern="{product_id}/{rev:09d}",
+    label="rev {rev} of {product_id}",
+    indexes=[
+        index("product_id", "revision_id", name="product"),
+        index("pack_id", "pack_rev", "revision_id", name="pack"),
+        index("run_id", "revision_id", name="run"),
+    ],
     edges=[
         edge("of", to="product", by="product_id"),
-        edge("from", to="pack", by="pack_id"),
+        edge("from", to="pack", by="{pack_id}/{pack_rev}", back="version"),
         edge("by", to="run", by="run_id"),
     ],
+    finders={"version": FOUND_BY_VERSION},
     history=False,
+    past=WrittenOnce(at="created_utc", by="created_by"),
 )
 
 

@@ -1,6 +1,6 @@
 """Storage of profiles, and the look-up of a channel by any of its names."""
 
-from chassis.entity import Entity, edge, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound, invalid_field
 from chassis.unit import View
 from services.pmc.profile.domain import PublishProfile, StoredProfile, profile_id_of
@@ -15,6 +15,10 @@ PROFILES = Entity(
     label="name",
     indexes=[
         unique("channel_code", name="channel_code", refusal="the channel has a profile already"),
+        index("profile_id"),
+        index("channel_code", name="code"),
+        index("channel_guid", name="channel"),
+        index("logical_guids"),
         unique("channel_guid", name="channel_guid", refusal="another profile holds the channel_guid"),
         unique(
             "logical_guids",
@@ -23,8 +27,12 @@ PROFILES = Entity(
             refusal="another profile holds one of the facilities",
         ),
     ],
-    lookups={1: ("CHANNEL#{channel_guid}", "")},
-    edges=[edge("serves", to="facility", by="logical_guids", service="gateway", cardinality="many")],
+    id_pattern="{orgcode}/{channel_code}",
+    lookups={1: ("ORG#{orgcode}#CHANNEL#{channel_guid}", "PROFILE#{channel_code}")},
+    edges=[
+        edge("serves", to="facility", by="logical_guids", service=HUB, cardinality="many"),
+        edge("of", to="channel_code", by="channel_code", service=HUB),
+    ],
     derived={"has_facilities": lambda profile: bool(profile.logical_guids)},
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chassis.entity import Entity, index
+from chassis.entity import Entity, edge, index
 from chassis.unit import Change, View
 from services.pmc.rollup.domain import (
     ORG_WIDE,
@@ -22,10 +22,11 @@ ROLLUPS = Entity(
     Rollup,
     collection="pmc_rollups",
     id="rollup_id",
-    keys=("ORG#{orgcode}", "ROLLUP#{channel_guid}#{dimension}#{value}"),
-    indexes=[index("channel_guid", "dimension", "value", name="by_value")],
+    keys=("ORG#{orgcode}", "ROLLUP#{rollup_id}"),
+    indexes=[index("channel_guid", "dimension", "value", name="by_value"), index("rollup_id")],
+    edges=[edge("in", to="profile", by="channel_guid", at="channel_guid")],
     history=False,
-    label="value",
+    label="{dimension} {value} {label}",
 )
 CHANNEL_SUMS = Entity(
     "channel_sums", ChannelSums, collection="pmc_channel_sums", id="sums_id", history=False, technical=True

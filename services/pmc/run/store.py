@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound
 from chassis.page import Page, Paged
 from chassis.unit import View, between, one_of
+from services.pmc.pack.store import FOUND_BY_VERSION
 from services.pmc.profile.domain import PublishProfile
 from services.pmc.run.domain import RunPlan, RunProfile, StoredRun
 from services.pmc.run.manifest_records import RunItem, StoredPart
@@ -17,16 +18,25 @@ RUNS = Entity(
     collection="pmc_runs",
     id="run_id",
     keys=("ORG#{orgcode}", "RUN#{run_id}"),
-    label="status",
+    label="{created_utc} {target} {reason}",
     indexes=[
         index("run_id", name="org"),
         unique("claims", name="claim", where={"claiming": True}, refusal="a running run works on one of the channels"),
         index("status", "start_utc", name="scheduled"),
         index("undoable", "started_utc", name="undoable"),
+        index("pack_id", "pack_rev", "run_id", name="version"),
+        index("undo_of", "run_id"),
+        index("selector.channel_codes", "run_id", name="channel_codes"),
         index("driven", "start_utc", name="driven", every_org=True),
         index("status", "abandoned_after_utc", name="abandoned", every_org=True),
     ],
-    edges=[edge("of", to="pack", by="pack_id"), edge("has", to="part", by="run_id", cardinality="many")],
+    finders={"version": FOUND_BY_VERSION},
+    edges=[
+        edge("of", to="pack", by="{pack_id}/{pack_rev}", back="version"),
+        edge("on", to="channel_code", by="selector.channel_codes", service=HUB, cardinality="many"),
+        edge("undoes", to="run", by="undo_of"),
+        edge("has", to="part", by="run_id", cardinality="many"),
+    ],
     derived={
         "claims": lambda run: run.claims,
         "claiming": lambda run: bool(run.claims),
@@ -50,8 +60,9 @@ RUN_ITEMS = Entity(
     collection="pmc_run_items",
     id="item_id",
     keys=("ORG#{orgcode}", "RUN#{run_id}#ITEM#{n}"),
-    label="n",
-    indexes=[index("run_id", "n", name="run")],
+    id_pattern="{run_id}/{n:09d}",
+    label="{n} {line.sku} on {line.channel_code}",
+    indexes=[index("run_id", "n", name="run"), index("product_id", "item_id", name="product")],
     edges=[edge("of", to="run", by="run_id"), edge("on", to="product", by="product_id")],
     history=False,
 )
@@ -61,7 +72,8 @@ PARTS = Entity(
     collection="pmc_manifest_parts",
     id="part_id",
     keys=("ORG#{orgcode}", "RUN#{run_id}#PART#{part}"),
-    label="part",
+    id_pattern="{run_id}/{part:07d}",
+    label="part {part} of {run_id}",
     indexes=[index("run_id", "part", name="run")],
     edges=[edge("of", to="run", by="run_id")],
     history=False,
