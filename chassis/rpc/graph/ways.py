@@ -35,9 +35,13 @@ class Ways:
         own = {name: value for name, value in fields.items() if name != "orgcode" or not self._scoped(org)}
         of_kind = self._served({**own, "kind": self.entity.kind}, org, None) if self.entity.kind else None
         found = of_kind or self._served(own, org, None)
-        if found is None and not own and "orgcode" in self.entity.finders and self._scoped(org):
-            return self.by_values("orgcode", [org], org)
-        return found
+        if found is not None:
+            return found
+        asked = own or ({"orgcode": org} if self._scoped(org) else {})
+        if len(asked) == 1 and next(iter(asked)) in self.entity.finders:
+            ((field, value),) = asked.items()
+            return self.by_values(field, [value], org)
+        return None
 
     def by_values(self, field: str, values: Sequence[str], org: str) -> Way | None:
         """To the records whose field has one of these values; None if no index serves that."""

@@ -10,7 +10,7 @@ from chassis.unit import View
 from services.ics.allocation.domain import Allocation
 from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.store import promise_fields
+from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 from services.ics.reservation.expiring import changed_in_passing, expired
 
 FILTERS = KeyedFilters(
@@ -22,6 +22,7 @@ FILTERS = KeyedFilters(
         "fs": ("logical_guid", "status"),
         "f": ("logical_guid",),
         "s": ("status",),
+        "ch": ("channel_code",),
         "": (),
     },
     prefix="l",
@@ -33,16 +34,16 @@ ALLOCATIONS = Entity(
     collection="promises",
     id="allocation_id",
     keys=("ORG#{orgcode}", "ALLOCATION#{allocation_id}"),
-    indexes=[keys_index("allocation_id")],
+    indexes=[keys_index("allocation_id"), OF_ANY_ORG],
+    lookups={1: ("ORG#{orgcode}#ORDER#{order_ref}", "ALLOCATION#{allocation_id}")},
     edges=[
         edge("from", to="reservation", by="reservation_id"),
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
-        edge("for", to="channel", by="channel_code", service="slc"),
+        *promise_edges(),
     ],
+    finders=promise_finders("l", order_ref="o", reservation_id="r"),
     derived=promise_fields("allocation", FILTERS),
     kind="allocation",
-    label="order_ref",
+    label="{order_ref} {quantity} {variant_id} @ {logical_guid}",
 )
 
 register(

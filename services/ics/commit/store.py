@@ -10,7 +10,7 @@ from chassis.unit import View
 from services.ics.commit.domain import Commit, changed_in_passing
 from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.store import promise_fields
+from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 
 FILTERS = KeyedFilters(
     {
@@ -22,6 +22,7 @@ FILTERS = KeyedFilters(
         "fs": ("logical_guid", "status"),
         "f": ("logical_guid",),
         "s": ("status",),
+        "ch": ("channel_code",),
         "": (),
     },
     prefix="c",
@@ -33,17 +34,17 @@ COMMITS = Entity(
     collection="promises",
     id="commit_id",
     keys=("ORG#{orgcode}", "COMMIT#{commit_id}"),
-    indexes=[keys_index("commit_id")],
+    indexes=[keys_index("commit_id"), OF_ANY_ORG],
+    lookups={1: ("ORG#{orgcode}#ORDER#{order_ref}", "COMMIT#{commit_id}")},
     edges=[
         edge("from", to="reservation", by="reservation_id"),
         edge("from_allocation", to="allocation", by="allocation_id"),
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
-        edge("for", to="channel", by="channel_code", service="slc"),
+        *promise_edges(),
     ],
+    finders=promise_finders("c", order_ref="o", reservation_id="r", allocation_id="l"),
     derived=promise_fields("commit", FILTERS),
     kind="commit",
-    label="order_ref",
+    label="{order_ref} {quantity} {variant_id} @ {logical_guid}",
 )
 
 register(

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chassis.entity import HUB, Document, Entity, Record, Value, edge, index
-from chassis.finder import found_by
+from chassis.entity import HUB, Document, Edge, Entity, Record, Value, edge, index
+from chassis.finder import Finder, found_by
 from chassis.past import ToldBy, WrittenOnce
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
@@ -166,6 +166,9 @@ class Promise(Document):
     queue: str | None
 
 
+OF_ANY_ORG = index("kind", name="kind", every_org=True)
+"""The index by which the operator's graph lists one kind of promise over all orgs."""
+
 PROMISES = Entity(
     "promise",
     Promise,
@@ -177,6 +180,7 @@ PROMISES = Entity(
         index("logical_guid", "variant_id", "queue"),
         # For the overdue-sweep job, over all orgs.
         index("due", every_org=True),
+        OF_ANY_ORG,
         keys_index("promise_id"),
     ],
     history=False,
@@ -202,6 +206,29 @@ def promise_fields(kind: HolderType, filters: KeyedFilters) -> dict[str, Callabl
         return None
 
     return {"due": due, "queue": queue, KEYS: filters.keys_of}
+
+
+def promise_finders(prefix: str, **lookups: str) -> dict[str, Finder]:
+    """How promises of a kind are found by the keys of its list; `lookups`: further fields and the codes of their keys.
+
+    `balance` is what edges name: the id of the item that has the promised units.
+    """
+    codes = {"variant_id": "v", "logical_guid": "f", "channel_code": "ch", **lookups}
+    return {
+        "orgcode": found_by(keys=prefix),
+        **{field: found_by(keys=f"{prefix}{code}:{{value}}") for field, code in codes.items()},
+        "balance": found_by(ITEM_ID, keys=f"{prefix}fv:{{logical_guid}}:{{variant_id}}"),
+    }
+
+
+def promise_edges() -> list[Edge]:
+    """The edges that every kind of promise has."""
+    return [
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("for", to="channel_code", by="channel_code", service=HUB),
+        edge("drawn_from", to="balance", by=ITEM_ID, back="balance"),
+    ]
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:

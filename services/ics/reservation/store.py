@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge
+from chassis.entity import Entity
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.keyed import KeyedFilters, keyed_page, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.store import promise_fields
+from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 from services.ics.reservation.domain import Reservation
 from services.ics.reservation.expiring import changed_in_passing, expired
 
@@ -21,6 +21,7 @@ FILTERS = KeyedFilters(
         "fs": ("logical_guid", "status"),
         "f": ("logical_guid",),
         "s": ("status",),
+        "ch": ("channel_code",),
         "": (),
     },
     prefix="r",
@@ -32,14 +33,13 @@ RESERVATIONS = Entity(
     collection="promises",
     id="reservation_id",
     keys=("ORG#{orgcode}", "RESERVATION#{reservation_id}"),
-    indexes=[keys_index("reservation_id")],
-    edges=[
-        edge("of", to="variant", by="variant_id", service="pmc"),
-        edge("in", to="facility", by="logical_guid", service="gateway"),
-        edge("for", to="channel", by="channel_code", service="slc"),
-    ],
+    indexes=[keys_index("reservation_id"), OF_ANY_ORG],
+    lookups={1: ("ORG#{orgcode}#ORDER#{demand_ref}", "RESERVATION#{reservation_id}")},
+    edges=promise_edges(),
+    finders=promise_finders("r", demand_ref="o"),
     derived=promise_fields("reservation", FILTERS),
     kind="reservation",
+    label="{demand_ref} {quantity} {variant_id} @ {logical_guid}",
 )
 
 register(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from chassis.entity import Entity, edge, index, unique
+from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import Conflict
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
@@ -28,7 +28,7 @@ CHANNELS = Entity(
     id="channel_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}"),
     lookups={1: ("SHOP#{shop_domain}", "CHANNEL#{channel_id}")},
-    label="channel_code",
+    label="{channel_code} {shop_domain}",
     indexes=[
         index("channel_id", name="org"),
         unique("channel_code", name="channel_code", refusal="the channel_code is taken"),
@@ -46,11 +46,14 @@ CHANNELS = Entity(
         index("shop_domain", name="shop", every_org=True),
         index("state", "channel_id", name="states", every_org=True),
         index("config.pmc_channel_code", name="pmc_channel"),
+        index("channel_code", "channel_id", name="code"),
+        index("facilities.logical_guid", "channel_id", name="facility"),
     ],
     edges=[
-        edge("uses", to="profile", by="config.pmc_channel_code", service="pmc"),
-        edge("ships-from", to="facility", by="facilities.logical_guid", service="gateway", cardinality="many"),
-        edge("includes", to="variant", by="channel_id", cardinality="many"),
+        edge("sells-as", to="channel_code", by="channel_code", service=HUB),
+        edge("uses", to="profile", by="config.pmc_channel_code", service="pmc", at="channel_code"),
+        edge("ships-from", to="facility", by="facilities.logical_guid", service=HUB, cardinality="many"),
+        edge("includes", to="channel_variant", by="channel_id", cardinality="many"),
     ],
     derived={"live": lambda channel: channel.is_open},
 )

@@ -13,8 +13,8 @@ STATS = Entity(
     Bucket,
     collection="slc_stats",
     id="bucket_id",
-    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#STAT#{size_seconds}#{from_utc}"),
-    label="from_utc",
+    keys=("ORG#{orgcode}", "STAT#{bucket_id}"),
+    label="{size_seconds} s from {from_utc} on {channel_id}",
     indexes=[
         index("channel_id", "size_seconds", "from_utc", name="series"),
         index("size_seconds", "from_utc", name="age", every_org=True),

@@ -6,7 +6,7 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from chassis.clock import Utc
-from chassis.entity import Entity, Value, edge, index
+from chassis.entity import HUB, Entity, Value, edge, index
 from chassis.unit import Change, View, between
 from chassis.values import Id
 from chassis.work.queue import Lane, NoPayload, WorkQueue
@@ -27,14 +27,20 @@ JOBS = Entity(
     collection="slc_jobs",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#JOB#{variant_id}"),
-    label="state",
+    id_pattern="{channel_id}/{variant_id}",
+    label="{variant_id} due {due_utc}",
     indexes=[
         index("channel_id", "waiting", "changed_utc", name="waiting"),
         index("channel_id", "waiting", "row_id", name="channel"),
         index("state", "due_utc", name="due", every_org=True),
         index("state", "taken_utc", name="taken", every_org=True),
+        index("variant_id", "row_id", name="variant"),
     ],
-    edges=[edge("syncs", to="variant", by="row_id")],
+    edges=[
+        edge("syncs", to="channel_variant", by="row_id"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("in", to="channel", by="channel_id"),
+    ],
     derived={"waiting": lambda job: job.is_waiting},
     history=False,
 )

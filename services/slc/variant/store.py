@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from chassis.entity import Entity, edge, index
+from chassis.entity import HUB, Entity, edge, index
+from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
 from services.slc.channel.store import move_tally
@@ -10,16 +11,17 @@ from services.slc.variant.domain import OpenWrite, StoredVariant, StyleMap, move
 from services.slc.words import SyncState
 
 VARIANTS = Entity(
-    "variant",
+    "channel_variant",
     StoredVariant,
     collection="slc_variants",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#VARIANT#{variant_id}"),
     lookups={
-        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
-        2: ("SHOPIFYVARIANT#{shopify_variant_id}", "CHANNEL#{channel_id}"),
+        1: ("ORG#{orgcode}#VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
+        2: ("ORG#{orgcode}#CHANNEL#{channel_id}#SHOPIFYVARIANT#{shopify_variant_id}", "VARIANT#{variant_id}"),
     },
-    label="sku",
+    id_pattern="{channel_id}/{variant_id}",
+    label="{sku} {variant_id}",
     indexes=[
         index("channel_id", "row_id", name="channel"),
         index("channel_id", "included", "added_rank", name="added"),
@@ -33,9 +35,12 @@ VARIANTS = Entity(
     ],
     edges=[
         edge("in", to="channel", by="channel_id"),
-        edge("lists", to="product", by="variant_id", service="pmc", cardinality="many"),
-        edge("of", to="balance", by="variant_id", service="ics", cardinality="many"),
+        edge("of", to="variant", by="variant_id", service=HUB),
+        edge("listed-as", to="product", by="variant_id", service="pmc", cardinality="many"),
+        edge("stocked-as", to="balance", by="variant_id", service="ics", cardinality="many"),
+        edge("mapped-by", to="map", by="{channel_id}/{style_id}", back="map"),
     ],
+    finders={"map": found_by("{channel_id}/{style_id}", channel_id="{channel_id}", style_id="{style_id}")},
     history=False,
 )
 STYLE_MAPS = Entity(
@@ -44,12 +49,13 @@ STYLE_MAPS = Entity(
     collection="slc_maps",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#MAP#{style_id}"),
-    label="style_id",
+    id_pattern="{channel_id}/{style_id}",
+    label="{style_id} as {shopify_product_id}",
     indexes=[
         index("channel_id", "row_id", name="channel"),
         index("channel_id", "shopify_product_id", name="shopify_product"),
     ],
-    edges=[edge("of", to="channel", by="channel_id"), edge("maps", to="variant", by="style_id", cardinality="many")],
+    edges=[edge("of", to="channel", by="channel_id")],
     history=False,
 )
 OPEN_WRITES = Entity(
@@ -58,7 +64,7 @@ OPEN_WRITES = Entity(
     collection="slc_open_writes",
     id="key",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#WRITE#{key}"),
-    label="kind",
+    label="{kind} of {stored_utc}, tried {tries} times",
     indexes=[
         index("channel_id", "next_utc", name="channel"),
         index("channel_id", "levels.variant_id", name="variant"),
