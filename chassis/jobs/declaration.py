@@ -18,6 +18,9 @@ from msgspec import Struct
 from chassis.entity import Value
 from chassis.provided import asks_of
 
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+
 JobHandler = Callable[..., Awaitable[Struct]]
 
 
@@ -29,6 +32,7 @@ class Job(Value):
     """A declared job.
 
     seconds  between the starts of two runs; None if it is only run by hand
+    at_seconds  of a job that runs once a day: when, in seconds since midnight UTC
     asks     further parameters of the handler -> the type of the thing each asks for
     """
 
@@ -39,6 +43,7 @@ class Job(Value):
     handler: JobHandler
     summary: str
     asks: Mapping[str, type] = {}
+    at_seconds: float | None = None
 
 
 class Jobs:
@@ -57,11 +62,20 @@ class Jobs:
         params()
         return self._declare(seconds, name, params)
 
+    def daily(self, *, hour: int, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
+        """Declare a job that runs every day at this hour (UTC, 0 to 23), with default params, and by hand."""
+        if not 0 <= hour < DAY_SECONDS // HOUR_SECONDS:
+            raise TypeError(f"job {name} must run at an hour of the day")
+        params()
+        return self._declare(DAY_SECONDS, name, params, at_seconds=hour * HOUR_SECONDS)
+
     def by_hand(self, *, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
         """Declare a job that only an operator runs."""
         return self._declare(None, name, params)
 
-    def _declare(self, seconds: float | None, name: str, params: type[Struct]) -> Callable[[JobHandler], JobHandler]:
+    def _declare(
+        self, seconds: float | None, name: str, params: type[Struct], at_seconds: float | None = None
+    ) -> Callable[[JobHandler], JobHandler]:
         def keep(handler: JobHandler) -> JobHandler:
             summary = (getdoc(handler) or "").partition("\n")[0]
             if not summary:
@@ -75,6 +89,7 @@ class Jobs:
                     handler=handler,
                     summary=summary,
                     asks=asks_of(handler, skip=3),
+                    at_seconds=at_seconds,
                 )
             )
             return handler

@@ -11,13 +11,13 @@ from chassis.sealing import Sealer
 from chassis.unit import Units
 
 
-def declare_rewrap(jobs: Jobs, *entities: Entity[Any]) -> None:
-    """Declare the job `rewrap-sealed` for entities with sealed fields."""
+def declare_rewrap(jobs: Jobs, *entities: Entity[Any], name: str = "rewrap-sealed") -> None:
+    """Declare the job `name` for entities with sealed fields."""
     bare = [entity.name for entity in entities if not entity.seals]
     if bare or not entities:
         raise TypeError(f"nothing is sealed in {', '.join(bare) or 'no entity'}")
 
-    @jobs.by_hand(name="rewrap-sealed")
+    @jobs.by_hand(name=name)
     async def rewrap_sealed(
         units: Units,  # noqa: ARG001  every job takes these three
         call: Call,  # noqa: ARG001

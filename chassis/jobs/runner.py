@@ -15,11 +15,11 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
-from chassis.clock import Clock, Utc, later
+from chassis.clock import Clock, Utc, from_seconds, later, to_seconds
 from chassis.errors import InternalError, NotFound, Refusal, StillRunning, Unavailable
 from chassis.gate import Gate
 from chassis.ids import new_id
-from chassis.jobs.declaration import Job
+from chassis.jobs.declaration import DAY_SECONDS, Job
 from chassis.jobs.params import read_params
 from chassis.jobs.state import JOB_STATES, JobState, JobStats, JobStatus
 from chassis.mongo.leases import Leases
@@ -112,7 +112,10 @@ class JobRunner:
             return
         states = await self._states()
         for job in due:
-            next_utc = _next(job, states.get(job.name))
+            state = states.get(job.name)
+            # A job that never ran is due at the time that was found for it first.
+            first = state is None and job.name in self._due
+            next_utc = None if first else _next(job, state, now)
             if next_utc is not None and next_utc > now:
                 self._due[job.name] = next_utc
                 continue
@@ -252,7 +255,7 @@ class JobRunner:
             last_ended_utc=state.ended_utc if state else None,
             last_answer=state.answer if state else None,
             last_error=state.error if state else None,
-            next_utc=_next(job, state) or (now if job.seconds else None),
+            next_utc=_next(job, state, now) or (now if job.seconds else None),
         )
 
     def _call(self, job: Job) -> Call:
@@ -267,9 +270,18 @@ def _who(job: Job) -> str:
     return f"job {job.name}"
 
 
-def _next(job: Job, state: JobState | None) -> Utc | None:
+def _next(job: Job, state: JobState | None, now: Utc) -> Utc | None:
     """When a job is due next; None if never, or at once."""
+    if job.at_seconds is not None:
+        return _next_daily(state.started_utc if state else now, job.at_seconds)
     return later(state.started_utc, job.seconds) if job.seconds and state else None
+
+
+def _next_daily(after: Utc, at_seconds: float) -> Utc:
+    """The first moment later than `after` that is so many seconds past midnight UTC."""
+    seconds = to_seconds(after)
+    today = seconds // DAY_SECONDS * DAY_SECONDS + at_seconds
+    return from_seconds(today if today > seconds else today + DAY_SECONDS)
 
 
 def _text(answer: Struct | None) -> str | None:

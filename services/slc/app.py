@@ -1,7 +1,9 @@
 """SLC: sales channels kept in step with the catalogue and the stock."""
 
 from chassis.service import Service
+from services.slc.credential.access import shop_access
 from services.slc.settings import SlcSettings
+from services.slc.shopify.client import shops
 from services.slc.words import ROLES
 
 SLC = Service(
@@ -15,10 +17,15 @@ SLC = Service(
         "channel",
         "counters",
         "variant",
+        "audit",
+        "credential",
         "job",
+        "order",
         "inclusion",
         "lifecycle",
+        "connection",
     ],
     roles=ROLES,
     dialect="catalogue",
+    resources=[shops, shop_access],
 )

@@ -109,3 +109,8 @@ def gid_of(kind: str, given: str | int, field: str) -> str:
 def number_of(gid: str) -> str:
     """The number at the end of an id of Shopify."""
     return gid.rpartition("/")[2]
+
+
+def clipped(message: str) -> str:
+    """A message of another system as it is stored: 512 characters at most, never empty."""
+    return message.replace("\x00", "")[:512] or "no message was given"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -137,6 +138,31 @@ async def test_a_job_runs_when_it_is_due_and_not_before(replicas: Replicas, cloc
     assert (status.summary, status.params) == ("Sweep what lies about.", ["orgcode", "limit", "dry_run"])
     assert sweep.runs[0][0].caller == SYSTEM
     assert runner.stats[0].runs == 2
+
+
+def has_run(runs: list[Utc], times: int) -> bool:
+    return len(runs) == times
+
+
+async def test_a_daily_job_waits_for_its_hour_and_runs_once_a_day(replicas: Replicas, clock: FixedClock) -> None:
+    runs: list[Utc] = []
+    jobs = Jobs("test")
+
+    @jobs.daily(hour=14, name="sweep", params=SweepParams)
+    async def sweep(units: Units, call: Call, params: SweepParams) -> Swept:
+        """Sweep once a day."""
+        runs.append(clock.now())
+        return Swept(limit=params.limit, dry_run=params.dry_run)
+
+    runner = replicas.one(jobs.declared)
+    # Noon, 13:59, 14:00, 15:00 and 14:00 of the next day.
+    for seconds, ran in ((0.0, 0), (7140.0, 0), (60.0, 1), (3600.0, 1), (82_800.0, 2)):
+        clock.advance(seconds)
+        await runner.tick()
+        await eventually(partial(has_run, runs, ran))
+        if runs:
+            await eventually(lambda: idle(runner))
+    assert runs == [later(NOON, 7200), later(NOON, 93_600)]
 
 
 async def test_of_two_replicas_one_runs_a_job_that_is_due(replicas: Replicas) -> None:

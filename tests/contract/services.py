@@ -1,9 +1,11 @@
 """The services whose declarations are held against the contract, and the documents made of them."""
 
 from functools import cache
+from typing import Any
 
 from chassis.endpoint import Endpoint
 from chassis.http.openapi import openapi
+from chassis.keys import KeyRing, new_key
 from chassis.service import Service, collect
 from services.ics.app import ICS
 from services.ops.app import OPS
@@ -16,6 +18,9 @@ SERVICES: dict[str, Service] = {service.name: service for service in (OPS, ICS, 
 DECLARED: list[tuple[Service, Endpoint]] = [
     (service, endpoint) for service in SERVICES.values() for endpoint in collect(service).endpoints
 ]
+
+OWN_SETTINGS: dict[str, dict[str, Any]] = {"slc": {"slc_keys": KeyRing.from_text(new_key("test"))}}
+"""Settings without which a service does not start."""
 
 
 @cache

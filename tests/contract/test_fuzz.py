@@ -33,7 +33,7 @@ from chassis.ids import new_id
 from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer, serve
 from tests.contract.conftest import in_new_org
 from tests.contract.rows import CONTEXT_FIELDS
-from tests.contract.services import SERVICES, document_of
+from tests.contract.services import OWN_SETTINGS, SERVICES, document_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
 from tests.ics.world import World, make_world
 
@@ -110,6 +110,7 @@ async def targets(
                 database=f"{own_database}{name}",
                 amqp_url=amqp_url,
                 prefix=f"{own_database}.{name}.",
+                **OWN_SETTINGS.get(name, {}),
             )
             client = in_new_org(await context.__aenter__())
             running[name] = (context, Target(client, await a_world(client) if name == "ics" else None))

@@ -1,10 +1,18 @@
 from chassis.caller import ANONYMOUS
+from chassis.keys import KeyRing, new_key
 from chassis.testing.client import serve
 from services.slc.app import SLC
 
 
 async def test_ping_asks_for_nothing(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> None:
-    async with serve(SLC, mongodb_uri=mongodb_uri, database=database_name, amqp_url=amqp_url, prefix=bus_prefix) as slc:
+    async with serve(
+        SLC,
+        mongodb_uri=mongodb_uri,
+        database=database_name,
+        amqp_url=amqp_url,
+        prefix=bus_prefix,
+        slc_keys=KeyRing.from_text(new_key("k1")),
+    ) as slc:
         slc.caller = ANONYMOUS
         pong = await slc.post("", action="ping")
         unknown = await slc.post("", action="pong")

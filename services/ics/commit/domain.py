@@ -228,7 +228,7 @@ def release(
     stages = STAGES if stage is None else (stage,)
     there = sum(units_at(commit, each) for each in stages)
     if there == 0 or (quantity is not None and quantity > there):
-        raise InvalidState(f"{there} units can be released", status=commit.status)
+        raise InvalidState(f"{there} units can be released", status=commit.status, releasable=there)
     units = left = quantity or there
     for each in stages:
         part = min(left, holding.total(stage=each))

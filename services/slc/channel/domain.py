@@ -247,12 +247,16 @@ class ChannelStatus(Document, omit_defaults=True):
 
 
 class TallySlot(Document):
-    """One process' share of a channel's tally; single numbers may be below 0, their sums over all slots are not."""
+    """One process' share of a channel's tally; single numbers may be below 0, their sums over all slots are not.
+
+    mapped  rows, included or not, of which something is known at Shopify
+    """
 
     slot_id: str
     channel_id: Id
     orgcode: str = ""
     included: int = 0
+    mapped: int = 0
     pending: int = 0
     queued: int = 0
     synced: int = 0

@@ -171,16 +171,27 @@ async def org_channels(view: View, states: Iterable[ChannelState] | None = None)
     return await view.find(CHANNELS, where, limit=CHANNELS_FOUND_MAX)
 
 
+async def mapped_in(view: View, channel_id: str) -> int:
+    """How many variants of a channel are mapped. Index: id."""
+    slots = await view.get_many(TALLIES, slot_ids(channel_id))
+    return max(0, sum(slot.mapped for slot in slots.values()))
+
+
 async def move_tally(
-    change: Change, channel_id: str, *, included: int = 0, states: Mapping[SyncState, int] | None = None
+    change: Change,
+    channel_id: str,
+    *,
+    included: int = 0,
+    mapped: int = 0,
+    states: Mapping[SyncState, int] | None = None,
 ) -> None:
     """Add to a channel's tally, in this process' slot. Index: id."""
     states = {state: number for state, number in (states or {}).items() if number}
-    if not included and not states:
+    if not included and not mapped and not states:
         return
     slot_id = f"{channel_id}/{SLOT}"
     known = await change.get(TALLIES, slot_id)
     slot = known or TallySlot(slot_id=slot_id, channel_id=channel_id)
     moved = {state: getattr(slot, state) + number for state, number in states.items()}
-    slot = replace(slot, included=slot.included + included, **moved)
+    slot = replace(slot, included=slot.included + included, mapped=slot.mapped + mapped, **moved)
     await (change.insert if known is None else change.update)(TALLIES, slot)

@@ -111,7 +111,7 @@ def with_durations(histogram: Mapping[str, int], durations_ms: Iterable[float]) 
 
 def summed(buckets: Iterable[Bucket]) -> StatTotals:
     """The counters of several buckets together."""
-    totals: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, float] = {}
     for bucket in buckets:
         for name, number in bucket.counts.items():
             totals[name] = totals.get(name, 0) + number
@@ -130,7 +130,7 @@ def percentile(histogram: Mapping[int, int], share: float) -> float:
 
 def merged(histograms: Iterable[Mapping[str, int]]) -> dict[int, int]:
     """The sum of histograms."""
-    total: dict[int, int] = field(default_factory=dict)
+    total: dict[int, int] = {}
     for histogram in histograms:
         for place, number in histogram.items():
             total[int(place)] = total.get(int(place), 0) + number

@@ -1,53 +1,7 @@
-"""Changing a channel's name and config."""
+"""The endpoints that change what a channel does."""
 
-from chassis.endpoint import Endpoints, Revised
-from chassis.errors import Invalid, InvalidState
-from chassis.unit import Change
-from chassis.values import Id, Name
-from services.slc.channel.domain import concerns_all, updated
-from services.slc.channel.handlers import ChannelConfigRequest, ChannelEnvelope
-from services.slc.channel.scopes import missing_scopes
-from services.slc.channel.store import CHANNELS, channel_answer, status_of
-from services.slc.job.store import ManyVariants, note_many
-from services.slc.words import MANAGE
+from chassis.endpoint import Endpoints
+from services.slc.lifecycle import activation, ending, forcing, updating
 
 endpoints = Endpoints("slc")
-
-
-class ChannelUpdateRequest(Revised):
-    channel_id: Id
-    name: Name | None = None
-    config: ChannelConfigRequest | None = None
-
-
-@endpoints.post(
-    "/slc",
-    action="channel/update",
-    roles=MANAGE,
-    emits=["slc.channel.updated"],
-    refusals={
-        "validation-error": "nothing to change, or a config value the type does not allow",
-        "invalid-state": "metafield_namespace while active or paused; or, active or paused, a config that needs scopes "
-        "not granted (details.missing scopes, details.missing_scopes)",
-    },
-)
-async def slc_channel_update(change: Change, body: ChannelUpdateRequest) -> ChannelEnvelope:
-    """Change name and config of a channel; fields left out stay as they are."""
-    before = await change.load(CHANNELS, body.channel_id, body.expected_revision)
-    given = body.config.given() if body.config else {}
-    if body.name is None and not given:
-        raise Invalid("there is nothing to change")
-    after, changed = updated(before, body.name, given)
-    if after.is_open:
-        status = await status_of(change, after.channel_id)
-        missing = missing_scopes(after.type, after.config, status.credentials.scopes)
-        if missing:
-            raise InvalidState(
-                "the config needs scopes that were not granted", missing=["scopes"], missing_scopes=missing
-            )
-    stored = await change.update(CHANNELS, after)
-    if stored.state == "active" and concerns_all(changed):
-        await note_many(change, "config", ManyVariants(channel_id=stored.channel_id, cause="config"))
-    answer = await channel_answer(change, stored)
-    change.emit("slc.channel.updated", stored.channel_id, revision=stored.revision, channel=answer, changed=changed)
-    return ChannelEnvelope(channel=answer)
+endpoints.include(updating.endpoints, activation.endpoints, forcing.endpoints, ending.endpoints)

@@ -231,15 +231,23 @@ def is_mapped(row: StoredVariant) -> bool:
     return bool(row.shopify_product_id or row.shopify_variant_id or row.pushed or row.levels)
 
 
-def moved(pairs: Iterable[tuple[StoredVariant | None, StoredVariant]]) -> tuple[int, Counter[SyncState]]:
-    """How changes of rows (before, after) move the tally: included variants, and variants in each state."""
-    included, states = 0, Counter[SyncState]()
+def has_unseen(row: StoredVariant) -> bool:
+    """Whether units left the shop at one of its locations without a known order."""
+    return any(level.unseen for level in row.levels)
+
+
+def moved(pairs: Iterable[tuple[StoredVariant | None, StoredVariant]]) -> tuple[int, int, Counter[SyncState]]:
+    """How changes of rows (before, after) move the tally: included variants, mapped ones, variants in each state."""
+    included, mapped, states = 0, 0, Counter[SyncState]()
     for before, after in pairs:
         for row, sign in ((before, -1), (after, 1)):
-            if row is not None and row.included:
+            if row is None:
+                continue
+            mapped += sign * is_mapped(row)
+            if row.included:
                 included += sign
                 states[row.sync_state] += sign
-    return included, states
+    return included, mapped, states
 
 
 def twice(variant_ids: Sequence[str]) -> str | None:

@@ -66,6 +66,18 @@ EVENTS = [
         summary="Variants were taken off a channel's inclusion list.",
     ),
     EventType(
+        type="slc.maps.purged",
+        subject="channel_id",
+        body=MapsPurged,
+        summary="What a channel knew of its shop was forgotten.",
+    ),
+    EventType(
+        type="slc.sync.requested",
+        subject="channel_id",
+        body=SyncRequested,
+        summary="Variants were asked to be synced.",
+    ),
+    EventType(
         type="slc.sync.succeeded",
         subject="variant_id",
         body=SyncSucceeded,

@@ -7,7 +7,15 @@ from chassis.finder import found_by
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
 from services.slc.channel.store import move_tally
-from services.slc.variant.domain import OpenWrite, StoredVariant, StyleMap, moved, row_id_of
+from services.slc.variant.domain import (
+    OpenWrite,
+    StoredVariant,
+    StyleMap,
+    has_unseen,
+    is_mapped,
+    moved,
+    row_id_of,
+)
 from services.slc.words import SyncState
 
 VARIANTS = Entity(
@@ -32,7 +40,10 @@ VARIANTS = Entity(
         index("channel_id", "shopify_product_id", name="shopify_product"),
         index("channel_id", "inventory_item_id", name="item"),
         index("variant_id", "channel_id", name="variant"),
+        index("channel_id", "mapped", name="mapped"),
+        index("channel_id", "unseen", name="unseen"),
     ],
+    derived={"mapped": is_mapped, "unseen": has_unseen},
     edges=[
         edge("in", to="channel", by="channel_id"),
         edge("of", to="variant", by="variant_id", service=HUB),
@@ -101,6 +112,11 @@ async def rows_after(view: View, channel_id: str, row_id: str, limit: int) -> li
     return await view.find(VARIANTS, {"channel_id": channel_id}, order=("row_id",), limit=limit, after=after)
 
 
+async def mapped_rows(view: View, channel_id: str, limit: int) -> list[StoredVariant]:
+    """Rows of a channel of which something is known at Shopify. Index: mapped."""
+    return await view.find(VARIANTS, {"channel_id": channel_id, "mapped": True}, limit=limit)
+
+
 async def list_rows(
     view: View, channel_id: str, state: SyncState | None, sku: str | None, page: Paged
 ) -> Page[StoredVariant]:
@@ -119,8 +135,8 @@ async def save_rows(change: Change, pairs: Iterable[tuple[StoredVariant | None, 
     for before, after in changed:
         await (change.insert if before is None else change.update)(VARIANTS, after)
     if changed:
-        included, states = moved(changed)
-        await move_tally(change, changed[0][1].channel_id, included=included, states=states)
+        included, mapped, states = moved(changed)
+        await move_tally(change, changed[0][1].channel_id, included=included, mapped=mapped, states=states)
 
 
 async def save_row(change: Change, before: StoredVariant | None, after: StoredVariant) -> None:

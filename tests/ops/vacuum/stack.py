@@ -28,7 +28,7 @@ from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 from retailstack.ops.v1.vacuum_pb2_grpc import VacuumStub
 from services.ops.app import OPS
 from services.ops.vacuum.domain import phrase_of
-from tests.contract.services import SERVICES
+from tests.contract.services import OWN_SETTINGS, SERVICES
 from tests.waiting import stretched
 
 WORK = {"work_kept", "work_kept_lines"}
@@ -72,7 +72,7 @@ class VacuumStack:
     def _service(self, name: str) -> Application:
         kind = name.partition("-")[0]
         service = OPS if kind == "ops" else SERVICES[kind]
-        own = self._ops if kind == "ops" else {}
+        own = self._ops if kind == "ops" else OWN_SETTINGS.get(kind, {})
         return Application(service, service.settings(**self._common(name, kind), **own))
 
     def _gateway(self) -> Gateway:

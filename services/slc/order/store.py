@@ -1,0 +1,153 @@
+"""Storage of order records and postings, and the queues by which orders are reconciled."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import field
+
+from chassis.clock import Utc, later
+from chassis.entity import Entity, Value, edge, index
+from chassis.page import Page, Paged
+from chassis.unit import Change, View, one_of
+from chassis.values import Id
+from chassis.work.queue import WorkQueue
+from chassis.work.store import NewWork, enqueue, enqueue_many
+from services.slc.order.domain import OrderStateWord, Posting, StoredOrder, order_row_id
+
+POSTINGS_MAX = 100_000
+
+ORDERS = Entity(
+    "order",
+    StoredOrder,
+    collection="slc_orders",
+    id="row_id",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#ORDER#{shopify_order_id}"),
+    label="order_name",
+    indexes=[
+        index("channel_id", "row_id", name="channel"),
+        index("channel_id", "recorded_rank", name="recorded"),
+        index("channel_id", "state", "recorded_rank", name="state"),
+        index("channel_id", "short", name="short"),
+    ],
+    edges=[
+        edge("of", to="channel", by="channel_id"),
+        edge("contains", to="posting", by="shopify_order_id", cardinality="many"),
+        edge("committed-as", to="commit", by="shopify_order_id", service="ics", cardinality="many"),
+    ],
+    derived={"short": lambda order: sorted({line.variant_id for line in order.lines if line.oversold})},
+    history=False,
+)
+POSTINGS = Entity(
+    "posting",
+    Posting,
+    collection="slc_postings",
+    id="row_id",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#ORDER#{shopify_order_id}#LINE#{line_id}#{n}"),
+    label="kind",
+    indexes=[
+        index("channel_id", "shopify_order_id", "row_id", name="order"),
+        index("channel_id", "variant_id", "state", name="variant"),
+    ],
+    edges=[
+        edge("of", to="order", by="shopify_order_id"),
+        edge("posted", to="stock_card", by="document_id", service="ics", cardinality="many"),
+    ],
+    history=False,
+)
+
+
+class OrderToReconcile(Value):
+    """Which order of a channel, and what asked for it beside its webhooks."""
+
+    channel_id: Id
+    shopify_order_id: str
+    before_activation: bool = False
+
+
+class CatchUp(Value):
+    """Which channel; of orders/reconcile also since when, and the batch.
+
+    batch_id  of orders/reconcile; its event is published at the end
+    order_ids  the orders asked for; empty where the search finds them
+    """
+
+    channel_id: Id
+    batch_id: Id | None = None
+    from_utc: Utc | None = None
+    order_ids: tuple[str, ...] = ()
+    before_activation: bool = False
+
+
+class CaughtUp(Value):
+    """How far a catch-up is: when it began, where the next page begins, what is under way, and how it went so far."""
+
+    began_utc: Utc
+    after: str | None = None
+    read_all: bool = False
+    waiting: tuple[str, ...] = ()
+    tally: dict[str, int] = field(default_factory=dict)
+    transient: bool = False
+    row_id: str = ""
+
+
+ORDERS_TO_RECONCILE: WorkQueue[OrderToReconcile] = WorkQueue(
+    "slc", "orders", payload=OrderToReconcile, lanes=("high", "normal"), attempts_max=1000, delay_seconds_max=600.0
+)
+"""Orders to reconcile, one worker at a time: key `<channel_id>/<number of the order>`."""
+
+CATCH_UPS: WorkQueue[CatchUp] = WorkQueue(
+    "slc", "catch-up", payload=CatchUp, progress=CaughtUp, attempts_max=100, delay_seconds_max=120.0
+)
+"""Catch-ups: key `<channel_id>` for the regular one, `<channel_id>/<batch_id>` for those of orders/reconcile."""
+
+
+async def reconcile_orders(
+    change: Change, channel_id: str, order_ids: Sequence[str], *, before_activation: bool = False
+) -> None:
+    """Have these orders reconciled, at once; 200 at most."""
+    await enqueue_many(
+        change,
+        ORDERS_TO_RECONCILE,
+        [
+            NewWork(
+                key=order_row_id(channel_id, order_id),
+                payload=OrderToReconcile(
+                    channel_id=channel_id, shopify_order_id=order_id, before_activation=before_activation
+                ),
+                lane="high",
+            )
+            for order_id in order_ids
+        ],
+    )
+
+
+async def catch_up(change: Change, channel_id: str, *, delay_seconds: float = 0.0) -> None:
+    """Have all orders of a channel reconciled that changed lately. One catch-up serves everybody who waits for it.
+
+    `ChannelStatus.caught_up_utc` is when the latest one that ended well began.
+    """
+    due = later(change.now, delay_seconds) if delay_seconds else None
+    key = f"{channel_id}/later" if delay_seconds else channel_id
+    await enqueue(change, CATCH_UPS, key, CatchUp(channel_id=channel_id), due_utc=due)
+
+
+async def postings_of(view: View, channel_id: str, order_id: str) -> list[Posting]:
+    """The postings of an order, by line and number. Index: order."""
+    where = {"channel_id": channel_id, "shopify_order_id": order_id}
+    return await view.find(POSTINGS, where, order=("row_id",), limit=POSTINGS_MAX)
+
+
+async def open_postings(view: View, channel_id: str, variant_ids: Iterable[str]) -> set[str]:
+    """Those of these variants that have a posting which waits for ICS. Index: variant."""
+    where = {"channel_id": channel_id, "variant_id": one_of(variant_ids), "state": "open"}
+    return {posting.variant_id for posting in await view.find(POSTINGS, where, limit=POSTINGS_MAX)}
+
+
+async def list_orders(view: View, channel_id: str, state: OrderStateWord | None, page: Paged) -> Page[StoredOrder]:
+    """The orders of a channel, newest recorded first. Index: recorded or state."""
+    where = {"channel_id": channel_id} | ({"state": state} if state is not None else {})
+    return await view.page(ORDERS, where, page=page, order=("recorded_rank",))
+
+
+async def oversold_orders(view: View, channel_id: str, variant_id: str, limit: int) -> list[StoredOrder]:
+    """Orders with oversold units of a variant. Index: short."""
+    return await view.find(ORDERS, {"channel_id": channel_id, "short": variant_id}, limit=limit)
