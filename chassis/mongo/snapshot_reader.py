@@ -92,7 +92,7 @@ class MongoSnapshotReader(CompositeReads):
         table, org = self._asked(entity)
         if any(isinstance(asked, OneOf) and not asked.values for asked in (*where.values(), *(rest or {}).values())):
             return []
-        query = build(table, org if entity.id not in where else None, where, order, limit, after, rest)
+        query = build(table, None if _by_id(entity, where) else org, where, order, limit, after, rest)
         source = self._database.collection(query.collection)
         if query.second:
             documents = await source.aggregate(query.pipeline(limit), session=self._transaction)
@@ -117,9 +117,7 @@ class MongoSnapshotReader(CompositeReads):
         self, entity: Entity[Any], where: Where, *, fields: Sequence[str], order: Sequence[str] = (), size: int = 1000
     ) -> AsyncIterator[list[dict[str, Any]]]:
         table, org = self._asked(entity)
-        # A range of ids beside other fields is served by an index that begins with the org.
-        by_id = entity.id in where and (len(where) == 1 or not isinstance(where[entity.id], Range))
-        query = build(table, None if by_id else org, where, order)
+        query = build(table, None if _by_id(entity, where) else org, where, order)
         assert not query.second, f"{table.name}: no index serves all of {sorted(where)}"
         stored = [table.stored_field(field) for field in fields]
         source = self._database.collection(query.collection)
@@ -131,6 +129,12 @@ class MongoSnapshotReader(CompositeReads):
         """The entity's table, and the org the query is limited to."""
         table = self._tables.of(entity)
         return table, None if self._every or not table.org_scoped else self.call.orgcode
+
+
+def _by_id(entity: Entity[Any], where: Where) -> bool:
+    """Whether a query is served by the ids alone. A range of ids beside other fields is served by an index that begins
+    with the org."""
+    return entity.id in where and (len(where) == 1 or not isinstance(where[entity.id], Range))
 
 
 class MongoSnapshotReaders(SnapshotReaders):

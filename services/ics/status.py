@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from chassis.endpoint import Revised
-from chassis.entity import Document, Entity
+from chassis.entity import Entity, Record
 from chassis.unit import Change
 from chassis.values import Reason
+from services.ics.remarks import remarked
 
-R = TypeVar("R", bound=Document)
+R = TypeVar("R", bound=Record)
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
@@ -35,8 +36,9 @@ async def with_status(
     """Load the record at the caller's expected revision, store the result of `decide`, and return the stored record.
 
     `decide` gets the record and the new status; it raises `InvalidState` if the record already has that status. The
-    reason is stored in the record's history. Answers 404, 428 or 409 as every change does: the record is absent, the
-    expected revision is missing, or it is not the current one.
+    reason is stored in the record's remarks and history. Answers 404, 428 or 409 as every change does: the record is
+    absent, the expected revision is missing, or it is not the current one.
     """
     record = await change.load(entity, record_id, body.expected_revision)
-    return await change.update(entity, decide(record, body.status), body.reason)
+    decided = remarked(decide(record, body.status), change.call, change.now, body.reason)
+    return await change.update(entity, decided, body.reason)

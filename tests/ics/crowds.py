@@ -1,6 +1,5 @@
 """Crowds: thousands of records like one that a test made, for lists; written behind the service's back."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from chassis.clock import Utc
@@ -12,14 +11,18 @@ from chassis.testing.client import ServiceClient
 async def crowd_like(
     ics: ServiceClient, entity: Entity[Any], record_id: str, size: int, *, now: Utc, **changes: Any
 ) -> list[str]:
-    """So many copies of a record made at `now`, with some stored fields changed; their ids, oldest first."""
+    """So many copies of a record made at `now`; their ids, oldest first. `changes` are stored fields: values, or
+    functions of the copy's number."""
     collection = ics.application.runtime.database.collection(entity.collection)
     (known,) = await collection.find({"_id": record_id})
     ids = [new_id(now) for _ in range(size)]
-    plain: Mapping[str, Any] = {**known, **changes}
+    copies = [
+        {**known, **{name: value(number) if callable(value) else value for name, value in changes.items()}, "_id": one}
+        for number, one in enumerate(ids)
+    ]
     # In a transaction, since the embedded engine syncs each write of a plain bulk by itself.
     async with ics.application.runtime.database.transaction() as transaction:
-        await collection.insert_many([{**plain, "_id": one} for one in ids], session=transaction)
+        await collection.insert_many(copies, session=transaction)
         await transaction.commit()
     return ids
 

@@ -183,6 +183,7 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_atp_query": lambda _: {"variant_ids": [VARIANT]},
     "ics_stock_get": lambda _: {"variant_id": VARIANT},
     "ics_stock_list": lambda _: {},
+    "ics_stock_lot_list": lambda _: {},
     "ics_stock_card_list": lambda _: {},
     "ics_stock_transition": lambda _: {
         "variant_id": VARIANT,
@@ -253,6 +254,8 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
         "quantity": 1,
         "unit_cost": {"amount": "4.50", "currency": "EUR"},
     },
+    "ics_consignment_get": lambda world: {"consignment_id": world.consignment_id},
+    "ics_consignment_list": lambda _: {},
     "ics_consignment_consume": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
     "ics_consignment_settle": lambda world: {"consignment_id": world.consignment_id, "quantity": 1},
     "ics_comment": lambda _: {"subject_type": "variant", "subject_id": VARIANT, "body": "Again"},
@@ -279,6 +282,8 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_count_plan_list": lambda _: {},
     "ics_count_plan_set": lambda _: {"code": "WEEKLY", "tolerance_units": 1},
     "ics_count_plan_status_set": lambda world: {"plan_id": world.plan_id, "status": "paused"},
+    "ics_count_get": lambda world: {"count_id": world.counted_id},
+    "ics_count_list": lambda _: {},
     "ics_count_create": lambda world: {"lines": [{"variant_id": VARIANT, "bin_id": world.bin_id}]},
     "ics_count_submit": lambda world: {
         "count_id": world.counting_id,

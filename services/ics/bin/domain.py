@@ -1,11 +1,13 @@
 """Bins: the places within a zone, with an optional capacity in units."""
 
+from msgspec import field
 from msgspec.structs import replace
 
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name, Qty
 from services.ics.ledger.balance import Landing
+from services.ics.remarks import Remarks
 from services.ics.words import Openness
 from services.ics.zone.domain import Zone
 
@@ -20,6 +22,7 @@ class Bin(Record):
     name: Name | None
     capacity: Qty | None
     status: Openness = "active"
+    remarks: Remarks = field(default_factory=list)
 
 
 class Place(Value):

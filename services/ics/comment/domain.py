@@ -9,6 +9,7 @@ from chassis.caller import Caller
 from chassis.entity import Record, Value
 from chassis.errors import Forbidden, InvalidState, invalid_field
 from chassis.values import Guid, Id, LongText, Qty0, Revision, Utc
+from services.ics.remarks import Remarks
 from services.ics.words import Source, SubjectType
 
 CommentStatus = Literal["current", "archived", "doomed"]
@@ -38,13 +39,14 @@ class Comment(Record):
     status: CommentStatus = "current"
     edits: Qty0 = 0
     history: Annotated[list[CommentEdit], Meta(max_length=EDITS_KEPT)] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=list)
 
 
-def check_reply(to: Comment | None, subject_type: SubjectType, subject_id: str) -> None:
+def check_reply(to: Comment | None, source: Source, subject_type: SubjectType, subject_id: str) -> None:
     """Raise `Invalid` if the comment replied to does not exist or is on another subject."""
     if to is None:
         raise invalid_field("reply_to", "names no comment")
-    if (to.subject_type, to.subject_id) != (subject_type, subject_id):
+    if (to.source, to.subject_type, to.subject_id) != (source, subject_type, subject_id):
         raise invalid_field("reply_to", "is on another subject")
 
 

@@ -51,7 +51,8 @@ class CommentAddRequest(Request):
 async def ics_comment(change: Change, body: CommentAddRequest) -> CommentEnvelope:
     """Add a comment on a subject of any domain; the subject is not looked up."""
     if body.reply_to is not None:
-        check_reply(await change.get(COMMENTS, body.reply_to), body.subject_type, body.subject_id)
+        to = await change.get(COMMENTS, body.reply_to)
+        check_reply(to, body.source, body.subject_type, body.subject_id)
     comment = Comment(
         comment_id=change.new_id(),
         source=body.source,

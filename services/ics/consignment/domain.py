@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
-from chassis.values import Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
+from chassis.values import Count, Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
 from services.ics.decimals import FIGURE_DIGITS
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
@@ -20,9 +20,13 @@ from services.ics.ledger.holder import HeldPosition, Holding, parts_of
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.remarks import Remarks
 
 SETTLEMENTS_MAX = 500
 """Most settlements of one consignment."""
+
+OWED_MAX = 1000
+"""Most rows of what is owed in one answer."""
 
 AMOUNT_MAX = Decimal(10) ** 15
 """Amounts of money must be below this."""
@@ -60,14 +64,26 @@ class ConsignmentFacts(Record):
     returned: Qty0 = 0
     lost: Qty0 = 0
     status: ConsignmentStatus = "open"
+    remarks: Remarks = field(default_factory=list)
 
 
 class Consignment(ConsignmentFacts):
     """A consignment in answers and events. Money is null for callers without the cost role."""
 
+    owed: Qty0
     unit_cost: Money | None
     settled_amount: Money | None
+    owed_amount: Money | None
     settlements: Settlements
+
+
+class ConsignorOwed(Value):
+    """The open balance of one consignor in one currency: consignments and units owed for, and the amount."""
+
+    consignor_ref: Guid
+    consignments: Count
+    quantity: Count
+    amount: Money | None
 
 
 class ConsignmentRecord(ConsignmentFacts):
@@ -83,6 +99,16 @@ class ConsignmentRecord(ConsignmentFacts):
         """Consumed units that are not settled yet."""
         return self.consumed - self.settled
 
+    @property
+    def owed_amount(self) -> Money:
+        """The cost of the units owed for."""
+        return times(self.unit_cost, self.owed)
+
+    @property
+    def owing(self) -> bool:
+        """Whether units are owed for."""
+        return self.owed > 0
+
 
 def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
     """The answer for a record; `money` False sets all amounts to null."""
@@ -90,7 +116,7 @@ def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
     if money:
         return whole
     settlements = [replace(each, amount=None) for each in whole.settlements]
-    return replace(whole, unit_cost=None, settled_amount=None, settlements=settlements)
+    return replace(whole, unit_cost=None, settled_amount=None, owed_amount=None, settlements=settlements)
 
 
 def times(cost: Money, quantity: int) -> Money:
@@ -197,3 +223,40 @@ def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
 def changed_in_passing(kept: ConsignmentRecord, holding: Holding) -> ConsignmentRecord:
     """The consignment, updated after another operation moved or removed some of its units."""
     return restated(replace(kept, lost=kept.lost + holding.lost), holding)
+
+
+class Owed:
+    """Adds up what is owed per consignor and currency."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], ConsignorOwed] = {}
+
+    def add(self, consignor_ref: str, unit_cost: Money, quantity: int) -> None:
+        """Add a consignment with `quantity` units owed for."""
+        key, amount = (consignor_ref, unit_cost.currency), times(unit_cost, quantity)
+        known = self._sums.get(key)
+        if known is not None:
+            assert known.amount is not None, known
+            amount = plus(known.amount, amount)
+        self._sums[key] = ConsignorOwed(
+            consignor_ref=consignor_ref,
+            consignments=(known.consignments if known else 0) + 1,
+            quantity=(known.quantity if known else 0) + quantity,
+            amount=amount,
+        )
+
+    def rows(self, *, money: bool) -> list[ConsignorOwed]:
+        """By consignor, then currency, at most `OWED_MAX`; without `money` one row per consignor and no amount."""
+        rows = [self._sums[key] for key in sorted(self._sums)]
+        if not money:
+            merged: dict[str, ConsignorOwed] = {}
+            for row in rows:
+                known = merged.get(row.consignor_ref)
+                merged[row.consignor_ref] = ConsignorOwed(
+                    consignor_ref=row.consignor_ref,
+                    consignments=row.consignments + (known.consignments if known else 0),
+                    quantity=row.quantity + (known.quantity if known else 0),
+                    amount=None,
+                )
+            rows = list(merged.values())
+        return rows[:OWED_MAX]

@@ -8,6 +8,7 @@ from chassis.unit import Change
 from chassis.values import Date, Guid, Id, Lot, Money, Qty, Reason, Text
 from services.ics.bin.domain import admit
 from services.ics.bin.store import place_of
+from services.ics.consignment import reading
 from services.ics.consignment.domain import (
     Consignment,
     ConsignmentRecord,
@@ -28,6 +29,7 @@ from services.ics.ledger.draw import Pin
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.policy.store import ruling
+from services.ics.remarks import remarked
 from services.ics.serial.store import units_held_by
 from services.ics.stock.fields import SERIALS_MAX, SerialList
 from services.ics.stock.posting import posting
@@ -35,6 +37,7 @@ from services.ics.stock.serials import STATUSES, Serials, check_dates, check_tra
 from services.ics.words import COST, OPERATOR, load_here
 
 endpoints = Endpoints("ics", "/consignment")
+endpoints.include(reading.endpoints)
 
 
 class ConsignmentEnvelope(Answer):
@@ -130,6 +133,7 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
         item = await p.open(kept.variant_id)
         named = await _named(change, p.serials, item, kept, body.serials)
         kept = consume(p, held_by(p, item, kept), kept, body.quantity, pin=pin, named=named)
+        kept = remarked(kept, call, change.now, body.reason)
         kept = await change.update(CONSIGNMENTS, kept, body.reason)
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.consumed", kept.consignment_id, consignment=consignment, quantity=body.quantity)

@@ -6,12 +6,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Request, Revised
-from chassis.errors import Conflict, invalid_field
+from chassis.endpoint import Endpoints, Request, Revised
+from chassis.errors import invalid_field
 from chassis.unit import Change
 from chassis.values import Guid, Id, Lot, Qty0, Reason, Text, Utc
 from services.ics.bin.store import places_of_lines
-from services.ics.count import plans
+from services.ics.count import plans, reading
 from services.ics.count.domain import (
     LINES_MAX,
     Count,
@@ -32,8 +32,10 @@ from services.ics.count.domain import (
     shown_expected,
     to_recount,
 )
+from services.ics.count.heads import check_free
 from services.ics.count.plan import CountPlan, check_active
 from services.ics.count.posting import approve, compare
+from services.ics.count.reading import CountEnvelope
 from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
 from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.store import items_of_many
@@ -41,11 +43,7 @@ from services.ics.stock.posting import posting
 from services.ics.words import COUNT, load_here
 
 endpoints = Endpoints("ics", "/count")
-endpoints.include(plans.endpoints)
-
-
-class CountEnvelope(Answer):
-    count: Count
+endpoints.include(plans.endpoints, reading.endpoints)
 
 
 class CountTargetInput(Request):
@@ -73,7 +71,7 @@ class CountCreateRequest(Request):
     needs=["logical_guid"],
     emits=["ics.count.created"],
     refusals={
-        "conflict": "a position is already in a count that is counting or submitted",
+        "conflict": "a position is already in a count that is counting or submitted; details name count_id and line_no",
         "conflict_state": "the plan is not active, or it covers no position or more than 500; "
         "recount_of is not rejected",
     },
@@ -81,6 +79,9 @@ class CountCreateRequest(Request):
 async def ics_count_create(call: Call, change: Change, body: CountCreateRequest) -> CountEnvelope:
     """Start a count; it neither moves units nor blocks movements."""
     plan, targets = await _targets(call, change, body)
+    # The unique index refuses a taken position too, but cannot say which count has it.
+    keys = [position_key(call.logical_guid, target.variant_id, target.key) for target in targets]
+    check_free(await taken_positions(change, keys))
     lines = numbered(targets)
     blind = body.blind if body.blind is not None else plan.blind if plan is not None else True
     if not blind:
@@ -213,8 +214,8 @@ async def _check_free(change: Change, count: Count, findings: Sequence[CountFind
         for each in findings
         if each.line_no is None
     ]
-    if added and await taken_positions(change, added):
-        raise Conflict("an added position is in another open count")
+    if added:
+        check_free(await taken_positions(change, added))
 
 
 class CountApproveRequest(Revised):

@@ -14,6 +14,7 @@ from chassis.clock import days_after
 from chassis.entity import Document, Record
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Code, Date, Guid, Id, Name, Qty0
+from services.ics.remarks import Remarks
 
 ZONES_MAX = 50
 BINS_MAX = 200
@@ -46,6 +47,7 @@ class CountPlan(Record):
     last_counted_date: Date | None = None
     next_due_date: Date | None = None
     status: PlanStatus = "active"
+    remarks: Remarks = field(default_factory=list)
 
 
 class PlanDate(Document):

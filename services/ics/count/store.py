@@ -9,8 +9,10 @@ from chassis.page import Page, Paged
 from chassis.unit import Change, View, between, one_of
 from services.ics.bin.store import BINS
 from services.ics.count.domain import LINES_MAX, OPEN, Count, Target, in_scope, open_positions
+from services.ics.count.heads import FILTERS, CountSummary, places_of
 from services.ics.count.plan import CountPlan, PlanDate, is_due, seen
 from services.ics.filters import split
+from services.ics.keyed import KEYS, keyed_page, keys_index
 from services.ics.ledger.balance import Item, item_id_of
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.lookup import EVERYTHING, bin_key, zone_key
@@ -69,6 +71,7 @@ COUNTS = Entity(
         index("recount_of", "count_id"),
         index("logical_guid", "count_id"),
         index("lines.variant_id", "count_id", name="variants"),
+        keys_index("count_id"),
     ],
     edges=[
         edge("by", to="count_plan", by="plan_id"),
@@ -77,8 +80,24 @@ COUNTS = Entity(
         edge("of", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
         edge("posted", to="entry", by="count_id", cardinality="many", at="document_id"),
     ],
-    derived={"positions": open_positions, "open": lambda count: count.status in OPEN},
+    derived={
+        "positions": open_positions,
+        "open": lambda count: count.status in OPEN,
+        "line_count": lambda count: len(count.lines),
+        "places": places_of,
+        KEYS: FILTERS.keys_of,
+    },
     label="{logical_guid} counted {created_utc}",
+)
+
+COUNT_SUMMARIES = Entity(
+    "count_summary",
+    CountSummary,
+    collection="counts",
+    id="count_id",
+    indexes=[keys_index("count_id")],
+    history=False,
+    technical=True,
 )
 
 _LEADS = (("logical_guid",), ("status",), ())
@@ -182,3 +201,8 @@ async def entries_since(view: View, item: Item, moment: Utc) -> list[StockCardEn
             break
         end, width = start, min(width * 4, _STRETCH_MAX)
     return found
+
+
+async def list_counts(view: View, wanted: Mapping[str, str | None], page: Paged) -> Page[CountSummary]:
+    """A page of counts without their lines, newest first; `wanted` as `wanted_of` gives it. Index: keys."""
+    return await keyed_page(view, COUNT_SUMMARIES, FILTERS, wanted, page)

@@ -2,11 +2,13 @@
 
 from typing import Literal
 
+from msgspec import field
 from msgspec.structs import replace
 
 from chassis.entity import Record
 from chassis.errors import InvalidState
 from chassis.values import Guid, Id, LongText, Name, Utc
+from services.ics.remarks import Remarks
 from services.ics.words import Source, SubjectType
 
 InboxStatus = Literal["inbox", "archived", "doomed"]
@@ -28,6 +30,7 @@ class InboxItem(Record):
     due_utc: Utc | None = None
     status: InboxStatus = "inbox"
     state: InboxState = "unread"
+    remarks: Remarks = field(default_factory=list)
 
 
 def texts_of(item: InboxItem) -> list[str]:

@@ -109,8 +109,10 @@ class Posting:
         *,
         serials: Sequence[str] = (),
         line: int | None = None,
+        reason: str | None = None,
     ) -> StockCardEntry:
-        """Move units from one account to another, and return the entry. Exactly the moves in `LEGAL` are allowed."""
+        """Move units from one account to another, and return the entry. Exactly the moves in `LEGAL` are allowed.
+        `reason` None: the operation's."""
         assert quantity > 0, (kind, quantity)
         assert not self.closed, "entries are made before the posting is written"
         operation = self.operation
@@ -135,7 +137,7 @@ class Posting:
             channel_code=operation.channel_code,
             order_ref=operation.order_ref,
             serials=list(serials),
-            reason=operation.reason,
+            reason=operation.reason if reason is None else reason,
             cccode=operation.cccode,
             recorded_utc=self._recorded(source, target),
             recorded_by=operation.actor,

@@ -19,6 +19,7 @@ from services.ics.ledger.holder import HeldPosition, Holding, Part, Parts
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting
+from services.ics.remarks import Remarks
 from services.ics.words import Bucket
 
 RECEIVE_LINES_MAX = 200
@@ -67,6 +68,7 @@ class Receive(Record):
     lines: list[ReceiveLine]
     note: Text | None
     operation_id: Id
+    remarks: Remarks = field(default_factory=list)
 
 
 class ReceiveRecord(Record):
@@ -81,6 +83,7 @@ class ReceiveRecord(Record):
     lines: list[ReceiptLine]
     note: Text | None
     operation_id: Id
+    remarks: Remarks = field(default_factory=list)
 
 
 def to_answer(receipt: ReceiveRecord) -> Receive:
@@ -122,6 +125,7 @@ class QcFinding(Value):
     outcome: Outcome
     quantity: int
     place: Landing | None
+    note: str | None = None
 
 
 TARGETS: dict[Outcome, Bucket] = {"accepted": "available", "damaged": "damaged", "rejected": "quarantine"}
@@ -146,7 +150,8 @@ def inspect(posting: Posting, item: OpenItem, holding: Holding, finding: QcFindi
         key = part.key if finding.place is None else posting.land(item, finding.place, part.key.lot_code)
         source = Leg(item, "quarantine", part.key, holding, line=part.line)
         serials = named.hand(part.key, units)
-        posting.move("qc", units, source, Leg(item, bucket, key), serials=serials, line=finding.line_no)
+        target = Leg(item, bucket, key)
+        posting.move("qc", units, source, target, serials=serials, line=finding.line_no, reason=finding.note)
 
 
 def inspected(receipt: ReceiveRecord, findings: Sequence[QcFinding], holdings: Sequence[Holding]) -> ReceiveRecord:

@@ -39,6 +39,7 @@ from services.ics.receive.domain import (
 )
 from services.ics.receive.fields import QcResultInput, ReceiveLineInput
 from services.ics.receive.store import RECEIPTS, list_receipts
+from services.ics.remarks import remarked
 from services.ics.stock.posting import posting
 from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems_by_line
 from services.ics.words import OPERATOR, READ, load_here
@@ -202,7 +203,10 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
             named = await p.serials.take_held(item, receipt.receive_id, asked, line.serials)
             inspect(p, item, holdings[line.variant_id], finding, named)
             p.serials.spent(item, p.entries)
-        receive = to_answer(await change.update(RECEIPTS, inspected(receipt, findings, list(holdings.values()))))
+        receipt = inspected(receipt, findings, list(holdings.values()))
+        for finding in findings:
+            receipt = remarked(receipt, call, change.now, finding.note, finding.line_no)
+        receive = to_answer(await change.update(RECEIPTS, receipt))
         results = body.results or [_as_result(finding) for finding in findings]
         change.emit("ics.receive.inspected", receipt.receive_id, receive=receive, results=results)
         return ReceiveEnvelope(receive=receive)
@@ -221,6 +225,7 @@ def _findings(receipt: ReceiveRecord, results: list[QcResultInput] | None, place
             outcome=result.outcome,
             quantity=result.quantity,
             place=place.landing() if place.zone is not None else None,
+            note=result.note,
         )
         for result, place in zip(results, places, strict=True)
     ]

@@ -11,6 +11,7 @@ A zone without a bin covers all its bins. Units that are already in the pick pla
 
 from typing import Literal
 
+from msgspec import field
 from msgspec.structs import replace
 
 from chassis.clock import Date, Utc, from_seconds, to_millis
@@ -21,6 +22,7 @@ from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, count_free, draw
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.remarks import Remarks
 
 RuleStatus = Literal["active", "paused", "archived"]
 Outcome = Literal["move", "missing_overstock", "no_stock"]
@@ -43,6 +45,7 @@ class ReplenishmentRule(Record):
     max_qty: Qty
     multiple: Qty = 1
     status: RuleStatus = "active"
+    remarks: Remarks = field(default_factory=list)
 
 
 class ReplenishmentSuggestion(Value):

@@ -1,9 +1,10 @@
 """Storage of single units and lots."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from chassis.entity import HUB, Entity, edge, index, unique
-from chassis.unit import Change, View
+from chassis.unit import Change, View, between
 from chassis.values import Date
 from services.ics.ledger.lot import Lot
 from services.ics.serial.domain import SerialUnit, as_lot, gtin14, lot_key, new_lot, number_of
@@ -15,6 +16,25 @@ LOT_PLACE = "*"
 
 def _place(unit: SerialUnit) -> str | None:
     return LOT_PLACE if unit.kind == "batch" else unit.logical_guid
+
+
+NO_EXPIRY = "~"
+"""Value of `lot_expiry` for lots without an expiry date. Sorts after every date."""
+AFTER_ALL = "~~"
+"""Sorts after every `lot_expiry`."""
+
+LotMark = tuple[str, str, str, str]
+"""Where a lot stands in the list of lots: `lot_expiry`, variant, lot code, id."""
+
+
+def lot_expiry(unit: SerialUnit) -> str | None:
+    """The key that lots are sorted by: their expiry date, or `NO_EXPIRY`; None for single units."""
+    return (unit.expiry_date or NO_EXPIRY) if unit.kind == "batch" else None
+
+
+def lot_mark(lot: SerialUnit) -> LotMark:
+    """Where a lot stands in the list of lots."""
+    return lot_expiry(lot) or NO_EXPIRY, lot.variant_id, lot.lot_code or "", lot.serial_id
 
 
 SERIALS = Entity(
@@ -36,6 +56,10 @@ SERIALS = Entity(
         index("zone_id"),
         index("bin_id"),
         index("last_entry_id"),
+        # Lots by expiry. A partial index begins with its condition, see the ledger's entries.
+        index("lots", "lot_expiry", "variant_id", "lot_code", where={"lots": True}),
+        index("lots", "variant_id", "lot_expiry", "lot_code", where={"lots": True}),
+        index("lots", "lot_code", "lot_expiry", "variant_id", where={"lots": True}),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service=HUB),
@@ -46,7 +70,13 @@ SERIALS = Entity(
         edge("moved_by", to="entry", by="last_entry_id"),
     ],
     label="{serial_no} {lot_code} {variant_id}",
-    derived={"number": number_of, "gtin_key": lambda unit: gtin14(unit.gtin) if unit.gtin else None, "place": _place},
+    derived={
+        "number": number_of,
+        "gtin_key": lambda unit: gtin14(unit.gtin) if unit.gtin else None,
+        "place": _place,
+        "lots": lambda unit: unit.kind == "batch",
+        "lot_expiry": lot_expiry,
+    },
 )
 
 
@@ -67,6 +97,34 @@ async def ledger_lots(view: View, items: Iterable[tuple[str, Iterable[str]]]) ->
     for (variant_id, _, code), batch in found.items():
         lots.setdefault(variant_id, {})[code] = as_lot(batch)
     return lots
+
+
+async def find_lots(
+    view: View,
+    low: str,
+    high: str,
+    variant_id: str | None,
+    lot_code: str | None,
+    *,
+    after: LotMark | None,
+    limit: int,
+) -> list[SerialUnit]:
+    """Lots with `lot_expiry` in [low, high), by it, variant and code, behind a mark. Index: lots and lot_expiry, with
+    lot_code or variant_id in front where they are given."""
+    where: dict[str, Any] = {"lots": True, "lot_expiry": between(at_least=low, below=high)}
+    rest: dict[str, Any] = {}
+    if lot_code is not None:
+        where["lot_code"] = lot_code
+        rest = {} if variant_id is None else {"variant_id": variant_id}
+        order: tuple[str, ...] = ("lot_expiry", "variant_id")
+    elif variant_id is not None:
+        where["variant_id"] = variant_id
+        order = ("lot_expiry", "lot_code")
+    else:
+        order = ("lot_expiry", "variant_id", "lot_code")
+    marks = dict(zip(("lot_expiry", "variant_id", "lot_code"), after, strict=False)) if after is not None else {}
+    behind = [*(marks[field] for field in order), after[3]] if after is not None else None
+    return await view.find(SERIALS, where, order=order, limit=limit, after=behind, rest=rest)
 
 
 async def units_held_by(view: View, holder_id: str, limit: int) -> list[SerialUnit]:

@@ -19,6 +19,7 @@ from services.ics.ledger.naming import ANYONE
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
+from services.ics.stock import lots
 from services.ics.stock.cards import StockCardListRequest, cards
 from services.ics.stock.domain import (
     Adjustment,
@@ -39,6 +40,7 @@ from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
 
 endpoints = Endpoints("ics")
+endpoints.include(lots.endpoints)
 
 VARIANTS_MAX = 100
 

@@ -189,8 +189,8 @@ async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balan
         rest["stocked"] = one_of(BUCKETS)
 
     def balance_of(item: Item) -> Balance | None:
-        balance = _balance_at(item, pin) if keys else item.balance()
-        empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not _any(balance.buckets)
+        balance = balance_at(item, pin) if keys else item.balance()
+        empty = not getattr(balance.buckets, wanted.bucket) if wanted.bucket else not any_units(balance.buckets)
         return None if keys and empty else balance
 
     async def show(items: Sequence[Item]) -> list[Balance | None]:
@@ -203,7 +203,7 @@ async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balan
     )
 
 
-def _balance_at(item: Item, pin: Pin) -> Balance:
+def balance_at(item: Item, pin: Pin) -> Balance:
     """The balance of the units inside the pin. Units in transit have no place, so they match only a lot."""
     positions = [position for position in item.cells if pin.holds(position.key)]
     counts: dict[str, int] = {bucket: sum(position.bucket(bucket) for position in positions) for bucket in BUCKETS}
@@ -219,5 +219,6 @@ def _balance_at(item: Item, pin: Pin) -> Balance:
     )
 
 
-def _any(buckets: Buckets) -> bool:
+def any_units(buckets: Buckets) -> bool:
+    """Whether any bucket is not 0."""
     return any(getattr(buckets, bucket) for bucket in BUCKETS)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Text, Utc
+from services.ics.remarks import Remarks
 
 TRANSFER_LINES_MAX = 200
 SHIPMENTS_MAX = 200
@@ -72,6 +73,7 @@ class TransferFacts(Record):
     final: bool = False
     cancelled_utc: Utc | None = None
     cancelled_by: Guid | None = None
+    remarks: Remarks = field(default_factory=list)
     lines: Lines
 
 
@@ -97,11 +99,11 @@ def to_answer(kept: TransferRecord) -> Transfer:
     return Transfer(shipment_ids=[trip.shipment_id for trip in kept.trips], **facts)
 
 
-def submit(transfer: TransferRecord, *, actor: str, now: Utc, note: str | None) -> TransferRecord:
-    """The draft, submitted; a new note replaces the old one. Raises `InvalidState` if it is not a draft."""
+def submit(transfer: TransferRecord, *, actor: str, now: Utc) -> TransferRecord:
+    """The draft, submitted. Raises `InvalidState` if it is not a draft."""
     if transfer.status != "draft":
         raise InvalidState(f"the transfer is {transfer.status}", status=transfer.status)
-    return replace(transfer, status="submitted", submitted_utc=now, submitted_by=actor, note=note or transfer.note)
+    return replace(transfer, status="submitted", submitted_utc=now, submitted_by=actor)
 
 
 def check_submitted(transfer: TransferRecord) -> None:

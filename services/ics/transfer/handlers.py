@@ -15,6 +15,7 @@ from chassis.unit import Change, View
 from chassis.values import Code, Date, Guid, Id, Qty, Qty0, Reason, Text, Utc
 from services.ics.atp.reading import FACILITIES_MAX
 from services.ics.period import period
+from services.ics.remarks import remarked
 from services.ics.transfer import receiving, shipping
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
@@ -155,7 +156,8 @@ async def ics_transfer_request_submit(
 ) -> TransferEnvelope:
     """Submit a draft for approval."""
     kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
-    kept = submit(kept, actor=call.caller.actor, now=change.now, note=body.note)
+    kept = submit(kept, actor=call.caller.actor, now=change.now)
+    kept = remarked(kept, call, change.now, body.note)
     transfer = to_answer(await change.update(TRANSFERS, kept))
     change.emit("ics.transfer.submitted", transfer.transfer_id, transfer=transfer)
     return TransferEnvelope(transfer=transfer)
@@ -225,6 +227,7 @@ async def ics_transfer_request_cancel(
     """Cancel what has not been shipped of a transfer; shipments under way go on."""
     kept = await change.load(TRANSFERS, body.transfer_id, body.expected_revision)
     kept = cancel(kept, actor=call.caller.actor, now=change.now)
+    kept = remarked(kept, call, change.now, body.reason)
     transfer = to_answer(await change.update(TRANSFERS, kept, body.reason))
     change.emit("ics.transfer.cancelled", transfer.transfer_id, transfer=transfer)
     if transfer.status == "completed":

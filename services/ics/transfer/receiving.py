@@ -15,6 +15,7 @@ from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import NO_LANDING, item_id_of
 from services.ics.ledger.store import ITEMS
+from services.ics.remarks import remarked
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.serials import STATUSES, serial_problems_by_line
@@ -86,9 +87,10 @@ async def ics_transfer_shipment_receive(
     for place in places:
         admit(place)
     kept = await change.load(TRANSFERS, before.transfer_id)
-    async with posting(change, "shipment", before.shipment_id) as p:
+    async with posting(change, "shipment", before.shipment_id, reason=body.note) as p:
         await _book(p, before, receipts, [line.serials for line in body.lines or ()])
-        shipment = await change.update(SHIPMENTS, received(before, receipts, change.now), body.note)
+        arrival = remarked(received(before, receipts, change.now), call, change.now, body.note)
+        shipment = await change.update(SHIPMENTS, arrival, body.note)
         transfer = await _booked(change, kept, before, shipment)
         change.emit("ics.shipment.received", shipment.shipment_id, shipment=shipment)
         return _answer(change, shipment, transfer)
@@ -117,6 +119,7 @@ async def ics_transfer_shipment_close(change: Change, body: TransferShipmentClos
     async with posting(change, "shipment", before.shipment_id, reason=body.reason) as p:
         await _book(p, before, receipts, [])
         closed = replace(received(before, receipts, change.now), closed_utc=change.now)
+        closed = remarked(closed, change.call, change.now, body.reason)
         shipment = await change.update(SHIPMENTS, closed, body.reason)
         transfer = await _booked(change, kept, before, shipment)
         units = sum(receipt.quantity for receipt in receipts)

@@ -7,7 +7,7 @@ exactly the number of units that the shipment still holds of it.
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 from msgspec.structs import replace
 
 from chassis.entity import Record, Value
@@ -19,6 +19,7 @@ from services.ics.ledger.holder import Holding, Part, Parts
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.remarks import Remarks
 from services.ics.transfer.domain import TransferLine, TransferLineNo
 
 SHIPMENT_LINES_MAX = 500
@@ -59,6 +60,7 @@ class Shipment(Record):
     received_utc: Utc | None = None
     closed_utc: Utc | None = None
     lines: Annotated[list[ShipmentLine], Meta(min_length=1, max_length=SHIPMENT_LINES_MAX)]
+    remarks: Remarks = field(default_factory=list)
 
     def line(self, line_no: int) -> ShipmentLine | None:
         """The line with that number; None if there is none."""

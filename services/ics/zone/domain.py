@@ -2,11 +2,13 @@
 
 from typing import Literal
 
+from msgspec import field
 from msgspec.structs import replace
 
 from chassis.entity import Record
 from chassis.errors import InvalidState
 from chassis.values import Code, Guid, Id, Name
+from services.ics.remarks import Remarks
 from services.ics.words import Openness
 
 Purpose = Literal["pick", "storage", "overstock", "receiving", "returns", "staging"]
@@ -21,6 +23,7 @@ class Zone(Record):
     name: Name | None
     purpose: Purpose
     status: Openness = "active"
+    remarks: Remarks = field(default_factory=list)
 
 
 def set_status(zone: Zone, status: Openness, units_held: int) -> Zone:
