@@ -35,11 +35,11 @@ from services.ics.words import External
 ROWS_AT_ONCE = 100_000
 """A snapshot up to this many rows is ready when the call returns; a larger one is built in the background."""
 
-REST_WITHIN_SECONDS = 8.0
-"""Pauses stop after this time, so that 100,000 rows are ready within ten seconds."""
+REST_WITHIN_SECONDS = 2.5
+"""Pauses stop after this time, so that most snapshots up to `ROWS_AT_ONCE` are ready in time."""
 
-AT_ONCE_SECONDS = 15.0
-"""The caller waits no longer than this; parts still unfilled are then built in the background, however few."""
+AT_ONCE_SECONDS = 5.0
+"""The caller waits no longer than this; a snapshot that is not ready by then is built in the background."""
 
 PARTS_TOGETHER = 16
 """Parts stored in one change: a few hundred kilobytes at most."""
@@ -89,7 +89,7 @@ async def take(units: Units, call: Call, logical_guid: str | None, variant_ids: 
         await _keep(units, call, kept)
         await throttle.pause()
         heads += [_head(part) for part in kept if part.cuts is None]
-    if row_count > ROWS_AT_ONCE or len(heads) < len(moment.parts):
+    if row_count > ROWS_AT_ONCE or len(heads) < len(moment.parts) or monotonic() >= until:
         return Taken(snapshot_id, moment.taken_utc, None)
     directory = await complete(units, call, snapshot_id, heads, whole=logical_guid is None)
     return Taken(snapshot_id, moment.taken_utc, directory)

@@ -1,11 +1,12 @@
 """Pages of a snapshot's rows. The directory tells which parts can have matching rows; only those are read."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import to_builtins
 
 from chassis.errors import invalid_field
-from chassis.page import Page, Paged, Seal, items_of
+from chassis.page import Page, Seal
 from chassis.unit import View
 from services.ics.snapshot.domain import Snapshot, SnapshotFilter, SnapshotRow, check_ready, part_id
 from services.ics.snapshot.store import DIRECTORIES, PARTS
@@ -19,17 +20,34 @@ _TOGETHER = 4
 _SEAL = Seal(b"snapshot rows")
 
 
-async def detail(view: View, snapshot: Snapshot, wanted: SnapshotFilter, page: Paged) -> Page[SnapshotRow]:
-    """A page of matching rows, in the order of the contract. By id.
+class Start(NamedTuple):
+    """Where a page starts: the part, and how many of its rows are on earlier pages."""
 
-    Raises `Invalid` naming `next_token` for a token of another query, and `InvalidState` if the snapshot is not ready.
-    """
-    asked = [snapshot.snapshot_id, to_builtins(wanted)]
-    part, skip = _position(asked, page.next_token)
+    part: int = 0
+    skip: int = 0
+
+
+def start_of(snapshot_id: str, wanted: SnapshotFilter, token: str | None) -> Start:
+    """Where the page of a token starts. Raises `Invalid` naming `next_token` for a token of another query."""
+    if token is None:
+        return Start()
+    match _SEAL.open(_asked(snapshot_id, wanted), token):
+        case [int(part), int(skip)]:
+            return Start(part, skip)
+    raise invalid_field("next_token", "was not made for this query")
+
+
+def _asked(snapshot_id: str, wanted: SnapshotFilter) -> object:
+    return [snapshot_id, to_builtins(wanted)]
+
+
+async def detail(view: View, snapshot: Snapshot, wanted: SnapshotFilter, size: int, begin: Start) -> Page[SnapshotRow]:
+    """A page of up to `size` matching rows, in the order of the contract. By id. Raises `InvalidState` if the snapshot
+    is not ready."""
+    asked, (part, skip) = _asked(snapshot.snapshot_id, wanted), begin
     check_ready(snapshot)
     entries = (await view.load(DIRECTORIES, snapshot.snapshot_id)).entries
     shown = [entry.number for entry in entries if entry.number >= part and wanted.shows(entry)]
-    size = items_of(page)
     found: list[SnapshotRow] = []
     for place, number in enumerate(shown[:PARTS_MAX]):
         if not place % _TOGETHER:
@@ -67,13 +85,3 @@ async def _next_row(
 def _page(asked: object, rows: list[SnapshotRow], following: tuple[int, int] | None) -> Page[SnapshotRow]:
     token = _SEAL.seal(asked, following) if following is not None else None
     return Page(items=rows, count=len(rows), next_token=token)
-
-
-def _position(asked: object, token: str | None) -> tuple[int, int]:
-    """The part in which the page starts, and how many of its rows are on earlier pages."""
-    if token is None:
-        return 0, 0
-    match _SEAL.open(asked, token):
-        case [int(part), int(skip)]:
-            return part, skip
-    raise invalid_field("next_token", "was not made for this query")

@@ -5,8 +5,8 @@ from chassis.event import EventType
 from services.ics.snapshot.domain import Snapshot
 
 
-class SnapshotCreated(Value):
-    """The snapshot, ready or still building."""
+class SnapshotChanged(Value):
+    """The snapshot, without its rows."""
 
     snapshot: Snapshot
 
@@ -15,7 +15,19 @@ EVENTS = [
     EventType(
         type="ics.snapshot.created",
         subject="snapshot_id",
-        body=SnapshotCreated,
+        body=SnapshotChanged,
         summary="Every balance in scope was frozen at one moment.",
-    )
+    ),
+    EventType(
+        type="ics.snapshot.ready",
+        subject="snapshot_id",
+        body=SnapshotChanged,
+        summary="A snapshot's rows can be read.",
+    ),
+    EventType(
+        type="ics.snapshot.failed",
+        subject="snapshot_id",
+        body=SnapshotChanged,
+        summary="A snapshot could not be built.",
+    ),
 ]

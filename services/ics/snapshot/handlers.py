@@ -6,11 +6,11 @@ from msgspec import Meta
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Listed, Request
-from chassis.page import PageLimit, PageRequest
+from chassis.page import PageLimit, PageRequest, items_of
 from chassis.unit import Change, Units, View, between
 from chassis.values import Guid, Id, Name, Token, Utc
 from services.ics.snapshot.building import Taken, take
-from services.ics.snapshot.detail import detail
+from services.ics.snapshot.detail import detail, start_of
 from services.ics.snapshot.domain import (
     VARIANTS_MAX,
     Level,
@@ -41,9 +41,15 @@ async def take_snapshot(call: Call, units: Units, body: SnapshotCreateRequest) -
     return await take(units, call, body.logical_guid, sorted(set(body.variant_ids or ())))
 
 
-@endpoints.post("/create", roles=SURVEY, emits=["ics.snapshot.created"], prepare=take_snapshot)
+@endpoints.post(
+    "/create",
+    roles=SURVEY,
+    # A snapshot that is not ready at once is built by a job, which then emits ready or failed.
+    emits=["ics.snapshot.created", "ics.snapshot.ready", "ics.snapshot.failed"],
+    prepare=take_snapshot,
+)
 async def ics_snapshot_create(change: Change, body: SnapshotCreateRequest, prepared: Taken) -> SnapshotEnvelope:
-    """Record every balance in scope at one moment: ready at once up to 100 000 rows, else built in the background."""
+    """Record every balance in scope at one moment: ready within 5 s, or built in the background."""
     snapshot = Snapshot(
         snapshot_id=prepared.snapshot_id,
         name=body.name,
@@ -57,6 +63,8 @@ async def ics_snapshot_create(change: Change, body: SnapshotCreateRequest, prepa
         await change.delete(BUILDS, await change.load(BUILDS, snapshot.snapshot_id))
     snapshot = await change.insert(SNAPSHOTS, snapshot)
     change.emit("ics.snapshot.created", snapshot.snapshot_id, snapshot=snapshot)
+    if snapshot.status == "ready":
+        change.emit("ics.snapshot.ready", snapshot.snapshot_id, snapshot=snapshot)
     return SnapshotEnvelope(snapshot=snapshot)
 
 
@@ -115,6 +123,8 @@ async def ics_snapshot_detail(view: View, body: SnapshotDetailRequest) -> Snapsh
         variant_id=body.variant_id,
         bucket=body.bucket,
     )
+    # A wrong token is told before an unknown snapshot, see the contract's check_order.
+    start = start_of(body.snapshot_id, wanted, body.next_token)
     snapshot = await view.load(SNAPSHOTS, body.snapshot_id)
-    page = await detail(view, snapshot, wanted, body)
+    page = await detail(view, snapshot, wanted, items_of(body), start)
     return SnapshotDetailEnvelope(items=page.items, count=page.count, next_token=page.next_token, snapshot=snapshot)

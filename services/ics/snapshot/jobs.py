@@ -87,8 +87,9 @@ async def _ready(units: Units, call: Call, build: SnapshotBuild, directory: Dire
     async def write(change: Change) -> None:
         snapshot = await change.load(SNAPSHOTS, build.snapshot_id)
         await change.insert(DIRECTORIES, directory)
-        await change.update(SNAPSHOTS, ready(snapshot, directory.entries))
+        snapshot = await change.update(SNAPSHOTS, ready(snapshot, directory.entries))
         await change.delete(BUILDS, await change.load(BUILDS, build.snapshot_id))
+        change.emit("ics.snapshot.ready", snapshot.snapshot_id, snapshot=snapshot)
 
     await units.change(call, write)
 
@@ -102,8 +103,9 @@ async def _failed(units: Units, call: Call, build: SnapshotBuild) -> str:
             await change.update(BUILDS, replace(known, failures=known.failures + 1))
             return "building"
         snapshot = await change.load(SNAPSHOTS, build.snapshot_id)
-        await change.update(SNAPSHOTS, replace(snapshot, status="failed"))
+        snapshot = await change.update(SNAPSHOTS, replace(snapshot, status="failed"))
         await change.delete(BUILDS, known)
+        change.emit("ics.snapshot.failed", snapshot.snapshot_id, snapshot=snapshot)
         return "failed"
 
     return await units.change(call, write)

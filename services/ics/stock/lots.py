@@ -72,7 +72,7 @@ async def ics_stock_lot_list(view: View, body: StockLotListRequest) -> StockLotL
     return StockLotListEnvelope.of(await lots_page(view, body))
 
 
-class Place(NamedTuple):
+class LotPlace(NamedTuple):
     """Where a page goes on: behind a lot (None: at the start), and within the next one behind a facility."""
 
     behind: LotMark | None = None
@@ -93,8 +93,8 @@ async def lots_page(view: View, body: StockLotListRequest) -> Page[LotBalance]:
 
 
 async def _walk(
-    view: View, body: StockLotListRequest, place: Place, size: int
-) -> AsyncIterator[tuple[Place, LotBalance | None]]:
+    view: View, body: StockLotListRequest, place: LotPlace, size: int
+) -> AsyncIterator[tuple[LotPlace, LotBalance | None]]:
     """The lots from a place on, each with the place where a page that begins with it goes on; None once the call has
     read as many lots as it may."""
     today, limit, chunks = day_of(view.now), min(size + 1, CHUNK_LOTS_MAX), 0
@@ -103,7 +103,7 @@ async def _walk(
         more = behind is None or behind[0] < high
         while more:
             if chunks == CHUNKS_MAX:
-                yield Place(behind), None
+                yield LotPlace(behind), None
                 return
             after = behind if behind is not None and behind[0] >= low else None
             lots = await find_lots(view, low, high, body.variant_id, body.lot_code, after=after, limit=limit)
@@ -112,7 +112,7 @@ async def _walk(
                 shown = place.facility if lot.serial_id == place.within else ""
                 for balance in _balances(lot, items.get(lot.variant_id, ()), today, body.sellable):
                     if balance.logical_guid > shown:
-                        yield Place(behind, lot.serial_id, shown), balance
+                        yield LotPlace(behind, lot.serial_id, shown), balance
                         shown = balance.logical_guid
                 behind = lot_mark(lot)
             chunks += bool(lots)
@@ -174,18 +174,18 @@ def spans(today: Date, body: StockLotListRequest) -> Iterator[tuple[str, str]]:
         yield NO_EXPIRY, AFTER_ALL
 
 
-def _token(place: Place) -> str:
+def _token(place: LotPlace) -> str:
     body = msgspec.json.encode(place)
     return urlsafe_b64encode(sha256(body).digest()[:8] + body).decode().rstrip("=")
 
 
-def _place_in(token: str | None) -> Place:
+def _place_in(token: str | None) -> LotPlace:
     """The place in a token. Raises `Invalid` if it was altered; the checksum detects that, nothing in it is secret."""
     if token is None:
-        return Place()
+        return LotPlace()
     try:
         raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        place = msgspec.json.decode(raw[8:], type=Place)
+        place = msgspec.json.decode(raw[8:], type=LotPlace)
     except (ValueError, msgspec.MsgspecError) as cause:
         raise wrong_token() from cause
     if _token(place) != token:

@@ -16,6 +16,7 @@ from services.ics.snapshot import building, jobs, partition, reading
 from services.ics.snapshot.jobs import snapshot_build
 from services.ics.snapshot.store import BUILDS, PARTS
 from tests.ics.floor import Floor
+from tests.ics.given import an_id
 
 ACCOUNT = ("bucket", "zone_id", "bin_id", "lot_code", "stage", "held_by_type", "held_by_id")
 
@@ -303,6 +304,26 @@ async def test_what_cannot_be_built_is_given_up(
     assert shown["status"] == "failed"
     refused = await ics.plain.post("/snapshot/detail", snapshot_id=snapshot["snapshot_id"])
     assert (refused.status, refused.details) == (409, {"status": "failed"})
+    await ics.collect_events()
+    assert [event for event in ics.events if "snapshot" in event] == ["ics.snapshot.created", "ics.snapshot.failed"]
+
+
+async def test_what_is_not_ready_in_time_is_answered_building(
+    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_busy_floor(ics)
+    ics.events.clear()
+    at_once = await taken(ics)
+    monkeypatch.setattr(building, "AT_ONCE_SECONDS", 0.0)
+    later = await taken(ics)
+    assert (at_once["status"], later["status"], later["row_count"]) == ("ready", "building", 0)
+
+    shown = await until_decided(ics, later)
+
+    assert (shown["status"], shown["row_count"]) == ("ready", at_once["row_count"])
+    await ics.collect_events()
+    expected = ["ics.snapshot.created", "ics.snapshot.ready", "ics.snapshot.created", "ics.snapshot.ready"]
+    assert [event for event in ics.events if "snapshot" in event] == expected
 
 
 async def test_what_nobody_was_answered_is_cleared_away(
@@ -375,6 +396,8 @@ async def test_tokens_that_were_altered_or_are_of_another_query_are_refused(ics:
         {**named, "next_token": token[:-2] + "AA"},
         {**named, "next_token": token, "level": "position"},
         {**named, "next_token": "nonsense"},
+        # A wrong token is told before an unknown snapshot.
+        {**named, "next_token": token, "snapshot_id": an_id()},
     ):
         refused = await ics.plain.post("/snapshot/detail", **body)
         assert (refused.status, list(refused.problems)) == (400, ["next_token"])
