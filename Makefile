@@ -27,9 +27,9 @@ pip = $(PIP) $(1) >$(INSTALL_LOG) 2>&1 || { echo "pip $(firstword $(1)) failed; 
 	"$$({ grep ERROR $(INSTALL_LOG) || cat $(INSTALL_LOG); } | tail -n 1)" >&2; exit 1; }
 
 # Each lock holds these extras of pyproject.toml, for every Python and system; a package that only some need has a marker.
-# `dev` is made first; the others use its versions. To add a lock, add its name to LOCKS and a line LOCK_name.
+# The group `build` is a lock of its own, and part of `dev`. `dev` is made first; the others use its versions. To add a lock, add its name to LOCKS and a line LOCK_name.
 COMPONENTS := ops ics pmc slc visualgrid gateway
-LOCKS := dev $(COMPONENTS) demo
+LOCKS := dev $(COMPONENTS) build demo
 LOCK_dev := $(COMPONENTS) cli otlp local dev
 # What an image of one component holds.
 LOCK_ops := ops otlp
@@ -38,11 +38,14 @@ LOCK_pmc := pmc otlp
 LOCK_slc := slc otlp
 LOCK_visualgrid := visualgrid otlp
 LOCK_gateway := gateway otlp
+LOCK_build :=
 LOCK_demo := demo
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 LOCAL = $(PY) -m deploy.local
 
-.PHONY: help setup proto run up down start stop status shop check lint format test bench demo docs lock $(LOCKS:%=lock-%)
+IMAGE_OPTIONS = $(if $(VERSION),--version $(VERSION)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(BASE),--base $(BASE))
+
+.PHONY: image wheel help setup proto run up down start stop status shop check lint format test bench demo docs lock $(LOCKS:%=lock-%)
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +111,12 @@ demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the run
 docs: setup ## generate docs/events.md from the declared events
 	$(PY) -m docs.catalogue.events
 
+image: setup ## build the images with docker, podman or buildah; ONLY=ics builds one, VERSION= and REGISTRY= name them
+	@$(PY) -m deploy.image build $(ONLY) $(IMAGE_OPTIONS)
+
+wheel: setup ## build a wheel of each component into dist/; ONLY=ics builds one
+	@$(PY) -m deploy.image wheel $(ONLY)
+
 lock: $(LOCKS:%=lock-%) ## generate requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest releases
 
 $(filter-out lock-dev,$(LOCKS:%=lock-%)): lock-dev
@@ -115,7 +124,8 @@ $(filter-out lock-dev,$(LOCKS:%=lock-%)): lock-dev
 $(LOCKS:%=lock-%): lock-%: setup
 	@echo "making requirements/$*.txt"
 	@$(LOCK) $(if $(filter-out 0,$(UPGRADE)),--upgrade) $(if $(filter-out dev,$*),--constraint requirements/dev.txt) \
-		$(LOCK_$*:%=--extra %) --output-file requirements/$*.txt pyproject.toml
+		$(if $(filter build dev,$*),--group build) $(LOCK_$*:%=--extra %) --output-file requirements/$*.txt \
+		$(if $(LOCK_$*),pyproject.toml)
 
 $(PY):
 	@echo "making $(VENV)"

@@ -63,18 +63,21 @@ def read_lock(file: Path) -> Lock:
 
 
 def project() -> dict[str, list[str]]:
-    """What pyproject.toml requires, by extra; what is always needed is under the empty name."""
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {"": table["dependencies"], **table["optional-dependencies"]}
+    """What pyproject.toml requires, by extra or group; what the project always needs is under the empty name."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = table["project"]
+    return {"": project["dependencies"], **project["optional-dependencies"], **table["dependency-groups"]}
 
 
 def extras() -> dict[str, list[str]]:
-    """The extras that each lock holds, as the Makefile has them."""
-    assigned = dict(re.findall(r"^(\w+) := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    names, components = assigned["LOCKS"], assigned["COMPONENTS"]
+    """What each lock holds: names of `project()`, as the Makefile has them."""
+    assigned = dict(re.findall(r"^(\w+) :=[ \t]*(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    components = assigned["COMPONENTS"]
+    names = assigned["LOCKS"].replace("$(COMPONENTS)", components).split()
+    stated = {name: assigned[f"LOCK_{name}"].replace("$(COMPONENTS)", components).split() for name in names}
     return {
-        name: assigned[f"LOCK_{name}"].replace("$(COMPONENTS)", components).split()
-        for name in names.replace("$(COMPONENTS)", components).split()
+        name: [*([""] if words else []), *words, *(["build"] if name in {"build", "dev"} else [])]
+        for name, words in stated.items()
     }
 
 

@@ -21,7 +21,7 @@ INSTALLED: dict[str, metadata.Distribution] = {canonicalize_name(each.name): eac
 def test_all_that_a_lock_requires_is_locked(name: str) -> None:
     lock = locks.read_lock(FOLDER / f"{name}.txt")
     project = locks.project()
-    wanted = [text for extra in ("", *EXTRAS[name]) for text in project[extra]]
+    wanted = [text for extra in EXTRAS[name] for text in project[extra]]
     requires = requirements(lock)
 
     missing = {
