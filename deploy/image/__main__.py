@@ -15,7 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.image", description=__doc__)
     parser.add_argument("what", choices=["build", "wheel"])
     parser.add_argument("components", nargs="*", metavar="component", help="default: all of them")
-    parser.add_argument("--registry", default="", help="put before the image's name: registry.example/shop/")
+    parser.add_argument("--registry", default="", help="put before the image's name, with its slash at the end")
     parser.add_argument("--version", default="dev", help="the image's tag, which the services report as their build")
     parser.add_argument("--base", default="", help="another base image than the Dockerfile's")
     parser.add_argument("--folder", type=Path, default=Path("dist"), help="where wheels are written")

@@ -21,7 +21,9 @@ def engine() -> str:
     raise BuildError(f"none of {', '.join(ENGINES)} is installed")
 
 
-def command(name: str, component: str, *, tag: str, version: str, revision: str, options: Sequence[str] = ()) -> list[str]:
+def command(
+    name: str, component: str, *, tag: str, version: str, revision: str, options: Sequence[str] = ()
+) -> list[str]:
     """The command that builds a component's image with an engine. Options are passed on to it."""
     if component not in COMPONENTS:
         raise BuildError(f"there is no component {component!r}; there are {', '.join(COMPONENTS)}")

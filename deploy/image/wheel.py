@@ -14,7 +14,7 @@ IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 def stage(component: str, folder: Path) -> list[str]:
-    """Copy the component's files, as its image has them, and the generated gRPC code. Returns the top-level packages."""
+    """Copy what the component's image has, and the generated gRPC code. Returns the top-level packages."""
     copied = recipe(component).copied
     for source, target in copied.items():
         path = ROOT / source
@@ -24,7 +24,7 @@ def stage(component: str, folder: Path) -> list[str]:
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / target)
     shutil.copytree(ROOT / "proto/retailstack", folder / "proto/retailstack", ignore=IGNORED)
-    return sorted({target for source, target in copied.items() if (ROOT / source).is_dir()})
+    return sorted({target.partition("/")[0] for source, target in copied.items() if (ROOT / source).is_dir()})
 
 
 def project_file(component: str, packages: list[str]) -> str:
