@@ -26,6 +26,7 @@ NOUNS = {
     "work": "What the services have to do, and what they gave up.",
     "maintenance": "Maintenance windows: when the stack is closed.",
     "vacuum": "Deleting an org's data, or everything.",
+    "keys": "The keys of a new stack.",
     "audit": "Whether the books are right.",
     "pmc": "Publishing packs.",
 }

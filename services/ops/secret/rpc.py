@@ -19,8 +19,9 @@ class SecretServicer(secret_pb2_grpc.SecretServicer):
 
     async def Set(self, request: secret_pb2.SetSecretRequest, context: Any) -> secret_pb2.SetSecretResponse:
         current = request.current_code if request.HasField("current_code") else None
-        await self._keeper.set(request.new_code, current, current_call().peer or "")
-        return secret_pb2.SetSecretResponse(ok=True)
+        peer = current_call().peer or ""
+        changed = await self._keeper.set(request.new_code, current, peer, only_first=request.only_first)
+        return secret_pb2.SetSecretResponse(ok=True, changed=changed)
 
     async def Check(self, request: secret_pb2.CheckSecretRequest, context: Any) -> secret_pb2.CheckSecretResponse:
         require_stack()

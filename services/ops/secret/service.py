@@ -64,16 +64,22 @@ class SecretService:
         (await self.check(code, call.peer or "")).insist()
         return replace(call, caller=OPERATOR)
 
-    async def set(self, new_code: str, current_code: str | None, peer: str) -> None:
-        """Set the code, or rotate it, which needs the current one. Raises `Conflict` if two do so at once."""
+    async def set(self, new_code: str, current_code: str | None, peer: str, *, only_first: bool = False) -> bool:
+        """Set the code, or rotate it, which needs the current one. Raises `Conflict` if two do so at once.
+
+        With `only_first`, a code that is set stays. Returns whether the code was changed.
+        """
         check_code(new_code, "new_code")
         before, _ = await self._look(peer)
+        if before is not None and only_first:
+            return False
         if before is not None:
             (await self.check(current_code or "", peer)).insist()
         salt, hashed = await self._hasher.hash(new_code)
         code_id = new_id(self._clock.now())
         after = SecretHash(salt=salt, hashed=hashed, cost=self._hasher.cost, code_id=code_id)
         await self._replace(before, after, "set by the operator")
+        return True
 
     async def current(self) -> str:
         """The id of the code that is set; empty if none is."""
