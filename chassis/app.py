@@ -92,9 +92,10 @@ class Application:
         log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
 
     async def stop(self) -> None:
-        """Finish calls in progress and close, within the settings' `shutdown_seconds`."""
-        stop_by = monotonic() + self.settings.shutdown_seconds
+        """Accept calls for `drain_seconds` more, then finish those in progress within `shutdown_seconds`, and close."""
+        stop_by = monotonic() + self.settings.drain_seconds + self.settings.shutdown_seconds
         await self.runtime.serving(False)
+        await asyncio.sleep(self.settings.drain_seconds)
         if self._http is not None:
             await self._http.stop(self.settings.shutdown_seconds)
         await self.runtime.stop(stop_by - monotonic())

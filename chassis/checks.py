@@ -22,24 +22,29 @@ class PartsHealth:
     """Checks all parts of a process at once, each with a deadline."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._checks: dict[str, Check] = {}
+        self._checks: dict[str, tuple[Check, bool]] = {}
         self._up = metrics.gauge(PART_UP)
 
-    def add(self, name: str, check: Check) -> None:
-        """Add a part and its check. TypeError if there is a part of that name."""
+    def add(self, name: str, check: Check, *, needed: bool = True) -> None:
+        """Add a part and its check. TypeError if there is a part of that name.
+
+        A part that is not needed is measured and shown, but the process is ready without it.
+        """
         if name in self._checks:
             raise TypeError(f"two parts of this process are called {name}")
-        self._checks[name] = check
+        self._checks[name] = (check, needed)
 
     async def parts(self) -> Sequence[PartHealth]:
         """The health of every part now."""
-        found = await asyncio.gather(*(_ask(name, check) for name, check in self._checks.items()))
+        found = await asyncio.gather(
+            *(_ask(name, check, needed=needed) for name, (check, needed) in self._checks.items())
+        )
         for part in found:
             self._up.labels(part.name).set(part.ok)
         return found
 
 
-async def _ask(name: str, check: Check) -> PartHealth:
+async def _ask(name: str, check: Check, *, needed: bool) -> PartHealth:
     started = monotonic()
     try:
         async with asyncio.timeout(PART_SECONDS):
@@ -47,7 +52,7 @@ async def _ask(name: str, check: Check) -> PartHealth:
     except Exception as failure:  # noqa: BLE001  whatever it is, the part is down
         log.warning("a part is down", what=name, problem=repr(failure))
         ok = False
-    return PartHealth(name=name, ok=ok, latency_ms=_millis_since(started))
+    return PartHealth(name=name, ok=ok, latency_ms=_millis_since(started), needed=needed)
 
 
 def answers(ping: Callable[[], Awaitable[Any]]) -> Check:

@@ -7,11 +7,15 @@ from chassis.entity import Value
 
 
 class PartHealth(Value):
-    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long the check took."""
+    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long the check took.
+
+    needed    whether the process can work only with it; then it is part of readiness
+    """
 
     name: str
     ok: bool
     latency_ms: float
+    needed: bool = True
 
 
 class Health(Protocol):

@@ -18,6 +18,7 @@ from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
 from chassis.closures import ClosureSync
 from chassis.derived import addresses_of, page_key_of, sealer_of
+from chassis.errors import Unavailable
 from chassis.gate import Gate
 from chassis.gate_sync import GateSync
 from chassis.generic_servicers import CHASSIS_ENTITIES, generic_servicers
@@ -58,6 +59,8 @@ OWN_KINDS: frozenset[type] = frozenset(
 )
 """The types of the things every process holds, beside its settings' own struct and its resources."""
 
+OUTBOX_RETRY_SECONDS = 5
+
 CALL_SECONDS = 30.0
 """What calls to other services on behalf of one request may take together."""
 
@@ -95,6 +98,7 @@ class Runtime:
         self._resources = ResourceRunner(service.resources, doubles or {})
         self.provided = self._resources.check_against(OWN_KINDS | {type(settings)}, self.parts)
         self.rpc: RpcServer | None = None
+        self.relay: Relay | None = None
         self.grpc_port = self.private_port = 0
         self._stops = Stops(settings.shutdown_seconds)
 
@@ -134,11 +138,12 @@ class Runtime:
 
     async def _start_data(self) -> None:
         settings, name = self.settings, self.service.name
-        self.database = await Database.connect(
+        self.database = await Database.await_server(
             settings.mongodb_uri,
             settings.mongodb_database or name,
-            driver=settings.mongodb_driver,
-            engine=settings.mongodb_engine,
+            settings.mongodb_driver,
+            settings.mongodb_engine,
+            seconds=settings.start_seconds,
         )
         self._stops.add("database", self.database.close)
         self.health.add("database", answers(self.database.ping))
@@ -197,8 +202,11 @@ class Runtime:
         self._stops.add("channels", self.channels.close)
         await self.bus.start()
         self._stops.add("bus", self.bus.stop)
-        self.health.add("bus", is_up(lambda: self.bus.up))
-        relay = Relay(self.database, self.bus, leases, self.units, clock=self.clock)
+        # Not needed: without the broker calls are answered, and events wait in the database.
+        self.health.add("bus", is_up(lambda: self.bus.up), needed=False)
+        self.relay = relay = Relay(
+            self.database, self.bus, leases, self.units, clock=self.clock, events_max=settings.outbox_events_max
+        )
         await relay.start()
         self._stops.add("relay", lambda: relay.stop(self._stops.left()))
         self.jobs = jobs = JobRunner(
@@ -285,6 +293,8 @@ class Runtime:
 
     def _admit(self, call: Call) -> None:
         self.gate.check_write(call.caller)
+        if self.relay is not None and self.relay.full:
+            raise Unavailable("too many events wait for the event bus", OUTBOX_RETRY_SECONDS)
 
     def _sign(self, caller: Caller, request_id: str) -> str:
         return sign(caller, request_id, self.settings.caller_key, time())

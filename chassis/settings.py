@@ -57,6 +57,9 @@ class BaseSettings(Frozen):
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
     outgoing_allow      networks (`10.1.0.0/16`) that calls to other systems may reach although they are not public
+    start_seconds       how long the process waits at start for a database that does not answer yet
+    drain_seconds       how long calls are still accepted after the process was told to stop and is no longer ready
+    outbox_events_max   events that may wait for the broker; while there are more, changes are refused
     shutdown_seconds    how long work in progress may take after the process was told to stop
     """
 
@@ -89,6 +92,9 @@ class BaseSettings(Frozen):
     build_minor: Annotated[int, Meta(ge=0)] = 1
     replica: str = msgspec.field(default_factory=_replica)
     cpu_processes: Annotated[int, Meta(ge=1, le=64)] = 2
+    start_seconds: Annotated[float, Meta(ge=0, le=3600)] = 120.0
+    drain_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
+    outbox_events_max: Annotated[int, Meta(ge=1)] = 1_000_000
     shutdown_seconds: Annotated[float, Meta(gt=0, le=3600)] = 20.0
     outgoing_allow: Addresses = ()
     otel_exporter_otlp_endpoint: str = ""

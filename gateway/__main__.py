@@ -1,5 +1,6 @@
 """The gateway's process."""
 
+import chassis.early  # noqa: F401  before everything else  # isort: skip
 from chassis.app import main
 from gateway.app import GATEWAY, Gateway
 

@@ -1,5 +1,6 @@
 """The gateway as a list of its parts: the runtime of every process, the directory, and the HTTP server."""
 
+import asyncio
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -59,9 +60,10 @@ class Gateway:
         await self.entrance.documents.prepare()
 
     async def stop(self) -> None:
-        """Answer requests in flight, then close, within the settings' `shutdown_seconds`."""
-        stop_by = monotonic() + self.settings.shutdown_seconds
+        """Accept requests for `drain_seconds` more, answer those in flight within `shutdown_seconds`, and close."""
+        stop_by = monotonic() + self.settings.drain_seconds + self.settings.shutdown_seconds
         await self.runtime.serving(False)
+        await asyncio.sleep(self.settings.drain_seconds)
         await self.entrance.stop(self.settings.shutdown_seconds)
         await self.runtime.stop(max(0.1, stop_by - monotonic()))
         log.info("stopped")

@@ -46,6 +46,11 @@ POLL_SECONDS_MAX = 1.0
 RETRY_SECONDS_MIN = 0.05
 RETRY_SECONDS_MAX = 2.0
 
+EVENTS_MAX = 1_000_000
+"""Events that may wait for the broker."""
+
+MEASURE_SECONDS = 2.0
+
 log = get_logger("chassis.bus")
 
 
@@ -74,7 +79,10 @@ class Waking(Protocol):
 
 
 class Relay:
-    """This replica's relay. Start it after the database and the bus, stop it before them."""
+    """This replica's relay. Start it after the database and the bus, stop it before them.
+
+    full    whether so many events wait for an absent broker that changes are to be refused
+    """
 
     def __init__(
         self,
@@ -85,7 +93,10 @@ class Relay:
         *,
         clock: Clock | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        events_max: int = EVENTS_MAX,
     ) -> None:
+        self.full = False
+        self._events_max = events_max
         self._database = database
         self._bus = bus
         self._clock = clock or SystemClock()
@@ -93,6 +104,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._draining = False
         self._runner: asyncio.Task[None] | None = None
+        self._measurer: asyncio.Task[None] | None = None
         self._poll_seconds = POLL_SECONDS_MIN
         self._failing = False
         self._published = self._pages = self._failures = 0
@@ -112,12 +124,16 @@ class Relay:
         """Start to publish."""
         self._draining = False
         self._runner = asyncio.create_task(self._run(), name="relay")
+        self._measurer = asyncio.create_task(self._measure_on(), name="relay backlog")
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Publish what is pending in this replica's shards, as far as the seconds allow, and release the shards."""
         if self._runner is None:
             return
         self._draining = True
+        if self._measurer is not None:
+            self._measurer.cancel()
+            await asyncio.gather(self._measurer, return_exceptions=True)
         self.wake()
         done, _ = await asyncio.wait({self._runner}, timeout=seconds)
         if not done:
@@ -151,6 +167,23 @@ class Relay:
                 self._say_failing(cause)
             await asyncio.sleep(pause)
 
+    async def _measure_on(self) -> None:
+        """While the broker is away: see from time to time whether more events wait than may."""
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            if not self._bus.publishing.up:
+                await self._measure()
+
+    async def _measure(self) -> None:
+        with suppress(Exception):  # A database that does not answer refuses changes by itself.
+            waiting = await self._database.collection("events").count({"pending": True}, at_most=self._events_max + 1)
+            if (full := waiting > self._events_max) != self.full:
+                say = log.error if full else log.info
+                say(
+                    "too many events wait for the broker: changes are refused" if full else "changes are accepted again"
+                )
+            self.full = full
+
     async def _relay_on(self, channel: AbstractChannel) -> None:
         """Publish page after page on one channel until nothing is pending; raises if the channel must not be used any
         more.
@@ -163,6 +196,7 @@ class Relay:
             events = await pending(self._database, shards, limit) if shards else []
             await self._relay_all(channel, events, set(shards))
             self._say_working()
+            self.full = False
             more = len(events) == limit
             limit = min(limit * 2, READ_EVENTS_MAX) if more else PAGE_EVENTS_MAX
             if self._draining:

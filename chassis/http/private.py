@@ -14,7 +14,7 @@ _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 class PrivatePort:
-    """`/healthz`, `/readyz` (503 while a part is down or the process is starting or stopping) and `/metrics`.
+    """`/healthz`, `/readyz` (503 while a needed part is down or the process is starting or stopping) and `/metrics`.
 
     `parts` is asked whenever readiness is; `before_metrics` brings what is not counted all the time up to date.
     """
@@ -55,7 +55,7 @@ class PrivatePort:
 
     async def _readiness(self) -> web.Response:
         parts = await self._parts()
-        ready = self.ready and all(part.ok for part in parts)
+        ready = self.ready and all(part.ok for part in parts if part.needed)
         said = {"ready": ready, "serving": self.ready, "parts": {part.name: part.ok for part in parts}}
         return web.Response(status=200 if ready else 503, body=encode(said), headers=_JSON)
 

@@ -19,10 +19,12 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.uri_parser import parse_uri
 
+from chassis.errors import DatabaseError
 from chassis.mongo.collection import MAJORITY, Collection, Document
 from chassis.mongo.errors import DatabaseUnreachable, UnfitServer, translated
 from chassis.mongo.quirks import Engine, Quirks, quirks_of
 from chassis.mongo.transaction import Transaction
+from chassis.telemetry.log import get_logger
 
 Driver = Literal["motor", "pymongo"]
 VERSION_MIN = (7, 0)
@@ -33,10 +35,15 @@ POOL_MAX = 64
 WAIT_SECONDS = 3.0
 """How long the driver looks for a server before the call is refused."""
 
+RETRY_SECONDS = 0.5
+"""Pause between two looks for a server at start."""
+
 COMMIT_SECONDS = 10.0
 SOCKET_SECONDS = 30.0
 SESSION_IDLE_SECONDS = 60.0
 _SNAPSHOT = ReadConcern("snapshot")
+
+log = get_logger("chassis.mongo")
 
 
 class Database:
@@ -66,17 +73,23 @@ class Database:
         admitted: int = ADMITTED,
         wait_seconds: float = WAIT_SECONDS,
     ) -> "Database":
-        """Connect and check the server. Raises `DatabaseUnreachable` if none answers, `UnfitServer` if it is too old.
+        """Connect and check the server. Raises `DatabaseUnreachable` if none answers, and `UnfitServer` if the address
+        is wrong, or the server refuses the user or is too old.
 
         `engine` names what runs behind the URI; if empty, the server is asked.
         """
-        client = _client(uri, driver, wait_seconds)
+        try:
+            client = _client(uri, driver, wait_seconds)
+        except PyMongoError as cause:
+            raise UnfitServer(f"the database's address can't be used: {cause}") from cause
         try:
             hello = await client.admin.command("hello")
             version = (await client.admin.command("buildInfo"))["versionArray"]
         except PyMongoError as cause:
             await _settled(client.close())
-            raise DatabaseUnreachable(f"no MongoDB answers: {cause}") from cause
+            if isinstance(translated(cause), DatabaseError):
+                raise DatabaseUnreachable(f"no MongoDB answers: {cause}") from cause
+            raise UnfitServer(f"the database refuses: {cause}") from cause
         if tuple(version[:2]) < VERSION_MIN:
             await _settled(client.close())
             found, wanted = ".".join(map(str, version[:3])), ".".join(map(str, VERSION_MIN))
@@ -85,6 +98,24 @@ class Database:
             await _settled(client.close())
             raise UnfitServer("the database is a lone server; transactions need a replica set")
         return cls(client, uri, name, driver, quirks_of(engine, hello), admitted)
+
+    @classmethod
+    async def await_server(
+        cls, uri: str, name: str, driver: Driver = "motor", engine: Engine = "", *, seconds: float
+    ) -> "Database":
+        """As `connect`, but waits for up to so many seconds for a server that does not answer yet."""
+        until = time.monotonic() + seconds
+        announced = False
+        while True:
+            try:
+                return await cls.connect(uri, name, driver, engine)
+            except DatabaseUnreachable:
+                if time.monotonic() >= until:
+                    raise
+                if not announced:
+                    log.warning("waiting for the database", seconds=seconds)
+                announced = True
+            await asyncio.sleep(RETRY_SECONDS)
 
     @property
     def waiting(self) -> int:

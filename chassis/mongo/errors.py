@@ -8,6 +8,7 @@ DatabaseError
   └─ UnknownCommit         the answer to a commit was lost: it may have happened or not
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,14 @@ _DUPLICATE_CODES = frozenset({11000, 11001})
 _CONFLICT_CODE = 112
 _TOO_LARGE_CODES = frozenset({257, 313, 10334, 17419})
 """TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, an event log entry over 16 MB."""
+
+
+_DYING_CODES = frozenset({1, 8, 11, 24, 89, 91, 189, 225, 246, 251, 262, 279, 317, 10107, 11600, 11602, 13435, 13436})
+"""What a server says while it stops, starts or hands over: internal and unknown errors, interruptions, no primary, a
+transaction or snapshot that is no longer there. The transaction is void; another try may meet a server that works."""
+
+_IS_VOID = re.compile(r"transaction (already|is|was) (closed|aborted|rolled back)|Internal\(", re.IGNORECASE)
+"""The same in the words of the embedded engine, whose errors have no code of their own."""
 
 
 class DatabaseUnreachable(DatabaseError):
@@ -56,7 +65,7 @@ class Duplicate(DatabaseError):
 
 
 class UnfitServer(Exception):
-    """The server is too old or cannot run transactions; the start ends here."""
+    """The address is wrong, or the server is too old or cannot run transactions; the start ends here."""
 
 
 def translated(cause: PyMongoError) -> Exception:
@@ -70,13 +79,22 @@ def translated(cause: PyMongoError) -> Exception:
         return _write_error(failed[0]) if failed else Transient(str(cause))
     if isinstance(cause, DuplicateKeyError) or getattr(cause, "code", None) in _DUPLICATE_CODES:
         return _write_error({"code": 11000, "errmsg": str(cause), **(getattr(cause, "details", None) or {})})
-    if cause.has_error_label("TransientTransactionError") or getattr(cause, "code", None) == _CONFLICT_CODE:
-        return Transient(str(cause))
-    if isinstance(cause, ConnectionFailure):
+    if _is_void(cause):
         return Transient(str(cause))
     if isinstance(cause, ExecutionTimeout | WTimeoutError):
         return DatabaseUnreachable(str(cause))
     return cause
+
+
+def _is_void(cause: PyMongoError) -> bool:
+    """Whether the transaction is void for a reason that may be gone at another try."""
+    if cause.has_error_label("TransientTransactionError") or isinstance(cause, ConnectionFailure):
+        return True
+    return isinstance(cause, OperationFailure) and _says_void(cause.code, str(cause))
+
+
+def _says_void(code: int | None, message: str) -> bool:
+    return code == _CONFLICT_CODE or code in _DYING_CODES or _IS_VOID.search(message) is not None
 
 
 def judge(reply: Mapping[str, Any]) -> None:
@@ -91,8 +109,8 @@ def _write_error(error: Mapping[str, Any]) -> Exception:
     message = str(error.get("errmsg", "write refused"))
     if error.get("code") in _DUPLICATE_CODES:
         return Duplicate(message, error.get("keyPattern") or {}, error.get("keyValue") or {})
-    if error.get("code") == _CONFLICT_CODE:
-        return Transient(message)
     if error.get("code") in _TOO_LARGE_CODES:
         return TransactionTooLarge(message)
+    if _says_void(error.get("code"), message):
+        return Transient(message)
     return OperationFailure(message, error.get("code"), dict(error))

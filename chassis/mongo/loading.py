@@ -1,7 +1,8 @@
 """Loading what operations miss: one find per collection for ids, and as few as possible for keys and queries."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from chassis.mongo.client import Database
@@ -17,16 +18,31 @@ IDS_MAX = 5_000
 
 async def load(database: Database, held: WorkingSet, reads: PendingReads, within: Transaction | None) -> None:
     """Load all pending reads, one after the other within a transaction, concurrently without."""
-    jobs: list[Awaitable[None]] = []
-    jobs += [_load_ids(database, held, collection, ids, within) for collection, ids in reads.ids.items()]
-    jobs += [_load_keys(database, held, table, unique, keys, within) for table, unique, keys in reads.keys.values()]
+    # Not coroutines yet: of those that a failure leaves over, nothing must remain.
+    jobs: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    jobs += [partial(_load_ids, database, held, collection, ids, within) for collection, ids in reads.ids.items()]
+    jobs += [
+        partial(_load_keys, database, held, table, unique, keys, within) for table, unique, keys in reads.keys.values()
+    ]
     unanswered = [asked for asked in reads.finds.values() if not held.has_answer(*asked)]
-    jobs += [_load_finds(database, held, group, within) for group in _alike(unanswered)]
+    jobs += [partial(_load_finds, database, held, group, within) for group in _alike(unanswered)]
     if within is None and len(jobs) > 1:
-        await asyncio.gather(*jobs)
+        await _all_at_once(jobs)
         return
-    while jobs:
-        await jobs.pop(0)
+    for job in jobs:
+        await job()
+
+
+async def _all_at_once(jobs: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Run all of them. If one fails, the others are cancelled and have ended before its error is raised."""
+    tasks = [asyncio.create_task(job()) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _load_ids(

@@ -12,10 +12,11 @@ COMMIT = b"commitTransaction"
 class Proxy:
     """Passes bytes between clients and a server. `cut` loses the next commit on its way there, or its answer."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, port: int = 0) -> None:
         parts = urlsplit(uri)
         assert parts.hostname is not None
         self._host, self._port = parts.hostname, parts.port or 27017
+        self._own_port = port
         self.cut: Cut | None = None
         self.cuts = 0
         self.swallowed = 0
@@ -30,7 +31,7 @@ class Proxy:
         return f"mongodb://127.0.0.1:{port}/?directConnection=true&retryWrites=false"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._own_port)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,8 +1,13 @@
+import ast
 import asyncio
 import json
 import signal
 import socket
+import sys
+from functools import partial
+from pathlib import Path
 from time import time
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -10,7 +15,9 @@ import pytest
 from chassis.caller import Caller
 from chassis.http.token import HEADER, sign
 from chassis.testing.client import TEST_KEY
-from tests.chassis.process_given import a_process, free_port
+from tests.chassis.process_given import ROOT, a_process, free_port
+from tests.chassis.proxy_given import Proxy
+from tests.waiting import until
 
 KEEPER = Caller(kind="user", actor="ann", orgcode="DEMO0001", roles=frozenset({"sample_keeper", "sample_view"}))
 CLIENTS = 16
@@ -107,9 +114,83 @@ async def test_a_taken_port_stops_it_with_one_line(places: dict[str, str]) -> No
 
 
 async def test_no_database_stops_it_with_one_line(places: dict[str, str]) -> None:
-    async with a_process(**{**places, "MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/"}) as sample:
+    uri = f"mongodb://127.0.0.1:{free_port()}/"
+    async with a_process(**{**places, "MONGODB_URI": uri, "START_SECONDS": "0"}) as sample:
         code, _, err = await sample.ended()
 
     assert code == 1
     assert err.startswith("sample: can't start: no MongoDB answers")
     assert err.count("\n") == 1
+
+
+async def test_it_waits_for_a_database_that_comes_later_and_is_alive_meanwhile(
+    places: dict[str, str], mongodb_uri: str
+) -> None:
+    server = urlsplit(mongodb_uri)
+    port = free_port()
+    late = f"mongodb://{server.netloc.replace(f':{server.port}', f':{port}')}/?{server.query or 'appName=late'}"
+    async with (
+        a_process(**{**places, "MONGODB_URI": late + "&directConnection=true"}) as sample,
+        aiohttp.ClientSession() as session,
+    ):
+        await until(partial(_answers, session, f"{sample.private_url}/healthz"), 30.0)
+        assert not await _answers(session, f"{sample.private_url}/readyz")
+        async with Proxy(mongodb_uri, port=port):
+            await sample.ready()
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def test_a_wrong_address_of_the_database_stops_it_at_once(places: dict[str, str]) -> None:
+    async with a_process(**{**places, "MONGODB_URI": "mongo://nowhere"}) as sample:
+        code, _, err = await sample.ended()
+
+    assert code == 1
+    assert err.startswith("sample: can't start: the database's address can't be used")
+
+
+async def test_it_is_ready_and_takes_changes_while_the_broker_is_away(places: dict[str, str]) -> None:
+    away = {**places, "AMQP_URL": f"amqp://127.0.0.1:{free_port()}/"}
+    async with a_process(**away) as sample, aiohttp.ClientSession() as session:
+        await sample.ready()
+        async with session.get(f"{sample.private_url}/readyz") as ready:
+            assert (await ready.json())["parts"]["bus"] is False
+        head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+        async with session.post(f"{sample.url}/crate/create", json={"code": "A-1"}, headers=head) as answer:
+            assert answer.status == 200
+
+
+async def test_sigterm_ends_it_from_the_first_line_on() -> None:
+    code = "import chassis.early, signal, os; os.kill(os.getpid(), signal.SIGTERM); print('deaf')"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+
+    assert (process.returncode, out) == (0, b"")
+
+
+@pytest.mark.parametrize("main", [*ROOT.glob("services/*/__main__.py"), ROOT / "gateway" / "__main__.py"], ids=str)
+def test_every_process_begins_with_the_signal(main: Path) -> None:
+    first = next(node for node in ast.parse(main.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom))
+
+    assert ast.unparse(first) == "import chassis.early"
+
+
+async def test_calls_are_still_accepted_for_a_while_after_it_was_told_to_stop(places: dict[str, str]) -> None:
+    async with a_process(**places, DRAIN_SECONDS="600") as sample, aiohttp.ClientSession() as session:
+        await sample.ready()
+        sample.process.send_signal(signal.SIGTERM)
+        await until(partial(_unready, session, f"{sample.private_url}/readyz"), 30.0)
+        async with aiohttp.ClientSession() as other:
+            head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+            async with other.post(f"{sample.url}/crate/create", json={"code": "A-1"}, headers=head) as answer:
+                assert answer.status == 200
+
+
+async def _unready(session: aiohttp.ClientSession, url: str) -> bool:
+    return not await _answers(session, url)

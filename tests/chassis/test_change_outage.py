@@ -3,19 +3,23 @@
 import asyncio
 import gc
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
+from pymongo.errors import OperationFailure
 
 from chassis.errors import Unavailable
 from chassis.ids import new_id
+from chassis.mongo import loading
 from chassis.mongo.client import Database
-from chassis.mongo.errors import DatabaseUnreachable
+from chassis.mongo.errors import DatabaseUnreachable, Transient, judge, translated
 from chassis.mongo.unit import MongoUnits
+from chassis.mongo.working_set import PendingReads, WorkingSet
 from chassis.unit import Change
 from deploy.local.engines.engine import Engine
 from tests.chassis.data_given import FACTS, NOON, Fact, a_call, a_thing, add, events_of, keep, opened, thing_of
@@ -169,3 +173,45 @@ async def test_a_database_that_is_gone_is_said_soon_and_forgotten_when_it_is_bac
 async def test_no_database_at_all_is_said_in_one_line() -> None:
     with pytest.raises(DatabaseUnreachable, match="no MongoDB answers"):
         await Database.connect("mongodb://127.0.0.1:1/", "none", "pymongo", wait_seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        OperationFailure('Internal("transaction already closed")'),
+        OperationFailure("interrupted at shutdown", 11600),
+        OperationFailure("no such transaction", 251),
+        OperationFailure("not primary", 10107),
+    ],
+    ids=str,
+)
+def test_what_a_dying_server_says_may_be_tried_again(cause: OperationFailure) -> None:
+    assert isinstance(translated(cause), Transient)
+    with pytest.raises(Transient):
+        judge({"writeErrors": [{"code": cause.code, "errmsg": str(cause)}]})
+
+
+def test_other_errors_of_the_server_are_defects() -> None:
+    assert isinstance(translated(OperationFailure("unknown operator: $x", 2)), OperationFailure)
+
+
+async def test_a_failed_read_leaves_no_coroutine_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = PendingReads()
+    for name in ("first", "second", "third"):
+        reads.add_id(name, "x")
+    asked: list[str] = []
+
+    async def fail(_: Any, __: Any, collection: str, *___: Any) -> None:
+        asked.append(collection)
+        raise DatabaseUnreachable("away")
+
+    monkeypatch.setattr(loading, "_load_ids", fail)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(DatabaseUnreachable):
+            await loading.load(None, WorkingSet(), reads, Any)  # type: ignore[arg-type]
+        assert asked == ["first"]
+        with pytest.raises(DatabaseUnreachable):
+            await loading.load(None, WorkingSet(), reads, None)  # type: ignore[arg-type]
+        gc.collect()
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []

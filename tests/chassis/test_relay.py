@@ -234,6 +234,20 @@ async def test_a_killed_broker_costs_nothing_but_repetitions(
     assert told == {f"note-{n}": list(range(1, 61)) for n in range(20)}
 
 
+async def test_while_the_broker_is_away_events_wait_up_to_a_limit(
+    mongodb_uri: str, database_name: str, bus_prefix: str
+) -> None:
+    async with a_world(mongodb_uri, database_name, "amqp://127.0.0.1:1/", bus_prefix) as world:
+        relay = world.relay(events_max=3)
+        await relay.start()
+        await world.write("note", ["1", "2", "3"])
+        await relay._measure()
+        assert not relay.full
+        await world.write("note", ["4"])
+        await eventually(lambda: relay.full)
+        await relay.stop(0.0)
+
+
 SUBJECTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=20)
 
 

@@ -271,3 +271,18 @@ def test_help_does_without_grpc() -> None:
     program = "import sys; from services.ops.cli.app import call; call(['--help']); sys.exit('grpc' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("how", ["flag", "variable"])
+async def test_a_new_secret_is_read_from_a_file(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    monkeypatch.delenv("STACK_SECRET_FILE", raising=False)
+    file = tmp_path / "code"
+    file.write_text("a brand new code\n")
+    if how == "variable":
+        monkeypatch.setenv("STACK_NEW_SECRET_FILE", str(file))
+    flags = ["--secret-file", str(file)] if how == "flag" else []
+
+    assert await operator.run("secret", "set", *flags, "--json") == 0
+    assert operator.secret.asked[-1].new_code == "a brand new code"
