@@ -22,7 +22,8 @@ class PartsHealth:
     """Checks all parts of a process at once, each with a deadline."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._checks: dict[str, tuple[Check, bool]] = {}
+        self._checks: dict[str, Check] = {}
+        self._not_needed: set[str] = set()
         self._up = metrics.gauge(PART_UP)
 
     def add(self, name: str, check: Check, *, needed: bool = True) -> None:
@@ -32,19 +33,23 @@ class PartsHealth:
         """
         if name in self._checks:
             raise TypeError(f"two parts of this process are called {name}")
-        self._checks[name] = (check, needed)
+        self._checks[name] = check
+        if not needed:
+            self._not_needed.add(name)
+
+    def is_needed(self, name: str) -> bool:
+        """Whether the process can work only with this part; then it is a part of readiness."""
+        return name not in self._not_needed
 
     async def parts(self) -> Sequence[PartHealth]:
         """The health of every part now."""
-        found = await asyncio.gather(
-            *(_ask(name, check, needed=needed) for name, (check, needed) in self._checks.items())
-        )
+        found = await asyncio.gather(*(_ask(name, check) for name, check in self._checks.items()))
         for part in found:
             self._up.labels(part.name).set(part.ok)
         return found
 
 
-async def _ask(name: str, check: Check, *, needed: bool) -> PartHealth:
+async def _ask(name: str, check: Check) -> PartHealth:
     started = monotonic()
     try:
         async with asyncio.timeout(PART_SECONDS):
@@ -52,7 +57,7 @@ async def _ask(name: str, check: Check, *, needed: bool) -> PartHealth:
     except Exception as failure:  # noqa: BLE001  whatever it is, the part is down
         log.warning("a part is down", what=name, problem=repr(failure))
         ok = False
-    return PartHealth(name=name, ok=ok, latency_ms=_millis_since(started), needed=needed)
+    return PartHealth(name=name, ok=ok, latency_ms=_millis_since(started))
 
 
 def answers(ping: Callable[[], Awaitable[Any]]) -> Check:

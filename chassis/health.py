@@ -7,15 +7,11 @@ from chassis.entity import Value
 
 
 class PartHealth(Value):
-    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long the check took.
-
-    needed    whether the process can work only with it; then it is part of readiness
-    """
+    """One part (`database`, `bus`, `rpc` …), whether it answers, and how long the check took."""
 
     name: str
     ok: bool
     latency_ms: float
-    needed: bool = True
 
 
 class Health(Protocol):

@@ -92,7 +92,11 @@ class Runtime:
         self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
         self.channels = Channels(addresses_of(settings), sign=self._sign, clock=self.clock, tls=tls_of(settings))
         self.private = PrivatePort(
-            settings.private_host, settings.private_port, parts=self.health.parts, metrics=self.metrics
+            settings.private_host,
+            settings.private_port,
+            parts=self.health.parts,
+            metrics=self.metrics,
+            is_needed=self.health.is_needed,
         )
         self.sealer = sealer_of(settings, self.parts)
         self._resources = ResourceRunner(service.resources, doubles or {})

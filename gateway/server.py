@@ -27,6 +27,7 @@ from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
 from gateway.upstream.balance import Replica, Upstream
 from gateway.upstream.body_limits import BodyLimits
+from gateway.upstream.discovery import Discovery
 from gateway.upstream.port import UpstreamClient
 from gateway.upstream.proxy import Proxy
 
@@ -58,7 +59,10 @@ class GatewayServer:
         self._settings = settings
         self._gate = gate
         self._clock = clock
-        self.upstreams = {name: _upstream(name, settings) for name in SERVICES}
+        self.upstreams = {name: Upstream(name) for name in SERVICES}
+        self._discoveries = [
+            Discovery(upstream, settings.addresses(name), self._replica) for name, upstream in self.upstreams.items()
+        ]
         self._calls = CallNames()
         self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min), self._calls)
         self.documents = PublicDocuments(self._proxy, settings, clock)
@@ -87,6 +91,7 @@ class GatewayServer:
 
     async def start(self) -> int:
         """Open the port and return its number. Raises `OSError` if it is in use."""
+        await asyncio.gather(*(discovery.start() for discovery in self._discoveries))
         settings = self._settings
         # Behind proxies every connection has a proxy's address.
         of_address = 0 if settings.forwarded_hops else settings.address_connections_max
@@ -116,11 +121,15 @@ class GatewayServer:
         await self._server.drain(max(0.0, stop_by - monotonic()))
         await self._server.shutdown(0.1)
         await self.resolver.stop()
+        await asyncio.gather(*(discovery.stop() for discovery in self._discoveries))
         self._access.flush()
         self._listener = self._server = None
 
     def _pages(self) -> dict[str, dict[str, PageHandler]]:
         return {**self.documents.pages(), "/mcp": {"POST": self._mcp.serve}}
+
+    def _replica(self, service: str, address: str) -> Replica:
+        return Replica(service, address, self._settings.breaker_failures, self._settings.breaker_seconds)
 
     def _own_address(self) -> str:
         host = self._settings.http_host
@@ -133,16 +142,6 @@ class GatewayServer:
         if window is None or not self._clock.now() < window.start_utc:
             return None
         return f"{window.start_utc}; duration={window.minutes}"
-
-
-def _upstream(name: str, settings: GatewaySettings) -> Upstream:
-    return Upstream(
-        name,
-        [
-            Replica(name, address, settings.breaker_failures, settings.breaker_seconds)
-            for address in settings.addresses(name)
-        ],
-    )
 
 
 def _rates(settings: GatewaySettings) -> Rates:

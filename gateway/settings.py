@@ -35,7 +35,8 @@ class GatewaySettings(BaseSettings):
 
     gateway_key             key of the fingerprints of credentials (HMAC-SHA-256); 32 bytes or more
     directory_grpc          a directory that resolves credentials; empty: this gateway's own
-    *_http                  the addresses of a service's replicas, `http://host:port` each
+    *_http                  the addresses of a service's replicas, `http://host:port` each; each address that a host
+                            name stands for is a replica
     proxy                   how calls are forwarded: `lean` (own connections) or `session` (aiohttp's client)
     roles                   roles known before any service has declared its own
     caller_cache_entries    callers cached in memory

@@ -16,7 +16,8 @@ _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 class PrivatePort:
     """`/healthz`, `/readyz` (503 while a needed part is down or the process is starting or stopping) and `/metrics`.
 
-    `parts` is asked whenever readiness is; `before_metrics` brings what is not counted all the time up to date.
+    `parts` is asked whenever readiness is, and `is_needed` says by its name whether readiness depends on a part;
+    `before_metrics` brings what is not counted all the time up to date.
     """
 
     def __init__(
@@ -26,7 +27,9 @@ class PrivatePort:
         *,
         parts: Callable[[], Awaitable[Sequence[PartHealth]]],
         metrics: Metrics,
+        is_needed: Callable[[str], bool] = bool,
     ) -> None:
+        self._is_needed = is_needed
         self.ready = False
         self.before_metrics: Callable[[], Awaitable[None]] | None = None
         self._parts = parts
@@ -55,7 +58,7 @@ class PrivatePort:
 
     async def _readiness(self) -> web.Response:
         parts = await self._parts()
-        ready = self.ready and all(part.ok for part in parts if part.needed)
+        ready = self.ready and all(part.ok for part in parts if self._is_needed(part.name))
         said = {"ready": ready, "serving": self.ready, "parts": {part.name: part.ok for part in parts}}
         return web.Response(status=200 if ready else 503, body=encode(said), headers=_JSON)
 

@@ -18,6 +18,9 @@ from chassis.frozen import Frozen
 HEADER = "x-caller"
 AUDIENCE = "retailstack"
 TOKEN_SECONDS = 30
+SKEW_SECONDS = 5
+"""How much the clocks of two processes may differ."""
+
 TOKEN_BYTES_MAX = 8190
 
 _HEAD = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."  # {"alg":"HS256","typ":"JWT"}
@@ -85,7 +88,8 @@ def verify(token: str, key: str, now: float) -> tuple[Caller, str]:
         read = _decode(urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
     except (BinasciiError, msgspec.DecodeError, UnicodeDecodeError):
         raise Unauthorized("the caller header is not valid") from None
-    if read.aud != AUDIENCE or now >= read.exp:
+    # A token that lives longer than any is made for was made by somebody else, or is to be used later.
+    if read.aud != AUDIENCE or not now < read.exp <= now + TOKEN_SECONDS + SKEW_SECONDS:
         raise Unauthorized("the caller header is not valid")
     caller = Caller(
         kind=read.kind,

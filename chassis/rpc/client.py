@@ -5,6 +5,7 @@ raises the refusal that the server raised. Calls are balanced over the replicas;
 idempotent are retried if a replica cannot be reached.
 """
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -20,11 +21,11 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 import retailstack
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
-from chassis.errors import Unavailable
+from chassis.errors import Refusal, Unavailable
 from chassis.ids import new_id
 from chassis.rpc.context import acting
 from chassis.rpc.interceptors import CALLER_KEY, REQUEST_ID_KEY, SECRET_KEY, TRACE_KEY, SecretVerdict
-from chassis.rpc.status import METADATA_BYTES_MAX, refusal_of
+from chassis.rpc.status import METADATA_BYTES_MAX, PeerUnreachable, refusal_of
 from chassis.rpc.tls import Tls
 from chassis.telemetry.trace import current, span
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest
@@ -35,6 +36,9 @@ PEERS = ("ops", "gateway", "ics", "pmc", "slc", "visualgrid")
 
 CALL_SECONDS = 5.0
 """The deadline of a unary call for which none is given, in seconds."""
+
+RENEW_SECONDS = 1.0
+"""How long a peer is missed before a new channel to it is opened."""
 
 STREAM_SECONDS = 3600.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -84,14 +88,40 @@ class Channels:
         self._clock = clock or SystemClock()
         self._tls = tls
         self._open: dict[str, grpc.aio.Channel] = {}
+        self._absent_since: dict[str, float] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def channel(self, peer: str) -> grpc.aio.Channel:
         """The channel to a peer, for the generated stub. Raises `Unavailable` if no address of the peer is known."""
+        if self._is_to_be_renewed(peer):
+            self._retire(self._open.pop(peer))
         if peer not in self._open:
             if peer not in self.addresses:
                 raise Unavailable(f"no address of {peer} is known")
             self._open[peer] = self._dial(peer, self.addresses[peer])
         return self._open[peer]
+
+    def reached(self, peer: str) -> None:
+        """Note that a peer has answered."""
+        self._absent_since.pop(peer, None)
+
+    def missed(self, peer: str) -> None:
+        """Note that a peer could not be reached."""
+        self._absent_since.setdefault(peer, monotonic())
+
+    def _is_to_be_renewed(self, peer: str) -> bool:
+        """Whether a new channel finds the peer sooner: gRPC looks for a name that failed ever more rarely."""
+        since = self._absent_since.get(peer)
+        if since is None or monotonic() - since < RENEW_SECONDS or peer not in self._open:
+            return False
+        self._absent_since[peer] = monotonic()
+        return True
+
+    def _retire(self, channel: grpc.aio.Channel) -> None:
+        """Close a channel once the calls on it have ended."""
+        task = asyncio.ensure_future(channel.close(grace=CALL_SECONDS))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
         """OPS' verdict on a secret code sent by `peer`."""
@@ -116,6 +146,9 @@ class Channels:
         for channel in self._open.values():
             await channel.close()
         self._open.clear()
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def outgoing(self) -> tuple[list[tuple[str, str]], float | None]:
         """Metadata for a call made now, and the seconds its parent has left (None: no parent, or no deadline)."""
@@ -161,9 +194,11 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
             details = _complete(self.channels, self.peer, client_call_details, CALL_SECONDS, traceparent)
             call = await continuation(details, request)
             try:
-                return await call
+                answer = await call
             except grpc.aio.AioRpcError as error:
-                raise refusal_of(error, self.peer)  # noqa: B904  it has a cause: what the peer said
+                raise _noted(self.channels, self.peer, refusal_of(error, self.peer))  # noqa: B904  it has a cause
+            self.channels.reached(self.peer)
+            return answer
 
 
 class _Streaming(grpc.aio.UnaryStreamClientInterceptor):
@@ -182,9 +217,18 @@ class _Streaming(grpc.aio.UnaryStreamClientInterceptor):
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise refusal_of(error, self.peer)  # noqa: B904  it has a cause: what the peer said
+            raise _noted(self.channels, self.peer, refusal_of(error, self.peer))  # noqa: B904  it has a cause
         finally:
             call.cancel()
+
+
+def _noted(channels: Channels, peer: str, refusal: Refusal) -> Refusal:
+    """The refusal, after noting whether it is the peer's own."""
+    if isinstance(refusal, PeerUnreachable):
+        channels.missed(peer)
+    else:
+        channels.reached(peer)
+    return refusal
 
 
 def _name_of(details: Any) -> str:

@@ -21,7 +21,7 @@ from chassis.telemetry.metrics import Metrics
 
 CONCURRENT_CALLS_MAX = 2000
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-CONNECTION_AGE_SECONDS = 600
+CONNECTION_AGE_SECONDS = 60
 """Age in seconds at which a connection is closed, so that callers resolve the replicas again."""
 
 CONNECTION_GRACE_SECONDS = 3600

@@ -78,12 +78,12 @@ class Replica:
         self.probing = False
         self._opened_at = None
 
-    def failed(self) -> None:
-        """Note that it could not be reached, broke off, or took too long."""
+    def failed(self, *, at_once: bool = False) -> None:
+        """Note that it could not be reached, broke off, or took too long; `at_once` takes it out for that alone."""
         self.busy -= 1
         self.failures += 1
         self.probing = False
-        if self._opened_at is not None or self.failures >= self._failures_max:
+        if self._opened_at is not None or self.failures >= self._failures_max or at_once:
             self._opened_at = self._now()
 
     def abandoned(self) -> None:
@@ -93,12 +93,26 @@ class Replica:
 
 
 class Upstream:
-    """A service: its replicas."""
+    """A service: its replicas. `suspect` is called when one of them cannot be reached."""
 
-    def __init__(self, name: str, replicas: Collection[Replica]) -> None:
+    def __init__(self, name: str, replicas: Collection[Replica] = ()) -> None:
         self.name = name
         self.replicas = list(replicas)
+        self.suspect: Callable[[], None] = _nothing
         self._turn = 0
+
+    def replace(self, replicas: Collection[Replica]) -> None:
+        """Have these replicas from now on. Those that are gone end their calls and close their connections."""
+        gone = [replica for replica in self.replicas if replica not in replicas]
+        self.replicas = list(replicas)
+        for replica in gone:
+            if replica.pool is not None:
+                replica.pool.retire()
+
+    def refused(self, replica: Replica) -> None:
+        """Note that a replica could not be reached at all: if there are others, it is taken out at once."""
+        replica.failed(at_once=len(self.replicas) > 1)
+        self.suspect()
 
     def pick(self, tried: Collection[Replica] = ()) -> Replica:
         """The replica for the next call, none of `tried`. Raises `Unavailable` if there is none."""
@@ -114,6 +128,10 @@ class Upstream:
             raise unreachable(self.name)
         self._turn = (self._turn + 1) % count
         return best
+
+
+def _nothing() -> None:
+    """Nobody looks for other replicas."""
 
 
 def unreachable(service: str) -> Unavailable:

@@ -29,6 +29,11 @@ class Pool:
         self._watch: asyncio.TimerHandle | None = None
         self._sweep = self._loop.call_later(idle_seconds, self._close_old)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is retired and has no connection left."""
+        return self._closed and not self._all
+
     def take_idle(self) -> Connection | None:
         """The idle connection that was used last and is still open, or None."""
         while self._idle:
@@ -69,6 +74,14 @@ class Pool:
             self._idle.remove(connection)
         self._wake()
 
+    def retire(self) -> None:
+        """Close idle connections now and the others after their answers: the replica is gone."""
+        self._closed = True
+        self._sweep.cancel()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
+
     def close(self) -> None:
         """Close every connection."""
         self._closed = True
@@ -80,7 +93,7 @@ class Pool:
 
     def watch(self) -> None:
         """Expire requests whose time is over; one timer for all connections is cheaper than one each."""
-        if self._watch is None and not self._closed:
+        if self._watch is None:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._look)
 
     def _look(self) -> None:

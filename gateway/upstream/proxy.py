@@ -57,7 +57,10 @@ class Proxy:
             try:
                 answer = await self.client.ask(replica, request)
             except UpstreamError as failure:
-                replica.failed()
+                if failure.sent:
+                    replica.failed()
+                else:
+                    upstream.refused(replica)
                 tried.append(replica)
                 if len(tried) < ATTEMPTS_MAX and _may_repeat(failure, request) and _another(upstream, tried):
                     continue

@@ -91,6 +91,7 @@ class RawClient:
     def _pool_of(self, replica: Replica) -> Pool:
         pool = Pool(replica, *self._limits)
         replica.pool = pool
+        self._pools = [each for each in self._pools if not each.ended]
         self._pools.append(pool)
         return pool
 

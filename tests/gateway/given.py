@@ -115,8 +115,9 @@ async def agree(_: BaseRequest, __: bytes) -> web.StreamResponse:
 class Upstream:
     """A service behind the gateway, on a real socket."""
 
-    def __init__(self, handler: Handler = agree, *, reads: bool = True) -> None:
+    def __init__(self, handler: Handler = agree, *, reads: bool = True, host: str = "127.0.0.1") -> None:
         self.handler = handler
+        self.host = host
         self.seen: list[Seen] = []
         self.connections = 0
         self.port = 0
@@ -128,13 +129,13 @@ class Upstream:
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def start(self) -> None:
         """Open its port, the same one as before where it had one."""
         server = self._server = web.Server(self._serve)
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: self._connect(server), "127.0.0.1", self.port
+            lambda: self._connect(server), self.host, self.port
         )
         self.port = self._listener.sockets[0].getsockname()[1]
 

@@ -65,6 +65,7 @@ def forgeries() -> list[str]:
         jwt.encode(good, KEY, "HS256", headers={"kid": "1"}),
         jwt.encode({**good, "aud": "another stack"}, KEY, "HS256"),
         jwt.encode({name: value for name, value in good.items() if name != "exp"}, KEY, "HS256"),
+        jwt.encode({**good, "exp": int(NOW) + 10 * 365 * 86_400}, KEY, "HS256"),
         jwt.encode({**good, "kind": "root"}, KEY, "HS256"),
         "x" * 10_000,
     ]

@@ -11,12 +11,17 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # ty
 from chassis.caller import SYSTEM, Call, Caller
 from chassis.clock import SystemClock
 from chassis.errors import Throttled, Unauthorized, Unavailable
+from chassis.rpc import client
+from chassis.rpc import server as server_module
 from chassis.rpc.client import CALL_SECONDS, Channels, safe_methods, target_of
 from chassis.rpc.context import acting_for, current_call
+from chassis.rpc.interceptors import SecretVerdict
 from chassis.rpc.server import RpcServer
+from chassis.rpc.status import PeerUnreachable
 from chassis.telemetry.names import RPC_REQUESTS
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
-from tests.chassis.rpc.given import SECRET, Obedient, Open, calling, serving
+from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
+from tests.chassis.rpc.given import SECRET, Obedient, Open, calling, serving, sign
 from tests.waiting import within
 
 USER = Caller(kind="user", actor="u-1", orgcode="ACME", roles=frozenset({"ics_view"}))
@@ -313,3 +318,44 @@ def test_only_methods_marked_idempotent_are_repeated() -> None:
 def test_one_name_is_followed_and_several_are_a_list() -> None:
     assert target_of(["ics-headless:9000"]) == "dns:///ics-headless:9000"
     assert target_of(["127.0.0.1:1", "localhost:2"]) == "ipv4:127.0.0.1:1,127.0.0.1:2"
+
+
+async def test_a_call_without_any_credential_is_no_attempt_at_the_secret_code() -> None:
+    servicer, asked = Obedient(), []
+
+    async def check(code: str, peer: str) -> SecretVerdict:
+        asked.append(code)
+        return SecretVerdict(ok=False)
+
+    servicer.check_secret = check  # type: ignore[method-assign]
+    async with serving(servicer) as server:
+        bare = Channels({"ops": f"127.0.0.1:{server.port}"})
+        empty = Channels({"ops": f"127.0.0.1:{server.port}"}, secret_code=lambda: "")
+        for channels in (bare, empty):
+            with pytest.raises(Unauthorized):
+                await VacuumStub(channels.channel("ops")).Count(VacuumRequest(orgcode="ACME"))
+            await channels.close()
+
+    assert asked == []
+
+
+async def test_a_peer_whose_name_comes_late_is_found_by_a_new_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "RENEW_SECONDS", 0.0)
+    async with serving(Obedient()) as server:
+        there = f"ipv4:127.0.0.1:{server.port}"
+        # A name that does not exist yet: gRPC asks for it ever more rarely, for up to two minutes.
+        targets = iter(["ipv4:127.0.0.1:1", there, there])
+        monkeypatch.setattr(client, "target_of", lambda _: next(targets))
+        channels = Channels({"ops": "ops-headless:9090"}, sign=sign)
+        try:
+            with pytest.raises(PeerUnreachable):
+                await VacuumStub(channels.channel("ops")).Count(VacuumRequest(orgcode="ACME"))
+            await VacuumStub(channels.channel("ops")).Count(VacuumRequest(orgcode="ACME"))
+            kept = channels.channel("ops")
+            assert channels.channel("ops") is kept
+        finally:
+            await channels.close()
+
+
+def test_replicas_are_looked_for_every_minute() -> None:
+    assert dict(server_module._OPTIONS)["grpc.max_connection_age_ms"] <= 60_000
