@@ -4,7 +4,7 @@ The engine runs the handlers of views and changes together with others that arri
 more than once. A handler awaits nothing but its view or change, and changes nothing outside it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, Self, TypeVar
 
@@ -266,6 +266,18 @@ class Units(SnapshotReaders, Protocol):
         elsewhere, in `chassis/http/idempotency.py`.
         """
         ...
+
+
+def loaded(read: Coroutine[Any, Any, T]) -> T:
+    """The result of a read of a View or Change, for a decision that is no coroutine. Such a read never suspends: it has
+    its result, or ends the run, which is repeated once that is loaded. Raises `HeldUp` if it awaits something else."""
+    try:
+        read.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    read.close()
+    raise HeldUp("a read of a view or change awaits something other than data")
 
 
 class Beforehand(Exception):

@@ -42,6 +42,7 @@ Kind = Literal[
     "ship",
     "adjust",
     "transition",
+    "assign",
     "transfer_ship",
     "transfer_receive",
     "consign_receive",
@@ -63,6 +64,7 @@ DocumentType = Literal[
     "shipment",
     "consignment",
     "count",
+    "serial",
 ]
 """The type of the document for which a ledger entry was written."""
 

@@ -27,7 +27,7 @@ from services.ics.transfer.shipment import Shipment, status_of
 from services.ics.words import BUCKETS
 
 Promised = Reservation | Allocation | Commit
-STANDING_STILL = {"putaway", "replenish", "pick", "pack", "repin"}
+STANDING_STILL = {"putaway", "replenish", "pick", "pack", "repin", "assign"}
 PROMISING = {"reserve", "allocate", "commit"}
 """Kinds of entry that may take available units from the shortfall account."""
 
@@ -99,13 +99,26 @@ def check_conservation(items: Iterable[Item], entries: Iterable[StockCardEntry])
     assert not -total, total
 
 
-def check_fill(item: Item, lots: Mapping[str, Lot], today: Date) -> None:
+def check_fill(item: Item, lots: Mapping[str, Lot], units: Sequence[SerialUnit], today: Date) -> None:
     """12: nothing is short while sellable units are available elsewhere."""
     short = any(position.key == SHORTFALL and position.available < 0 for position in item.cells)
     elsewhere = [
-        position for position in item.cells if position.available > 0 and is_sellable(lots, position.lot_code, today)
+        position
+        for position in item.cells
+        if position.available > unsellable_at(item, position.key, units, today)
+        and is_sellable(lots, position.lot_code, today)
     ]
     assert not (short and elsewhere), item
+
+
+def unsellable_at(item: Item, key: PositionKey, units: Iterable[SerialUnit], today: Date) -> int:
+    """Unsellable serials on the shelf of a position, counted one by one."""
+    return sum(
+        unit.blocked or (unit.expiry_date is not None and unit.expiry_date < today)
+        for unit in units
+        if unit.status == "in_stock" and (unit.logical_guid, unit.variant_id) == (item.logical_guid, item.variant_id)
+        if PositionKey(unit.zone_id, unit.bin_id, unit.lot_code) == key
+    )
 
 
 def check_standing_still(before: Item, after: Item, entries: Iterable[StockCardEntry]) -> None:
@@ -137,7 +150,7 @@ class Claims(NamedTuple):
     promises: Sequence[Promised]
 
 
-def promisable(item: Item, claims: Claims, lots: Mapping[str, Lot], now: Utc) -> int:
+def promisable(item: Item, claims: Claims, lots: Mapping[str, Lot], units: Sequence[SerialUnit], now: Utc) -> int:
     """18, 19: what a promise may ask for, from the contract's terms and nothing else."""
     today = day_of(now)
     overdue = sum(
@@ -147,7 +160,12 @@ def promisable(item: Item, claims: Claims, lots: Mapping[str, Lot], now: Utc) ->
         for held in promise.positions
         if is_sellable(lots, held.lot_code, today)
     )
-    unsellable = sum(position.available for position in item.cells if not is_sellable(lots, position.lot_code, today))
+    unsellable = sum(
+        unsellable_at(item, position.key, units, today)
+        if is_sellable(lots, position.lot_code, today)
+        else position.available
+        for position in item.cells
+    )
     policy = claims.policy
     base = item.available + overdue - unsellable - policy.safety_stock - claims.held_back
     return max(0, base + policy.backorder_limit)
@@ -210,6 +228,21 @@ def expected_at(moment: Utc, facility: str, variant: str, key: PositionKey, entr
     return units
 
 
+def serials_at(
+    moment: Utc, facility: str, variant: str, key: PositionKey, entries: Iterable[StockCardEntry]
+) -> set[str]:
+    """The serials that the entries say lay at a position at a moment."""
+    where: dict[str, Account] = {}
+    for entry in entries:
+        if entry.variant_id == variant and entry.recorded_utc <= moment:
+            where |= dict.fromkeys(entry.serials, entry.to_account)
+    return {
+        serial_no
+        for serial_no, side in where.items()
+        if side.logical_guid == facility and side.bucket != "in_transit" and _key_of(side) == key
+    }
+
+
 def check_title(consignments: Iterable[ConsignmentRecord], entries: Sequence[StockCardEntry]) -> None:
     """22: what is consumed was consumed by entries, and nothing is paid for that was not."""
     consumed: Counter[str] = Counter()
@@ -224,7 +257,7 @@ def check_title(consignments: Iterable[ConsignmentRecord], entries: Sequence[Sto
 
 
 def check_serials(units: Iterable[SerialUnit], entries: Iterable[StockCardEntry]) -> None:
-    """23: a unit is where its last entry put it, and every entry took it from where it was."""
+    """23: a unit is where its last entry put it, its lot is its position's, and every entry took it from there."""
     last: dict[tuple[str, str], StockCardEntry] = {}
     for entry in entries:
         for serial_no in entry.serials:
@@ -238,19 +271,75 @@ def check_serials(units: Iterable[SerialUnit], entries: Iterable[StockCardEntry]
             assert unit.last_entry_id == (known.entry_id if known is not None else None), unit
             place = (unit.logical_guid, unit.zone_id, unit.bin_id, unit.held_by_id)
             assert place == (where.logical_guid, where.zone_id, where.bin_id, where.held_by_id), unit
+            assert where.logical_guid is None or unit.lot_code == where.lot_code, unit
     assert not last, last
 
 
 def _check_step(before: StockCardEntry | None, entry: StockCardEntry) -> None:
-    """An entry takes a unit from the facility and the state the one before left it in; its place may be corrected."""
+    """An entry takes a unit from where the one before left it; one that is assigned was in no stock."""
     was = status_at(_whereabouts(before.to_account)) if before is not None else "registered"
-    if entry.from_account.kind == "external":
+    if entry.from_account.kind == "external" or entry.kind == "assign":
         assert was in COMES_IN_FROM, entry
     else:
         assert before is not None, entry
         assert entry.from_account.logical_guid == before.to_account.logical_guid, entry
+        assert _key_of(entry.from_account) == _key_of(before.to_account), (before, entry)
         assert status_at(_whereabouts(entry.from_account)) == was, (was, entry)
     assert len(entry.serials) <= entry.quantity, entry
+
+
+def check_marks(item: Item, units: Iterable[SerialUnit], entries: Iterable[StockCardEntry], *, tracked: bool) -> None:
+    """23: what an item counts of its serials is what the serials say; no account has more of them than units, and under
+    tracking `serial` since the first receipt exactly as many."""
+    here = [unit for unit in units if (unit.logical_guid, unit.variant_id) == (item.logical_guid, item.variant_id)]
+    shelf: Counter[PositionKey] = Counter()
+    blocked: Counter[PositionKey] = Counter()
+    dated: dict[PositionKey, Counter[Date]] = {}
+    idle: Counter[tuple[PositionKey, str]] = Counter()
+    for unit in here:
+        key = PositionKey(unit.zone_id, unit.bin_id, unit.lot_code)
+        if unit.status == "in_stock":
+            shelf[key] += 1
+            blocked[key] += unit.blocked
+            if unit.expiry_date is not None and not unit.blocked:
+                dated.setdefault(key, Counter())[unit.expiry_date] += 1
+        elif unit.held_by_id is None and unit.status in {"quarantined", "damaged"}:
+            idle[key, unit.status] += 1
+    for position in item.cells:
+        key = position.key
+        assert (position.serials, position.blocked) == (shelf[key], blocked[key]), position
+        assert position.dated == dict(dated.get(key, {})), position
+        assert (position.quarantine_serials, position.damaged_serials) == (
+            idle[key, "quarantined"],
+            idle[key, "damaged"],
+        ), position
+    named, all_units = _by_account(item, here, entries)
+    for account, units_there in all_units.items():
+        assert named[account] <= units_there, (account, named[account], units_there)
+        assert not tracked or named[account] == units_there, (account, named[account], units_there)
+
+
+def _by_account(
+    item: Item, here: Sequence[SerialUnit], entries: Iterable[StockCardEntry]
+) -> tuple[Counter[Any], Counter[Any]]:
+    """Serials, and units, of an item by account, the shelf of a position being one."""
+    units: Counter[Any] = Counter()
+    ends: dict[str, Any] = {}
+    for entry in entries:
+        if not touches(entry, item):
+            continue
+        for side, quantity in ((entry.from_account, -entry.quantity), (entry.to_account, entry.quantity)):
+            if side.logical_guid == item.logical_guid:
+                units[_account(side)] += quantity
+        ends |= dict.fromkeys(entry.serials, entry.to_account)
+    named = Counter(_account(ends[unit.serial_no or ""]) for unit in here if unit.serial_no in ends)
+    return named, units
+
+
+def _account(side: Account) -> Any:
+    if side.bucket in {"available", "reserved"} or side.stage == "open":
+        return "shelf", _key_of(side)
+    return side.bucket, side.stage, side.held_by_id, _key_of(side)
 
 
 def _whereabouts(account: Account) -> Whereabouts:

@@ -272,6 +272,7 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
     "ics_search_comments": lambda _: {"q": "care"},
     "ics_search_inbox": lambda _: {"q": "dock"},
     "ics_serial_register": lambda _: {"variant_id": VARIANT, "serial_no": "SN1"},
+    "ics_serial_assign": lambda world: {"variant_id": VARIANT, "serials": ["SN2"], "bin_id": world.bin_id},
     "ics_serial_get": lambda world: {"serial_id": world.serial_id},
     "ics_serial_lookup": lambda _: {"lot_code": "L-A"},
     "ics_serial_lookup_udi": lambda _: {"udi": "(01)09506000134352(10)L-A"},

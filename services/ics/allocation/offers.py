@@ -26,7 +26,7 @@ async def offers_of(
     found: dict[ItemKey, Offer] = {}
     for key, item in basis.items.items():
         lots = basis.lots[key]
-        unsellable = unsellable_units(item, lots, today)
+        unsellable = unsellable_units(item.cells, lots, today)
         units = servable(item.available, unsellable, basis.policies[key].safety_stock, withheld[key])
         found[key] = Offer(OpenItem(item, lots), units)
     return found

@@ -145,5 +145,5 @@ def _positions(item: OpenItem, quantity: int, today: Date) -> list[AllocationPos
             expiry_date=lots[key.lot_code].expiry_date if key.lot_code in lots else None,
             quantity=units,
         )
-        for key, units in takes[:POSITIONS_MAX]
+        for key, units, _ in takes[:POSITIONS_MAX]
     ]

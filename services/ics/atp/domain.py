@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from chassis.entity import Value
 from chassis.values import Count, Date, Guid
-from services.ics.ledger.balance import Item
+from services.ics.ledger.balance import Item, StockPosition
 from services.ics.ledger.lot import Lot, is_sellable
 from services.ics.policy.domain import PolicyValues
 
@@ -44,7 +44,7 @@ class Terms(Value):
 
     available   may be negative
     overdue     held by overdue promises, sellable lots only
-    unsellable  available, but in lots that may not be sold
+    unsellable  available in lots that may not be sold, and unsellable serials on the shelf in other lots
     inbound     expected by the requested date
     seq         number of the last entry included
     """
@@ -56,9 +56,13 @@ class Terms(Value):
     seq: int = 0
 
 
-def unsellable_units(item: Item, lots: Mapping[str, Lot], today: Date) -> int:
-    """Available units of an item in lots that may not be sold on `today`."""
-    return sum(position.available for position in item.cells if not is_sellable(lots, position.lot_code, today))
+def unsellable_units(positions: Iterable[StockPosition], lots: Mapping[str, Lot], today: Date) -> int:
+    """Units of an item that may not be sold on `today`: the available ones of unsellable lots, and of all others the
+    unsellable serials on the shelf, promised or not, because a promise made before needs another unit instead."""
+    return sum(
+        position.unsellable_serials(today) if is_sellable(lots, position.lot_code, today) else position.available
+        for position in positions
+    )
 
 
 def terms_of(item: Item | None, lots: Mapping[str, Lot], today: Date, overdue: int = 0, inbound: int = 0) -> Terms:
@@ -68,7 +72,7 @@ def terms_of(item: Item | None, lots: Mapping[str, Lot], today: Date, overdue: i
     return Terms(
         available=item.available,
         overdue=overdue,
-        unsellable=unsellable_units(item, lots, today),
+        unsellable=unsellable_units(item.cells, lots, today),
         inbound=inbound,
         seq=item.seq,
     )

@@ -10,15 +10,16 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from chassis.entity import Record, Value
-from chassis.errors import InvalidState
+from chassis.errors import InvalidState, invalid_field
 from chassis.values import Code, Guid, Id, Name, Qty, Qty0, Text, Utc
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import Holding, parts_of
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.lot import check_sellable
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.ledger.promise import pass_on, repin
 from services.ics.remarks import Remarks
 from services.ics.reservation.domain import draw_promise
@@ -170,15 +171,14 @@ def pick(
     item = holding.item
     check_stage(commit, "open", quantity)
     check_sellable(item.lots, pin.lot_code, posting.today)
-    repin(posting, quantity, holding, pin)
-    takes = _takes(item, holding, quantity, stage="open", pin=pin)
+    repin(posting, quantity, holding, pin, named)
+    takes = _takes(item, holding, quantity, named, stage="open", pin=pin)
     _check_lots(posting, item, takes)
-    for part, units in takes:
+    for part, units, serials in takes:
         key = posting.land(item, target, part.key.lot_code)
         source = Leg(item, "committed", part.key, holding, "open")
-        posting.move(
-            "pick", units, source, Leg(item, "committed", key, holding, "picked"), serials=named.hand(part.key, units)
-        )
+        moved = posting.move("pick", units, source, Leg(item, "committed", key, holding, "picked"), serials=serials)
+        posting.check_sellable(item, moved)
     return restated(commit, holding)
 
 
@@ -190,9 +190,8 @@ def pack(
     """
     item = holding.item
     check_stage(commit, "picked", quantity)
-    for part, units in _takes(item, holding, quantity, stage="picked"):
+    for part, units, serials in _takes(item, holding, quantity, named, stage="picked"):
         key = posting.land(item, target, part.key.lot_code) if target is not None else part.key
-        serials = named.hand(part.key, units, "picked")
         source = Leg(item, "committed", part.key, holding, "picked")
         posting.move("pack", units, source, Leg(item, "committed", key, holding, "packed"), serials=serials)
     return restated(commit, holding)
@@ -208,11 +207,13 @@ def ship(posting: Posting, holding: Holding, commit: Commit, note: ShipNote, *, 
     check_stage(commit, stage, note.quantity)
     if len(commit.ships) >= SHIPS_MAX:
         raise InvalidState(f"the commit has shipped {SHIPS_MAX} times", status=commit.status)
-    takes = _takes(item, holding, note.quantity, stage=stage)
+    if stage == "open":
+        repin(posting, note.quantity, holding, ANYWHERE, named)
+    takes = _takes(item, holding, note.quantity, named, stage=stage)
     _check_lots(posting, item, takes)
-    for part, units in takes:
-        serials = named.hand(part.key, units, None if stage == "open" else stage)
-        posting.move("ship", units, Leg(item, "committed", part.key, holding, stage), "customer", serials=serials)
+    for part, units, serials in takes:
+        source = Leg(item, "committed", part.key, holding, stage)
+        posting.check_sellable(item, posting.move("ship", units, source, "customer", serials=serials))
     left = replace(commit, shipped=commit.shipped + note.quantity, ships=[*commit.ships, note])
     return restated(left, holding)
 
@@ -230,28 +231,39 @@ def release(
     if there == 0 or (quantity is not None and quantity > there):
         raise InvalidState(f"{there} units can be released", status=commit.status, releasable=there)
     units = left = quantity or there
+    if named.explicit and len(named.units) != units:
+        raise invalid_field("serials", f"names {len(named.units)} serials for {units} units")
     for each in stages:
-        part = min(left, holding.total(stage=each))
-        _release_stage(posting, holding, part, each, named)
-        left -= part
+        left -= _release_stage(posting, holding, min(left, holding.total(stage=each)), each, named)
+    if left:
+        raise InvalidState("the commit holds fewer units where the serials lie", status="elsewhere")
     changed = replace(commit, released=commit.released + units)
     return restated(changed, holding), units
 
 
-def _release_stage(posting: Posting, holding: Holding, quantity: int, stage: Stage, named: Named) -> None:
-    item = holding.item
-    while quantity:
+def _release_stage(posting: Posting, holding: Holding, quantity: int, stage: Stage, named: Named) -> int:
+    """Release at most `quantity` units of a stage; returns how many."""
+    item, left = holding.item, quantity
+    while left:
         # One take at a time: released units may be used at once to cover units promised beyond stock, which changes the
         # positions of the next take.
-        (part, units), *_ = draw_held(item, holding, quantity, stage=stage)[0]
-        serials = named.hand(part.key, units, None if stage == "open" else stage)
+        takes, _ = draw_held(item, holding, left, stage=stage, named=named)
+        if not takes:
+            break
+        part, units, serials = takes[0]
+        named.put_back(takes[1:])
         source = Leg(item, "committed", part.key, holding, stage)
         posting.move("release", units, source, Leg(item, "available", part.key), serials=serials)
-        quantity -= units
+        left -= units
+    return quantity - left
 
 
-def _takes(item: OpenItem, holding: Holding, quantity: int, *, stage: Stage, pin: Pin = ANYWHERE) -> list[HeldTake]:
-    takes, lacking = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open")
+def _takes(
+    item: OpenItem, holding: Holding, quantity: int, named: Named, *, stage: Stage, pin: Pin = ANYWHERE
+) -> list[HeldTake]:
+    takes, lacking = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open", named=named)
+    if lacking and stage != "open":
+        raise InvalidState(f"fewer of the serials named are {stage}", status=stage)
     if lacking:
         raise insufficient(item, "committed", quantity, quantity - lacking, "the shelf has fewer units")
     return takes

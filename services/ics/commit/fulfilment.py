@@ -22,7 +22,7 @@ from services.ics.ledger.draw import Pin
 from services.ics.policy.store import ruling
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting
-from services.ics.stock.serials import ON_SHELF, check_tracked, serial_problems
+from services.ics.stock.serial_rules import ON_SHELF, check_tracked, serial_problems
 from services.ics.words import OPERATOR, Stage, load_here
 
 endpoints = Endpoints("ics")
@@ -65,7 +65,7 @@ async def ics_pick_record(call: Call, change: Change, body: PickRecordRequest) -
         policy, _ = await ruling(change, commit.variant_id, call.logical_guid)
         check_tracked(policy, serials=body.serials)
         check_stage(commit, "open", body.quantity)
-        named = await p.serials.take(item, body.serials, ON_SHELF, sellable=True)
+        named = await p.serials.take(item, body.serials, ON_SHELF, sellable=True, pin=pin)
         holding = held_by(p, item, commit)
         commit = pick(p, holding, commit, body.quantity, pin=pin, target=admit(target).landing(), named=named)
         return await _moved(change, p, commit, body.quantity, "ics.commit.picked")

@@ -27,7 +27,7 @@ from services.ics.reservation.opening import open_to_promise
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import posting
-from services.ics.stock.serials import serial_problems
+from services.ics.stock.serial_rules import serial_problems
 from services.ics.words import OPERATOR, Stage, load_here
 
 endpoints = Endpoints("ics")
@@ -161,7 +161,6 @@ async def ics_commit_release(change: Change, body: CommitReleaseRequest) -> Comm
         named = await p.serials.take_staged(item, body.commit_id, body.serials, open_too=True)
         holding = held_by(p, item, commit)
         commit, quantity = release(p, holding, commit, body.quantity, stage=body.stage, named=named)
-        named.check_all_handed()
         commit = remarked(commit, change.call, change.now, body.reason)
         commit = await change.update(COMMITS, commit, body.reason)
         change.emit("ics.commit.released", body.commit_id, commit=commit, quantity=quantity)

@@ -17,9 +17,10 @@ from services.ics.decimals import FIGURE_DIGITS
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, parts_of
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.remarks import Remarks
 
 SETTLEMENTS_MAX = 500
@@ -166,7 +167,7 @@ def bring_in(
     holding = posting.own(item, "consignment", kept.consignment_id)
     key = posting.land(item, place, kept.lot_code)
     target = Leg(item, "consignment", key, holding)
-    posting.move("consign_receive", kept.quantity, "consignor", target, serials=named.hand(key, kept.quantity))
+    posting.move("consign_receive", kept.quantity, "consignor", target, serials=named.numbers())
     return restated(kept, holding)
 
 
@@ -178,9 +179,9 @@ def consume(
     Returns the changed record. Raises `InsufficientStock` if too few consigned units are inside the pin.
     """
     item = holding.item
-    for part, units in _takes(holding, quantity, pin):
+    for part, units, serials in _takes(holding, quantity, pin, named):
         source, target = Leg(item, "consignment", part.key, holding), Leg(item, "available", part.key)
-        posting.move("consign_consume", units, source, target, serials=named.hand(part.key, units))
+        posting.move("consign_consume", units, source, target, serials=serials)
     return restated(replace(kept, consumed=kept.consumed + quantity), holding)
 
 
@@ -194,9 +195,9 @@ def check_settled(kept: ConsignmentRecord, quantity: int) -> None:
 
 def send_back(posting: Posting, holding: Holding, quantity: int, named: Named) -> None:
     """Return unsold units to the consignor. Raises `InsufficientStock` if too few are on hand."""
-    for part, units in _takes(holding, quantity, ANYWHERE):
+    for part, units, serials in _takes(holding, quantity, ANYWHERE, named):
         source = Leg(holding.item, "consignment", part.key, holding)
-        posting.move("consign_return", units, source, "consignor", serials=named.hand(part.key, units))
+        posting.move("consign_return", units, source, "consignor", serials=serials)
 
 
 def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -> ConsignmentRecord:
@@ -212,8 +213,8 @@ def settled(kept: ConsignmentRecord, holding: Holding, settlement: Settlement) -
     return restated(changed, holding)
 
 
-def _takes(holding: Holding, quantity: int, pin: Pin) -> list[HeldTake]:
-    takes, lacking = draw_held(holding.item, holding, quantity, pin)
+def _takes(holding: Holding, quantity: int, pin: Pin, named: Named) -> list[HeldTake]:
+    takes, lacking = draw_held(holding.item, holding, quantity, pin, named=named)
     if lacking:
         item = holding.item
         raise insufficient(item, "consignment", quantity, quantity - lacking, "fewer consigned units are there")

@@ -25,15 +25,16 @@ from services.ics.consignment.domain import (
 )
 from services.ics.consignment.store import CONSIGNMENTS
 from services.ics.ledger.balance import Balance
-from services.ics.ledger.draw import Pin
+from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.policy.store import ruling
 from services.ics.remarks import remarked
-from services.ics.serial.store import units_held_by
-from services.ics.stock.fields import SERIALS_MAX, SerialList
+from services.ics.serial.domain import Dates
+from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import posting
-from services.ics.stock.serials import STATUSES, Serials, check_dates, check_tracked, serial_problems
+from services.ics.stock.serial_rules import STATUSES, check_tracked, date_problems, serial_problems
+from services.ics.stock.serials import Serials
 from services.ics.words import COST, OPERATOR, load_here
 
 endpoints = Endpoints("ics", "/consignment")
@@ -58,14 +59,16 @@ class ConsignmentReceiveRequest(Request):
     serials: SerialList | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        return serial_problems(self.serials, self.quantity)
+        return serial_problems(self.serials, self.quantity) + date_problems(
+            self.lot_code, self.serials, self.expiry_date
+        )
 
 
 @endpoints.post(
     "/receive",
     roles=OPERATOR,
     needs=["logical_guid"],
-    emits=["ics.consignment.received", "ics.serial.registered", "ics.stock.changed"],
+    emits=["ics.consignment.received", "ics.serial.registered", "ics.serial.updated", "ics.stock.changed"],
     refusals={"conflict_state": "a serial is already in stock, or the bin's capacity is exceeded"},
 )
 async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentReceiveRequest) -> ConsignmentEnvelope:
@@ -76,20 +79,18 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
     async with posting(change, "consignment", consignment_id) as p:
         item = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
         policy, _ = await ruling(change, body.variant_id, call.logical_guid)
-        check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=True)
-        if body.lot_code is not None:
-            check_dates(item, body.lot_code, body.expiry_date)
+        given = Dates(body.expiry_date)
+        lot_code = await p.arrivals.check(item, body.lot_code, body.serials, given)
+        check_tracked(policy, serials=body.serials, lot_code=lot_code, comes_in=True)
         landing = admit(place).landing()
-        if body.lot_code is not None:
-            await p.serials.lot(item, body.lot_code, body.expiry_date, None)
-        named = await p.serials.bring_in(item, body.serials, body.lot_code, body.expiry_date, None)
+        named = await p.arrivals.bring(item, lot_code, body.serials, given)
         kept = ConsignmentRecord(
             consignment_id=consignment_id,
             consignor_ref=body.consignor_ref,
             agreement_ref=body.agreement_ref,
             logical_guid=call.logical_guid,
             variant_id=body.variant_id,
-            lot_code=body.lot_code,
+            lot_code=lot_code,
             quantity=body.quantity,
             on_hand=body.quantity,
             unit_cost=body.unit_cost,
@@ -122,7 +123,10 @@ class ConsignmentConsumeRequest(Revised):
     roles=OPERATOR,
     needs=["logical_guid"],
     emits=["ics.consignment.consumed", "ics.stock.changed"],
-    refusals={"insufficient_stock": "fewer consigned units there"},
+    refusals={
+        "insufficient_stock": "fewer consigned units there",
+        "conflict_state": "a serial is not the consignment's, or lies elsewhere; the units are scattered",
+    },
 )
 async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentConsumeRequest) -> ConsignmentEnvelope:
     """Consume consigned units: they become available at their positions and must be paid."""
@@ -131,7 +135,7 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
     pin = Pin(place.zone_id, place.bin_id)
     async with posting(change, "consignment", kept.consignment_id, reason=body.reason) as p:
         item = await p.open(kept.variant_id)
-        named = await _named(change, p.serials, item, kept, body.serials)
+        named = await _named(p.serials, item, kept, body.serials, pin)
         kept = consume(p, held_by(p, item, kept), kept, body.quantity, pin=pin, named=named)
         kept = remarked(kept, call, change.now, body.reason)
         kept = await change.update(CONSIGNMENTS, kept, body.reason)
@@ -141,14 +145,9 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
 
 
 async def _named(
-    change: Change, serials: Serials, item: OpenItem, kept: ConsignmentRecord, asked: Sequence[str] | None
+    serials: Serials, item: OpenItem, kept: ConsignmentRecord, asked: Sequence[str] | None, pin: Pin = ANYWHERE
 ) -> Named:
-    """The serialised units to move: the requested serials, otherwise the consignment's own by serial number."""
-    among: list[str] = []
-    if not asked and item.stored.serialised:
-        held = await units_held_by(change, kept.consignment_id, SERIALS_MAX)
-        among = [unit.serial_no for unit in held if unit.serial_no is not None]
-    return await serials.take_held(item, kept.consignment_id, asked, among, STATUSES["consignment"])
+    return await serials.take(item, asked, STATUSES["consignment"], held_by=kept.consignment_id, pin=pin)
 
 
 class ConsignmentSettlementRequest(Revised):
@@ -194,7 +193,7 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
         item = await p.open(kept.variant_id)
         holding = held_by(p, item, kept)
         if returned:
-            send_back(p, holding, returned, await _named(change, p.serials, item, kept, body.serials))
+            send_back(p, holding, returned, await _named(p.serials, item, kept, body.serials))
         kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.settled", kept.consignment_id, consignment=consignment, settlement=settlement)

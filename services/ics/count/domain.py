@@ -4,7 +4,7 @@ counting ─submit─→ submitted ─approve─→ approved
     └──────reject──────┴───────reject─→ rejected
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from chassis.clock import Date, Utc, day_of
 from chassis.entity import Record, Value
 from chassis.errors import Forbidden, InvalidState, invalid_field
-from chassis.values import Guid, Id, Lot, Qty0, Text
+from chassis.values import Guid, Id, Lot, Qty0, SerialNo, Text
 from chassis.values import Utc as UtcField
+from services.ics.count.named import SERIALS_MAX
 from services.ics.count.plan import CountPlan, tolerated
 from services.ics.ledger.balance import Item, PositionKey
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
@@ -25,13 +26,16 @@ CountStatus = Literal["counting", "submitted", "approved", "rejected"]
 LineNo = Annotated[int, Meta(ge=1, le=LINES_MAX)]
 OPEN: frozenset[CountStatus] = frozenset({"counting", "submitted"})
 
+Serials = Annotated[list[SerialNo], Meta(max_length=SERIALS_MAX)]
+
 Units = Annotated[int, Meta(ge=0)]
 """Units at a position. No upper limit: several receipts can add up to more than one call may name."""
 
 
 class CountLine(Value):
     """A position of a count. `expected` is the ledger's units on hand at the time of counting; None while a blind count
-    is open. `variance` = counted - expected.
+    is open. `variance` = counted - expected. `serials_found` were named but not expected, `serials_missing` were
+    expected but not named.
     """
 
     line_no: LineNo
@@ -44,6 +48,8 @@ class CountLine(Value):
     variance: int | None = None
     within_tolerance: bool | None = None
     counted_utc: UtcField | None = None
+    serials_found: Serials = field(default_factory=list)
+    serials_missing: Serials = field(default_factory=list)
 
     @property
     def key(self) -> PositionKey:
@@ -53,6 +59,11 @@ class CountLine(Value):
     def difference(self) -> int:
         """The variance in units, or 0 before the count is submitted."""
         return self.variance or 0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its approval posts anything."""
+        return bool(self.variance or self.serials_found or self.serials_missing)
 
 
 class Count(Record):
@@ -92,12 +103,13 @@ class Target(Value):
 
 
 class CountFinding(Value):
-    """The counted units of a line, or of an added position (`line_no` None)."""
+    """The counted units of a line, or of an added position (`line_no` None), and their serials if they were named."""
 
     line_no: int | None
     target: Target
     counted: int
     counted_utc: Utc
+    serials: list[str] | None = None
 
 
 def position_key(logical_guid: str, variant_id: str, key: PositionKey) -> str:
@@ -219,16 +231,24 @@ def check_four_eyes(count: Count, plan: CountPlan | None, actor: str) -> None:
         raise Forbidden("the plan asks for four eyes: who submitted a count does not approve it")
 
 
-def compared(line: CountLine, finding: CountFinding, expected: int, plan: CountPlan | None) -> CountLine:
-    """The line with the counted and expected units, the variance, and whether it is within tolerance."""
+def compared(
+    line: CountLine, finding: CountFinding, expected: int, serials: Collection[str], plan: CountPlan | None
+) -> CountLine:
+    """The line with the counted and expected units, the variance, and whether it is within tolerance. `serials` were
+    expected there; they are compared if the counter named serials."""
     variance = finding.counted - expected
+    named = set(serials if finding.serials is None else finding.serials)
+    found, missing = sorted(named.difference(serials)), sorted(set(serials) - named)
+    off = max(abs(variance), len(found) + len(missing))
     return replace(
         line,
         expected=expected,
         counted=finding.counted,
         variance=variance,
-        within_tolerance=abs(variance) <= tolerated(plan, expected),
+        within_tolerance=off <= tolerated(plan, expected),
         counted_utc=finding.counted_utc,
+        serials_found=found,
+        serials_missing=missing,
     )
 
 
@@ -252,7 +272,7 @@ def approves_itself(count: Count, plan: CountPlan | None) -> bool:
 
 def approved(count: Count, entries: Iterable[StockCardEntry], actor: str, now: Utc, note: str | None) -> Count:
     """The count, approved; `entries` are the ledger entries of its variances."""
-    posted = [entry.entry_id for entry in entries if entry.kind == "count"]
+    posted = [entry.entry_id for entry in entries if entry.kind in {"count", "assign"}]
     return replace(
         count,
         status="approved",

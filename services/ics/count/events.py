@@ -4,6 +4,7 @@ from chassis.entity import Value
 from chassis.event import EventType
 from services.ics.count.domain import Count
 from services.ics.count.plan import CountPlan
+from services.ics.serial.domain import SerialUnit
 
 
 class CountChanged(Value):
@@ -18,7 +19,26 @@ class CountPlanChanged(Value):
     plan: CountPlan
 
 
+class SerialCounted(Value):
+    """The unit after the count was approved, and the count."""
+
+    serial: SerialUnit
+    count_id: str
+
+
 EVENTS = [
+    EventType(
+        type="ics.serial.found",
+        subject="serial_id",
+        body=SerialCounted,
+        summary="A count found a unit that was not expected there.",
+    ),
+    EventType(
+        type="ics.serial.missing",
+        subject="serial_id",
+        body=SerialCounted,
+        summary="A count did not find a unit that was expected there.",
+    ),
     EventType(type="ics.count.created", subject="count_id", body=CountChanged, summary="A count was started."),
     EventType(
         type="ics.count.submitted",

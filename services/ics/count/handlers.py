@@ -9,7 +9,7 @@ from chassis.caller import Call
 from chassis.endpoint import Endpoints, Request, Revised
 from chassis.errors import invalid_field
 from chassis.unit import Change
-from chassis.values import Guid, Id, Lot, Qty0, Reason, Text, Utc
+from chassis.values import Guid, Id, Lot, Qty0, Reason, SerialNo, Text, Utc
 from services.ics.bin.store import places_of_lines
 from services.ics.count import plans, reading
 from services.ics.count.domain import (
@@ -39,11 +39,15 @@ from services.ics.count.reading import CountEnvelope
 from services.ics.count.store import COUNTS, PLANS, positions_of, taken_positions
 from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.store import items_of_many
+from services.ics.policy.store import ruling_many
+from services.ics.stock.fields import CALL_SERIALS_MAX
 from services.ics.stock.posting import posting
 from services.ics.words import COUNT, load_here
 
 endpoints = Endpoints("ics", "/count")
 endpoints.include(plans.endpoints, reading.endpoints)
+
+SERIAL_EVENTS = ("ics.serial.found", "ics.serial.missing", "ics.serial.registered")
 
 
 class CountTargetInput(Request):
@@ -139,6 +143,7 @@ class CountedLineInput(Request):
     lot_code: Lot | None = None
     counted: Qty0
     counted_utc: Utc | None = None
+    serials: Annotated[list[SerialNo], Meta(max_length=CALL_SERIALS_MAX)] | None = None
 
 
 class CountSubmitRequest(Revised):
@@ -153,6 +158,12 @@ class CountSubmitRequest(Revised):
             if line.line_no is not None and line.line_no in known:
                 found.append((f"lines.{number}.line_no", "names a line twice"))
             known.add(line.line_no)
+            if line.serials is not None and len(line.serials) != line.counted:
+                found.append((f"lines.{number}.counted", "is not the number of serials"))
+            if len(set(line.serials or ())) != len(line.serials or ()):
+                found.append((f"lines.{number}.serials", "names a serial twice"))
+        if sum(len(line.serials or ()) for line in self.lines) > CALL_SERIALS_MAX:
+            found.append(("lines", f"name more than {CALL_SERIALS_MAX} serials"))
         return found
 
 
@@ -160,9 +171,10 @@ class CountSubmitRequest(Revised):
     "/submit",
     roles=COUNT,
     needs=["logical_guid"],
-    emits=["ics.count.submitted", "ics.count.approved", "ics.stock.changed"],
+    emits=["ics.count.submitted", "ics.count.approved", *SERIAL_EVENTS, "ics.stock.changed"],
     refusals={
-        "conflict_state": "not counting",
+        "conflict_state": "not counting; a serial found is in stock at another place; "
+        "more than 500 serials found and missing",
         "conflict": "an added position is in another open count",
         "insufficient_stock": "as for approval, when approved at once",
     },
@@ -178,6 +190,7 @@ async def ics_count_submit(call: Call, change: Change, body: CountSubmitRequest)
         _finding(count, line, keys[number], f"lines.{number}", change.now) for number, line in enumerate(body.lines)
     ]
     check_findings(count, findings, change.now)
+    await _check_tracked(change, findings)
     await _check_free(change, count, findings)
     check_counting(count)
     plan = await _plan_of(change, count)
@@ -199,12 +212,33 @@ def _finding(count: Count, line: CountedLineInput, key: PositionKey, path: str, 
     kept = next((each for each in count.lines if each.line_no == line.line_no), None)
     if kept is None:
         target = Target(variant_id=line.variant_id or "", key=key)
-        return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+        return _found(line, target, counted_utc)
     for name in ("variant_id", "zone_id", "bin_id", "lot_code"):
         if getattr(line, name) not in {None, getattr(kept, name)}:
             raise invalid_field(f"{path}.{name}", f"is not that of line {kept.line_no}")
     target = Target(variant_id=kept.variant_id, key=kept.key)
-    return CountFinding(line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc)
+    return _found(line, target, counted_utc)
+
+
+def _found(line: CountedLineInput, target: Target, counted_utc: Utc) -> CountFinding:
+    return CountFinding(
+        line_no=line.line_no, target=target, counted=line.counted, counted_utc=counted_utc, serials=line.serials
+    )
+
+
+async def _check_tracked(change: Change, findings: Sequence[CountFinding]) -> None:
+    """Raises `Invalid` if a line names no serials although the policy tracks them, or a serial is on two lines."""
+    facility = change.call.logical_guid
+    policies = await ruling_many(change, [(finding.target.variant_id, facility) for finding in findings])
+    seen: set[tuple[str, str]] = set()
+    for number, finding in enumerate(findings):
+        variant_id, path = finding.target.variant_id, f"lines.{number}.serials"
+        if finding.serials is None and policies[variant_id, facility].tracking == "serial":
+            raise invalid_field(path, "is required: the policy tracks serials")
+        named = {(variant_id, serial_no) for serial_no in finding.serials or ()}
+        if named & seen:
+            raise invalid_field(path, "names a serial of another line")
+        seen |= named
 
 
 async def _check_free(change: Change, count: Count, findings: Sequence[CountFinding]) -> None:
@@ -227,9 +261,9 @@ class CountApproveRequest(Revised):
     "/approve",
     roles=COUNT,
     needs=["logical_guid"],
-    emits=["ics.count.approved", "ics.stock.changed"],
+    emits=["ics.count.approved", *SERIAL_EVENTS, "ics.stock.changed"],
     refusals={
-        "conflict_state": "not submitted",
+        "conflict_state": "not submitted; a serial found or missing has moved since it was counted",
         "insufficient_stock": "since the count the position lost so many units that the shortage cannot be taken there",
         "forbidden": "the plan asks for four eyes and the caller submitted it",
     },

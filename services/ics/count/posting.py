@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chassis.clock import Utc
+from chassis.errors import InvalidState, invalid_field
 from chassis.unit import Change, View
 from services.ics.bin.domain import admit
 from services.ics.bin.store import places_of
@@ -16,6 +17,7 @@ from services.ics.count.domain import (
     numbered,
     submitted,
 )
+from services.ics.count.named import SERIALS_MAX, expected_serials
 from services.ics.count.plan import CountPlan
 from services.ics.count.store import COUNTS, entries_since, note_counted
 from services.ics.count.variance import (
@@ -27,9 +29,16 @@ from services.ics.count.variance import (
     nobodys,
     post_all,
 )
+from services.ics.ledger.balance import Item
+from services.ics.ledger.draw import Pin
+from services.ics.ledger.entry import StockCardEntry
+from services.ics.ledger.naming import ANYONE, NamedUnit
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import items_of_many
+from services.ics.serial.domain import COMES_IN_FROM, Dates, serial_key
+from services.ics.serial.store import SERIALS, units_at
 from services.ics.stock.posting import LedgerPosting
+from services.ics.stock.serial_rules import ON_HAND_STATUSES
 
 
 async def compare(
@@ -45,15 +54,50 @@ async def compare(
     oldest = {variant_id: _oldest(findings, variant_id) for variant_id in variants}
     changed = [item for item in items.values() if item.recorded_utc > oldest[item.variant_id]]
     entries = await view.together(entries_since(view, item, oldest[item.variant_id]) for item in changed)
-    since: dict[str, Movements] = {
-        item.variant_id: movements(found, facility) for item, found in zip(changed, entries, strict=True)
-    }
+    later = {item.variant_id: found for item, found in zip(changed, entries, strict=True)}
+    since: dict[str, Movements] = {variant_id: movements(found, facility) for variant_id, found in later.items()}
+    pairs = _paired(count, findings)
+    serials = await view.together(
+        _serials_at(view, items[facility, line.variant_id], line, finding, later.get(line.variant_id, ()))
+        for line, finding in pairs
+    )
     lines = []
-    for line, finding in _paired(count, findings):
+    for (line, finding), named in zip(pairs, serials, strict=True):
         item = items[facility, line.variant_id]
         expected = expected_at(item, line.key, finding.counted_utc, since.get(line.variant_id, {}))
-        lines.append(compared(line, finding, expected, plan))
+        lines.append(compared(line, finding, expected, named, plan))
+    await check_found(view, lines)
     return submitted(count, lines, view.call.caller.actor, now)
+
+
+async def _serials_at(
+    view: View, item: Item, line: CountLine, finding: CountFinding, since: Sequence[StockCardEntry]
+) -> set[str]:
+    """The serials expected at a position when it was counted; none unless the counter named serials."""
+    if finding.serials is None or not item.serialised:
+        return set()
+    units = await units_at(view, item.logical_guid, item.variant_id, line.key)
+    here = [unit.serial_no for unit in units if unit.serial_no is not None]
+    return expected_serials(here, since, item.logical_guid, line.key, finding.counted_utc)
+
+
+async def check_found(view: View, lines: Sequence[CountLine]) -> None:
+    """Raises `InvalidState` if a serial found is in stock elsewhere or too many are found and missing; `Invalid` if one
+    is of another lot."""
+    if sum(len(line.serials_found) + len(line.serials_missing) for line in lines) > SERIALS_MAX:
+        message = f"more than {SERIALS_MAX} serials are found and missing; count fewer positions at once"
+        raise InvalidState(message, status="scattered")
+    keys = [serial_key(line.variant_id, serial_no) for line in lines for serial_no in line.serials_found]
+    known = await view.lookup_many(SERIALS, "number", keys) if keys else {}
+    for line in lines:
+        for serial_no in line.serials_found:
+            unit = known.get(serial_key(line.variant_id, serial_no))
+            if unit is not None and unit.lot_code not in {None, line.lot_code}:
+                raise invalid_field("lines", f"serial {serial_no} of line {line.line_no} is of lot {unit.lot_code}")
+            if unit is not None and unit.status not in COMES_IN_FROM:
+                status = "scrapped" if unit.status == "scrapped" else "elsewhere"
+                message = f"serial {serial_no} is {unit.status}: put it away, then count again"
+                raise InvalidState(message, status=status, serial_no=serial_no, line_no=line.line_no)
 
 
 def _oldest(findings: Sequence[CountFinding], variant_id: str) -> Utc:
@@ -88,9 +132,12 @@ async def approve(change: Change, p: LedgerPosting, count: Count, note: str | No
     Raises `InsufficientStock`, posting nothing, if a shortage exceeds the units that may be taken at its position;
     `InvalidState` if a surplus lies in an inactive place.
     """
-    off = [line for line in count.lines if line.difference]
+    off = [line for line in count.lines if line.is_off]
     items = await _open(change, p, off)
-    post_all(p, await _differences(change, count.logical_guid, items, off))
+    post_all(p, await _differences(change, p, count.logical_guid, items, off))
+    for line in off:
+        p.serials.emit_after("ics.serial.found", line.variant_id, line.serials_found, count_id=count.count_id)
+        p.serials.emit_after("ics.serial.missing", line.variant_id, line.serials_missing, count_id=count.count_id)
     count = approved(count, p.entries, change.call.caller.actor, change.now, note)
     if count.plan_id is not None:
         await note_counted(change, count.plan_id, counted_date(count))
@@ -116,18 +163,41 @@ def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:
     """Whether posting these lines may change units of holders."""
     # With a shortfall any loss counts: surplus units of other lines then go to holders waiting for stock.
     losses = [line for line in lines if line.difference < 0]
-    return any(item.shortfall or nobodys(item, line.key) < -line.difference for line in losses)
+    named = any(line.serials_found or line.serials_missing for line in lines)
+    return named or any(item.shortfall or nobodys(item, line.key) < -line.difference for line in losses)
 
 
 async def _differences(
-    change: Change, facility: str, items: Mapping[str, OpenItem], off: Sequence[CountLine]
+    change: Change, p: LedgerPosting, facility: str, items: Mapping[str, OpenItem], off: Sequence[CountLine]
 ) -> list[CountDifference]:
     """The differences to post. Surplus units are put at the line's place, which must be active."""
-    surplus = [line for line in off if line.difference > 0]
+    surplus = [line for line in off if line.difference > 0 or line.serials_found]
     named = [(line.zone_id, line.bin_id, f"lines.{line.line_no}.") for line in surplus]
     found = await places_of(change, facility, named)
     places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
-    return [
-        CountDifference(items[line.variant_id], line.key, line.difference, line.line_no, places.get(line.line_no))
-        for line in off
-    ]
+    found_differences = []
+    for line in off:
+        item = items[line.variant_id]
+        found_units, missing = await _units_of(p, item, line)
+        place = places.get(line.line_no)
+        found_differences.append(
+            CountDifference(item, line.key, line.difference, line.line_no, place, found_units, missing)
+        )
+    return found_differences
+
+
+async def _units_of(
+    p: LedgerPosting, item: OpenItem, line: CountLine
+) -> tuple[Sequence[NamedUnit], Sequence[NamedUnit]]:
+    """The units found and missing. Raises `InvalidState` if one has moved since it was counted."""
+    named = [*line.serials_found, *line.serials_missing]
+    for serial_no, unit in zip(named, await p.serials.known(item.variant_id, named), strict=True):
+        moved = unit is not None and unit.last_moved_utc is not None and unit.last_moved_utc > (line.counted_utc or "")
+        if moved:
+            message = f"serial {serial_no} has moved since it was counted: count again"
+            raise InvalidState(message, status="elsewhere", serial_no=serial_no, line_no=line.line_no)
+    await p.arrivals.check(item, line.lot_code, line.serials_found, Dates())
+    found = await p.arrivals.bring(item, None, line.serials_found, Dates())
+    pin = Pin(exact=line.key)
+    missing = await p.serials.take(item, line.serials_missing, ON_HAND_STATUSES, held_by=ANYONE, pin=pin)
+    return found.units, missing.units

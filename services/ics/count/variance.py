@@ -1,16 +1,20 @@
 """Variances: the ledger's units at a position at a point in time, and the posting of differences. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chassis.clock import Utc
 from chassis.values import QUANTITY_MAX
+from services.ics.count.named import leg_with, lose
+from services.ics.ledger.accounts import HELD, assign, legs_at, parts_at, units_of
 from services.ics.ledger.balance import Item, Landing, PositionKey
 from services.ics.ledger.entry import Account, StockCardEntry
-from services.ics.ledger.holder import Holding, Loss, Part, is_on_shelf
+from services.ics.ledger.holder import Holding, Loss, is_on_shelf
+from services.ics.ledger.leg import Leg
+from services.ics.ledger.naming import NamedUnit
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
-from services.ics.words import UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
+from services.ics.ledger.posting import Posting, insufficient
+from services.ics.words import BUCKETS, UNHELD_BUCKETS, Bucket, InsufficientStock, Shortage, Stage
 
 
 class Movement(NamedTuple):
@@ -46,17 +50,6 @@ def expected_at(item: Item, key: PositionKey, moment: Utc, since: Movements) -> 
     return there - sum(moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment)
 
 
-SOMEBODYS: tuple[tuple[Bucket, Stage | None], ...] = (
-    ("reserved", None),
-    ("committed", "open"),
-    ("committed", "picked"),
-    ("committed", "packed"),
-    ("consignment", None),
-    ("quarantine", None),
-)
-"""The order in which holders lose units after the unheld ones are used up; within each, the newest holder first."""
-
-
 def nobodys(item: OpenItem, key: PositionKey) -> int:
     """Units at a position that no holder holds."""
     position = item.position(key)
@@ -76,19 +69,25 @@ def held_buckets(item: OpenItem, keys: Iterable[PositionKey]) -> set[Bucket]:
 
 
 class CountDifference(NamedTuple):
-    """A variance to post, in units: above 0 a surplus, put at `place`; below 0 a shortage, with `place` None."""
+    """A variance to post, in units: above 0 a surplus, put at `place`; below 0 a shortage. `found` and `missing` are
+    the serials that were named and not expected, and the other way round."""
 
     item: OpenItem
     key: PositionKey
     units: int
     line_no: int
     place: Landing | None = None
+    found: Sequence[NamedUnit] = ()
+    missing: Sequence[NamedUnit] = ()
 
 
 def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
     """Post all variances. Raises `InsufficientStock` with every shortage that exceeds the units that may be taken."""
     shortages: list[Shortage] = []
     for difference in differences:
+        if difference.found or difference.missing:
+            shortages += _post_serials(posting, difference)
+            continue
         if difference.units > 0:
             _add(posting, difference)
             continue
@@ -100,6 +99,33 @@ def post_all(posting: Posting, differences: Iterable[CountDifference]) -> None:
         raise InsufficientStock(
             "what is missing was taken elsewhere since: reject the count and count again", shortages
         )
+
+
+def _post_serials(posting: Posting, difference: CountDifference) -> list[Shortage]:
+    """Post serials found and missing one by one, and units without a serial that are left over. Returns shortages."""
+    item, key, line_no = difference.item, difference.key, difference.line_no
+    bare = len(difference.found) - len(difference.missing) - difference.units
+    named = assign(posting, legs_at(posting, item, key, BUCKETS), difference.found[:bare], at_once=1, line_no=line_no)
+    for unit in difference.found[named:]:
+        assert difference.place is not None, difference
+        landed = posting.land(item, difference.place, key.lot_code)
+        posting.move("count", 1, "adjustment", Leg(item, "available", landed), serials=[unit.serial_no], line=line_no)
+    lacking = 0
+    for unit in difference.missing:
+        assert unit.account is not None, unit
+        leg = leg_with(legs_at(posting, item, key, BUCKETS), unit.account)
+        if leg is None:
+            lacking += 1
+        else:
+            lose(posting, leg, 1, [unit.serial_no], line_no)
+    left = bare - named
+    for leg in list(legs_at(posting, item, key, BUCKETS)) if left > 0 else ():
+        units = min(left, posting.bare(leg), units_of(leg))
+        if units > 0:
+            lose(posting, leg, units, [], line_no)
+            left -= units
+    wanted = lacking + max(0, left)
+    return insufficient(item, "available", wanted, 0).details["shortages"] if wanted else []
 
 
 def _add(posting: Posting, surplus: CountDifference) -> None:
@@ -121,7 +147,7 @@ def _absorb(posting: Posting, item: OpenItem, key: PositionKey, quantity: int, l
             units = min(there, QUANTITY_MAX)
             posting.move("count", units, Leg(item, bucket, key), "adjustment", line=line_no)
             there -= units
-    for held, stage in SOMEBODYS:
+    for held, stage in HELD:
         for holding in reversed(posting.holders_in(item, held)):
             if left == 0:
                 return 0
@@ -135,7 +161,7 @@ def _lose(
     """Take units of a holder at the position, at most `quantity`; return the number taken."""
     item, lost = holding.item, 0
     on_shelf = is_on_shelf(holding.bucket, stage)
-    for part in _parts_at(holding, key, stage):
+    for part in parts_at(holding, key, stage):
         units = min(quantity - lost, holding.parts[part])
         if on_shelf:
             units = min(units, item.position(key).shelf)
@@ -145,8 +171,3 @@ def _lose(
             posting.move("count", units, source, "adjustment", line=line_no)
             lost += units
     return lost
-
-
-def _parts_at(holding: Holding, key: PositionKey, stage: Stage | None) -> list[Part]:
-    found = [part for part, units in holding.parts.items() if units > 0 and (part.key, part.stage) == (key, stage)]
-    return sorted(found, key=lambda part: part.line or 0)

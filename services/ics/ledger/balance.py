@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import field
 
-from chassis.clock import Utc
+from chassis.clock import Date, Utc
 from chassis.entity import Record, Value
 from services.ics.words import BUCKETS, STAGES, Bucket
 
@@ -46,7 +46,14 @@ NO_LANDING = Landing()
 
 class StockPosition(Value, omit_defaults=True):
     """Units at one place and of one lot. `quarantine` counts units without a holder, `inspection` those of receipts;
-    `capped`: the bin has a capacity."""
+    `capped`: the bin has a capacity.
+
+    serials             units on the shelf that have a serial number
+    blocked             of these, the blocked ones
+    dated               expiry date -> how many of these that are not blocked expire on it
+    quarantine_serials  units in quarantine without a holder that have a serial number
+    damaged_serials     damaged units that have a serial number
+    """
 
     zone_id: str | None = None
     bin_id: str | None = None
@@ -64,6 +71,11 @@ class StockPosition(Value, omit_defaults=True):
     open: int = 0
     picked: int = 0
     packed: int = 0
+    serials: int = 0
+    blocked: int = 0
+    dated: dict[Date, int] = field(default_factory=dict)
+    quarantine_serials: int = 0
+    damaged_serials: int = 0
 
     @property
     def key(self) -> PositionKey:
@@ -86,6 +98,12 @@ class StockPosition(Value, omit_defaults=True):
         return not (
             self.available or promised or self.quarantine or self.inspection or self.damaged or self.consignment
         )
+
+    def unsellable_serials(self, today: Date) -> int:
+        """Serials on the shelf that are blocked, or past their expiry date on `today`."""
+        if not self.dated:
+            return self.blocked
+        return self.blocked + sum(units for day, units in self.dated.items() if day < today)
 
     def bucket(self, bucket: Bucket) -> int:
         """Units of one bucket at this position; 0 for in_transit."""

@@ -11,6 +11,7 @@ from chassis.clock import Date
 from services.ics.ledger.balance import PositionKey, StockPosition
 from services.ics.ledger.holder import Holding, Part
 from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.ledger.naming import UNNAMED, Named, SerialAccount, SerialState
 from services.ics.ledger.open_item import OpenItem
 from services.ics.words import Stage
 
@@ -30,6 +31,7 @@ class Pin(NamedTuple):
     """Restricts positions to a zone with all its bins, a bin, a lot; None: any.
 
     unplaced  only units without a place
+    exact     only this position
     away      a (zone, bin) to leave out, because the units are to be moved there
     """
 
@@ -38,13 +40,15 @@ class Pin(NamedTuple):
     lot_code: str | None = None
     unplaced: bool = False
     away: tuple[str | None, str | None] | None = None
+    exact: PositionKey | None = None
 
     def holds(self, key: PositionKey) -> bool:
         """Whether a position matches the pin."""
         if (self.unplaced and key.zone_id is not None) or (key.zone_id, key.bin_id) == self.away:
             return False
         return (
-            (self.zone_id is None or key.zone_id == self.zone_id)
+            (self.exact is None or key == self.exact)
+            and (self.zone_id is None or key.zone_id == self.zone_id)
             and (self.bin_id is None or key.bin_id == self.bin_id)
             and (self.lot_code is None or key.lot_code == self.lot_code)
         )
@@ -59,17 +63,19 @@ ANYWHERE = Pin()
 
 
 class Take(NamedTuple):
-    """Units to be taken from one position."""
+    """Units to be taken from one position; `serials` None: the call named none of them."""
 
     key: PositionKey
     quantity: int
+    serials: list[str] | None = None
 
 
 class HeldTake(NamedTuple):
-    """Units to be taken from one part of a holding."""
+    """Units to be taken from one part of a holding; `serials` None: the call named none of them."""
 
     part: Part
     quantity: int
+    serials: list[str] | None = None
 
 
 def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
@@ -93,19 +99,27 @@ def in_draw_order(item: OpenItem, positions: Iterable[StockPosition]) -> list[St
     return found
 
 
-def free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> list[StockPosition]:
-    """Positions inside the pin that have units in this count (a field of `StockPosition`), in draw order; with `today`,
-    only those of lots sellable on that date."""
-    return in_draw_order(
-        item,
-        (
-            position
-            for key, position in item.positions.items()
-            if getattr(position, count) > 0
-            and pin.holds(key)
-            and (today is None or is_sellable(item.lots, position.lot_code, today))
-        ),
-    )
+def sellable(item: OpenItem, position: StockPosition, today: Date) -> int:
+    """Available units that a promise may take on `today`: none of an unsellable lot, and of another one so many that
+    its unsellable serials stay. Which serial a promise gets is decided only at the pick."""
+    if position.available <= 0 or not is_sellable(item.lots, position.lot_code, today):
+        return 0
+    return max(0, position.available - position.unsellable_serials(today))
+
+
+def free(
+    item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None
+) -> list[tuple[StockPosition, int]]:
+    """Positions inside the pin that have units in this count (a field of `StockPosition`), with their number, in draw
+    order; with `today`, only sellable units of `available`."""
+    assert today is None or count == "available", count
+    found = {
+        key: units
+        for key, position in item.positions.items()
+        if pin.holds(key)
+        and (units := getattr(position, count) if today is None else sellable(item, position, today)) > 0
+    }
+    return [(each, found[each.key]) for each in in_draw_order(item, (item.positions[key] for key in found))]
 
 
 def draw(
@@ -115,21 +129,37 @@ def draw(
     pin: Pin = ANYWHERE,
     *,
     today: Date | None = None,
+    named: Named = UNNAMED,
 ) -> tuple[list[Take], int]:
-    """Takes of at most `quantity` units without a holder, in draw order, and the number of units that are missing."""
+    """Takes of at most `quantity` units without a holder, in draw order, and the number of units that are missing.
+
+    If the call names units, exactly these are taken, and removed from `named`.
+    """
     takes: list[Take] = []
-    for position in free(item, count, pin, today=today):
+    for position, units in free(item, count, pin, today=today):
         if quantity == 0:
             break
-        part = min(quantity, getattr(position, count))
-        takes.append(Take(position.key, part))
-        quantity -= part
+        part, serials = min(quantity, units), None
+        if named.explicit:
+            account = SerialAccount(item.logical_guid, position.key, _UNHELD_STATES[count])
+            serials = named.take(account, part)
+            part = len(serials)
+        if part:
+            takes.append(Take(position.key, part, serials))
+            quantity -= part
     return takes, quantity
 
 
+_UNHELD_STATES: Mapping[str, SerialState] = {
+    "available": "shelf",
+    "quarantine": "quarantine",
+    "damaged": "damaged",
+}
+
+
 def count_free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
-    """Units of this count inside the pin; with `today`, only of lots sellable on that date."""
-    return sum(getattr(position, count) for position in free(item, count, pin, today=today))
+    """Units of this count inside the pin; with `today`, only sellable ones."""
+    return sum(units for _, units in free(item, count, pin, today=today))
 
 
 def parts_in_draw_order(item: OpenItem, holding: Holding) -> list[Part]:
@@ -151,11 +181,13 @@ def draw_held(
     stage: Stage | None = None,
     line: int | None = None,
     leaves_shelf: bool = False,
+    named: Named = UNNAMED,
 ) -> tuple[list[HeldTake], int]:
     """Takes of at most `quantity` units of a holder, in draw order, and the number of units that are missing.
 
     `stage` and `line` restrict the parts. With `leaves_shelf`, at most the units on the shelf of each position are
-    taken (rule G): units promised beyond stock cannot leave it.
+    taken (rule G): units promised beyond stock cannot leave it. If the call names units, exactly these are taken, and
+    removed from `named`.
     """
     takes: list[HeldTake] = []
     shelves: dict[PositionKey, int] = {}
@@ -172,9 +204,12 @@ def draw_held(
         if leaves_shelf:
             left = shelves.setdefault(part.key, item.position(part.key).shelf)
             take = min(take, left)
-            shelves[part.key] = left - take
+        serials = named.take(holding.account(part), take) if named.explicit else None
+        take = take if serials is None else len(serials)
+        if leaves_shelf:
+            shelves[part.key] -= take
         if take > 0:
-            takes.append(HeldTake(part, take))
+            takes.append(HeldTake(part, take, serials))
             quantity -= take
     return takes, quantity
 

@@ -18,6 +18,10 @@ ENTRIES_MAX = 500
 """Most entries in one answer; a call that makes more is refused."""
 
 
+ENTRY_SERIALS_MAX = 500
+"""Most serials that one entry names."""
+
+
 class Account(Value):
     """One side of an entry. `seq` is the number of the entry in this side's item; None for an external account."""
 
@@ -133,6 +137,7 @@ LEGAL: dict[Kind, Pairs] = {
     "pack": _pairs([PICKED], [PACKED]),
     "ship": _pairs([OPEN, PICKED, PACKED], [form("customer")]),
     "adjust": _pairs([*ON_HAND_FORMS, COMING], _OUTSIDE) | _pairs([_BOOKED, form("supplier")], SELLABLE_OR_NOT),
+    "assign": _same(ON_HAND_FORMS),
     "transition": _pairs(SELLABLE_OR_NOT, SELLABLE_OR_NOT) - _same(SELLABLE_OR_NOT),
     "transfer_ship": _pairs([AVAILABLE], [COMING]),
     "transfer_receive": _pairs([COMING], [AVAILABLE, DAMAGED, _BOOKED]),

@@ -35,13 +35,13 @@ def plan_fill(item: OpenItem, holdings: Iterable[Holding], today: Date) -> list[
     short = item.shortfall
     if short == 0:
         return []
-    supplies = [Take(position.key, position.available) for position in reversed(free(item, "available", today=today))]
+    supplies = [Take(position.key, units) for position, units in reversed(free(item, "available", today=today))]
     steps: list[FillStep] = []
     for holding, part in waiting(item, holdings):
         wanted = min(short, holding.parts[part])
         takes: list[Take] = []
         while wanted and supplies:
-            key, there = supplies.pop()
+            key, there, _ = supplies.pop()
             units = min(wanted, there)
             takes.append(Take(key, units))
             if there > units:

@@ -4,7 +4,7 @@ The units a promise holds are in its own record. The ledger must not import rese
 holder registers how its parts are read and stored; a repin, putaway or adjustment updates any holder's record that way.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chassis.clock import Date
@@ -12,6 +12,7 @@ from chassis.entity import Entity, Value
 from chassis.unit import Change, View
 from chassis.values import Qty
 from services.ics.ledger.balance import PositionKey, StockPosition, account_order
+from services.ics.ledger.naming import SerialAccount, SerialState
 from services.ics.ledger.open_item import OpenItem
 from services.ics.words import STAGES, Bucket, HolderType, Stage
 
@@ -67,6 +68,13 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
 """Holder type -> the bucket of its units."""
 
 
+_STATES: Mapping[HolderType, SerialState] = {
+    "receive": "quarantine",
+    "shipment": "in_transit",
+    "consignment": "consignment",
+}
+
+
 def is_on_shelf(bucket: Bucket, stage: Stage | None) -> bool:
     """Whether held units are still on the shelf, where rule G counts them: promised and not picked yet."""
     return bucket == "reserved" or stage == "open"
@@ -77,10 +85,12 @@ class Holding:
 
     losses   units adjusted away by this call
     touched  whether this call changed the parts
+    serials  line number -> the serials of a line, for receipts; empty for other holders
+    named    line number -> serials that this call gave to units of a line, for receipts
     own      whether the call stores the holder's record itself; if not, `write_ledger` does
     """
 
-    __slots__ = ("id", "item", "losses", "own", "parts", "touched", "type")
+    __slots__ = ("id", "item", "losses", "named", "own", "parts", "serials", "touched", "type")
 
     def __init__(self, holder_type: HolderType, holder_id: str, item: OpenItem, parts: Parts | None = None) -> None:
         self.type: HolderType = holder_type
@@ -88,6 +98,8 @@ class Holding:
         self.item = item
         self.parts: dict[Part, int] = dict(parts or {})
         self.losses: list[Loss] = []
+        self.serials: Mapping[int, Collection[str]] = {}
+        self.named: dict[int, list[str]] = {}
         self.touched = False
         self.own = False
 
@@ -101,6 +113,13 @@ class Holding:
         self.parts[part] = self.parts.get(part, 0) + quantity
         assert self.parts[part] >= 0, (self.type, self.id, part)
         self.touched = True
+
+    def name(self, line: int | None, serials: Sequence[str]) -> None:
+        """Note that units of a line got serials, for a holder that knows the serials of its lines."""
+        if line is not None and line in self.serials:
+            self.named.setdefault(line, []).extend(serials)
+            self.serials = {**self.serials, line: {*self.serials[line], *serials}}
+            self.touched = True
 
     def total(self, *, stage: Stage | None = None, line: int | None = None) -> int:
         """Units held; of one stage or line, if given."""
@@ -122,6 +141,12 @@ class Holding:
             for part, quantity in self.parts.items()
             if part.key == key and (stage is None or part.stage == stage)
         )
+
+    def account(self, part: Part) -> SerialAccount:
+        """Where the serials of a part are: promises hold units on the shelf, but name none of them."""
+        if self.bucket == "reserved" or part.stage == "open":
+            return SerialAccount(self.item.logical_guid, part.key, "shelf")
+        return SerialAccount(self.item.logical_guid, part.key, part.stage or _STATES[self.type], self.id)
 
     def positions(self, line: int | None = None) -> list[HeldPosition]:
         """The held units by position, in account order; of one line, if given."""
@@ -158,6 +183,7 @@ class HolderKind(NamedTuple):
     entity         the entity of its records
     parts          (record, variant) -> the units the record holds of the variant
     keep           (record, holding) -> the record with the holding's parts, and its `lost` counters increased
+    serials        (record, variant) -> the serials of each line, where a record has several lines of one account
     expire         (record, units) -> the record after it expired with these units left; None: it never expires
     expired_event  the event type of an expiry, and the field of its body that has the record
     find           (view, facility, variant) -> the records that hold units of an item; None for promises, which are
@@ -171,6 +197,7 @@ class HolderKind(NamedTuple):
     entity: Entity[Any]
     parts: Callable[[Any, str], Parts]
     keep: Callable[[Any, Holding], Any]
+    serials: Callable[[Any, str], Mapping[int, Collection[str]]] | None = None
     expire: Callable[[Any, int], Any] | None = None
     expired_event: tuple[str, str] | None = None
     find: Callable[[View, str, str], Awaitable[Sequence[Any]]] | None = None

@@ -1,70 +1,92 @@
-"""Serials in movements: assigns the serials that a call names to its entries. Pure."""
+"""Serials in movements: where a unit with a serial number is, and the units that a call names. Pure."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
-from chassis.errors import InvalidState, invalid_field
+from chassis.clock import Date
 from services.ics.ledger.balance import PositionKey
-from services.ics.words import Stage
 
 ANYONE = "*"
 """In place of a holder id: any holder, or none."""
 
+SerialState = Literal["shelf", "quarantine", "damaged", "consignment", "picked", "packed", "in_transit"]
+"""What a unit counts as at its position. Available, reserved and open ones are on the shelf: promises name no units."""
+
+
+class SerialAccount(NamedTuple):
+    """Where a unit is: its position, what it counts as there, and its holder (None on the shelf)."""
+
+    logical_guid: str
+    key: PositionKey
+    state: SerialState
+    holder_id: str | None = None
+
+    @property
+    def counter(self) -> str | None:
+        """The field of `StockPosition` that counts the serials of the account; None for units of a holder."""
+        return _COUNTERS.get(self.state) if self.holder_id is None else None
+
+
+_COUNTERS: dict[SerialState, str] = {
+    "shelf": "serials",
+    "quarantine": "quarantine_serials",
+    "damaged": "damaged_serials",
+}
+
 
 class NamedUnit(NamedTuple):
-    """A unit with a serial number, and where its record says it is: place, stage (commits), and holder (None for good
-    stock)."""
+    """A unit with a serial number. `account` None: it is in no stock account."""
 
     serial_no: str
-    zone_id: str | None = None
-    bin_id: str | None = None
-    stage: Stage | None = None
-    held_by_id: str | None = None
+    account: SerialAccount | None = None
+    blocked: bool = False
+    expiry_date: Date | None = None
+
+    def sellable(self, today: Date) -> bool:
+        """Whether it may be sold on `today`, whatever its lot: not blocked, and not past its date."""
+        return not self.blocked and (self.expiry_date is None or self.expiry_date >= today)
 
 
 class Named:
-    """Units to be assigned to entries in the given order; units already at the place of the entry go first.
+    """The units that a call names, and that its entries have not moved yet. Empty: it names none, and units are moved
+    as `Posting.move` chooses them."""
 
-    `explicit`: the caller named the units, so every unit moved must be one of them. If not, they are the holder's own
-    units, and an entry may move more units than have serials.
-    """
-
-    def __init__(self, units: Iterable[NamedUnit] = (), *, explicit: bool = False) -> None:
+    def __init__(self, units: Iterable[NamedUnit] = ()) -> None:
         self.units = list(units)
-        self.explicit = explicit
+        self.explicit = bool(self.units)
+        self._all = self.units
 
-    def hand(
-        self, key: PositionKey, quantity: int, stage: Stage | None = None, held_by_id: str | None = ANYONE
-    ) -> list[str]:
-        """Remove and return the serials of `quantity` units taken from a position, stage and holder. Raises
-        `InvalidState` if the units are explicit and too few match."""
-        if not self.units:
-            return []
-        fitting = [unit for unit in self.units if _fits(unit, stage, held_by_id)]
-        fitting.sort(key=lambda unit: (unit.zone_id, unit.bin_id) != (key.zone_id, key.bin_id))
-        chosen = fitting[:quantity]
-        if self.explicit and len(chosen) < quantity:
-            raise InvalidState("fewer of the serials named are at that stage", status=stage or "in_stock")
-        self.units = [unit for unit in self.units if unit not in chosen]
-        return [unit.serial_no for unit in chosen]
+    def numbers(self) -> list[str] | None:
+        """The serial numbers; None if the call names none."""
+        return [unit.serial_no for unit in self.units] if self.explicit else None
 
-    def at_most(self, quantity: int, stage: Stage | None, held_by_id: str | None) -> int:
-        """The units, up to `quantity`, that may be taken at a stage from a holder; explicit units limit it."""
-        if not self.explicit:
-            return quantity
-        return min(quantity, sum(_fits(unit, stage, held_by_id) for unit in self.units))
+    def keys(self) -> list[PositionKey]:
+        """The positions of the units, without repetition."""
+        return list(dict.fromkeys(unit.account.key for unit in self.units if unit.account is not None))
 
-    def check_all_handed(self) -> None:
-        """Raises `Invalid` if the caller named more serials than units moved."""
-        if self.explicit and self.units:
-            raise invalid_field("serials", "names more serials than units move")
+    def count_at(self, key: PositionKey) -> int:
+        """How many of the units are at a position."""
+        return sum(unit.account is not None and unit.account.key == key for unit in self.units)
 
+    def take(self, account: SerialAccount, quantity: int) -> list[str]:
+        """Remove and return the serials of at most `quantity` units in an account."""
+        found = [unit.serial_no for unit in self.units if unit.account == account][:quantity]
+        gone = set(found)
+        self.units = [unit for unit in self.units if unit.serial_no not in gone]
+        return found
 
-def _fits(unit: NamedUnit, stage: Stage | None, held_by_id: str | None) -> bool:
-    return unit.stage == stage and held_by_id in {ANYONE, unit.held_by_id}
+    def put_back(self, takes: Iterable[tuple[object, int, Sequence[str] | None]]) -> None:
+        """Undo `take` for takes that are not carried out."""
+        again = {serial_no for _, _, serials in takes for serial_no in serials or ()}
+        if again:
+            left = {unit.serial_no for unit in self.units} | again
+            self.units = [unit for unit in self._all if unit.serial_no in left]
 
 
-def named_at(stage: Stage | None, held_by_id: str, *, on_shelf: bool) -> tuple[Stage | None, str | None]:
-    """The stage and holder in the serial records of a holder's units. Units on the shelf have neither, because promises
-    do not name serials."""
-    return (None, None) if on_shelf else (stage, held_by_id)
+UNNAMED = Named()
+"""A call that names no units. It has none to lose, so all calls share it."""
+
+
+def in_turn(units: Iterable[NamedUnit], today: Date, *, sellable_lot: bool) -> Sequence[NamedUnit]:
+    """Units in the order in which a call that names none takes them: by number, unsellable ones last."""
+    return sorted(units, key=lambda unit: (sellable_lot and not unit.sellable(today), unit.serial_no))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from services.ics.ledger.balance import (
     StockPosition,
 )
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.naming import NamedUnit, SerialAccount
 from services.ics.words import BUCKETS, STAGES, Bucket, External, Stage
 
 TOTALS: tuple[str, ...] = tuple(
@@ -112,6 +114,22 @@ class OpenItem:
             self.positions[key] = replace(position, **{count: getattr(position, count) + quantity})
         elif key.lot_code is not None:
             self.coming[key.lot_code] = self.coming.get(key.lot_code, 0) + quantity
+
+    def mark(self, account: SerialAccount, unit: NamedUnit, change: int) -> None:
+        """Count a serial that came to an account of the item (`change` 1) or left it (-1). Units of a holder are not
+        counted: their records name the holder."""
+        if account.counter is None:
+            return
+        before = self.position(account.key)
+        counts: dict[str, Any] = {account.counter: getattr(before, account.counter) + change}
+        if account.state == "shelf" and unit.blocked:
+            counts["blocked"] = before.blocked + change
+        elif account.state == "shelf" and unit.expiry_date is not None:
+            dated = before.dated | {unit.expiry_date: before.dated.get(unit.expiry_date, 0) + change}
+            counts["dated"] = {day: units for day, units in dated.items() if units}
+        after = replace(before, **counts)
+        assert min(getattr(after, account.counter), after.blocked, *after.dated.values(), 0) == 0, (account, unit)
+        self.positions[account.key] = after
 
     def outside(self) -> Externals:
         """The item's share of the external accounts."""

@@ -91,7 +91,8 @@ async def take_up_holders(change: Change, posting: Posting, item: OpenItem, buck
     for kind in HOLDER_KINDS.values():
         if kind.find is not None and BUCKET_OF[kind.type] in buckets:
             for record in await kind.find(change, facility, variant):
-                posting.hold(item, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
+                holding = posting.hold(item, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
+                holding.serials = kind.serials(record, variant) if kind.serials is not None else {}
 
 
 async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:

@@ -4,38 +4,28 @@ Units are moved only by `move`. It numbers the entry, applies it to both sides a
 and fills the shortfall before it returns.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
 
 from chassis.clock import Date, Utc, day_of
+from chassis.errors import InvalidState
 from services.ics.ledger.balance import SHORTFALL, Landing, PositionKey
-from services.ics.ledger.entry import LEGAL, Account, Operation, StockCardEntry, form_of
+from services.ics.ledger.carried import CarriedSerials
+from services.ics.ledger.entry import ENTRY_SERIALS_MAX, LEGAL, Account, Operation, StockCardEntry, form_of
 from services.ics.ledger.fill import plan_fill
 from services.ics.ledger.holder import Holding, Part, Parts
+from services.ics.ledger.leg import Leg, Side
+from services.ics.ledger.naming import NamedUnit, SerialAccount
 from services.ics.ledger.open_item import OpenItem, position_field
-from services.ics.words import Bucket, External, HolderType, InsufficientStock, Kind, Shortage, Stage
+from services.ics.words import Bucket, HolderType, InsufficientStock, Kind, Shortage
 
 UNLIMITED: frozenset[Kind] = frozenset({"adjust", "count", "release", "expire", "repin"})
 """Kinds that record what is already true, so the capacity of bins does not limit them."""
 
 
-class Leg(NamedTuple):
-    """A stock account as one side of a movement."""
-
-    item: OpenItem
-    bucket: Bucket
-    key: PositionKey = SHORTFALL
-    holding: Holding | None = None
-    stage: Stage | None = None
-    line: int | None = None
-
-
-Side = Leg | External
-
-
 class Posting:
     """The items, holders and entries of one call.
 
+    carried       serials that the call names or moves
     bins          units added to each bin with a capacity (negative: taken)
     bins_limited  bins that must not exceed their capacity
     closed        whether further entries are rejected
@@ -53,6 +43,7 @@ class Posting:
         self.bins: dict[str, int] = {}
         self.bins_limited: set[str] = set()
         self.closed = False
+        self.carried = CarriedSerials()
         self._operation: Operation | None = None
 
     @property
@@ -107,18 +98,40 @@ class Posting:
         source: Side,
         target: Side,
         *,
-        serials: Sequence[str] = (),
+        serials: Sequence[str] | None = None,
         line: int | None = None,
         reason: str | None = None,
-    ) -> StockCardEntry:
-        """Move units from one account to another, and return the entry. Exactly the moves in `LEGAL` are allowed.
-        `reason` None: the operation's."""
-        assert quantity > 0, (kind, quantity)
+    ) -> list[str]:
+        """Move units from one account to another, and return their serials. Exactly the moves in `LEGAL` are allowed.
+
+        `serials` None: units without a serial are moved first, then serials in turn. An entry names at most
+        `ENTRY_SERIALS_MAX` of them, so there may be several entries. `reason` None: the operation's.
+        """
         assert not self.closed, "entries are made before the posting is written"
+        moved = list(serials) if serials is not None else self._serials_in_turn(quantity, source, target)
+        unnamed = quantity - len(moved)
+        for start in range(0, len(moved) or 1, ENTRY_SERIALS_MAX):
+            part = moved[start : start + ENTRY_SERIALS_MAX]
+            self._enter(kind, len(part) + (0 if start else unnamed), source, target, part, line, reason)
+        self._fill_after(source, target, moved)
+        return moved
+
+    def _enter(
+        self,
+        kind: Kind,
+        quantity: int,
+        source: Side,
+        target: Side,
+        serials: list[str],
+        line: int | None,
+        reason: str | None,
+    ) -> None:
+        assert quantity > 0, (kind, quantity)
         operation = self.operation
         self._number(source, target)
-        self._apply(kind, source, -quantity)
-        self._apply(kind, target, quantity)
+        if kind != "assign":
+            self._apply(kind, source, -quantity)
+            self._apply(kind, target, quantity)
         _share(source, target, quantity)
         entry = StockCardEntry(
             orgcode=self.orgcode,
@@ -136,7 +149,7 @@ class Posting:
             document_line=line,
             channel_code=operation.channel_code,
             order_ref=operation.order_ref,
-            serials=list(serials),
+            serials=serials,
             reason=operation.reason if reason is None else reason,
             cccode=operation.cccode,
             recorded_utc=self._recorded(source, target),
@@ -146,10 +159,39 @@ class Posting:
         self.entries.append(entry)
         if serials:
             _mark_serialised(source, target)
+            self.carried.carry(serials, kind, source, target, entry.variant_id)
         _hold_rules(entry, source)
+
+    def _serials_in_turn(self, quantity: int, source: Side, target: Side) -> list[str]:
+        """The serials that go along where the call names none."""
+        if not isinstance(source, Leg) or not source.item.serialised:
+            return []
+        if isinstance(target, Leg) and target.item is source.item and target.account == source.account:
+            return []
+        return self.carried.in_turn(source, quantity, self.today, self.units_at)
+
+    def units_at(self, item: OpenItem, account: SerialAccount, wanted: int) -> list[NamedUnit]:
+        """The serials that were in an account of the item before this posting, by number: all of a holder's, otherwise
+        at least so many that `wanted` of them are sellable, if there are."""
+        raise NotImplementedError
+
+    def bare(self, leg: Leg) -> int:
+        """Units of an account that have no serial; on the shelf, of all its buckets together."""
+        return self.carried.bare(leg, self.units_at)
+
+    def check_sellable(self, item: OpenItem, serials: Iterable[str]) -> None:
+        """Raises `InvalidState` if a serial is unsellable. Its lot is checked with its position."""
+        for serial_no in serials:
+            if not self.carried.units[item.variant_id, serial_no].sellable(self.today):
+                raise InvalidState(f"serial {serial_no} is unsellable", status="unsellable", serial_no=serial_no)
+
+    def _fill_after(self, source: Side, target: Side, serials: Sequence[str]) -> None:
+        """Fill the shortfall if the move made sellable units appear: available ones, or by taking an unsellable serial
+        from the shelf."""
         if isinstance(target, Leg) and target.bucket == "available" and target.key != SHORTFALL:
             self.fill(target.item)
-        return entry
+        if serials and isinstance(source, Leg) and source.account.state == "shelf":
+            self.fill(source.item)
 
     def _number(self, source: Side, target: Side) -> None:
         items = [side.item for side in (source, target) if isinstance(side, Leg)]

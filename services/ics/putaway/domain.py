@@ -9,9 +9,10 @@ from typing import Literal
 from services.ics.ledger.balance import Landing, PositionKey
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.holder import is_on_shelf
-from services.ics.ledger.naming import Named, named_at
+from services.ics.ledger.leg import Leg
+from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
 OnHand = Literal["available", "quarantine", "damaged", "consignment", "reserved", "committed"]
@@ -28,9 +29,13 @@ def wanted(bucket: OnHand | None) -> tuple[Want, ...]:
     return GOOD_STOCK if bucket is None else ((bucket, None),)
 
 
-def source_pin(zone_id: str | None, bin_id: str | None, lot_code: str | None, target: Landing) -> Pin:
-    """The source place. Without a zone, only units without a place match; units at the target never match."""
-    return Pin(zone_id, bin_id, lot_code, unplaced=zone_id is None, away=(target.zone_id, target.bin_id))
+def source_pin(
+    zone_id: str | None, bin_id: str | None, lot_code: str | None, target: Landing, *, named: bool = False
+) -> Pin:
+    """The source place. Without a zone, only units without a place match, or (`named`) the named ones wherever they
+    are; units at the target never match."""
+    unplaced = zone_id is None and not named
+    return Pin(zone_id, bin_id, lot_code, unplaced=unplaced, away=(target.zone_id, target.bin_id))
 
 
 def put_away(
@@ -56,14 +61,14 @@ def unheld(item: OpenItem, bucket: OnHand | None, pin: Pin, quantity: int) -> bo
 def _free(
     posting: Posting, item: OpenItem, bucket: Bucket, quantity: int, pin: Pin, *, target: Landing, named: Named
 ) -> int:
-    while wanted := named.at_most(quantity, None, None):
+    while quantity:
         # Draw one position at a time: landed units may at once be assigned to promises made beyond the stock.
-        takes, _ = draw(item, bucket, wanted, pin)
+        takes, _ = draw(item, bucket, quantity, pin, named=named)
         if not takes:
             break
-        key, units = takes[0]
+        key, units, serials = takes[0]
+        named.put_back(takes[1:])
         landing = posting.land(item, target, key.lot_code)
-        serials = named.hand(key, units, None, None)
         posting.move("putaway", units, Leg(item, bucket, key), Leg(item, bucket, landing), serials=serials)
         quantity -= units
     return quantity
@@ -76,13 +81,10 @@ def _held(
     for holding in posting.holders_in(item, bucket):
         for take_stage in _stages(bucket, stage):
             leaves_shelf = is_on_shelf(bucket, take_stage)
-            known = named_at(take_stage, holding.id, on_shelf=leaves_shelf)
-            wanted = named.at_most(quantity, *known)
-            takes, _ = draw_held(item, holding, wanted, pin, stage=take_stage, leaves_shelf=leaves_shelf)
-            for part, units in takes:
+            takes, _ = draw_held(item, holding, quantity, pin, stage=take_stage, leaves_shelf=leaves_shelf, named=named)
+            for part, units, serials in takes:
                 landing: PositionKey = posting.land(item, target, part.key.lot_code)
                 source = Leg(item, bucket, part.key, holding, part.stage, part.line)
-                serials = named.hand(part.key, units, *known)
                 posting.move("putaway", units, source, source._replace(key=landing), serials=serials)
                 quantity -= units
     return quantity

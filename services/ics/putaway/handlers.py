@@ -12,7 +12,7 @@ from services.ics.ledger.naming import ANYONE
 from services.ics.putaway.domain import OnHand, put_away, source_pin, unheld, wanted
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import posting
-from services.ics.stock.serials import STATUSES, serial_problems
+from services.ics.stock.serial_rules import STATUSES, serial_problems
 from services.ics.words import OPERATOR
 
 endpoints = Endpoints("ics", "/putaway")
@@ -55,9 +55,10 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
         raise invalid_field("to_zone_id", "is where the units are")
     async with posting(change, "putaway", reason=body.reason, listed=True) as p:
         item = await p.open(body.variant_id)
-        named = await p.serials.take(item, body.serials, STATUSES[body.bucket], held_by=ANYONE)
-        landing = admit(target).landing()
-        pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing)
+        landing = target.landing()
+        pin = source_pin(source.zone_id, source.bin_id, body.lot_code, landing, named=bool(body.serials))
+        named = await p.serials.take(item, body.serials, STATUSES[body.bucket], held_by=ANYONE, pin=pin)
+        admit(target)
         wants = wanted(body.bucket)
         # Units named by serial number may have a holder, even if there are enough units without one.
         if body.serials or not unheld(item, body.bucket, pin, body.quantity):

@@ -16,9 +16,10 @@ from chassis.values import Code, Date, Guid, Id, Lot, Qty, Qty0, SerialNo, Text
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import draw_held
 from services.ics.ledger.holder import HeldPosition, Holding, Part, Parts
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting
+from services.ics.ledger.posting import Posting
 from services.ics.remarks import Remarks
 from services.ics.words import Bucket
 
@@ -51,9 +52,10 @@ class ReceiveLine(Value):
 
 
 class ReceiptLine(ReceiveLine):
-    """A stored line: with the positions of its pending units."""
+    """A stored line: with the positions of its pending units, and the serials assigned to them after the receipt."""
 
     positions: list[HeldPosition] = field(default_factory=list)
+    assigned: list[SerialNo] = field(default_factory=list)
 
 
 class Receive(Record):
@@ -108,13 +110,13 @@ def bring_in(
 ) -> ReceiptLine:
     """Post the units of a line: held by the receipt if pending, otherwise available. Returns the line to store."""
     key = posting.land(item, place, line.lot_code)
-    serials = named.hand(key, line.quantity)
     if not line.pending:
-        posting.move("receive", line.quantity, source, Leg(item, "available", key), serials=serials, line=line.line_no)
+        target = Leg(item, "available", key)
+        posting.move("receive", line.quantity, source, target, serials=named.numbers(), line=line.line_no)
         return line
     holding = posting.own(item, "receive", holder)
     target = Leg(item, "quarantine", key, holding, line=line.line_no)
-    posting.move("receive", line.quantity, source, target, serials=serials, line=line.line_no)
+    posting.move("receive", line.quantity, source, target, serials=named.numbers(), line=line.line_no)
     return replace(line, positions=holding.positions(line.line_no))
 
 
@@ -143,13 +145,12 @@ def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None
 
 def inspect(posting: Posting, item: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:
     """Move inspected units from the receipt to the bucket of their outcome."""
-    takes, lacking = draw_held(item, holding, finding.quantity, line=finding.line_no)
+    takes, lacking = draw_held(item, holding, finding.quantity, line=finding.line_no, named=named)
     assert lacking == 0, (holding.id, finding)
     bucket = TARGETS[finding.outcome]
-    for part, units in takes:
+    for part, units, serials in takes:
         key = part.key if finding.place is None else posting.land(item, finding.place, part.key.lot_code)
         source = Leg(item, "quarantine", part.key, holding, line=part.line)
-        serials = named.hand(part.key, units)
         target = Leg(item, bucket, key)
         posting.move("qc", units, source, target, serials=serials, line=finding.line_no, reason=finding.note)
 
@@ -200,10 +201,30 @@ def parts_of_receipt(receipt: ReceiveRecord, variant_id: str) -> Parts:
     }
 
 
+def serials_of_lines(receipt: ReceiveRecord, variant_id: str) -> dict[int, frozenset[str]]:
+    """The serials of each line of a variant, wherever they are now."""
+    return {
+        line.line_no: frozenset([*line.serials, *line.assigned])
+        for line in receipt.lines
+        if line.variant_id == variant_id
+    }
+
+
 def changed_in_passing(receipt: ReceiveRecord, holding: Holding) -> ReceiveRecord:
     """The receipt, updated after another operation moved or removed some of its pending units."""
     lost = {line.line_no: 0 for line in receipt.lines}
     for loss in holding.losses:
         lost[loss.part.line or 0] += loss.quantity
-    lines = [_held(replace(line, lost=line.lost + lost[line.line_no]), [holding]) for line in receipt.lines]
+    named = holding.named
+    lines = [
+        _held(
+            replace(
+                line,
+                lost=line.lost + lost[line.line_no],
+                assigned=[*line.assigned, *named.get(line.line_no, ())],
+            ),
+            [holding],
+        )
+        for line in receipt.lines
+    ]
     return replace(receipt, lines=lines, status=status_of(lines, inspected=receipt.status != "received"))

@@ -7,14 +7,13 @@ from msgspec import Meta
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
-from chassis.errors import Conflict, invalid_field
+from chassis.errors import Conflict, InvalidState, invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View, between
 from chassis.values import Code, Guid, Id, Text, Utc
 from services.ics.bin.domain import Place, admit
 from services.ics.bin.store import places_of_lines
 from services.ics.ledger.balance import item_id_of
-from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS
 from services.ics.policy.domain import PolicyValues
@@ -34,14 +33,17 @@ from services.ics.receive.domain import (
     inspect,
     inspected,
     parts_of_receipt,
+    serials_of_lines,
     status_of,
     to_answer,
 )
 from services.ics.receive.fields import QcResultInput, ReceiveLineInput
 from services.ics.receive.store import RECEIPTS, list_receipts
 from services.ics.remarks import remarked
+from services.ics.serial.domain import Dates
+from services.ics.stock.arrivals import Arrivals
 from services.ics.stock.posting import posting
-from services.ics.stock.serials import Serials, check_dates, check_tracked, serial_problems_by_line
+from services.ics.stock.serial_rules import STATUSES, check_tracked, date_problems, serial_problems_by_line
 from services.ics.words import OPERATOR, READ, load_here
 
 endpoints = Endpoints("ics")
@@ -59,14 +61,18 @@ class ReceiveRecordRequest(Request):
     lines: Annotated[list[ReceiveLineInput], Meta(min_length=1, max_length=RECEIVE_LINES_MAX)]
 
     def problems(self) -> list[tuple[str, str]]:
-        return serial_problems_by_line((line.variant_id, line.serials, line.quantity) for line in self.lines)
+        found = serial_problems_by_line((line.variant_id, line.serials, line.quantity) for line in self.lines)
+        for number, line in enumerate(self.lines):
+            path = f"lines.{number}."
+            found += date_problems(line.lot_code, line.serials, line.expiry_date, line.manufacture_date, path)
+        return found
 
 
 @endpoints.post(
     "/receive/record",
     roles=OPERATOR,
     needs=["logical_guid"],
-    emits=["ics.receive.recorded", "ics.serial.registered", "ics.stock.changed"],
+    emits=["ics.receive.recorded", "ics.serial.registered", "ics.serial.updated", "ics.stock.changed"],
     refusals={
         "conflict": "the code is taken in this facility",
         "conflict_state": "a serial is already in stock; a place is inactive or full",
@@ -76,21 +82,18 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
     """Take goods in: held by the receipt until inspected, or available at once where the policy skips inspection."""
     places = await places_of_lines(change, call.logical_guid, body.lines)
     policies = await _policies(change, body.lines)
-    _check_tracked(body.lines, policies)
     receive_id = change.new_id()
     async with posting(change, "receive", receive_id) as p:
         opened = await p.open_many([line.variant_id for line in body.lines], _lots(body.lines))
         items = [opened[line.variant_id] for line in body.lines]
-        for number, (line, item) in enumerate(zip(body.lines, items, strict=True)):
-            if line.lot_code is not None:
-                check_dates(item, line.lot_code, line.expiry_date, f"lines.{number}.")
+        lots = await _checked_lots(p.arrivals, body.lines, items, policies)
         if body.code is not None and await change.lookup(RECEIPTS, "code", call.logical_guid, body.code):
             raise Conflict("the code is taken in this facility")
         lines = []
-        for number, (line, item) in enumerate(zip(body.lines, items, strict=True)):
+        for number, (line, item, lot_code) in enumerate(zip(body.lines, items, lots, strict=True)):
             place = admit(places[number])
-            kept = _line(number + 1, line, place, policies[line.variant_id])
-            named = await _named_in(p.serials, item, line, f"lines.{number}.")
+            kept = _line(number + 1, line, lot_code, place, policies[line.variant_id])
+            named = await p.arrivals.bring(item, lot_code, line.serials, _dates(line))
             lines.append(
                 bring_in(p, item, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
             )
@@ -110,11 +113,26 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
         return ReceiveEnvelope(receive=receive)
 
 
-def _check_tracked(lines: Sequence[ReceiveLineInput], policies: Mapping[str, PolicyValues]) -> None:
-    """Raises `Invalid` if a line lacks what its variant's policy tracks."""
-    for number, line in enumerate(lines):
-        policy, path = policies[line.variant_id], f"lines.{number}."
-        check_tracked(policy, serials=line.serials, lot_code=line.lot_code, comes_in=True, path=path)
+async def _checked_lots(
+    arrivals: Arrivals,
+    lines: Sequence[ReceiveLineInput],
+    items: Sequence[OpenItem],
+    policies: Mapping[str, PolicyValues],
+) -> list[str | None]:
+    """The lot of each line. Raises `Invalid` if a line lacks what its variant's policy tracks, or contradicts what is
+    known of its lot or serials."""
+    lots = []
+    for number, (line, item) in enumerate(zip(lines, items, strict=True)):
+        path = f"lines.{number}."
+        lot_code = await arrivals.check(item, line.lot_code, line.serials, _dates(line), path)
+        policy = policies[line.variant_id]
+        check_tracked(policy, serials=line.serials, lot_code=lot_code, comes_in=True, path=path)
+        lots.append(lot_code)
+    return lots
+
+
+def _dates(line: ReceiveLineInput) -> Dates:
+    return Dates(line.expiry_date, line.manufacture_date)
 
 
 async def _policies(change: Change, lines: list[ReceiveLineInput]) -> dict[str, PolicyValues]:
@@ -135,16 +153,9 @@ def _lots(lines: list[ReceiveLineInput]) -> dict[str, list[str]]:
     return lots
 
 
-async def _named_in(serials: Serials, item: OpenItem, line: ReceiveLineInput, path: str) -> Named:
-    """The serials of the line; its lot and serials are registered if they are new."""
-    if line.lot_code is not None:
-        # Checked again, because an earlier line may have registered the lot.
-        check_dates(item, line.lot_code, line.expiry_date, path)
-        await serials.lot(item, line.lot_code, line.expiry_date, line.manufacture_date)
-    return await serials.bring_in(item, line.serials, line.lot_code, line.expiry_date, line.manufacture_date)
-
-
-def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValues) -> ReceiptLine:
+def _line(
+    line_no: int, line: ReceiveLineInput, lot_code: str | None, place: Place, policy: PolicyValues
+) -> ReceiptLine:
     """The line to store, before its units are posted."""
     pending = line.quantity if policy.qc == "required" else 0
     return ReceiptLine(
@@ -159,7 +170,7 @@ def _line(line_no: int, line: ReceiveLineInput, place: Place, policy: PolicyValu
         lost=0,
         zone_id=place.zone_id,
         bin_id=place.bin_id,
-        lot_code=line.lot_code,
+        lot_code=lot_code,
         expiry_date=line.expiry_date,
         serials=line.serials or [],
     )
@@ -194,15 +205,19 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
             variant_id: p.own(item, "receive", receipt.receive_id, parts_of_receipt(receipt, variant_id))
             for variant_id, item in items.items()
         }
+        for variant_id, holding in holdings.items():
+            holding.serials = serials_of_lines(receipt, variant_id)
         for place in places:
             admit(place)
         for number, finding in enumerate(findings):
             line = lines[finding.line_no]
             item = items[line.variant_id]
             asked = body.results[number].serials if body.results else None
-            named = await p.serials.take_held(item, receipt.receive_id, asked, line.serials)
+            if strange := set(asked or ()) - {*line.serials, *line.assigned}:
+                lost = min(strange)
+                raise InvalidState(f"serial {lost} is not on line {line.line_no}", status="unknown", serial_no=lost)
+            named = await p.serials.take(item, asked, STATUSES["quarantine"], held_by=receipt.receive_id)
             inspect(p, item, holdings[line.variant_id], finding, named)
-            p.serials.spent(item, p.entries)
         receipt = inspected(receipt, findings, list(holdings.values()))
         for finding in findings:
             receipt = remarked(receipt, call, change.now, finding.note, finding.line_no)

@@ -9,7 +9,7 @@ from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.filters import split
 from services.ics.ledger.holder import HolderKind, register
-from services.ics.receive.domain import ReceiveRecord, changed_in_passing, parts_of_receipt
+from services.ics.receive.domain import ReceiveRecord, changed_in_passing, parts_of_receipt, serials_of_lines
 
 
 def _variants(receipt: ReceiveRecord) -> list[str]:
@@ -79,6 +79,7 @@ register(
         entity=RECEIPTS,
         parts=parts_of_receipt,
         keep=changed_in_passing,
+        serials=serials_of_lines,
         find=receipts_pending,
     )
 )

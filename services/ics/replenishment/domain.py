@@ -20,8 +20,9 @@ from chassis.errors import InvalidState, invalid_field
 from chassis.values import Guid, Id, Qty, Qty0
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, count_free, draw
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.remarks import Remarks
 
 RuleStatus = Literal["active", "paused", "archived"]
@@ -142,7 +143,7 @@ def replenish(posting: Posting, item: OpenItem, quantity: int, pin: Pin, target:
         takes, _ = draw(item, "available", left, pin, today=today)
         if not takes:
             raise insufficient(item, "available", quantity, quantity - left, "fewer available units are there")
-        key, units = takes[0]
+        key, units, _ = takes[0]
         landing = posting.land(item, target, key.lot_code)
         posting.move("replenish", units, Leg(item, "available", key), Leg(item, "available", landing))
         left -= units

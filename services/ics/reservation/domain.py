@@ -8,10 +8,9 @@ from chassis.clock import Date, Utc, later
 from chassis.entity import Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Id, Qty0, Text
-from services.ics.atp.domain import Terms, promisable
+from services.ics.atp.domain import Terms, promisable, unsellable_units
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.holder import Holding
-from services.ics.ledger.lot import is_sellable
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting, insufficient
 from services.ics.ledger.promise import promise
@@ -52,11 +51,7 @@ class Demand(Value):
 
 def promisable_now(item: OpenItem, policy: PolicyValues, held_back: int, today: Date) -> int:
     """The number of units that can be promised now. Overdue promises must have been expired before."""
-    unsellable = sum(
-        position.available
-        for position in item.positions.values()
-        if position.available > 0 and not is_sellable(item.lots, position.lot_code, today)
-    )
+    unsellable = unsellable_units(item.positions.values(), item.lots, today)
     return promisable(Terms(available=item.total("available"), unsellable=unsellable), policy, held_back)
 
 

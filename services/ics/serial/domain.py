@@ -5,7 +5,7 @@ unit follows from the account that its last entry put it in.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import field
 from msgspec.structs import replace
@@ -14,7 +14,9 @@ from chassis.entity import Record, Value
 from chassis.errors import InvalidState, invalid_field
 from chassis.values import Barcode, Date, Guid, Id, Map, Qty0, Reason, SerialNo, Utc
 from chassis.values import Lot as LotCode
+from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.lot import Lot
+from services.ics.ledger.naming import NamedUnit, SerialAccount, SerialState
 from services.ics.words import Bucket, External, HolderType, Stage
 
 SerialKind = Literal["serial", "batch"]
@@ -74,6 +76,7 @@ class Whereabouts(Value):
     logical_guid: str | None = None
     zone_id: str | None = None
     bin_id: str | None = None
+    lot_code: str | None = None
     held_by_type: HolderType | None = None
     held_by_id: str | None = None
 
@@ -143,12 +146,43 @@ def moved(unit: SerialUnit, where: Whereabouts, entry_id: str, at: Utc) -> Seria
         logical_guid=where.logical_guid if inside else None,
         zone_id=where.zone_id if inside else None,
         bin_id=where.bin_id if inside else None,
+        lot_code=where.lot_code if inside else unit.lot_code,
         held_by_type=where.held_by_type if inside else None,
         held_by_id=where.held_by_id if inside else None,
         on_hand=int(inside and where.bucket != "in_transit"),
         last_entry_id=entry_id,
         last_moved_utc=at,
     )
+
+
+def account_of(unit: SerialUnit, stage: Stage | None = None) -> SerialAccount | None:
+    """The stock account of a single unit; None if it is in no stock. `stage`: of a picked unit."""
+    if unit.logical_guid is None:
+        return None
+    key = PositionKey(unit.zone_id, unit.bin_id, unit.lot_code)
+    match unit.status:
+        case "in_stock":
+            # A unit on the shelf may name a former holder; promises name no units.
+            return SerialAccount(unit.logical_guid, key, "shelf")
+        case "damaged":
+            return SerialAccount(unit.logical_guid, key, "damaged")
+        case "quarantined":
+            return SerialAccount(unit.logical_guid, key, "quarantine", unit.held_by_id)
+        case "consigned":
+            return SerialAccount(unit.logical_guid, key, "consignment", unit.held_by_id)
+        case "in_transit":
+            return SerialAccount(unit.logical_guid, PositionKey(lot_code=unit.lot_code), "in_transit", unit.held_by_id)
+        case "picked":
+            state: SerialState = "packed" if stage == "packed" else "picked"
+            return SerialAccount(unit.logical_guid, key, state, unit.held_by_id)
+        case _:
+            return None
+
+
+def as_named(unit: SerialUnit, stage: Stage | None = None) -> NamedUnit:
+    """The data of a single unit that the ledger needs."""
+    assert unit.serial_no is not None, unit.serial_id
+    return NamedUnit(unit.serial_no, account_of(unit, stage), unit.blocked, unit.expiry_date)
 
 
 def lot_seen(batch: SerialUnit, on_hand: int) -> SerialUnit:
@@ -184,22 +218,30 @@ def coming_in(
     return replace(known, lot_code=lot_code) if lot_code is not None else known
 
 
-def new_lot(
-    serial_id: str,
-    variant_id: str,
-    lot_code: str,
-    expiry_date: Date | None = None,
-    manufacture_date: Date | None = None,
-) -> SerialUnit:
-    """The record of a lot whose first units come in. Later receipts do not change the data of a known lot."""
-    return SerialUnit(
-        serial_id=serial_id,
-        kind="batch",
-        variant_id=variant_id,
-        lot_code=lot_code,
-        expiry_date=expiry_date,
-        manufacture_date=manufacture_date,
-    )
+class Dates(NamedTuple):
+    """The dates given with units that come in; None: not given."""
+
+    expiry_date: Date | None = None
+    manufacture_date: Date | None = None
+
+
+def other_date(known: SerialUnit, given: Dates) -> str | None:
+    """The field of the first given date that differs from the known one; None if none does."""
+    for name, day in given._asdict().items():
+        if day is not None and getattr(known, name) not in {None, day}:
+            return name
+    return None
+
+
+def dated(known: SerialUnit, given: Dates) -> SerialUnit:
+    """The unit or lot with the given dates where it had none."""
+    missing = {name: day for name, day in given._asdict().items() if day is not None and getattr(known, name) is None}
+    return replace(known, **missing) if missing else known
+
+
+def new_lot(serial_id: str, variant_id: str, lot_code: str) -> SerialUnit:
+    """The record of a lot whose first units come in."""
+    return SerialUnit(serial_id=serial_id, kind="batch", variant_id=variant_id, lot_code=lot_code)
 
 
 def check_gtin(gtin: str, path: str = "gtin") -> str:

@@ -2,6 +2,7 @@
 
 from chassis.entity import Value
 from chassis.event import EventType
+from services.ics.ledger.entry import StockCardEntry
 from services.ics.serial.domain import SerialUnit
 
 
@@ -11,7 +12,20 @@ class SerialChanged(Value):
     serial: SerialUnit
 
 
+class SerialsAssigned(Value):
+    """The entries that name the units."""
+
+    operation_id: str
+    entries: list[StockCardEntry]
+
+
 EVENTS = [
+    EventType(
+        type="ics.serial.assigned",
+        subject="operation_id",
+        body=SerialsAssigned,
+        summary="Units in stock got their serial numbers.",
+    ),
     EventType(
         type="ics.serial.registered",
         subject="serial_id",

@@ -23,6 +23,7 @@ from services.ics.serial.domain import (
 from services.ics.serial.facts import SerialFacts, blocked, registered, with_udi
 from services.ics.serial.life import SerialLife
 from services.ics.serial.reading import LIST_LEADS, LOOKUP_LEADS, life_of, page_of, seen
+from services.ics.serial.shelf import recount
 from services.ics.serial.store import SERIALS
 from services.ics.serial.udi import Udi, read_udi
 from services.ics.words import OPERATOR, READ
@@ -172,7 +173,8 @@ async def ics_serial_update(change: Change, body: SerialUpdateRequest) -> Serial
     unit = await change.load(SERIALS, body.serial_id, body.expected_revision)
     fields = ("gtin", "expiry_date", "manufacture_date", "attributes")
     given = {name: value for name in fields if (value := getattr(body, name)) is not None}
-    unit = replace(blocked(unit, body.blocked, body.block_reason), **given)
+    before, unit = unit, replace(blocked(unit, body.blocked, body.block_reason), **given)
+    await recount(change, before, unit)
     unit = await seen(change, await change.update(SERIALS, unit, body.block_reason))
     change.emit("ics.serial.updated", unit.serial_id, serial=unit)
     return SerialEnvelope(serial=unit)

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from chassis.entity import HUB, Entity, edge, index, unique
-from chassis.unit import Change, View, between
-from chassis.values import Date
+from chassis.unit import View, between
+from services.ics.ledger.balance import PositionKey
 from services.ics.ledger.lot import Lot
-from services.ics.serial.domain import SerialUnit, as_lot, gtin14, lot_key, new_lot, number_of
+from services.ics.ledger.naming import SerialAccount
+from services.ics.serial.domain import SerialUnit, account_of, as_lot, gtin14, lot_key, number_of
 from services.ics.words import HOLDER_KINDS
 
 LOT_PLACE = "*"
@@ -37,6 +38,25 @@ def lot_mark(lot: SerialUnit) -> LotMark:
     return lot_expiry(lot) or NO_EXPIRY, lot.variant_id, lot.lot_code or "", lot.serial_id
 
 
+def spot_of(logical_guid: str, variant_id: str, key: PositionKey) -> str:
+    """The value of `spot` for a position of an item."""
+    # The lot comes last because it may contain any character.
+    return f"{logical_guid}/{variant_id}/{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
+
+
+def _spot(unit: SerialUnit) -> str | None:
+    account = account_of(unit) if unit.kind == "serial" else None
+    if account is None or account.state == "in_transit":
+        return None
+    return spot_of(account.logical_guid, unit.variant_id, account.key)
+
+
+def _state(unit: SerialUnit) -> str | None:
+    """What a single unit without a holder counts as at its position; units of a holder are found by `held_by_id`."""
+    account = account_of(unit) if unit.kind == "serial" else None
+    return account.state if account is not None and account.holder_id is None else None
+
+
 SERIALS = Entity(
     "serial",
     SerialUnit,
@@ -60,6 +80,8 @@ SERIALS = Entity(
         index("lots", "lot_expiry", "variant_id", "lot_code", where={"lots": True}),
         index("lots", "variant_id", "lot_expiry", "lot_code", where={"lots": True}),
         index("lots", "lot_code", "lot_expiry", "variant_id", where={"lots": True}),
+        # The single units at a position, in the order in which they are taken.
+        index("spot", "state", "serial_no"),
     ],
     edges=[
         edge("of", to="variant", by="variant_id", service=HUB),
@@ -76,6 +98,8 @@ SERIALS = Entity(
         "place": _place,
         "lots": lambda unit: unit.kind == "batch",
         "lot_expiry": lot_expiry,
+        "spot": _spot,
+        "state": _state,
     },
 )
 
@@ -127,20 +151,19 @@ async def find_lots(
     return await view.find(SERIALS, where, order=order, limit=limit, after=behind, rest=rest)
 
 
-async def units_held_by(view: View, holder_id: str, limit: int) -> list[SerialUnit]:
-    """Up to `limit` single units that a holder holds, by serial number. Index: held_by_id, serial_no."""
-    return await view.find(SERIALS, {"held_by_id": holder_id}, order=("serial_no",), limit=limit)
+async def units_held_by(view: View, holder_id: str, variant_id: str) -> list[SerialUnit]:
+    """All single units of a variant that a holder holds off the shelf, by number. Index: held_by_id, serial_no."""
+    found = await view.find_all(SERIALS, {"held_by_id": holder_id}, order=("serial_no",))
+    return [unit for unit in found if unit.variant_id == variant_id and unit.status != "in_stock"]
 
 
-async def know_lot(
-    change: Change, variant_id: str, lot_code: str, expiry_date: Date | None, manufacture_date: Date | None = None
-) -> tuple[SerialUnit, bool]:
-    """The lot of incoming units, registered if it was unknown.
+async def units_in_turn(view: View, variant_id: str, account: SerialAccount, limit: int) -> list[SerialUnit]:
+    """Up to `limit` single units in an account without a holder, by serial number. Index: spot, state, serial_no."""
+    where = {"spot": spot_of(account.logical_guid, variant_id, account.key), "state": account.state}
+    return await view.find(SERIALS, where, order=("serial_no",), limit=limit)
 
-    The second value says whether it was registered now; the caller then emits `ics.serial.registered`.
-    """
-    known = (await lots_of(change, variant_id, [lot_code])).get(lot_code)
-    if known is not None:
-        return known, False
-    lot = new_lot(change.new_id(), variant_id, lot_code, expiry_date, manufacture_date)
-    return await change.insert(SERIALS, lot), True
+
+async def units_at(view: View, logical_guid: str, variant_id: str, key: PositionKey) -> list[SerialUnit]:
+    """All single units on hand at a position, in whatever bucket. Index: spot, state, serial_no."""
+    where = {"spot": spot_of(logical_guid, variant_id, key)}
+    return await view.find_all(SERIALS, where, order=("state", "serial_no"))

@@ -11,9 +11,10 @@ from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, is_on_shelf
-from services.ics.ledger.naming import Named, named_at
+from services.ics.ledger.leg import Leg
+from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
 Counter = Literal["adjustment", "scrap", "supplier"]
@@ -85,11 +86,13 @@ class Correction(Protocol):
     def held_by_id(self) -> str | None: ...
 
 
-def adjust_in(posting: Posting, item: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
-    """Move `delta` units in from the external account to a place."""
-    key = posting.land(item, place, asked.lot_code)
+def adjust_in(
+    posting: Posting, item: OpenItem, asked: Correction, lot_code: str | None, place: Landing, named: Named
+) -> None:
+    """Move `delta` units of a lot in from the external account to a place."""
+    key = posting.land(item, place, lot_code)
     target = Leg(item, asked.from_bucket, key)
-    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.hand(key, asked.delta))
+    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.numbers())
 
 
 def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
@@ -101,12 +104,9 @@ def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, na
     bucket, quantity = asked.from_bucket, -asked.delta
     left = quantity
     if bucket in UNHELD_BUCKETS and asked.held_by_id is None:
-        free = named.at_most(left, None, None)
-        takes, lacking = draw(item, bucket, free, pin)
-        for key, units in takes:
-            source = Leg(item, bucket, key)
-            posting.move("adjust", units, source, asked.counter_account, serials=named.hand(key, units, None, None))
-        left -= free - lacking
+        takes, left = draw(item, bucket, left, pin, named=named)
+        for key, units, serials in takes:
+            posting.move("adjust", units, Leg(item, bucket, key), asked.counter_account, serials=serials)
     holders = [each for each in posting.holders_in(item, bucket) if asked.held_by_id in {None, each.id}]
     for stage in STAGES if bucket == "committed" else (None,):
         for holding in holders:
@@ -119,14 +119,12 @@ def _lose(
     posting: Posting, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
 ) -> int:
     on_shelf = is_on_shelf(holding.bucket, stage)
-    known = named_at(stage, holding.id, on_shelf=on_shelf)
-    wanted = named.at_most(quantity, *known)
-    takes, lacking = draw_held(holding.item, holding, wanted, pin, stage=stage, leaves_shelf=on_shelf)
-    for part, units in takes:
+    takes, lacking = draw_held(holding.item, holding, quantity, pin, stage=stage, leaves_shelf=on_shelf, named=named)
+    for part, units, serials in takes:
         source = Leg(holding.item, holding.bucket, part.key, holding, part.stage, part.line)
         holding.losses.append(Loss(part, units))
-        posting.move("adjust", units, source, counter, serials=named.hand(part.key, units, *known))
-    return wanted - lacking
+        posting.move("adjust", units, source, counter, serials=serials)
+    return quantity - lacking
 
 
 def unheld(bucket: Bucket) -> Unheld:
@@ -154,10 +152,9 @@ def transit(
 ) -> None:
     """Move units without a holder to another bucket, at their position or (place) at a new one. Raises
     `InsufficientStock` if there are fewer units inside the pin."""
-    takes, lacking = draw(item, source, quantity, pin)
+    takes, lacking = draw(item, source, quantity, pin, named=named)
     if lacking:
         raise insufficient(item, source, quantity, quantity - lacking, "fewer units are there")
-    for key, units in takes:
+    for key, units, serials in takes:
         landing = key if place is None else posting.land(item, place, key.lot_code)
-        serials = named.hand(key, units)
         posting.move("transition", units, Leg(item, source, key), Leg(item, target, landing), serials=serials)

@@ -6,7 +6,6 @@ from msgspec import Meta
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Listed, Request
-from chassis.errors import invalid_field
 from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Date, Delta, Guid, Id, Lot, Qty, Reason
@@ -19,7 +18,8 @@ from services.ics.ledger.naming import ANYONE
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
-from services.ics.stock import lots
+from services.ics.serial.domain import Dates
+from services.ics.stock import assigning, lots
 from services.ics.stock.cards import StockCardListRequest, cards
 from services.ics.stock.domain import (
     Adjustment,
@@ -35,12 +35,12 @@ from services.ics.stock.domain import (
 from services.ics.stock.fields import AnyBalance, SerialList
 from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.reading import Positions, Stock, StockFilter, stock_list, stock_of
-from services.ics.stock.serials import STATUSES, check_tracked, serial_problems
+from services.ics.stock.serial_rules import STATUSES, check_tracked, date_problems, serial_problems
 from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
 
 endpoints = Endpoints("ics")
-endpoints.include(lots.endpoints)
+endpoints.include(assigning.endpoints, lots.endpoints)
 
 VARIANTS_MAX = 100
 
@@ -137,16 +137,14 @@ class AdjustmentCreateRequest(Request):
             found.append(("counter_account", "units come from adjustment or supplier only"))
         if self.held_by_id is not None:
             found.append(("held_by_id", "goes with units leaving"))
-        if self.expiry_date is not None and self.lot_code is None:
-            found.append(("expiry_date", "goes with a lot_code"))
-        return found
+        return found + date_problems(self.lot_code, self.serials, self.expiry_date)
 
 
 @endpoints.post(
     "/adjustment/create",
     roles=ADJUST,
     needs=["logical_guid"],
-    emits=["ics.adjustment.created", "ics.serial.registered", "ics.stock.changed"],
+    emits=["ics.adjustment.created", "ics.serial.registered", "ics.serial.updated", "ics.stock.changed"],
     refusals={
         "insufficient_stock": "the bucket holds fewer units there than the delta takes",
         "conflict": "the bucket's total is not expected_balance",
@@ -160,12 +158,14 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
     async with posting(change, "adjustment", adjustment_id, reason=body.reason, listed=True) as p:
         item = await p.open(body.variant_id, [body.lot_code] if body.lot_code else [])
         policy, _ = await ruling(change, body.variant_id, call.logical_guid)
-        check_tracked(policy, serials=body.serials, lot_code=body.lot_code, comes_in=body.delta > 0)
-        if body.expiry_date is not None and body.lot_code in item.lots:
-            raise invalid_field("expiry_date", "goes with a lot not yet known")
+        given = Dates(body.expiry_date)
+        lot_code = await p.arrivals.check(item, body.lot_code, body.serials, given) if body.delta > 0 else body.lot_code
+        check_tracked(policy, serials=body.serials, lot_code=lot_code, comes_in=body.delta > 0)
         check_balance(item, body.from_bucket, body.expected_balance)
         if body.delta > 0:
-            await _adjust_in(p, item, body, place)
+            landing = admit(place).landing()
+            named = await p.arrivals.bring(item, lot_code, body.serials, given)
+            adjust_in(p, item, body, lot_code, landing, named)
         else:
             await _adjust_out(p, item, body, place)
         adjustment = Adjustment(
@@ -185,19 +185,12 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         return AdjustmentEnvelope(adjustment=adjustment, balances=p.balances)
 
 
-async def _adjust_in(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
-    landing = admit(place).landing()
-    if body.lot_code is not None:
-        await p.serials.lot(item, body.lot_code, body.expiry_date, None)
-    named = await p.serials.bring_in(item, body.serials, body.lot_code, body.expiry_date, None)
-    adjust_in(p, item, body, landing, named)
-
-
 async def _adjust_out(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
-    named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=body.held_by_id or ANYONE)
+    pin, holder = Pin(place.zone_id, place.bin_id, body.lot_code), body.held_by_id or ANYONE
+    named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=holder, pin=pin)
     if body.from_bucket not in {"available", "damaged"}:
         await p.take_up_holders(item, {body.from_bucket})
-    adjust_out(p, item, body, Pin(place.zone_id, place.bin_id, body.lot_code), named)
+    adjust_out(p, item, body, pin, named)
 
 
 class StockTransitionEnvelope(Answer):
@@ -248,7 +241,7 @@ async def ics_stock_transition(call: Call, change: Change, body: StockTransition
         item = await p.open(body.variant_id)
         check_balance(item, body.from_bucket, body.expected_balance)
         source, into = unheld(body.from_bucket), unheld(body.to_bucket)
-        named = await p.serials.take(item, body.serials, STATUSES[source])
+        named = await p.serials.take(item, body.serials, STATUSES[source], pin=pin)
         landing = admit(target).landing() if target.zone is not None else None
         transit(p, item, source, into, body.quantity, pin=pin, place=landing, named=named)
         transition = StockTransition(

@@ -8,8 +8,8 @@
         return ReservationEnvelope(reservation=reservation, balances=p.balances)
 
 When the block ends without an error the posting writes its entries, items, units in bins, the records of other holders,
-serials and counters, and emits `ics.serial.registered` and, last, `ics.stock.changed`. An error, and a read that is not
-loaded yet, write nothing: the change is refused or run again, with a new posting.
+serials and counters, and emits `ics.serial.registered` or `updated` and, last, `ics.stock.changed`. An error and a read
+that is not loaded yet write nothing: the change is refused or run again, with a new posting.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,12 +17,13 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from chassis.clock import Utc
-from chassis.unit import Change
+from chassis.unit import Change, loaded
 from services.ics.demand.store import note_shipped
 from services.ics.ledger.balance import Balance, Item
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.expire import expire_overdue
 from services.ics.ledger.holder import HOLDERS_MAX
+from services.ics.ledger.naming import NamedUnit, SerialAccount
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.post import (
     emit_stock_changed,
@@ -35,6 +36,7 @@ from services.ics.ledger.post import (
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import item_of, items_of_many
 from services.ics.serial.store import ledger_lots
+from services.ics.stock.arrivals import Arrivals
 from services.ics.stock.serials import Serials
 from services.ics.words import Bucket, DocumentType
 
@@ -86,7 +88,8 @@ class LedgerPosting(Posting):
         self._change = change
         self._document = document
         self._listed = listed
-        self._serials: Serials | None = None
+        self.serials = Serials(change, self.carried)
+        self.arrivals = Arrivals(change, self.serials, self.carried)
         self.closed = True
 
     async def __aenter__(self) -> Self:
@@ -103,11 +106,10 @@ class LedgerPosting(Posting):
     async def _write(self) -> None:
         change = self._change
         await write_ledger(change, self, listed=self._listed)
-        if self._serials is not None:
-            await self._serials.keep(self.entries)
+        await self.serials.keep(self.entries)
         await note_shipped(change, self.entries)
-        if self._serials is not None:
-            self._serials.emit_changes()
+        self.arrivals.emit()
+        self.serials.emit()
         await enqueue_fills(change, self)
         emit_stock_changed(change, self)
 
@@ -127,12 +129,8 @@ class LedgerPosting(Posting):
             )
         return self._operation
 
-    @property
-    def serials(self) -> Serials:
-        """The serials and new lots that the call names."""
-        if self._serials is None:
-            self._serials = Serials(self._change)
-        return self._serials
+    def units_at(self, item: OpenItem, account: SerialAccount, wanted: int) -> list[NamedUnit]:
+        return loaded(self.serials.stored_at(item, account, wanted))
 
     @property
     def balances(self) -> list[Balance]:

@@ -27,7 +27,7 @@ async def facts_of(view: View, variants: Sequence[str], named: Sequence[str] | N
             variant_id=variant,
             logical_guid=facility,
             available=item.available,
-            unsellable=unsellable_units(item, basis.lots[facility, variant], today),
+            unsellable=unsellable_units(item.cells, basis.lots[facility, variant], today),
             inbound=item.in_transit,
             safety_stock=basis.policies[facility, variant].safety_stock,
             shipped=shipped[variant].get(facility, 0),

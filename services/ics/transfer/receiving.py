@@ -18,7 +18,7 @@ from services.ics.ledger.store import ITEMS
 from services.ics.remarks import remarked
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting, posting
-from services.ics.stock.serials import STATUSES, serial_problems_by_line
+from services.ics.stock.serial_rules import STATUSES, serial_problems_by_line
 from services.ics.transfer.domain import TransferRecord, arrived, to_answer
 from services.ics.transfer.shared import TransferShipmentEnvelope, load_on_side
 from services.ics.transfer.shipment import (
@@ -180,8 +180,9 @@ async def _book(
     for receipt, serial_nos in zip(receipts, asked or [None] * len(receipts), strict=True):
         line = lines[receipt.line_no]
         if serial_nos and (strange := set(serial_nos) - set(line.serials)):
-            raise InvalidState(f"serial {min(strange)} is not on line {line.line_no}", status="unknown")
+            raise InvalidState(
+                f"serial {min(strange)} is not on line {line.line_no}", status="unknown", serial_no=min(strange)
+            )
         item = items[line.variant_id]
-        named = await p.serials.take_held(item, shipment.shipment_id, serial_nos, line.serials, STATUSES["in_transit"])
+        named = await p.serials.take(item, serial_nos, STATUSES["in_transit"], held_by=shipment.shipment_id)
         receive(p, holdings[line.variant_id], line, receipt, named)
-        p.serials.spent(item, p.entries)

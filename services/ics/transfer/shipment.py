@@ -16,9 +16,10 @@ from chassis.values import Date, Guid, Id, Lot, Name, Qty, Qty0, SerialNo, Text,
 from services.ics.ledger.balance import NO_LANDING, Landing, PositionKey
 from services.ics.ledger.draw import Pin, draw
 from services.ics.ledger.holder import Holding, Part, Parts
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting, insufficient
+from services.ics.ledger.posting import Posting, insufficient
 from services.ics.remarks import Remarks
 from services.ics.transfer.domain import TransferLine, TransferLineNo
 
@@ -104,33 +105,37 @@ class Loading:
         self._numbers: dict[tuple[int, str | None], int] = {}
 
     def load(self, origin: OpenItem, target: OpenItem, load: Load, named: Named) -> None:
-        """Move units from the origin into transit: sellable ones in draw order; unsellable ones only of a named lot.
+        """Move units from the origin into transit: sellable ones in draw order, unsellable ones only if the call names
+        them or their lot.
 
         Their lot and serials stay. In transit they have no place. Raises `InsufficientStock` if there are too few
         units, and `InvalidState` if the shipment gets too many lines or a line too many serials.
         """
         holding = self.posting.own(target, "shipment", self.shipment_id)
-        today = None if load.pin.lot_code is not None else self.posting.today
-        takes, lacking = draw(origin, "available", load.quantity, load.pin, today=today)
+        today = None if load.pin.lot_code is not None or named.explicit else self.posting.today
+        takes, lacking = draw(origin, "available", load.quantity, load.pin, today=today, named=named)
         if lacking:
             raise insufficient(origin, "available", load.quantity, load.quantity - lacking)
-        for key, units in takes:
-            serials = named.hand(key, units)
-            number = self._add(load.line, key.lot_code, units, serials)
+        for key, units, serials in takes:
+            number = self._number(load.line, key.lot_code)
             coming = Leg(target, "in_transit", PositionKey(lot_code=key.lot_code), holding, line=number)
             source = Leg(origin, "available", key)
-            self.posting.move("transfer_ship", units, source, coming, serials=serials, line=number)
+            moved = self.posting.move("transfer_ship", units, source, coming, serials=serials, line=number)
+            self._add(number, load.line, key.lot_code, units, moved)
 
-    def _add(self, line: TransferLine, lot_code: str | None, units: int, serials: list[str]) -> int:
-        """Add units to the line of this transfer line and lot, creating it if needed, and return its number."""
-        number = self._numbers.setdefault((line.line_no, lot_code), len(self.lines) + 1)
+    def _number(self, line: TransferLine, lot_code: str | None) -> int:
+        """The number of the line of this transfer line and lot; the next free one if there is none."""
+        return self._numbers.setdefault((line.line_no, lot_code), len(self.lines) + 1)
+
+    def _add(self, number: int, line: TransferLine, lot_code: str | None, units: int, serials: list[str]) -> None:
+        """Add units to the line with that number, creating it if needed."""
         if number <= len(self.lines):
             known = self.lines[number - 1]
             grown = known.quantity + units
             self.lines[number - 1] = replace(
                 known, quantity=grown, outstanding=grown, serials=_named(known.serials, serials)
             )
-            return number
+            return
         if number > SHIPMENT_LINES_MAX:
             raise InvalidState(f"a shipment has {SHIPMENT_LINES_MAX} lines at most; ship fewer", status="scattered")
         self.lines.append(
@@ -144,7 +149,6 @@ class Loading:
                 serials=_named([], serials),
             )
         )
-        return number
 
 
 def _named(known: list[str], more: list[str]) -> list[str]:
@@ -190,9 +194,9 @@ def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
 
 def receive(posting: Posting, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:
     """Receive units at the destination, or move missing ones to the adjustment account."""
+    serials = named.numbers()
     item, coming = holding.item, PositionKey(lot_code=line.lot_code)
     source = Leg(item, "in_transit", coming, holding, line=line.line_no)
-    serials = named.hand(coming, receipt.quantity)
     if receipt.outcome == "missing":
         posting.move("transfer_receive", receipt.quantity, source, "adjustment", serials=serials, line=line.line_no)
         return

@@ -19,7 +19,7 @@ from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
 from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting, posting
-from services.ics.stock.serials import ON_SHELF, check_tracked, serial_problems_by_line
+from services.ics.stock.serial_rules import ON_SHELF, check_tracked, serial_problems_by_line
 from services.ics.transfer.domain import (
     TRANSFER_LINES_MAX,
     TransferLineNo,
@@ -96,7 +96,7 @@ async def ics_transfer_shipment_record(
         for load, serial_nos in zip(loads, asked, strict=True):
             origin = items[kept.from_logical_guid, load.line.variant_id]
             target = items[kept.to_logical_guid, load.line.variant_id]
-            loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF))
+            loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF, pin=load.pin))
         shipment = Shipment(
             shipment_id=shipment_id,
             transfer_id=kept.transfer_id,

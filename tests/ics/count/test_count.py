@@ -12,8 +12,9 @@ from services.ics.count.plan import CountPlan, is_due, seen, set_status, tolerat
 from services.ics.count.variance import CountDifference, expected_at, held_buckets, movements, nobodys, post_all
 from services.ics.ledger.balance import NO_LANDING, Landing, PositionKey, new_item
 from services.ics.ledger.entry import Operation
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting
+from services.ics.ledger.posting import Posting
 from services.ics.words import InsufficientStock
 from tests.ics.given import FACILITY, NOON, ORG, VARIANT, an_id
 

@@ -23,7 +23,7 @@ from services.ics.policy.domain import PolicyValues, effective, scope_key
 from services.ics.policy.store import POLICIES
 from services.ics.receive.store import RECEIPTS
 from services.ics.reservation.store import RESERVATIONS
-from services.ics.serial.domain import as_lot
+from services.ics.serial.domain import SerialUnit, as_lot
 from services.ics.serial.store import SERIALS
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS
 from tests.ics.invariants import (
@@ -33,6 +33,7 @@ from tests.ics.invariants import (
     check_count,
     check_counters,
     check_fill,
+    check_marks,
     check_serials,
     check_shipped,
     check_shortfall,
@@ -47,6 +48,9 @@ from tests.ics.invariants import (
 from tests.ics.memory import Memory
 
 Items = Mapping[str, Item]
+
+TRACKED = "VAR-3"
+"""The variant whose every unit has a serial number."""
 
 
 class Checks:
@@ -78,6 +82,9 @@ class Checks:
                 assert differences(item, known, held_in(item, holders)) == []
                 self._check_change(before, item, [entry for entry in new if touches(entry, item)])
                 self._check_told(before, item, told)
+            if item.serialised:
+                tracked = item.variant_id == TRACKED
+                check_marks(item, self.units(item.variant_id), known, tracked=tracked)
         self._check_bins()
         self._check_closed(new)
         return new
@@ -90,7 +97,7 @@ class Checks:
         if any(_arrives(entry, lots, today) for entry in new):
             self.late.discard(item.item_id)
         if item.item_id not in self.late:
-            check_fill(item, lots, today)
+            check_fill(item, lots, self.units(item.variant_id), today)
 
     def _check_told(self, before: Item | None, item: Item, told: int) -> None:
         """25: an event exactly when a total changed, with the totals as they are."""
@@ -131,6 +138,10 @@ class Checks:
         batches = [unit for unit in self.memory.all(SERIALS) if unit.kind == "batch" and unit.variant_id == variant]
         return {unit.lot_code: as_lot(unit) for unit in batches if unit.lot_code is not None}
 
+    def units(self, variant: str) -> list[SerialUnit]:
+        """The single units of a variant."""
+        return [unit for unit in self.memory.all(SERIALS) if unit.kind == "serial" and unit.variant_id == variant]
+
     def policy(self, item: Item) -> PolicyValues:
         """The policy that rules an item."""
         stored = {scope_key(each.variant_id, each.logical_guid): each for each in self.memory.all(POLICIES)}
@@ -158,7 +169,7 @@ class Checks:
         item = self.item(facility, variant)
         ours = [each for each in self.promises() if (each.logical_guid, each.variant_id) == (facility, variant)]
         claims = Claims(self.policy(item), self.held_back(item, channel), ours)
-        return promisable(item, claims, self.lots(variant), self.memory.clock.now())
+        return promisable(item, claims, self.lots(variant), self.units(variant), self.memory.clock.now())
 
 
 def _arrives(entry: StockCardEntry, lots: Mapping[str, Lot], today: Any) -> bool:

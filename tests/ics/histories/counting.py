@@ -3,7 +3,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from services.ics.count.domain import Count
+from chassis.clock import Utc
+from services.ics.count.domain import Count, CountLine
 from services.ics.count.handlers import (
     CountApproveRequest,
     CountCreateRequest,
@@ -18,8 +19,9 @@ from services.ics.count.handlers import (
 )
 from services.ics.count.store import COUNTS
 from services.ics.ledger.store import ENTRIES
-from tests.ics.histories.machine import FACILITY, PLACE, VARIANT, WHICH, HistoryMachine, some
-from tests.ics.invariants import expected_at
+from tests.ics.histories.checks import TRACKED
+from tests.ics.histories.machine import FACILITY, MIXED, PLACE, VARIANT, WHICH, HistoryMachine, some
+from tests.ics.invariants import expected_at, serials_at
 
 
 def counting(count: Count) -> bool:
@@ -53,13 +55,26 @@ class Counting(HistoryMachine):
             line.line_no: expected_at(moment, count.logical_guid, line.variant_id, line.key, entries)
             for line in count.lines
         }
-        found = [
-            CountedLineInput(line_no=number, counted=max(0, units + off), counted_utc=moment if early else None)
-            for number, units in there.items()
-        ]
+        found = [self.counted(count, line, there[line.line_no], off, moment if early else None) for line in count.lines]
         body = CountSubmitRequest(count_id=count.count_id, expected_revision=count.revision, lines=found)
         if answer := self.attempt(ics_count_submit, body, count.logical_guid):
             assert {line.line_no: line.expected for line in answer.count.lines} == there
+            for line, said in zip(answer.count.lines, found, strict=True):
+                if said.serials is not None:
+                    expected = serials_at(moment, count.logical_guid, line.variant_id, line.key, entries)
+                    assert line.serials_found == sorted(set(said.serials) - expected)
+                    assert line.serials_missing == sorted(expected - set(said.serials))
+
+    def counted(self, count: Count, line: CountLine, units: int, off: int, moment: Utc | None) -> CountedLineInput:
+        """What is counted of a line: so many more or fewer than expected. Serials are named where the variant has them:
+        fewer than expected, or others as well."""
+        if line.variant_id not in {TRACKED, MIXED} or (line.variant_id == MIXED and off % 2):
+            return CountedLineInput(line_no=line.line_no, counted=max(0, units + off), counted_utc=moment)
+        expected = serials_at(
+            moment or self.now, count.logical_guid, line.variant_id, line.key, self.memory.all(ENTRIES)
+        )
+        named = sorted(expected)[max(0, -off) :] + (self.coming(line.variant_id, 2 * off) or [] if off > 0 else [])
+        return CountedLineInput(line_no=line.line_no, counted=len(named), counted_utc=moment, serials=named)
 
     @some(COUNTS, submitted)
     @rule(which=WHICH)

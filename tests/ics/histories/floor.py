@@ -17,24 +17,27 @@ from services.ics.receive.domain import ReceiveRecord
 from services.ics.receive.fields import QcResultInput
 from services.ics.receive.handlers import QcCompleteRequest, ReceiveRecordRequest, ics_qc_complete, ics_receive_record
 from services.ics.receive.store import RECEIPTS
+from services.ics.serial.domain import SerialUnit
 from services.ics.serial.handlers import SerialUpdateRequest, ics_serial_update
 from services.ics.serial.store import SERIALS
+from services.ics.stock.assigning import SerialAssignRequest, ics_serial_assign
 from services.ics.stock.handlers import (
     AdjustmentCreateRequest,
     StockTransitionRequest,
     ics_adjustment_create,
     ics_stock_transition,
 )
-from services.ics.stock.serials import STATUSES
+from services.ics.stock.serial_rules import STATUSES
+from tests.ics.histories.checks import TRACKED
 from tests.ics.histories.machine import (
     FACILITY,
     LOT,
+    MIXED,
     PART,
     PIN,
     PIN_LOT,
     PLACE,
     SHELVES,
-    TRACKED,
     UNITS,
     VARIANT,
     WHICH,
@@ -44,6 +47,8 @@ from tests.ics.histories.machine import (
 
 UNHELD = st.sampled_from(("available", "quarantine", "damaged"))
 SHELF = st.sampled_from(SHELVES)
+ASSIGNED = st.sampled_from((None, None, "quarantine", "damaged", "consignment"))
+DATES = st.sampled_from(("2026-03-01", "2026-03-02", "2026-03-03", "2031-01-01"))
 SHELVED = st.sampled_from(
     (None, None, None, "available", "quarantine", "damaged", "consignment", "reserved", "committed")
 )
@@ -84,7 +89,11 @@ class Floor(HistoryMachine):
         self, facility: str, variant: str, units: int, bucket: Any, shelf: int, to: str, lot: str | None
     ) -> None:
         to_zone, to_bin = self.places[facility, to]
-        quantity, serials = self.named(facility, variant, units, *STATUSES[bucket])
+        quantity, serials = self.named(facility, variant, units, *STATUSES[bucket], needed=False)
+        if serials and lot is None:
+            place = {"from_zone_id": None, "from_bin_id": None}
+        else:
+            place = self.shelf(facility, variant, shelf)
         body = PutawayRecordRequest(
             variant_id=variant,
             quantity=quantity,
@@ -93,7 +102,7 @@ class Floor(HistoryMachine):
             to_zone_id=to_zone or "",
             to_bin_id=to_bin,
             lot_code=lot,
-            **self.shelf(facility, variant, shelf),
+            **place,
         )
         self.attempt(ics_putaway_record, body, facility)
 
@@ -126,7 +135,7 @@ class Floor(HistoryMachine):
     def transit(
         self, facility: str, variant: str, units: int, source: Any, into: Any, place: str | None, to: str | None
     ) -> None:
-        quantity, serials = self.named(facility, variant, units, *STATUSES[source])
+        quantity, serials = self.named(facility, variant, units, *STATUSES[source], needed=False)
         body = StockTransitionRequest(
             variant_id=variant,
             from_bucket=source,
@@ -138,6 +147,20 @@ class Floor(HistoryMachine):
         )
         self.attempt(ics_stock_transition, body, facility)
 
+    @rule(facility=FACILITY, variant=st.just(MIXED), units=UNITS, bucket=ASSIGNED, shelf=WHICH)
+    def assign(self, facility: str, variant: str, units: int, bucket: Any, shelf: int) -> None:
+        """Units that have no serial get one, where they are."""
+        place = self.shelf(facility, variant, shelf)
+        body = SerialAssignRequest(
+            variant_id=variant,
+            serials=self.fresh(units),
+            bucket=bucket,
+            zone_id=place["from_zone_id"],
+            bin_id=place["from_bin_id"],
+            lot_code=self.lot_at(facility, variant, shelf),
+        )
+        self.attempt(ics_serial_assign, body, facility)
+
     @rule(seconds=st.sampled_from((1, 30, 3600, 86_400)))
     def wait(self, seconds: int) -> None:
         self.memory.clock.advance(seconds)
@@ -145,7 +168,28 @@ class Floor(HistoryMachine):
     @rule(which=WHICH)
     def block(self, which: int) -> None:
         """A lot is blocked, or freed again; what is freed joins at the next call that brings units."""
-        lots = [unit for unit in self.memory.all(SERIALS) if unit.kind == "batch"]
+        self.turn_block([unit for unit in self.memory.all(SERIALS) if unit.kind == "batch"], which)
+
+    @rule(facility=FACILITY, variant=st.sampled_from((TRACKED, MIXED)), which=WHICH)
+    def block_unit(self, facility: str, variant: str, which: int) -> None:
+        """A single unit is blocked, or freed again: promisable follows at once."""
+        units = [unit for unit in self.checks.units(variant) if unit.logical_guid == facility]
+        self.turn_block(units, which)
+
+    @rule(facility=FACILITY, variant=st.sampled_from((TRACKED, MIXED)), which=WHICH, day=DATES)
+    def date_unit(self, facility: str, variant: str, which: int, day: Any) -> None:
+        """A single unit gets another expiry date."""
+        units = [unit for unit in self.checks.units(variant) if unit.logical_guid == facility]
+        if units:
+            unit = units[which % len(units)]
+            body = SerialUpdateRequest(
+                serial_id=unit.serial_id, expected_revision=unit.revision, expiry_date=day, attributes={"seen": 1}
+            )
+            self.checks.late |= {item.item_id for item in self.memory.all(ITEMS) if item.variant_id == variant}
+            assert self.attempt(ics_serial_update, body, "FAC-A")
+
+    def turn_block(self, lots: list[SerialUnit], which: int) -> None:
+        """The n-th of these lots or units is blocked, or freed."""
         if lots:
             lot = lots[which % len(lots)]
             reason = None if lot.blocked else "recalled"

@@ -36,13 +36,13 @@ from services.ics.serial.domain import COMES_IN_FROM, SerialUnit
 from services.ics.serial.store import SERIALS
 from services.ics.words import BUCKETS, Bucket
 from services.ics.zone.handlers import ZoneCreateRequest, ics_zone_create
-from tests.ics.histories.checks import Checks
+from tests.ics.histories.checks import TRACKED, Checks
 from tests.ics.memory import Memory, MemoryChange, MemoryUnits
 
 FACILITIES = ("FAC-A", "FAC-B")
-TRACKED = "VAR-3"
-"""The variant whose every unit has a serial number."""
-VARIANTS = ("VAR-1", "VAR-2", TRACKED)
+MIXED = "VAR-2"
+"""The variant of which some units have a serial number."""
+VARIANTS = ("VAR-1", MIXED, TRACKED)
 NOWHERE = "nowhere"
 SHELVES = ("PCK", "PCK/B-01", "OVR", "OVR/B-01")
 PLACES = (NOWHERE, *SHELVES)
@@ -230,20 +230,37 @@ class HistoryMachine(RuleBasedStateMachine):
         position = positions[which % len(positions)]
         return {"from_zone_id": position.zone_id, "from_bin_id": position.bin_id}
 
+    def lot_at(self, facility: str, variant: str, which: int) -> str | None:
+        """The lot of the n-th place an item has units at."""
+        positions = self.checks.item(facility, variant).cells or [StockPosition()]
+        return positions[which % len(positions)].lot_code
+
     def coming(self, variant: str, units: int) -> list[str] | None:
         """Serials for units that come in: one that has been here before, then new ones; None where none are asked."""
-        if variant != TRACKED:
+        if variant != TRACKED and (variant != MIXED or units % 2):
             return None
-        back = [unit.serial_no for unit in self._units() if unit.status in COMES_IN_FROM and unit.serial_no][:1]
-        fresh = units - len(back)
-        self.serial_count += fresh
-        return back + [f"SN-{number}" for number in range(self.serial_count - fresh, self.serial_count)]
+        known = [unit for unit in self._units() if unit.variant_id == variant and unit.status in COMES_IN_FROM]
+        # A unit that has a lot comes back as one of that lot.
+        back = [unit.serial_no for unit in known if unit.serial_no and (unit.lot_code is None or units > 4)][:1]
+        return back + self.fresh(units - len(back))
 
-    def named(self, facility: str, variant: str, units: int, *statuses: str) -> Any:
-        """How many units a call may name, and their serials: as many of these as there are, None if none are asked."""
-        if variant != TRACKED:
+    def fresh(self, units: int) -> list[str]:
+        """Serials that have not been here before."""
+        self.serial_count += units
+        return [f"SN-{number}" for number in range(self.serial_count - units, self.serial_count)]
+
+    def named(self, facility: str, variant: str, units: int, *statuses: str, needed: bool = True) -> Any:
+        """How many units a call may name, and their serials: as many of these as there are, None if none are asked.
+        Where none are `needed`, or of the variant only some units of which have one, an odd number is not named."""
+        if variant not in {TRACKED, MIXED} or (units % 2 and not (needed and variant == TRACKED)):
             return units, None
-        here = [unit for unit in self._units() if unit.logical_guid == facility and unit.status in statuses]
+        here = [
+            unit
+            for unit in self._units()
+            if (unit.logical_guid, unit.variant_id) == (facility, variant) and unit.status in statuses
+        ]
+        if units > 3:
+            here.reverse()
         return min(units, len(here)) or units, [unit.serial_no for unit in here[:units]] or None
 
     def _units(self) -> list[SerialUnit]:

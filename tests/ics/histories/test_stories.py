@@ -8,7 +8,7 @@ from services.ics.commit.store import COMMITS
 from services.ics.ledger.entry import LEGAL
 from services.ics.ledger.store import ENTRIES
 from services.ics.serial.store import SERIALS
-from tests.ics.histories.machine import TRACKED
+from tests.ics.histories.checks import TRACKED
 from tests.ics.histories.test_histories import Everything
 
 A, B = "FAC-A", "FAC-B"
@@ -20,6 +20,7 @@ def of_every_kind(story: Everything) -> None:
     story.inspect(0, "accepted", None, None)
     story.put_away(A, "VAR-2", 2, "available", 0, "OVR/B-01", None)
     story.transit(A, "VAR-2", 1, "available", "damaged", None, None)
+    story.assign(A, "VAR-2", 1, None, 0)
     story.find(A, "VAR-1", 2, "available", "PCK", None)
     story.reserve(A, "VAR-1", 4, 60)
     story.allocate_reserved(0, 3, None, None)
@@ -58,19 +59,19 @@ def of_a_unit_lost_from_the_shelf_while_others_are_picked(story: Everything) -> 
 
 
 def of_a_unit_put_away_in_a_promises_name(story: Everything) -> None:
-    """A unit that was put away for one promise may be picked for another: promises name no units."""
+    """Units where all are promised to one are not scanned for another, but shipped for the one they are promised to."""
     story.commit_direct(A, TRACKED, 2)
     story.put_away(A, TRACKED, 2, "committed", 0, "OVR/B-01", None)
     story.commit_direct(A, TRACKED, 3)
     story.pick(0, 3, None, None, "nowhere")
     story.ship(1, 2, "open")
-    assert [(commit.picked, commit.shipped) for commit in story.memory.all(COMMITS)] == [(0, 2), (3, 0)]
+    assert [(commit.picked, commit.shipped) for commit in story.memory.all(COMMITS)] == [(0, 2), (0, 0)]
 
 
 def of_picked_units_put_away_by_name(story: Everything) -> None:
     """Picked units that are put away by name stay picked, though there are open ones as well."""
     story.commit_direct(A, TRACKED, 4)
-    story.pick(0, 2, "OVR", None, "PCK")
+    story.pick(0, 2, None, None, "PCK")
     shelf = next(place for place, position in enumerate(story.checks.item(A, TRACKED).cells) if position.picked)
     story.put_away(A, TRACKED, 2, "committed", shelf, "OVR/B-01", None)
     assert [

@@ -45,6 +45,10 @@ def an_item(*positions: StockPosition) -> OpenItem:
     return item
 
 
+def found(item: OpenItem, pin: Pin = ANYWHERE) -> list[StockPosition]:
+    return [position for position, _ in free(item, "available", pin)]
+
+
 def places(positions: list[StockPosition]) -> list[tuple[str | None, str | None, str | None]]:
     return [(position.purpose, position.bin_code, position.lot_code) for position in positions]
 
@@ -52,7 +56,7 @@ def places(positions: list[StockPosition]) -> list[tuple[str | None, str | None,
 def test_zones_are_emptied_by_purpose_and_no_place_last() -> None:
     purposes = ("pick", "storage", "overstock", "receiving", "returns", "staging", None)
     item = an_item(*(a_position(purpose) for purpose in reversed(purposes)))
-    assert [position.purpose for position in free(item, "available")] == list(purposes)
+    assert [position.purpose for position in found(item)] == list(purposes)
 
 
 def test_what_expires_first_goes_first_and_what_never_does_last() -> None:
@@ -63,7 +67,7 @@ def test_what_expires_first_goes_first_and_what_never_does_last() -> None:
         a_position(lot="L-A"),
         a_position("storage", lot="L-B"),
     )
-    assert places(free(item, "available")) == [
+    assert places(found(item)) == [
         ("storage", None, "L-B"),
         (None, None, "L-A"),
         ("pick", None, None),
@@ -72,24 +76,34 @@ def test_what_expires_first_goes_first_and_what_never_does_last() -> None:
     ]
 
 
+def test_unsellable_serials_stay_where_promises_draw_and_the_last_day_still_counts() -> None:
+    dated = {Date("2026-03-01"): 1, TODAY: 2}
+    item = an_item(
+        a_position("pick", available=5, reserved=1, serials=6, blocked=1, dated=dated),
+        a_position("storage", available=1, reserved=2, serials=3, blocked=2),
+    )
+    assert draw(item, "available", 9, today=TODAY) == ([Take(PositionKey("zone pick"), 3)], 6)
+    assert draw(item, "available", 9)[1] == 3
+
+
 def test_within_a_zone_no_bin_comes_first() -> None:
     item = an_item(a_position("pick", bin_code="B-2"), a_position("pick", bin_code="B-1"), a_position("pick"))
-    assert [position.bin_code for position in free(item, "available")] == [None, "B-1", "B-2"]
+    assert [position.bin_code for position in found(item)] == [None, "B-1", "B-2"]
 
 
 def test_promises_pass_unsellable_lots_over_and_the_last_day_still_counts() -> None:
     item = an_item(*(a_position(lot=lot) for lot in ("L-OLD", "L-STOP", "L-TODAY")))
-    assert [position.lot_code for position in free(item, "available", today=TODAY)] == ["L-TODAY"]
-    assert len(free(item, "available")) == 3
+    assert [position.lot_code for position, _ in free(item, "available", today=TODAY)] == ["L-TODAY"]
+    assert len(found(item)) == 3
 
 
 def test_a_zone_pinned_covers_its_bins_and_a_bin_only_itself() -> None:
     item = an_item(a_position("pick"), a_position("pick", bin_code="B-1"), a_position("storage"), a_position())
-    assert len(free(item, "available", Pin(zone_id="zone pick"))) == 2
-    assert len(free(item, "available", Pin(zone_id="zone pick", bin_id="bin B-1"))) == 1
-    assert places(free(item, "available", Pin(unplaced=True))) == [(None, None, None)]
+    assert len(found(item, Pin(zone_id="zone pick"))) == 2
+    assert len(found(item, Pin(zone_id="zone pick", bin_id="bin B-1"))) == 1
+    assert places(found(item, Pin(unplaced=True))) == [(None, None, None)]
     away = Pin(zone_id="zone pick", away=("zone pick", "bin B-1"))
-    assert places(free(item, "available", away)) == [("pick", None, None)]
+    assert places(found(item, away)) == [("pick", None, None)]
 
 
 def test_a_draw_says_how_much_is_lacking() -> None:

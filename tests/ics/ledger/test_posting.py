@@ -8,9 +8,10 @@ from services.ics.ledger.balance import NO_LANDING, SHORTFALL, Landing, Position
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.holder import Part
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.lot import Lot
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back, pass_on, promise, repin
 from services.ics.words import InsufficientStock
 from tests.ics.given import NOON

@@ -152,7 +152,8 @@ async def test_a_lot_keeps_the_dates_it_was_registered_with(ics: ServiceClient) 
 
 async def test_a_wrong_date_is_told_before_a_taken_code_or_a_closed_place(ics: ServiceClient) -> None:
     floor = Floor(ics, "V1")
-    await floor.do("/receive/record", code="R-1", lines=[{"variant_id": "V1", "quantity": 1, "lot_code": "L-A"}])
+    known = {"variant_id": "V1", "quantity": 1, "lot_code": "L-A", "expiry_date": LATER}
+    await floor.do("/receive/record", code="R-1", lines=[known])
     zone = (await floor.do("/zone/create", code="Z"))["zone"]["zone_id"]
     await floor.do("/zone/status/set", zone_id=zone, status="inactive", expected_revision=1)
     closed = {"variant_id": "V1", "quantity": 1, "zone_id": zone}

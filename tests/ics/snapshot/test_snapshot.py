@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from chassis.unit import Range
 from services.ics.ledger.balance import NO_LANDING, Landing, StockPosition, new_item
 from services.ics.ledger.entry import Operation
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.posting import Leg, Posting
+from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import ITEMS
 from services.ics.snapshot import partition
 from services.ics.snapshot.accounts import Accounts, unheld

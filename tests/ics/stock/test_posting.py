@@ -7,7 +7,7 @@ import pytest
 from chassis.errors import InvalidState
 from chassis.unit import Change
 from services.ics.ledger.balance import NO_LANDING
-from services.ics.ledger.posting import Leg
+from services.ics.ledger.leg import Leg
 from services.ics.ledger.store import ENTRIES, ITEMS
 from services.ics.stock.posting import LedgerPosting, posting
 from tests.ics.given import VARIANT
