@@ -118,7 +118,7 @@ async def _months(view: View, where: Where, rest: Where) -> list[ShippedMonth]:
     return await view.find_all(SHIPPED, where, order=("month",), rest=rest)
 
 
-def _counts(entry: StockCardEntry) -> list[tuple[str, int]]:
+def _counts(entry: StockCardEntry, _: str) -> list[tuple[str, int]]:
     """The units an entry adds to the counters, by day and channel."""
     if entry.kind != "ship":
         return []

@@ -109,6 +109,10 @@ class Replay:
             self._compare(counter.what, self.counted[counter.what], Counter(dict((kept or {}).get(counter.what, {}))))
         return self.differences
 
+    def compare(self, what: str, booked: Units, kept: Units) -> None:
+        """Compare counters of the item with what other records say."""
+        self._compare(what, Counter(dict(booked)), Counter(dict(kept)))
+
     def check_expiry(self, next_expiry: Utc | None) -> None:
         """Check that `lapse_utc` of the item is not after the first expiry of its promises: the promise would otherwise
         never be expired."""
@@ -133,7 +137,7 @@ class Replay:
 
     def _count(self, entry: StockCardEntry) -> None:
         for counter in self.counters:
-            for key, units in counter.counts(entry):
+            for key, units in counter.counts(entry, self.item.logical_guid):
                 self.counted[counter.what][key] += units
 
     def _on_hand(self) -> int:

@@ -18,18 +18,37 @@ class Counted(NamedTuple):
     """A counter that is derived from an item's entries.
 
     what    its name in differences
-    counts  entry -> the (key, units) that the entry adds
+    counts  (entry, facility of the item) -> the (key, units) that the entry adds
     kept    (view, item) -> the stored units of the item, by key
     """
 
     what: str
-    counts: Callable[[StockCardEntry], Iterable[tuple[str, int]]]
+    counts: Callable[[StockCardEntry, str], Iterable[tuple[str, int]]]
     kept: Callable[[View, Item], Awaitable[Units]]
 
 
+class Recounted(NamedTuple):
+    """Counters in the item itself that are derived from the records of a feature.
+
+    what     their name in differences
+    counted  (view, item) -> the units by key, counted from the records
+    kept     item -> the stored units, by key
+    """
+
+    what: str
+    counted: Callable[[View, Item], Awaitable[Units]]
+    kept: Callable[[Item], Units]
+
+
 COUNTERS: list[Counted] = []
+RECOUNTS: list[Recounted] = []
 
 
 def register(counter: Counted) -> None:
     """Add a counter to the audit; called once by a feature's store, at import."""
     COUNTERS.append(counter)
+
+
+def register_recount(recount: Recounted) -> None:
+    """Add counters of items to the audit; called once by a feature's store, at import."""
+    RECOUNTS.append(recount)

@@ -1,45 +1,51 @@
-"""The audit job: adds up the entries of every item and compares the sums with the stored values. It changes nothing.
+"""The audit job: adds up the entries of every item and compares the sums with the stored values. It corrects nothing.
 
 An item, its holders and its counters are read in one snapshot. Entries up to the item's last number never change after
-that, so they are read outside it, `ENTRIES_READ_MAX` at a time. A bin with a capacity is read in one snapshot with all
-its items.
+that, so they are read outside it. A bin with a capacity is read in one snapshot with all its items. The progress of an
+org is stored after every `ITEMS_AT_ONCE` items; an audit that was cut off goes on from there.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc
 from chassis.entity import Value
+from chassis.errors import MaintenanceActive
 from chassis.jobs.declaration import Jobs
 from chassis.jobs.orgs import within
-from chassis.unit import Units, View, between
-from services.ics.ledger.audit import DIFFERENCES_MAX, Difference, Held, Replay, held_of
+from chassis.telemetry.log import get_logger
+from chassis.unit import Change, Units, View
+from services.ics.ledger.audit import DIFFERENCES_MAX, Difference
 from services.ics.ledger.audit_bins import CappedBin, bins_of, counted_bins, differences_in
-from services.ics.ledger.audit_counters import COUNTERS
-from services.ics.ledger.audit_counters import Units as Counts
+from services.ics.ledger.audit_run import LedgerAudit, begun, ended, progressed
+from services.ics.ledger.auditing import replay_all
 from services.ics.ledger.balance import Item
-from services.ics.ledger.entry import StockCardEntry
-from services.ics.ledger.holder import HOLDER_KINDS
-from services.ics.ledger.promises import promises_of
-from services.ics.ledger.store import ITEMS, NEVER_EXPIRES, Promise, entries_between
+from services.ics.ledger.store import AUDITS, ITEMS
 
 jobs = Jobs("ics")
 
 ITEMS_READ_MAX = 500
-ENTRIES_READ_MAX = 1000
 ITEMS_AT_ONCE = 32
+_AFTER_ALL = "~"  # sorts after every character of an id
+
+log = get_logger("services.ics.ledger")
 
 
 class AuditParams(Value):
-    """Which items are audited, and the bins they lie in: of one org, one facility, one variant, or all."""
+    """Which items are audited, and the bins they lie in: of one org, one facility, one variant, or all. `changed`: only
+    those changed since the last audit of their org that covered all items and found no difference."""
 
     orgcode: str | None = None
     logical_guid: str | None = None
     variant_id: str | None = None
+    changed: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether it leaves out items by facility or variant; then no progress is stored."""
+        return self.logical_guid is not None or self.variant_id is not None
 
 
 class AuditAnswer(Value):
@@ -56,98 +62,105 @@ async def audit_ledger(units: Units, call: Call, params: AuditParams) -> AuditAn
     call = replace(call, caller=SYSTEM)
     items = entries = 0
     differences: list[Difference] = []
-    bins: dict[str, CappedBin] = {}
-    last: str | None = None
-    while True:
-        found = await _items_after(units, call, last)
-        meant = [item for item in found if _is_meant(item, params)]
-        for start in range(0, len(meant), ITEMS_AT_ONCE):
-            several = meant[start : start + ITEMS_AT_ONCE]
-            # Concurrent reads share round trips.
-            for replay in await asyncio.gather(*(_replayed(units, call, item) for item in several)):
-                items += 1
-                entries += replay.seq
-                differences += replay.differences[: DIFFERENCES_MAX - len(differences)]
-        bins |= {each.bin_id: each for item in meant for each in bins_of(item)}
-        if len(found) < ITEMS_READ_MAX:
-            break
-        last = found[-1].item_id
-    if params.logical_guid is None and params.variant_id is None:
-        bins = {each.bin_id: each for each in await counted_bins(units, call, params.orgcode)} | bins
-    differences += await differences_in(units, call, list(bins.values()))
+    orgs: set[str] = set()
+    orgcode = params.orgcode or await _org_after(units, call, "")
+    while orgcode is not None:
+        run = await _audit_org(units, within(call, orgcode), orgcode, params)
+        items, entries = items + run.items, entries + run.entries
+        differences += run.differences
+        orgs.add(orgcode)
+        orgcode = await _org_after(units, call, orgcode) if params.orgcode is None else None
+    if not params.partial and params.orgcode is None:
+        # Bins of orgs that have no item.
+        rest = [each for each in await counted_bins(units, call, None) if each.orgcode not in orgs]
+        differences += await differences_in(units, call, rest)
     return AuditAnswer(items_checked=items, entries_checked=entries, differences=differences[:DIFFERENCES_MAX])
 
 
-async def _items_after(units: Units, call: Call, last: str | None) -> list[Item]:
-    async def read(view: View) -> list[Item]:
-        after = None if last is None else (last,)
-        return await view.every_org().find(ITEMS, {}, order=("item_id",), limit=ITEMS_READ_MAX, after=after)
-
-    return await units.view(call, read)
+async def _org_after(units: Units, call: Call, orgcode: str) -> str | None:
+    """The next org that has an item; None if there is none."""
+    found = await units.view(call, _items_after(f"{orgcode}/{_AFTER_ALL}" if orgcode else None, 1))
+    return found[0].orgcode if found else None
 
 
-def _is_meant(item: Item, params: AuditParams) -> bool:
+async def _audit_org(units: Units, call: Call, orgcode: str, params: AuditParams) -> LedgerAudit:
+    run = await _begin(units, call, orgcode, params)
+    bins: dict[str, CappedBin] = {}
+    while True:
+        found = await units.view(call, _items_after(run.after or f"{orgcode}/", ITEMS_READ_MAX))
+        ours = [item for item in found if item.orgcode == orgcode]
+        for start in range(0, len(ours), ITEMS_AT_ONCE):
+            several = ours[start : start + ITEMS_AT_ONCE]
+            run = await _audit_some(units, call, run, several, params, bins)
+            await _save(units, call, run, params)
+            log.info("audited some items", orgcode=orgcode, items=run.items, entries=run.entries, after=run.after)
+        if len(ours) < ITEMS_READ_MAX:
+            break
+    rest: list[CappedBin] = []
+    if not params.partial and run.since is None:
+        rest = [each for each in await counted_bins(units, call, orgcode) if each.bin_id not in bins]
+    run = ended(run, await differences_in(units, call, rest), await units.view(call, _now))
+    await _save(units, call, run, params)
+    return run
+
+
+async def _audit_some(
+    units: Units,
+    call: Call,
+    run: LedgerAudit,
+    items: list[Item],
+    params: AuditParams,
+    bins: dict[str, CappedBin],
+) -> LedgerAudit:
+    """The audit after these items and the bins they lie in, of which `bins` were looked at before."""
+    meant = [item for item in items if _is_meant(item, params, run)]
+    replays = await replay_all(units, call, meant)
+    found = [each for replay in replays for each in replay.differences]
+    fresh = {each.bin_id: each for item in meant for each in bins_of(item) if each.bin_id not in bins}
+    bins |= fresh
+    found += await differences_in(units, call, list(fresh.values()))
+    return progressed(run, items[-1].item_id, len(replays), sum(replay.seq for replay in replays), found)
+
+
+def _is_meant(item: Item, params: AuditParams, run: LedgerAudit) -> bool:
+    since = run.since
     return (
-        params.orgcode in {None, item.orgcode}
-        and params.logical_guid in {None, item.logical_guid}
+        params.logical_guid in {None, item.logical_guid}
         and params.variant_id in {None, item.variant_id}
+        and (since is None or item.updated_utc >= since)
     )
 
 
-class AuditedItem(NamedTuple):
-    """A stored item, and the values other records have of it, read in one snapshot."""
-
-    item: Item
-    held: Held
-    counts: dict[str, Counts]
-    next_expiry: Utc | None
-
-
-async def _replayed(units: Units, call: Call, seen: Item) -> Replay:
-    own = within(call, seen.orgcode)
-
-    async def read(view: View) -> AuditedItem:
-        return await _kept(view, await view.load(ITEMS, seen.item_id))
-
-    kept = await units.view(own, read, snapshot=True)
-    item = kept.item
-    replay = Replay(item, COUNTERS)
-    for start in range(0, item.seq, ENTRIES_READ_MAX):
-        end = min(start + ENTRIES_READ_MAX, item.seq)
-        for entry in await units.view(own, _batch(item, start, end)):
-            replay.read(entry)
-    replay.finish(kept.held, kept.counts)
-    replay.check_expiry(kept.next_expiry)
-    return replay
-
-
-def _batch(item: Item, start: int, end: int) -> Callable[[View], Awaitable[list[StockCardEntry]]]:
-    async def read(view: View) -> list[StockCardEntry]:
-        return await entries_between(view, item.logical_guid, item.variant_id, between(above=start, at_most=end))
+def _items_after(last: str | None, limit: int) -> Callable[[View], Awaitable[list[Item]]]:
+    async def read(view: View) -> list[Item]:
+        after = None if last is None else (last,)
+        return await view.every_org().find(ITEMS, {}, order=("item_id",), limit=limit, after=after)
 
     return read
 
 
-async def _kept(view: View, item: Item) -> AuditedItem:
-    counts = await view.together(counter.kept(view, item) for counter in COUNTERS)
-    promises = await promises_of(view, item.logical_guid, item.variant_id)
-    return AuditedItem(
-        item=item,
-        held=await _held(view, item, promises),
-        counts={counter.what: each for counter, each in zip(COUNTERS, counts, strict=True)},
-        next_expiry=min((Utc(each.due) for each in promises if each.due and each.due != NEVER_EXPIRES), default=None),
-    )
+async def _now(view: View) -> Utc:
+    return view.now
 
 
-async def _held(view: View, item: Item, promises: list[Promise]) -> Held:
-    """The units of an item by holder: of promises, and of every other registered kind."""
-    parts = [
-        (promise.promise_id, each.key, each.stage, each.quantity) for promise in promises for each in promise.positions
-    ]
-    for kind in HOLDER_KINDS.values():
-        if kind.find is not None:
-            for record in await kind.find(view, item.logical_guid, item.variant_id):
-                holder = kind.entity.id_of(record)
-                own = kind.parts(record, item.variant_id)
-                parts += [(holder, part.key, part.stage, units) for part, units in own.items()]
-    return held_of(parts)
+async def _begin(units: Units, call: Call, orgcode: str, params: AuditParams) -> LedgerAudit:
+    async def read(view: View) -> LedgerAudit:
+        known = None if params.partial else await view.get(AUDITS, orgcode)
+        return begun(known, orgcode, view.now, changed=params.changed)
+
+    return await units.view(call, read)
+
+
+async def _save(units: Units, call: Call, run: LedgerAudit, params: AuditParams) -> None:
+    """Store the progress, unless the audit is partial, found no item, or the org is being vacuumed."""
+
+    async def write(change: Change) -> None:
+        known = await change.get(AUDITS, run.audit_id)
+        await (change.insert if known is None else change.update)(AUDITS, run)
+
+    if params.partial or run.after is None:
+        return
+    try:
+        await units.change(call, write)
+    except MaintenanceActive:
+        log.info("the progress of an audit is not stored: the org is closed", orgcode=run.orgcode)

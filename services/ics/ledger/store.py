@@ -9,6 +9,7 @@ from chassis.past import ToldBy, WrittenOnce
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
 from services.ics.keyed import KEYS, KeyedFilters, keys_index
+from services.ics.ledger.audit_run import LedgerAudit
 from services.ics.ledger.balance import ITEM_ID, Item, item_id_of, new_item
 from services.ics.ledger.entry import StockCardEntry, changed_totals, number_in
 from services.ics.ledger.holder import HeldPosition
@@ -134,6 +135,9 @@ class ItemToFill(Value):
     document_type: DocumentType
     document_id: str
 
+
+AUDITS = Entity("ledger_audit", LedgerAudit, collection="ledger_audits", id="audit_id", history=False, technical=True)
+"""The last audit of each org; its id is the orgcode."""
 
 FILLS = WorkQueue("ics", "fill", payload=ItemToFill)
 """Items with more waiting holders than the transaction of the call could fill."""

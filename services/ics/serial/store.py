@@ -5,9 +5,11 @@ from typing import Any
 
 from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.unit import View, between
-from services.ics.ledger.balance import PositionKey
+from services.ics.ledger.audit_counters import Counted, Recounted, Units, register, register_recount
+from services.ics.ledger.balance import Item, PositionKey
 from services.ics.ledger.lot import Lot
 from services.ics.ledger.naming import SerialAccount
+from services.ics.serial.audit import marks_of_item, marks_of_units, moves, places
 from services.ics.serial.domain import SerialUnit, account_of, as_lot, gtin14, lot_key, number_of
 from services.ics.words import HOLDER_KINDS
 
@@ -167,3 +169,23 @@ async def units_at(view: View, logical_guid: str, variant_id: str, key: Position
     """All single units on hand at a position, in whatever bucket. Index: spot, state, serial_no."""
     where = {"spot": spot_of(logical_guid, variant_id, key)}
     return await view.find_all(SERIALS, where, order=("state", "serial_no"))
+
+
+async def _units_of(view: View, item: Item) -> list[SerialUnit]:
+    """The single units of an item; an item that no serial touched reads none. Index: variant_id."""
+    if not item.serialised:
+        return []
+    rest = {"logical_guid": item.logical_guid, "kind": "serial"}
+    return await view.find_all(SERIALS, {"variant_id": item.variant_id}, order=("serial_id",), rest=rest)
+
+
+async def _places(view: View, item: Item) -> Units:
+    return places(await _units_of(view, item))
+
+
+async def _marks(view: View, item: Item) -> Units:
+    return marks_of_units(await _units_of(view, item))
+
+
+register(Counted("serial", moves, _places))
+register_recount(Recounted("serials", _marks, marks_of_item))

@@ -2,14 +2,18 @@ import asyncio
 from random import Random
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock, later
 from chassis.testing.client import ServiceClient
 from services.ics.demand.store import SHIPPED, shipped_id_of
+from services.ics.ledger import auditing
+from services.ics.ledger import jobs as ledger_jobs
 from services.ics.ledger.jobs import AuditAnswer, AuditParams, audit_ledger
 from services.ics.ledger.store import BIN_UNITS, ENTRIES, ITEMS, PROMISES
+from services.ics.serial.store import SERIALS
 from tests.ics.floor import Floor
 
 VARIANTS = ("VAR-A", "VAR-B")
@@ -253,3 +257,62 @@ async def test_the_audit_looks_where_it_is_told_to(ics: ServiceClient) -> None:
     assert (await audit(ics)).items_checked == 2
     assert (await audit(ics, variant_id="VAR-B")).items_checked == 1
     assert (await audit(ics, logical_guid="FAC-C")).items_checked == 0
+
+
+async def stocked(ics: ServiceClient, variants: int) -> None:
+    """An item for each variant, with two serials each."""
+    for number in range(variants):
+        floor = Floor(ics, f"VAR-{number:03}")
+        await floor.policy(qc="skip")
+        await floor.receive(2, serials=[f"S{number}-1", f"S{number}-2"])
+
+
+async def test_an_audit_that_was_cut_off_goes_on_where_it_stopped(
+    ics: ServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stocked(ics, 5)
+    read: list[str] = []
+    real = auditing.replay_all
+
+    async def cut(units: Any, call: Call, items: Any) -> Any:
+        read.extend(item.variant_id for item in items)
+        if len(read) == 4:
+            raise ConnectionError("cut off")
+        return await real(units, call, items)
+
+    monkeypatch.setattr(ledger_jobs, "ITEMS_AT_ONCE", 2)
+    monkeypatch.setattr(ledger_jobs, "replay_all", cut)
+    with pytest.raises(ConnectionError):
+        await audit(ics)
+    found = await audit(ics)
+    assert (found.items_checked, found.entries_checked, found.differences) == (5, 5, [])
+    # The pair that was cut off is read again, the first one is not.
+    assert read == [f"VAR-{number:03}" for number in (0, 1, 2, 3, 2, 3, 4)]
+    assert (await audit(ics)).items_checked == 5
+
+
+async def test_an_audit_of_what_changed_leaves_out_what_was_audited(ics: ServiceClient, clock: FixedClock) -> None:
+    await stocked(ics, 3)
+    assert (await audit(ics, changed=True)).items_checked == 3
+    clock.advance(3600)
+    assert (await audit(ics)).items_checked == 3
+    clock.advance(3600)
+    await Floor(ics, "VAR-001").receive(1, serials=["S1-3"])
+    found = await audit(ics, changed=True)
+    assert (found.items_checked, found.entries_checked) == (1, 2)
+    assert (await audit(ics, variant_id="VAR-002")).items_checked == 1
+
+
+async def test_a_serial_that_is_not_where_it_is_counted_is_found(ics: ServiceClient) -> None:
+    await stocked(ics, 1)
+    assert (await audit(ics)).differences == []
+    assert ics.caller is not None
+    serials = ics.application.runtime.database.collection(SERIALS.collection)
+    (unit,) = await serials.find({"orgcode": ics.caller.orgcode, "serial_no": "S0-1"})
+    await serials.update_one({"_id": unit["_id"]}, {"$set": {"blocked": True}})
+    (uncounted,) = (await audit(ics)).differences
+    assert (uncounted.booked, uncounted.kept) == ("1", "0")
+    assert uncounted.what.startswith("serials blocked at ")
+    await serials.update_one({"_id": unit["_id"]}, {"$set": {"blocked": False, "status": "damaged"}})
+    whats = sorted(each.what.split(" at ")[0] for each in (await audit(ics)).differences)
+    assert whats == ["serial S0-1 in damaged", "serial S0-1 in shelf", "serials damaged_serials", "serials serials"]
