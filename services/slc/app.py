@@ -24,6 +24,7 @@ SLC = Service(
         "inclusion",
         "lifecycle",
         "connection",
+        "sync",
     ],
     roles=ROLES,
     dialect="catalogue",

@@ -203,9 +203,9 @@ def ended(job: SyncJob, now: Moment) -> SyncJob:
     return replace(done, state="due", due_utc=now, changed_utc=now)
 
 
-def put_back(job: SyncJob, due_utc: Moment) -> SyncJob:
-    """The job, to be taken later; no attempt is counted."""
-    return replace(job, state="due", due_utc=due_utc)
+def put_back(job: SyncJob, due_utc: Moment, *, at_once: bool = False) -> SyncJob:
+    """The job, to be taken later, or at once by another worker; no attempt is counted."""
+    return replace(job, state="queued" if at_once else "due", due_utc=due_utc)
 
 
 def attempt_failed(job: SyncJob, error: SyncError, delay_seconds: float, now: Moment) -> SyncJob:

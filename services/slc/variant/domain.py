@@ -126,13 +126,17 @@ class StyleMap(Document, omit_defaults=True):
 
 
 class WrittenLevel(Part):
-    """One level of an open write: the quantity written, and the one it is compared with (None: the first)."""
+    """One level of an open write: the quantity written, and the one it is compared with (None: the first).
+
+    unseen  the units that had left unseen when it was decided
+    """
 
     variant_id: Guid
     location_id: Gid
     inventory_item_id: Gid
     quantity: int
     compared: int | None = None
+    unseen: int = 0
 
 
 class OpenWrite(Document, omit_defaults=True):

@@ -18,6 +18,8 @@ from services.slc.variant.domain import (
 )
 from services.slc.words import SyncState
 
+OPEN_WRITES_MAX = 10_000
+
 VARIANTS = Entity(
     "channel_variant",
     StoredVariant,
@@ -147,3 +149,9 @@ async def save_row(change: Change, before: StoredVariant | None, after: StoredVa
 async def writes_of_variant(view: View, channel_id: str, variant_id: str) -> list[OpenWrite]:
     """The open writes that hold levels of a variant. Index: variant."""
     return await view.find(OPEN_WRITES, {"channel_id": channel_id, "levels.variant_id": variant_id})
+
+
+async def open_writes(view: View, channel_id: str, variant_ids: Sequence[str]) -> list[OpenWrite]:
+    """The open writes that hold levels of these variants. Index: variant."""
+    where = {"channel_id": channel_id, "levels.variant_id": one_of(variant_ids)}
+    return await view.find(OPEN_WRITES, where, limit=OPEN_WRITES_MAX)

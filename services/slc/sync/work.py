@@ -1,0 +1,183 @@
+"""The workers of sync: content style by style, quantities many variants at a time."""
+
+from collections.abc import Sequence
+
+from chassis.rpc.client import Channels
+from chassis.unit import Units, View
+from chassis.work.handle import Work
+from chassis.work.queue import Continue, NoPayload, Workers
+from services.slc.channel.domain import StoredChannel
+from services.slc.channel.store import status_of
+from services.slc.credential.access import ShopAccess
+from services.slc.job.domain import SyncJob
+from services.slc.job.store import LEVELS, SYNC
+from services.slc.lifecycle.standing import shop_failed
+from services.slc.settings import SlcSettings
+from services.slc.shopify.errors import ShopFailed
+from services.slc.shopify.port import Shop
+from services.slc.sync.content import VariantListing
+from services.slc.sync.custom import sync_custom
+from services.slc.sync.failures import ending_fields
+from services.slc.sync.levels_sync import LevelsSync
+from services.slc.sync.outcome import Ending
+from services.slc.sync.plan import Member
+from services.slc.sync.recording import EndingRecorder
+from services.slc.sync.run import Draft, SyncRun
+from services.slc.sync.sources import listings, style_listings
+from services.slc.sync.standard import StyleSync
+from services.slc.sync.taking import Taken, active_channel, style_rows, take
+from services.slc.variant.domain import StoredVariant
+
+workers = Workers("slc")
+
+
+@workers.on(SYNC, concurrency=12)
+async def sync_style(
+    units: Units, work: Work[NoPayload], access: ShopAccess, channels: Channels, settings: SlcSettings
+) -> Continue | None:
+    """Bring the content of a style in step."""
+    channel_id, _, key = work.key.partition("/")
+    channel = await active_channel(units, work, channel_id)
+    if channel is None:
+        return None
+    rows = await style_rows(units, work, channel_id, key)
+    taken = await take(units, work, [row.row_id for row in rows], _wants_content)
+    if not taken:
+        return None
+    recorder = EndingRecorder(units, work, channel, settings.retry_delays(), "content")
+    run: SyncRun | None = None
+    try:
+        shop = await access.shop(work.call, channel, reserve_percent=_reserve(channel, taken))
+        run = await _run(units, work, channels, channel, shop, rows, taken)
+        unknown = [each for each in run.drafts if each.member.row.style_id is None]
+        if unknown and _learn_styles(run, unknown):
+            pass
+        elif channel.type == "standard" and run.drafts:
+            await StyleSync(run, units, work, key).sync()
+        elif run.drafts:
+            await sync_custom(run)
+    except Exception as failure:  # noqa: BLE001  whatever it is, the jobs end with it
+        await _failed(units, work, recorder, channel, taken, run, failure)
+        return None
+    await recorder.store(run.endings, run.shop)
+    return None
+
+
+async def _run(
+    units: Units,
+    work: Work[NoPayload],
+    channels: Channels,
+    channel: StoredChannel,
+    shop: Shop,
+    rows: Sequence[StoredVariant],
+    taken: Sequence[Taken],
+) -> SyncRun:
+    """Everything a run needs to know, read before it decides."""
+    found = await _listings(channels, work, channel, rows)
+    members = {row.variant_id: Member(row=row, listing=found[row.variant_id]) for row in rows}
+    for each in taken:
+        listing = found.get(each.row.variant_id, VariantListing(variant_id=each.row.variant_id))
+        members[each.row.variant_id] = Member(row=each.row, listing=listing)
+
+    async def currency(view: View) -> str:
+        return (await status_of(view, channel.channel_id)).credentials.shop_currency or ""
+
+    return SyncRun(
+        channel=channel,
+        shop=shop,
+        currency=await units.view(work.call, currency),
+        members=list(members.values()),
+        drafts=[Draft(members[each.row.variant_id], each.job) for each in taken],
+    )
+
+
+async def _listings(
+    channels: Channels, work: Work[NoPayload], channel: StoredChannel, rows: Sequence[StoredVariant]
+) -> dict[str, VariantListing]:
+    """What PMC shows of these variants; of a style in one question."""
+    style_id = next((row.style_id for row in rows if row.style_id), None)
+    found: dict[str, VariantListing] = {}
+    if style_id is not None:
+        answer = await style_listings(channels, work.call, channel, style_id)
+        found = {each.variant_id: each for each in answer}
+    missing = [row.variant_id for row in rows if row.variant_id not in found]
+    return found | (await listings(channels, work.call, channel, missing) if missing else {})
+
+
+def _learn_styles(run: SyncRun, unknown: Sequence[Draft]) -> bool:
+    """Keep the style of variants that had none; their jobs go on under its lease. Whether there was any."""
+    learned = False
+    for draft in unknown:
+        content = draft.member.listing.content
+        if content is not None:
+            learned = True
+            fields = {"style_id": content.style_id, "sku": content.sku, "sku_key": content.sku.casefold()}
+            run.end(draft, kind="later", fields=fields)
+    return learned
+
+
+async def _failed(
+    units: Units,
+    work: Work[NoPayload],
+    recorder: EndingRecorder,
+    channel: StoredChannel,
+    taken: Sequence[Taken],
+    run: SyncRun | None,
+    failure: Exception,
+) -> None:
+    """Store how the jobs end that a failure leaves behind."""
+    if isinstance(failure, ShopFailed):
+        await shop_failed(units, work.call, channel.channel_id, failure)
+    fields = ending_fields(failure)
+    if run is None:
+        await recorder.store([Ending(variant_id=each.row.variant_id, **fields) for each in taken], None)
+        return
+    for draft in list(run.drafts):
+        run.end(draft, **fields)
+    await recorder.store(run.endings, run.shop)
+
+
+@workers.on(LEVELS, concurrency=8)
+async def sync_levels(
+    units: Units, work: Work[NoPayload], access: ShopAccess, channels: Channels, settings: SlcSettings
+) -> Continue | None:
+    """Bring the quantities of variants in step."""
+    channel_id = work.key.partition("/")[0]
+    channel = await active_channel(units, work, channel_id)
+    if channel is None:
+        return None
+    taken = await take(units, work, [each.key for each in work.parts], _wants_levels)
+    if not taken:
+        return None
+    delays = settings.retry_delays()
+    recorder = EndingRecorder(units, work, channel, delays, "levels")
+    sync: LevelsSync | None = None
+    shop: Shop | None = None
+    try:
+        shop = await access.shop(work.call, channel, reserve_percent=_reserve(channel, taken))
+        sync = LevelsSync(units, work, channels, channel, shop, delays, taken)
+        await sync.sync()
+    except Exception as failure:  # noqa: BLE001  whatever it is, the jobs end with it
+        if isinstance(failure, ShopFailed):
+            await shop_failed(units, work.call, channel_id, failure)
+        fields = ending_fields(failure)
+        if sync is None:
+            await recorder.store([Ending(variant_id=each.row.variant_id, **fields) for each in taken], None)
+            return None
+        sync.fail_all(**fields)
+    await recorder.store(sync.endings, shop)
+    return None
+
+
+def _wants_content(row: StoredVariant, job: SyncJob) -> bool:
+    return job.wants_content or row.inventory_item_id is None
+
+
+def _wants_levels(row: StoredVariant, job: SyncJob) -> bool:
+    return not _wants_content(row, job)
+
+
+def _reserve(channel: StoredChannel, taken: Sequence[Taken]) -> int:
+    """Points left to others, in percent: none where something is urgent."""
+    urgent = any(each.job.lane == "fast" for each in taken)
+    return 0 if urgent else channel.config.reserve_percent

@@ -1,0 +1,65 @@
+"""SLC between a stand-in shop and doubles of PMC and ICS."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pymongo import MongoClient
+
+from chassis.keys import KeyRing, new_key
+from chassis.testing.client import ServiceClient, serve
+from services.slc.app import SLC
+from tests.shop.server import ShopServer
+from tests.slc.sync.given import Shopfloor
+from tests.slc.sync.peers import Peers
+
+
+@pytest.fixture(scope="module")
+def sync_database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """A database of the module's own, dropped afterwards."""
+    name = f"t{uuid.uuid4().hex}"
+    yield name
+    mongodb_client.drop_database(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def peers() -> AsyncIterator[Peers]:
+    """PMC and ICS."""
+    async with Peers().running() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop_server() -> AsyncIterator[ShopServer]:
+    """Serves the stand-in shops of the module's tests."""
+    async with ShopServer([]).running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def syncing(
+    sync_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str, peers: Peers, shop_server: ShopServer
+) -> AsyncIterator[ServiceClient]:
+    """A running SLC."""
+    async with serve(
+        SLC,
+        mongodb_uri=mongodb_uri,
+        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
+        database=sync_database,
+        amqp_url=amqp_url,
+        prefix=f"{sync_database}.",
+        slc_keys=KeyRing.from_text(new_key("k1")),
+        slc_shopify_base_url=shop_server.base_url,
+        slc_retry_delays=("0.05", "0.05", "0.05", "0.05", "0.05"),
+        pmc_grpc=(peers.address,),
+        ics_grpc=(peers.address,),
+    ) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def floor(syncing: ServiceClient, peers: Peers, shop_server: ShopServer) -> Shopfloor:
+    """An org with a shop of its own; `open` makes a channel there."""
+    return Shopfloor(syncing, peers, shop_server)
