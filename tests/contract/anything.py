@@ -8,6 +8,7 @@ from msgspec import Struct, inspect
 
 from chassis.clock import Utc, from_seconds
 from chassis.sealed import Sealed
+from tests.contract.matching import text_matching
 
 LETTERS = string.ascii_uppercase + string.digits
 TEXT_LENGTH = 12
@@ -62,7 +63,7 @@ class Maker:
                 some = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
                 return self._value(self._random.choice(some), moment=moment)
             case inspect.ListType() | inspect.VarTupleType() | inspect.SetType() | inspect.FrozenSetType():
-                many = [self._value(kind.item_type, moment=moment) for _ in range(self._random.randint(1, ITEMS_MAX))]
+                many = [self._value(kind.item_type, moment=moment) for _ in range(self._many(kind))]
                 return many if isinstance(kind, inspect.ListType) else tuple(many)
             case inspect.TupleType():
                 return tuple(self._value(each) for each in kind.item_types)
@@ -74,7 +75,13 @@ class Maker:
                 return Sealed(text=self._text(None))
         raise TypeError(f"no idea how to make any {kind!r}")
 
+    def _many(self, kind: Any) -> int:
+        least: int = getattr(kind, "min_length", None) or 1
+        return self._random.randint(least, max(least, ITEMS_MAX))
+
     def _text(self, kind: Any) -> str:
+        if getattr(kind, "pattern", None):
+            return text_matching(kind.pattern, self._random, kind.min_length or 0, kind.max_length or 64)
         least = getattr(kind, "min_length", None) or 0
         most = getattr(kind, "max_length", None) or TEXT_LENGTH
         length = max(least, min(most, TEXT_LENGTH))

@@ -1,7 +1,7 @@
 """Which index serves what the graph asks of an entity, and in which order it returns the records."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -84,9 +84,15 @@ class Ways:
             if index.where or index.expire_after_seconds is not None:
                 continue
             fields = [self.entity.id if field == "_id" else field for field in self.entity.fields_of(index)]
-            if set(fields[: len(known)]) == known and len(fields) > len(known):
-                orders.append(tuple(fields[len(known) :]))
+            order = tuple(fields[len(known) :])
+            if set(fields[: len(known)]) == known and order and all(map(self._orders_pages, order)):
+                orders.append(order)
         return orders
+
+    def _orders_pages(self, field: str) -> bool:
+        """Whether records can be paged in the order of a field: each has one value of it."""
+        hint = self._hints.get(field)
+        return hint is not None and type(None) not in get_args(hint) and get_origin(hint) not in {list, tuple, dict}
 
     def _filled(self, where: Mapping[str, str], value: str, values: Sequence[str]) -> dict[str, Any]:
         """The index fields' values for these values of a finder; a value that does not match finds nothing."""

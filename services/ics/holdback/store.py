@@ -19,6 +19,7 @@ HOLDBACKS = Entity(
     indexes=[
         unique("logical_guid", "variant_id", "channel_key", name="item", refusal="the item has such a holdback"),
         index("holdback_id"),
+        index("logical_guid", "variant_id", "holdback_id", name="balance"),
         index("logical_guid"),
         index("variant_id"),
         index("channel_key"),

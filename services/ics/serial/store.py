@@ -75,6 +75,7 @@ SERIALS = Entity(
         index("logical_guid"),
         index("place"),
         index("held_by_id", "serial_no"),
+        index("held_by_id", "serial_id", name="holder"),
         index("zone_id"),
         index("bin_id"),
         index("last_entry_id"),

@@ -35,6 +35,7 @@ JOBS = Entity(
         index("state", "due_utc", name="due", every_org=True),
         index("state", "taken_utc", name="taken", every_org=True),
         index("variant_id", "row_id", name="variant"),
+        index("channel_id", "row_id", name="rows"),
     ],
     edges=[
         edge("syncs", to="channel_variant", by="row_id"),
