@@ -22,7 +22,7 @@ class Pattern:
         parts = [(literal, field, spec or "") for literal, field, spec, _ in Formatter().parse(text)]
         self._parts = tuple(parts)
         self.fields = tuple(field for _, field, _ in parts if field)
-        expression = "".join(re.escape(literal) + ("(.+?)" if field else "") for literal, field, _ in parts)
+        expression = "".join(re.escape(literal) + ("(.*?)" if field else "") for literal, field, _ in parts)
         self._regex = re.compile(expression, re.DOTALL)
 
     def values(self, source: Any) -> list[str]:

@@ -8,8 +8,8 @@ from re import _parser as parser
 from typing import Any
 
 LETTERS = string.ascii_uppercase + string.digits
-REPEATED_MAX = 8
-"""How often a repeated part is repeated at most, unless it must be more often."""
+REPEATED = 8
+"""How often a repeated part is repeated, unless it must be more or less often."""
 
 
 def text_matching(pattern: str, chance: random.Random, least: int, most: int) -> str:
@@ -31,7 +31,8 @@ def _made(part: Any, chance: random.Random) -> str:
         return _one_of(value, chance)
     if kind in {op.MAX_REPEAT, op.MIN_REPEAT}:
         least, most, inner = value
-        times = chance.randint(least, max(least, min(int(most), REPEATED_MAX)))
+        # Not the shortest possible, so that texts of one kind are different.
+        times = max(least, min(int(most), REPEATED))
         return "".join(_made(each, chance) for _ in range(times) for each in inner)
     if kind is op.SUBPATTERN:
         return "".join(_made(each, chance) for each in value[3])

@@ -5,12 +5,13 @@ from typing import Any
 
 from chassis.mongo.direct_reader import DirectReader
 from chassis.mongo.eventlog import EVENTS
-from chassis.page import Page, PageRequest, Seal
+from chassis.page import Page, PageRequest
 from chassis.past import ToldBy, WrittenOnce
 from chassis.pattern import pattern
 from chassis.rpc.graph.history import item_of_record, item_told, items_to_proto
 from chassis.rpc.graph.neighbours import ByIndex
 from chassis.rpc.graph.records import Presenter
+from chassis.rpc.graph.resolving import KeyResolver
 from chassis.rpc.graph.ways import Ways
 from retailstack.graph.v1 import source_pb2 as pb
 
@@ -22,13 +23,13 @@ class Past:
         self,
         service: str,
         reader: DirectReader,
-        seal: Seal,
+        resolver: KeyResolver,
         presenters: Mapping[str, Presenter],
         ways: Mapping[str, Ways],
     ) -> None:
         self._service = service
         self._reader = reader
-        self._seal = seal
+        self._resolver = resolver
         self._presenters = presenters
         self._ways = ways
 
@@ -38,18 +39,17 @@ class Past:
         A record that is written once has its item on every page, so it is asked for without a token.
         """
         fields = presenter.keys.fields_of(pk, sk)
-        record_id = presenter.keys.id_in(fields) if fields is not None else None
-        if fields is None or record_id is None:
+        if fields is None:
             return None
-        found = await self._reader.by_ids(presenter.entity, [record_id])
-        record = next((each for each in found if presenter.keys.of(each).get("SK") == sk), None)
-        if record is not None and presenter.keys.of(record).get("PK") != pk:
-            return None
+        record = await self._resolver.record_of(presenter, pk, sk)
         past = presenter.entity.past
         if isinstance(past, WrittenOnce):
             return None if record is None else self._once(presenter, past, record)
         if isinstance(past, ToldBy):
             return None if record is None else await self._told(presenter, past, record, page)
+        record_id = presenter.entity.id_of(record) if record is not None else presenter.keys.id_in(fields)
+        if record_id is None:
+            return None
         org = self._org_of(presenter, record, fields)
         answer = await self._events(presenter, record_id, org, page)
         return None if record is None and not answer.items and page.next_token is None else answer

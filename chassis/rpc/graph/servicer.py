@@ -5,6 +5,7 @@ Only for services of the stack and operators, since it reads across orgs. Every 
     servicer.py    the calls
     schema.py      tables, kinds and edges as messages
     keys.py        PK and SK of records, and what they contain
+    resolving.py   the record that a PK and SK name
     ways.py        which index serves what is asked
     records.py     records as messages, and pages bounded in bytes
     by_ids.py      pages over records whose ids are known
@@ -31,6 +32,7 @@ from chassis.rpc.graph.causes import listings_of
 from chassis.rpc.graph.neighbours import ByIndex, Neighbours
 from chassis.rpc.graph.past import Past
 from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
+from chassis.rpc.graph.resolving import KeyResolver
 from chassis.rpc.graph.schema import edge_to_proto, entity_to_proto, table_of, tables_to_proto
 from chassis.rpc.graph.ways import Ways
 from retailstack.graph.v1 import source_pb2 as pb
@@ -48,7 +50,8 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         self._presenters = {entity.name: Presenter(service, entity) for entity in self._entities}
         self._ways = {entity.name: Ways(entity) for entity in self._entities}
         self._neighbours = Neighbours(reader, seal, self._presenters, self._ways)
-        self._past = Past(service, reader, seal, self._presenters, self._ways)
+        self._resolver = KeyResolver(reader, self._ways)
+        self._past = Past(service, reader, self._resolver, self._presenters, self._ways)
 
     async def Schema(self, request: pb.SchemaRequest, context: Any) -> pb.SchemaResponse:
         require_stack()
@@ -81,12 +84,9 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
     async def GetRecord(self, request: pb.GetRecordRequest, context: Any) -> pb.Record:
         require_stack()
         for presenter in self._in_table(request.table):
-            fields = presenter.keys.fields_of(request.pk, request.sk)
-            record_id = presenter.keys.id_in(fields) if fields is not None else None
-            for record in await self._reader.by_ids(presenter.entity, [record_id]) if record_id else []:
-                keys = presenter.keys.of(record)
-                if (keys.get("PK"), keys.get("SK")) == (request.pk, request.sk):
-                    return presenter.to_proto(record)
+            record = await self._resolver.record_of(presenter, request.pk, request.sk)
+            if record is not None:
+                return presenter.to_proto(record)
         raise NotFound(f"there is no such record in {request.table}")
 
     async def ListNeighbours(self, request: pb.ListNeighboursRequest, context: Any) -> pb.Neighbours:

@@ -38,7 +38,10 @@ PACKS = Entity(
         index("store_id", name="store", every_org=True),
         index("store_id", name="store_of_org"),
     ],
-    edges=[edge("of", to="pack_series", by="pack_id")],
+    edges=[
+        edge("of", to="pack_series", by="pack_id"),
+        edge("published-by", to="run", by="store_id", cardinality="many"),
+    ],
 )
 SERIES = Entity(
     "pack_series",
@@ -57,10 +60,9 @@ STYLES = Entity(
     StyleRow,
     collection="pmc_pack_styles",
     id="style_key",
-    keys=("ORG#{orgcode}", "PACKSTYLE#{store_id}#{style_id}"),
-    id_pattern="{store_id}/{style_id}",
+    keys=("ORG#{orgcode}", "PACKSTYLE#{pack_id}#{pack_rev}#{style_id}"),
     label="{style_id} in {pack_id} rev {pack_rev}",
-    indexes=[index("store_id", "style_id", name="store")],
+    indexes=[index("store_id", "style_id", name="store"), index("pack_id", "pack_rev", "style_id", name="keys")],
     edges=[edge("in", to="pack", by="store_id", at="store_id")],
     history=False,
 )
@@ -78,14 +80,14 @@ ITEMS = Entity(
     ItemRow,
     collection="pmc_pack_items",
     id="item_key",
-    keys=("ORG#{orgcode}", "PACKITEM#{store_id}#{n}"),
-    id_pattern="{store_id}/{n:09d}",
+    keys=("ORG#{orgcode}", "PACKITEM#{pack_id}#{pack_rev}#{channel_code}#{style_id}#{variant_id}"),
     label="{variant_id} on {channel_code} in {pack_id} rev {pack_rev}",
     indexes=[
         index("store_id", "n", name="number"),
         index("store_id", "channel_code", "style_id", "variant_id", name="variant"),
         index("store_id", "style_id", "n", name="style"),
         index("variant_id", "item_key", name="versions"),
+        index("pack_id", "pack_rev", "channel_code", "style_id", "variant_id", name="keys"),
     ],
     finders={"style": found_by("{store_id}/{style_id}", store_id="{store_id}", style_id="{style_id}")},
     edges=[

@@ -15,9 +15,7 @@ from services.pmc.product.history import StoredRevision, revision_id_of
 from services.pmc.words import AskedState
 
 _FILTERS = (
-    "style_id",
     "indexed.vendor.vendor_id",
-    "variant_id",
     "indexed.variant_code",
     "indexed.style_code",
     "indexed.sku_key",
@@ -36,14 +34,16 @@ PRODUCTS = Entity(
     id="product_id",
     keys=("ORG#{orgcode}", "PRODUCT#{product_id}"),
     lookups={
-        1: ("ORG#{orgcode}#VARIANT#{variant_id}", "PRODUCT#{product_id}"),
-        2: ("ORG#{orgcode}#STYLE#{style_id}", "PRODUCT#{product_id}"),
+        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_guid}"),
+        2: ("STYLE#{style_id}", "PRODUCT#{product_id}"),
     },
     label="{indexed.title} · {indexed.sku} · {channel_code}",
     indexes=[
         index("product_id", name="org"),
         unique("channel_guid", "variant_id", name="key", refusal="the variant has a product in the channel already"),
         *(index(field, "product_id") for field in _FILTERS),
+        # The operator looks these up over all orgs.
+        *(index(field, "orgcode", "product_id", name=field, every_org=True) for field in ("style_id", "variant_id")),
         *(index("channel_guid", field, "product_id") for field in _CHANNEL_FILTERS),
         index("channel_guid", "indexed.handle", name="handle"),
         index("channel_guid", "indexed.terms.words", name="search_words"),
@@ -56,6 +56,7 @@ PRODUCTS = Entity(
         edge("of", to="variant", by="variant_id", service=HUB),
         edge("on", to="channel_code", by="channel_code", service=HUB),
         edge("stocked-as", to="balance", by="variant_id", service="ics", cardinality="many"),
+        edge("listed-as", to="channel_variant", by="variant_id", service="slc", cardinality="many"),
     ],
     in_history=summary_of,
 )

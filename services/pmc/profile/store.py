@@ -17,7 +17,7 @@ PROFILES = Entity(
         unique("channel_code", name="channel_code", refusal="the channel has a profile already"),
         index("profile_id"),
         index("channel_code", name="code"),
-        index("channel_guid", name="channel"),
+        index("channel_guid", "orgcode", name="channel", every_org=True),
         index("logical_guids"),
         unique("channel_guid", name="channel_guid", refusal="another profile holds the channel_guid"),
         unique(
@@ -28,7 +28,7 @@ PROFILES = Entity(
         ),
     ],
     id_pattern="{orgcode}/{channel_code}",
-    lookups={1: ("ORG#{orgcode}#CHANNEL#{channel_guid}", "PROFILE#{channel_code}")},
+    lookups={1: ("CHANNEL#{channel_guid}", "PROFILE#{channel_code}")},
     edges=[
         edge("serves", to="facility", by="logical_guids", service=HUB, cardinality="many"),
         edge("of", to="channel_code", by="channel_code", service=HUB),

@@ -25,6 +25,7 @@ RUNS = Entity(
         index("status", "start_utc", name="scheduled"),
         index("undoable", "started_utc", name="undoable"),
         index("pack_id", "pack_rev", "run_id", name="version"),
+        index("store_id", "run_id", name="store"),
         index("undo_of", "run_id"),
         index("selector.channel_codes", "run_id", name="channel_codes"),
         index("driven", "start_utc", name="driven", every_org=True),

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge, index
+from chassis.entity import HUB, Entity, edge, index
 from chassis.page import Page, Paged
+from chassis.past import WrittenOnce
 from chassis.unit import Change, View, between
 from services.slc.audit.domain import (
     CHANGES_MAX,
@@ -35,17 +36,26 @@ AUDIT = Entity(
         3: ("SHOPIFYVARIANT#{shopify_variant_id}", "AUDIT#{audit_id}"),
         4: ("SKU#{sku}", "AUDIT#{audit_id}"),
     },
-    label="kind",
+    label="{kind} {sku} {outcome} {at_utc}",
     indexes=[
+        index("audit_id", name="org"),
+        # The operator looks these up over all orgs.
+        *(
+            index(field, "orgcode", name=f"{field}_everywhere", every_org=True)
+            for field in ("variant_id", "shopify_variant_id", "sku")
+        ),
+        index("channel_id", "audit_id", name="channel"),
         *(index(field, "at_utc") for field in _BY),
         *(index(field, "channel_id", "at_utc") for field in _BY),
         index("at_utc", name="age", every_org=True),
     ],
     edges=[
-        edge("about", to="variant", by="variant_id", cardinality="many"),
+        edge("about", to="channel_variant", by="variant_id", cardinality="many"),
+        edge("of", to="variant", by="variant_id", service=HUB),
         edge("in", to="channel", by="channel_id"),
     ],
     history=False,
+    past=WrittenOnce(at="at_utc", by="actor"),
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import field
 
 from chassis.clock import Utc, later
-from chassis.entity import Entity, Value, edge, index
+from chassis.entity import HUB, Entity, Value, edge, index
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
 from chassis.values import Id
@@ -27,11 +27,14 @@ ORDERS = Entity(
         index("channel_id", "recorded_rank", name="recorded"),
         index("channel_id", "state", "recorded_rank", name="state"),
         index("channel_id", "short", name="short"),
+        index("shopify_order_id", "channel_id", name="number"),
+        index("lines.variant_id", "row_id", name="variant"),
     ],
     edges=[
         edge("of", to="channel", by="channel_id"),
+        edge("sells", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
         edge("contains", to="posting", by="shopify_order_id", cardinality="many"),
-        edge("committed-as", to="commit", by="shopify_order_id", service="ics", cardinality="many"),
+        edge("committed-as", to="commit", by="shopify_order_id", service="ics", cardinality="many", at="order_ref"),
     ],
     derived={"short": lambda order: sorted({line.variant_id for line in order.lines if line.oversold})},
     history=False,
@@ -42,14 +45,22 @@ POSTINGS = Entity(
     collection="slc_postings",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#ORDER#{shopify_order_id}#LINE#{line_id}#{n}"),
-    label="kind",
+    label="{kind} {quantity} {variant_id} @ {logical_guid}",
     indexes=[
         index("channel_id", "shopify_order_id", "row_id", name="order"),
         index("channel_id", "variant_id", "state", name="variant"),
+        index("shopify_order_id", "channel_id", "line_id", "n", name="number"),
+        index("variant_id", "row_id", name="variants"),
+        index("logical_guid", "row_id", name="facility"),
+        index("commit_id", "row_id", name="commit"),
+        index("document_id", "row_id", name="document"),
     ],
     edges=[
-        edge("of", to="order", by="shopify_order_id"),
-        edge("posted", to="stock_card", by="document_id", service="ics", cardinality="many"),
+        edge("of", to="order", by="shopify_order_id", at="shopify_order_id"),
+        edge("for", to="variant", by="variant_id", service=HUB),
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("changes", to="commit", by="commit_id", service="ics"),
+        edge("posted", to="entry", by="document_id", service="ics", cardinality="many"),
     ],
     history=False,
 )

@@ -27,8 +27,8 @@ VARIANTS = Entity(
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#VARIANT#{variant_id}"),
     lookups={
-        1: ("ORG#{orgcode}#VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
-        2: ("ORG#{orgcode}#CHANNEL#{channel_id}#SHOPIFYVARIANT#{shopify_variant_id}", "VARIANT#{variant_id}"),
+        1: ("VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
+        2: ("SHOPIFYVARIANT#{shopify_variant_id}", "CHANNEL#{channel_id}"),
     },
     id_pattern="{channel_id}/{variant_id}",
     label="{sku} {variant_id}",
@@ -42,6 +42,9 @@ VARIANTS = Entity(
         index("channel_id", "shopify_product_id", name="shopify_product"),
         index("channel_id", "inventory_item_id", name="item"),
         index("variant_id", "channel_id", name="variant"),
+        # The operator looks these up over all orgs.
+        index("variant_id", "orgcode", name="variants", every_org=True),
+        index("shopify_variant_id", "orgcode", name="shopify_variants", every_org=True),
         index("channel_id", "mapped", name="mapped"),
         index("channel_id", "unseen", name="unseen"),
     ],
@@ -49,7 +52,7 @@ VARIANTS = Entity(
     edges=[
         edge("in", to="channel", by="channel_id"),
         edge("of", to="variant", by="variant_id", service=HUB),
-        edge("listed-as", to="product", by="variant_id", service="pmc", cardinality="many"),
+        edge("lists", to="product", by="variant_id", service="pmc", cardinality="many"),
         edge("stocked-as", to="balance", by="variant_id", service="ics", cardinality="many"),
         edge("mapped-by", to="map", by="{channel_id}/{style_id}", back="map"),
     ],
