@@ -1,6 +1,7 @@
 """The launcher: `python -m deploy.local up|down|run|start|stop|status`. `make` has a target for each."""
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import NoReturn
 from deploy.local import demo, plan, process, readiness
 from deploy.local.guard import Guard
 from deploy.local.ports import NoPort
-from deploy.local.process import Failed
+from deploy.local.process import PRIVATE_UMASK, Failed
 from deploy.local.report import Report, complain
 from deploy.local.stack import Stack
 from deploy.local.state import Home, read_env
@@ -24,6 +25,8 @@ STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0 on success; 1 with one line on standard error on failure."""
     options = parse(arguments)
+    # Keys, data and logs are their owner's alone.
+    os.umask(PRIVATE_UMASK)
     for number in STOPPING_SIGNALS:
         signal.signal(number, _interrupt)
     try:

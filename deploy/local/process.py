@@ -32,6 +32,8 @@ class Failed(Exception):
     """A process or engine could not be started or stopped. The message is the line shown to the user."""
 
 
+PRIVATE_UMASK = 0o077
+
 Ended = Literal["stopped", "killed", "gone"]
 
 
@@ -45,8 +47,8 @@ def start(
     ports: Mapping[str, int] | None = None,
 ) -> Running:
     """Start the command in its own session and append its output to the log. Raises Failed if it cannot be executed."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(log, "ab", opener=_privately) as output:
         try:
             child = subprocess.Popen(
                 [str(part) for part in command],
@@ -56,6 +58,8 @@ def start(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # What it writes is its owner's alone.
+                umask=PRIVATE_UMASK,
             )
         except OSError as cause:
             raise Failed(f"{name} could not be started: {cause.strerror or cause}: {command[0]}") from cause
@@ -68,6 +72,10 @@ def start(
     running = Running(name=name, pid=child.pid, started=started, log=str(log), ports=dict(ports or {}))
     journal.record(running)
     return running
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def find(running: Running) -> psutil.Process | None:

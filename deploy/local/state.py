@@ -135,6 +135,7 @@ class Home:
     def locked(self) -> Iterator[None]:
         """Hold the stack's lock, so that two launchers never change it at once. Raises Failed after LOCK_SECONDS."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
         deadline = time.monotonic() + LOCK_SECONDS
         with (self.directory / "lock").open("a") as file:
             while True:

@@ -12,7 +12,7 @@ from chassis.errors import Conflict, InvalidState, NotFound, invalid_field
 from chassis.page import Page, PageRequest
 from chassis.rpc.context import OPERATOR_ACTOR, current_call
 from chassis.unit import Change, Units, View
-from gateway.directory import api_key, association, org, session
+from gateway.directory import api_key, association, org, session, user
 from gateway.directory.api_key import API_KEYS, KEY_USES, ApiKey
 from gateway.directory.association import ASSOCIATIONS, Association
 from gateway.directory.context import DirectoryContext
@@ -22,6 +22,9 @@ from gateway.directory.user import USERS, User
 from gateway.settings import GatewaySettings
 
 T = TypeVar("T")
+
+BITE_MAX = 200
+"""Records that one change touches at most."""
 
 KEY_SECONDS_MAX = 10 * 366 * 86400
 
@@ -76,6 +79,30 @@ class Administration:
 
         return await self._units.view(_call("gateway_user_list", None), look)
 
+    async def close_user(self, user_id: str) -> User:
+        """Close a user for good, at once; then revoke their sessions and end their memberships."""
+
+        async def write(change: Change) -> User:
+            found = await change.load(USERS, user_id)
+            after = user.closed(found)
+            return after if after is found else await change.update(USERS, after)
+
+        gone = await self._change("gateway_user_close", None, write)
+        await self.revoke_sessions(user_id)
+        while orgcodes := await self._orgs_of(user_id):
+            for orgcode in orgcodes:
+                await self.remove_association(orgcode, user_id)
+        return gone
+
+    async def _orgs_of(self, user_id: str) -> list[str]:
+        """Some of the orgs that a user belongs to."""
+
+        async def look(view: View) -> list[str]:
+            found = await view.every_org().find(ASSOCIATIONS, {"user_id": user_id}, limit=BITE_MAX)
+            return [each.orgcode for each in found]
+
+        return await self._units.view(_call("gateway_user_orgs", None), look)
+
     async def set_association(self, orgcode: str, user_id: str, *, owner: bool, roles: Sequence[str]) -> Association:
         """Set the membership of a user in an org, replacing an earlier one."""
         granted = association.declared(roles, await self._context.roles(list(roles)))
@@ -119,25 +146,52 @@ class Administration:
         guid = str(uuid4())
 
         async def write(change: Change) -> Session:
-            user = await change.load(USERS, user_id)
-            if user.state != "active":
-                raise InvalidState("the user is closed", state=user.state)
-            new = session.opened(change.new_id(), guid, user_id, change.now, length, settings.session_seconds_max)
+            owner = await change.load(USERS, user_id)
+            if owner.state != "active":
+                raise InvalidState("the user is closed", state=owner.state)
+            new = session.opened(
+                change.new_id(), guid, user_id, change.now, length, settings.session_seconds_max, current_call().peer
+            )
             return await change.insert(SESSIONS, new)
 
         return guid, await self._change("gateway_session_open", None, write)
 
-    async def revoke_session(self, guid: str) -> Session:
-        """Revoke a session; one that has ended before stays as it is."""
+    async def revoke_session(self, guid: str, session_id: str) -> Session:
+        """Revoke a session, named by its id or its guid; one that has ended before stays as it is."""
 
         async def write(change: Change) -> Session:
-            found = await change.lookup(SESSIONS, "secret_hash", session.hash_of(guid))
+            if session_id:
+                found = await change.get(SESSIONS, session_id)
+            else:
+                found = await change.lookup(SESSIONS, "secret_hash", session.hash_of(guid))
             if found is None:
                 raise NotFound("there is no such session")
             after = session.revoked(found, change.now)
             return after if after is found else await change.update(SESSIONS, after)
 
         return await self._change("gateway_session_revoke", None, write)
+
+    async def revoke_sessions(self, user_id: str) -> int:
+        """Revoke every session of a user, some at a time. Returns how many were open."""
+        revoked, token = 0, None
+        while True:
+            page = await self.list_sessions(user_id, PageRequest(limit=BITE_MAX, next_token=token))
+            ids = [each.session_id for each in page.items if each.revoked_utc is None]
+
+            async def write(change: Change, ids: Sequence[str] = ids) -> int:
+                change.prefetch(SESSIONS, ids)
+                count = 0
+                for found in [await change.load(SESSIONS, each) for each in ids]:
+                    if (after := session.revoked(found, change.now)) is not found:
+                        count += session.is_open(found, change.now)
+                        await change.update(SESSIONS, after)
+                return count
+
+            if ids:
+                revoked += await self._change("gateway_session_revoke", None, write)
+            token = page.next_token
+            if token is None:
+                return revoked
 
     async def list_sessions(self, user_id: str, page: PageRequest) -> Page[Session]:
         """One page of a user's sessions, newest first."""

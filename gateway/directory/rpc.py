@@ -91,6 +91,10 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
         page = await self._does.list_users(_page(request))
         return pb.ListUsersResponse(items=map(user_to_proto, page.items), **_rest(page))
 
+    async def CloseUser(self, request: pb.CloseUserRequest, context: Any) -> pb.UserAnswer:
+        await self._check(request)
+        return pb.UserAnswer(user=user_to_proto(await self._does.close_user(_id("user_id", request.user_id))))
+
     async def SetAssociation(self, request: pb.SetAssociationRequest, context: Any) -> pb.AssociationAnswer:
         await self._check(request)
         association = await self._does.set_association(
@@ -107,11 +111,19 @@ class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):
         await self._check(request)
         seconds = request.ttl_seconds if request.HasField("ttl_seconds") else None
         guid, session = await self._does.open_session(_id("user_id", request.user_id), seconds)
-        return pb.OpenSessionResponse(session_guid=guid, user_id=session.user_id, expires_utc=session.expires_utc)
+        return pb.OpenSessionResponse(
+            session_guid=guid, session_id=session.session_id, user_id=session.user_id, expires_utc=session.expires_utc
+        )
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.SessionAnswer:
         await self._check(request)
-        return pb.SessionAnswer(session=session_to_proto(await self._does.revoke_session(request.session_guid)))
+        revoked = await self._does.revoke_session(request.session_guid, request.session_id)
+        return pb.SessionAnswer(session=session_to_proto(revoked))
+
+    async def RevokeSessions(self, request: pb.RevokeSessionsRequest, context: Any) -> pb.RevokeSessionsResponse:
+        await self._check(request)
+        revoked = await self._does.revoke_sessions(_id("user_id", request.user_id))
+        return pb.RevokeSessionsResponse(revoked=revoked)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         await self._check(request)
@@ -188,6 +200,7 @@ def session_to_proto(session: Session) -> pb.Session:
         expires_utc=session.expires_utc,
         revoked_utc=session.revoked_utc,
         created_utc=session.created_utc,
+        opened_from=session.opened_from,
     )
 
 

@@ -20,7 +20,12 @@ SLIDES = 24
 
 
 class Session(Record):
-    """A user's session. `idle_seconds`: how long it lasts unused; `ends_utc`: when it ends for good."""
+    """A user's session.
+
+    idle_seconds    how long it lasts unused
+    ends_utc        when it ends for good
+    opened_from     the address that it was opened from
+    """
 
     session_id: Id
     secret_hash: str
@@ -29,6 +34,7 @@ class Session(Record):
     expires_utc: Utc
     ends_utc: Utc
     revoked_utc: Utc | None = None
+    opened_from: str | None = None
 
 
 def _forgotten_at(session: Session) -> datetime:
@@ -59,7 +65,9 @@ def hash_of(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def opened(session_id: str, guid: str, user_id: str, now: Utc, idle_seconds: int, seconds_max: int) -> Session:
+def opened(
+    session_id: str, guid: str, user_id: str, now: Utc, idle_seconds: int, seconds_max: int, opened_from: str | None
+) -> Session:
     """A new session."""
     ends = later(now, max(seconds_max, idle_seconds))
     return Session(
@@ -69,6 +77,7 @@ def opened(session_id: str, guid: str, user_id: str, now: Utc, idle_seconds: int
         idle_seconds=idle_seconds,
         expires_utc=later(now, idle_seconds),
         ends_utc=ends,
+        opened_from=opened_from,
     )
 
 

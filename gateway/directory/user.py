@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from chassis.entity import Entity, Record
 from chassis.values import Id, Name, Text
 
@@ -13,6 +15,11 @@ class User(Record):
     name: Name
     email: Text | None
     state: Literal["active", "closed"] = "active"
+
+
+def closed(user: User) -> User:
+    """The user, closed. One that was closed before stays as it is."""
+    return user if user.state == "closed" else replace(user, state="closed")
 
 
 USERS = Entity(

@@ -339,3 +339,49 @@ async def test_while_the_database_is_down_nobody_is_called_unknown(
 
     assert (down.status, down.error_code) == (503, "ics.upstream_failed")
     assert down.headers["retry-after"] == "1"
+
+
+async def test_a_session_is_revoked_by_its_id_and_shows_where_it_was_opened(stack: Stack) -> None:
+    user_id = await stack.a_user()
+    await stack.a_session(user_id)
+    listed = await stack.operator.ListSessions(pb.ListSessionsRequest(secret_code=CODE, user_id=user_id))
+    [found] = listed.items
+    revoked = await stack.operator.RevokeSession(pb.RevokeSessionRequest(secret_code=CODE, session_id=found.session_id))
+
+    assert found.opened_from == "127.0.0.1"
+    assert (revoked.session.session_id, bool(revoked.session.revoked_utc)) == (found.session_id, True)
+
+
+async def test_everything_of_a_user_is_revoked_at_once(stack: Stack) -> None:
+    await stack.an_org()
+    user_id = await stack.a_user()
+    await stack.a_member(user_id, "ics_view")
+    sessions = [await stack.a_session(user_id) for _ in range(3)]
+    other = await stack.a_session(await stack.a_user())
+    ask = pb.RevokeSessionsRequest(secret_code=CODE, user_id=user_id)
+    first, second = await stack.operator.RevokeSessions(ask), await stack.operator.RevokeSessions(ask)
+
+    assert (first.revoked, second.revoked) == (3, 0)
+    assert [(await stack.get(session)).status for session in sessions] == [401] * 3
+    assert (await stack.get(other)).status == 404
+
+
+async def test_a_closed_user_is_a_stranger_for_good(stack: Stack) -> None:
+    await stack.an_org()
+    user_id = await stack.a_user()
+    await stack.a_member(user_id, "ics_view")
+    session = await stack.a_session(user_id)
+    assert (await stack.get(session)).status == 200
+    closing = pb.CloseUserRequest(secret_code=CODE, user_id=user_id)
+    closed = await stack.operator.CloseUser(closing)
+
+    assert closed.user.state == (await stack.operator.CloseUser(closing)).user.state == "closed"
+    assert (await stack.get(session)).status == 401
+    with pytest.raises(InvalidState):
+        await stack.a_session(user_id)
+    listed = await stack.operator.ListSessions(pb.ListSessionsRequest(secret_code=CODE, user_id=user_id))
+    assert all(each.revoked_utc for each in listed.items)
+    with pytest.raises(NotFound):
+        await stack.operator.RemoveAssociation(
+            pb.RemoveAssociationRequest(secret_code=CODE, orgcode=ORG, user_id=user_id)
+        )

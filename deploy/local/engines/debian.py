@@ -53,7 +53,13 @@ def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.Complet
     command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "--quiet", verb, *options]
     try:
         return subprocess.run(
-            [*command, *packages], capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+            [*command, *packages],
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+            # Packages are for every user of the machine.
+            umask=0o022,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"apt-get {verb} took longer than {INSTALL_SECONDS} s")

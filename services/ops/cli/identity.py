@@ -1,5 +1,6 @@
 """`stackctl org|user|member|session|key`: the directory, as the gateway keeps it."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ from cyclopts import App, Parameter
 
 from retailstack.identity.v1 import administration_pb2 as pb
 from retailstack.identity.v1.administration_pb2_grpc import AdministrationStub
-from services.ops.cli.options import seconds_of
+from services.ops.cli.options import UsageError, seconds_of
 from services.ops.cli.output import plain
 from services.ops.cli.stack import Given, Stack
 
@@ -64,6 +65,14 @@ async def user_list(*, stack: Given) -> dict[str, Any]:
     return await _every(_directory(stack).ListUsers, lambda page: pb.ListUsersRequest(secret_code=stack.secret, **page))
 
 
+@user.command(name="close")
+async def user_close(user_id: str, /, *, stack: Given) -> dict[str, Any]:
+    """Close a user for good: its sessions and memberships end."""
+    stack.confirm(f"{user_id} will be signed out everywhere, for good.")
+    request = pb.CloseUserRequest(secret_code=stack.secret, user_id=user_id)
+    return plain(await _directory(stack).CloseUser(request))
+
+
 @member.command(name="set")
 async def member_set(
     orgcode: str,
@@ -98,11 +107,30 @@ async def session_open(user_id: str, /, *, ttl: Ttl = None, stack: Given) -> dic
 
 
 @session.command(name="revoke")
-async def session_revoke(guid: str, /, *, stack: Given) -> dict[str, Any]:
-    """Revoke a session; within two seconds it opens nothing any more."""
+async def session_revoke(
+    named: Annotated[str | None, Parameter(name="SESSION")] = None,
+    /,
+    *,
+    user: Annotated[str | None, Parameter(help="Revoke every session of this user instead.")] = None,
+    stack: Given,
+) -> dict[str, Any]:
+    """Revoke a session, by its id or its guid; within two seconds it opens nothing any more."""
+    if (named is None) == (user is None):
+        raise UsageError("name a session, or --user")
+    directory = _directory(stack)
+    if user is not None:
+        stack.confirm(f"{user} will be signed out everywhere.")
+        every = await directory.RevokeSessions(pb.RevokeSessionsRequest(secret_code=stack.secret, user_id=user))
+        return {"revoked": every.revoked}
     stack.confirm("Whoever uses this session will be signed out.")
-    request = pb.RevokeSessionRequest(secret_code=stack.secret, session_guid=guid)
-    return plain(await _directory(stack).RevokeSession(request))
+    # Ids of sessions are UUIDs of version 7, their guids of version 4.
+    by_id = re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]+", named or "") is not None
+    request = pb.RevokeSessionRequest(
+        secret_code=stack.secret,
+        session_id=(named or "") if by_id else "",
+        session_guid="" if by_id else (named or ""),
+    )
+    return plain(await directory.RevokeSession(request))
 
 
 @session.command(name="list")

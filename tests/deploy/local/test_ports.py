@@ -1,6 +1,7 @@
 """Ports: free ones, kept ones, and never one that somebody else is about to take."""
 
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from deploy.local import locks, ports, process
 from deploy.local.ports import Ports
 from deploy.local.process import Failed
-from deploy.local.state import ROOT
+from deploy.local.state import ROOT, Home
+from tests.waiting import wait_until
 
 
 def test_a_port_is_given_again_to_the_same_purpose(tmp_path: Path) -> None:
@@ -74,3 +76,21 @@ def test_another_ones_answer_is_not_taken_for_the_process_s_own(tmp_path: Path) 
                 process.wait_listening(sleeper, port, 0.3)
         finally:
             process.kill(sleeper)
+
+
+def test_what_a_process_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    shell = "mkdir made && echo x > made/file"
+    writer = process.start("writer", ["sh", "-c", shell], log=folder / "log", cwd=tmp_path)
+    wait_until(lambda: process.find(writer) is None and (tmp_path / "made" / "file").exists(), 10.0)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [*folder.rglob("*"), *tmp_path.glob("made/*")]}
+    assert modes == {"log": 0o600, "file": 0o600}
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_folder_of_a_stack_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    with Home(folder).locked():
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700

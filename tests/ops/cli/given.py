@@ -81,11 +81,19 @@ class Directory(administration_pb2_grpc.AdministrationServicer):
 
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Any) -> pb.OpenSessionResponse:
         self._take(request)
-        return pb.OpenSessionResponse(session_guid="g-1", user_id=request.user_id, expires_utc=NOW)
+        return pb.OpenSessionResponse(session_guid="g-1", session_id="s-1", user_id=request.user_id, expires_utc=NOW)
 
     async def RevokeSession(self, request: pb.RevokeSessionRequest, context: Any) -> pb.SessionAnswer:
         self._take(request)
         return pb.SessionAnswer(session=pb.Session(session_id="s-1", revoked_utc=NOW))
+
+    async def RevokeSessions(self, request: pb.RevokeSessionsRequest, context: Any) -> pb.RevokeSessionsResponse:
+        self._take(request)
+        return pb.RevokeSessionsResponse(revoked=3)
+
+    async def CloseUser(self, request: pb.CloseUserRequest, context: Any) -> pb.UserAnswer:
+        self._take(request)
+        return pb.UserAnswer(user=pb.User(user_id=request.user_id, state="closed"))
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         self._take(request)

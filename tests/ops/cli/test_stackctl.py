@@ -143,7 +143,12 @@ async def test_users_members_sessions_and_keys(operator: Operator) -> None:
     assert (association["roles"], association["owner"]) == (["ics_view", "pmc_view"], True)
 
     await operator.run("--json", "session", "open", "u-1", "--ttl", "12h")
-    assert json.loads(operator.out) == {"session_guid": "g-1", "user_id": "u-1", "expires_utc": NOW}
+    assert json.loads(operator.out) == {
+        "session_guid": "g-1",
+        "session_id": "s-1",
+        "user_id": "u-1",
+        "expires_utc": NOW,
+    }
     assert operator.directory.asked[-1].ttl_seconds == 43_200
 
     await operator.run("--json", "key", "create", "ACME", "--name", "till", "--role", "ics_view", "--ttl", "90d")
@@ -286,3 +291,18 @@ async def test_a_new_secret_is_read_from_a_file(
 
     assert await operator.run("secret", "set", *flags, "--json") == 0
     assert operator.secret.asked[-1].new_code == "a brand new code"
+
+
+async def test_sessions_are_revoked_by_id_by_guid_and_all_of_a_user(operator: Operator) -> None:
+    session_id, guid = "01970f3e-9a4c-7c31-8a55-3f0c4b1d2e6a", "0193a1b2-aaaa-4bbb-8ccc-0123456789ab"
+    for named in (session_id, guid):
+        assert await operator.run("session", "revoke", named, "--yes", "--json") == 0
+    by_id, by_guid = operator.directory.asked[-2:]
+    assert (by_id.session_id, by_id.session_guid) == (session_id, "")
+    assert (by_guid.session_id, by_guid.session_guid) == ("", guid)
+
+    assert await operator.run("session", "revoke", "--user", "u-1", "--yes", "--json") == 0
+    assert json.loads(operator.out) == {"revoked": 3}
+    assert await operator.run("session", "revoke", "--yes") == 2
+    assert await operator.run("user", "close", "u-1", "--yes", "--json") == 0
+    assert json.loads(operator.out)["user"]["state"] == "closed"
