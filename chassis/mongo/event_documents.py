@@ -1,6 +1,6 @@
 """The event documents of a run: one for each event it emitted, and a silent one for each other record it wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -33,35 +33,39 @@ class EventWriter:
         """The event documents of a run that is complete, in the order to publish them in."""
         if not run.events and not run.written and not run.woken:
             return []
-        written: dict[str, Written] = {}
-        touched: list[StoredEvent] = []
-        for each in run.written.values():
-            if not each.table.technical:
-                written[each.id] = each
-                touched.append(
-                    {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
-                )
+        written = {each.id: each for each in run.written.values() if not each.table.technical}
+        touched = _Touched(written.values())
+        traceparent = _traceparent(run)
+        reason = next((each.reason for each in run.written.values() if each.reason), None)
         sealed = run.tables.sealed
-        causes = _causes(run)
         documents: list[StoredEvent] = []
         for event in run.events:
             own = written.get(event.subject)
-            documents.append(self._told(run, event, own, _listed(touched, event.subject, documents), sealed))
+            documents.append(self._told(run, event, own, touched.listed(event.subject, documents), sealed, reason))
         subjects = {event.subject for event in run.events}
         for each in written.values():
             if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
-                documents.append(self._silent(run, each, _listed(touched, each.id, documents), sealed))
+                documents.append(self._silent(run, each, touched.listed(each.id, documents), sealed))
         first = next((each for each in written.values() if each.table.org_scoped), None)
         if first is not None and not documents:
-            documents.append(self._note(run, first, touched))
+            documents.append(self._note(run, first, touched.listed(first.id, documents)))
+        causes = _causes(run, traceparent)
         for document in documents:
             document["causes"] = causes
+            document["traceparent"] = traceparent
         documents += [self._work_message(run, queue) for queue in sorted(run.woken)]
         return documents
 
     def _told(
-        self, run: Execution, event: Emitted, own: Written | None, touched: list[Any], sealed: Sealed
+        self,
+        run: Execution,
+        event: Emitted,
+        own: Written | None,
+        touched: list[StoredEvent],
+        sealed: Sealed,
+        any_reason: str | None,
     ) -> StoredEvent:
+        """The document of an emitted event. `any_reason` is that of the first record with one, for events without."""
         lead: Any = None
         for value in event.body.values():
             if hasattr(value, "revision"):
@@ -73,9 +77,7 @@ class EventWriter:
             revision = getattr(about, "revision", 0)
         org = getattr(lead, "orgcode", None) or event.org or (own is not None and _org_of(own)) or ""
         body = {name: redacted(value, sealed) for name, value in event.body.items()} if sealed else event.body
-        reason = own.reason if own is not None else None
-        if reason is None and len(run.written) > (own is not None):
-            reason = next((each.reason for each in run.written.values() if each.reason), None)
+        reason = own.reason if own is not None and own.reason is not None else any_reason
         return self._document(run, event.type, event.subject, org, revision, reason, touched, body, published=True)
 
     def _silent(self, run: Execution, each: Written, touched: list[Any], sealed: Sealed) -> StoredEvent:
@@ -99,7 +101,7 @@ class EventWriter:
     def _work_message(self, run: Execution, queue: str) -> StoredEvent:
         """The message that wakes a queue's workers. It names no org and carries no data: the rows of the queue do."""
         document = self._document(run, WORK_MESSAGE, queue, "", 0, None, [], {"queue": queue}, published=False)
-        return {**document, "pending": True, "queue": queue}
+        return {**document, "traceparent": _traceparent(run), "pending": True, "queue": queue}
 
     def _document(
         self,
@@ -131,7 +133,7 @@ class EventWriter:
             "actor": actor,
             "revision": revision,
             "cccode": call.cccode,
-            "traceparent": _traceparent(run),
+            "traceparent": "",
             "reason": reason,
             "touched": touched,
             "body": msgspec.json.encode({**head, **body}).decode(),
@@ -164,9 +166,9 @@ def _traceparent(run: Execution) -> str:
     return run.call.traceparent or trace_begun_by(run.call.request_id)
 
 
-def _causes(run: Execution) -> list[str]:
+def _causes(run: Execution, traceparent: str) -> list[str]:
     """The trace id of a run, and the operations that its records name."""
-    found = dict.fromkeys([trace_id_in(_traceparent(run))])
+    found = dict.fromkeys([trace_id_in(traceparent)])
     for each in run.written.values():
         field = each.table.entity.operation
         if field and each.record is not None:
@@ -174,10 +176,24 @@ def _causes(run: Execution) -> list[str]:
     return [cause for cause in found if cause]
 
 
-def _listed(touched: list[StoredEvent], subject: str, documents: list[StoredEvent]) -> list[StoredEvent]:
-    if len(touched) <= TOUCHED_MAX or not documents:
-        return touched
-    return [each for each in touched if each["id"] == subject]
+class _Touched:
+    """The records a run has written, as its events list them."""
+
+    def __init__(self, written: Iterable[Written]) -> None:
+        self._all = [
+            {"entity": each.table.name, "id": each.id, "revision": getattr(each.record, "revision", 0)}
+            for each in written
+        ]
+        self._by_id: dict[Any, list[StoredEvent]] = {}
+        if len(self._all) > TOUCHED_MAX:
+            for each in self._all:
+                self._by_id.setdefault(each["id"], []).append(each)
+
+    def listed(self, subject: str, documents: list[StoredEvent]) -> list[StoredEvent]:
+        """What the next event lists: of a large change all if it is the first event, else its subject."""
+        if len(self._all) <= TOUCHED_MAX or not documents:
+            return self._all
+        return self._by_id.get(subject, [])
 
 
 def _org_of(each: Written) -> str | None:

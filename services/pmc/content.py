@@ -101,15 +101,14 @@ def read_content(text: str) -> ProductContent:
     return _decoder.decode(text)
 
 
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
 def changed_fields(before: str | None, after: str) -> list[str]:
     """The top-level fields in which two stored contents differ, ascending; an absent content counts as empty."""
-    old: dict[str, Any] = msgspec.json.decode(before, type=dict[str, msgspec.Raw]) if before else {}
-    new: dict[str, Any] = msgspec.json.decode(after, type=dict[str, msgspec.Raw]) if after else {}
-    return sorted(name for name in old.keys() | new.keys() if _bytes(old.get(name)) != _bytes(new.get(name)))
-
-
-def _bytes(value: Any) -> bytes | None:
-    return None if value is None else bytes(value)
+    old = _fields.decode(before) if before else {}
+    new = _fields.decode(after) if after else {}
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def plain_decimal(text: str) -> str:

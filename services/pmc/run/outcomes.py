@@ -1,6 +1,6 @@
 """What a run does with one item: the tables of outcomes as functions from a product to a product."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -45,6 +45,8 @@ class Done(Value):
     after         the product after the item; None where there is none
     content       the content a new revision has; None where no revision is written
     approves      whether the head's revision is found publishable for the first time
+    revised       the fields in which a new revision differs from the one before
+    shown         the fields in which the served content differs from that served before
     """
 
     before: StoredProduct | None
@@ -52,6 +54,8 @@ class Done(Value):
     line: ManifestLine
     content: CanonicalContent | None = None
     approves: bool = False
+    revised: Sequence[str] = ()
+    shown: Sequence[str] = ()
 
     @property
     def changed(self) -> bool:

@@ -4,6 +4,7 @@ Nothing is locked while items are worked out. The transaction holds if the run a
 where a product has changed meanwhile, the items are worked out again.
 """
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Literal
 
@@ -14,14 +15,13 @@ from chassis.clock import Clock, Utc
 from chassis.entity import Value
 from chassis.errors import ExpectedRevisionRequired, InvalidState, NotFound, StaleRevision
 from chassis.unit import Change, Units, View
-from services.pmc.content import changed_fields
 from services.pmc.objects.port import ObjectStore, StoreDown
 from services.pmc.product.domain import StoredProduct, counted
 from services.pmc.product.events import STEP_EVENTS, emit_blocked, emit_run
 from services.pmc.product.history import StoredRevision, revision_id_of
 from services.pmc.product.store import PRODUCTS, REVISIONS
 from services.pmc.rollup.domain import Deltas
-from services.pmc.rollup.store import apply
+from services.pmc.rollup.store import apply, prefetch_sums
 from services.pmc.run.domain import (
     PART_LINES,
     STEP_SECONDS_MAX,
@@ -37,7 +37,7 @@ from services.pmc.run.manifest import close_parts, store_due_parts
 from services.pmc.run.manifest_records import RunItem
 from services.pmc.run.outcomes import Done
 from services.pmc.run.store import RUN_ITEMS, RUNS, item_id_of
-from services.pmc.run.working import PackLost, Worked, differing, work_out
+from services.pmc.run.working import PackLost, Worked, work_out
 
 RUN_EVENTS = (*STEP_EVENTS, "pmc.run.completed", "pmc.run.failed")
 TRIES_MAX = 10
@@ -145,15 +145,16 @@ async def current_run(change: Change, run: StoredRun) -> StoredRun:
 async def _commit(units: Units, call: Call, run: StoredRun, worked: Worked) -> StoredRun | None:
     """The transaction of a step: the run after it, or None where a product has changed since it was read."""
 
+    changed = [] if run.dry_run else [each for each in worked.done if each.changed]
+    deltas = _deltas(changed)
+
     async def write(change: Change) -> StoredRun | None:
-        known = [each.before.product_id for each in worked.done if each.before is not None]
-        change.prefetch(RUNS, [run.run_id])
-        change.prefetch(PRODUCTS, known)
-        current = await current_run(change, run)
-        if not run.dry_run:
-            if not await _are_as_read(change, worked):
+        current = await _prefetched(change, run, changed, deltas)
+        if changed:
+            if not await _are_as_read(change, changed):
                 return None
-            await _keep_products(change, run, worked)
+            await apply(change, deltas)
+            await _keep_products(change, run, changed, worked)
         for each in worked.done:
             item = RunItem(
                 item_id=item_id_of(run.run_id, each.line.n),
@@ -177,14 +178,46 @@ def _totals(worked: Worked) -> dict[str, int]:
     }
 
 
-async def _are_as_read(change: Change, worked: Worked) -> bool:
-    """Whether every product is still what the step worked with, and none has come into being."""
-    before = {each.before.product_id: each.before for each in worked.done if each.before is not None}
-    new = [
+async def _prefetched(change: Change, run: StoredRun, changed: Sequence[Done], deltas: Deltas) -> StoredRun:
+    """The run, still as it was read. Everything else that the transaction reads is loaded in the same round trip."""
+    known = [each.before for each in changed if each.before is not None]
+    change.prefetch(RUNS, [run.run_id])
+    change.prefetch(PRODUCTS, [each.product_id for each in known])
+    change.prefetch(PRODUCTS, _new_keys(changed), by="key")
+    approved = [each.before for each in changed if each.approves and each.before is not None]
+    change.prefetch(REVISIONS, [revision_id_of(each.product_id, each.head.rev) for each in approved])
+    prefetch_sums(change, deltas)
+    return await current_run(change, run)
+
+
+def _new_keys(changed: Sequence[Done]) -> list[tuple[str, str]]:
+    """Channel and variant of the products that the step creates."""
+    return [
         (each.after.channel_guid, each.after.variant_id)
-        for each in worked.done
+        for each in changed
         if each.before is None and each.after is not None
     ]
+
+
+def _deltas(changed: Sequence[Done]) -> Deltas:
+    """What the step does to roll-ups and totals."""
+    deltas = Deltas()
+    for each in changed:
+        assert each.after is not None
+        if each.content is not None:
+            deltas.add_revisions(each.after.channel_guid, each.after.channel_code, 1)
+        deltas.move(None if each.before is None else counted(each.before), counted(each.after))
+    return deltas
+
+
+async def _are_as_read(change: Change, changed: Sequence[Done]) -> bool:
+    """Whether every product that the step changes is still what it worked with, and none has come into being.
+
+    Products it does not change are not read again: their lines say what they were when the step read them, as if it
+    had come before any change since.
+    """
+    before = {each.before.product_id: each.before for each in changed if each.before is not None}
+    new = _new_keys(changed)
     if new and await change.lookup_many(PRODUCTS, "key", new):
         return False
     found = await change.get_many(PRODUCTS, before)
@@ -193,42 +226,28 @@ async def _are_as_read(change: Change, worked: Worked) -> bool:
     )
 
 
-async def _keep_products(change: Change, run: StoredRun, worked: Worked) -> None:
-    deltas = Deltas()
-    for each in worked.done:
-        if each.content is not None and each.after is not None:
-            deltas.add_revisions(each.after.channel_guid, each.after.channel_code, 1)
-        if each.changed and each.after is not None:
-            deltas.move(None if each.before is None else counted(each.before), counted(each.after))
-    await apply(change, deltas)
-    for each in worked.done:
-        if each.after is None or not each.changed:
-            continue
+async def _keep_products(change: Change, run: StoredRun, changed: Sequence[Done], worked: Worked) -> None:
+    for each in changed:
+        assert each.after is not None
         after = _restamped(each.after, worked.at, change.now)
         kept = await (change.insert if each.before is None else change.update)(PRODUCTS, after)
         if each.content is not None:
-            await change.insert(REVISIONS, _revision(change, run, each, worked))
+            await change.insert(REVISIONS, _revision(change, run, each))
         elif each.approves and each.before is not None:
             await _approve(change, each.before)
-        _emit(change, run, each, kept, worked)
+        _emit(change, run, each, kept)
 
 
-def _emit(change: Change, run: StoredRun, done: Done, kept: StoredProduct, worked: Worked) -> None:
+def _emit(change: Change, run: StoredRun, done: Done, kept: StoredProduct) -> None:
     if run.target == "live":
-        served_before = done.before.served if done.before is not None else None
-        changed = differing(worked, done) if kept.served != served_before else []
-        emit_run(change, done.before, kept, run.run_id, changed)
+        emit_run(change, done.before, kept, run.run_id, list(done.shown))
     if run.undo_of is None and done.line.outcome == "blocked":
         emit_blocked(change, done.before, kept, run.run_id)
 
 
-def _revision(change: Change, run: StoredRun, done: Done, worked: Worked) -> StoredRevision:
+def _revision(change: Change, run: StoredRun, done: Done) -> StoredRevision:
     assert done.after is not None
     assert done.content is not None
-    changed: list[str] = []
-    if done.before is not None:
-        head = worked.revisions[revision_id_of(done.before.product_id, done.before.head.rev)]
-        changed = changed_fields(head.content, done.content.text)
     return StoredRevision(
         revision_id=revision_id_of(done.after.product_id, done.after.head.rev),
         product_id=done.after.product_id,
@@ -239,7 +258,7 @@ def _revision(change: Change, run: StoredRun, done: Done, worked: Worked) -> Sto
         pack_rev=run.pack_rev,
         publishable=done.after.publishable,
         reasons=done.after.reasons,
-        changed=changed,
+        changed=list(done.revised),
         content=done.content.text,
         created_utc=change.now,
         created_by=change.call.caller.actor,

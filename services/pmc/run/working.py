@@ -26,6 +26,7 @@ from services.pmc.run.domain import STEP_CONTENT_BYTES_MAX, RunPlan, StoredRun, 
 from services.pmc.run.outcomes import Done, Setting, publish_item, undo_item, withdraw_item
 from services.pmc.run.served import ChannelServed, served_in
 from services.pmc.run.store import PLANS, lines_of, profiles_of
+from services.pmc.words import RevRef
 
 BODIES_AT_ONCE = 25
 """Styles whose JSON texts are read at a time: each may have 1 MiB."""
@@ -36,10 +37,9 @@ class PackLost(Exception):
 
 
 class Worked(Value):
-    """The items of a step, each with what becomes of it, and the revisions that tell what differs."""
+    """The items of a step, each with what becomes of it."""
 
     done: list[Done]
-    revisions: Mapping[str, StoredRevision]
     warnings: int
     at: Utc
 
@@ -68,8 +68,9 @@ async def work_out(units: Units, call: Call, run: StoredRun, max_items: int, unt
         done, warnings = await asyncio.to_thread(
             _judge_all, offers, profiles, products, served, setting, dry_run=run.dry_run
         )
-        revisions = {} if run.dry_run else await _compared(reader, done)
-    return Worked(done=done, revisions=revisions, warnings=warnings, at=now)
+        if not run.dry_run:
+            done = await asyncio.to_thread(_compared, done, await _revisions(reader, done))
+    return Worked(done=done, warnings=warnings, at=now)
 
 
 async def _next_offers(reader: SnapshotReader, run: StoredRun, max_items: int, until: float) -> list[Offer]:
@@ -204,14 +205,14 @@ def _judge_all(
     return done, warnings
 
 
-async def _compared(reader: SnapshotReader, done: Sequence[Done]) -> dict[str, StoredRevision]:
-    """The revisions that new contents are held against, and those whose verdict turns."""
+async def _revisions(reader: SnapshotReader, done: Sequence[Done]) -> dict[str, StoredRevision]:
+    """The revisions that new contents, and contents served now, are held against."""
     wanted: dict[str, None] = {}
     for each in done:
         before, after = each.before, each.after
         if before is None or after is None or after == before:
             continue
-        if each.content is not None or each.approves:
+        if each.content is not None:
             wanted[revision_id_of(before.product_id, before.head.rev)] = None
         if after.served != before.served:
             for ref in (before.served, after.served):
@@ -244,19 +245,37 @@ async def _work_out_undo(reader: SnapshotReader, run: StoredRun, max_items: int,
                 if stored is not None:
                     contents[stored.rev] = canonical_of(stored)
         done.append(undo_item(item.line, product, contents, setting))
-    return Worked(done=done, revisions=revisions, warnings=0, at=setting.now)
+    done = await asyncio.to_thread(_compared, done, revisions)
+    return Worked(done=done, warnings=0, at=setting.now)
 
 
-def differing(worked: Worked, done: Done) -> list[str]:
-    """The fields in which what is served after an item differs from what was served before."""
+def _compared(done: Sequence[Done], revisions: Mapping[str, StoredRevision]) -> list[Done]:
+    """The items, with the fields in which their contents differ from those before."""
+    return [each if each.after is None or not each.changed else _with_fields(each, revisions) for each in done]
+
+
+def _with_fields(done: Done, revisions: Mapping[str, StoredRevision]) -> Done:
     assert done.after is not None
-    texts: list[str | None] = []
-    for product in (done.before, done.after):
-        ref = product.served if product is not None else None
-        if ref is None or product is None:
-            texts.append(None)
-        elif done.content is not None and ref == done.after.head:
-            texts.append(done.content.text)
-        else:
-            texts.append(worked.revisions[revision_id_of(product.product_id, ref.rev)].content)
-    return changed_fields(texts[0], texts[1] or "")
+    before = done.before
+    revised: list[str] = []
+    if done.content is not None and before is not None:
+        revised = changed_fields(_text(done, before, before.head, revisions), done.content.text)
+    served_before = before.served if before is not None else None
+    if done.after.served == served_before:
+        return replace(done, revised=revised)
+    if revised and before is not None and served_before == before.head and done.after.served == done.after.head:
+        return replace(done, revised=revised, shown=revised)
+    old = None if before is None else _text(done, before, served_before, revisions)
+    new = _text(done, done.after, done.after.served, revisions)
+    return replace(done, revised=revised, shown=changed_fields(old, new or ""))
+
+
+def _text(
+    done: Done, product: StoredProduct, ref: RevRef | None, revisions: Mapping[str, StoredRevision]
+) -> str | None:
+    """The stored text of one of the product's contents; None where nothing is served."""
+    if ref is None:
+        return None
+    if done.content is not None and done.after is not None and ref == done.after.head:
+        return done.content.text
+    return revisions[revision_id_of(product.product_id, ref.rev)].content
