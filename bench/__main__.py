@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bench.meter import ProcessMeter
 from bench.plan import Planned, chosen
-from bench.rows import SPREAD, Bench, Row, failed
+from bench.rows import PRODUCTS, SPREAD, Bench, Row, failed
 from bench.table import show
 from bench.vacuum import SHORT_WAITS
 from bench.world import World
@@ -35,13 +35,14 @@ def bench(
     *,
     seconds: Annotated[float, Parameter(help="how long each row loads")] = 8.0,
     items: Annotated[int, Parameter(help="how many items the ledger holds, at least 1,000")] = SPREAD,
+    products: Annotated[int, Parameter(help="how many products the catalogue rows publish, at least 2,000")] = PRODUCTS,
     only: Annotated[str, Parameter(help="rows by name, with commas between; soak runs only when named")] = "",
 ) -> int:
     """Run the rows and print the table."""
     console = Console(width=None if sys.stdout.isatty() else 160)
-    items = max(items, SPREAD)
+    items, products = max(items, SPREAD), max(products, 2 * SPREAD)
     try:
-        plan = chosen(only, items, seconds)
+        plan = chosen(only, items, seconds, products)
     except ValueError as unknown:
         console.print(f"[red]{unknown}[/]")
         return 2
@@ -52,16 +53,16 @@ def bench(
         if subprocess.run(up, env={**os.environ, **SHORT_WAITS}, check=False).returncode:
             return 1  # It has printed the reason.
     try:
-        return uvloop.run(_run(console, plan, seconds, items))
+        return uvloop.run(_run(console, plan, seconds, items, products))
     finally:
         if started_here:
             subprocess.run([sys.executable, "-m", "deploy.local", "down"], check=True)
 
 
-async def _run(console: Console, plan: list[Planned], seconds: float, items: int) -> int:
+async def _run(console: Console, plan: list[Planned], seconds: float, items: int, products: int) -> int:
     minutes, most = (sum(getattr(each, name) for each in plan) / 60 for name in ("seconds", "seconds_max"))
     console.print(f"{len(plan)} rows: about {minutes:.0f} minutes, {most:.0f} at the very most")
-    world = World(items=items)
+    world = World(items=items, products=products)
     with console.status(f"stocking {items:,} items"):
         await world.stock_up(items)
     bench = Bench(world, ProcessMeter(PROCESSES), seconds)

@@ -5,9 +5,11 @@ measurement includes the generator's own CPU use, because a busy generator limit
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Collection
-from typing import cast
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import psutil
 from msgspec import Struct
@@ -172,6 +174,18 @@ def single(make_request: Callable[[int], bytes]) -> Flow:
         await client.ask(make_request(number))
 
     return flow
+
+
+def get(path: str, headers: dict[str, str], host: str = "bench", **query: str) -> bytes:
+    """The bytes of a GET request."""
+    target = f"{path}?{urlencode(query)}" if query else path
+    lines = [f"GET {target} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def post_json(path: str, headers: dict[str, str], **body: Any) -> bytes:
+    """The bytes of a POST request with these fields."""
+    return post(path, headers, json.dumps(body).encode())
 
 
 def post(path: str, headers: dict[str, str], body: bytes, host: str = "bench") -> bytes:

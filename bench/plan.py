@@ -10,6 +10,8 @@ from bench.endurance import SECONDS_MAX as SOAK_SECONDS_MAX
 from bench.endurance import soak
 from bench.gate import look_at_the_gate
 from bench.moving import transfer
+from bench.products import read
+from bench.publishing import publish_again, publish_few, publish_many, publish_under_load
 from bench.replenishing import sweep_rules
 from bench.rows import SPREAD, Bench, Row
 from bench.searching import find_comments
@@ -17,6 +19,9 @@ from bench.vacuum import empty_an_org
 
 GRACE_SECONDS = 60.0
 """Added to the expected time of a row before it counts as failed."""
+
+PUBLISHED_PER_SECOND = 300.0
+"""Expected rate of a first publication."""
 
 PREPARATION_FACTOR_MAX = 4.0
 """How many times longer than expected the preparation of a row may take."""
@@ -34,12 +39,16 @@ class Planned(Struct, frozen=True):
 
 
 class _Line(Struct, frozen=True):
-    """A row of the list: how many load periods it has, and the seconds of preparation it needs."""
+    """A row of the list: how many load periods it has, and the seconds of preparation it needs.
+
+    products   whether it publishes all products of the catalogue rows, or may have to
+    """
 
     name: str
     work: Work
     loads: float = 1.0
     preparation: float = 1.0
+    products: bool = False
 
 
 LINES = [
@@ -65,12 +74,28 @@ LINES = [
     _Line("snapshot", snapshot, loads=2, preparation=30),
     _Line("sweep", sweep_rules, loads=0, preparation=25),
     _Line("search", find_comments, preparation=60),
+    _Line("publish", publish_few, loads=0, preparation=10),
+    _Line("product", read("product/get", many=False)),
+    _Line("product", read("product/list of 20", many=False)),
+    _Line("product", read("product/search, prefix", many=False)),
+    _Line("product", read("product/search, contains", many=False)),
+    _Line("product", read("product/group of 5 values", many=False)),
+    _Line("publish", publish_many, loads=0, products=True),
+    _Line("publish", publish_again, loads=0, products=True),
+    _Line("publish", publish_under_load, loads=2, products=True),
+    _Line("product", read("product/get")),
+    _Line("product", read("product/list of 20")),
+    _Line("product", read("product/search, prefix")),
+    _Line("product", read("product/search, contains")),
+    _Line("product", read("product/search, regex with literals", clients=2)),
+    _Line("product", read("product/search, regex without", clients=1)),
+    _Line("product", read("product/group of 5 values")),
     _Line("vacuum", empty_an_org, loads=2, preparation=120),
     _Line("soak", soak, loads=0, preparation=SOAK_SECONDS_MAX / PREPARATION_FACTOR_MAX),
 ]
 
 
-def chosen(only: str, items: int, seconds: float) -> list[Planned]:
+def chosen(only: str, items: int, seconds: float, products: int) -> list[Planned]:
     """The named rows, or all but the soak. Raises ValueError for an unknown name."""
     names = [name.strip() for name in only.split(",") if name.strip()]
     known = list(dict.fromkeys(line.name for line in LINES))
@@ -78,7 +103,7 @@ def chosen(only: str, items: int, seconds: float) -> list[Planned]:
         raise ValueError(f"no row is named {', '.join(unknown)}; there are {', '.join(known)}")
     if "scale" in names and items == SPREAD:
         raise ValueError(f"scale compares with more than {SPREAD:,} items: say how many with --items")
-    return [_planned(line, seconds) for line in LINES if _is_chosen(line.name, names, items)]
+    return [_planned(line, seconds, products) for line in LINES if _is_chosen(line.name, names, items)]
 
 
 def _is_chosen(name: str, names: list[str], items: int) -> bool:
@@ -87,8 +112,10 @@ def _is_chosen(name: str, names: list[str], items: int) -> bool:
     return name != "soak" and (name != "scale" or items > SPREAD)
 
 
-def _planned(line: _Line, seconds: float) -> Planned:
+def _planned(line: _Line, seconds: float, products: int) -> Planned:
     load = line.loads * seconds
-    return Planned(
-        line.name, line.work, load + line.preparation, load + PREPARATION_FACTOR_MAX * line.preparation + GRACE_SECONDS
-    )
+    preparation = line.preparation + (products / PUBLISHED_PER_SECOND if line.products else 0.0)
+    # A row named alone publishes first what the rows before it would have left.
+    left_out = products / PUBLISHED_PER_SECOND if line.name == "product" else 0.0
+    longest = load + PREPARATION_FACTOR_MAX * (preparation + left_out) + GRACE_SECONDS
+    return Planned(line.name, line.work, load + preparation, longest)

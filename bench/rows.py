@@ -20,6 +20,7 @@ from bench.world import World, ask, variant
 from bench.yardstick import reserve_by_hand
 
 SPREAD = 1_000
+PRODUCTS = 10_000
 HOT = variant(-1)
 TTL_SECONDS = 30 * 86_400
 

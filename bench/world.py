@@ -40,8 +40,9 @@ class Refused(Exception):
 class World:
     """The benchmark's org on a running stack."""
 
-    def __init__(self, *, items: int) -> None:
+    def __init__(self, *, items: int, products: int) -> None:
         self.items = items
+        self.products = products
         home = Home()
         self.stack, self.demo = read_env(home.stack_env), read_env(home.demo_env)
         parts = urlsplit(self.stack["GATEWAY_URL"])
