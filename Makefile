@@ -30,11 +30,11 @@ pip = $(PIP) $(1) >$(INSTALL_LOG) 2>&1 || { echo "pip $(firstword $(1)) failed; 
 # The group `build` is a lock of its own, and part of `dev`. `dev` is made first; the others use its versions. To add a lock, add its name to LOCKS and a line LOCK_name.
 COMPONENTS := ops ics pmc slc visualgrid gateway
 LOCKS := dev $(COMPONENTS) build demo
-LOCK_dev := $(COMPONENTS) cli otlp local dev
+LOCK_dev := $(COMPONENTS) s3 cli otlp local dev
 # What an image of one component holds.
 LOCK_ops := ops otlp
 LOCK_ics := ics otlp
-LOCK_pmc := pmc otlp
+LOCK_pmc := pmc s3 otlp
 LOCK_slc := slc otlp
 LOCK_visualgrid := visualgrid otlp
 LOCK_gateway := gateway otlp

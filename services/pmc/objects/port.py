@@ -1,4 +1,4 @@
-"""The object store: where pack uploads and manifest parts are stored. The port; `local.py` implements it.
+"""The object store: where pack uploads and manifest parts are stored. The port; `local.py` and `s3.py` implement it.
 
 Keys are `pmc/<orgcode>/packs/<pack_id>/<pack_rev>` and `pmc/<orgcode>/runs/<run_id>/part-<7 digits>.ndjson`.
 """
