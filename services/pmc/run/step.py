@@ -38,6 +38,8 @@ from services.pmc.run.manifest_records import RunItem
 from services.pmc.run.outcomes import Done
 from services.pmc.run.store import RUN_ITEMS, RUNS, item_id_of
 from services.pmc.run.working import PackLost, Worked, work_out
+from services.pmc.search.domain import SAMPLED_EACH
+from services.pmc.search.store import SAMPLES, add_to_sample, sample_id_of
 
 RUN_EVENTS = (*STEP_EVENTS, "pmc.run.completed", "pmc.run.failed")
 TRIES_MAX = 10
@@ -155,6 +157,7 @@ async def _commit(units: Units, call: Call, run: StoredRun, worked: Worked) -> S
                 return None
             await apply(change, deltas)
             await _keep_products(change, run, changed, worked)
+            await _sample(change, changed)
         for each in worked.done:
             item = RunItem(
                 item_id=item_id_of(run.run_id, each.line.n),
@@ -187,6 +190,7 @@ async def _prefetched(change: Change, run: StoredRun, changed: Sequence[Done], d
     approved = [each.before for each in changed if each.approves and each.before is not None]
     change.prefetch(REVISIONS, [revision_id_of(each.product_id, each.head.rev) for each in approved])
     prefetch_sums(change, deltas)
+    change.prefetch(SAMPLES, {sample_id_of(change.call.orgcode, guid) for guid, _ in _new_keys(changed)})
     return await current_run(change, run)
 
 
@@ -236,6 +240,17 @@ async def _keep_products(change: Change, run: StoredRun, changed: Sequence[Done]
         elif each.approves and each.before is not None:
             await _approve(change, each.before)
         _emit(change, run, each, kept)
+
+
+async def _sample(change: Change, changed: Sequence[Done]) -> None:
+    """Have some of the new products tell how frequent trigrams are in their channels."""
+    created: dict[str, list[StoredProduct]] = {}
+    for each in changed:
+        if each.before is None and each.after is not None:
+            created.setdefault(each.after.channel_guid, []).append(each.after)
+    for channel_guid, products in created.items():
+        some = [each.indexed.terms.trigrams for each in products[::SAMPLED_EACH]]
+        await add_to_sample(change, channel_guid, some)
 
 
 def _emit(change: Change, run: StoredRun, done: Done, kept: StoredProduct) -> None:

@@ -1,13 +1,14 @@
 """The three modes of search, each a page of hits from a position on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
 from chassis.entity import Value
 from chassis.unit import SnapshotReader
 from services.pmc.profile.patterns import compiled
+from services.pmc.search.domain import rarest
 from services.pmc.search.matching import (
     Match,
     Question,
@@ -17,6 +18,7 @@ from services.pmc.search.matching import (
 )
 from services.pmc.search.patterns import literals_of
 from services.pmc.search.reading import Candidate, Hit, Position, by_form, by_product, by_trigram, ordered
+from services.pmc.search.store import samples_of
 from services.pmc.terms import MatchField
 from services.pmc.words import AskedState
 
@@ -87,10 +89,10 @@ async def search_regex(
 ) -> Found:
     """Hits in whose values the pattern is found, by product_id, as far as the work bound of a page goes."""
     expression = compiled(pattern, ignore_case=True)
-    literals = literals_of(pattern)
-    trigram = rarest([literal[at : at + 3] for literal in literals for at in range(len(literal) - 2)])
+    trigrams = _trigrams(literals_of(pattern))
+    samples = await samples_of(reader, asked.channel_guids)
     after = position[0] if position is not None else ""
-    streams = [by_trigram(reader, guid, trigram, after) for guid in asked.channel_guids]
+    streams = [by_trigram(reader, guid, rarest(trigrams, samples.get(guid)), after) for guid in asked.channel_guids]
     until = monotonic() + SCANNED_SECONDS_MAX
     hits: list[Hit] = []
     scanned = 0
@@ -110,12 +112,8 @@ async def search_regex(
     return Found(hits=hits, position=None)
 
 
-def rarest(trigrams: Sequence[str]) -> str | None:
-    """The trigram that fewest values are likely to hold: one with digits, marks or rare letters."""
-    return min(trigrams, key=lambda each: sum(_COMMON.get(character, 1) for character in each), default=None)
-
-
-_COMMON = {character: 20 - place for place, character in enumerate("etaoinsrhldcumfpg")}
+def _trigrams(texts: Iterable[str]) -> list[str]:
+    return [text[at : at + 3] for text in texts for at in range(len(text) - 2)]
 
 
 def _match_all(expression: Any, fields: Sequence[MatchField], some: Sequence[Candidate]) -> list[Match | None]:
@@ -139,10 +137,12 @@ def _prefix_hits(reader: SnapshotReader, asked: SearchScope, question: Question,
 
 async def _other_hits(reader: SnapshotReader, asked: SearchScope, question: Question, after: str) -> AsyncIterator[Hit]:
     """Products that hold q without beginning with it, by product_id."""
-    streams: list[AsyncIterator[Candidate]] = []
-    for text in dict.fromkeys(each for each in (question.plain, question.bare) if each):
-        trigram = rarest([text[at : at + 3] for at in range(len(text) - 2)])
-        streams += [by_trigram(reader, guid, trigram, after) for guid in asked.channel_guids]
+    samples = await samples_of(reader, asked.channel_guids)
+    texts = [each for each in (question.plain, question.bare) if each]
+    wanted = dict.fromkeys(
+        (guid, rarest(_trigrams([text]), samples.get(guid))) for text in texts for guid in asked.channel_guids
+    )
+    streams = [by_trigram(reader, guid, trigram, after) for guid, trigram in wanted]
     async for candidate in by_product(streams):
         if asked.state in {"both", candidate.online_state}:
             match = contains_match(question, candidate.values)
