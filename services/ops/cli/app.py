@@ -29,6 +29,7 @@ NOUNS = {
     "keys": "The keys of a new stack.",
     "audit": "Whether the books are right.",
     "pmc": "Publishing packs.",
+    "graph": "Records of all services, and what they are tied to.",
 }
 _MODULES = {"org": "identity", "user": "identity", "member": "identity", "session": "identity", "key": "identity"}
 
