@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from chassis.rpc.client import Channels
-from chassis.unit import Units, View
+from chassis.unit import Change, Units, View
 from chassis.work.handle import Work
 from chassis.work.queue import Continue, NoPayload, Workers
 from services.slc.channel.domain import StoredChannel
-from services.slc.channel.store import status_of
+from services.slc.channel.store import CHANNELS, status_of
 from services.slc.credential.access import ShopAccess
-from services.slc.job.domain import SyncJob
-from services.slc.job.store import LEVELS, SYNC
+from services.slc.job.domain import Reason, SyncJob
+from services.slc.job.store import LEVELS, SYNC, note
 from services.slc.lifecycle.standing import shop_failed
 from services.slc.settings import SlcSettings
 from services.slc.shopify.errors import ShopFailed
@@ -25,8 +25,10 @@ from services.slc.sync.recording import EndingRecorder
 from services.slc.sync.run import Draft, SyncRun
 from services.slc.sync.sources import listings, style_listings
 from services.slc.sync.standard import StyleSync
+from services.slc.sync.store import TIMED, Timed
 from services.slc.sync.taking import Taken, active_channel, style_rows, take
 from services.slc.variant.domain import StoredVariant
+from services.slc.variant.store import VARIANTS
 
 workers = Workers("slc")
 
@@ -181,3 +183,18 @@ def _reserve(channel: StoredChannel, taken: Sequence[Taken]) -> int:
     """Points left to others, in percent: none where something is urgent."""
     urgent = any(each.job.lane == "fast" for each in taken)
     return 0 if urgent else channel.config.reserve_percent
+
+
+@workers.on(TIMED, concurrency=2)
+async def note_timed(units: Units, work: Work[Timed]) -> Continue | None:
+    """Have a variant's quantities synced whose time has come."""
+
+    async def write(change: Change) -> None:
+        await work.finish(change)
+        row = await change.get(VARIANTS, work.payload.row_id)
+        channel = await change.get(CHANNELS, row.channel_id) if row is not None else None
+        if row is not None and channel is not None and row.included:
+            await note(change, channel, [row], Reason(cause="stock", inventory_only=True, lane="fast"))
+
+    await units.change(work.call, write)
+    return None

@@ -74,6 +74,7 @@ class StoredVariant(Document, omit_defaults=True):
     sku_key     the SKU without regard to case
     pushed      field -> the value last written
     answered    field -> the value that Shopify answered for it, in the form it stores
+    seen        facility -> number and available units of the latest event of ICS
     """
 
     row_id: str
@@ -96,6 +97,7 @@ class StoredVariant(Document, omit_defaults=True):
     pushed: dict[str, Any] = field(default_factory=dict)
     answered: dict[str, Any] = field(default_factory=dict)
     levels: list[StoredLevel] = field(default_factory=list)
+    seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     last_synced_utc: Utc | None = None
     last_attempt_utc: Utc | None = None
     last_error: SyncError | None = None

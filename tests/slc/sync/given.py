@@ -67,6 +67,12 @@ class Shopfloor:
         )
         assert answer.status == 200, answer
 
+    async def act(self, action: str) -> None:
+        """Pause, resume or deactivate the channel."""
+        channel = await self.slc.again(self.channel)
+        answer = await self.slc.ask(action, channel_id=channel["channel_id"], expected_revision=channel["revision"])
+        assert answer.status == 200, answer
+
     def publish(self, *variant_ids: str, stock: int | None = None, **content: Any) -> None:
         """PMC serves these variants; ICS promises so many units of each."""
         for each in variant_ids:
