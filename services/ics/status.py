@@ -1,6 +1,6 @@
-"""What all endpoints that set a status share: the request, and the update of the record."""
+"""What endpoints that change a record share: setting a status, and giving or clearing fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from chassis.endpoint import Revised
@@ -42,3 +42,14 @@ async def with_status(
     record = await change.load(entity, record_id, body.expected_revision)
     decided = remarked(decide(record, body.status), change.call, change.now, body.reason)
     return await change.update(entity, decided, body.reason)
+
+
+def update_problems(given: Mapping[str, object], clear: Collection[str] | None) -> list[tuple[str, str]]:
+    """Problems of a request that changes some fields (None: not given) and clears others: it does neither, or both to
+    one field."""
+    if clear is None and all(value is None for value in given.values()):
+        return [(next(iter(given)), f"at least one of {', '.join(given)} and clear is required")]
+    found = [(name, "is given and cleared") for name in given if given[name] is not None and name in (clear or ())]
+    if len(set(clear or ())) < len(clear or ()):
+        found.append(("clear", "names a field twice"))
+    return found

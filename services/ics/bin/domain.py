@@ -1,5 +1,7 @@
 """Bins: the places within a zone, with an optional capacity in units."""
 
+from collections.abc import Collection
+
 from msgspec import field
 from msgspec.structs import replace
 
@@ -66,6 +68,15 @@ def check_open(zone: Zone) -> None:
     """Raise `InvalidState` if the zone is inactive: it accepts neither units nor new bins."""
     if zone.status != "active":
         raise InvalidState("the zone is inactive", status=zone.status)
+
+
+def changed(place: Bin, name: str | None, capacity: int | None, clear: Collection[str]) -> Bin:
+    """The bin with a new name and capacity; None keeps the present one, and a field in `clear` is removed."""
+    return replace(
+        place,
+        name=None if "name" in clear else name or place.name,
+        capacity=None if "capacity" in clear else capacity or place.capacity,
+    )
 
 
 def set_status(place: Bin, status: Openness, units_held: int) -> Bin:

@@ -14,6 +14,12 @@ class BinChanged(Value):
 EVENTS = [
     EventType(type="ics.bin.created", subject="bin_id", body=BinChanged, summary="A bin was created in a zone."),
     EventType(
+        type="ics.bin.updated",
+        subject="bin_id",
+        body=BinChanged,
+        summary="A bin has another name or capacity.",
+    ),
+    EventType(
         type="ics.bin.status_changed",
         subject="bin_id",
         body=BinChanged,

@@ -1,15 +1,20 @@
 """The bin endpoints. The contract's ics.yaml specifies each of them."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Annotated, Literal
 
-from chassis.endpoint import Answer, Endpoints, Listed, Request
+from msgspec import Meta
+
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Code, Guid, Id, Name, Qty
-from services.ics.bin.domain import Bin, check_open, set_status
+from services.ics.bin.domain import Bin, changed, check_open, set_status
 from services.ics.bin.store import BINS, check_code_free, list_bins
+from services.ics.ledger.places import count_bin
 from services.ics.ledger.store import units_in_bin
-from services.ics.status import StatusRequest, with_status
+from services.ics.status import StatusRequest, update_problems, with_status
 from services.ics.words import OPERATOR, READ, Openness, load_here
 from services.ics.zone.store import ZONES
 
@@ -106,4 +111,26 @@ async def ics_bin_status_set(change: Change, body: BinStatusSetRequest) -> BinEn
     decide = partial(set_status, units_held=await units_in_bin(change, body.bin_id))
     place = await with_status(change, BINS, body.bin_id, body, decide)
     change.emit("ics.bin.status_changed", place.bin_id, bin=place)
+    return BinEnvelope(bin=place)
+
+
+class BinUpdateRequest(Revised):
+    bin_id: Id
+    name: Name | None = None
+    capacity: Qty | None = None
+    clear: Annotated[list[Literal["name", "capacity"]], Meta(min_length=1, max_length=2)] | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        return update_problems({"name": self.name, "capacity": self.capacity}, self.clear)
+
+
+@endpoints.post("/update", roles=OPERATOR, emits=["ics.bin.updated"])
+async def ics_bin_update(change: Change, body: BinUpdateRequest) -> BinEnvelope:
+    """Change a bin's name and capacity. If it holds more than that, nothing is put in until it holds less."""
+    before = await change.load(BINS, body.bin_id, body.expected_revision)
+    place = changed(before, body.name, body.capacity, body.clear or ())
+    if before.capacity is None and place.capacity is not None:
+        await count_bin(change, body.bin_id)
+    place = await change.update(BINS, place)
+    change.emit("ics.bin.updated", place.bin_id, bin=place)
     return BinEnvelope(bin=place)

@@ -87,6 +87,8 @@ async def _commit_promised(
     promise = await load_here(change, entity, promise_id, body.expected_revision)
     if body.variant_id not in {None, promise.variant_id}:
         raise invalid_field("variant_id", f"is not the {promise.kind}'s")
+    if change.call.channel not in {None, promise.channel_code}:
+        raise invalid_field("channel_code", f"is not the {promise.kind}'s")
     quantity = check_usable(promise, body.quantity, change.now)
     commit_id = change.new_id()
     order = body.order(promise if isinstance(promise, Allocation) else None)

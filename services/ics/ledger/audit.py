@@ -199,7 +199,9 @@ def bin_difference(
     orgcode: str, logical_guid: str | None, bin_id: str, items: Iterable[Item], counted: int
 ) -> Difference | None:
     """The difference between the stored unit count of a bin and the sum over its items; None if equal."""
-    there = sum(position.on_hand for item in items for position in item.cells if position.bin_id == bin_id)
+    # A bin whose capacity was cleared goes on being counted, but for positions that units were put in since.
+    cells = (position for item in items for position in item.cells if position.bin_id == bin_id)
+    there = sum(position.on_hand for position in cells if position.capped)
     if there == counted:
         return None
     return Difference(

@@ -89,9 +89,13 @@ class OpenItem:
         return StockPosition(zone_id=key.zone_id, bin_id=key.bin_id, lot_code=key.lot_code)
 
     def land(self, place: Landing, lot_code: str | None) -> PositionKey:
-        """The key of a lot's position at a place; adds the position if it is missing."""
+        """The key of a lot's position at a place; adds the position if it is missing, and gives it the place's present
+        purpose."""
         key = place.key(lot_code)
-        if key not in self.positions:
+        known = self.positions.get(key)
+        if known is not None and known.purpose != place.purpose:
+            self.positions[key] = replace(known, purpose=place.purpose)
+        if known is None:
             self.positions[key] = StockPosition(
                 zone_id=place.zone_id,
                 bin_id=place.bin_id,

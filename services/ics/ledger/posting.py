@@ -6,6 +6,8 @@ and fills the shortfall before it returns.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from chassis.clock import Date, Utc, day_of
 from chassis.errors import InvalidState
 from services.ics.ledger.balance import SHORTFALL, Landing, PositionKey
@@ -86,10 +88,16 @@ class Posting:
         return sorted(found, key=lambda each: each.id)
 
     def land(self, item: OpenItem, place: Landing, lot_code: str | None) -> PositionKey:
-        """The key of the position where units are put; also records the capacity of its bin."""
+        """The key of the position where units are put; also records the capacity of its bin, and counts the units of a
+        position that a call under way put there while the bin got its capacity."""
+        key = item.land(place, lot_code)
         if place.bin_id is not None and place.capacity is not None:
             self.capacities[place.bin_id] = place.capacity
-        return item.land(place, lot_code)
+            known = item.position(key)
+            if not known.capped:
+                item.positions[key] = replace(known, capped=True)
+                self.bins[place.bin_id] = self.bins.get(place.bin_id, 0) + known.on_hand
+        return key
 
     def move(
         self,

@@ -1,5 +1,6 @@
 """Zones: the parts of a facility where stock is stored, in bins or on the floor. Pure."""
 
+from collections.abc import Collection
 from typing import Literal
 
 from msgspec import field
@@ -24,6 +25,11 @@ class Zone(Record):
     purpose: Purpose
     status: Openness = "active"
     remarks: Remarks = field(default_factory=list)
+
+
+def changed(zone: Zone, name: str | None, purpose: Purpose | None, clear: Collection[str]) -> Zone:
+    """The zone with a new name and purpose; None keeps the present one, and a field in `clear` is removed."""
+    return replace(zone, name=None if "name" in clear else name or zone.name, purpose=purpose or zone.purpose)
 
 
 def set_status(zone: Zone, status: Openness, units_held: int) -> Zone:

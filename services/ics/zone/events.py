@@ -14,6 +14,12 @@ class ZoneChanged(Value):
 EVENTS = [
     EventType(type="ics.zone.created", subject="zone_id", body=ZoneChanged, summary="A zone was opened."),
     EventType(
+        type="ics.zone.updated",
+        subject="zone_id",
+        body=ZoneChanged,
+        summary="A zone has another name or purpose.",
+    ),
+    EventType(
         type="ics.zone.status_changed",
         subject="zone_id",
         body=ZoneChanged,

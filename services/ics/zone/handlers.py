@@ -1,17 +1,23 @@
 """The zone endpoints, specified in the contract's ics.yaml."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from chassis.caller import Call
-from chassis.endpoint import Answer, Endpoints, Listed, Request
+from chassis.endpoint import Answer, Endpoints, Listed, Request, Revised
 from chassis.page import PageRequest
 from chassis.unit import Change, View
 from chassis.values import Code, Guid, Id, Name
+from chassis.work.store import enqueue
+from services.ics.ledger.places import repurpose
 from services.ics.ledger.store import units_in_zone
-from services.ics.status import StatusRequest, with_status
+from services.ics.status import StatusRequest, update_problems, with_status
 from services.ics.words import OPERATOR, READ, Openness
-from services.ics.zone.domain import Purpose, Zone, set_status
-from services.ics.zone.store import ZONES, list_zones
+from services.ics.zone.domain import Purpose, Zone, changed, set_status
+from services.ics.zone.store import REPURPOSED, ZONES, list_zones
 
 endpoints = Endpoints("ics", "/zone")
 
@@ -97,4 +103,25 @@ async def ics_zone_status_set(change: Change, body: ZoneStatusSetRequest) -> Zon
     decide = partial(set_status, units_held=await units_in_zone(change, body.zone_id))
     zone = await with_status(change, ZONES, body.zone_id, body, decide)
     change.emit("ics.zone.status_changed", zone.zone_id, zone=zone)
+    return ZoneEnvelope(zone=zone)
+
+
+class ZoneUpdateRequest(Revised):
+    zone_id: Id
+    name: Name | None = None
+    purpose: Purpose | None = None
+    clear: Annotated[list[Literal["name"]], Meta(min_length=1, max_length=1)] | None = None
+
+    def problems(self) -> Sequence[tuple[str, str]]:
+        return update_problems({"name": self.name, "purpose": self.purpose}, self.clear)
+
+
+@endpoints.post("/update", roles=OPERATOR, emits=["ics.zone.updated"])
+async def ics_zone_update(change: Change, body: ZoneUpdateRequest) -> ZoneEnvelope:
+    """Change a zone's name and purpose. A new purpose changes the draw order; what is promised stays where it is."""
+    before = await change.load(ZONES, body.zone_id, body.expected_revision)
+    zone = await change.update(ZONES, changed(before, body.name, body.purpose, body.clear or ()))
+    if zone.purpose != before.purpose and await repurpose(change, zone.zone_id, zone.purpose) is not None:
+        await enqueue(change, REPURPOSED, zone.zone_id)
+    change.emit("ics.zone.updated", zone.zone_id, zone=zone)
     return ZoneEnvelope(zone=zone)

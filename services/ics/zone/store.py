@@ -1,12 +1,24 @@
-"""Storage of zones."""
+"""Storage of zones, and the queue of those whose positions get a new purpose."""
 
 from collections.abc import Mapping
 
-from chassis.entity import HUB, Entity, edge, unique
+from chassis.entity import HUB, Entity, Value, edge, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
+from chassis.work.queue import NoPayload, WorkQueue
 from services.ics.filters import split
+from services.ics.ledger.places import ItemMark
 from services.ics.zone.domain import Zone
+
+
+class RepurposedTo(Value):
+    """How far a zone's positions have its new purpose: up to and with this item; None: none yet."""
+
+    after: ItemMark | None = None
+
+
+REPURPOSED: WorkQueue[NoPayload] = WorkQueue("ics", "repurpose", progress=RepurposedTo)
+"""Zones with more items than the call that gave them a new purpose could change."""
 
 ZONES = Entity(
     "zone",
