@@ -5,6 +5,7 @@ texts, and each token of an org is stored once, indexed by its n-grams of two, t
 is looked up in three steps: n-grams find tokens, tokens find records, and the texts of these are compared.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from msgspec import field
@@ -28,17 +29,37 @@ STRETCH_GROWTH = 4
 
 
 def fold(text: str) -> str:
-    """The text with case folded for comparison. One character may become several (ß becomes ss)."""
-    return text.casefold()
+    """The text as it is compared: NFKC, accents removed, case folded. One character may become several (ß becomes ss),
+    or several one."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
+    plain = "".join(one for one in decomposed if unicodedata.category(one) != _ACCENT)
+    return unicodedata.normalize("NFKC", plain.casefold())
+
+
+_ACCENT = "Mn"
+"""The Unicode category of combining marks."""
+
+
+def _clusters(text: str) -> list[str]:
+    """The text in pieces that fold each by itself: a character and what may be composed with it."""
+    found: list[str] = []
+    for one in text:
+        if found and (unicodedata.category(one)[0] == "M" or "\u1160" <= one <= "\u11ff" or one in "\uff9e\uff9f"):
+            found[-1] += one
+        else:
+            found.append(one)
+    return found
 
 
 def words_of(question: str) -> list[str]:
-    """The distinct words of a search, case-folded, longest first. All of them must occur."""
+    """The distinct words of a search, folded, longest first. All of them must occur."""
     return sorted(dict.fromkeys(fold(question).split()), key=len, reverse=True)
 
 
 def tokens_of(texts: Iterable[str]) -> list[str]:
-    """The tokens texts are indexed by: their case-folded words, long ones in pieces."""
+    """The tokens texts are indexed by: their folded words, long ones in pieces."""
     found: set[str] = set()
     for text in texts:
         for word in set(fold(text).split()):
@@ -74,7 +95,7 @@ def choices(part: str) -> list[str]:
 
 
 def matches(words: Iterable[str], texts: Sequence[str]) -> bool:
-    """Whether each of the case-folded words occurs in at least one of the texts."""
+    """Whether each of the folded words occurs in at least one of the texts."""
     folded = [fold(text) for text in texts]
     return all(any(word in text for text in folded) for word in words)
 
@@ -91,8 +112,16 @@ def snippet(words: Sequence[str], texts: Sequence[str]) -> str:
 
 def _unfolded(text: str, place: int, length: int) -> tuple[int, int]:
     """Convert a position and length in the folded text to those in the original text."""
-    origins = range(len(text)) if text.isascii() else [at for at, one in enumerate(text) for _ in fold(one)]
-    start, end = origins[place], origins[place + length - 1] + 1
+    if text.isascii():
+        return place, length
+    origins: list[tuple[int, int]] = []
+    start = 0
+    for cluster in _clusters(text):
+        end = start + len(cluster)
+        origins += [(start, end)] * len(fold(cluster))
+        start = end
+    last = len(origins) - 1
+    start, end = origins[min(place, last)][0], origins[min(place + length - 1, last)][1]
     return start, end - start
 
 

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -8,6 +9,7 @@ from services.ics.finding.domain import (
     PIECE_CHARACTERS,
     SNIPPET_CHARACTERS,
     Marks,
+    _clusters,
     choices,
     floors,
     fold,
@@ -26,14 +28,10 @@ questions = st.text(alphabet=LETTERS, min_size=1, max_size=12) | st.text(max_siz
 
 
 def naive(question: str, text: str) -> bool:
-    """Whether every word of a question occurs in a text, character by character, case aside."""
-    there = [part for character in text for part in fold(character)]
-
-    def at(word: list[str], place: int) -> bool:
-        return there[place : place + len(word)] == word
-
-    words = [[part for character in word for part in fold(character)] for word in question.split()]
-    return all(any(at(word, place) for place in range(len(there) + 1)) for word in words)
+    """Whether every word of a question occurs in a text, compared place by place."""
+    there = fold(text)
+    words = fold(question).split()
+    return all(any(there[place:].startswith(word) for place in range(len(there) + 1)) for word in words)
 
 
 @given(question=questions, text=texts)
@@ -52,9 +50,39 @@ def test_a_text_that_matches_is_kept_under_a_token_that_each_word_finds(question
 
 
 @given(text=texts)
-def test_folding_keeps_the_order_and_folds_once(text: str) -> None:
-    assert fold(text) == "".join(map(fold, text))
+def test_folding_folds_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+@given(text=texts)
+def test_each_cluster_folds_by_itself(text: str) -> None:
+    """So a place in the folded text is one in the text."""
+    assert "".join(_clusters(text)) == text
+    assert "".join(map(fold, _clusters(text))) == fold(text)
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("Café", "CAFÉ", "cafe", "Cafe\u0301", "ＣＡＦＥ"),
+        ("Straße", "STRASSE", "strasse"),
+        ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
+        ("ﬁn", "FIN"),
+        ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
+        ("İstanbul", "istanbul"),
+    ],
+)
+def test_spellings_of_one_word_are_alike(spellings: tuple[str, ...]) -> None:
+    assert len({fold(each) for each in spellings}) == 1
+    for question in spellings:
+        assert all(matches(words_of(question), [f"a {text} b"]) for text in spellings)
+
+
+def test_a_snippet_shows_the_text_as_it_is_written() -> None:
+    text = "x " * 100 + "Cafe\u0301 Zoe\u0308 " + "y " * 100
+    shown = snippet(words_of("café"), [text])
+    assert "Cafe\u0301 Zoe\u0308" in shown
+    assert shown in text
 
 
 @given(text=st.text(alphabet="abcXYZ äÖßẞσς", max_size=30))

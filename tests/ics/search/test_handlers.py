@@ -175,3 +175,14 @@ async def test_inbox_items_are_found_by_title_and_body_together(ics: ServiceClie
     assert await hits(q="re", state="done") == []
     assert await hits(status="archived") == []
     assert len(await hits(q="re", status="all")) == 3
+
+
+async def test_accents_and_forms_of_characters_make_no_difference(ics: ServiceClient) -> None:
+    await comment(ics, "Cafe\u0301 cre\u0300me for the ﬁtter")
+    for question in ("CAFÉ", "creme fitter", "ＣＡＦＥ"):
+        assert await found(ics, q=question) == ["Cafe\u0301 cre\u0300me for the ﬁtter"], question
+    (hit,) = (await ics.plain.post("/search/comments", q="café")).data["items"]
+    assert hit["snippet"] == hit["comment"]["body"], "the text is shown as it is written"
+    item = (await ics.plain.post("/inbox/create", title="Señor Núñez calls")).data["item"]
+    (hit,) = (await ics.plain.post("/search/inbox", q="senor nunez")).data["items"]
+    assert hit["item"] == item
