@@ -16,6 +16,7 @@ from chassis.values import Count, Guid, Id, Lot, Money, Qty, Qty0, Text, Utc
 from services.ics.decimals import FIGURE_DIGITS
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import ANYWHERE, HeldTake, Pin, draw_held
+from services.ics.ledger.entry import ENTRIES_MAX
 from services.ics.ledger.holder import HeldPosition, Holding, parts_of
 from services.ics.ledger.leg import Leg
 from services.ics.ledger.naming import Named
@@ -134,9 +135,7 @@ def plus(amount: Money, more: Money) -> Money:
 
 
 def check_cost(cost: Money, quantity: int) -> None:
-    """Raise `Invalid` if the unit cost is below 0, or the cost of all units reaches `AMOUNT_MAX`."""
-    if Decimal(cost.amount) < 0:
-        raise invalid_field("unit_cost.amount", "is below 0")
+    """Raise `Invalid` if the cost of all units reaches `AMOUNT_MAX`."""
     with localcontext(prec=FIGURE_DIGITS):
         if Decimal(cost.amount) * quantity >= AMOUNT_MAX:
             raise invalid_field("unit_cost.amount", "is too large for so many units")
@@ -218,6 +217,8 @@ def _takes(holding: Holding, quantity: int, pin: Pin, named: Named) -> list[Held
     if lacking:
         item = holding.item
         raise insufficient(item, "consignment", quantity, quantity - lacking, "fewer consigned units are there")
+    if len(takes) > ENTRIES_MAX:
+        raise InvalidState(f"the units lie at more than {ENTRIES_MAX} positions", status="scattered")
     return takes
 
 

@@ -28,6 +28,7 @@ from services.ics.ledger.balance import Balance
 from services.ics.ledger.draw import ANYWHERE, Pin
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
+from services.ics.money import money_problems
 from services.ics.policy.store import ruling
 from services.ics.remarks import remarked
 from services.ics.serial.domain import Dates
@@ -59,9 +60,8 @@ class ConsignmentReceiveRequest(Request):
     serials: SerialList | None = None
 
     def problems(self) -> list[tuple[str, str]]:
-        return serial_problems(self.serials, self.quantity) + date_problems(
-            self.lot_code, self.serials, self.expiry_date
-        )
+        found = money_problems("unit_cost", self.unit_cost) + serial_problems(self.serials, self.quantity)
+        return found + date_problems(self.lot_code, self.serials, self.expiry_date)
 
 
 @endpoints.post(

@@ -210,3 +210,17 @@ async def test_tracked_serials_must_be_named_when_units_leave_the_shelf(ics: Ser
     ]
     assert [(answer.status, list(answer.problems)) for answer in answers] == [(400, ["serials"])] * 3
     await floor.do("/pick/record", **named, quantity=1, serials=["S2"])
+
+
+async def test_a_commit_on_another_channel_than_its_promises_is_refused(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-CH")
+    await floor.stocked(5)
+    cart = await floor.reserve(2)
+    named = {"reservation_id": cart["reservation_id"], "order_ref": "O-1"}
+    refused = await floor.ask("/commit/create", **named, expected_revision=1, channel_code="SHOP")
+    assert (refused.status, list(refused.problems)) == (400, ["channel_code"])
+    stale = await floor.ask("/commit/create", **named, expected_revision=2, channel_code="SHOP")
+    assert (stale.status, stale.details) == (409, {"current_revision": 1}), "the revision is checked first"
+    assert (await floor.do("/commit/create", **named, expected_revision=1, channel_code="WEB"))["commit"]["open"] == 2
+    again = await floor.reserve(1)
+    await floor.do("/commit/create", reservation_id=again["reservation_id"], expected_revision=1, order_ref="O-2")

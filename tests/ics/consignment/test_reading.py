@@ -94,3 +94,14 @@ async def test_what_is_owed_is_added_up_over_thousands(ics: ServiceClient, clock
     assert await owed(ics) == [row("ANNA", CROWD + 1, units, f"{units / 100:.2f}")]
     found = await walked(ics, "/consignment/list", limit=256, consignor_ref="BERT", owing=False)
     assert len(found) == CROWD + 1
+
+
+async def test_money_that_is_not_canonical_or_of_no_active_currency_is_refused(ics: ServiceClient) -> None:
+    goods: Record = {"consignor_ref": "ANNA", "variant_id": "V-1", "quantity": 1}
+    for cost, path in (
+        ({"amount": "-1.00", "currency": "EUR"}, "unit_cost.amount"),
+        ({"amount": "01", "currency": "EUR"}, "unit_cost.amount"),
+        ({"amount": "1", "currency": "DEM"}, "unit_cost.currency"),
+    ):
+        refused = await ics.post("/consignment/receive", **goods, unit_cost=cost)
+        assert (refused.status, list(refused.problems)) == (400, [path]), cost

@@ -72,7 +72,8 @@ async def test_an_order_goes_out_and_comes_back(ics: ServiceClient, slc: Neighbo
     shipped = await slc.ask(
         "ShipRecord", pb.ShipRecordRequest(**named, expected_revision=1, quantity=4, from_stage="open", carrier="DHL")
     )
-    released = await slc.ask("CommitRelease", pb.CommitReleaseRequest(**named, expected_revision=2))
+    release = pb.CommitReleaseRequest(**named, expected_revision=2, reason="cancelled")
+    released = await slc.ask("CommitRelease", release)
     line = pb.ReceiveLineInput(variant_id="V1", quantity=1)
     restock = pb.ReceiveRecordRequest(context=here(), source="customer", source_ref="O-1", lines=[line])
     received = await slc.ask("ReceiveRecord", restock)
@@ -81,6 +82,9 @@ async def test_an_order_goes_out_and_comes_back(ics: ServiceClient, slc: Neighbo
     assert (shipped.commit.shipped, shipped.entries[0].kind, shipped.balances[0].on_hand) == (4, "ship", 6)
     assert shipped.commit.ships[0].carrier == "DHL"
     assert (released.commit.status, released.commit.released) == ("shipped", 2)
+    (remark,) = released.commit.remarks
+    assert (remark.text, remark.call, remark.revision) == ("cancelled", "ics_commit_release", 3)
+    assert [entry.order_ref for entry in shipped.entries] == [made.commit.order_ref]
     assert (received.receive.source, received.receive.lines[0].pending) == ("customer", 1)
     assert not received.receive.HasField("code")
     assert await floor.totals() == (6, 1, 0, 0, 0, 0, 0, 7)
