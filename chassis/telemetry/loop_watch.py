@@ -1,8 +1,8 @@
 """Measures how long callbacks hold the event loop, and finds the call that held it.
 
-A timer of the loop itself is due every few milliseconds while calls are worked on, and every quarter of a second
-otherwise. Its lateness is the time that everybody else waited too. Calls say by `note` that they go on, so a late timer
-can name the one after whose note the time passed.
+A timer of the loop itself is due every few milliseconds while many calls are worked on, and more rarely otherwise, so
+that a process at rest costs nothing. Its lateness is the time that everybody else waited too. Calls say by `note` that
+they go on, so a late timer can name the one after whose note the time passed.
 """
 
 import asyncio
@@ -12,10 +12,14 @@ from time import perf_counter, process_time
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import LOOP_LAG, LOOP_LAG_LARGEST
-from chassis.telemetry.notes import latest, notes_since
+from chassis.telemetry.notes import noted_at, notes_since
 
 BUSY_SECONDS = 0.005
+QUIET_SECONDS = 0.05
 IDLE_SECONDS = 0.25
+BUSY_NOTES = 32
+"""Notes within `IDLE_SECONDS` from which on a process is busy; jobs and polls at rest take fewer."""
+
 WARN_SECONDS = 0.025
 """Longest hold that nobody is warned about."""
 
@@ -54,7 +58,7 @@ class LoopWatch:
     def _set(self) -> None:
         self._set_at = now = perf_counter()
         self._cpu_at = process_time()
-        wait = BUSY_SECONDS if now - latest() < self._idle_seconds else self._idle_seconds
+        wait = min(self._idle_seconds, _pause(now))
         self._due = now + wait
         self._timer = asyncio.get_running_loop().call_later(wait, self._look)
 
@@ -65,12 +69,24 @@ class LoopWatch:
         if self._lag is not None:
             self._lag.observe(late)
         self.largest = max(self.largest, late)
-        self.largest_cpu = max(self.largest_cpu, min(late, process_time() - self._cpu_at))
+        cpu = min(late, process_time() - self._cpu_at)
+        self.largest_cpu = max(self.largest_cpu, cpu)
         if late > WARN_SECONDS:
             call = holder(notes_since(self._set_at), now)
             self.recent.append((call, late))
-            log.warning("the event loop was held up", call=call, milliseconds=round(late * 1000, 1))
+            # Much less CPU time than that: the processor was with other programs, or the call waited for a file.
+            log.warning("the event loop was held up", call=call, milliseconds=_ms(late), cpu_milliseconds=_ms(cpu))
         self._set()
+
+
+def _pause(now: float) -> float:
+    if now - noted_at(BUSY_NOTES) < IDLE_SECONDS:
+        return BUSY_SECONDS
+    return QUIET_SECONDS if now - noted_at(0) < IDLE_SECONDS else IDLE_SECONDS
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
 
 
 def holder(notes: list[tuple[float, str]], now: float) -> str:

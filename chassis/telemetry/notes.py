@@ -13,9 +13,9 @@ def note(call: str) -> None:
     _notes.append((perf_counter(), call))
 
 
-def latest() -> float:
-    """When the last note was taken, by `perf_counter`."""
-    return _notes[-1][0]
+def noted_at(back: int) -> float:
+    """When the last note but so many was taken, by `perf_counter`; long ago if there are not so many."""
+    return _notes[-1 - back][0] if back < len(_notes) else float("-inf")
 
 
 def notes_since(moment: float) -> list[tuple[float, str]]:

@@ -26,6 +26,7 @@ from chassis.unit import Units
 from chassis.values import Orgcode
 from retailstack.chassis.v1 import jobs_pb2 as pb
 from tests.chassis.bus_given import a_call, eventually
+from tests.waiting import stretched
 
 NOON = Utc("2026-03-01T12:00:00.000Z")
 
@@ -279,7 +280,7 @@ async def test_a_job_whose_lease_is_lost_is_cut_off(
     assert await Leases(replicas.database, clock, "two").take(["job/sweep"], 60.0)
 
     with pytest.raises(Unavailable, match="lease"):
-        await asyncio.wait_for(running, 10.0)
+        await asyncio.wait_for(running, stretched(10.0))
 
 
 async def test_the_operator_lists_and_runs_jobs_over_grpc(replicas: Replicas) -> None:

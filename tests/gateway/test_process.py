@@ -15,7 +15,7 @@ from aiohttp.web_request import BaseRequest
 from chassis.settings import load
 from gateway.settings import GatewaySettings
 from tests.gateway.given import CALLER_KEY, GATEWAY_KEY, SESSION, Upstream, connected, read_reply, request, send
-from tests.waiting import within
+from tests.waiting import stretched, within
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +117,7 @@ async def test_a_setting_that_is_missing_stops_start_up_with_one_line_that_names
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, complaint = await asyncio.wait_for(process.communicate(), 30)
+    _, complaint = await asyncio.wait_for(process.communicate(), stretched(30.0))
 
     assert process.returncode != 0
     assert complaint.count(b"\n") == 1

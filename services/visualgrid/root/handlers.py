@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chassis.caller import Call
+from chassis.caller import Call, public_peer
 from chassis.clock import Clock, Utc
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.rpc.client import Channels
@@ -40,7 +40,7 @@ async def visualgrid_root_auth(
     call: Call, units: Units, clock: Clock, channels: Channels, body: RootAuthRequest
 ) -> RootAuthResponse:
     """Give a root token for the secret code; OPS checks the code and counts failures."""
-    verdict = await channels.check_secret(body.secret_code or "", call.peer or "unknown")
+    verdict = await channels.check_secret(body.secret_code or "", public_peer(call.peer))
     verdict.insist()
     token = token_from(os.urandom(TOKEN_BYTES))
     kept = kept_of(token, verdict.code_id, clock.now())

@@ -1,12 +1,22 @@
 """Large bodies are read without holding up the event loop, whatever is in them."""
 
 import asyncio
+from collections import deque
+from time import perf_counter
 
 import pytest
 
 from chassis.http.body_decoding import WAITING_MAX, BodyDecoding
 from chassis.telemetry import notes
-from chassis.telemetry.loop_watch import LoopWatch, holder
+from chassis.telemetry.loop_watch import (
+    BUSY_NOTES,
+    BUSY_SECONDS,
+    IDLE_SECONDS,
+    QUIET_SECONDS,
+    LoopWatch,
+    _pause,
+    holder,
+)
 from chassis.testing.client import ServiceClient
 from tests.holding import CALLER_SECONDS, held_at_most
 from tests.waiting import until
@@ -71,3 +81,16 @@ async def test_every_process_measures_its_loop(sample: ServiceClient) -> None:
 
     assert "retailstack_loop_lag_seconds_count" in text
     assert "retailstack_loop_lag_largest_seconds" in text
+
+
+async def test_a_process_at_rest_looks_rarely_and_a_busy_one_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notes, "_notes", deque([(float("-inf"), "")]))
+    now = perf_counter()
+    pauses = [_pause(now)]
+    notes.note("sample_crate_get")
+    pauses.append(_pause(perf_counter()))
+    for _ in range(BUSY_NOTES):
+        notes.note("sample_crate_get")
+    pauses.append(_pause(perf_counter()))
+
+    assert pauses == [IDLE_SECONDS, QUIET_SECONDS, BUSY_SECONDS]

@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.web import BaseRequest
 
 from chassis.http.server import HttpServer
+from tests.waiting import stretched
 
 
 def explain(status: int) -> web.Response:
@@ -31,7 +32,7 @@ async def test_a_stop_waits_for_what_is_under_way() -> None:
         answer = await asked
         assert await answer.text() == "done"
         assert answer.headers["Connection"] == "close"
-        await asyncio.wait_for(stopping, 10)
+        await asyncio.wait_for(stopping, stretched(10.0))
 
 
 async def test_a_stop_cuts_off_what_takes_too_long() -> None:

@@ -10,6 +10,7 @@ from chassis.testing.client import ServiceClient
 from tests.ics.floor import Floor
 from tests.ics.replenishment.places import Aisle, an_aisle
 from tests.ics.sweeping import sweep, until_calm
+from tests.waiting import within
 
 COUNTERS = ("scanned", "matched", "processed", "executed", "skipped_missing_overstock", "skipped_no_stock", "conflicts")
 
@@ -131,7 +132,7 @@ async def test_the_clock_sweeps_every_org_by_itself(aisle: Aisle, clock: FixedCl
     await aisle.rule(min_qty=10, max_qty=20)
     clock.advance(3600)
 
-    async with asyncio.timeout(20):
+    async with within(20.0):
         while await aisle.units() != (20, 35):
             await until_calm(aisle.ics)
             clock.advance(15)
