@@ -1,6 +1,7 @@
 """VisualGrid: every record of the stack as a graph, for its operators' eyes. It reads, and never writes."""
 
 from chassis.service import Service
+from chassis.static import StaticFolder
 from services.visualgrid.graph.sources import sources
 from services.visualgrid.root.rotation import rotation
 from services.visualgrid.settings import VisualGridSettings
@@ -15,5 +16,6 @@ VISUALGRID = Service(
     roles={},
     envelope="visualgrid",
     dialect="catalogue",
+    folders=[StaticFolder(path="/ui", package="services.visualgrid", folder="page", call="visualgrid_ui")],
     resources=[rotation, sources],
 )

@@ -21,7 +21,7 @@ INSTALL_SECONDS = 900
 
 def install(package: str, say: Say) -> None:
     """Install the package; raises Unavailable if that is not possible."""
-    rights = _rights()
+    rights = _rights(package)
     say(f"installing {package} from the distribution's packages (once; its service is neither started nor enabled)")
     links = set(_links())
     with _nothing_starts(rights):
@@ -36,16 +36,14 @@ def install(package: str, say: Say) -> None:
         raise EngineUnavailable(f"{package} could not be installed: {reason}")
 
 
-def _rights() -> list[str]:
+def _rights(package: str) -> list[str]:
     """The prefix that runs a command as root: none, or `sudo -n`. Raises EngineUnavailable if neither works."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
     if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
         return [sudo, "-n"]
-    raise EngineUnavailable(
-        "installing RabbitMQ needs root (or set AMQP_URL, or run: sudo apt-get install rabbitmq-server)"
-    )
+    raise EngineUnavailable(f"installing {package} needs root (or run: sudo apt-get install {package})")
 
 
 def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,210 @@
+/** Draws the graph, as often as it changes and no oftener than the screen is painted. */
+
+/** @import { Graph, GraphNode } from './model.js' */
+
+import { Camera } from './camera.js';
+import { reducedMotion } from './dom.js';
+import { colourOf } from './palette.js';
+
+export const RADIUS = 9;
+const HUB_RADIUS = 13;
+/** How far beside a small node a pointer may be. */
+const REACH_PIXELS = 10;
+const LABEL_ZOOM = 0.8;
+const LABELLED_NODES_MAX = 60;
+const LABEL_LENGTH_MAX = 36;
+const EDGE_NAMES_MAX = 40;
+
+/** The canvas of a graph. */
+export class GraphCanvas {
+  camera = new Camera();
+  /**
+   * Nodes that wait for an answer.
+   * @type {Set<string>}
+   */
+  pending = new Set();
+  #canvas;
+  #context;
+  #graph;
+  #asked = false;
+  #dark = matchMedia('(prefers-color-scheme: dark)');
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Graph} graph
+   */
+  constructor(canvas, graph) {
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('this browser has no canvas');
+    this.#canvas = canvas;
+    this.#context = context;
+    this.#graph = graph;
+    new ResizeObserver(() => this.#resize()).observe(canvas);
+    this.#dark.addEventListener('change', () => this.draw());
+    this.#resize();
+  }
+
+  /** Draw before the next paint. */
+  draw() {
+    if (this.#asked) return;
+    this.#asked = true;
+    requestAnimationFrame((time) => {
+      this.#asked = false;
+      this.#paint(time);
+    });
+  }
+
+  /** Show the whole graph. */
+  fit() {
+    this.camera.fit(this.#graph.shown());
+    this.draw();
+  }
+
+  /**
+   * Bring a node to the middle.
+   * @param {GraphNode} node
+   */
+  centre(node) {
+    this.camera.x = node.x;
+    this.camera.y = node.y;
+    this.draw();
+  }
+
+  /**
+   * The nearest node at a place of the canvas.
+   * @param {{x: number, y: number}} place
+   */
+  nodeAt(place) {
+    const point = this.camera.toGraph(place);
+    let reach = Math.max(HUB_RADIUS, REACH_PIXELS / this.camera.zoom);
+    let found = null;
+    for (const node of this.#graph.nodes.values()) {
+      const distance = Math.hypot(node.x - point.x, node.y - point.y);
+      if (distance <= reach && this.#graph.isShown(node)) [found, reach] = [node, distance];
+    }
+    return found;
+  }
+
+  #resize() {
+    const { width, height } = this.#canvas.getBoundingClientRect();
+    const ratio = devicePixelRatio || 1;
+    this.#canvas.width = Math.max(1, Math.round(width * ratio));
+    this.#canvas.height = Math.max(1, Math.round(height * ratio));
+    Object.assign(this.camera, { width: Math.max(1, width), height: Math.max(1, height) });
+    this.draw();
+  }
+
+  /** @param {number} time */
+  #paint(time) {
+    const context = this.#context;
+    const ratio = devicePixelRatio || 1;
+    const { x, y, zoom, width, height } = this.camera;
+    const nodes = this.#graph.shown();
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.translate(width / 2, height / 2);
+    context.scale(zoom, zoom);
+    context.translate(-x, -y);
+    this.#paintLinks(context);
+    this.#paintNodes(context, nodes);
+    this.#paintMarks(context, time);
+    if (zoom >= LABEL_ZOOM || nodes.length <= LABELLED_NODES_MAX) this.#paintLabels(context, nodes);
+    if (this.pending.size > 0 && !reducedMotion()) this.draw();
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  #paintLinks(context) {
+    const selected = this.#graph.selected;
+    const [plain, strong] = [new Path2D(), new Path2D()];
+    /** @type {{edge: string, x: number, y: number}[]} */
+    const named = [];
+    for (const link of this.#graph.shownLinks()) {
+      const [from, to] = [this.#graph.nodes.get(link.from), this.#graph.nodes.get(link.to)];
+      if (!from || !to) continue;
+      const touched = link.from === selected || link.to === selected;
+      const path = touched ? strong : plain;
+      path.moveTo(from.x, from.y);
+      path.lineTo(to.x, to.y);
+      if (touched) named.push({ edge: link.edge, x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 });
+    }
+    context.lineWidth = 1 / Math.min(1, this.camera.zoom);
+    context.strokeStyle = this.#dark.matches ? '#5b6775' : '#a3adb8';
+    context.stroke(plain);
+    context.strokeStyle = this.#text();
+    context.stroke(strong);
+    if (named.length > EDGE_NAMES_MAX) return;
+    context.font = `${11 / this.camera.zoom}px system-ui, sans-serif`;
+    context.textAlign = 'center';
+    context.fillStyle = this.#text();
+    for (const { edge, x, y } of named) context.fillText(edge, x, y - 3 / this.camera.zoom);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {GraphNode[]} nodes
+   */
+  #paintNodes(context, nodes) {
+    /** @type {Map<string, {full: Path2D, hollow: Path2D}>} */
+    const paths = new Map();
+    for (const node of nodes) {
+      const path = paths.get(node.kind) ?? { full: new Path2D(), hollow: new Path2D() };
+      paths.set(node.kind, path);
+      const shape = node.deleted ? path.hollow : path.full;
+      const radius = radiusOf(node);
+      shape.moveTo(node.x + radius, node.y);
+      shape.arc(node.x, node.y, radius, 0, 2 * Math.PI);
+    }
+    for (const [kind, { full, hollow }] of paths) {
+      context.fillStyle = context.strokeStyle = colourOf(kind, this.#dark.matches);
+      context.fill(full);
+      context.lineWidth = 2;
+      context.stroke(hollow);
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} time
+   */
+  #paintMarks(context, time) {
+    context.strokeStyle = this.#text();
+    for (const node of this.#graph.nodes.values()) {
+      const pending = this.pending.has(node.id);
+      if (!pending && node.id !== this.#graph.selected) continue;
+      const pulse = pending && !reducedMotion() ? 3 * (1 + Math.sin(time / 150)) : 0;
+      context.lineWidth = 3;
+      context.beginPath();
+      context.arc(node.x, node.y, radiusOf(node) + 4 + pulse, 0, 2 * Math.PI);
+      context.stroke();
+    }
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {GraphNode[]} nodes
+   */
+  #paintLabels(context, nodes) {
+    const [from, to] = [this.camera.toGraph({ x: 0, y: 0 }), this.camera.toGraph(this.#corner())];
+    context.font = `${12 / Math.max(this.camera.zoom, 0.6)}px system-ui, sans-serif`;
+    context.textAlign = 'left';
+    context.fillStyle = this.#text();
+    for (const node of nodes) {
+      if (node.x < from.x - 200 || node.x > to.x || node.y < from.y || node.y > to.y) continue;
+      const text = node.label.length > LABEL_LENGTH_MAX ? `${node.label.slice(0, LABEL_LENGTH_MAX - 1)}…` : node.label;
+      context.fillText(text, node.x + radiusOf(node) + 4, node.y + 4);
+    }
+  }
+
+  #corner() {
+    return { x: this.camera.width, y: this.camera.height };
+  }
+
+  #text() {
+    return this.#dark.matches ? '#e8edf2' : '#1b2733';
+  }
+}
+
+/** @param {GraphNode} node */
+function radiusOf(node) {
+  return node.service === 'stack' ? HUB_RADIUS : RADIUS;
+}

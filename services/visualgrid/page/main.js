@@ -1,0 +1,234 @@
+/** Puts the page together: one module for each concern, and here what they have to do with one another. */
+
+/** @import { ServiceTables } from './types.js' */
+/** @import { GraphNode } from './model.js' */
+
+import { viewFrom, viewOf, textOf as addressOf } from './address.js';
+import { call, schema } from './api.js';
+import { GraphCanvas } from './canvas.js';
+import { Compare } from './compare.js';
+import { copy, curlText, idText, keysText } from './copying.js';
+import { Details } from './details.js';
+import { byId, byIdOf, show } from './dom.js';
+import { Explorer } from './explorer.js';
+import { saveExport, savePicture } from './exporting.js';
+import { Find } from './find.js';
+import { HistoryView } from './history-view.js';
+import { followKeys, nearest } from './keys.js';
+import { Layout } from './layout.js';
+import { attachLegend } from './legend.js';
+import { attachMenu } from './menus.js';
+import { Graph } from './model.js';
+import { Outline } from './outline.js';
+import { followPointer } from './pointer.js';
+import { Records } from './records.js';
+import { Session } from './session.js';
+import { explainShortage } from './shortage.js';
+import { showStart } from './start.js';
+import { Tables } from './tables.js';
+import { Tabs } from './tabs.js';
+import { TimeLine } from './timeline.js';
+import { Work } from './work.js';
+
+const ORDER_KINDS = ['reservation', 'allocation', 'commit'];
+
+const graph = new Graph();
+const element = byIdOf('canvas', HTMLCanvasElement);
+const work = new Work(byId('status'), byId('alert'), byId('maintenance'), countText);
+const canvas = new GraphCanvas(element, graph);
+const layout = new Layout(
+  graph,
+  () => canvas.draw(),
+  (on) => element.setAttribute('aria-busy', String(on)),
+);
+const explorer = new Explorer(graph, work, pending, settled);
+const records = new Records(work, (node) => void explorer.put([node]));
+const find = new Find(explorer, records);
+const history = new HistoryView(work, (trace) => void find.find(`trace:${trace}`));
+const details = new Details(graph, explorer, history);
+const timeLine = new TimeLine(explorer);
+const compare = new Compare(explorer);
+const tables = new Tables((table) => void openTable(table));
+const columns = new Tabs(byId('columns'), showColumn);
+const expand = (/** @type {GraphNode} */ node) => void explorer.expand(node);
+const collapse = (/** @type {GraphNode} */ node) => explorer.collapse(node);
+new Outline(graph, { select: (node) => choose(node), expand, collapse, details: () => details.focus() });
+const session = new Session(() => void begin());
+work.expired = (/** @type {() => void} */ again) => session.expired(again);
+
+graph.subscribe(() => {
+  canvas.draw();
+  work.refresh();
+  show(byId('start'), graph.nodes.size === 0);
+  for (const each of document.querySelectorAll('.needs-node')) {
+    if (each instanceof HTMLButtonElement) each.disabled = graph.selection === null;
+  }
+  show(byId('timeline-button'), ORDER_KINDS.includes(graph.selection?.kind ?? ''));
+  keepAddress();
+});
+followPointer(element, canvas, graph, layout, expand);
+attachLegend(graph, () => canvas.draw());
+attachButtons();
+followKeys(
+  {
+    find: () => find.focus(),
+    fit: () => canvas.fit(),
+    undo: () => explorer.undo(),
+    help: () => byIdOf('keyboard', HTMLDialogElement).showModal(),
+    expand: () => withSelection(expand),
+    collapse: () => withSelection(collapse),
+    details: () => details.focus(),
+    close: closeOpen,
+    move: (way) => {
+      const from = graph.selection ?? { x: canvas.camera.x, y: canvas.camera.y };
+      const node = nearest(from, graph.shown(), way) ?? (graph.selection ? null : graph.shown()[0]);
+      if (node) choose(node);
+    },
+  },
+  element,
+);
+addEventListener('hashchange', () => {
+  if (location.hash.slice(1) !== lastAddress) void restore();
+});
+
+let lastAddress = location.hash.slice(1);
+let restoring = false;
+
+/** Load the tables and the view that the address names; called after the first sign-in. */
+async function begin() {
+  const loaded = await work.attempt(async () => {
+    const [entry, kinds] = await Promise.all([call('root/graph'), schema()]);
+    return { services: /** @type {ServiceTables[]} */ (entry.services), kinds: kinds.entity_types };
+  });
+  if (!loaded) return;
+  tables.show(loaded.services);
+  find.kinds = loaded.kinds;
+  for (const { table, entity_types } of loaded.services.flatMap((service) => service.tables)) {
+    records.kindsOf[table] = entity_types;
+  }
+  find.focus();
+  await restore();
+  if (graph.nodes.size === 0) await showStart(loaded.services, explorer, (table) => void openTable(table));
+}
+
+/** Show the view that the address names. */
+async function restore() {
+  const view = viewOf(location.hash);
+  restoring = true;
+  try {
+    if (view.table && view.table !== records.table) await openTable(view.table);
+    for (const ref of view.opened) await explorer.open(ref);
+    for (const ref of view.expanded) {
+      const node = [...graph.nodes.values()].find((each) => sameRef(each.ref, ref));
+      if (node && !graph.expanded.has(node.id)) await explorer.expand(node);
+    }
+    const selected = [...graph.nodes.values()].find((each) => view.selected && sameRef(each.ref, view.selected));
+    if (selected) choose(selected);
+  } finally {
+    restoring = false;
+  }
+  keepAddress();
+}
+
+function keepAddress() {
+  if (restoring) return;
+  const address = addressOf(viewFrom(graph, records.table));
+  if (address === lastAddress) return;
+  lastAddress = address;
+  window.history.replaceState(null, '', `#${address}`);
+}
+
+/** @param {string} table */
+async function openTable(table) {
+  tables.mark(table);
+  await records.openTable(table);
+  keepAddress();
+}
+
+/** @param {GraphNode} node */
+function choose(node) {
+  graph.select(node.id);
+  canvas.centre(node);
+}
+
+/** @param {(node: GraphNode) => void} action */
+function withSelection(action) {
+  if (graph.selection) action(graph.selection);
+  else work.say('Select a node first');
+}
+
+/**
+ * @param {string} id
+ * @param {boolean} on
+ */
+function pending(id, on) {
+  if (on) canvas.pending.add(id);
+  else canvas.pending.delete(id);
+  canvas.draw();
+}
+
+/** Nodes came or went: lay the graph out anew, and show all of a small one. */
+function settled() {
+  layout.run();
+  if (graph.nodes.size > 1) canvas.fit();
+  else if (graph.selection) canvas.centre(graph.selection);
+}
+
+function countText() {
+  const shown = graph.shown().length;
+  const hidden = graph.nodes.size - shown;
+  return hidden > 0 ? `${shown} nodes, ${hidden} hidden` : `${shown} nodes`;
+}
+
+/** Close what is open beside the graph. */
+function closeOpen() {
+  if (!byId('legend').hidden) byId('legend-button').click();
+  else if (!byId('timeline-panel').hidden) timeLine.close();
+  else graph.select(null);
+}
+
+function showColumn() {
+  document.body.dataset.column = columns.current;
+}
+
+/** @param {string} text */
+async function copied(text) {
+  work.say((await copy(text)) ? 'Copied' : 'The browser does not allow copying');
+}
+
+function attachButtons() {
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    'expand-button': () => withSelection(expand),
+    'expand-all-button': () => withSelection((node) => void explorer.expandAll(node)),
+    'collapse-button': () => withSelection(collapse),
+    'undo-button': () => explorer.undo(),
+    'fit-button': () => canvas.fit(),
+    'compare-button': () => withSelection((node) => void compare.open(node)),
+    'timeline-button': () => withSelection((node) => void timeLine.show(node)),
+    'why-short': () => withSelection((node) => void explainShortage(explorer, node)),
+  };
+  for (const [id, action] of Object.entries(actions)) byId(id).addEventListener('click', action);
+  for (const dialog of document.querySelectorAll('dialog')) {
+    dialog.querySelector('.close')?.addEventListener('click', () => dialog.close());
+  }
+  attachMenu(byId('export-button'), {
+    JSON: () => void saveExport(explorer, 'json'),
+    CSV: () => void saveExport(explorer, 'csv'),
+    GraphML: () => void saveExport(explorer, 'graphml'),
+    Picture: () => savePicture(explorer, element),
+  });
+  attachMenu(byId('copy-button'), {
+    Id: () => withSelection((node) => void copied(idText(node))),
+    Keys: () => withSelection((node) => void copied(keysText(node))),
+    curl: () => withSelection((node) => void copied(curlText(node, location.origin))),
+  });
+}
+
+/**
+ * @param {import('./types.js').Ref} left
+ * @param {import('./types.js').Ref} right
+ */
+function sameRef(left, right) {
+  return left.table === right.table && left.pk === right.pk && left.sk === right.sk;
+}

@@ -1,0 +1,173 @@
+// The modules of the explorer that decide something, without a browser. PAGE names their folder.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const from = (name) => import(pathToFileURL(`${process.env.PAGE}/${name}`).href);
+const { Graph, NODES_MAX, countText } = await from('model.js');
+const { queryOf, refsOf } = await from('query.js');
+const { textOf, viewFrom, viewOf } = await from('address.js');
+const { asOf, differences, placed, GAP_MILLISECONDS_MAX } = await from('moments.js');
+const { termsOf } = await from('shortage.js');
+const { nearest } = await from('keys.js');
+const { Camera } = await from('camera.js');
+const { hueOf } = await from('palette.js');
+const { curlText, idText } = await from('copying.js');
+
+const node = (name, kind = 'zone', properties = {}) => ({
+  ddb_keys: { PK: 'ORG#A', SK: `Z#${name}` },
+  properties,
+  metadata: { service_code: 'ics', table: 'ics_zones', entity_type: kind, label: name, size_bytes: 2 },
+});
+const ref = (name) => ({ table: 'ics_zones', pk: 'ORG#A', sk: `Z#${name}` });
+const child = (near, name, kind) => ({
+  link: { edge: 'in', direction: 'out', from: ref(near), to: ref(name) },
+  node: node(name, kind),
+});
+
+test('an expansion adds nodes and links once', () => {
+  const graph = new Graph();
+  const a = graph.add(node('a'));
+  assert.equal(graph.addChildren(a.id, [child('a', 'b'), child('a', 'b')]).added, 1);
+  assert.deepEqual([graph.nodes.size, graph.links.size], [2, 1]);
+});
+
+test('collapsing takes away what an expansion added, and what that added, and nothing else', () => {
+  const graph = new Graph();
+  const a = graph.add(node('a'));
+  graph.add(node('other'));
+  graph.addChildren(a.id, [child('a', 'b')]);
+  const b = [...graph.nodes.values()].find(({ label }) => label === 'b');
+  graph.addChildren(b.id, [child('b', 'c')]);
+  assert.equal(graph.collapse(a.id), 2);
+  assert.deepEqual([...graph.nodes.values()].map(({ label }) => label), ['a', 'other']);
+  assert.equal(graph.links.size, 0);
+});
+
+test('undo goes back step by step, and keeps places', () => {
+  const graph = new Graph();
+  graph.remember();
+  const a = graph.add(node('a'));
+  graph.remember();
+  graph.addChildren(a.id, [child('a', 'b')]);
+  Object.assign(a, { x: 5, placed: true });
+  assert.ok(graph.undo());
+  assert.deepEqual([graph.nodes.size, graph.nodes.get(a.id).x], [1, 5]);
+  assert.ok(graph.undo());
+  assert.equal(graph.nodes.size, 0);
+  assert.equal(graph.undo(), false);
+});
+
+test('the canvas holds so many nodes and says when it is full', () => {
+  const graph = new Graph();
+  for (let number = 0; number < NODES_MAX; number += 1) graph.add(node(`n${number}`));
+  assert.equal(graph.add(node('one more')), null);
+  assert.ok(graph.add(node('n0')), 'a known node is taken');
+});
+
+test('hidden kinds and later records are not shown, nor their links', () => {
+  const graph = new Graph();
+  const a = graph.add(node('a', 'zone', { created_utc: '2026-01-01T00:00:00.000Z' }));
+  graph.addChildren(a.id, [child('a', 'b', 'bin')]);
+  graph.hidden.add('bin');
+  assert.deepEqual([graph.shown().length, graph.shownLinks().length], [1, 0]);
+  graph.hidden.clear();
+  graph.asOf = '2025-01-01T00:00:00.000Z';
+  assert.deepEqual(graph.shown().map(({ label }) => label), ['b']);
+});
+
+test('a count says where it stops', () => {
+  assert.deepEqual([0, 256, 257].map(countText), ['0', '256', '256+']);
+});
+
+test('a query is keys, a filter, or an id that may be a cause', () => {
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  assert.deepEqual(queryOf('ORG#A ZONE#1'), { kind: 'keys', table: null, pk: 'ORG#A', sk: 'ZONE#1' });
+  assert.deepEqual(queryOf('t|ORG#A|Z#1|2'), { kind: 'keys', table: 't', pk: 'ORG#A', sk: 'Z#1|2' });
+  assert.deepEqual(queryOf(' op:x '), { kind: 'filters', filters: ['op:x'] });
+  assert.deepEqual(queryOf(trace).filters, [`id:${trace}`, `trace:${trace}`, `op:${trace}`]);
+  assert.equal(queryOf('  '), null);
+});
+
+test('keys lead to the tables whose keys begin like these', () => {
+  const kinds = [
+    { table: 'ics_zones', pk_pattern: 'ORG#{orgcode}', sk_pattern: 'ZONE#{zone_id}' },
+    { table: 'ics_bins', pk_pattern: 'ORG#{orgcode}', sk_pattern: 'BIN#{bin_id}' },
+  ];
+  const found = refsOf({ kind: 'keys', table: null, pk: 'ORG#A', sk: 'BIN#1' }, kinds);
+  assert.deepEqual(found, [{ table: 'ics_bins', pk: 'ORG#A', sk: 'BIN#1' }]);
+});
+
+test('a view survives the address', () => {
+  const graph = new Graph();
+  const a = graph.add(node('a'));
+  graph.addChildren(a.id, [child('a', 'b|c & d')]);
+  graph.expanded.set(a.id, { edges: [], tokens: new Map() });
+  graph.selected = a.id;
+  const view = viewFrom(graph, 'ics_zones');
+  assert.deepEqual(view, { table: 'ics_zones', selected: ref('a'), opened: [ref('a')], expanded: [ref('a')] });
+  assert.deepEqual(viewOf(`#${textOf(view)}`), view);
+  assert.deepEqual(viewOf('#at=nonsense'), { table: '', selected: null, opened: [], expanded: [] });
+});
+
+test('moments are in order, on a line on which gaps are folded', () => {
+  const moment = (at) => ({ at, service: 'ics', node: 'n', label: 'l', action: 'a' });
+  const line = placed([moment('2026-01-03T00:00:00Z'), moment('2026-01-01T00:00:00Z'), moment('2026-01-01T00:00:10Z')]);
+  assert.deepEqual(line.map(({ gap }) => gap), [false, false, true]);
+  assert.deepEqual(line.map(({ place }) => place), [0, 10_000 / (10_000 + GAP_MILLISECONDS_MAX), 1]);
+});
+
+test('a record as it was has its later changes taken back', () => {
+  const history = [
+    { at_utc: '2026-01-03', changed: [{ field: 'status', before: 'open', after: 'closed' }, { field: 'n', after: 1 }] },
+    { at_utc: '2026-01-02', changed: [{ field: 'status', before: 'new', after: 'open' }] },
+  ];
+  assert.deepEqual(asOf({ status: 'closed', n: 1, id: 1 }, history, '2026-01-02'), { status: 'open', id: 1 });
+  assert.deepEqual(differences({ a: 1, b: [1] }, { a: 2, b: [1], c: 3 }), [
+    { field: 'a', before: 1, after: 2 },
+    { field: 'c', before: undefined, after: 3 },
+  ]);
+});
+
+test('what is short follows from the buckets and the holdbacks', () => {
+  const balance = { available: 7, quarantine: 1, damaged: 2, reserved: 3, open: 1, picked: 1, packed: 1 };
+  const { onHand, terms, promisable } = termsOf(balance, 4);
+  assert.deepEqual([onHand, promisable], [16, 3]);
+  assert.deepEqual(terms.filter(({ units }) => units > 0).map(({ name, units }) => [name, units]), [
+    ['quarantine', 1],
+    ['damaged', 2],
+    ['reservations', 3],
+    ['commits', 3],
+    ['holdbacks', 4],
+  ]);
+});
+
+test('arrows lead to the nearest node in their direction', () => {
+  const nodes = [{ x: 10, y: 0 }, { x: 5, y: 30 }, { x: -10, y: 1 }];
+  assert.equal(nearest({ x: 0, y: 0 }, nodes, 'right'), nodes[0]);
+  assert.equal(nearest({ x: 0, y: 0 }, nodes, 'down'), nodes[1]);
+  assert.equal(nearest({ x: 0, y: 0 }, nodes, 'up'), null);
+});
+
+test('a camera leads there and back, and zooms around a place', () => {
+  const camera = Object.assign(new Camera(), { x: 3, y: 4, zoom: 2, width: 100, height: 50 });
+  assert.deepEqual(camera.toGraph(camera.toScreen({ x: 7, y: 9 })), { x: 7, y: 9 });
+  const before = camera.toGraph({ x: 20, y: 20 });
+  camera.zoomAt(1.5, { x: 20, y: 20 });
+  const after = camera.toGraph({ x: 20, y: 20 });
+  assert.ok(Math.hypot(before.x - after.x, before.y - after.y) < 1e-9);
+});
+
+test('a kind has the same hue always', () => {
+  assert.equal(hueOf('zone'), hueOf('zone'));
+  assert.ok(hueOf('zone') % 15 === 0);
+});
+
+test('what is copied names the record and leaves the place of the token empty', () => {
+  const copied = { ref: { table: 't', pk: 'ORG#A', sk: "Z#o'1" } };
+  assert.equal(idText(copied), "o'1");
+  const curl = curlText(copied, 'http://h');
+  assert.ok(curl.includes("-H 'x-vg-token: '"));
+  assert.ok(curl.includes("o'\\''1"));
+});
