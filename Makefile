@@ -45,7 +45,7 @@ LOCAL = $(PY) -m deploy.local
 
 IMAGE_OPTIONS = $(if $(VERSION),--version $(VERSION)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(BASE),--base $(BASE))
 
-.PHONY: image wheel help setup proto run up down start stop status shop check lint format test bench demo docs lock $(LOCKS:%=lock-%)
+.PHONY: image wheel help setup proto run up down start stop status shop check lint format test bench demo docs vendor lock $(LOCKS:%=lock-%)
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench: setup $(STAMPS)/demo ## run the benchmark and print its table
 
 demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the running stack: STORY=day (default), scenarios or publish
 	@$(PY) -m demo $(STORY)
+
+vendor: setup $(STAMPS)/node ## bundle the library of the explorer's page from the packages that the Node lock names
+	@node tests/node/vendor.mjs services/visualgrid/page/vendor/d3-force.js
 
 docs: setup ## generate docs/events.md from the declared events
 	$(PY) -m docs.catalogue.events

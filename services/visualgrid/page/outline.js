@@ -30,10 +30,11 @@ export class Outline {
       if (node) action(node);
     };
     this.#tree = new Tree(byId('outline'), {
-      activate: (key) => {
-        if (graph.selected === key) on(key, actions.details);
-        else on(key, actions.select);
+      activate: (key, typed) => {
+        on(key, actions.select);
+        if (typed) on(key, actions.details);
       },
+      moved: (key) => on(key, actions.select),
       toggle: (key, open) => on(key, open ? actions.expand : actions.collapse),
     });
     graph.subscribe(() => this.render());

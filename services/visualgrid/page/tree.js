@@ -10,7 +10,8 @@
  * @property {boolean} [grey]
  *
  * @typedef {object} Actions
- * @property {(key: string) => void} activate Enter, Space or a click
+ * @property {(key: string, typed: boolean) => void} activate a click or, typed, Enter or Space
+ * @property {(key: string) => void} [moved] the arrow keys led to an item
  * @property {(key: string, open: boolean) => void} toggle Right and Left
  */
 
@@ -34,7 +35,7 @@ export class Tree {
       const key = keyOf(event.target);
       if (key === null) return;
       this.#move(key);
-      actions.activate(key);
+      actions.activate(key, false);
     });
     root.addEventListener('focusin', (event) => {
       const key = keyOf(event.target);
@@ -86,8 +87,11 @@ export class Tree {
     const target = moves[event.key];
     if (target !== undefined) {
       const key = keys[Math.min(keys.length - 1, Math.max(0, target))];
-      if (key !== undefined) this.#move(key);
-    } else if (event.key === 'Enter' || event.key === ' ') this.#actions.activate(this.#current);
+      if (key !== undefined) {
+        this.#move(key);
+        this.#actions.moved?.(key);
+      }
+    } else if (event.key === 'Enter' || event.key === ' ') this.#actions.activate(this.#current, true);
     else if (event.key === 'ArrowRight') this.#actions.toggle(this.#current, true);
     else if (event.key === 'ArrowLeft') this.#actions.toggle(this.#current, false);
     else return;
