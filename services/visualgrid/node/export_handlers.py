@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints
 from services.visualgrid.graph.sources import Sources, begin
 from services.visualgrid.node.export import export
-from services.visualgrid.node.formats import Content, Format
+from services.visualgrid.node.formats import Format, encode
 from services.visualgrid.node.requests import NodeRequest
 from services.visualgrid.reads import log_read
 from services.visualgrid.root.guard import ROOT
@@ -30,7 +31,7 @@ class NodeExportResponse(Answer):
     format: str
     content_type: str
     filename: str
-    content: Content
+    content: msgspec.Raw
     nodes: int
     links: int
     truncated: bool
@@ -55,7 +56,7 @@ async def visualgrid_node_export(call: Call, sources: Sources, body: NodeExportR
         format=name,
         content_type=made.content_type,
         filename=made.filename,
-        content=made.content,
+        content=made.content if isinstance(made.content, msgspec.Raw) else msgspec.Raw(encode(made.content)),
         nodes=made.nodes,
         links=made.links,
         truncated=made.truncated,
