@@ -14,6 +14,7 @@ const LABEL_ZOOM = 0.8;
 const LABELLED_NODES_MAX = 60;
 const LABEL_LENGTH_MAX = 36;
 const EDGE_NAMES_MAX = 40;
+const LABEL_PIXELS_MAX = 260;
 
 /** The canvas of a graph. */
 export class GraphCanvas {
@@ -108,7 +109,7 @@ export class GraphCanvas {
     this.#paintLinks(context);
     this.#paintNodes(context, nodes);
     this.#paintMarks(context, time);
-    if (zoom >= LABEL_ZOOM || nodes.length <= LABELLED_NODES_MAX) this.#paintLabels(context, nodes);
+    if (zoom >= LABEL_ZOOM || nodes.length <= LABELLED_NODES_MAX) this.#paintLabels(nodes);
     if (this.pending.size > 0 && !reducedMotion()) this.draw();
   }
 
@@ -133,10 +134,24 @@ export class GraphCanvas {
     context.strokeStyle = this.#text();
     context.stroke(strong);
     if (named.length > EDGE_NAMES_MAX) return;
-    context.font = `${11 / this.camera.zoom}px system-ui, sans-serif`;
-    context.textAlign = 'center';
+    this.#paintTexts('center', named.map(({ edge, x, y }) => ({ text: edge, ...this.camera.toScreen({ x, y }) })));
+  }
+
+  /**
+   * Texts in pixels of the screen: glyphs of one size are kept, those of a scaled canvas are made anew in each frame.
+   * @param {CanvasTextAlign} align
+   * @param {{text: string, x: number, y: number}[]} texts
+   */
+  #paintTexts(align, texts) {
+    const context = this.#context;
+    const ratio = devicePixelRatio || 1;
+    context.save();
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.font = '12px system-ui, sans-serif';
+    context.textAlign = align;
     context.fillStyle = this.#text();
-    for (const { edge, x, y } of named) context.fillText(edge, x, y - 3 / this.camera.zoom);
+    for (const { text, x, y } of texts) context.fillText(text, x, y - 3);
+    context.restore();
   }
 
   /**
@@ -144,21 +159,19 @@ export class GraphCanvas {
    * @param {GraphNode[]} nodes
    */
   #paintNodes(context, nodes) {
-    /** @type {Map<string, {full: Path2D, hollow: Path2D}>} */
-    const paths = new Map();
+    // One path for each node: a path of thousands of circles takes software rendering several times as long.
+    const dark = this.#dark.matches;
     for (const node of nodes) {
-      const path = paths.get(node.kind) ?? { full: new Path2D(), hollow: new Path2D() };
-      paths.set(node.kind, path);
-      const shape = node.deleted ? path.hollow : path.full;
-      const radius = radiusOf(node);
-      shape.moveTo(node.x + radius, node.y);
-      shape.arc(node.x, node.y, radius, 0, 2 * Math.PI);
-    }
-    for (const [kind, { full, hollow }] of paths) {
-      context.fillStyle = context.strokeStyle = colourOf(kind, this.#dark.matches);
-      context.fill(full);
-      context.lineWidth = 2;
-      context.stroke(hollow);
+      context.beginPath();
+      context.arc(node.x, node.y, radiusOf(node), 0, 2 * Math.PI);
+      const colour = colourOf(node.kind, dark);
+      if (node.deleted) {
+        context.strokeStyle = colour;
+        context.stroke();
+      } else {
+        context.fillStyle = colour;
+        context.fill();
+      }
     }
   }
 
@@ -179,24 +192,17 @@ export class GraphCanvas {
     }
   }
 
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {GraphNode[]} nodes
-   */
-  #paintLabels(context, nodes) {
-    const [from, to] = [this.camera.toGraph({ x: 0, y: 0 }), this.camera.toGraph(this.#corner())];
-    context.font = `${12 / Math.max(this.camera.zoom, 0.6)}px system-ui, sans-serif`;
-    context.textAlign = 'left';
-    context.fillStyle = this.#text();
+  /** @param {GraphNode[]} nodes */
+  #paintLabels(nodes) {
+    const { width, height, zoom } = this.camera;
+    const texts = [];
     for (const node of nodes) {
-      if (node.x < from.x - 200 || node.x > to.x || node.y < from.y || node.y > to.y) continue;
+      const { x, y } = this.camera.toScreen(node);
+      if (x < -LABEL_PIXELS_MAX || x > width || y < 0 || y > height) continue;
       const text = node.label.length > LABEL_LENGTH_MAX ? `${node.label.slice(0, LABEL_LENGTH_MAX - 1)}…` : node.label;
-      context.fillText(text, node.x + radiusOf(node) + 4, node.y + 4);
+      texts.push({ text, x: x + radiusOf(node) * zoom + 4, y: y + 7 });
     }
-  }
-
-  #corner() {
-    return { x: this.camera.width, y: this.camera.height };
+    this.#paintTexts('left', texts);
   }
 
   #text() {
