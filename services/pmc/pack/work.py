@@ -6,7 +6,7 @@ stored already is read and checked again, but not written again.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -55,6 +55,7 @@ async def validate(units: Units, work: Work[NoPayload], store: ObjectStore, sett
     if not progress.stored:
         intake, progress = await _store_styles(units, work, store, settings, version, progress)
         if intake.problems.count or intake.header is None:
+            await _drop_styles(units, work, version)
             await _reject(units, work, version, intake.problems)
             return None
     await _number_items(units, work, version, progress)
@@ -87,7 +88,10 @@ async def _store_styles(
                 fresh = [each for each in found if each.place >= progress.styles]
                 waiting += fresh
                 size += sum(len(each.style.text) for each in fresh)
-                if len(waiting) >= ROWS_AT_ONCE_MAX or size >= BYTES_AT_ONCE_MAX:
+                if intake.problems.count:
+                    # Nothing of the version will be kept: what follows is only checked.
+                    waiting, size = [], 0
+                elif len(waiting) >= ROWS_AT_ONCE_MAX or size >= BYTES_AT_ONCE_MAX:
                     progress = await _write_styles(units, work, version, waiting, progress)
                     waiting, size = [], 0
             waiting += [each for each in intake.end() if each.place >= progress.styles]
@@ -231,6 +235,25 @@ def _next(numbering: Numbering, ranges: Mapping[str, ItemRange]) -> dict[str, It
 def _style_text(body: StyleBody) -> StyleText:
     style = msgspec.json.decode(body.text, type=PackStyle)
     return StyleText(style_id=style.style_id, text=body.text, variants=len(style.variants), offers=offers_of(style))
+
+
+async def _drop_styles(units: Units, work: Work[NoPayload], version: PackVersion) -> None:
+    """Remove the styles of a version that is about to be rejected, some at a time. Index: store."""
+    keys: list[str] = []
+    async with units.snapshot_reader(work.call, moment=False) as reader:
+        async for documents in reader.parts(BODIES, {"store_id": version.store_id}, fields=["style_key"]):
+            keys += [each["_id"] for each in documents]
+
+    def dropping(some: Sequence[str]) -> Callable[[Change], Awaitable[None]]:
+        async def drop(change: Change) -> None:
+            await work.checkpoint(change)
+            for body in (await change.get_many(BODIES, some)).values():
+                await change.delete(BODIES, body)
+
+        return drop
+
+    for start in range(0, len(keys), STYLES_AT_ONCE):
+        await units.change(work.call, dropping(keys[start : start + STYLES_AT_ONCE]), emits=())
 
 
 async def _reject(units: Units, work: Work[NoPayload], version: PackVersion, problems: Problems) -> None:

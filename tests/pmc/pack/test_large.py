@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
 
@@ -77,3 +78,13 @@ async def test_a_large_upload_with_a_problem_is_rejected_with_its_line(pmc: Cata
         1_002,
         "duplicate",
     )
+    bodies = pmc.client.application.runtime.database.collection("pmc_pack_style_bodies")
+    assert pmc.client.caller is not None
+    assert [each async for each in _bodies_of(bodies, pmc.client.caller.orgcode)] == []
+
+
+async def _bodies_of(bodies: Any, orgcode: str | None) -> AsyncIterator[str]:
+    """The styles that are stored of any version of an org."""
+    for each in await bodies.find({"_id": {"$gt": ""}}):
+        if each.get("orgcode") == orgcode:
+            yield each["_id"]
