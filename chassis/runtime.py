@@ -55,7 +55,20 @@ from chassis.work.item import items_of, lines_of
 from chassis.work.runner import WorkRunner
 
 OWN_KINDS: frozenset[type] = frozenset(
-    (Service, BaseSettings, Clock, StoredRecords, Units, Sealer, Health, Channels, Gate, Metrics, RpcEndpoints)
+    (
+        Service,
+        BaseSettings,
+        Clock,
+        Database,
+        StoredRecords,
+        Units,
+        Sealer,
+        Health,
+        Channels,
+        Gate,
+        Metrics,
+        RpcEndpoints,
+    )
 )
 """The types of the things every process holds, beside its settings' own struct and its resources."""
 
@@ -191,6 +204,7 @@ class Runtime:
         if type(self.settings) is not BaseSettings:
             provided.add(type(self.settings), self.settings)
         provided.add(Clock, self.clock)
+        provided.add(Database, self.database)
         provided.add(StoredRecords, MongoStoredRecords(self.database))
         provided.add(Units, self.units)
         provided.add(Sealer, self.sealer)

@@ -87,7 +87,7 @@ class SyncError(Part):
     candidates: Annotated[list[Gid], Meta(max_length=10)] | None = None
 
 
-class CollectionTally(Value):
+class ErasedCollection(Value):
     """How many records of a collection matched, and how many were deleted."""
 
     collection: Name

@@ -62,6 +62,7 @@ CHANNEL_STATUS = Entity(
     ChannelStatus,
     collection="slc_channel_status",
     id="channel_id",
+    indexes=[index("channel_id", name="org")],
     history=False,
     technical=True,
 )
@@ -163,6 +164,11 @@ async def open_channels(view: View, states: Sequence[ChannelState] = ("active", 
     for state in states:
         found += await view.every_org().find_all(CHANNELS, {"state": state}, order=("channel_id",))
     return found
+
+
+async def every_channel(view: View) -> list[StoredChannel]:
+    """The channels of all orgs. Index: states."""
+    return await open_channels(view, ("active", "paused", "inactive"))
 
 
 async def org_channels(view: View, states: Iterable[ChannelState] | None = None) -> list[StoredChannel]:

@@ -74,8 +74,8 @@ async def slc_variants_add(call: Call, change: Change, body: VariantsAddRequest)
     if tally.included + len(new) > VARIANTS_MAX:
         raise Conflict(f"the list would pass {VARIANTS_MAX} variants", included=tally.included)
     pairs = [(known.get(each), _listed(change, channel, known.get(each), each, call.caller.actor)) for each in new]
-    await save_rows(change, pairs)
-    await note(change, channel, [row for _, row in pairs], Reason(cause="included"))
+    rows = await save_rows(change, pairs)
+    await note(change, channel, rows, Reason(cause="included"))
     if new:
         change.emit(
             "slc.variants.added",

@@ -20,7 +20,7 @@ from services.slc.lifecycle.erasing import OWNED_BUT_STATUS, erase_owned, tallie
 from services.slc.lifecycle.revisions import channel_to_change
 from services.slc.lifecycle.store import ERASURES
 from services.slc.shopify.errors import CredentialRefused
-from services.slc.words import MANAGE, CollectionTally, Confirmation
+from services.slc.words import MANAGE, Confirmation, ErasedCollection
 
 endpoints = Endpoints("slc")
 
@@ -94,7 +94,7 @@ class ChannelDeleteRequest(Revised):
 class ChannelDeleteAnswer(Answer):
     deleted: bool
     channel_id: Id
-    tally: list[CollectionTally]
+    tally: list[ErasedCollection]
 
 
 async def erase_channel(call: Call, body: ChannelDeleteRequest, units: Units) -> dict[str, int]:
@@ -141,5 +141,5 @@ async def slc_channel_delete(
         channel_code=channel.channel_code,
     )
     deleted = {**prepared, CHANNELS.collection: 1}
-    tally = [CollectionTally(collection=name, matched=number, deleted=number) for name, number in tallied(deleted)]
+    tally = [ErasedCollection(collection=name, matched=number, deleted=number) for name, number in tallied(deleted)]
     return ChannelDeleteAnswer(deleted=True, channel_id=channel.channel_id, tally=tally)

@@ -10,6 +10,7 @@ from chassis.unit import Change, Units
 from services.slc.channel.store import CHANNEL_STATUS, TALLIES
 from services.slc.counters.store import STATS
 from services.slc.credential.store import CREDENTIALS
+from services.slc.drift.store import DRIFT_REPORTS
 from services.slc.job.store import JOBS
 from services.slc.lifecycle.store import DOORBELLS, OAUTH_STATES
 from services.slc.order.store import ORDERS, POSTINGS
@@ -25,6 +26,7 @@ OWNED: tuple[Entity[Any], ...] = (
     ORDERS,
     POSTINGS,
     STATS,
+    DRIFT_REPORTS,
     DOORBELLS,
     OAUTH_STATES,
     CREDENTIALS,

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from chassis.clock import Utc
-from chassis.entity import Document, Entity, edge, index
+from chassis.entity import Document, Entity, Expiring, edge, expires_at, expiring, index
 from chassis.sealed import Sealed
 from chassis.work.queue import NoPayload, WorkQueue
 
@@ -24,12 +24,12 @@ class Doorbell(Document, omit_defaults=True):
     received_utc: Utc
 
 
-class OauthState(Document, omit_defaults=True):
+class OauthState(Expiring, omit_defaults=True):
     """A one-time state, or a claim to a token that was obtained without a channel.
 
     digest       SHA-256 of the state or claim, which itself is kept nowhere
     kind         channel: of oauth/install-url; shop: of GET /slc; claim: holds a tested token
-    actor        who asked for the address: the token is stored only if they hold slc_manage at the callback
+    stores       whether the token is stored on the channel: who asked for the address holds slc_manage
     """
 
     digest: str
@@ -37,8 +37,7 @@ class OauthState(Document, omit_defaults=True):
     channel_id: str = ""
     kind: Literal["channel", "shop", "claim"]
     shop_domain: str
-    actor: str = ""
-    expires_utc: Utc
+    stores: bool = False
     access_token: Sealed | None = None
     refresh_token: Sealed | None = None
     expires_in: int | None = None
@@ -62,10 +61,12 @@ OAUTH_STATES = Entity(
     OauthState,
     collection="slc_oauth",
     id="digest",
-    keys=("ORG#{orgcode}", "OAUTH#{digest}"),
+    keys=("STACK", "OAUTH#{digest}"),
     label="shop_domain",
-    indexes=[index("channel_id", name="channel"), index("expires_utc", name="age", every_org=True)],
+    indexes=[index("orgcode", name="org"), index("channel_id", name="channel"), expiring("expires_at")],
     edges=[edge("of", to="channel", by="channel_id")],
+    derived={"expires_at": expires_at},
+    org_scoped=False,
     history=False,
 )
 

@@ -57,11 +57,13 @@ class StoredLine(OrderLine):
     """A line with what only the stack keeps of it.
 
     places       units without a posting, by location
+    ignored      whether it is not booked: no map, or placed before the first activation
     next_n       the number of the next posting
     noted        refund lines without restock that were audited
     """
 
     places: list[LinePlace] = field(default_factory=list)
+    ignored: bool = False
     next_n: Count = 1
     noted: list[Gid] = field(default_factory=list)
 
@@ -115,6 +117,8 @@ class Posting(Document, omit_defaults=True):
     refund_line_id              the refund line that it receives back
     happened_utc                when the shop moved the units: the order's or the refund's time
     moves                       units by which the baseline moves once ICS has answered
+    from_oversold               whether it commits units that ICS refused before
+    releasable                  of a refused release: units that ICS could release
     """
 
     row_id: str
@@ -137,18 +141,20 @@ class Posting(Document, omit_defaults=True):
     refund_line_id: Gid | None = None
     happened_utc: Utc
     moves: Count = 0
+    from_oversold: bool = False
+    releasable: Count | None = None
     stored_utc: Utc
     error: SyncError | None = None
 
 
 def order_row_id(channel_id: str, order_id: str) -> str:
     """The id of the record of an order."""
-    return f"{channel_id}/{number_of(order_id)}"
+    return f"{channel_id}/{order_id}"
 
 
 def posting_row_id(channel_id: str, order_id: str, line_id: str, n: int) -> str:
     """The id of a posting."""
-    return f"{order_row_id(channel_id, order_id)}/{number_of(line_id)}/{n:06d}"
+    return f"{channel_id}/{order_id}/{line_id}/{n:06d}"
 
 
 def posting_key(posting: Posting) -> str:

@@ -21,6 +21,7 @@ ORDERS = Entity(
     collection="slc_orders",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#ORDER#{shopify_order_id}"),
+    id_pattern="{channel_id}/{shopify_order_id}",
     label="order_name",
     indexes=[
         index("channel_id", "row_id", name="channel"),
@@ -45,6 +46,7 @@ POSTINGS = Entity(
     collection="slc_postings",
     id="row_id",
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#ORDER#{shopify_order_id}#LINE#{line_id}#{n}"),
+    id_pattern="{channel_id}/{shopify_order_id}/{line_id}/{n:06d}",
     label="{kind} {quantity} {variant_id} @ {logical_guid}",
     indexes=[
         index("channel_id", "shopify_order_id", "row_id", name="order"),
@@ -103,7 +105,7 @@ class CaughtUp(Value):
 ORDERS_TO_RECONCILE: WorkQueue[OrderToReconcile] = WorkQueue(
     "slc", "orders", payload=OrderToReconcile, lanes=("high", "normal"), attempts_max=1000, delay_seconds_max=600.0
 )
-"""Orders to reconcile, one worker at a time: key `<channel_id>/<number of the order>`."""
+"""Orders to reconcile, one worker at a time: key `<channel_id>/<order>`."""
 
 CATCH_UPS: WorkQueue[CatchUp] = WorkQueue(
     "slc", "catch-up", payload=CatchUp, progress=CaughtUp, attempts_max=100, delay_seconds_max=120.0

@@ -117,6 +117,41 @@ async def rows_after(view: View, channel_id: str, row_id: str, limit: int) -> li
     return await view.find(VARIANTS, {"channel_id": channel_id}, order=("row_id",), limit=limit, after=after)
 
 
+async def rows_of_shopify(view: View, channel_id: str, gids: Sequence[str]) -> dict[str, StoredVariant]:
+    """Rows of a channel by the Shopify variants they are mapped to. Index: shopify_variant."""
+    if not gids:
+        return {}
+    where = {"channel_id": channel_id, "shopify_variant_id": one_of(gids)}
+    found = await view.find(VARIANTS, where, limit=2 * len(gids))
+    return {row.shopify_variant_id: row for row in found if row.shopify_variant_id}
+
+
+async def row_of_item(view: View, channel_id: str, item_id: str) -> StoredVariant | None:
+    """The row whose inventory item this is, if any. Index: item."""
+    found = await view.find(VARIANTS, {"channel_id": channel_id, "inventory_item_id": item_id}, limit=1)
+    return found[0] if found else None
+
+
+async def rows_of_product(view: View, channel_id: str, product_id: str, limit: int = 2_048) -> list[StoredVariant]:
+    """Rows of a channel that are mapped to a Shopify product. Index: shopify_product."""
+    where = {"channel_id": channel_id, "shopify_product_id": product_id}
+    return await view.find(VARIANTS, where, limit=limit)
+
+
+async def map_of_product(view: View, channel_id: str, product_id: str) -> StyleMap | None:
+    """The map that leads to a Shopify product, if any. Index: shopify_product."""
+    where = {"channel_id": channel_id, "shopify_product_id": product_id}
+    found = await view.find(STYLE_MAPS, where, limit=1)
+    return found[0] if found else None
+
+
+async def unseen_rows(view: View, channel_id: str, row_id: str, limit: int) -> list[StoredVariant]:
+    """Rows with unseen units that follow this one, by id; the first ones after "". Index: unseen."""
+    where = {"channel_id": channel_id, "unseen": True}
+    after = (row_id, row_id) if row_id else None
+    return await view.find(VARIANTS, where, order=("row_id",), limit=limit, after=after)
+
+
 async def mapped_rows(view: View, channel_id: str, limit: int) -> list[StoredVariant]:
     """Rows of a channel of which something is known at Shopify. Index: mapped."""
     return await view.find(VARIANTS, {"channel_id": channel_id, "mapped": True}, limit=limit)
@@ -134,14 +169,22 @@ async def list_rows(
     return await view.page(VARIANTS, where, page=page, order=("added_rank",))
 
 
-async def save_rows(change: Change, pairs: Iterable[tuple[StoredVariant | None, StoredVariant]]) -> None:
-    """Store changed rows (before or None, after) of one channel, and move its tally with them. Index: id."""
-    changed = [(before, after) for before, after in pairs if before != after]
-    for before, after in changed:
-        await (change.insert if before is None else change.update)(VARIANTS, after)
-    if changed:
-        included, mapped, states = moved(changed)
-        await move_tally(change, changed[0][1].channel_id, included=included, mapped=mapped, states=states)
+async def save_rows(change: Change, pairs: Iterable[tuple[StoredVariant | None, StoredVariant]]) -> list[StoredVariant]:
+    """Store changed rows (before or None, after) of one channel, and move its tally with them; the rows as stored.
+
+    Index: id.
+    """
+    pairs = list(pairs)
+    stored = []
+    for before, after in pairs:
+        if before is None:
+            stored.append(await change.insert(VARIANTS, after))
+        else:
+            stored.append(after if before == after else await change.update(VARIANTS, after))
+    if pairs:
+        included, mapped, states = moved(pairs)
+        await move_tally(change, pairs[0][1].channel_id, included=included, mapped=mapped, states=states)
+    return stored
 
 
 async def save_row(change: Change, before: StoredVariant | None, after: StoredVariant) -> None:

@@ -1,0 +1,25 @@
+"""Storage of drift reports."""
+
+from chassis.clock import Utc
+from chassis.entity import Entity, edge, index
+from chassis.unit import View, between
+from services.slc.drift.domain import StoredDrift
+
+DRIFT_REPORTS = Entity(
+    "drift",
+    StoredDrift,
+    collection="slc_drift_reports",
+    id="report_id",
+    keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#DRIFT#{report_id}"),
+    label="finished_utc",
+    indexes=[index("report_id", name="org"), index("channel_id", "finished_utc", name="finished")],
+    edges=[edge("of", to="channel", by="channel_id")],
+    history=False,
+)
+
+
+async def newest_report(view: View, channel_id: str, since: Utc) -> StoredDrift | None:
+    """The newest report of a channel that finished at this time or later. Index: finished."""
+    where = {"channel_id": channel_id, "finished_utc": between(at_least=since)}
+    found = await view.find(DRIFT_REPORTS, where, order=("-finished_utc",), limit=1)
+    return found[0] if found else None

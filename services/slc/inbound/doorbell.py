@@ -1,0 +1,154 @@
+"""Webhooks about anything but orders: moved fulfilment orders, quantities, products, uninstalls, redactions."""
+
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from chassis.clock import Utc
+from chassis.unit import Change, Units
+from chassis.work.handle import Work
+from chassis.work.queue import Continue
+from chassis.work.store import enqueue
+from services.slc.audit.store import record
+from services.slc.channel.domain import StoredChannel
+from services.slc.channel.store import CHANNELS, channel_answer, status_of
+from services.slc.counters.store import count
+from services.slc.credential.access import ShopAccess
+from services.slc.inbound.store import DoorbellToAnswer
+from services.slc.job.domain import Reason
+from services.slc.job.store import ManyVariants, note, note_many
+from services.slc.lifecycle.ending import forget_tokens
+from services.slc.lifecycle.store import ERASURES
+from services.slc.order.store import reconcile_orders
+from services.slc.variant.domain import StoredVariant, forgotten
+from services.slc.variant.store import (
+    STYLE_MAPS,
+    map_of_product,
+    row_of_item,
+    rows_of_product,
+    save_rows,
+    writes_of_variant,
+)
+from services.slc.words import SyncError
+
+LOOK_SECONDS = 60.0
+"""How long after an unexpected quantity its variant is checked: an order on its way may explain it."""
+
+HELD_SECONDS = 2.0
+"""A webhook may overtake the answer of the write that caused it: look again so much later."""
+
+
+async def answer_doorbell(
+    units: Units, work: Work[DoorbellToAnswer], access: ShopAccess, channel: StoredChannel
+) -> Continue | None:
+    """Do what a webhook asks for. Raises `ShopFailed`."""
+    rung = work.payload
+    match rung.what:
+        case "fulfilment_order":
+            order_id = await (await access.shop(work.call, channel)).orders.order_of(rung.resource_id)
+
+            async def write(change: Change) -> None:
+                await reconcile_orders(change, channel.channel_id, [order_id] if order_id else [])
+
+            await units.change(work.call, write)
+        case "level":
+            return await _level(units, work, channel)
+        case "deleted_product":
+            await units.change(work.call, _deleted(rung))
+        case "uninstalled":
+            await units.change(work.call, _uninstalled(rung))
+        case "redact":
+            await units.change(work.call, _redacted(rung))
+        case "product" | "order" | "privacy":
+            pass
+    return None
+
+
+async def _level(units: Units, work: Work[DoorbellToAnswer], channel: StoredChannel) -> Continue | None:
+    rung = work.payload
+
+    async def look(change: Change) -> bool:
+        row = await row_of_item(change, channel.channel_id, rung.resource_id)
+        level = row.level_at(rung.location_id or "") if row is not None else None
+        if row is None or level is None or level.baseline is None or rung.location_id not in channel.locations():
+            return True
+        writes = await writes_of_variant(change, channel.channel_id, row.variant_id)
+        if any(each.location_id == rung.location_id for write in writes for each in write.levels):
+            return False
+        if rung.available == level.baseline:
+            await count(change, channel.channel_id, echoes=1)
+        elif row.included and channel.syncs("inventory"):
+            reason = Reason(cause="shop_edit", forced=True, inventory_only=True, delay_seconds=LOOK_SECONDS)
+            await note(change, channel, [row], reason)
+        return True
+
+    return None if await units.change(work.call, look) else Continue(after_seconds=HELD_SECONDS)
+
+
+def _deleted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:
+    """Forget the maps of a product that was deleted in the shop; a standard channel may make it anew."""
+
+    async def write(change: Change) -> None:
+        channel = await change.get(CHANNELS, rung.channel_id)
+        if channel is None or not channel.is_open:
+            return
+        rows = await rows_of_product(change, channel.channel_id, rung.resource_id)
+        style_map = await map_of_product(change, channel.channel_id, rung.resource_id)
+        if style_map is not None:
+            await change.delete(STYLE_MAPS, style_map)
+        pairs = [(row, _gone(channel, forgotten(row), change.now)) for row in rows]
+        await save_rows(change, pairs)
+        for row in rows:
+            await record(change, channel, "map.forgotten", cause="shop_edit", outcome="recorded", row=row)
+        if is_remade(channel):
+            kept = [after for _, after in pairs if after.included]
+            await note(change, channel, kept, Reason(cause="shop_edit", forced=True))
+
+    return write
+
+
+def is_remade(channel: StoredChannel) -> bool:
+    """Whether a deleted product is created anew."""
+    return channel.type == "standard" and channel.config.drift_repair
+
+
+def _gone(channel: StoredChannel, row: StoredVariant, now: Utc) -> StoredVariant:
+    if is_remade(channel):
+        return row
+    error = SyncError(code="no_match", message="the product was deleted in the shop", at_utc=now, attempts=0)
+    return replace(row, sync_state="failed", last_error=error)
+
+
+def _uninstalled(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:
+    async def write(change: Change) -> None:
+        channel = await change.get(CHANNELS, rung.channel_id)
+        if channel is None:
+            return
+        status = await status_of(change, channel.channel_id)
+        rotated = status.credentials.rotated_utc
+        if not status.credentials.present or (rotated and rung.triggered_utc and rung.triggered_utc < rotated):
+            return
+        stored = await forget_tokens(change, channel, "the app was uninstalled in the shop")
+        answer = await channel_answer(change, stored)
+        change.emit(
+            "slc.channel.uninstalled", stored.channel_id, revision=stored.revision, channel=answer, by="shopify"
+        )
+
+    return write
+
+
+def _redacted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:
+    async def write(change: Change) -> None:
+        channel = await change.get(CHANNELS, rung.channel_id)
+        if channel is None:
+            return
+        status = await status_of(change, channel.channel_id)
+        if status.credentials.present:
+            # Installed again since: the shop that asked to be forgotten is a customer once more.
+            return
+        if channel.is_open:
+            await forget_tokens(change, channel, "the shop asked to be forgotten")
+        await note_many(change, "forget", ManyVariants(channel_id=channel.channel_id, scope="forget"))
+        await enqueue(change, ERASURES, f"maps/{channel.channel_id}")
+
+    return write

@@ -1,0 +1,91 @@
+"""The workers of what comes in: orders to reconcile, catch-ups, and webhooks about anything but orders."""
+
+from chassis.errors import Refusal
+from chassis.rpc.client import Channels
+from chassis.unit import Units, View
+from chassis.work.handle import Work
+from chassis.work.queue import Continue, Workers
+from services.slc.channel.domain import StoredChannel
+from services.slc.channel.store import CHANNELS
+from services.slc.credential.access import ShopAccess
+from services.slc.inbound.catching_up import catch_up_bite
+from services.slc.inbound.doorbell import answer_doorbell
+from services.slc.inbound.ics import Stock
+from services.slc.inbound.reconcile import Reconciler
+from services.slc.inbound.store import DOORBELLS_TO_ANSWER, DoorbellToAnswer
+from services.slc.lifecycle.standing import concerns_channel, shop_failed
+from services.slc.order.store import CATCH_UPS, ORDERS_TO_RECONCILE, CatchUp, OrderToReconcile
+from services.slc.shopify.errors import ShopFailed
+
+workers = Workers("slc")
+
+
+def is_working(channel: StoredChannel | None) -> bool:
+    """Whether orders of a channel are reconciled now: not while the system has paused it; that is caught up on."""
+    if channel is None or not channel.is_open:
+        return False
+    return channel.pause is None or channel.pause.by == "user"
+
+
+@workers.on(ORDERS_TO_RECONCILE, concurrency=16)
+async def reconcile_order(
+    units: Units, work: Work[OrderToReconcile], access: ShopAccess, channels: Channels
+) -> Continue | None:
+    """Bring ICS to what one order says."""
+    asked = work.payload
+    channel = await _channel(units, work, asked.channel_id)
+    if channel is None or not is_working(channel):
+        return None
+    reconciler = Reconciler(units, Stock(channels), work.call, channel, asked.shopify_order_id)
+    try:
+        shop = await access.shop(work.call, channel)
+        await reconciler.run(shop, lift=asked.before_activation)
+    except ShopFailed as failure:
+        await shop_failed(units, work.call, channel.channel_id, failure)
+        await reconciler.failed("shop_unavailable" if concerns_channel(failure) else "transient", failure.message)
+        if concerns_channel(failure):
+            return None
+        raise
+    except Refusal as refusal:
+        await reconciler.failed("transient", refusal.message)
+        raise
+    return None
+
+
+@workers.on(CATCH_UPS, concurrency=4)
+async def catch_up(units: Units, work: Work[CatchUp], access: ShopAccess) -> Continue | None:
+    """Reconcile every order of a channel that changed lately."""
+    channel = await _channel(units, work, work.payload.channel_id)
+    if channel is None or not is_working(channel):
+        return None
+    try:
+        return await catch_up_bite(units, work, access, channel)
+    except ShopFailed as failure:
+        await shop_failed(units, work.call, channel.channel_id, failure)
+        if concerns_channel(failure):
+            return None
+        raise
+
+
+@workers.on(DOORBELLS_TO_ANSWER, concurrency=8)
+async def answer(units: Units, work: Work[DoorbellToAnswer], access: ShopAccess) -> Continue | None:
+    """Look at what a webhook says has happened in the shop."""
+    channel = await _channel(units, work, work.payload.channel_id)
+    if channel is None:
+        return None
+    try:
+        return await answer_doorbell(units, work, access, channel)
+    except ShopFailed as failure:
+        await shop_failed(units, work.call, channel.channel_id, failure)
+        if concerns_channel(failure):
+            return None
+        raise
+
+
+async def _channel(
+    units: Units, work: Work[OrderToReconcile] | Work[CatchUp] | Work[DoorbellToAnswer], channel_id: str
+) -> StoredChannel | None:
+    async def read(view: View) -> StoredChannel | None:
+        return await view.get(CHANNELS, channel_id)
+
+    return await units.view(work.call, read)
