@@ -175,6 +175,9 @@ class SyncRun:
         for draft in list(self.drafts):
             member, listing = draft.member, draft.member.listing
             mode = mode_of(self.channel, member, any_sold=self.any_sold)
+            if draft.now("pushed").get("bundle"):
+                # Found in this run: the quantity of a bundle follows from its parts, and is never written.
+                mode = "leave"
             if listing.content is not None:
                 draft.fields |= {"synced_rev": listing.rev, "synced_rev_id": listing.rev_id}
             draft.fields["pushed"] = {**draft.now("pushed"), "mode": mode}
