@@ -80,6 +80,8 @@ class Endpoint(Frozen):
               what the process does not provide stops its start
     guard     admits callers by a token of the service's own
     schema    the name of the answer's schema in the documents, where several calls share one: it has the fields of all
+    shown     (call, answer) -> the answer as the caller may see it, for a change whose handler answers everything: its
+              stored answer may be given to another caller
     unread    fields of the body that the handler reads itself: it is given their JSON text, as `msgspec.Raw`
     action    where many calls share one path: the word in the body's `action` that picks this one
     """
@@ -108,6 +110,7 @@ class Endpoint(Frozen):
     guard: TokenGuard | None = None
     unread: tuple[str, ...] = ()
     schema: str = ""
+    shown: Callable[[Any, Any], Any] | None = None
 
     @property
     def revised(self) -> bool:
@@ -167,7 +170,7 @@ class Endpoints:
         one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`),
         prepare (what a view or change must not wait for: a coroutine function that takes `call` and `body`, asks for
         things of the process, runs once before the handler, and whose answer the handler takes as `prepared`), guard
-        (see `TokenGuard`).
+        (see `TokenGuard`), shown (see `Endpoint`).
         """
         return self._declare("POST", path, **options)
 
@@ -256,6 +259,7 @@ class Endpoints:
         guard: TokenGuard | None = None,
         unread: Sequence[str] = (),
         schema: str = "",
+        shown: Callable[[Any, Any], Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
             parts = read_signature(handler, Request)
@@ -285,6 +289,7 @@ class Endpoints:
                     guard=guard,
                     unread=tuple(unread),
                     schema=schema,
+                    shown=shown,
                     **parts,
                 )
             )

@@ -3,8 +3,8 @@
 The record is looked up and inserted inside the change that does the work, so that both are committed or neither: a
 retry after a crash finds the answer, or finds that nothing was done. Stored are data, and refusals of 404, 409 and 422.
 
-A stored answer contains what its first caller may see (money, for example), so only that caller gets it: another caller
-with the same key is refused, even with the same body.
+A key belongs to org and endpoint, not to a caller: whoever passes the role check gets the stored answer. An endpoint
+that hides parts of its answer from some callers stores all of it, and shows each what it may see (`Endpoint.shown`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,13 +24,12 @@ KEPT_STATUSES = frozenset({404, 409, 422})
 
 
 class IdempotencyRecord(Expiring):
-    """The stored answer of a key, and its caller. `body` is JSON text: the data, or the error object of a refusal."""
+    """The stored answer of a key. `body` is JSON text: the data, or the error object of a refusal."""
 
     outcome_id: str
     orgcode: str = ""
     endpoint: str
     key: str
-    asked_by: str
     request_hash: str
     status: int
     body: str
@@ -58,10 +57,9 @@ class EncodedReply(Document):
 
 
 class IdempotentCall(Document):
-    """A use of a key: the id of its record, the caller, and a hash of the request."""
+    """A use of a key: the id of its record, and a hash of the request."""
 
     outcome_id: str
-    by: str
     request_hash: str
 
 
@@ -85,13 +83,11 @@ class IdempotencyStore:
     async def run(self, call: Call, request: bytes, work: IdempotentWork) -> EncodedReply:
         """The answer of the work, or the one stored under the call's key if `request` is the same.
 
-        Raises `Conflict` if the key was used with another body or by another caller, and `StillRunning` while its first
-        call runs in this process. (A first call in another replica is awaited at the record, and its answer returned.)
+        Raises `Conflict` if the key was used with another body, and `StillRunning` while its first call runs in this
+        process. (A first call in another replica is awaited at the record, and its answer returned.)
         """
         digest = blake2b(request, digest_size=16).hexdigest()
-        asked = IdempotentCall(
-            outcome_id=id_of(call), by=f"{call.caller.kind}:{call.caller.actor}", request_hash=digest
-        )
+        asked = IdempotentCall(outcome_id=id_of(call), request_hash=digest)
         if asked.outcome_id in self._running:
             raise StillRunning("a call with this idempotency key is still running")
         self._running.add(asked.outcome_id)
@@ -150,12 +146,10 @@ class IdempotencyStore:
 
 
 class _Taken(Conflict):
-    """The key belongs to another caller or request; this refusal is not stored."""
+    """The key belongs to another request; this refusal is not stored."""
 
 
 def _replay(kept: IdempotencyRecord, asked: IdempotentCall) -> EncodedReply:
-    if kept.asked_by != asked.by:
-        raise _Taken("the idempotency key was used by another caller")
     if kept.request_hash != asked.request_hash:
         raise _Taken("the idempotency key was used with another body")
     return EncodedReply(status=kept.status, body=kept.body.encode(), replayed=True)
@@ -168,7 +162,6 @@ def _outcome(call: Call, asked: IdempotentCall, status: int, answer: bytes, now:
         orgcode=call.orgcode,
         endpoint=call.name,
         key=call.idempotency_key or "",
-        asked_by=asked.by,
         request_hash=asked.request_hash,
         status=status,
         body=answer.decode(),

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import msgspec
+from msgspec.structs import replace
+
 from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
@@ -168,6 +171,7 @@ def _changing(
     endpoint: Endpoint, http_context: HttpContext, idempotency_store: IdempotencyStore, asks: Mapping[str, Any]
 ) -> Run:
     emits = frozenset(endpoint.emits)
+    shown = endpoint.shown
 
     async def run(call: Call, body: Request | None) -> EncodedReply:
         arguments = _arguments(endpoint, call, body)
@@ -184,7 +188,8 @@ def _changing(
             async def work(change: Change) -> Any:
                 return await endpoint.handler(change=change, **arguments)
 
-            return EncodedReply(status=200, body=encode(await http_context.units.change(call, work, emits=emits)))
+            answer = await http_context.units.change(call, work, emits=emits)
+            return EncodedReply(status=200, body=encode(answer if shown is None else shown(call, answer)))
 
         async def encoded(change: Change) -> bytes:
             if endpoint.prepare is not None and "prepared" not in arguments:
@@ -194,8 +199,15 @@ def _changing(
 
         request = encode((body, call.facility, call.channel, call.cccode))
         before = prepare if endpoint.prepare is not None else None
-        return await idempotency_store.run(
-            call, request, IdempotentWork(encoded, emits, http_context.envelope.error, before)
-        )
+        work_once = IdempotentWork(encoded, emits, http_context.envelope.error, before)
+        return _shown(endpoint, call, await idempotency_store.run(call, request, work_once))
 
     return run
+
+
+def _shown(endpoint: Endpoint, call: Call, reply: EncodedReply) -> EncodedReply:
+    """The reply as its caller may see it; what is stored may have been answered to another."""
+    if endpoint.shown is None or reply.status != 200:
+        return reply
+    answer = msgspec.json.decode(reply.body, type=endpoint.answer)
+    return replace(reply, body=encode(endpoint.shown(call, answer)))

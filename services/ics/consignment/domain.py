@@ -115,8 +115,11 @@ class ConsignmentRecord(ConsignmentFacts):
 def to_answer(kept: ConsignmentRecord, *, money: bool) -> Consignment:
     """The answer for a record; `money` False sets all amounts to null."""
     whole = Consignment(**{name: getattr(kept, name) for name in Consignment.__struct_fields__})
-    if money:
-        return whole
+    return whole if money else without_money(whole)
+
+
+def without_money(whole: Consignment) -> Consignment:
+    """The consignment as callers without the cost role see it."""
     settlements = [replace(each, amount=None) for each in whole.settlements]
     return replace(whole, unit_cost=None, settled_amount=None, owed_amount=None, settlements=settlements)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from chassis.caller import Call
 from chassis.endpoint import Answer, Endpoints, Request, Revised
 from chassis.unit import Change
@@ -22,6 +24,7 @@ from services.ics.consignment.domain import (
     settled,
     times,
     to_answer,
+    without_money,
 )
 from services.ics.consignment.store import CONSIGNMENTS
 from services.ics.ledger.balance import Balance
@@ -47,6 +50,13 @@ class ConsignmentEnvelope(Answer):
     balances: list[Balance]
 
 
+def shown(call: Call, answer: ConsignmentEnvelope) -> ConsignmentEnvelope:
+    """The answer without money, unless the caller may see it."""
+    if call.caller.has_any(COST):
+        return answer
+    return replace(answer, consignment=without_money(answer.consignment))
+
+
 class ConsignmentReceiveRequest(Request):
     consignor_ref: Guid
     agreement_ref: Text | None = None
@@ -68,6 +78,7 @@ class ConsignmentReceiveRequest(Request):
     "/receive",
     roles=OPERATOR,
     needs=["logical_guid"],
+    shown=shown,
     emits=["ics.consignment.received", "ics.serial.registered", "ics.serial.updated", "ics.stock.changed"],
     refusals={"conflict_state": "a serial is already in stock, or the bin's capacity is exceeded"},
 )
@@ -99,11 +110,11 @@ async def ics_consignment_receive(call: Call, change: Change, body: ConsignmentR
         kept = bring_in(p, item, kept, place=landing, named=named)
         kept = await change.insert(CONSIGNMENTS, kept)
         change.emit("ics.consignment.received", consignment_id, consignment=to_answer(kept, money=True))
-        return _answer(call, kept, p.balances)
+        return _answer(kept, p.balances)
 
 
-def _answer(call: Call, kept: ConsignmentRecord, balances: list[Balance]) -> ConsignmentEnvelope:
-    return ConsignmentEnvelope(consignment=to_answer(kept, money=call.caller.has_any(COST)), balances=balances)
+def _answer(kept: ConsignmentRecord, balances: list[Balance]) -> ConsignmentEnvelope:
+    return ConsignmentEnvelope(consignment=to_answer(kept, money=True), balances=balances)
 
 
 class ConsignmentConsumeRequest(Revised):
@@ -122,6 +133,7 @@ class ConsignmentConsumeRequest(Revised):
     "/consume",
     roles=OPERATOR,
     needs=["logical_guid"],
+    shown=shown,
     emits=["ics.consignment.consumed", "ics.stock.changed"],
     refusals={
         "insufficient_stock": "fewer consigned units there",
@@ -141,7 +153,7 @@ async def ics_consignment_consume(call: Call, change: Change, body: ConsignmentC
         kept = await change.update(CONSIGNMENTS, kept, body.reason)
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.consumed", kept.consignment_id, consignment=consignment, quantity=body.quantity)
-        return _answer(call, kept, p.balances)
+        return _answer(kept, p.balances)
 
 
 async def _named(
@@ -170,6 +182,7 @@ class ConsignmentSettlementRequest(Revised):
     "/settle",
     roles=COST,
     needs=["logical_guid"],
+    shown=shown,
     emits=["ics.consignment.settled", "ics.stock.changed"],
     refusals={
         "conflict_state": "quantity is more than consumed − settled",
@@ -197,4 +210,4 @@ async def ics_consignment_settle(call: Call, change: Change, body: ConsignmentSe
         kept = await change.update(CONSIGNMENTS, settled(kept, holding, settlement))
         consignment = to_answer(kept, money=True)
         change.emit("ics.consignment.settled", kept.consignment_id, consignment=consignment, settlement=settlement)
-        return _answer(call, kept, p.balances)
+        return _answer(kept, p.balances)
