@@ -38,6 +38,7 @@ ICS = Service(
         "consignment",
         "count",
         "snapshot",
+        "migration",
     ],
     roles=ROLES,
     resources=[overdue_gauges],

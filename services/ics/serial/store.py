@@ -172,7 +172,7 @@ async def units_at(view: View, logical_guid: str, variant_id: str, key: Position
     return await view.find_all(SERIALS, where, order=("state", "serial_no"))
 
 
-async def _units_of(view: View, item: Item) -> list[SerialUnit]:
+async def units_of(view: View, item: Item) -> list[SerialUnit]:
     """The single units of an item; an item that no serial touched reads none. Index: variant_id."""
     if not item.serialised:
         return []
@@ -181,11 +181,11 @@ async def _units_of(view: View, item: Item) -> list[SerialUnit]:
 
 
 async def _places(view: View, item: Item) -> Units:
-    return places(await _units_of(view, item))
+    return places(await units_of(view, item))
 
 
 async def _marks(view: View, item: Item) -> Units:
-    return marks_of_units(await _units_of(view, item))
+    return marks_of_units(await units_of(view, item))
 
 
 register(Counted("serial", moves, _places))
