@@ -106,14 +106,37 @@ def promisable(channel: str | None = "WEB", *, facility: str = "FAC-A") -> Quest
     return _availability("promisable", channel, None, facility)
 
 
+def unsellable(channel: str | None = "WEB", *, facility: str = "FAC-A") -> Question:
+    """Available units of unsellable lots, and unsellable serials on the shelf."""
+
+    async def found(floor: Floor) -> Any:
+        answered = await _asked(floor, facility, channel_code=channel)
+        return answered["facilities"][0]["unsellable"]
+
+    return Question("unsellable", found)
+
+
+def serial(serial_no: str, path: str) -> Question:
+    """A field of a single unit."""
+
+    async def found(floor: Floor) -> Any:
+        answered = await floor.ask("serial/360", variant_id=floor.variant, serial_no=serial_no)
+        return dig(answered["serial"], path)
+
+    return Question(f"{serial_no} {_spelled(path)}", found)
+
+
+async def _asked(floor: Floor, facility: str, **asked: str | None) -> dict[str, Any]:
+    """What atp/query answers about the variant in a facility."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    answered = await floor.ask("atp/query", variant_ids=[floor.variant], logical_guids=[floor.fresh(facility)], **given)
+    item: dict[str, Any] = answered["items"][0]
+    return item
+
+
 def _availability(term: str, channel: str | None, by: str | None, facility: str) -> Question:
     async def found(floor: Floor) -> Any:
-        asked = {"channel_code": channel, "by_date": by}
-        given = {name: value for name, value in asked.items() if value is not None}
-        answered = await floor.ask(
-            "atp/query", variant_ids=[floor.variant], logical_guids=[floor.fresh(facility)], **given
-        )
-        return answered["items"][0][term]
+        return (await _asked(floor, facility, channel_code=channel, by_date=by))[term]
 
     return Question(f"{channel or 'no channel'} {term}" + (f" by {by}" if by else ""), found)
 

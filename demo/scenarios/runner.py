@@ -16,6 +16,7 @@ from demo.scenarios.questions import bucket_totals
 from demo.scenarios.scenario_1 import scenario_1
 from demo.scenarios.scenario_2 import SCENARIO_2
 from demo.scenarios.scenario_3 import SCENARIO_3
+from demo.scenarios.scenario_4 import SCENARIO_4
 from demo.scenarios.script import Scenario, Step
 from demo.scenarios.steps import ApiCall
 
@@ -46,7 +47,7 @@ async def run_scenarios(console: Console, stack: Mapping[str, str], demo: Mappin
         console.print(f"waiting {wait:.0f} seconds, for a new day")
         await asyncio.sleep(wait)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as http:
-        for scenario in (scenario_1(), SCENARIO_2, SCENARIO_3):
+        for scenario in (scenario_1(), SCENARIO_2, SCENARIO_3, SCENARIO_4):
             await run_scenario(scenario, Floor(http, stack, demo, scenario.variant), ScenarioOutput(console), tally)
     console.print()
     agree = await Operator(stack, demo).audit(console)

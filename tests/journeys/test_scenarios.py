@@ -19,12 +19,13 @@ from demo.scenarios.runner import Tally, run_scenario, seconds_to_clear_midnight
 from demo.scenarios.scenario_1 import scenario_1
 from demo.scenarios.scenario_2 import SCENARIO_2
 from demo.scenarios.scenario_3 import SCENARIO_3
+from demo.scenarios.scenario_4 import SCENARIO_4
 from demo.scenarios.script import Scenario, Step
 from demo.scenarios.steps import call
 from tests.outages.world import World
 
-SCENARIOS = [scenario_1(), SCENARIO_2, SCENARIO_3]
-STEPS_OF_THE_GUIDE = [22, 15, 10]
+SCENARIOS = [scenario_1(), SCENARIO_2, SCENARIO_3, SCENARIO_4]
+STEPS_OF_THE_GUIDE = [22, 15, 10, 16]
 
 
 def told(arguments: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -54,7 +55,7 @@ def test_every_number_of_the_guide_is_found_on_a_running_stack(world: World) -> 
     demo = told(["scenarios"], world.environment)
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    assert "3 scenarios, 53 steps" in demo.stdout
+    assert "4 scenarios, 69 steps" in demo.stdout
     assert "0 differ" in demo.stdout.splitlines()[-1]
     assert "0 differences" in demo.stdout
 
