@@ -194,6 +194,10 @@ _BODIES: Mapping[str, Callable[[World], Body]] = {
         "quantity": 1,
     },
     "ics_adjustment_create": lambda _: {"variant_id": VARIANT, "delta": 1, "reason_code": "found"},
+    "ics_adjustment_import": lambda _: {
+        "reason_code": "found",
+        "lines": [{"variant_id": VARIANT, "delta": 1}, {"variant_id": VARIANT, "delta": -1}],
+    },
     "ics_receive_record": lambda _: {"lines": [{"variant_id": VARIANT, "quantity": 1}]},
     "ics_receive_get": lambda world: {"receive_id": world.receive_id},
     "ics_receive_list": lambda _: {},

@@ -84,6 +84,7 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
     policies = await _policies(change, body.lines)
     receive_id = change.new_id()
     async with posting(change, "receive", receive_id) as p:
+        p.serials.prefetch((line.variant_id, line.serials) for line in body.lines)
         opened = await p.open_many([line.variant_id for line in body.lines], _lots(body.lines))
         items = [opened[line.variant_id] for line in body.lines]
         lots = await _checked_lots(p.arrivals, body.lines, items, policies)

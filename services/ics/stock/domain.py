@@ -1,23 +1,27 @@
 """Adjustments and transitions: manual corrections of stock. Pure."""
 
-from typing import Annotated, Literal, Protocol, assert_never
+from typing import Annotated, Literal, assert_never
 
 from msgspec import Meta
 
-from chassis.entity import Record
+from chassis.entity import Record, Value
 from chassis.errors import Conflict, InvalidState
 from chassis.values import Delta, Guid, Id, Qty, Reason
 from services.ics.ledger.balance import Landing
 from services.ics.ledger.draw import Pin, draw, draw_held
 from services.ics.ledger.entry import ENTRIES_MAX, StockCardEntry
 from services.ics.ledger.holder import Holding, Loss, is_on_shelf
-from services.ics.ledger.leg import Leg
+from services.ics.ledger.leg import Leg, Side
 from services.ics.ledger.naming import Named
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting, insufficient
 from services.ics.words import STAGES, UNHELD_BUCKETS, Bucket, Stage
 
+IMPORT_LINES_MAX = 1000
+IMPORT_ENTRIES_MAX = 2000
+
 Counter = Literal["adjustment", "scrap", "supplier"]
+ImportCounter = Literal["adjustment", "supplier"]
 Unheld = Literal["available", "quarantine", "damaged"]
 ReasonCode = Literal[
     "correction",
@@ -50,6 +54,19 @@ class Adjustment(Record):
     entries: Entries
 
 
+class AdjustmentImport(Record):
+    """Many corrections made in one operation; the line of each entry is the place of its line in the request."""
+
+    import_id: Id
+    logical_guid: Guid
+    counter_account: ImportCounter
+    reason_code: ReasonCode
+    reason: Reason | None
+    line_count: Annotated[int, Meta(ge=1, le=IMPORT_LINES_MAX)]
+    entry_count: Annotated[int, Meta(ge=1, le=IMPORT_ENTRIES_MAX)]
+    operation_id: Id
+
+
 class StockTransition(Record):
     """A change of bucket of units without a holder."""
 
@@ -71,28 +88,28 @@ def check_balance(item: OpenItem, bucket: Bucket, expected: int | None) -> None:
         raise Conflict(f"the balance is {total}", current_balance=total)
 
 
-class Correction(Protocol):
-    """The request fields that an adjustment uses."""
+class Correction(Value):
+    """One adjustment to post. `lot_code`: of units that come in; `line`, `reason`: those of an import's line."""
 
-    @property
-    def delta(self) -> int: ...
-    @property
-    def from_bucket(self) -> Bucket: ...
-    @property
-    def counter_account(self) -> Counter: ...
-    @property
-    def lot_code(self) -> str | None: ...
-    @property
-    def held_by_id(self) -> str | None: ...
+    delta: int
+    bucket: Bucket
+    counter_account: Counter
+    lot_code: str | None = None
+    held_by_id: str | None = None
+    line: int | None = None
+    reason: str | None = None
 
 
-def adjust_in(
-    posting: Posting, item: OpenItem, asked: Correction, lot_code: str | None, place: Landing, named: Named
+def adjust_in(posting: Posting, item: OpenItem, asked: Correction, place: Landing, named: Named) -> None:
+    """Move `delta` units in from the external account to a place."""
+    target = Leg(item, asked.bucket, posting.land(item, place, asked.lot_code))
+    _book(posting, asked, asked.delta, asked.counter_account, target, named.numbers())
+
+
+def _book(
+    posting: Posting, asked: Correction, units: int, source: Side, target: Side, serials: list[str] | None
 ) -> None:
-    """Move `delta` units of a lot in from the external account to a place."""
-    key = posting.land(item, place, lot_code)
-    target = Leg(item, asked.from_bucket, key)
-    posting.move("adjust", asked.delta, asked.counter_account, target, serials=named.numbers())
+    posting.move("adjust", units, source, target, serials=serials, line=asked.line, reason=asked.reason)
 
 
 def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, named: Named) -> None:
@@ -101,29 +118,29 @@ def adjust_out(posting: Posting, item: OpenItem, asked: Correction, pin: Pin, na
 
     Raises `InsufficientStock` if the bucket has fewer units inside the pin.
     """
-    bucket, quantity = asked.from_bucket, -asked.delta
+    bucket, quantity = asked.bucket, -asked.delta
     left = quantity
     if bucket in UNHELD_BUCKETS and asked.held_by_id is None:
         takes, left = draw(item, bucket, left, pin, named=named)
         for key, units, serials in takes:
-            posting.move("adjust", units, Leg(item, bucket, key), asked.counter_account, serials=serials)
+            _book(posting, asked, units, Leg(item, bucket, key), asked.counter_account, serials)
     holders = [each for each in posting.holders_in(item, bucket) if asked.held_by_id in {None, each.id}]
     for stage in STAGES if bucket == "committed" else (None,):
         for holding in holders:
-            left -= _lose(posting, holding, left, stage, asked.counter_account, pin=pin, named=named)
+            left -= _lose(posting, asked, holding, left, stage, pin=pin, named=named)
     if left:
         raise insufficient(item, bucket, quantity, quantity - left, "the bucket holds fewer units there")
 
 
 def _lose(
-    posting: Posting, holding: Holding, quantity: int, stage: Stage | None, counter: Counter, *, pin: Pin, named: Named
+    posting: Posting, asked: Correction, holding: Holding, quantity: int, stage: Stage | None, *, pin: Pin, named: Named
 ) -> int:
     on_shelf = is_on_shelf(holding.bucket, stage)
     takes, lacking = draw_held(holding.item, holding, quantity, pin, stage=stage, leaves_shelf=on_shelf, named=named)
     for part, units, serials in takes:
         source = Leg(holding.item, holding.bucket, part.key, holding, part.stage, part.line)
         holding.losses.append(Loss(part, units))
-        posting.move("adjust", units, source, counter, serials=serials)
+        _book(posting, asked, units, source, asked.counter_account, serials)
     return quantity - lacking
 
 

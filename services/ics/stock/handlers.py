@@ -19,10 +19,11 @@ from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import item_of
 from services.ics.policy.store import ruling
 from services.ics.serial.domain import Dates
-from services.ics.stock import assigning, lots
+from services.ics.stock import assigning, importing, lots
 from services.ics.stock.cards import StockCardListRequest, cards
 from services.ics.stock.domain import (
     Adjustment,
+    Correction,
     Counter,
     ReasonCode,
     StockTransition,
@@ -40,7 +41,7 @@ from services.ics.stock.store import ADJUSTMENTS, TRANSITIONS
 from services.ics.words import ADJUST, READ, UNHELD_BUCKETS, Bucket
 
 endpoints = Endpoints("ics")
-endpoints.include(assigning.endpoints, lots.endpoints)
+endpoints.include(assigning.endpoints, importing.endpoints, lots.endpoints)
 
 VARIANTS_MAX = 100
 
@@ -125,6 +126,16 @@ class AdjustmentCreateRequest(Request):
     reason: Reason | None = None
     expected_balance: AnyBalance | None = None
 
+    def correction(self, lot_code: str | None) -> Correction:
+        """The adjustment to post."""
+        return Correction(
+            delta=self.delta,
+            bucket=self.from_bucket,
+            counter_account=self.counter_account,
+            lot_code=lot_code,
+            held_by_id=self.held_by_id,
+        )
+
     def problems(self) -> list[tuple[str, str]]:
         found = serial_problems(self.serials, abs(self.delta))
         if self.held_by_id is not None and self.from_bucket in {"available", "damaged"}:
@@ -165,7 +176,7 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
         if body.delta > 0:
             landing = admit(place).landing()
             named = await p.arrivals.bring(item, lot_code, body.serials, given)
-            adjust_in(p, item, body, lot_code, landing, named)
+            adjust_in(p, item, body.correction(lot_code), landing, named)
         else:
             await _adjust_out(p, item, body, place)
         adjustment = Adjustment(
@@ -190,7 +201,7 @@ async def _adjust_out(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRe
     named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=holder, pin=pin)
     if body.from_bucket not in {"available", "damaged"}:
         await p.take_up_holders(item, {body.from_bucket})
-    adjust_out(p, item, body, pin, named)
+    adjust_out(p, item, body.correction(body.lot_code), pin, named)
 
 
 class StockTransitionEnvelope(Answer):

@@ -41,6 +41,14 @@ class Serials:
         self._carried = carried
         self._told: list[tuple[str, tuple[str, str], dict[str, Any]]] = []
 
+    def prefetch(self, lines: Iterable[tuple[str, Sequence[str] | None]]) -> None:
+        """Load the units of several (variant, serials) together with what is read next."""
+        keys = [serial_key(variant_id, each) for variant_id, serials in lines for each in serials or ()]
+        if len(keys) > HEAVY_SERIALS:
+            self.change.own_transaction()
+        if keys:
+            self.change.prefetch(SERIALS, keys, by="number")
+
     async def take(
         self,
         item: OpenItem,

@@ -1,7 +1,7 @@
 """Storage of adjustments and transitions."""
 
 from chassis.entity import HUB, Entity, edge, index
-from services.ics.stock.domain import Adjustment, StockTransition
+from services.ics.stock.domain import Adjustment, AdjustmentImport, StockTransition
 
 _LOOKUPS = ("variant_id", "logical_guid", "operation_id")
 
@@ -19,6 +19,21 @@ ADJUSTMENTS = Entity(
     ],
     operation="operation_id",
     label="{reason_code} {delta} {variant_id} @ {logical_guid}",
+)
+
+ADJUSTMENT_IMPORTS = Entity(
+    "adjustment_import",
+    AdjustmentImport,
+    collection="adjustment_imports",
+    id="import_id",
+    keys=("ORG#{orgcode}", "IMPORT#{import_id}"),
+    indexes=[index("import_id"), *(index(field, "import_id") for field in _LOOKUPS[1:])],
+    edges=[
+        edge("in", to="facility", by="logical_guid", service=HUB),
+        edge("posted", to="entry", by="operation_id", cardinality="many"),
+    ],
+    operation="operation_id",
+    label="{reason_code} {line_count} lines @ {logical_guid}",
 )
 
 TRANSITIONS = Entity(

@@ -203,3 +203,49 @@ async def test_receipts_are_listed_newest_first_by_any_filter(ics: ServiceClient
     assert await listed(variant_id="V1", status="completed") == []
     assert await listed(from_utc="2026-03-02T12:00:00Z") == ids
     assert await listed(to_utc="2026-03-02T12:00:00Z") == []
+
+
+async def test_dates_need_a_lot_or_serials(ics: ServiceClient) -> None:
+    line = {"variant_id": "V1", "quantity": 1, "expiry_date": LATER, "manufacture_date": SOON}
+    answer = await ics.post("/receive/record", lines=[line])
+    assert (answer.status, sorted(answer.problems)) == (400, ["lines.0.expiry_date", "lines.0.manufacture_date"])
+
+
+async def test_the_first_date_of_a_lot_or_serial_is_taken_and_told(ics: ServiceClient) -> None:
+    floor = Floor(ics, "V1")
+    await floor.policy(qc="skip")
+    await floor.receive(1, lot_code="L-A")
+    await floor.do("/serial/register", variant_id="V1", serial_no="S1")
+    ics.events.clear()
+    await floor.receive(1, lot_code="L-A", serials=["S1"], expiry_date=LATER)
+    assert ics.events == ["ics.receive.recorded"] + ["ics.serial.updated"] * 2 + ["ics.stock.changed"]
+    known = [
+        (await floor.do("/serial/lookup", **each))["items"][-1] for each in ({"serial_no": "S1"}, {"lot_code": "L-A"})
+    ]
+    assert [each["expiry_date"] for each in known] == [LATER, LATER]
+
+
+async def test_a_line_takes_the_lot_of_its_serials_and_no_other(ics: ServiceClient) -> None:
+    floor = Floor(ics, "V1")
+    await floor.policy(qc="skip")
+    for serial_no, lot_code in (("S1", "L-A"), ("S2", "L-A"), ("S3", "L-B")):
+        await floor.do("/serial/register", variant_id="V1", serial_no=serial_no, lot_code=lot_code)
+    receipt = await floor.receive(2, serials=["S1", "S9"])
+    assert receipt["lines"][0]["lot_code"] == "L-A"
+    assert (await floor.serial("S9"))["lot_code"] == "L-A"
+    assert await floor.at("available", lot_code="L-A") == 2
+    for wrong in ({"serials": ["S2", "S3"], "quantity": 2}, {"serials": ["S2"], "quantity": 1, "lot_code": "L-B"}):
+        answer = await floor.ask("/receive/record", lines=[{"variant_id": "V1", **wrong}])
+        assert (answer.status, list(answer.problems)) == (400, ["lines.0.serials"])
+
+
+async def test_four_lines_of_five_hundred_serials_are_received_in_one_call(ics: ServiceClient) -> None:
+    floor = Floor(ics, "V1")
+    lines = [
+        {"variant_id": "V1", "quantity": 500, "serials": [f"S{line}-{number}" for number in range(500)]}
+        for line in range(4)
+    ]
+    receipt = (await floor.do("/receive/record", lines=lines))["receive"]
+    await floor.do("/qc/complete", receive_id=receipt["receive_id"], expected_revision=1)
+    assert await floor.totals() == (2000, 0, 0, 0, 0, 0, 0, 2000)
+    assert (await floor.serial("S3-499"))["status"] == "in_stock"
