@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chassis.event import EventDocument
 from chassis.mongo.direct_reader import DirectReader
 from chassis.mongo.eventlog import EVENTS
-from chassis.page import Page, PageRequest
+from chassis.page import Page, PageRequest, items_of
 from chassis.past import ToldBy, WrittenOnce
 from chassis.pattern import pattern
 from chassis.rpc.graph.history import item_of_record, item_told, items_to_proto
 from chassis.rpc.graph.neighbours import ByIndex
-from chassis.rpc.graph.records import Presenter
+from chassis.rpc.graph.records import CHUNK_FIRST, PAGE_BYTES_MAX, Presenter
 from chassis.rpc.graph.resolving import KeyResolver
 from chassis.rpc.graph.ways import Ways
 from retailstack.graph.v1 import source_pb2 as pb
@@ -61,15 +62,23 @@ class Past:
         return str(fields.get("orgcode", ""))
 
     async def _events(self, presenter: Presenter, record_id: str, org: str, page: PageRequest) -> pb.HistoryPage:
+        """The page in chunks, each compared with the event before it; it ends early once it is large."""
         where = {"orgcode": org, "subject": record_id}
-        events: Page[Any] = await self._reader.page(EVENTS, None, where, page=page)
-        older = None
-        if events.next_token is not None:
-            beyond = PageRequest(limit=1, next_token=events.next_token)
-            following: Page[Any] = await self._reader.page(EVENTS, None, where, page=beyond)
-            older = following.items[0] if following.items else None
-        items = items_to_proto(presenter.entity, record_id, events.items, older)
-        return pb.HistoryPage(items=items, next_token=events.next_token)
+        items: list[pb.HistoryItem] = []
+        size, token = 0, page.next_token
+        while True:
+            limit = min(CHUNK_FIRST, items_of(page) - len(items))
+            events = await self._reader.page(EVENTS, None, where, page=PageRequest(limit=limit, next_token=token))
+            token = events.next_token
+            older: list[EventDocument] = []
+            if token is not None:
+                beyond = PageRequest(limit=1, next_token=token)
+                older = (await self._reader.page(EVENTS, None, where, page=beyond)).items
+            chunk = items_to_proto(presenter.entity, record_id, events.items, older[0] if older else None)
+            items += chunk
+            size += sum(item.ByteSize() for item in chunk)
+            if token is None or len(items) >= items_of(page) or size >= PAGE_BYTES_MAX:
+                return pb.HistoryPage(items=items, next_token=token)
 
     def _once(self, presenter: Presenter, past: WrittenOnce, record: Any) -> pb.HistoryPage:
         item = item_of_record(self._service, presenter.entity, past, presenter.properties_of(record))
