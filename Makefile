@@ -111,8 +111,9 @@ demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the run
 vendor: setup $(STAMPS)/node ## bundle the library of the explorer's page from the packages that the Node lock names
 	@node tests/node/vendor.mjs services/visualgrid/page/vendor/d3-force.js
 
-docs: setup ## generate docs/events.md from the declared events
+docs: setup ## generate docs/events.md from the declared events, and the chart's README from its values
 	$(PY) -m docs.catalogue.events
+	$(PY) -m deploy.helm.readme
 
 image: setup ## build the images with docker, podman or buildah; ONLY=ics builds one, VERSION= and REGISTRY= name them
 	@$(PY) -m deploy.image build $(ONLY) $(IMAGE_OPTIONS)

@@ -1,0 +1,263 @@
+"""The chart's manual: what a value does, one sentence each."""
+
+from typing import Any
+
+from tests.deploy.chart.rendering import COMPONENTS, NAMESPACE, RELEASE, environment, find, kinds, render
+
+
+def container(component: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The container of a component."""
+    found: dict[str, Any] = find(render(values), "Deployment", component)["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_gives_ics_its_own_replica_count() -> None:
+    manifests = render({"ics": {"replicas": 5}})
+    assert find(manifests, "Deployment", "ics")["spec"]["replicas"] == 5
+    assert find(manifests, "Deployment", "pmc")["spec"]["replicas"] == 2
+
+
+def test_leaves_the_replica_count_to_kubectl_scale() -> None:
+    assert "replicas" not in find(render({"ics": {"replicas": None}}), "Deployment", "ics")["spec"]
+
+
+def test_leaves_the_replica_count_to_the_autoscaler() -> None:
+    manifests = render({"gateway": {"autoscaling": {"kind": "cpu", "minReplicas": 3, "cpuPercent": 55}}})
+    assert "replicas" not in find(manifests, "Deployment", "gateway")["spec"]
+    scaler = find(manifests, "HorizontalPodAutoscaler", "gateway")["spec"]
+    assert scaler["minReplicas"] == 3
+    assert scaler["metrics"][0]["resource"]["target"]["averageUtilization"] == 55
+    assert not kinds(manifests, "ScaledObject")
+
+
+def test_scales_by_queue_depth_and_relay_lag_with_keda() -> None:
+    manifests = render({"ics": {"autoscaling": {"kind": "keda", "prometheus": "http://prometheus:9090"}}})
+    triggers = find(manifests, "ScaledObject", "ics")["spec"]["triggers"]
+    queries = [each["metadata"].get("query", "") for each in triggers]
+    assert any("retailstack_queue_depth" in query for query in queries)
+    assert any("retailstack_relay_lag_seconds" in query for query in queries)
+    assert not kinds(manifests, "HorizontalPodAutoscaler"), "never two scalers of one Deployment"
+
+
+def test_takes_an_image_by_digest_from_a_private_registry() -> None:
+    digest = "sha256:" + "a" * 64
+    values = {"image": {"registry": "images.shop.example/retail/"}, "ics": {"image": {"digest": digest}}}
+    assert container("ics", values)["image"] == f"images.shop.example/retail/retailstack-ics@{digest}"
+    assert container("pmc", values)["image"] == "images.shop.example/retail/retailstack-pmc:0.1.0"
+
+
+def test_passes_a_setting_to_one_component() -> None:
+    manifests = render({"ics": {"env": {"ICS_OVERDUE_SECONDS": 120}}})
+    assert environment(manifests, "ics")["ICS_OVERDUE_SECONDS"] == "120"
+    assert "ICS_OVERDUE_SECONDS" not in environment(manifests, "pmc")
+
+
+def test_replaces_the_pods_when_a_setting_or_the_keys_version_changes() -> None:
+    def marks(values: dict[str, Any]) -> dict[str, str]:
+        found: dict[str, str] = find(render(values), "Deployment", "ics")["spec"]["template"]["metadata"]["annotations"]
+        return found
+
+    assert marks({}) != marks({"ics": {"env": {"ICS_OVERDUE_SECONDS": 120}}})
+    assert marks({}) != marks({"keys": {"version": "2"}})
+
+
+def test_reads_secrets_from_files_alone() -> None:
+    manifests = render()
+    for component in COMPONENTS:
+        settings = environment(manifests, component)
+        assert settings["CALLER_KEY_FILE"].startswith("/etc/retailstack/secrets/")
+        assert not {"CALLER_KEY", "MONGODB_URI", "AMQP_URL", "GATEWAY_KEY", "SLC_KEYS"} & settings.keys()
+
+
+def test_gives_each_component_only_the_keys_it_needs() -> None:
+    manifests = render()
+    named = {}
+    for component in COMPONENTS:
+        volumes = find(manifests, "Deployment", component)["spec"]["template"]["spec"]["volumes"]
+        secrets = next(each["projected"]["sources"] for each in volumes if each["name"] == "secrets")
+        named[component] = {item["key"] for source in secrets for item in source["secret"]["items"]}
+    assert named["ics"] == {"MONGODB_URI", "AMQP_URL", "CALLER_KEY"}
+    assert named["gateway"] == named["ics"] | {"GATEWAY_KEY"}
+    assert named["slc"] == named["ics"] | {"SLC_KEYS"}
+
+
+def test_takes_the_engines_addresses_from_secrets_of_their_own() -> None:
+    values = {
+        "mongodb": {"uriSecret": {"name": "db", "key": "uri"}},
+        "rabbitmq": {"urlSecret": {"name": "mq", "key": "url"}},
+    }
+    volumes = find(render(values), "Deployment", "ics")["spec"]["template"]["spec"]["volumes"]
+    sources = next(each["projected"]["sources"] for each in volumes if each["name"] == "secrets")
+    assert {"name": "db", "items": [{"key": "uri", "path": "MONGODB_URI"}]} in [each["secret"] for each in sources]
+    assert {"name": "mq", "items": [{"key": "url", "path": "AMQP_URL"}]} in [each["secret"] for each in sources]
+
+
+def test_lets_two_releases_share_database_and_broker() -> None:
+    values = {"mongodb": {"databasePrefix": "blue-"}, "rabbitmq": {"prefix": "blue."}}
+    settings = environment(render(values), "ics")
+    assert (settings["MONGODB_DATABASE"], settings["AMQP_PREFIX"]) == ("blue-ics", "blue.")
+
+
+def test_leads_a_component_to_its_peers_by_headless_names() -> None:
+    settings = environment(render(), "gateway")
+    assert settings["ICS_HTTP"] == f"http://{RELEASE}-retailstack-ics-headless:8080"
+    assert settings["OPS_GRPC"] == f"{RELEASE}-retailstack-ops-headless:9090"
+
+
+def test_leads_a_component_to_peers_of_another_release() -> None:
+    values = {"ops": {"enabled": False}, "peers": {"ops": {"grpc": "ops.other:9090"}}}
+    assert environment(render(values), "ics")["OPS_GRPC"] == "ops.other:9090"
+
+
+def test_puts_the_private_port_into_no_service() -> None:
+    for service in kinds(render(), "Service"):
+        assert 9100 not in [port["port"] for port in service["spec"]["ports"]], service["metadata"]["name"]
+
+
+def test_probes_the_private_port() -> None:
+    probes = container("ics", {})
+    assert probes["startupProbe"]["httpGet"] == {"path": "/readyz", "port": "private"}
+    assert probes["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "private"}
+    assert probes["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "private"}
+    assert probes["readinessProbe"]["timeoutSeconds"] >= 3, "each part has two seconds to answer"
+
+
+def test_waits_before_a_pod_is_told_to_end() -> None:
+    values = {"ics": {"preStopSeconds": 7, "shutdownSeconds": 30}}
+    pod = find(render(values), "Deployment", "ics")["spec"]["template"]["spec"]
+    assert pod["containers"][0]["lifecycle"]["preStop"] == {"sleep": {"seconds": 7}}
+    assert pod["terminationGracePeriodSeconds"] == 47
+
+
+def test_evicts_one_pod_at_a_time() -> None:
+    budget = find(render({"ics": {"replicas": 1}}), "PodDisruptionBudget", "ics")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert "minAvailable" not in budget
+
+
+def test_exposes_callers_paths_and_not_the_operators() -> None:
+    rules = find(render({"ingress": {"enabled": True}}), "Ingress")["spec"]["rules"][0]["http"]["paths"]
+    paths = {each["path"] for each in rules}
+    assert {"/ics", "/pmc", "/slc"} <= paths
+    assert not {"/ops", "/visualgrid", "/"} & paths
+
+
+def test_exposes_the_operators_paths_when_told() -> None:
+    rules = find(render({"ingress": {"enabled": True}, "exposeOperator": True}), "Ingress")["spec"]["rules"]
+    assert {"/ops", "/visualgrid"} <= {each["path"] for each in rules[0]["http"]["paths"]}
+
+
+def test_exposes_nothing_by_default() -> None:
+    manifests = render()
+    assert not kinds(manifests, "Ingress") + kinds(manifests, "HTTPRoute")
+    assert {each["spec"].get("type", "ClusterIP") for each in kinds(manifests, "Service")} == {"ClusterIP"}
+
+
+def test_opens_every_edge_at_both_ends() -> None:
+    manifests = render()
+    callers = {}
+    for policy in kinds(manifests, "NetworkPolicy"):
+        component = policy["metadata"]["labels"]["app.kubernetes.io/component"]
+        callers[component] = policy["spec"]
+    edges_in = {
+        (caller, component, port)
+        for component in COMPONENTS
+        for caller, port in ends(callers[component], "ingress", "from")
+    }
+    edges_out = {
+        (component, peer, port) for component in callers for peer, port in ends(callers[component], "egress", "to")
+    }
+    internal = {(caller, peer, port) for caller, peer, port in edges_out if caller != "test" and peer in COMPONENTS}
+    job = {("operator-code", "ops", 8080), ("operator-code", "gateway", 8080), ("operator-code", "gateway", 9090)}
+    assert edges_in == internal - job
+    assert ("gateway", "ics", 8080) in edges_in
+    assert ("slc", "pmc", 9090) in edges_in
+    assert ("ics", "pmc", 9090) not in edges_in
+
+
+def ends(spec: dict[str, Any], direction: str, word: str) -> list[tuple[str, int]]:
+    """The components and ports at the other ends of a policy's rules."""
+    return [
+        (peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"], port["port"])
+        for rule in spec[direction]
+        for peer in rule.get(word, [])
+        if "app.kubernetes.io/component" in peer.get("podSelector", {}).get("matchLabels", {})
+        for port in rule["ports"]
+    ]
+
+
+def test_runs_mutual_tls_with_certificates_of_its_own() -> None:
+    manifests = render({"tls": {"enabled": True}})
+    settings = environment(manifests, "ics")
+    assert settings["GRPC_TLS_KEY_FILE"] == "/etc/retailstack/tls/tls.key"
+    certificate = find(manifests, "Certificate", "ics")["spec"]
+    assert settings["OPS_GRPC"].partition(":")[0] in find(manifests, "Certificate", "ops")["spec"]["dnsNames"]
+    assert set(certificate["usages"]) >= {"server auth", "client auth"}
+
+
+def test_makes_keys_once_by_a_job_with_rights_for_one_secret() -> None:
+    manifests = render({"mongodb": {"builtIn": {"enabled": True, "replicas": 3}}})
+    role = find(manifests, "Role")
+    assert role["rules"][1]["resourceNames"] == [f"{RELEASE}-retailstack-keys"]
+    job = next(each for each in kinds(manifests, "Job") if "-keys-" in each["metadata"]["name"])
+    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    name = f"{RELEASE}-retailstack-mongodb"
+    assert f"--mongodb={','.join(f'{name}-{n}.{name}:27017' for n in range(3))}" in command
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+    assert "helm.sh/hook" not in job["metadata"].get("annotations", {})
+
+
+def test_makes_no_keys_where_a_secret_is_given() -> None:
+    manifests = render({"keys": {"existingSecret": "mine"}})
+    assert not kinds(manifests, "Role")
+    assert all("-keys-" not in each["metadata"]["name"] for each in kinds(manifests, "Job"))
+
+
+def test_a_changed_job_is_another_job() -> None:
+    def names(tag: str) -> set[str]:
+        return {each["metadata"]["name"] for each in kinds(render({"image": {"tag": tag}}), "Job")}
+
+    assert not names("1") & names("2"), "a Job cannot be changed"
+
+
+def test_reads_keys_from_a_store() -> None:
+    values = {"keys": {"externalSecret": {"enabled": True, "store": {"name": "vault"}, "remoteKey": "shop/keys"}}}
+    secret = find(render(values), "ExternalSecret")["spec"]
+    assert secret["target"]["name"] == f"{RELEASE}-retailstack-keys"
+    assert secret["dataFrom"] == [{"extract": {"key": "shop/keys"}}]
+
+
+def test_runs_a_replica_set_whose_members_know_each_other_before_they_are_ready() -> None:
+    manifests = render({"mongodb": {"builtIn": {"enabled": True, "replicas": 3}}})
+    assert find(manifests, "Service", "mongodb")["spec"]["publishNotReadyAddresses"] is True
+    members = find(manifests, "StatefulSet", "mongodb")["spec"]
+    assert (members["replicas"], members["podManagementPolicy"]) == (3, "Parallel")
+
+
+def test_waits_for_a_quorum_only_where_there_are_three_brokers() -> None:
+    def broker(replicas: int) -> dict[str, Any]:
+        manifests = render({"rabbitmq": {"builtIn": {"enabled": True, "replicas": replicas}}})
+        found: dict[str, Any] = find(manifests, "StatefulSet", "rabbitmq")["spec"]["template"]["spec"]["containers"][0]
+        return found
+
+    assert "lifecycle" not in broker(1)
+    assert "await_online_quorum_plus_one" in broker(3)["lifecycle"]["preStop"]["exec"]["command"]
+
+
+def test_keeps_the_objects_volume_when_the_release_goes() -> None:
+    claim = find(render(), "PersistentVolumeClaim", "pmc-objects")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_gives_signed_links_the_address_of_the_ingress() -> None:
+    manifests = render({"ingress": {"enabled": True, "host": "api.shop.example"}})
+    assert environment(manifests, "pmc")["PMC_PUBLIC_URL"] == "https://api.shop.example"
+    assert environment(manifests, "slc")["SLC_PUBLIC_URL"] == "https://api.shop.example"
+
+
+def test_stays_in_its_namespace() -> None:
+    assert {each["metadata"]["namespace"] for each in render()} == {NAMESPACE}
+
+
+def test_gives_pods_no_token() -> None:
+    assert all(each["automountServiceAccountToken"] is False for each in kinds(render(), "ServiceAccount"))

@@ -1,0 +1,71 @@
+"""What the chart tells a process is what the process understands."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chassis.settings import BaseSettings, load
+from gateway.settings import GatewaySettings
+from services.ics.settings import IcsSettings
+from services.ops.settings import OpsSettings
+from services.pmc.settings import PmcSettings
+from services.slc.settings import SlcSettings
+from services.visualgrid.settings import VisualGridSettings
+from tests.deploy.chart.rendering import CASES, CHART, environment, kinds, render
+
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "ops": OpsSettings,
+    "ics": IcsSettings,
+    "pmc": PmcSettings,
+    "slc": SlcSettings,
+    "visualgrid": VisualGridSettings,
+    "gateway": GatewaySettings,
+}
+# Read by the chassis itself, and not from a settings object.
+OTHERS = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+SECRETS = {"SLC_KEYS": "one:" + "A" * 43 + "="}
+
+
+@pytest.mark.parametrize("component", SETTINGS)
+@pytest.mark.parametrize("case", ["kind", "production", "ipv6"])
+def test_a_component_understands_its_environment(case: str, component: str, tmp_path: Path) -> None:
+    told = environment(render(CASES[case]), component)
+    files = {name for name in told if name.endswith("_FILE")}
+    for name in files:
+        setting = name.removesuffix("_FILE")
+        (tmp_path / setting).write_text(SECRETS.get(setting, "k" * 48))
+    told |= {name: str(tmp_path / name.removesuffix("_FILE")) for name in files}
+
+    settings = load(SETTINGS[component], told)
+
+    known = {name.upper() for name in SETTINGS[component].__struct_fields__}
+    assert {name.removesuffix("_FILE") for name in told} <= known | OTHERS
+    assert settings.http_port == 8080
+    assert settings.private_port == 9100
+
+
+def test_alerts_and_dashboards_ask_for_metrics_that_exist() -> None:
+    manifests = render({"monitoring": {"rules": True, "dashboards": True}})
+    rules = yaml.safe_dump(kinds(manifests, "PrometheusRule"))
+    boards = "".join(each["data"]["overview.json"] for each in kinds(manifests, "ConfigMap"))
+    asked = set(re.findall(r"retailstack_[a-z_]+", rules + boards))
+    declared = declared_metrics()
+    assert {re.sub(r"_bucket$", "", name) for name in asked} <= declared
+
+
+def declared_metrics() -> set[str]:
+    """The names of all metrics in the code."""
+    root = CHART.parents[2]
+    texts = [path.read_text() for part in ("chassis", "gateway", "services") for path in (root / part).rglob("*.py")]
+    return {name for text in texts for name in re.findall(r'name="(retailstack_[a-z_]+)"', text)}
+
+
+def test_every_alert_says_what_to_do() -> None:
+    manual = (CHART.parents[2] / "docs/kubernetes.md").read_text().lower()
+    manifests = render({"monitoring": {"rules": True}})
+    rules: list[dict[str, Any]] = kinds(manifests, "PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+    missing = [each["alert"] for each in rules if f"### {each['alert'].lower()}" not in manual]
+    assert not missing

@@ -1,0 +1,109 @@
+"""Whatever the values: valid for the oldest and the newest Kubernetes, with names that are unique and short."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.deploy.chart.rendering import CASES, CHART, COMPONENTS, VERSIONS, Manifest, chart, check, helm, pods, render
+
+LONGEST = "r" + "0123456789" * 5 + "zz"
+
+
+def switches(values: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The paths of all values that are true or false."""
+    if isinstance(values, bool):
+        return [path]
+    if isinstance(values, dict):
+        return [found for key, value in values.items() for found in switches(value, (*path, key))]
+    return []
+
+
+def set_at(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Values with one value, at a path."""
+    for key in reversed(path):
+        value = {key: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def value_at(values: Any, path: tuple[str, ...]) -> Any:
+    """The value at a path."""
+    for key in path:
+        values = values[key]
+    return values
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", [None, *CASES])
+def test_manifests_are_valid(case: str | None, version: str) -> None:
+    check(render(CASES[case] if case else {}), version)
+
+
+@pytest.mark.parametrize("path", switches(chart().values), ids=".".join)
+def test_every_switch_can_be_turned(path: tuple[str, ...]) -> None:
+    values = set_at(path, not value_at(chart().values, path))
+    if path == ("httpRoute", "enabled"):
+        values["httpRoute"]["parentRefs"] = [{"name": "public"}]
+    if path == ("keys", "externalSecret", "enabled"):
+        values["keys"]["externalSecret"]["store"] = {"name": "vault"}
+    manifests = render(values)
+    check(manifests, VERSIONS[-1])
+
+
+@pytest.mark.parametrize("alone", COMPONENTS)
+def test_every_component_can_be_installed_alone(alone: str) -> None:
+    manifests = render({name: {"enabled": name == alone} for name in COMPONENTS})
+    check(manifests, VERSIONS[-1])
+    deployed = [
+        each["metadata"]["labels"]["app.kubernetes.io/component"] for each in manifests if each["kind"] == "Deployment"
+    ]
+    assert deployed == [alone]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_names_are_short_and_unique_however_long_the_releases_name(case: str) -> None:
+    manifests = render(CASES[case], name=LONGEST)
+    check(manifests, VERSIONS[-1])
+    keys = [(each["kind"], each["metadata"]["name"]) for each in manifests]
+    assert len(keys) == len(set(keys))
+    assert all(len(name) <= 63 for _, name in keys)
+    other = {(each["kind"], each["metadata"]["name"]) for each in render(CASES[case], name=LONGEST[:-1] + "y")}
+    assert not other & set(keys), "two releases whose long names differ at the end share nothing"
+
+
+def test_the_same_values_give_the_same_manifests() -> None:
+    assert render(CASES["cluster"]) == render(CASES["cluster"]), "nothing random, or every sync would replace the pods"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_is_restricted(case: str) -> None:
+    for name, spec in pods(render(CASES[case])):
+        assert spec["enableServiceLinks"] is False, name
+        assert spec["securityContext"]["runAsNonRoot"], name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        if "-keys-" not in name:
+            assert spec["automountServiceAccountToken"] is False, name
+        for container in [*spec["containers"], *spec.get("initContainers", [])]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False, name
+            assert security["readOnlyRootFilesystem"], name
+            assert security["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
+            assert container["resources"]["limits"]["memory"], name
+
+
+def test_an_upgrade_changes_no_selector() -> None:
+    before, after = render(), copy.deepcopy(render({"image": {"tag": "9.9.9"}, "commonLabels": {"team": "retail"}}))
+
+    def selectors(manifests: list[Manifest]) -> dict[str, Any]:
+        return {
+            each["metadata"]["name"]: each["spec"]["selector"] for each in manifests if each["kind"] == "Deployment"
+        }
+
+    assert selectors(before) == selectors(after)
+
+
+def test_helm_finds_no_fault() -> None:
+    problems = [each for each in helm.lint(CHART).get("messages", []) if each.get("severity", 0) >= 2]
+    assert not problems
