@@ -31,7 +31,7 @@ WEBHOOK_BYTES_MAX = 1024 * 1024
     "/shopify",
     tenant=False,
     body_bytes_max=WEBHOOK_BYTES_MAX,
-    consumes=["application/json"],
+    produces=[],
     emits=["slc.webhook.received"],
     statuses={401: "The signature is missing or wrong."},
 )
