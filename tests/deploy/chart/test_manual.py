@@ -261,3 +261,11 @@ def test_stays_in_its_namespace() -> None:
 
 def test_gives_pods_no_token() -> None:
     assert all(each["automountServiceAccountToken"] is False for each in kinds(render(), "ServiceAccount"))
+
+
+def test_keeps_uploads_in_a_bucket() -> None:
+    manifests = render({"objects": {"kind": "s3", "s3": {"bucket": "uploads", "secret": {"name": "bucket-key"}}}})
+    settings = environment(manifests, "pmc")
+    assert (settings["PMC_OBJECTS_STORE"], settings["PMC_S3_BUCKET"]) == ("s3", "uploads")
+    assert "PMC_S3_SECRET_KEY_FILE" in settings
+    assert not kinds(manifests, "PersistentVolumeClaim")

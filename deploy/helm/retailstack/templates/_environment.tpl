@@ -20,6 +20,12 @@
 {{- if and (eq $component "pmc") $names.pmcLinkKey }}
 - {setting: PMC_LINK_KEY, secret: {{ $keys }}, key: {{ $names.pmcLinkKey }}}
 {{- end }}
+{{- if and (eq $component "pmc") (eq $root.Values.objects.kind "s3") $root.Values.objects.s3.secret.name }}
+{{- with $root.Values.objects.s3.secret }}
+- {setting: PMC_S3_ACCESS_KEY, secret: {{ .name }}, key: {{ .accessKey }}}
+- {setting: PMC_S3_SECRET_KEY, secret: {{ .name }}, key: {{ .secretKey }}}
+{{- end }}
+{{- end }}
 {{- if and (eq $component "slc") $names.slcKeys }}
 - {setting: SLC_KEYS, secret: {{ $keys }}, key: {{ $names.slcKeys }}}
 {{- end }}
@@ -100,6 +106,7 @@
   "HTTP_HOST" $host "HTTP_PORT" "8080" "GRPC_HOST" $host "GRPC_PORT" "9090" "PRIVATE_HOST" $host "PRIVATE_PORT" "9100"
   "LOG_LEVEL" $settings.logLevel
   "SHUTDOWN_SECONDS" ($settings.shutdownSeconds | toString)
+  "START_SECONDS" ($settings.startSeconds | toString)
   "MONGODB_DATABASE" (printf "%s%s" $root.Values.mongodb.databasePrefix $component)
 -}}
 {{- range include "retailstack.secrets" . | fromYamlArray }}
@@ -121,7 +128,17 @@
 {{- if eq $component "gateway" }}{{ $_ := set $env "FORWARDED_HOPS" ($root.Values.forwardedHops | toString) }}{{ end }}
 {{- if eq $component "pmc" }}
 {{- $_ := set $env "PMC_PUBLIC_URL" (include "retailstack.publicUrl" $root) }}
-{{- if eq $root.Values.objects.kind "claim" }}{{ $_ := set $env "PMC_OBJECTS_FOLDER" "/var/lib/retailstack/objects" }}{{ end }}
+{{- if eq $root.Values.objects.kind "claim" }}
+{{- $_ := set $env "PMC_OBJECTS_FOLDER" "/var/lib/retailstack/objects" }}
+{{- else }}
+{{- $_ := set $env "PMC_OBJECTS_STORE" "s3" }}
+{{- with $root.Values.objects.s3 }}
+{{- $_ := set $env "PMC_S3_BUCKET" (required "objects.s3.bucket is needed for objects.kind s3" .bucket) }}
+{{- $_ := set $env "PMC_S3_REGION" .region }}
+{{- if .endpoint }}{{ $_ := set $env "PMC_S3_ENDPOINT" .endpoint }}{{ end }}
+{{- if .publicEndpoint }}{{ $_ := set $env "PMC_S3_PUBLIC_ENDPOINT" .publicEndpoint }}{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if eq $component "slc" }}{{ $_ := set $env "SLC_PUBLIC_URL" (include "retailstack.publicUrl" $root) }}{{ end }}
 {{- range $name, $value := $settings.env }}{{ $_ := set $env $name ($value | toString) }}{{ end }}
