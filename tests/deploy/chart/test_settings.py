@@ -10,6 +10,7 @@ import yaml
 from chassis.settings import BaseSettings, load
 from gateway.settings import GatewaySettings
 from services.ics.settings import IcsSettings
+from services.ops.cli.options import read_addresses
 from services.ops.settings import OpsSettings
 from services.pmc.settings import PmcSettings
 from services.slc.settings import SlcSettings
@@ -42,9 +43,17 @@ def test_a_component_understands_its_environment(case: str, component: str, tmp_
     settings = load(SETTINGS[component], told)
 
     known = {name.upper() for name in SETTINGS[component].__struct_fields__}
-    assert {name.removesuffix("_FILE") for name in told} <= known | OTHERS
+    ours = {name.removesuffix("_FILE") for name in told if not name.startswith("STACK_")}
+    assert ours <= known | OTHERS
     assert settings.http_port == 8080
     assert settings.private_port == 9100
+
+
+def test_an_operator_runs_stackctl_in_a_pod_of_ops() -> None:
+    told = environment(render({"tls": {"enabled": True}}), "ops")
+    addresses = read_addresses({}, told, Path("no such file"))
+    assert {peer for peer, found in addresses.items() if found} == set(SETTINGS)
+    assert {f"STACK_TLS_{part}_FILE" for part in ("CERTIFICATE", "KEY", "AUTHORITY")} <= told.keys()
 
 
 def test_alerts_and_dashboards_ask_for_metrics_that_exist() -> None:

@@ -118,9 +118,18 @@
 {{- $_ := set $env "GRPC_TLS_CERTIFICATE_FILE" "/etc/retailstack/tls/tls.crt" }}
 {{- $_ := set $env "GRPC_TLS_KEY_FILE" "/etc/retailstack/tls/tls.key" }}
 {{- $_ := set $env "GRPC_TLS_AUTHORITY_FILE" "/etc/retailstack/tls/ca.crt" }}
+{{- if eq $component "ops" }}
+{{- $_ := set $env "STACK_TLS_CERTIFICATE_FILE" "/etc/retailstack/tls/tls.crt" }}
+{{- $_ := set $env "STACK_TLS_KEY_FILE" "/etc/retailstack/tls/tls.key" }}
+{{- $_ := set $env "STACK_TLS_AUTHORITY_FILE" "/etc/retailstack/tls/ca.crt" }}
+{{- end }}
 {{- end }}
 {{- range $peer := include "retailstack.components" $root | fromYamlArray }}
-{{- with include "retailstack.peer" (list $root $peer "grpc") }}{{ $_ := set $env (printf "%s_GRPC" (upper $peer)) . }}{{ end }}
+{{- with include "retailstack.peer" (list $root $peer "grpc") }}
+{{- $_ := set $env (printf "%s_GRPC" (upper $peer)) . }}
+{{- /* For stackctl, which an operator runs in a pod of OPS. */}}
+{{- if eq $component "ops" }}{{ $_ := set $env (printf "STACK_%s_GRPC" (upper $peer)) . }}{{ end }}
+{{- end }}
 {{- if and (eq $component "gateway") (ne $peer "gateway") }}
 {{- with include "retailstack.peer" (list $root $peer "http") }}{{ $_ := set $env (printf "%s_HTTP" (upper $peer)) . }}{{ end }}
 {{- end }}
