@@ -46,7 +46,8 @@ class Tested(Value):
 async def test_token(call: Call, body: CredentialsRotateRequest, units: Units, access: ShopAccess) -> Tested:
     """Try a token at the channel's shop. Raises `CredentialTestFailed`."""
     channel, _ = await channel_to_change(units, call, body.channel_id, body.expected_revision)
-    return Tested(facts=await access.tested_or_unreachable(channel, _given(body)), fingerprints=access.fingerprints)
+    facts = await access.tested_or_unreachable(call, channel, _given(body))
+    return Tested(facts=facts, fingerprints=access.fingerprints)
 
 
 @endpoints.post(

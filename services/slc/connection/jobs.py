@@ -106,12 +106,12 @@ async def check(
     if not await units.view(call, has_token):
         return {}
     try:
-        shop = await access.shop(call, channel)
-        facts = await shop.account.probe()
-        check_facts(channel, facts)
         restored, topics = 0, None
-        if channel.is_open:
-            topics, restored = await subscribe(shop, webhook_address(settings), channel.config)
+        async with access.counted(call, channel) as shop:
+            facts = await shop.account.probe()
+            check_facts(channel, facts)
+            if channel.is_open:
+                topics, restored = await subscribe(shop, webhook_address(settings), channel.config)
     except (CredentialRefused, CredentialTestFailed, ShopUnavailable) as failure:
         return await _failed(units, call, channel.channel_id, failure)
     except (ShopFailed, ShopRefused):

@@ -1,6 +1,7 @@
 """How the rest of SLC comes to a shop: the channel's token, opened where it is needed and kept nowhere."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from chassis.caller import Call
 from chassis.keys import KeyRing
@@ -8,6 +9,7 @@ from chassis.resource import resource
 from chassis.sealing import Sealer
 from chassis.unit import Units, View
 from services.slc.channel.domain import StoredChannel
+from services.slc.counters.calls import count_sent
 from services.slc.credential.domain import CredentialTestFailed, Given, check_facts
 from services.slc.credential.store import CREDENTIALS
 from services.slc.settings import SlcSettings
@@ -32,6 +34,18 @@ class ShopAccess:
             channel.shop_domain, await self.token(call, channel.channel_id), reserve_percent=reserve_percent
         )
 
+    @asynccontextmanager
+    async def counted(self, call: Call, channel: StoredChannel) -> AsyncIterator[Shop]:
+        """The channel's shop for a while; what was sent to it is counted at the end, however that comes.
+
+        Raises `CredentialRefused` if the channel has no token.
+        """
+        shop = await self.shop(call, channel)
+        try:
+            yield shop
+        finally:
+            await count_sent(self._units, call, channel.channel_id, shop)
+
     async def token(self, call: Call, channel_id: str) -> str:
         """The token of a channel. Raises `CredentialRefused` if it has none."""
 
@@ -48,26 +62,34 @@ class ShopAccess:
 
     async def probe(self, shop_domain: str, token: str) -> ShopFacts:
         """What a shop says of a token. Raises `CredentialTestFailed` if it refuses it, else `ShopFailed`."""
-        try:
-            return await self.shops.open(shop_domain, token).account.probe()
-        except CredentialRefused as refusal:
-            raise CredentialTestFailed("the shop refuses the token", check="accepted") from refusal
+        return await _probed(self.shops.open(shop_domain, token))
 
-    async def tested(self, channel: StoredChannel, given: Given) -> ShopFacts:
+    async def tested(self, call: Call, channel: StoredChannel, given: Given) -> ShopFacts:
         """The facts of a token that passes the test for this channel.
 
         Raises `CredentialTestFailed`, or `ShopFailed` if the shop does not answer.
         """
-        facts = await self.probe(channel.shop_domain, given.access_token)
+        shop = self.shops.open(channel.shop_domain, given.access_token)
+        try:
+            facts = await _probed(shop)
+        finally:
+            await count_sent(self._units, call, channel.channel_id, shop)
         check_facts(channel, facts)
         return facts
 
-    async def tested_or_unreachable(self, channel: StoredChannel, given: Given) -> ShopFacts:
+    async def tested_or_unreachable(self, call: Call, channel: StoredChannel, given: Given) -> ShopFacts:
         """As `tested`, but a shop that does not answer has failed the test."""
         try:
-            return await self.tested(channel, given)
+            return await self.tested(call, channel, given)
         except ShopFailed as failure:
             raise CredentialTestFailed("the shop does not answer", check="reachable") from failure
+
+
+async def _probed(shop: Shop) -> ShopFacts:
+    try:
+        return await shop.account.probe()
+    except CredentialRefused as refusal:
+        raise CredentialTestFailed("the shop refuses the token", check="accepted") from refusal
 
 
 @resource

@@ -45,8 +45,9 @@ async def look_up(call: Call, body: FacilityBindRequest, units: Units, access: S
             raise invalid_field("location_id", "is required while there are no credentials")
         return Place(location_id=asked, name=None)
     known = next((each for each in channel.facilities if each.logical_guid == body.logical_guid), None)
-    shop = await access.shop(call, channel)
-    found = chosen_location(asked or (known.location_id if known else None), await shop.account.locations())
+    async with access.counted(call, channel) as shop:
+        locations = await shop.account.locations()
+    found = chosen_location(asked or (known.location_id if known else None), locations)
     return Place(location_id=found.id, name=found.name[:128] or None)
 
 

@@ -14,6 +14,7 @@ from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS, channel_answer, status_of
 from services.slc.counters.store import count
 from services.slc.credential.access import ShopAccess
+from services.slc.inbound.edits import look_at_product
 from services.slc.inbound.store import DoorbellToAnswer
 from services.slc.job.domain import Reason
 from services.slc.job.store import ManyVariants, note, note_many
@@ -45,7 +46,8 @@ async def answer_doorbell(
     rung = work.payload
     match rung.what:
         case "fulfilment_order":
-            order_id = await (await access.shop(work.call, channel)).orders.order_of(rung.resource_id)
+            async with access.counted(work.call, channel) as shop:
+                order_id = await shop.orders.order_of(rung.resource_id)
 
             async def write(change: Change) -> None:
                 await reconcile_orders(change, channel.channel_id, [order_id] if order_id else [])
@@ -59,7 +61,11 @@ async def answer_doorbell(
             await units.change(work.call, _uninstalled(rung))
         case "redact":
             await units.change(work.call, _redacted(rung))
-        case "product" | "order" | "privacy":
+        case "product":
+            if channel.is_open:
+                wait = await look_at_product(units, work.call, access, channel, rung.resource_id)
+                return Continue(after_seconds=wait) if wait > 0 else None
+        case "order" | "privacy":
             pass
     return None
 

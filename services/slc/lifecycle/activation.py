@@ -50,10 +50,10 @@ async def connect(
     channel, status = await channel_to_change(units, call, body.channel_id, body.expected_revision)
     activated(channel, call.started_utc)
     await check_missing(units, call, channel, status, access)
-    shop = await access.shop(call, channel)
-    topics, _ = await subscribe(shop, webhook_address(settings), channel.config)
-    if channel.type == "standard":
-        await shop.products.define_style_id(channel.config.metafield_namespace)
+    async with access.counted(call, channel) as shop:
+        topics, _ = await subscribe(shop, webhook_address(settings), channel.config)
+        if channel.type == "standard":
+            await shop.products.define_style_id(channel.config.metafield_namespace)
     return Connected(webhooks=topics)
 
 
@@ -65,11 +65,11 @@ async def check_missing(
     granted: list[str] = []
     if credentials.present:
         try:
-            shop = await access.shop(call, channel)
-            facts = await shop.account.probe()
-            granted = sorted(facts.scopes)
-            check_facts(channel, facts)
-            locations = [each.id for each in await shop.account.locations() if each.is_active]
+            async with access.counted(call, channel) as shop:
+                facts = await shop.account.probe()
+                granted = sorted(facts.scopes)
+                check_facts(channel, facts)
+                locations = [each.id for each in await shop.account.locations() if each.is_active]
             credentials = replace(credentials, health="healthy", scopes=granted)
         except CredentialTestFailed as failure:
             if failure.details["check"] == "scopes":
@@ -176,7 +176,8 @@ async def disconnect(
     if not channel.is_open or not status.credentials.present:
         return
     try:
-        await unsubscribe(await access.shop(call, channel), webhook_address(settings))
+        async with access.counted(call, channel) as shop:
+            await unsubscribe(shop, webhook_address(settings))
     except (ShopFailed, ShopRefused):
         return
 

@@ -46,8 +46,8 @@ async def revoke(
     if not status.credentials.present:
         raise InvalidState("the channel has no credentials")
     try:
-        shop = await access.shop(call, channel)
-        await shop.account.uninstall()
+        async with access.counted(call, channel) as shop:
+            await shop.account.uninstall()
     except CredentialRefused:
         return "before"
     return "now"

@@ -146,7 +146,7 @@ async def obtain(
     if body.claim is not None:
         state, given = await _claimed(units, call, body.claim, sealer)
         return Obtained(
-            state=state, given=given, facts=await access.tested(channel, given), fingerprints=access.fingerprints
+            state=state, given=given, facts=await access.tested(call, channel, given), fingerprints=access.fingerprints
         )
     callback = Callback(units, access, settings, clock)
     names = ("shop", "code", "state", "hmac", "timestamp", "host")

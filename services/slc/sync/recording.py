@@ -13,6 +13,7 @@ from chassis.work.queue import NoPayload
 from services.slc.audit.domain import FieldChange
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
+from services.slc.counters.calls import count_calls
 from services.slc.counters.store import count
 from services.slc.job.domain import SyncJob
 from services.slc.job.store import JOBS, wake_workers
@@ -155,19 +156,6 @@ class EndingRecorder:
 def lag_ms(job: SyncJob, now: Utc) -> float:
     """Milliseconds from the change to its confirmation."""
     return max(0.0, seconds_between(Utc(job.changed_utc), now) * 1000)
-
-
-async def count_calls(change: Change, channel_id: str, calls: Sequence[ShopCall]) -> None:
-    """Count requests that were sent to a shop."""
-    await count(
-        change,
-        channel_id,
-        latency_ms=[call.seconds * 1000 for call in calls],
-        shopify_calls=len(calls),
-        shopify_throttled=sum(call.outcome == "throttled" for call in calls),
-        shopify_errors=sum(call.outcome == "failed" for call in calls),
-        shopify_cost=sum(call.cost or 0.0 for call in calls),
-    )
 
 
 def changes_of(differing: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:

@@ -75,6 +75,7 @@ class StoredVariant(Document, omit_defaults=True):
     pushed      field -> the value last written
     answered    field -> the value that Shopify answered for it, in the form it stores
     seen        facility -> number and available units of the latest event of ICS
+    looked_utc  when its product was looked at last because the shop said that it was changed
     """
 
     row_id: str
@@ -101,6 +102,7 @@ class StoredVariant(Document, omit_defaults=True):
     last_synced_utc: Utc | None = None
     last_attempt_utc: Utc | None = None
     last_error: SyncError | None = None
+    looked_utc: Utc | None = None
 
     def level_at(self, location_id: str) -> StoredLevel | None:
         """The level at a location, if there is one."""
@@ -124,7 +126,6 @@ class StyleMap(Document, omit_defaults=True):
     answered: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     adopted: bool = False
-    looked_utc: Utc | None = None
 
 
 class WrittenLevel(Part):

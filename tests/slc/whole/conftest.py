@@ -1,0 +1,92 @@
+"""SLC between a stand-in shop, a running ICS and a double of PMC."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pymongo import MongoClient
+
+from chassis.keys import KeyRing, new_key
+from chassis.testing.client import ServiceClient, serve
+from services.ics.app import ICS
+from services.slc.app import SLC
+from tests.shop.server import ShopServer
+from tests.slc.sync.peers import Peers
+from tests.slc.whole.given import Whole
+
+
+@pytest.fixture(scope="module")
+def whole_database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The start of the names of the module's databases, which are dropped afterwards."""
+    name = f"t{uuid.uuid4().hex}"
+    yield name
+    for service in ("slc", "ics"):
+        mongodb_client.drop_database(f"{name}{service}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole_peers() -> AsyncIterator[Peers]:
+    """PMC."""
+    async with Peers().running() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole_shops() -> AsyncIterator[ShopServer]:
+    """Serves the stand-in shops of the module's tests."""
+    async with ShopServer([]).running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole_ics(
+    whole_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str
+) -> AsyncIterator[ServiceClient]:
+    """A running ICS."""
+    async with serve(
+        ICS,
+        mongodb_uri=mongodb_uri,
+        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
+        database=f"{whole_database}ics",
+        amqp_url=amqp_url,
+        prefix=f"{whole_database}.",
+    ) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole_slc(
+    whole_database: str,
+    mongodb_uri: str,
+    mongodb_engine: str,
+    amqp_url: str,
+    whole_ics: ServiceClient,
+    whole_shops: ShopServer,
+    whole_peers: Peers,
+) -> AsyncIterator[ServiceClient]:
+    """A running SLC."""
+    async with serve(
+        SLC,
+        mongodb_uri=mongodb_uri,
+        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
+        database=f"{whole_database}slc",
+        amqp_url=amqp_url,
+        prefix=f"{whole_database}.",
+        slc_keys=KeyRing.from_text(new_key("k1")),
+        slc_shopify_base_url=whole_shops.base_url,
+        slc_public_url="https://stack.example",
+        slc_retry_delays=("0.05", "0.05", "0.05", "0.05", "0.05"),
+        ics_grpc=(f"127.0.0.1:{whole_ics.application.runtime.grpc_port}",),
+        pmc_grpc=(whole_peers.address,),
+    ) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def whole(
+    whole_slc: ServiceClient, whole_ics: ServiceClient, whole_shops: ShopServer, whole_peers: Peers
+) -> Whole:
+    """An org with a shop of its own."""
+    return Whole(whole_slc, whole_ics, whole_shops, whole_peers)
