@@ -21,6 +21,7 @@ SLC = Service(
         "credential",
         "job",
         "order",
+        "fulfilment",
         "inclusion",
         "lifecycle",
         "connection",

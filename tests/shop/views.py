@@ -88,6 +88,7 @@ def order_view(order: Order) -> Node:
         "retailLocation": None,
         "refunds": lambda _: [{"id": each.id} for each in order.refunds],
         "lineItems": connection(lambda: [_line_view(each) for each in order.lines]),
+        "fulfillments": lambda _: [{"id": each.id, "status": "SUCCESS"} for each in order.fulfilments],
         "fulfillmentOrders": connection(lambda: [fulfilment_order_view(order, each) for each in order.placements]),
     }
 

@@ -12,6 +12,7 @@ from chassis.work.store import is_under_way
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNEL_STATUS, status_of
 from services.slc.credential.access import ShopAccess
+from services.slc.fulfilment.store import push_shipments
 from services.slc.inbound.unseen import explain_unseen
 from services.slc.inbound.wanted import moment
 from services.slc.order.domain import StoredOrder, order_row_id
@@ -53,9 +54,9 @@ async def _next_page(
     if asked.order_ids:
         order_ids = list(asked.order_ids)
     else:
-        shop = await access.shop(work.call, channel)
         since = await _since(units, work, channel)
-        found, after = await shop.orders.changed_since(since, so_far.after)
+        async with access.counted(work.call, channel) as shop:
+            found, after = await shop.orders.changed_since(since, so_far.after)
         order_ids = await _unsettled(units, work, channel, found)
 
     async def write(change: Change) -> None:
@@ -154,6 +155,8 @@ async def _end(units: Units, work: Work[CatchUp], channel: StoredChannel, so_far
     async def write(change: Change) -> None:
         await work.finish(change)
         if batch_id is None:
+            if channel.config.fulfilment_push:
+                await push_shipments(change, channel.channel_id)
             if not so_far.transient:
                 status = await status_of(change, channel.channel_id)
                 await change.update(CHANNEL_STATUS, replace(status, caught_up_utc=so_far.began_utc))

@@ -10,6 +10,7 @@ from services.slc.channel.store import CHANNELS
 from services.slc.credential.access import ShopAccess
 from services.slc.inbound.catching_up import catch_up_bite
 from services.slc.inbound.doorbell import answer_doorbell
+from services.slc.inbound.fulfilling import Fulfiller
 from services.slc.inbound.ics import Stock
 from services.slc.inbound.reconcile import Reconciler
 from services.slc.inbound.store import DOORBELLS_TO_ANSWER, DoorbellToAnswer
@@ -38,8 +39,9 @@ async def reconcile_order(
         return None
     reconciler = Reconciler(units, Stock(channels), work.call, channel, asked.shopify_order_id)
     try:
-        shop = await access.shop(work.call, channel)
-        await reconciler.run(shop, lift=asked.before_activation)
+        async with access.counted(work.call, channel) as shop:
+            await reconciler.run(shop, lift=asked.before_activation)
+            await Fulfiller(units, work.call, channel, asked.shopify_order_id, shop).push()
     except ShopFailed as failure:
         await shop_failed(units, work.call, channel.channel_id, failure)
         await reconciler.failed("shop_unavailable" if concerns_channel(failure) else "transient", failure.message)

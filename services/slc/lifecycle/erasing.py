@@ -11,6 +11,7 @@ from services.slc.channel.store import CHANNEL_STATUS, TALLIES
 from services.slc.counters.store import STATS
 from services.slc.credential.store import CREDENTIALS
 from services.slc.drift.store import DRIFT_REPORTS
+from services.slc.fulfilment.store import SHIPMENTS
 from services.slc.job.store import JOBS
 from services.slc.lifecycle.store import DOORBELLS, OAUTH_STATES
 from services.slc.order.store import ORDERS, POSTINGS
@@ -25,6 +26,7 @@ OWNED: tuple[Entity[Any], ...] = (
     OPEN_WRITES,
     ORDERS,
     POSTINGS,
+    SHIPMENTS,
     STATS,
     DRIFT_REPORTS,
     DOORBELLS,
@@ -38,7 +40,7 @@ OWNED: tuple[Entity[Any], ...] = (
 OWNED_BUT_STATUS = OWNED[:-1]
 """What may go while the channel is there still: its status is a part of every answer about it."""
 
-REDACTED: tuple[Entity[Any], ...] = (STYLE_MAPS, OPEN_WRITES, ORDERS, POSTINGS, CREDENTIALS)
+REDACTED: tuple[Entity[Any], ...] = (STYLE_MAPS, OPEN_WRITES, ORDERS, POSTINGS, SHIPMENTS, CREDENTIALS)
 """What goes when a shop asks to be forgotten, beside what the variants' rows hold of it."""
 
 

@@ -97,6 +97,11 @@ class OrderCalls:
         data = await self._session.execute("FulfilmentCreate", fulfillment=sent)
         return converted(data["fulfillmentCreate"]["fulfillment"], Fulfilment)
 
+    async def latest_fulfilment(self, order_id: Gid) -> Fulfilment | None:
+        order = (await self._session.execute("OrderFulfilments", id=order_id))["order"]
+        found = [converted(each, Fulfilment) for each in order["fulfillments"]] if order is not None else []
+        return max(found, key=lambda each: int(each.id.rpartition("/")[2]), default=None)
+
 
 def _id_of(part: Mapping[str, Any] | None) -> Gid | None:
     return part["id"] if part is not None else None

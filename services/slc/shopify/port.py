@@ -194,6 +194,10 @@ class Orders(Protocol):
         the remaining quantities before it is sent again."""
         ...
 
+    async def latest_fulfilment(self, order_id: Gid) -> Fulfilment | None:
+        """The newest fulfilment of an order, if it has any."""
+        ...
+
 
 class Hooks(Protocol):
     """Webhook subscriptions."""
