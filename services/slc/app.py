@@ -30,6 +30,7 @@ SLC = Service(
         "oauth",
         "inbound",
         "drift",
+        "explain",
         "stats",
         "vacuum",
     ],

@@ -28,10 +28,15 @@ class ShopAccess:
         self.shops = shops
         self.fingerprints = KeyRing.derived(settings.caller_key, "slc credential fingerprints")
 
-    async def shop(self, call: Call, channel: StoredChannel, *, reserve_percent: int = 0) -> Shop:
-        """The channel's shop. Raises `CredentialRefused` if the channel has no token."""
+    async def shop(
+        self, call: Call, channel: StoredChannel, *, reserve_percent: int = 0, patience_seconds: float = 30.0
+    ) -> Shop:
+        """The channel's shop; as `Shops.open`. Raises `CredentialRefused` if the channel has no token."""
         return self.shops.open(
-            channel.shop_domain, await self.token(call, channel.channel_id), reserve_percent=reserve_percent
+            channel.shop_domain,
+            await self.token(call, channel.channel_id),
+            reserve_percent=reserve_percent,
+            patience_seconds=patience_seconds,
         )
 
     @asynccontextmanager

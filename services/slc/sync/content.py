@@ -1,6 +1,9 @@
-"""What PMC serves of a product, as far as shops show it."""
+"""What PMC serves of a product, as far as shops show it, and what ICS says of its stock."""
 
 from chassis.entity import Value
+
+Units = dict[tuple[str, str], int]
+"""Variant and facility -> units, as the channel's stock_source counts them."""
 
 
 class Price(Value):

@@ -5,7 +5,7 @@ as value and unit, amounts as text with the currency's minor digits.
 """
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -160,7 +160,12 @@ def _same(name: str, one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def tags_to_write(wanted: Iterable[str], written: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Tags to add, and those to remove: only ones that were written before."""
+def tags_to_write(
+    wanted: Iterable[str], written: Iterable[str], shown: Collection[str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Tags to add, and those to remove: only ones that were written before. `shown`: those it has, if known."""
     now, before = set(wanted), set(written)
-    return sorted(now - before), sorted(before - now)
+    add, remove = sorted(now - before), sorted(before - now)
+    if shown is None:
+        return add, remove
+    return sorted(now - set(shown)), [each for each in remove if each in shown]

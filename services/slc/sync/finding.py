@@ -1,12 +1,14 @@
 """Finding the Shopify side of a style or a variant that has no map."""
 
+from collections.abc import Iterable, Sequence
+
 from chassis.entity import Value
 from services.slc.channel.domain import StoredChannel
 from services.slc.shopify.port import Shop
-from services.slc.shopify.states import FoundVariant
+from services.slc.shopify.states import FoundVariant, VariantRef
 from services.slc.shopify.words import Gid
 from services.slc.sync.content import ListedContent
-from services.slc.sync.fields import barcode_of
+from services.slc.sync.fields import NO_OPTIONS, barcode_of, options_of
 
 
 class Ambiguous(Exception):
@@ -58,3 +60,25 @@ async def find_product(
     if len(products) > 1:
         raise Ambiguous("products", list(products))
     return FoundProduct(product_id=next(iter(products)), adopted=True) if products else None
+
+
+class ProductIndex:
+    """The variants of a product by SKU and by options: how a variant without a map is found among them."""
+
+    def __init__(self, variants: Iterable[VariantRef]) -> None:
+        variants = list(variants)
+        self._by_sku = {each.sku: each for each in variants if each.sku}
+        self._by_options = {options_key(each): each for each in variants}
+
+    def find(self, content: ListedContent) -> VariantRef | None:
+        """The variant with the same SKU, else with the same options."""
+        return self._by_sku.get(content.sku) or self.with_options(options_of(content))
+
+    def with_options(self, options: Sequence[Sequence[str]]) -> VariantRef | None:
+        """The variant with these options."""
+        return self._by_options.get(tuple((name, value) for name, value in options or NO_OPTIONS))
+
+
+def options_key(ref: VariantRef) -> tuple[tuple[str, str], ...]:
+    """The options of a variant, to compare by."""
+    return tuple((each.name, each.value) for each in ref.selected_options)

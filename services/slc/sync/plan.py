@@ -22,7 +22,7 @@ from services.slc.shopify.inputs import (
 )
 from services.slc.shopify.words import Gid, ProductStatus, Seo, Weight
 from services.slc.sync.content import ListedContent, VariantListing
-from services.slc.sync.fields import Fields, differing, metafields_of, product_fields, variant_fields
+from services.slc.sync.fields import Fields, differing, metafields_of, options_of, product_fields, variant_fields
 from services.slc.variant.domain import StoredVariant
 
 Mode = Literal["sell", "zero", "leave"]
@@ -95,6 +95,13 @@ def variant_plan(
     if denied:
         wanted["policy"] = "DENY"
     return VariantPlan(wanted=wanted, differs=differing(wanted, member.row.pushed, member.row.answered, shown))
+
+
+def new_fields(channel: StoredChannel, member: Member, currency: str) -> Fields:
+    """The fields of a variant that is created. Raises `OtherCurrency`."""
+    content = member.listing.content
+    assert content is not None, member.row.variant_id
+    return {"options": options_of(content), **variant_fields(content, channel.config, currency), "policy": "DENY"}
 
 
 def metafield_plan(channel: StoredChannel, member: Member) -> tuple[dict[str, list[str]], list[str]]:

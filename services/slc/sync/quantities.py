@@ -9,9 +9,10 @@ from chassis.clock import Utc
 from chassis.entity import Value
 from services.slc.channel.domain import StoredChannel
 from services.slc.job.domain import SyncJob
-from services.slc.sync.sources import Units, units_at
+from services.slc.sync.content import Units
+from services.slc.sync.sources import units_at
 from services.slc.variant.domain import StoredLevel, StoredVariant
-from services.slc.variant.levels import explained, settles_at, target_of, wanted
+from services.slc.variant.levels import explained, first_seen, settles_at, taken_over, target_of, wanted
 
 NextStep = Literal["read", "activate", "take_over", "write", "nothing"]
 
@@ -64,6 +65,23 @@ def plan_level(
     quantity = wanted(level, target)
     step: NextStep = "nothing" if quantity == level.baseline else "write"
     return LevelPlan(level=level, step=step, target=target, quantity=quantity)
+
+
+def forced_write(
+    channel: StoredChannel, row: StoredVariant, level: StoredLevel, units: Units, shown: int | None, now: Utc
+) -> tuple[int | None, int] | None:
+    """What a forced job would write to a level: the quantity it finds and the one it writes; None: nothing.
+
+    `shown` is what the shop shows, None where the item is not stocked there.
+    """
+    if level.baseline is None and level.location_id not in channel.locations():
+        return None
+    if shown is None:
+        target = plan_level(channel, row, level, units, reading=False).target
+        return None, wanted(level, target)
+    known = first_seen(level, shown, now) if level.baseline is None else taken_over(level, shown, now)
+    plan = plan_level(channel, row, known, units, reading=False)
+    return (shown, plan.quantity) if plan.step == "write" else None
 
 
 def with_levels(row: StoredVariant, changed: Mapping[str, StoredLevel]) -> list[StoredLevel]:

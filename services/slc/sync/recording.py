@@ -161,3 +161,18 @@ def lag_ms(job: SyncJob, now: Utc) -> float:
 def changes_of(differing: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """What was, or would be, written: field, before and after."""
     return tuple(FieldChange(field=name, before=before, after=wanted[name]) for name, before in differing.items())
+
+
+def created_changes(wanted: Mapping[str, Any]) -> list[FieldChange]:
+    """What was, or would be, written at a creation: every field that has a value."""
+    return [
+        FieldChange(field=name, before=None, after=value)
+        for name, value in wanted.items()
+        if value not in (None, "", [None, None])
+    ]
+
+
+def metafields_change(before: Mapping[str, Any], to_set: Mapping[str, Any], gone: Sequence[str]) -> FieldChange:
+    """The change of a variant's metafields that sets and deletes these."""
+    after = {key: value for key, value in {**before, **to_set}.items() if key not in gone}
+    return FieldChange(field="metafields", before=dict(before), after=after)

@@ -15,7 +15,7 @@ from services.slc.shopify.words import Gid
 from services.slc.sync.fields import OtherCurrency, shown_variant
 from services.slc.sync.outcome import Ending
 from services.slc.sync.plan import Member, VariantPlan, denies, metafield_plan, mode_of, variant_change, variant_plan
-from services.slc.sync.recording import changes_of
+from services.slc.sync.recording import changes_of, metafields_change
 from services.slc.variant.domain import StoredVariant, forgotten
 
 
@@ -150,10 +150,9 @@ class SyncRun:
             except ShopRefused as refused:
                 self.end(draft, kind="refused", code="refused", message=str(refused))
                 continue
-            before = draft.now("pushed").get("metafields", {})
-            after = {key: value for key, value in {**before, **to_set}.items() if key not in gone}
-            draft.fields["pushed"] = {**draft.now("pushed"), "metafields": after}
-            draft.changes.append(FieldChange(field="metafields", before=before, after=after))
+            change = metafields_change(draft.now("pushed").get("metafields", {}), to_set, gone)
+            draft.fields["pushed"] = {**draft.now("pushed"), "metafields": change.after}
+            draft.changes.append(change)
 
     async def _set_metafields(self, owner: Gid, values: dict[str, list[str]]) -> None:
         inputs = []

@@ -13,15 +13,12 @@ from retailstack.ics.v1.stock_pb2_grpc import InventoryStub
 from retailstack.pmc.v1 import catalogue_pb2
 from retailstack.pmc.v1.catalogue_pb2_grpc import CatalogueStub
 from services.slc.channel.domain import StoredChannel
-from services.slc.sync.content import ListedContent, VariantListing
+from services.slc.sync.content import ListedContent, Units, VariantListing
 
 ASKED_MAX = 100
 """Variants that one call asks about."""
 
 CALL_SECONDS = 10.0
-
-Units = dict[tuple[str, str], int]
-"""Variant and facility -> units, as the channel's stock_source counts them."""
 
 
 async def style_listings(channels: Channels, call: Call, channel: StoredChannel, style_id: str) -> list[VariantListing]:

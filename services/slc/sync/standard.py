@@ -14,10 +14,11 @@ from services.slc.shopify.port import VARIANTS_MAX
 from services.slc.shopify.states import CreatedProduct, VariantRef
 from services.slc.shopify.words import Gid
 from services.slc.sync.custom import prepare_item
-from services.slc.sync.fields import NO_OPTIONS, OtherCurrency, options_of, shown_product, tags_to_write, variant_fields
-from services.slc.sync.finding import Ambiguous, find_product
+from services.slc.sync.fields import OtherCurrency, shown_product, tags_to_write
+from services.slc.sync.finding import Ambiguous, ProductIndex, find_product
 from services.slc.sync.plan import (
     Member,
+    new_fields,
     new_product,
     product_change,
     product_plan,
@@ -25,6 +26,7 @@ from services.slc.sync.plan import (
     status_of,
     variant_change,
 )
+from services.slc.sync.recording import created_changes
 from services.slc.sync.run import Draft, SyncRun, keep_found, unmapped
 from services.slc.variant.domain import StyleMap, row_id_of
 from services.slc.variant.store import STYLE_MAPS
@@ -128,7 +130,7 @@ class StyleSync:
         if "status" not in plan.wanted:
             plan.wanted["status"] = status_of(channel, members) or "ACTIVE"
         try:
-            variants = [self._fields_of(each) for each in members]
+            variants = [new_fields(channel, each, run.currency) for each in members]
         except OtherCurrency as problem:
             run.refuse_all(str(problem))
             return
@@ -148,15 +150,6 @@ class StyleSync:
             return
         await self._keep_created(made, plan.wanted, members, variants)
 
-    def _fields_of(self, member: Member) -> dict[str, Any]:
-        content = member.listing.content
-        assert content is not None
-        return {
-            "options": options_of(content),
-            **variant_fields(content, self._run.channel.config, self._run.currency),
-            "policy": "DENY",
-        }
-
     async def _keep_created(
         self, made: CreatedProduct, wanted: dict[str, Any], members: list[Member], variants: list[dict[str, Any]]
     ) -> None:
@@ -168,22 +161,19 @@ class StyleSync:
         answered = {name: shown.get(name) for name in wanted}
         self._map = self._new_map(made.product.id, pushed=pushed, answered=answered, tags=tags)
         await self._save_map(created=True)
-        by_options = {_options_key(each): each for each in made.variants}
+        index = ProductIndex(made.variants)
         fields_of = {each.row.variant_id: fields for each, fields in zip(members, variants, strict=True)}
         for draft in run.drafts:
             fields = fields_of[draft.variant_id]
-            ref = by_options[_key(fields["options"])]
+            ref = index.with_options(fields["options"])
+            assert ref is not None, fields
             _map_to(draft, made.product.id, ref)
             content = draft.member.listing.content
             metafields = {} if content is None else _metafields(draft, run)
             draft.fields["pushed"] = {**fields, "metafields": metafields}
             draft.fields["answered"] = dict(fields)
             draft.audit = "sync.created"
-            draft.changes += [
-                FieldChange(field=name, before=None, after=value)
-                for name, value in {**wanted, **fields}.items()
-                if value not in (None, "", [None, None])
-            ]
+            draft.changes += created_changes({**wanted, **fields})
         run.finish()
 
     # ── update ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,14 +243,13 @@ class StyleSync:
         if found is None:
             await self._forget()
             return False
-        by_sku = {each.sku: each for each in found.variants if each.sku}
-        by_options = {_options_key(each): each for each in found.variants}
+        index = ProductIndex(found.variants)
         taken = {each.row.shopify_variant_id for each in run.members}
         for draft in list(run.drafts):
             content = draft.member.listing.content
             if draft.now("shopify_variant_id") is not None or content is None:
                 continue
-            ref = by_sku.get(content.sku) or by_options.get(_key(options_of(content)))
+            ref = index.find(content)
             if ref is not None and ref.id not in taken:
                 _map_to(draft, known.shopify_product_id, ref)
                 draft.audit = "map.created"
@@ -275,7 +264,7 @@ class StyleSync:
         new = [each for each in run.drafts if each.now("shopify_variant_id") is None]
         for start in range(0, len(new), VARIANTS_MAX):
             part = new[start : start + VARIANTS_MAX]
-            fields = [self._fields_of(each.member) for each in part]
+            fields = [new_fields(run.channel, each.member, run.currency) for each in part]
             inputs = [variant_change(None, each, each) for each in fields]
             try:
                 made = await run.shop.products.create_variants(product_id, inputs)
@@ -309,9 +298,7 @@ class StyleSync:
         source, known = source_of(self._run.members), self._map
         if known is None or source is None or not self._run.channel.syncs("tags"):
             return
-        add, remove = tags_to_write(source.tags, known.tags)
-        if shown is not None:
-            add, remove = sorted(set(source.tags) - shown), [each for each in remove if each in shown]
+        add, remove = tags_to_write(source.tags, known.tags, shown)
         if add:
             await self._run.shop.products.add_tags(known.shopify_product_id, add)
         if remove:
@@ -337,14 +324,6 @@ def _map_to(draft: Draft, product_id: Gid, ref: VariantRef) -> None:
         "shopify_variant_id": ref.id,
         "inventory_item_id": ref.inventory_item.id,
     }
-
-
-def _options_key(ref: VariantRef) -> tuple[tuple[str, str], ...]:
-    return tuple((each.name, each.value) for each in ref.selected_options)
-
-
-def _key(options: list[list[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in options or NO_OPTIONS)
 
 
 def _metafields(draft: Draft, run: SyncRun) -> dict[str, list[str]]:
