@@ -28,9 +28,9 @@ class World:
             "RETAILSTACK_RUN": str(home),
         }
 
-    def up(self) -> None:
-        """Bring it up and read where it is."""
-        self._launch("up")
+    def up(self, replicas: str = "") -> None:
+        """Bring it up, with replicas of services such as `ics=2,pmc=2`, and read where it is."""
+        self._launch("up", *(["--replicas", replicas] if replicas else []))
         self.stack = read_env(self.home / "stack.env")
         self.demo = read_env(self.home / "demo.env")
 
