@@ -51,6 +51,8 @@ POSTINGS = Entity(
     indexes=[
         index("channel_id", "shopify_order_id", "row_id", name="order"),
         index("channel_id", "variant_id", "state", name="variant"),
+        # For several variants at once: each is read in the order of its rows.
+        index("channel_id", "variant_id", "row_id", name="variant_rows"),
         index("shopify_order_id", "channel_id", "line_id", "n", name="number"),
         index("variant_id", "row_id", name="variants"),
         index("logical_guid", "row_id", name="facility"),
@@ -150,7 +152,7 @@ async def postings_of(view: View, channel_id: str, order_id: str) -> list[Postin
 
 
 async def open_postings(view: View, channel_id: str, variant_ids: Iterable[str]) -> set[str]:
-    """Those of these variants that have a posting which waits for ICS. Index: variant."""
+    """Those of these variants that have a posting which waits for ICS. Index: variant or variant_rows."""
     where = {"channel_id": channel_id, "variant_id": one_of(variant_ids), "state": "open"}
     return {posting.variant_id for posting in await view.find(POSTINGS, where, limit=POSTINGS_MAX)}
 
