@@ -44,7 +44,7 @@ def standin() -> StandIn:
     return a_standin()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def client(standin: StandIn) -> AsyncIterator[Shops]:
     async with a_client(standin, slc_shopify_timeout=2.0) as found:
         yield found
