@@ -65,7 +65,7 @@ def test_indexes_lie_in_the_database_with_org_and_id() -> None:
 def test_an_entity_says_what_it_is() -> None:
     assert (THINGS.versioned, FACTS.versioned) == (True, False)
     assert THINGS.id_of(a_thing("t9")) == "t9"
-    assert (THINGS.label, repr(THINGS)) == ("thing_id", "Entity('thing')")
+    assert (THINGS.label, repr(THINGS)) == ("{thing_id}", "Entity('thing')")
     assert edge("in", to="place", by="place").cardinality == "one"
 
 

@@ -67,7 +67,11 @@ async def test_revisions_of_a_subject_rise_one_by_one_in_the_log(ics_service: Se
     await a_world(client)
     assert client.caller is not None
     seen: dict[str, int] = {}
+    # What became of a snapshot is told with the revision that it has by then: that of its creation if it was quick.
+    outcomes = {"ics.snapshot.ready", "ics.snapshot.failed"}
     for event in await events_of(client, client.caller.orgcode or ""):
+        if event.type in outcomes and event.revision == seen.get(event.subject):
+            continue
         if event.type != "ics.stock.changed":
             assert event.revision == seen.get(event.subject, 0) + 1, event
             seen[event.subject] = event.revision

@@ -141,7 +141,7 @@ def _differences(howto: HowTo, folder: Path) -> Iterator[str]:
         yield from declaration_differences(service, endpoint, row)
         yield from route_differences(document, row)
         yield from request_differences(document, row, endpoint.call)
-        yield from answer_differences(document, row, endpoint.call)
+        yield from answer_differences(document, row, endpoint)
     for event in parts.events:
         if event.type in known.events:
             yield from event_differences("sample", event)

@@ -25,7 +25,18 @@ RECORDS = 30_000
 BATCH = 1_000
 PATIENCE_SECONDS = 180.0
 POLL_SECONDS = 0.1
-MACHINERY = {"leases", "relays", "jobs", "marks", "vacuum_audit", "vacuum_turns", "work_kept", "work_kept_lines"}
+MACHINERY = {
+    "leases",
+    "relays",
+    "jobs",
+    "marks",
+    "vacuum_audit",
+    "vacuum_turns",
+    "work_kept",
+    "work_kept_lines",
+    # How far PMC's feed is settled: a job moves it on after a while.
+    "pmc_feed_heads",
+}
 SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid", "gateway")
 
 

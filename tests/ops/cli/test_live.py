@@ -119,7 +119,7 @@ async def test_an_operators_day(operator: Operator) -> None:
     member = ("member", "set", "ACME", user["user_id"], "--owner", "--role", "ics_view")
     assert (await operator.get(*member))["association"]["owner"] is True
     session = await operator.get("session", "open", user["user_id"], "--ttl", "1h")
-    assert set(session) == {"session_guid", "user_id", "expires_utc"}
+    assert set(session) == {"session_guid", "session_id", "user_id", "expires_utc"}
     key = await operator.get("key", "create", "ACME", "--name", "till", "--role", "ics_view")
     assert key["api_key"].startswith(f"rsk_{key['key_id']}_")
 

@@ -148,6 +148,10 @@ async def test_only_who_knows_the_code_may_ask_but_anybody_may_look(patient: Ope
     assert len(set(open_calls)) == 1, "wrong and missing look the same"
     with pytest.raises(Unauthorized):
         await patient.vacuums.CancelVacuum(cancel("x", "wrong"))
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await patient.vacuum(A, secret_code="wrong")
+    # Five wrong codes; the missing ones are no attempts.
     with pytest.raises(Throttled):
         await patient.vacuum(A, secret_code="wrong")
     with pytest.raises(NotFound):
