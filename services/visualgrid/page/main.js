@@ -96,6 +96,7 @@ let restoring = false;
 
 /** Load the tables and the view that the address names; called after the first sign-in. */
 async function begin() {
+  find.focus();
   const loaded = await work.attempt(async () => {
     const [entry, kinds] = await Promise.all([call('root/graph'), schema()]);
     return { services: /** @type {ServiceTables[]} */ (entry.services), kinds: kinds.entity_types };
@@ -106,8 +107,9 @@ async function begin() {
   for (const { table, entity_types } of loaded.services.flatMap((service) => service.tables)) {
     records.kindsOf[table] = entity_types;
   }
-  find.focus();
-  await restore();
+  // Somebody may have searched meanwhile: then the address names what is shown already, and restoring it would take the
+  // selection away.
+  if (graph.nodes.size === 0) await restore();
   if (graph.nodes.size === 0) await showStart(loaded.services, explorer, (table) => void openTable(table));
 }
 

@@ -1,5 +1,6 @@
 """The explorer in a real browser, by the roles and names that the contract promises."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -117,7 +118,7 @@ async def test_the_keyboard_alone_is_enough(signed_in: Visitor) -> None:
     page = signed_in.page
     await expect(page.get_by_role("searchbox")).to_be_focused()
     await page.keyboard.type(signed_in.world.zone["zone_id"])
-    await page.keyboard.press("Enter")
+    await signed_in.search()
     await expect(signed_in.status).to_contain_text("1 nodes")
     await page.get_by_role("application", name="Graph canvas").focus()
     await page.keyboard.press("e")
@@ -139,6 +140,28 @@ async def test_the_keyboard_alone_is_enough(signed_in: Visitor) -> None:
     await box.fill("")
     await page.keyboard.press("/")
     await expect(box).to_have_value("")
+
+
+async def test_what_is_found_while_the_page_still_loads_stays_as_it_is(visitor: Visitor) -> None:
+    page = visitor.page
+    found = asyncio.Event()
+    loads: list[str] = []
+
+    async def late(route: Route) -> None:
+        await found.wait()
+        await route.continue_()
+
+    await page.route("**/visualgrid/schema", late)
+    page.on("request", lambda request: loads.append(request.url) if "/node/load" in request.url else None)
+    await visitor.sign_in(CODE)
+    await visitor.find(f"trace:{TRACE}")
+    found.set()
+    await expect(visitor.tree("Tables").first).to_be_visible()
+    reservation = visitor.tree("Graph").filter(has_text="reservation").first
+    await reservation.click()
+    await expect(visitor.button("Time line")).to_be_visible()
+    await expect(reservation).to_have_attribute("aria-selected", "true")
+    assert loads == [], "what the search has just shown is loaded again"
 
 
 async def test_what_is_not_there_is_said(signed_in: Visitor) -> None:

@@ -7,7 +7,7 @@ from playwright.async_api import ConsoleMessage, Locator, Page, Request, expect
 
 from tests.documents import node_tools
 from tests.visualgrid.explorer import World
-from tests.waiting import stretched
+from tests.waiting import stretched, until
 
 AXE = node_tools.FOLDER / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -63,10 +63,23 @@ class Visitor:
         return self.page.get_by_role("status")
 
     async def find(self, text: str) -> None:
-        """Search."""
-        box = self.page.get_by_role("searchbox", name="Find a record")
-        await box.fill(text)
-        await box.press("Enter")
+        """Search for a text."""
+        await self.page.get_by_role("searchbox", name="Find a record").fill(text)
+        await self.search()
+
+    async def search(self) -> None:
+        """Press Enter in the search box, and again while the page says that a service did not answer.
+
+        A service on a busy machine may miss the second that it has.
+        """
+
+        async def all_answered() -> bool:
+            async with self.page.expect_response("**/visualgrid/node/children"):
+                await self.page.keyboard.press("Enter")
+            await expect(self.status).to_contain_text("found")
+            return "did not answer" not in (await self.status.text_content() or "")
+
+        await until(all_answered, 10, "some service never answers in time")
 
     async def tab(self, name: str) -> None:
         """Choose a tab of the details."""
