@@ -1,7 +1,7 @@
 """Channels: one shop under one set of rules. What a channel holds, and which settings its type allows."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, field
 from msgspec.structs import replace
@@ -29,25 +29,7 @@ PauseCode = Literal["requested", "credentials", "shop_unavailable"]
 Health = Literal["none", "healthy", "failing", "revoked"]
 FailureCode = Literal["unreachable", "refused", "shop_mismatch", "scopes_missing", "expired", "uninstalled"]
 
-STANDARD_FIELDS: tuple[SyncField, ...] = (
-    "title",
-    "caption",
-    "handle",
-    "tags",
-    "options",
-    "price",
-    "inventory",
-    "cost",
-    "barcode",
-    "sku",
-    "weight",
-    "metafields",
-    "vendor",
-    "product_type",
-    "media",
-    "seo",
-    "status",
-)
+STANDARD_FIELDS: tuple[SyncField, ...] = get_args(SyncField)
 CUSTOM_FIELDS: tuple[SyncField, ...] = ("price", "inventory", "cost", "barcode", "metafields")
 
 RESYNCED = frozenset(
