@@ -12,6 +12,9 @@ parameters ask for things of the process by type (`Channels`, the settings struc
 
 Returning means done. `raise Retry(why)` tries again after a growing delay, up to `tries_max` times;
 `raise DeadLetter(why)` makes the event a dead letter at once. Any other exception counts as Retry and is logged.
+
+`Consumers("slc", relevant=sells)` asks `async def sells(event: Event, orgs: SellingOrgs) -> bool` first: an event for
+which it returns False is acknowledged without a transaction and without a record.
 """
 
 import builtins
@@ -30,6 +33,9 @@ from chassis.provided import asks_of
 from chassis.unit import Change, Units
 
 Handler = Callable[..., Awaitable[None]]
+Relevance = Callable[..., Awaitable[bool]]
+"""Takes an event, and things of the process by type; whether the event is to be handled."""
+
 T = TypeVar("T")
 
 PREFETCH_DEFAULT = 64
@@ -58,7 +64,10 @@ class DeadLetter(Refusal):
 
 
 class Event(Value):
-    """A consumed event. `call` is for changes made on its behalf; `tries` counts earlier failed attempts."""
+    """A consumed event. `call` is for changes made on its behalf; `tries` counts earlier failed attempts.
+
+    `arrived` is when it came to this process, in seconds of the monotonic clock.
+    """
 
     event_id: str
     type: str
@@ -72,6 +81,7 @@ class Event(Value):
     raw: bytes
     call: Call
     tries: int = 0
+    arrived: float = 0.0
 
     def body(self, as_type: builtins.type[T]) -> T:
         """The body as a struct with the fields the consumer needs. Raises `DeadLetter` if it does not fit."""
@@ -91,6 +101,8 @@ class Consumer(Value):
 
     access      what the handler takes: a Change, or Units
     asks        its further parameters -> the type of each
+    relevant    asked first, outside any transaction: whether the event is to be handled; None handles every event
+    relevant_asks  its parameters after the event -> the type of each
     prefetch    messages taken from the queue before they are handled
     concurrency handlers running at once; events of one subject are handled one after the other
     ordered     the queue serves one replica at a time, so that order per subject holds across replicas
@@ -109,6 +121,8 @@ class Consumer(Value):
     delays: tuple[float, ...]
     tries_max: int
     asks: Mapping[str, type] = {}
+    relevant: Relevance | None = None
+    relevant_asks: Mapping[str, type] = {}
 
     @property
     def call_name(self) -> str:
@@ -117,10 +131,12 @@ class Consumer(Value):
 
 
 class Consumers:
-    """The consumers of one feature."""
+    """The consumers of one feature; `relevant` is asked first about every event of each."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, relevant: Relevance | None = None) -> None:
         self.service = service
+        self._relevant = relevant
+        self._relevant_asks = asks_of(relevant, skip=1) if relevant is not None else {}
         self.declared: list[Consumer] = []
 
     def on(
@@ -152,6 +168,8 @@ class Consumers:
                     ordered=ordered,
                     delays=tuple(delays),
                     tries_max=tries_max,
+                    relevant=self._relevant,
+                    relevant_asks=self._relevant_asks,
                 )
             )
             return handler

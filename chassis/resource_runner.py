@@ -45,7 +45,7 @@ class ResourceRunner:
         for endpoint in [*parts.endpoints, *parts.raw_endpoints]:
             provided.check(endpoint.call, endpoint.asks)
         for consumer in parts.consumers:
-            provided.check(f"consumer {consumer.call_name}", consumer.asks)
+            provided.check(f"consumer {consumer.call_name}", {**consumer.asks, **consumer.relevant_asks})
         for job in parts.jobs:
             provided.check(f"job {job.name}", job.asks)
         for worker in parts.workers:

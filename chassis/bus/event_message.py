@@ -34,6 +34,7 @@ def event_of(message: BusMessage, name: str, now: Utc) -> Event:
         raw=message.body,
         call=_call(name, message.message_id, orgcode, traceparent, now),
         tries=message.tries,
+        arrived=message.arrived,
     )
 
 

@@ -40,7 +40,9 @@ class Handling:
 
     def __init__(self, consumer: Consumer, units: Units, clock: Clock, gate: Gate, provided: Provided) -> None:
         self._consumer = consumer
-        self._asked = provided.arguments(f"consumer {consumer.call_name}", consumer.asks)
+        who = f"consumer {consumer.call_name}"
+        self._asked = provided.arguments(who, consumer.asks)
+        self._relevant_asked = provided.arguments(who, consumer.relevant_asks)
         self._units = units
         self._clock = clock
         self._gate = gate
@@ -53,6 +55,9 @@ class Handling:
             # An event from before a vacuum may come out of a wait queue after it; it must not write anything.
             closed = self._gate.open and self._gate.is_closed_for(event.orgcode)
             if closed or self._gate.is_erased(event.orgcode, event.at_utc):
+                return HandlingOutcome(word="skipped")
+            relevant = self._consumer.relevant
+            if relevant is not None and not await relevant(event, **self._relevant_asked):
                 return HandlingOutcome(word="skipped")
             return HandlingOutcome(word="handled" if await self._handle(event) else "repeated")
         except DeadLetter as never:

@@ -1,6 +1,7 @@
 """Messages from queues, and copies of them for other queues."""
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -20,7 +21,10 @@ REASON_CHARS_MAX = 500
 
 
 class BusMessage(Value):
-    """A message from a queue. `headers` are those of its publisher, without the broker's own."""
+    """A message from a queue. `headers` are those of its publisher, without the broker's own.
+
+    `arrived` is when it came to this process, in seconds of the monotonic clock.
+    """
 
     message_id: str
     routing_key: str
@@ -31,6 +35,7 @@ class BusMessage(Value):
     reason: str
     failed_utc: Utc | None
     properties: Any
+    arrived: float = 0.0
 
 
 def message_of(message: DeliveredMessage) -> BusMessage:
@@ -48,6 +53,7 @@ def message_of(message: DeliveredMessage) -> BusMessage:
         reason=str(headers.get(REASON) or _broker_reason(headers)),
         failed_utc=Utc(failed) if isinstance(failed, str) else None,
         properties=properties,
+        arrived=monotonic(),
     )
 
 

@@ -1,6 +1,7 @@
 """SLC: sales channels kept in step with the catalogue and the stock."""
 
 from chassis.service import Service
+from services.slc.channel.selling import selling_orgs
 from services.slc.credential.access import shop_access
 from services.slc.settings import SlcSettings
 from services.slc.shopify.client import shops
@@ -36,5 +37,5 @@ SLC = Service(
     ],
     roles=ROLES,
     dialect="catalogue",
-    resources=[shops, shop_access],
+    resources=[shops, shop_access, selling_orgs],
 )

@@ -177,6 +177,11 @@ async def org_channels(view: View, states: Iterable[ChannelState] | None = None)
     return await view.find(CHANNELS, where, limit=CHANNELS_FOUND_MAX)
 
 
+async def has_open_channel(view: View) -> bool:
+    """Whether the org has an active or paused channel. Index: state."""
+    return bool(await view.find(CHANNELS, {"state": one_of(("active", "paused"))}, limit=1))
+
+
 async def mapped_in(view: View, channel_id: str) -> int:
     """How many variants of a channel are mapped. Index: id."""
     slots = await view.get_many(TALLIES, slot_ids(channel_id))

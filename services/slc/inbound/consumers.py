@@ -4,13 +4,14 @@ from chassis.consumer import Consumers, Event
 from chassis.entity import Value
 from chassis.unit import Change
 from chassis.values import Code, Guid, Id, Utc
+from services.slc.channel.selling import org_sells
 from services.slc.channel.store import org_channels
 from services.slc.fulfilment.domain import Shipment, shipment_row_id
 from services.slc.fulfilment.store import SHIPMENTS
 from services.slc.order.domain import order_row_id
 from services.slc.order.store import ORDERS, oversold_orders, reconcile_orders
 
-consumers = Consumers("slc")
+consumers = Consumers("slc", relevant=org_sells)
 
 ORDERS_AT_ONCE = 100
 

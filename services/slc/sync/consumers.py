@@ -8,6 +8,7 @@ from chassis.consumer import Consumers, Event
 from chassis.unit import Change
 from chassis.work.store import NewWork, enqueue_many
 from services.slc.channel.domain import StoredChannel
+from services.slc.channel.selling import org_sells
 from services.slc.channel.store import CHANNELS, org_channels
 from services.slc.job.domain import JobLane, Reason
 from services.slc.job.store import ManyVariants, note, note_many
@@ -16,7 +17,7 @@ from services.slc.sync.store import TIMED, Timed
 from services.slc.variant.domain import StoredVariant
 from services.slc.variant.store import rows_in_channels, save_row
 
-consumers = Consumers("slc")
+consumers = Consumers("slc", relevant=org_sells)
 
 
 @consumers.on("pmc.product.#", name="evaluator", ordered=False)
