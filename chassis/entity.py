@@ -51,6 +51,9 @@ class Stamped(Document):
 
 R = TypeVar("R", bound=Document)
 
+ONE_SHARD: tuple[str, ...] = ()
+"""The shard key of records that stay on one shard of a cluster: few, or unique among all orgs by another field."""
+
 
 class Index(Struct, frozen=True):
     """One index: its fields in order (the org comes first by itself), and whether it is unique.
@@ -164,6 +167,7 @@ class Entity(Generic[R]):
     struct      the msgspec struct that is document and answer in one
     collection  where they lie; several entities may share one
     id          the field kept as `_id`
+    shard_key   the fields by which a sharded cluster spreads the collection, or `ONE_SHARD`; no change alters them
     keys        PK and SK patterns over the record's fields, for the operator's graph
     indexes     besides `_id`; org comes first in each when `org_scoped`
     lookups     further keys an operator can follow: GSI number -> (PK pattern, SK pattern)
@@ -189,6 +193,7 @@ class Entity(Generic[R]):
         *,
         collection: str,
         id: str,  # noqa: A002  the declaration reads like the record
+        shard_key: tuple[str, ...] | None = None,
         keys: tuple[str, str] = ("", ""),
         indexes: Sequence[Index] = (),
         lookups: Mapping[int, tuple[str, str]] | None = None,
@@ -210,6 +215,7 @@ class Entity(Generic[R]):
         self.struct = struct
         self.collection = collection
         self.id = id
+        self.shard_key = shard_key
         self.keys = keys
         self.org_scoped = org_scoped
         self.indexes = tuple(indexes)

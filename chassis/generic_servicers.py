@@ -11,19 +11,22 @@ from chassis.http.idempotency import IDEMPOTENCY
 from chassis.jobs.runner import JobRunner
 from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
+from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.leases import LEASES
+from chassis.mongo.sharding import Sharding
 from chassis.provided import Provided
 from chassis.rpc.bus import bus
 from chassis.rpc.declaration import Served
 from chassis.rpc.graph.servicer import graph
 from chassis.rpc.jobs import jobs
+from chassis.rpc.sharding import sharding
 from chassis.rpc.statusinfo import status
 from chassis.rpc.vacuum import vacuum
 from chassis.rpc.work import work
 from chassis.service import Parts
 from chassis.vacuum_targets import JobAnswers, Queues
 from chassis.work.admin import WorkAdmin
-from chassis.work.item import KEPT_ITEMS, KEPT_LINES
+from chassis.work.item import KEPT_ITEMS, KEPT_LINES, WORK_ENTITIES
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
 MACHINERY = frozenset({JOB_STATES.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection})
@@ -42,7 +45,7 @@ def generic_servicers(
     job_runner: JobRunner,
     work_admin: WorkAdmin,
 ) -> list[Served]:
-    """Status, graph, vacuum, queues, jobs and work of one process."""
+    """Status, graph, vacuum, queues, jobs, work and shard keys of one process."""
     declared = map(provided.make, parts.vacuum_targets)
     vacuum_targets = [JobAnswers(database), Queues(queue_admin), *declared]
     return [
@@ -52,4 +55,5 @@ def generic_servicers(
         bus(queue_admin),
         jobs(job_runner),
         work(work_admin),
+        sharding(Sharding(database, parts.entities, [*CHASSIS_ENTITIES, EVENTS, *WORK_ENTITIES])),
     ]

@@ -18,6 +18,7 @@ from chassis.errors import Dialect
 from chassis.event import EventType
 from chassis.frozen import Frozen
 from chassis.resource import Resource
+from chassis.shard_keys import shard_keys
 from chassis.static import StaticFolder
 
 FEATURE_MODULES = ("store", "events", "handlers", "consumers", "jobs", "work", "rpc", "vacuum_targets")
@@ -121,3 +122,4 @@ def _check(service: Service, parts: Parts) -> None:
         missing = set(endpoint.emits) - types
         if missing:
             raise TypeError(f"{endpoint.call} emits events that are not declared: {sorted(missing)}")
+    shard_keys(parts.entities)

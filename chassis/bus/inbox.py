@@ -24,6 +24,7 @@ INBOX: Entity[Handled] = Entity(
     Handled,
     collection="inbox",
     id="handled_id",
+    shard_key=("handled_id",),
     indexes=[expiring("expires", KEPT_SECONDS), index("orgcode")],
     derived={"expires": lambda handled: to_datetime(handled.handled_utc)},
     org_scoped=False,

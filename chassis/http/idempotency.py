@@ -40,6 +40,7 @@ IDEMPOTENCY = Entity(
     IdempotencyRecord,
     collection="idempotency",
     id="outcome_id",
+    shard_key=("outcome_id",),
     indexes=[expiring("expires_at")],
     derived={"expires_at": expires_at},
     history=False,

@@ -1,7 +1,7 @@
 """The state of jobs: what replicas share about runs, and what operators and metrics see."""
 
 from chassis.clock import Utc
-from chassis.entity import Document, Entity, Value
+from chassis.entity import ONE_SHARD, Document, Entity, Value
 
 
 class JobState(Document):
@@ -17,7 +17,14 @@ class JobState(Document):
 
 
 JOB_STATES: Entity[JobState] = Entity(
-    "job_state", JobState, collection="jobs", id="name", org_scoped=False, history=False, technical=True
+    "job_state",
+    JobState,
+    collection="jobs",
+    id="name",
+    shard_key=ONE_SHARD,
+    org_scoped=False,
+    history=False,
+    technical=True,
 )
 
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from bson.int64 import Int64
 from pymongo import AsyncMongoClient
-from pymongo.errors import InvalidOperation, PyMongoError
+from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.uri_parser import parse_uri
 
-from chassis.errors import DatabaseError
+from chassis.errors import Conflict, DatabaseError
 from chassis.mongo.collection import MAJORITY, Collection, Document
 from chassis.mongo.errors import DatabaseUnreachable, UnfitServer, translated
 from chassis.mongo.quirks import Engine, Quirks, quirks_of
@@ -134,6 +134,20 @@ class Database:
         async with self.admission(), self.session() as session:
             try:
                 reply: Document = await self.raw.command(dict(command), session=session)
+            except PyMongoError as cause:
+                raise translated(cause) from cause
+            return reply
+
+    async def administer(self, command: Mapping[str, Any]) -> Document:
+        """Run a command on the server's `admin` database. Raises `Conflict` if the server refuses it."""
+        async with self.admission():
+            try:
+                reply: Document = await self._client.admin.command(dict(command))
+            except OperationFailure as cause:
+                refused = translated(cause)
+                if refused is not cause:
+                    raise refused from cause
+                raise Conflict(f"the database refuses {next(iter(command))}: {cause}") from cause
             except PyMongoError as cause:
                 raise translated(cause) from cause
             return reply

@@ -16,6 +16,7 @@ EVENTS: Entity[EventDocument] = Entity(
     EventDocument,
     collection="events",
     id="event_id",
+    shard_key=("orgcode", "subject"),
     indexes=[
         index("pending", "shard", where={"pending": True}),
         index("orgcode", "subject"),

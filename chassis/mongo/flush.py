@@ -3,7 +3,7 @@
 from typing import Any
 
 from chassis.clock import Utc, to_datetime
-from chassis.entity import Document, Entity, expiring
+from chassis.entity import ONE_SHARD, Document, Entity, expiring
 from chassis.ids import IdSource
 from chassis.mongo.client import Database
 from chassis.mongo.eventlog import EVENTS
@@ -27,6 +27,7 @@ MARKS: Entity[Mark] = Entity(
     Mark,
     collection="marks",
     id="mark_id",
+    shard_key=ONE_SHARD,
     indexes=[expiring("expires", MARK_SECONDS)],
     derived={"expires": lambda mark: to_datetime(mark.at_utc)},
     org_scoped=False,

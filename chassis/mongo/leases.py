@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chassis.clock import Clock, Utc, later
-from chassis.entity import Document, Entity
+from chassis.entity import ONE_SHARD, Document, Entity
 from chassis.mongo.client import Database
 from chassis.mongo.errors import Duplicate
 
@@ -21,7 +21,7 @@ class Lease(Document):
 
 
 LEASES: Entity[Lease] = Entity(
-    "lease", Lease, collection="leases", id="name", org_scoped=False, history=False, technical=True
+    "lease", Lease, collection="leases", id="name", shard_key=ONE_SHARD, org_scoped=False, history=False, technical=True
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later
-from chassis.entity import Document, Entity, index
+from chassis.entity import ONE_SHARD, Document, Entity, index
 from chassis.work.queue import LANES, Lane, WorkQueue
 
 State = Literal["ready", "later", "leased", "parked", "dead"]
@@ -98,6 +98,7 @@ def _items(name: str, struct: type[Any], collection: str) -> Entity[Any]:
         struct,
         collection=collection,
         id="item_id",
+        shard_key=("orgcode", "queue"),
         indexes=[
             index("queue", "lane", "orgcode", "state", "block", name="line"),
             index("queue", "state", "lane", "due_utc", name="due"),
@@ -116,6 +117,7 @@ def _lines(name: str, struct: type[Any], collection: str) -> Entity[Any]:
         struct,
         collection=collection,
         id="line_id",
+        shard_key=ONE_SHARD,
         indexes=[index("queue", "lane", "next_utc", name="turn"), index("orgcode", "queue", name="org")],
         org_scoped=False,
         history=False,

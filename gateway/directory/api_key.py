@@ -6,7 +6,7 @@ from hmac import compare_digest
 from msgspec.structs import replace
 
 from chassis.clock import Utc
-from chassis.entity import Document, Entity, Record, edge, index
+from chassis.entity import ONE_SHARD, Document, Entity, Record, edge, index
 from chassis.values import Id, Name
 from gateway.directory.session import hash_of
 
@@ -37,6 +37,7 @@ API_KEYS = Entity(
     ApiKey,
     collection="api_keys",
     id="key_id",
+    shard_key=ONE_SHARD,
     keys=("ORG#{orgcode}", "KEY#{key_id}"),
     indexes=[index("key_id")],
     edges=[edge("in", to="org", by="orgcode")],
@@ -49,6 +50,7 @@ KEY_USES = Entity(
     KeyUse,
     collection="api_key_uses",
     id="key_id",
+    shard_key=ONE_SHARD,
     indexes=[index("key_id")],
     history=False,
     technical=True,

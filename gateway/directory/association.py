@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from chassis.entity import Entity, Record, edge, index, unique
+from chassis.entity import ONE_SHARD, Entity, Record, edge, index, unique
 from chassis.errors import invalid_field
 from chassis.values import Id
 
@@ -23,6 +23,7 @@ ASSOCIATIONS = Entity(
     Association,
     collection="associations",
     id="association_id",
+    shard_key=ONE_SHARD,
     keys=("ORG#{orgcode}", "ASSOCIATION#{association_id}"),
     indexes=[
         unique("user_id", refusal="the user is associated with the organisation already"),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.entity import Entity, Record, edge, index
+from chassis.entity import ONE_SHARD, Entity, Record, edge, index
 from chassis.errors import InvalidState
 from chassis.values import Name, Orgcode
 
@@ -25,6 +25,7 @@ ORGS = Entity(
     Org,
     collection="orgs",
     id="orgcode",
+    shard_key=ONE_SHARD,
     keys=("STACK", "ORG#{orgcode}"),
     indexes=[index("owner_user_id")],
     edges=[edge("owned-by", to="user", by="owner_user_id")],

@@ -9,7 +9,7 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later, seconds_between, to_datetime
-from chassis.entity import Entity, Record, edge, expiring, index, unique
+from chassis.entity import ONE_SHARD, Entity, Record, edge, expiring, index, unique
 from chassis.values import Id
 
 KEPT_SECONDS = 30 * 86400
@@ -46,6 +46,7 @@ SESSIONS = Entity(
     Session,
     collection="sessions",
     id="session_id",
+    shard_key=ONE_SHARD,
     keys=("STACK", "SESSION#{session_id}"),
     indexes=[
         unique("secret_hash", refusal="the session exists already"),

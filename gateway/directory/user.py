@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from chassis.entity import Entity, Record
+from chassis.entity import ONE_SHARD, Entity, Record
 from chassis.values import Id, Name, Text
 
 
@@ -27,6 +27,7 @@ USERS = Entity(
     User,
     collection="users",
     id="user_id",
+    shard_key=ONE_SHARD,
     keys=("STACK", "USER#{user_id}"),
     org_scoped=False,
     label="name",

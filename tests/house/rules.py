@@ -165,4 +165,22 @@ def _writes_behind_posting(block: list[ast.stmt]) -> Iterator[ast.Call]:
         )
 
 
-RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits, loose_postings]
+def unspread_entities() -> Iterator[str]:
+    """Every entity says how a sharded cluster spreads its records."""
+    for path in python_files():
+        if path.relative_to(ROOT).parts[0] in {"chassis", "gateway", "services"}:
+            yield from _unspread_entities_of(path, ast.parse(path.read_text()))
+
+
+def _unspread_entities_of(path: Path, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "Entity":
+            continue
+        if all(keyword.arg != "shard_key" for keyword in node.keywords):
+            yield (
+                f"{path.relative_to(ROOT)}:{node.lineno}: the entity has no shard key; add "
+                '`shard_key=("orgcode", …)`, or `ONE_SHARD` if its records are few'
+            )
+
+
+RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits, loose_postings, unspread_entities]

@@ -53,6 +53,16 @@ def test_a_ledger_written_without_a_posting_is_noticed() -> None:
     assert ["use `async with posting(...)`" in each for each in noticed] == [True]
 
 
+def test_an_entity_without_a_shard_key_is_noticed() -> None:
+    source = """
+ZONES = Entity("zone", Zone, collection="zones", id="zone_id", shard_key=("orgcode",))
+BINS = Entity("bin", Bin, collection="bins", id="bin_id")
+"""
+    noticed = list(rules._unspread_entities_of(rules.ROOT / "services/ics/x.py", ast.parse(source)))
+    assert len(noticed) == 1
+    assert "services/ics/x.py:3" in noticed[0]
+
+
 @pytest.mark.parametrize("line", ["--index-url=https://example.org/simple", 'cd "/home/somebody"', "# /root/x"])
 def test_an_address_that_does_not_belong_here_is_noticed(line: str) -> None:
     assert rules.PACKAGE_HOSTS.search(line) or rules.MACHINE_PATHS.search(line)

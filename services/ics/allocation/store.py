@@ -33,6 +33,7 @@ ALLOCATIONS = Entity(
     Allocation,
     collection="promises",
     id="allocation_id",
+    shard_key=("orgcode", "logical_guid", "variant_id"),
     keys=("ORG#{orgcode}", "ALLOCATION#{allocation_id}"),
     indexes=[keys_index("allocation_id"), OF_ANY_ORG],
     lookups={1: ("ORG#{orgcode}#ORDER#{order_ref}", "ALLOCATION#{allocation_id}")},

@@ -16,6 +16,7 @@ BINS = Entity(
     Bin,
     collection="bins",
     id="bin_id",
+    shard_key=("orgcode", "zone_id"),
     keys=("ORG#{orgcode}", "BIN#{bin_id}"),
     label="code",
     indexes=[

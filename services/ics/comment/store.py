@@ -21,6 +21,7 @@ COMMENTS = Entity(
     Comment,
     collection="comments",
     id="comment_id",
+    shard_key=("orgcode", "comment_id"),
     keys=("ORG#{orgcode}", "COMMENT#{comment_id}"),
     indexes=[
         index("comment_id"),
@@ -45,6 +46,7 @@ TALLIES = Entity(
     Tally,
     collection="comment_tallies",
     id="tally_id",
+    shard_key=("orgcode",),
     indexes=[index("day")],
     history=False,
     technical=True,

@@ -33,6 +33,7 @@ COMMITS = Entity(
     Commit,
     collection="promises",
     id="commit_id",
+    shard_key=("orgcode", "logical_guid", "variant_id"),
     keys=("ORG#{orgcode}", "COMMIT#{commit_id}"),
     indexes=[keys_index("commit_id"), OF_ANY_ORG],
     lookups={1: ("ORG#{orgcode}#ORDER#{order_ref}", "COMMIT#{commit_id}")},

@@ -31,6 +31,7 @@ CONSIGNMENTS = Entity(
     ConsignmentRecord,
     collection="consignments",
     id="consignment_id",
+    shard_key=("orgcode", "consignment_id"),
     keys=("ORG#{orgcode}", "CONSIGNMENT#{consignment_id}"),
     indexes=[
         index("consignment_id"),

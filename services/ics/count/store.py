@@ -24,6 +24,7 @@ PLANS = Entity(
     CountPlan,
     collection="count_plans",
     id="plan_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "COUNTPLAN#{plan_id}"),
     indexes=[
         unique("logical_guid", "code", name="code", refusal="the code is taken in this facility"),
@@ -48,6 +49,7 @@ PLAN_DATES = Entity(
     PlanDate,
     collection="count_plan_dates",
     id="plan_id",
+    shard_key=("orgcode",),
     indexes=[index("plan_id")],
     history=False,
     technical=True,
@@ -58,6 +60,7 @@ COUNTS = Entity(
     Count,
     collection="counts",
     id="count_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "COUNT#{count_id}"),
     indexes=[
         unique(
@@ -95,6 +98,7 @@ COUNT_SUMMARIES = Entity(
     CountSummary,
     collection="counts",
     id="count_id",
+    shard_key=("orgcode",),
     indexes=[keys_index("count_id")],
     history=False,
     technical=True,

@@ -24,6 +24,7 @@ SIGNALS = Entity(
     DemandSignal,
     collection="demand_signals",
     id="signal_id",
+    shard_key=("orgcode", "variant_id"),
     keys=("ORG#{orgcode}", "SIGNAL#{signal_id}"),
     indexes=[
         unique("variant_id", "logical_key", "channel_key", name="scope", refusal="the scope has a signal"),
@@ -51,6 +52,7 @@ SHIPPED = Entity(
     ShippedMonth,
     collection="shipped_months",
     id="shipped_id",
+    shard_key=("orgcode", "variant_id"),
     indexes=[index("variant_id", "month")],
     history=False,
     technical=True,

@@ -36,12 +36,21 @@ WORDS = Entity(
     Word,
     collection="search_words",
     id="word_id",
+    shard_key=("word_id",),
     indexes=[index("grams")],
     derived={"grams": lambda word: grams_of(word.word)},
     history=False,
     technical=True,
 )
-MARKS = Entity("search_marks", Marks, collection="search_marks", id="marks_id", history=False, technical=True)
+MARKS = Entity(
+    "search_marks",
+    Marks,
+    collection="search_marks",
+    id="marks_id",
+    shard_key=("orgcode",),
+    history=False,
+    technical=True,
+)
 
 
 async def learn(change: Change, texts: Iterable[str]) -> None:

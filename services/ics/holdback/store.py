@@ -15,6 +15,7 @@ HOLDBACKS = Entity(
     Holdback,
     collection="holdbacks",
     id="holdback_id",
+    shard_key=("orgcode", "logical_guid", "variant_id"),
     keys=("ORG#{orgcode}", "HOLDBACK#{holdback_id}"),
     indexes=[
         unique("logical_guid", "variant_id", "channel_key", name="item", refusal="the item has such a holdback"),

@@ -16,6 +16,7 @@ INBOX = Entity(
     InboxItem,
     collection="inbox_items",
     id="inbox_id",
+    shard_key=("orgcode", "inbox_id"),
     keys=("ORG#{orgcode}", "INBOX#{inbox_id}"),
     indexes=[
         index("inbox_id"),

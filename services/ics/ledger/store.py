@@ -39,6 +39,7 @@ ITEMS = Entity(
     Item,
     collection="balances",
     id="item_id",
+    shard_key=("item_id",),
     keys=("ORG#{orgcode}", "ITEM#{logical_guid}#{variant_id}"),
     indexes=[
         # One index for all lookups: an item is written by every movement, and every index makes that slower.
@@ -69,6 +70,7 @@ ENTRIES = Entity(
     StockCardEntry,
     collection="entries",
     id="entry_id",
+    shard_key=("orgcode", "item"),
     keys=("ORG#{orgcode}", "ENTRY#{entry_id}"),
     indexes=[
         index("item", "item_seq"),
@@ -136,7 +138,15 @@ class ItemToFill(Value):
     document_id: str
 
 
-AUDITS = Entity("ledger_audit", LedgerAudit, collection="ledger_audits", id="audit_id", history=False, technical=True)
+AUDITS = Entity(
+    "ledger_audit",
+    LedgerAudit,
+    collection="ledger_audits",
+    id="audit_id",
+    shard_key=("orgcode",),
+    history=False,
+    technical=True,
+)
 """The last audit of each org; its id is the orgcode."""
 
 FILLS = WorkQueue("ics", "fill", payload=ItemToFill)
@@ -150,7 +160,9 @@ class BinUnits(Record):
     units: int = 0
 
 
-BIN_UNITS = Entity("bin_units", BinUnits, collection="bin_units", id="bin_id", history=False, technical=True)
+BIN_UNITS = Entity(
+    "bin_units", BinUnits, collection="bin_units", id="bin_id", shard_key=("orgcode",), history=False, technical=True
+)
 
 
 class Promise(Document):
@@ -178,6 +190,7 @@ PROMISES = Entity(
     Promise,
     collection="promises",
     id="promise_id",
+    shard_key=("orgcode", "logical_guid", "variant_id"),
     indexes=[
         index("logical_guid", "variant_id", "due"),
         # Not a partial index: the embedded engine uses none for a range.

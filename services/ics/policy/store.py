@@ -12,6 +12,7 @@ POLICIES = Entity(
     StockPolicy,
     collection="policies",
     id="policy_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "POLICY#{policy_id}"),
     indexes=[
         unique("variant_key", "logical_key", name="scope", refusal="the scope has a policy"),

@@ -25,6 +25,7 @@ RECEIPTS = Entity(
     ReceiveRecord,
     collection="receipts",
     id="receive_id",
+    shard_key=("orgcode", "logical_guid"),
     keys=("ORG#{orgcode}", "RECEIVE#{receive_id}"),
     indexes=[
         unique(

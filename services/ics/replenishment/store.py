@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chassis.entity import HUB, Document, Entity, Expiring, edge, expires_at, expiring, index, unique
+from chassis.entity import HUB, ONE_SHARD, Document, Entity, Expiring, edge, expires_at, expiring, index, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
 from services.ics.bin.store import BINS
@@ -19,6 +19,7 @@ RULES = Entity(
     ReplenishmentRule,
     collection="replenishment_rules",
     id="rule_id",
+    shard_key=("orgcode", "logical_guid"),
     keys=("ORG#{orgcode}", "RULE#{rule_id}"),
     indexes=[
         unique(
@@ -76,6 +77,7 @@ SWEPT = Entity(
     SweptWindow,
     collection="swept_windows",
     id="swept_id",
+    shard_key=("orgcode",),
     indexes=[expiring("expires_at")],
     derived={"expires_at": expires_at},
     history=False,
@@ -97,6 +99,7 @@ SWEEP_CURSORS = Entity(
     SweepCursor,
     collection="sweep_cursors",
     id="cursor_id",
+    shard_key=ONE_SHARD,
     indexes=[index("orgcode")],
     org_scoped=False,
     history=False,

@@ -32,6 +32,7 @@ RESERVATIONS = Entity(
     Reservation,
     collection="promises",
     id="reservation_id",
+    shard_key=("orgcode", "logical_guid", "variant_id"),
     keys=("ORG#{orgcode}", "RESERVATION#{reservation_id}"),
     indexes=[keys_index("reservation_id"), OF_ANY_ORG],
     lookups={1: ("ORG#{orgcode}#ORDER#{demand_ref}", "RESERVATION#{reservation_id}")},

@@ -64,6 +64,7 @@ SERIALS = Entity(
     SerialUnit,
     collection="serials",
     id="serial_id",
+    shard_key=("orgcode", "variant_id"),
     keys=("ORG#{orgcode}", "SERIAL#{serial_id}"),
     indexes=[
         unique("variant_id", "kind", "number", name="number", refusal="the number is known for this variant"),

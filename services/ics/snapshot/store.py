@@ -14,6 +14,7 @@ SNAPSHOTS = Entity(
     Snapshot,
     collection="snapshots",
     id="snapshot_id",
+    shard_key=("orgcode", "snapshot_id"),
     keys=("ORG#{orgcode}", "SNAPSHOT#{snapshot_id}"),
     indexes=[
         index("snapshot_id"),
@@ -28,17 +29,32 @@ SNAPSHOTS = Entity(
     label="{name} taken {taken_utc}",
 )
 
-PARTS = Entity("snapshot_part", SnapshotPart, collection="snapshot_parts", id="part_id", history=False, technical=True)
+PARTS = Entity(
+    "snapshot_part",
+    SnapshotPart,
+    collection="snapshot_parts",
+    id="part_id",
+    shard_key=("orgcode", "part_id"),
+    history=False,
+    technical=True,
+)
 DIRECTORIES = Entity(
     "snapshot_directory",
     Directory,
     collection="snapshot_directories",
     id="snapshot_id",
+    shard_key=("orgcode", "snapshot_id"),
     history=False,
     technical=True,
 )
 BUILDS = Entity(
-    "snapshot_build", SnapshotBuild, collection="snapshot_builds", id="snapshot_id", history=False, technical=True
+    "snapshot_build",
+    SnapshotBuild,
+    collection="snapshot_builds",
+    id="snapshot_id",
+    shard_key=("orgcode", "snapshot_id"),
+    history=False,
+    technical=True,
 )
 
 _LEADS = (("logical_guid",), ("status",), ())

@@ -10,6 +10,7 @@ ADJUSTMENTS = Entity(
     Adjustment,
     collection="adjustments",
     id="adjustment_id",
+    shard_key=("orgcode", "adjustment_id"),
     keys=("ORG#{orgcode}", "ADJUSTMENT#{adjustment_id}"),
     indexes=[index("adjustment_id"), *(index(field, "adjustment_id") for field in _LOOKUPS)],
     edges=[
@@ -26,6 +27,7 @@ ADJUSTMENT_IMPORTS = Entity(
     AdjustmentImport,
     collection="adjustment_imports",
     id="import_id",
+    shard_key=("orgcode", "import_id"),
     keys=("ORG#{orgcode}", "IMPORT#{import_id}"),
     indexes=[index("import_id"), *(index(field, "import_id") for field in _LOOKUPS[1:])],
     edges=[
@@ -41,6 +43,7 @@ TRANSITIONS = Entity(
     StockTransition,
     collection="transitions",
     id="transition_id",
+    shard_key=("orgcode", "transition_id"),
     keys=("ORG#{orgcode}", "TRANSITION#{transition_id}"),
     indexes=[index("transition_id"), *(index(field, "transition_id") for field in _LOOKUPS)],
     edges=[

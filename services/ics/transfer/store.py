@@ -27,6 +27,7 @@ TRANSFERS = Entity(
     TransferRecord,
     collection="transfers",
     id="transfer_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "TRANSFER#{transfer_id}"),
     indexes=[
         unique("code", name="code", refusal="the code is taken in the org", where={"coded": True}),
@@ -60,6 +61,7 @@ SHIPMENTS = Entity(
     Shipment,
     collection="shipments",
     id="shipment_id",
+    shard_key=("orgcode", "transfer_id"),
     keys=("ORG#{orgcode}", "SHIPMENT#{shipment_id}"),
     indexes=[
         index("shipment_id"),

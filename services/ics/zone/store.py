@@ -25,6 +25,7 @@ ZONES = Entity(
     Zone,
     collection="zones",
     id="zone_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "ZONE#{zone_id}"),
     label="{code} {name}",
     indexes=[unique("logical_guid", "code", name="code", refusal="the code is taken in this facility")],

@@ -27,6 +27,7 @@ NOUNS = {
     "maintenance": "Maintenance windows: when the stack is closed.",
     "vacuum": "Deleting an org's data, or everything.",
     "keys": "The keys of a new stack.",
+    "db": "The services' databases, and how they are spread over shards.",
     "audit": "Whether the books are right.",
     "pmc": "Publishing packs.",
     "graph": "Records of all services, and what they are tied to.",

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from chassis.clock import later
-from chassis.entity import Entity, index
+from chassis.entity import ONE_SHARD, Entity, index
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
 from services.ops.maintenance.domain import (
@@ -22,6 +22,7 @@ MAINTENANCE = Entity(
     MaintenanceRecord,
     collection="maintenance",
     id="maintenance_id",
+    shard_key=ONE_SHARD,
     keys=("STACK", "MAINTENANCE#{maintenance_id}"),
     indexes=[index("scheduled_start_utc"), index("state", "scheduled_start_utc")],
     org_scoped=False,
@@ -32,6 +33,7 @@ CALENDARS = Entity(
     Calendar,
     collection="maintenance_calendar",
     id="calendar_id",
+    shard_key=ONE_SHARD,
     org_scoped=False,
     history=False,
     technical=True,

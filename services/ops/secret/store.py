@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from chassis.clock import later, to_datetime
-from chassis.entity import Entity, expiring
+from chassis.entity import ONE_SHARD, Entity, expiring
 from chassis.unit import Change, View
 from services.ops.secret.domain import FAILURE_SECONDS, LOCKOUT_SECONDS, SECRET_ID, Attempts, SecretHash
 
@@ -12,6 +12,7 @@ SECRETS = Entity(
     SecretHash,
     collection="secret",
     id="secret_id",
+    shard_key=ONE_SHARD,
     keys=("STACK", "SECRET#{secret_id}"),
     org_scoped=False,
     sealed=("salt", "hashed"),
@@ -29,6 +30,7 @@ ATTEMPTS = Entity(
     Attempts,
     collection="secret_attempts",
     id="peer",
+    shard_key=ONE_SHARD,
     org_scoped=False,
     indexes=[expiring("forgotten_at")],
     derived={"forgotten_at": _forgotten_at},

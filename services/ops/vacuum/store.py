@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later
-from chassis.entity import Entity, index
+from chassis.entity import ONE_SHARD, Entity, index
 from chassis.unit import Change, View, between
 from chassis.work.queue import NoPayload, WorkQueue
 from chassis.work.store import NewWork, enqueue_many, is_under_way
@@ -19,6 +19,7 @@ VACUUMS = Entity(
     VacuumRun,
     collection="vacuum_audit",
     id="vacuum_id",
+    shard_key=ONE_SHARD,
     keys=("STACK", "VACUUM#{vacuum_id}"),
     indexes=[
         index("requested_utc"),
@@ -32,7 +33,14 @@ VACUUMS = Entity(
     label="reason",
 )
 TURNS = Entity(
-    "vacuum_turn", Turn, collection="vacuum_turns", id="turn_id", org_scoped=False, history=False, technical=True
+    "vacuum_turn",
+    Turn,
+    collection="vacuum_turns",
+    id="turn_id",
+    shard_key=ONE_SHARD,
+    org_scoped=False,
+    history=False,
+    technical=True,
 )
 
 VACUUM_WORK: WorkQueue[NoPayload] = WorkQueue(

@@ -14,7 +14,15 @@ class RollupAudit(Document):
     mismatches: int
 
 
-AUDITS = Entity("rollup_audit", RollupAudit, collection="pmc_audits", id="audit_id", history=False, technical=True)
+AUDITS = Entity(
+    "rollup_audit",
+    RollupAudit,
+    collection="pmc_audits",
+    id="audit_id",
+    shard_key=("orgcode",),
+    history=False,
+    technical=True,
+)
 
 
 async def audit_of(view: View) -> RollupAudit | None:

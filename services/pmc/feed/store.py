@@ -9,11 +9,20 @@ FEED = Entity(
     FeedEntry,
     collection="pmc_feed",
     id="entry_id",
+    shard_key=("orgcode", "channel_guid", "position"),
     indexes=[index("position"), index("channel_guid", "position", name="channel")],
     history=False,
     technical=True,
 )
-FEED_HEADS = Entity("feed_head", FeedHead, collection="pmc_feed_heads", id="head_id", history=False, technical=True)
+FEED_HEADS = Entity(
+    "feed_head",
+    FeedHead,
+    collection="pmc_feed_heads",
+    id="head_id",
+    shard_key=("orgcode",),
+    history=False,
+    technical=True,
+)
 
 WINDOW_POSITIONS_FIRST = 4
 """How many positions are read for each entry wanted; products that changed again leave gaps."""

@@ -29,6 +29,7 @@ PACKS = Entity(
     PackVersion,
     collection="pmc_packs",
     id="version_id",
+    shard_key=("orgcode", "pack_id"),
     keys=("ORG#{orgcode}", "PACK#{pack_id}#{pack_rev}"),
     id_pattern="{pack_id}/{pack_rev}",
     label="{name} {pack_id} rev {pack_rev}",
@@ -48,18 +49,26 @@ SERIES = Entity(
     PackSeries,
     collection="pmc_pack_series",
     id="pack_id",
+    shard_key=("orgcode", "pack_id"),
     keys=("ORG#{orgcode}", "PACKSERIES#{pack_id}"),
     indexes=[index("pack_id")],
     label="{pack_id} up to rev {newest_rev}",
 )
 HEADERS = Entity(
-    "pack_header", PackHeaderDocument, collection="pmc_pack_headers", id="store_id", history=False, technical=True
+    "pack_header",
+    PackHeaderDocument,
+    collection="pmc_pack_headers",
+    id="store_id",
+    shard_key=("orgcode", "store_id"),
+    history=False,
+    technical=True,
 )
 STYLES = Entity(
     "pack_style",
     StyleRow,
     collection="pmc_pack_styles",
     id="style_key",
+    shard_key=("orgcode", "store_id"),
     keys=("ORG#{orgcode}", "PACKSTYLE#{pack_id}#{pack_rev}#{style_id}"),
     label="{style_id} in {pack_id} rev {pack_rev}",
     indexes=[index("store_id", "style_id", name="store"), index("pack_id", "pack_rev", "style_id", name="keys")],
@@ -71,6 +80,7 @@ BODIES = Entity(
     StyleBody,
     collection="pmc_pack_style_bodies",
     id="style_key",
+    shard_key=("orgcode", "store_id"),
     indexes=[index("store_id", "style_key", name="store")],
     history=False,
     technical=True,
@@ -80,6 +90,7 @@ ITEMS = Entity(
     ItemRow,
     collection="pmc_pack_items",
     id="item_key",
+    shard_key=("orgcode", "store_id"),
     keys=("ORG#{orgcode}", "PACKITEM#{pack_id}#{pack_rev}#{channel_code}#{style_id}#{variant_id}"),
     label="{variant_id} on {channel_code} in {pack_id} rev {pack_rev}",
     indexes=[

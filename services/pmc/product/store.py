@@ -32,6 +32,7 @@ PRODUCTS = Entity(
     StoredProduct,
     collection="pmc_products",
     id="product_id",
+    shard_key=("orgcode", "channel_guid", "variant_id"),
     keys=("ORG#{orgcode}", "PRODUCT#{product_id}"),
     lookups={
         1: ("VARIANT#{variant_id}", "CHANNEL#{channel_guid}"),
@@ -65,6 +66,7 @@ REVISIONS = Entity(
     StoredRevision,
     collection="pmc_product_revisions",
     id="revision_id",
+    shard_key=("orgcode", "product_id"),
     keys=("ORG#{orgcode}", "PRODUCT#{product_id}#REV#{rev}"),
     id_pattern="{product_id}/{rev:09d}",
     label="rev {rev} of {product_id}",

@@ -11,6 +11,7 @@ PROFILES = Entity(
     StoredProfile,
     collection="pmc_profiles",
     id="profile_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "PROFILE#{channel_code}"),
     label="name",
     indexes=[

@@ -22,6 +22,7 @@ ROLLUPS = Entity(
     Rollup,
     collection="pmc_rollups",
     id="rollup_id",
+    shard_key=("orgcode", "channel_guid", "dimension"),
     keys=("ORG#{orgcode}", "ROLLUP#{channel_guid}#{dimension}#{value}"),
     id_pattern="{orgcode}/{channel_guid}/{dimension}/{value}",
     indexes=[index("channel_guid", "dimension", "value", name="by_value"), index("rollup_id")],
@@ -30,9 +31,17 @@ ROLLUPS = Entity(
     label="{dimension} {value} {label}",
 )
 CHANNEL_SUMS = Entity(
-    "channel_sums", ChannelSums, collection="pmc_channel_sums", id="sums_id", history=False, technical=True
+    "channel_sums",
+    ChannelSums,
+    collection="pmc_channel_sums",
+    id="sums_id",
+    shard_key=("orgcode",),
+    history=False,
+    technical=True,
 )
-ORG_SUMS = Entity("org_sums", OrgSums, collection="pmc_org_sums", id="sums_id", history=False, technical=True)
+ORG_SUMS = Entity(
+    "org_sums", OrgSums, collection="pmc_org_sums", id="sums_id", shard_key=("orgcode",), history=False, technical=True
+)
 
 
 def rollup_id(orgcode: str, key: RollupKey) -> str:

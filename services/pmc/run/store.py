@@ -17,6 +17,7 @@ RUNS = Entity(
     StoredRun,
     collection="pmc_runs",
     id="run_id",
+    shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "RUN#{run_id}"),
     label="{created_utc} {target} {reason}",
     indexes=[
@@ -45,12 +46,21 @@ RUNS = Entity(
         "driven": lambda run: run.status == "scheduled" or (run.status == "running" and run.driver == "service"),
     },
 )
-PLANS = Entity("run_plan", RunPlan, collection="pmc_run_plans", id="run_id", history=False, technical=True)
+PLANS = Entity(
+    "run_plan",
+    RunPlan,
+    collection="pmc_run_plans",
+    id="run_id",
+    shard_key=("orgcode", "run_id"),
+    history=False,
+    technical=True,
+)
 RUN_PROFILES = Entity(
     "run_profile",
     RunProfile,
     collection="pmc_run_profiles",
     id="copy_id",
+    shard_key=("orgcode", "run_id"),
     indexes=[index("run_id", "copy_id", name="run")],
     history=False,
     technical=True,
@@ -60,6 +70,7 @@ RUN_ITEMS = Entity(
     RunItem,
     collection="pmc_run_items",
     id="item_id",
+    shard_key=("orgcode", "run_id"),
     keys=("ORG#{orgcode}", "RUN#{run_id}#ITEM#{n}"),
     id_pattern="{run_id}/{n:09d}",
     label="{n} {line.sku} on {line.channel_code}",
@@ -72,6 +83,7 @@ PARTS = Entity(
     StoredPart,
     collection="pmc_manifest_parts",
     id="part_id",
+    shard_key=("orgcode", "run_id"),
     keys=("ORG#{orgcode}", "RUN#{run_id}#PART#{part}"),
     id_pattern="{run_id}/{part:07d}",
     label="part {part} of {run_id}",

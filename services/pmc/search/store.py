@@ -11,6 +11,7 @@ SAMPLES = Entity(
     TrigramSample,
     collection="pmc_trigram_samples",
     id="sample_id",
+    shard_key=("orgcode",),
     history=False,
     technical=True,
 )

@@ -30,6 +30,7 @@ AUDIT = Entity(
     StoredAudit,
     collection="slc_audit",
     id="audit_id",
+    shard_key=("orgcode", "channel_id", "audit_id"),
     keys=("ORG#{orgcode}", "AUDIT#{audit_id}"),
     lookups={
         2: ("VARIANT#{variant_id}", "AUDIT#{audit_id}"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.entity import HUB, ONE_SHARD, Entity, edge, index, unique
 from chassis.errors import Conflict
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
@@ -26,6 +26,7 @@ CHANNELS = Entity(
     StoredChannel,
     collection="slc_channels",
     id="channel_id",
+    shard_key=ONE_SHARD,
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}"),
     lookups={1: ("SHOP#{shop_domain}", "CHANNEL#{channel_id}")},
     label="{channel_code} {shop_domain}",
@@ -62,6 +63,7 @@ CHANNEL_STATUS = Entity(
     ChannelStatus,
     collection="slc_channel_status",
     id="channel_id",
+    shard_key=("orgcode", "channel_id"),
     indexes=[index("channel_id", name="org")],
     history=False,
     technical=True,
@@ -71,6 +73,7 @@ TALLIES = Entity(
     TallySlot,
     collection="slc_variant_tallies",
     id="slot_id",
+    shard_key=("orgcode", "channel_id"),
     indexes=[index("channel_id", name="channel")],
     history=False,
     technical=True,

@@ -13,6 +13,7 @@ STATS = Entity(
     Bucket,
     collection="slc_stats",
     id="bucket_id",
+    shard_key=("orgcode", "channel_id"),
     keys=("ORG#{orgcode}", "STAT#{bucket_id}"),
     label="{size_seconds} s from {from_utc} on {channel_id}",
     indexes=[

@@ -1,7 +1,7 @@
 """Storage of credentials, sealed, and the queue of tokens to refresh."""
 
 from chassis.clock import Utc
-from chassis.entity import Entity, edge, index
+from chassis.entity import ONE_SHARD, Entity, edge, index
 from chassis.unit import View, between
 from chassis.work.queue import NoPayload, WorkQueue
 from services.slc.credential.domain import StoredCredential
@@ -14,6 +14,7 @@ CREDENTIALS = Entity(
     StoredCredential,
     collection="slc_credentials",
     id="channel_id",
+    shard_key=ONE_SHARD,
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#CREDENTIAL"),
     label="shop_domain",
     indexes=[

@@ -10,6 +10,7 @@ DRIFT_REPORTS = Entity(
     StoredDrift,
     collection="slc_drift_reports",
     id="report_id",
+    shard_key=("orgcode", "channel_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#DRIFT#{report_id}"),
     label="finished_utc",
     indexes=[index("report_id", name="org"), index("channel_id", "finished_utc", name="finished")],

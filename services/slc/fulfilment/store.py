@@ -13,6 +13,7 @@ SHIPMENTS = Entity(
     Shipment,
     collection="slc_shipments",
     id="row_id",
+    shard_key=("orgcode", "channel_id", "shopify_order_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#COMMIT#{commit_id}#SHIPMENT#{operation_id}"),
     id_pattern="{channel_id}/{commit_id}/{operation_id}",
     label="{quantity} {variant_id} from {logical_guid} {shipped_utc}",

@@ -26,6 +26,7 @@ JOBS = Entity(
     SyncJob,
     collection="slc_jobs",
     id="row_id",
+    shard_key=("orgcode", "channel_id", "row_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#JOB#{variant_id}"),
     id_pattern="{channel_id}/{variant_id}",
     label="{variant_id} due {due_utc}",

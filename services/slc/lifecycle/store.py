@@ -3,7 +3,7 @@
 from typing import Literal
 
 from chassis.clock import Utc
-from chassis.entity import Document, Entity, Expiring, edge, expires_at, expiring, index
+from chassis.entity import ONE_SHARD, Document, Entity, Expiring, edge, expires_at, expiring, index
 from chassis.sealed import Sealed
 from chassis.work.queue import NoPayload, WorkQueue
 
@@ -50,6 +50,7 @@ DOORBELLS = Entity(
     Doorbell,
     collection="slc_webhook_inbox",
     id="row_id",
+    shard_key=("orgcode", "channel_id", "row_id"),
     keys=("ORG#{orgcode}", "WEBHOOK#{row_id}"),
     label="topic",
     indexes=[index("channel_id", "row_id", name="channel"), index("received_utc", name="age", every_org=True)],
@@ -61,6 +62,7 @@ OAUTH_STATES = Entity(
     OauthState,
     collection="slc_oauth",
     id="digest",
+    shard_key=ONE_SHARD,
     keys=("STACK", "OAUTH#{digest}"),
     label="shop_domain",
     indexes=[index("orgcode", name="org"), index("channel_id", name="channel"), expiring("expires_at")],

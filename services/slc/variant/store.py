@@ -25,6 +25,7 @@ VARIANTS = Entity(
     StoredVariant,
     collection="slc_variants",
     id="row_id",
+    shard_key=("orgcode", "channel_id", "row_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#VARIANT#{variant_id}"),
     lookups={
         1: ("VARIANT#{variant_id}", "CHANNEL#{channel_id}"),
@@ -64,6 +65,7 @@ STYLE_MAPS = Entity(
     StyleMap,
     collection="slc_maps",
     id="row_id",
+    shard_key=("orgcode", "channel_id", "row_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#MAP#{style_id}"),
     id_pattern="{channel_id}/{style_id}",
     label="{style_id} as {shopify_product_id}",
@@ -79,6 +81,7 @@ OPEN_WRITES = Entity(
     OpenWrite,
     collection="slc_open_writes",
     id="key",
+    shard_key=("orgcode", "channel_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#WRITE#{key}"),
     label="{kind} of {stored_utc}, tried {tries} times",
     indexes=[

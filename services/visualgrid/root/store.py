@@ -1,6 +1,6 @@
 """Storage of root tokens, by their hash. The database deletes them once they have expired."""
 
-from chassis.entity import Entity, expires_at, expiring
+from chassis.entity import ONE_SHARD, Entity, expires_at, expiring
 from chassis.unit import View
 from services.visualgrid.root.domain import RootToken, hash_of
 
@@ -9,6 +9,7 @@ ROOT_TOKENS = Entity(
     RootToken,
     collection="root_tokens",
     id="token_hash",
+    shard_key=ONE_SHARD,
     org_scoped=False,
     indexes=[expiring("expires_at")],
     derived={"expires_at": expires_at},

@@ -11,6 +11,8 @@ import pytest
 
 from chassis.errors import Conflict, Invalid, Refusal, Unauthorized
 from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.sharding import sharding
+from chassis.shard_keys import ShardKey
 from retailstack.chassis.v1 import (
     bus_pb2,
     bus_pb2_grpc,
@@ -169,6 +171,25 @@ class WorkToDo(work_pb2_grpc.WorkServicer):
         return work_pb2.RetryWorkResponse(retried=1 if request.key else 7)
 
 
+class Shards:
+    """Two collections of one database; counts how often they are sharded."""
+
+    database = "ics"
+    keys = (
+        ShardKey(collection="entries", fields=("orgcode", "item")),
+        ShardKey(collection="balances", fields=("_id",)),
+    )
+
+    def __init__(self) -> None:
+        self.applied = 0
+        self.refusal: Refusal | None = None
+
+    async def apply(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.applied += 1
+
+
 class Publishing(publishing_pb2_grpc.PublishingServicer):
     """One run of 450 items, 200 a step.
 
@@ -247,6 +268,7 @@ class Operator:
         self.directory = Directory()
         self.jobs = Jobs()
         self.work = WorkToDo()
+        self.shards = Shards()
         self.secret = Secret()
         self.publishing = Publishing()
         self._folder = folder
@@ -262,6 +284,7 @@ class Operator:
             (jobs_pb2_grpc.add_JobsServicer_to_server, self.jobs),
             (bus_pb2_grpc.add_BusServicer_to_server, Bus()),
             (work_pb2_grpc.add_WorkServicer_to_server, self.work),
+            sharding(self.shards),
             (secret_pb2_grpc.add_SecretServicer_to_server, self.secret),
             (publishing_pb2_grpc.add_PublishingServicer_to_server, self.publishing),
             (status_pb2_grpc.add_StatusServicer_to_server, a_status(a_settings())),

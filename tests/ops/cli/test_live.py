@@ -153,6 +153,8 @@ async def test_jobs_status_and_dead_letters_of_a_running_stack(operator: Operato
     services = {service["service"]: service for service in said["services"]}
     assert (status, services["ops"]["ok"], services["gateway"]["gate"]) == (0, True, "open")
     assert (await operator.get("job", "list"))["items"] is not None
+    # Neither OPS nor the gateway has records that a cluster would spread.
+    assert await operator.get("db", "shard") == {"applied": False, "items": []}
     assert await operator.get("events", "dead") is None
 
     status, said, err = await operator.run("job", "run", "ops", "no-such-job")
