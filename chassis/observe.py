@@ -23,6 +23,8 @@ from chassis.telemetry.names import (
     CHANGES_WAITING,
     COMMITS,
     CONSUMED,
+    CONSUMER_STOPPED,
+    DEAD_MESSAGES,
     GATE_CLOSED,
     JOB_RUNS,
     POOL_IN_USE,
@@ -105,6 +107,7 @@ class Observer:
             self._metrics.gauge(RELAY_LAG_SECONDS).set(backlog.lag_seconds)
             for queue in await self._queue_admin.queues():
                 self._metrics.gauge(QUEUE_DEPTH).labels(queue.queue).set(queue.depth.ready + queue.depth.waiting)
+                self._metrics.gauge(DEAD_MESSAGES).labels(queue.queue).set(queue.depth.dead)
             if monotonic() - self._work_looked >= WORK_LOOK_SECONDS:
                 self._work_looked = monotonic()
                 await self._look_at_work()
@@ -145,6 +148,7 @@ class Observer:
         yield metrics.counter(VIEWS), (), done.views
         yield metrics.counter(RELAY_PUBLISHED), (), self._relay.stats.published
         for consumer in self._queue_admin.stats:
+            metrics.gauge(CONSUMER_STOPPED).labels(consumer.consumer).set(consumer.state == "stopped")
             for outcome in ("handled", "repeated", "later", "never"):
                 yield metrics.counter(CONSUMED), (consumer.consumer, outcome), getattr(consumer, outcome)
         for job in self._jobs.stats:

@@ -37,7 +37,7 @@ HTTP_SECONDS = Metric(
     kind="histogram",
     labels=("call",),
     meaning="Seconds from the head of a request to its answer.",
-    action="Compare with retailstack_commit_seconds: what is slow in both waits for the database.",
+    action="High while retailstack_changes_waiting is: calls wait for the database. Else see retailstack_rpc_seconds.",
 )
 HTTP_IN_FLIGHT = Metric(
     name="retailstack_http_in_flight",
@@ -125,8 +125,8 @@ CONSUMED = Metric(
     name="retailstack_consumed_total",
     kind="counter",
     labels=("queue", "outcome"),
-    meaning="Messages handled, by queue and outcome: done, repeated, later, never, failed.",
-    action="later and failed are retried; never lies in the dead-letter queue: `stackctl events dead`.",
+    meaning="Messages handled, by queue and outcome: handled, repeated, later, never.",
+    action="later is retried; never lies in the dead-letter queue: `stackctl events dead`.",
 )
 QUEUE_DEPTH = Metric(
     name="retailstack_queue_depth",
@@ -134,6 +134,20 @@ QUEUE_DEPTH = Metric(
     labels=("queue",),
     meaning="Messages that wait in a queue of this service.",
     action="Growing: the consumer is down, paused by maintenance, or too slow.",
+)
+DEAD_MESSAGES = Metric(
+    name="retailstack_dead_messages",
+    kind="gauge",
+    labels=("queue",),
+    meaning="Messages of a queue of this service that its consumer gave up.",
+    action="Above 0: `stackctl events dead` says why; once the cause is gone, `stackctl events replay QUEUE`.",
+)
+CONSUMER_STOPPED = Metric(
+    name="retailstack_consumer_stopped",
+    kind="gauge",
+    labels=("queue",),
+    meaning="1 while a consumer of this replica handles one message in 30 seconds only, as most before failed, else 0.",
+    action="The log line “a consumer stops” has the last reason. It goes on by itself after the first success.",
 )
 JOB_RUNS = Metric(
     name="retailstack_job_runs_total",

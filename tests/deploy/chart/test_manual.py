@@ -109,11 +109,6 @@ def test_leads_a_component_to_peers_of_another_release() -> None:
     assert environment(render(values), "ics")["OPS_GRPC"] == "ops.other:9090"
 
 
-def test_puts_the_private_port_into_no_service() -> None:
-    for service in kinds(render(), "Service"):
-        assert 9100 not in [port["port"] for port in service["spec"]["ports"]], service["metadata"]["name"]
-
-
 def test_probes_the_private_port() -> None:
     probes = container("ics", {})
     assert probes["startupProbe"]["httpGet"] == {"path": "/readyz", "port": "private"}
@@ -133,98 +128,6 @@ def test_evicts_one_pod_at_a_time() -> None:
     budget = find(render({"ics": {"replicas": 1}}), "PodDisruptionBudget", "ics")["spec"]
     assert budget["maxUnavailable"] == 1
     assert "minAvailable" not in budget
-
-
-def test_exposes_callers_paths_and_not_the_operators() -> None:
-    rules = find(render({"ingress": {"enabled": True}}), "Ingress")["spec"]["rules"][0]["http"]["paths"]
-    paths = {each["path"] for each in rules}
-    assert {"/ics", "/pmc", "/slc"} <= paths
-    assert not {"/ops", "/visualgrid", "/"} & paths
-
-
-def test_exposes_the_operators_paths_when_told() -> None:
-    rules = find(render({"ingress": {"enabled": True}, "exposeOperator": True}), "Ingress")["spec"]["rules"]
-    assert {"/ops", "/visualgrid"} <= {each["path"] for each in rules[0]["http"]["paths"]}
-
-
-def test_exposes_nothing_by_default() -> None:
-    manifests = render()
-    assert not kinds(manifests, "Ingress") + kinds(manifests, "HTTPRoute")
-    assert {each["spec"].get("type", "ClusterIP") for each in kinds(manifests, "Service")} == {"ClusterIP"}
-
-
-def test_opens_every_edge_at_both_ends() -> None:
-    manifests = render()
-    callers = {}
-    for policy in kinds(manifests, "NetworkPolicy"):
-        component = policy["metadata"]["labels"]["app.kubernetes.io/component"]
-        callers[component] = policy["spec"]
-    edges_in = {
-        (caller, component, port)
-        for component in COMPONENTS
-        for caller, port in ends(callers[component], "ingress", "from")
-    }
-    edges_out = {
-        (component, peer, port) for component in callers for peer, port in ends(callers[component], "egress", "to")
-    }
-    internal = {(caller, peer, port) for caller, peer, port in edges_out if caller != "test" and peer in COMPONENTS}
-    job = {("operator-code", "ops", 8080), ("operator-code", "gateway", 8080), ("operator-code", "gateway", 9090)}
-    assert edges_in == internal - job
-    assert ("gateway", "ics", 8080) in edges_in
-    assert ("slc", "pmc", 9090) in edges_in
-    assert ("ics", "pmc", 9090) not in edges_in
-
-
-def ends(spec: dict[str, Any], direction: str, word: str) -> list[tuple[str, int]]:
-    """The components and ports at the other ends of a policy's rules."""
-    return [
-        (peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"], port["port"])
-        for rule in spec[direction]
-        for peer in rule.get(word, [])
-        if "app.kubernetes.io/component" in peer.get("podSelector", {}).get("matchLabels", {})
-        for port in rule["ports"]
-    ]
-
-
-def test_runs_mutual_tls_with_certificates_of_its_own() -> None:
-    manifests = render({"tls": {"enabled": True}})
-    settings = environment(manifests, "ics")
-    assert settings["GRPC_TLS_KEY_FILE"] == "/etc/retailstack/tls/tls.key"
-    certificate = find(manifests, "Certificate", "ics")["spec"]
-    assert settings["OPS_GRPC"].partition(":")[0] in find(manifests, "Certificate", "ops")["spec"]["dnsNames"]
-    assert set(certificate["usages"]) >= {"server auth", "client auth"}
-
-
-def test_makes_keys_once_by_a_job_with_rights_for_one_secret() -> None:
-    manifests = render({"mongodb": {"builtIn": {"enabled": True, "replicas": 3}}})
-    role = find(manifests, "Role")
-    assert role["rules"][1]["resourceNames"] == [f"{RELEASE}-retailstack-keys"]
-    job = next(each for each in kinds(manifests, "Job") if "-keys-" in each["metadata"]["name"])
-    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
-    name = f"{RELEASE}-retailstack-mongodb"
-    assert f"--mongodb={','.join(f'{name}-{n}.{name}:27017' for n in range(3))}" in command
-    assert "ttlSecondsAfterFinished" not in job["spec"]
-    assert "helm.sh/hook" not in job["metadata"].get("annotations", {})
-
-
-def test_makes_no_keys_where_a_secret_is_given() -> None:
-    manifests = render({"keys": {"existingSecret": "mine"}})
-    assert not kinds(manifests, "Role")
-    assert all("-keys-" not in each["metadata"]["name"] for each in kinds(manifests, "Job"))
-
-
-def test_a_changed_job_is_another_job() -> None:
-    def names(tag: str) -> set[str]:
-        return {each["metadata"]["name"] for each in kinds(render({"image": {"tag": tag}}), "Job")}
-
-    assert not names("1") & names("2"), "a Job cannot be changed"
-
-
-def test_reads_keys_from_a_store() -> None:
-    values = {"keys": {"externalSecret": {"enabled": True, "store": {"name": "vault"}, "remoteKey": "shop/keys"}}}
-    secret = find(render(values), "ExternalSecret")["spec"]
-    assert secret["target"]["name"] == f"{RELEASE}-retailstack-keys"
-    assert secret["dataFrom"] == [{"extract": {"key": "shop/keys"}}]
 
 
 def test_runs_a_replica_set_whose_members_know_each_other_before_they_are_ready() -> None:

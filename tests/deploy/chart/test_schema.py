@@ -1,14 +1,14 @@
 """The schema of the values is closed and complete: another key, or a value of another type, is refused."""
 
 import copy
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
-from tests.deploy.chart.rendering import CASES, CHART, chart, helm
+from tests.deploy.chart.rendering import CASES, chart, helm
+from tests.deploy.chart.values import SCHEMA, alternatives, set_at
 
 Path = tuple[str, ...]
 
@@ -36,13 +36,6 @@ def leaves(values: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, values
 
 
-def with_value(path: Path, value: Any) -> dict[str, Any]:
-    """Values with one value, at a path."""
-    for key in reversed(path):
-        value = {key: value}
-    return {**value}
-
-
 def is_refused(values: dict[str, Any]) -> bool:
     """Whether the schema refuses these values."""
     try:
@@ -58,7 +51,7 @@ def test_the_cases_are_accepted(case: str) -> None:
 
 
 def test_a_key_that_does_not_exist_is_refused_everywhere() -> None:
-    accepted = [path for path in objects(chart().values) if not is_refused(with_value((*path, "noSuchKey"), "x"))]
+    accepted = [path for path in objects(chart().values) if not is_refused(set_at((*path, "noSuchKey"), "x"))]
     assert not accepted
 
 
@@ -75,7 +68,7 @@ WRONG: dict[type, list[Any]] = {
 
 def test_a_value_of_another_type_is_refused_everywhere() -> None:
     # By the schema alone: Helm itself passes over what would replace a table.
-    schema = jsonschema_rs.validator_for(json.loads((CHART / "values.schema.json").read_text()))
+    schema = jsonschema_rs.validator_for(SCHEMA)
     assert schema.is_valid(chart().values)
     accepted = []
     for path, value in leaves(chart().values):
@@ -88,6 +81,14 @@ def test_a_value_of_another_type_is_refused_everywhere() -> None:
             if schema.is_valid(values):
                 accepted.append((".".join(path), wrong))
     assert not accepted
+
+
+def test_a_choice_that_does_not_exist_is_refused_everywhere() -> None:
+    made = {path for path, choice in alternatives(SCHEMA)}
+    assert len(made) > 10
+    for path in made:
+        assert is_refused(set_at(path, "no such choice")), path
+        assert is_refused(set_at(path, 2)), path
 
 
 @pytest.mark.parametrize(

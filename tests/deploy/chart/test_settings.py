@@ -1,11 +1,8 @@
 """What the chart tells a process is what the process understands."""
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from chassis.settings import BaseSettings, load
 from gateway.settings import GatewaySettings
@@ -15,7 +12,7 @@ from services.ops.settings import OpsSettings
 from services.pmc.settings import PmcSettings
 from services.slc.settings import SlcSettings
 from services.visualgrid.settings import VisualGridSettings
-from tests.deploy.chart.rendering import CASES, CHART, environment, kinds, render
+from tests.deploy.chart.rendering import CASES, environment, render
 
 SETTINGS: dict[str, type[BaseSettings]] = {
     "ops": OpsSettings,
@@ -54,27 +51,3 @@ def test_an_operator_runs_stackctl_in_a_pod_of_ops() -> None:
     addresses = read_addresses({}, told, Path("no such file"))
     assert {peer for peer, found in addresses.items() if found} == set(SETTINGS)
     assert {f"STACK_TLS_{part}_FILE" for part in ("CERTIFICATE", "KEY", "AUTHORITY")} <= told.keys()
-
-
-def test_alerts_and_dashboards_ask_for_metrics_that_exist() -> None:
-    manifests = render({"monitoring": {"rules": True, "dashboards": True}})
-    rules = yaml.safe_dump(kinds(manifests, "PrometheusRule"))
-    boards = "".join(each["data"]["overview.json"] for each in kinds(manifests, "ConfigMap"))
-    asked = set(re.findall(r"retailstack_[a-z_]+", rules + boards))
-    declared = declared_metrics()
-    assert {re.sub(r"_bucket$", "", name) for name in asked} <= declared
-
-
-def declared_metrics() -> set[str]:
-    """The names of all metrics in the code."""
-    root = CHART.parents[2]
-    texts = [path.read_text() for part in ("chassis", "gateway", "services") for path in (root / part).rglob("*.py")]
-    return {name for text in texts for name in re.findall(r'name="(retailstack_[a-z_]+)"', text)}
-
-
-def test_every_alert_says_what_to_do() -> None:
-    manual = (CHART.parents[2] / "docs/kubernetes.md").read_text().lower()
-    manifests = render({"monitoring": {"rules": True}})
-    rules: list[dict[str, Any]] = kinds(manifests, "PrometheusRule")[0]["spec"]["groups"][0]["rules"]
-    missing = [each["alert"] for each in rules if f"### {each['alert'].lower()}" not in manual]
-    assert not missing

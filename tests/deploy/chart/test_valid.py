@@ -6,32 +6,9 @@ from typing import Any
 import pytest
 
 from tests.deploy.chart.rendering import CASES, CHART, COMPONENTS, VERSIONS, Manifest, chart, check, helm, pods, render
+from tests.deploy.chart.values import SCHEMA, alternatives, merge, set_at, switches, value_at
 
 LONGEST = "r" + "0123456789" * 5 + "zz"
-
-
-def switches(values: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The paths of all values that are true or false."""
-    if isinstance(values, bool):
-        return [path]
-    if isinstance(values, dict):
-        return [found for key, value in values.items() for found in switches(value, (*path, key))]
-    return []
-
-
-def set_at(path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """Values with one value, at a path."""
-    for key in reversed(path):
-        value = {key: value}
-    assert isinstance(value, dict)
-    return value
-
-
-def value_at(values: Any, path: tuple[str, ...]) -> Any:
-    """The value at a path."""
-    for key in path:
-        values = values[key]
-    return values
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -49,6 +26,39 @@ def test_every_switch_can_be_turned(path: tuple[str, ...]) -> None:
         values["keys"]["externalSecret"]["store"] = {"name": "vault"}
     manifests = render(values)
     check(manifests, VERSIONS[-1])
+
+
+@pytest.mark.parametrize(
+    ("path", "choice"), list(alternatives(SCHEMA)), ids=lambda each: ".".join(each) if isinstance(each, tuple) else None
+)
+def test_every_choice_can_be_made(path: tuple[str, ...], choice: Any) -> None:
+    values = set_at(path, choice)
+    if choice == "keda":
+        values[path[0]]["autoscaling"]["prometheus"] = "http://prometheus:9090"
+    if choice == "s3":
+        values["objects"]["s3"] = {"bucket": "uploads"}
+    if path[0] == "keys":
+        values["keys"]["externalSecret"] |= {"enabled": True, "store": {"name": "vault", "kind": choice}}
+    if path[0] == "tls":
+        values["tls"] = {"enabled": True, "issuerRef": {"name": "own", "kind": choice}}
+    if path[-2:] == ("builtIn", "replicas"):
+        values[path[0]]["builtIn"]["enabled"] = True
+    for version in VERSIONS:
+        check(render(values), version)
+
+
+def test_everything_can_be_switched_on_at_once_and_off_at_once() -> None:
+    for state in (True, False):
+        values: dict[str, Any] = {}
+        for path in switches(chart().values):
+            merge(values, set_at(path, state))
+        if state:
+            merge(values, {"httpRoute": {"parentRefs": [{"name": "public"}]}})
+            merge(values, {"keys": {"externalSecret": {"store": {"name": "vault"}}}})
+        manifests = render(values)
+        for version in VERSIONS:
+            check(manifests, version)
+        assert bool(manifests) is state, "nothing is left of a release with every switch off"
 
 
 @pytest.mark.parametrize("alone", COMPONENTS)

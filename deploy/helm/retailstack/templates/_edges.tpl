@@ -16,7 +16,7 @@ visualgrid:
   http: [gateway]
   grpc: [ops]
 gateway:
-  http: []
+  http: [test]
   grpc: [ops, ics, pmc, slc, visualgrid]
 {{- end }}
 
@@ -25,6 +25,51 @@ gateway:
 - podSelector:
     matchLabels:
       {{- include "retailstack.selector" . | nindent 6 }}
+{{- end }}
+
+{{/* Rules that let a component or a Job call its peers: pods of this release, or what is given under `peers`. Takes (root, who). */}}
+{{- define "retailstack.peerEgress" -}}
+{{- $root := first . -}}
+{{- $who := last . -}}
+{{- $ports := dict "http" 8080 "grpc" 9090 -}}
+{{- range $peer, $kinds := include "retailstack.callers" $root | fromYaml }}
+{{- range $kind, $names := $kinds }}
+{{- if and (has $who $names) (ne $peer $who) }}
+{{- with index (index $root.Values.peers $peer) $kind }}
+- to: {{- toYaml $root.Values.networkPolicy.peers | nindent 4 }}
+  ports: [{protocol: TCP, port: {{ regexFind "[0-9]+$" . }}}]
+{{- else }}
+{{- if (index $root.Values $peer).enabled }}
+- to:
+    {{- include "retailstack.podsOf" (list $root $peer) | nindent 4 }}
+  ports: [{protocol: TCP, port: {{ index $ports $kind }}}]
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Rules that let the callers of a component in; those that are not part of this release come from `networkPolicy.peers`.
+Takes (root, component). */}}
+{{- define "retailstack.callerIngress" -}}
+{{- $root := first . -}}
+{{- $ports := dict "http" 8080 "grpc" 9090 -}}
+{{- range $kind, $names := index (include "retailstack.callers" $root | fromYaml) (last .) }}
+{{- $elsewhere := false }}
+- from:
+    {{- range $names }}
+    {{- if or (not (hasKey $root.Values.peers .)) (index $root.Values .).enabled }}
+    {{- include "retailstack.podsOf" (list $root .) | nindent 4 }}
+    {{- else }}
+    {{- $elsewhere = true }}
+    {{- end }}
+    {{- end }}
+    {{- if $elsewhere }}
+    {{- toYaml $root.Values.networkPolicy.peers | nindent 4 }}
+    {{- end }}
+  ports: [{protocol: TCP, port: {{ index $ports $kind }}}]
+{{- end }}
 {{- end }}
 
 {{/* A rule that lets pods resolve names. */}}

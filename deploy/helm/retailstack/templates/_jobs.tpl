@@ -3,6 +3,11 @@
 {{- printf "%s-%s" (include "retailstack.componentName" (list (index . 0) (index . 1))) (index . 2 | sha256sum | trunc 8) -}}
 {{- end }}
 
+{{/* "yes" if a Job of this release makes the keys; they come from elsewhere where a Secret or a store is named. */}}
+{{- define "retailstack.makesKeys" -}}
+{{- if and .Values.keys.create (not .Values.keys.existingSecret) (not .Values.keys.externalSecret.enabled) }}yes{{ end -}}
+{{- end }}
+
 {{- define "retailstack.toolImage" -}}
 {{- .Values.test.image | default (include "retailstack.componentImage" (list . "ops")) -}}
 {{- end }}
