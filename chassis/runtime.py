@@ -5,7 +5,7 @@ The HTTP side is added by `app.py` for services, and by the gateway for itself.
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from functools import partial
 from time import time
 from typing import Any
 
@@ -16,12 +16,12 @@ from chassis.bus.wakeups import WorkMessages
 from chassis.caller import Call, Caller
 from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
-from chassis.closures import ClosureSync
+from chassis.data import open_database, units_over
 from chassis.derived import addresses_of, page_key_of, sealer_of
 from chassis.errors import Unavailable
 from chassis.gate import Gate
-from chassis.gate_sync import GateSync
-from chassis.generic_servicers import CHASSIS_ENTITIES, generic_servicers
+from chassis.gate_following import follow_gate
+from chassis.generic_servicers import generic_servicers
 from chassis.health import Health
 from chassis.http.calls import DeclaredCalls
 from chassis.http.envelope import build_of, envelope_of
@@ -51,7 +51,6 @@ from chassis.telemetry.metrics import Metrics
 from chassis.unit import Units
 from chassis.vacuum import StoredRecords
 from chassis.work.admin import WorkAdmin
-from chassis.work.item import items_of, lines_of
 from chassis.work.runner import WorkRunner
 
 OWN_KINDS: frozenset[type] = frozenset(
@@ -154,25 +153,15 @@ class Runtime:
         self._stops.add("tracing", disable)
 
     async def _start_data(self) -> None:
-        settings, name = self.settings, self.service.name
-        self.database = await Database.await_server(
-            settings.mongodb_uri,
-            settings.mongodb_database or name,
-            settings.mongodb_driver,
-            settings.mongodb_engine,
-            seconds=settings.start_seconds,
-        )
+        self.database = await open_database(self.settings, self.service.name)
         self._stops.add("database", self.database.close)
         self.health.add("database", answers(self.database.ping))
-        queues = [worker.queue for worker in self.parts.workers]
-        work = [entity for queue in queues for entity in (items_of(queue), lines_of(queue))]
-        entities = [*self.parts.entities, *CHASSIS_ENTITIES, *work]
-        self.units = MongoUnits(
+        self.units = units_over(
             self.database,
-            entities,
-            self.clock,
-            name,
-            page_key=page_key_of(settings),
+            self.service.name,
+            self.parts,
+            settings=self.settings,
+            clock=self.clock,
             admit=self._admit,
             sealer=self.sealer,
         )
@@ -193,7 +182,7 @@ class Runtime:
             clock=self.clock,
             metrics=self.metrics,
             provided=self.provided,
-            on_behalf=_on_behalf,
+            on_behalf=partial(acting_for, seconds=CALL_SECONDS),
         )
 
     def _provide_own(self) -> None:
@@ -237,7 +226,8 @@ class Runtime:
             provided=self.provided,
         )
         self._provide_own()
-        await self._watch_gate()
+        if self.service.gated:
+            await follow_gate(self.gate, self.bus, self.channels, self.clock, self._stops.add)
         await self._resources.start(self.provided, self.metrics, self.health, self._stops.add)
         self.queue_admin = queue_admin = QueueAdmin(
             self.bus, self.parts.consumers, self.units, self.clock, self.gate, self.provided
@@ -266,17 +256,6 @@ class Runtime:
         messages = WorkMessages(self.bus, list(work.queues), work.wake)
         await messages.start()
         self._stops.add("work messages", messages.stop)
-
-    async def _watch_gate(self) -> None:
-        """Know whether the process is closed before anything of it takes work."""
-        if not self.service.gated:
-            return
-        watch = GateSync(self.gate, self.bus, self.channels, self.clock)
-        await watch.start()
-        self._stops.add("gate watch", watch.stop)
-        closures = ClosureSync(self.gate, self.channels)
-        await closures.start()
-        self._stops.add("closure watch", closures.stop)
 
     async def _open_rpc(self, work: WorkAdmin) -> None:
         settings = self.settings
@@ -319,7 +298,3 @@ class Runtime:
 
     def _verify(self, token: str) -> tuple[Caller, str]:
         return verify(token, self.settings.caller_key, time())
-
-
-def _on_behalf(call: Call, seconds: float = CALL_SECONDS) -> AbstractContextManager[None]:
-    return acting_for(call, seconds)

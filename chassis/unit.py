@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from chassis.caller import Call
 from chassis.clock import Utc
+from chassis.defects import HeldUp
 from chassis.entity import Document, Entity, Value
 from chassis.page import Page, Paged
 
@@ -290,15 +291,3 @@ class Beforehand(Exception):
     def __init__(self, work: "Callable[[Units], Awaitable[None]]") -> None:
         super().__init__("something has to be done before this call")
         self.work = work
-
-
-class UnservedQuery(Exception):
-    """A query that no declared index serves: a defect, found by the first test that runs it."""
-
-
-class HeldUp(Exception):
-    """A handler of a View or Change awaited something else: a defect, because other operations wait behind it."""
-
-
-class Undeclared(Exception):
-    """An event that the endpoint does not declare: a defect of one of the two."""

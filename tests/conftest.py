@@ -22,6 +22,7 @@ from deploy.local.engines.engine import Engine
 from tests.engines import Place, Room, header, new_room
 from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
+from tests.running import Engines
 from tests.shapes import every_shape_is_served
 from tests.spread import Spread, longest_first
 
@@ -126,11 +127,27 @@ def mongodb_client(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 @pytest.fixture
 def database_name(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     """A database name of the test's own. It, and all whose names begin with it, are dropped afterwards."""
+    yield from _named_database(mongodb_client)
+
+
+def _named_database(client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     yield name
-    for existing in mongodb_client.list_database_names():
+    for existing in client.list_database_names():
         if existing.startswith(name):
-            mongodb_client.drop_database(existing)
+            client.drop_database(existing)
+
+
+@pytest.fixture(scope="module")
+def module_database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """As `database_name`, for all tests of a module."""
+    yield from _named_database(mongodb_client)
+
+
+@pytest.fixture(scope="module")
+def engines(mongodb_uri: str, mongodb_engine: str, amqp_url: str, module_database: str) -> Engines:
+    """Database and broker for a service that all tests of a module share."""
+    return Engines(mongodb_uri=mongodb_uri, mongodb_engine=mongodb_engine, amqp_url=amqp_url, name=module_database)
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from chassis.defects import UnservedQuery
 from chassis.mongo.shapes import Keys
 from chassis.mongo.table import Table
-from chassis.unit import Range, UnservedQuery
+from chassis.unit import Range
 
 
 class Plan(NamedTuple):

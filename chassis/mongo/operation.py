@@ -7,9 +7,9 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.clock import Utc
+from chassis.defects import HeldUp
 from chassis.mongo.working_set import PendingReads
 from chassis.telemetry.notes import note
-from chassis.unit import HeldUp
 
 
 class BatchedOperation:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from chassis.caller import Call
 from chassis.clock import Utc
+from chassis.defects import Undeclared
 from chassis.entity import Document, Entity
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
@@ -19,7 +20,7 @@ from chassis.mongo.reads import CompositeReads
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import ABSENT, Heavy, Missing
 from chassis.page import Page, Paged
-from chassis.unit import OneOf, Undeclared, Where
+from chassis.unit import OneOf, Where
 
 R = TypeVar("R", bound=Document)
 T = TypeVar("T")

@@ -7,18 +7,12 @@ idempotent are retried if a replica cannot be reached.
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import cache
-from importlib import import_module
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor_pb2 import MethodOptions
 
-import retailstack
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.errors import Refusal, Unavailable
@@ -26,6 +20,7 @@ from chassis.ids import new_id
 from chassis.rpc.context import acting
 from chassis.rpc.interceptors import CALLER_KEY, REQUEST_ID_KEY, SECRET_KEY, TRACE_KEY, SecretVerdict
 from chassis.rpc.status import METADATA_BYTES_MAX, PeerUnreachable, refusal_of
+from chassis.rpc.target import service_config, target_of
 from chassis.rpc.tls import Tls
 from chassis.telemetry.trace import current, span
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest
@@ -257,67 +252,3 @@ def _complete(
 def _listed(addresses: str | Sequence[str]) -> tuple[str, ...]:
     parts = addresses.split(",") if isinstance(addresses, str) else addresses
     return tuple(part.strip() for part in parts if part.strip())
-
-
-def target_of(addresses: Sequence[str]) -> str:
-    """The gRPC target for one or several `host:port`.
-
-    A single name is resolved by gRPC, which follows changes of the replicas (a headless service). Several are a
-    fixed list of replicas: names among them are looked up once.
-    """
-    if len(addresses) == 1:
-        return f"dns:///{addresses[0]}"
-    resolved = [_numeric(address) for address in addresses]
-    kind = "ipv6" if any(address.startswith("[") for address in resolved) else "ipv4"
-    return f"{kind}:{','.join(resolved)}"
-
-
-def _numeric(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    if host.startswith("["):
-        return address
-    found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
-    four = [info[4][0] for info in found if info[0] == socket.AF_INET]
-    return f"{four[0]}:{port}" if four else f"[{found[0][4][0]}]:{port}"
-
-
-@cache
-def service_config() -> dict[str, Any]:
-    """Round robin for all calls, and retries for those that may be repeated."""
-    return {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "methodConfig": [
-            {
-                "name": safe_methods(),
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.05s",
-                    "maxBackoff": "0.5s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ],
-    }
-
-
-def safe_methods() -> list[dict[str, str]]:
-    """The methods that the proto marks as safe to repeat (`idempotency_level`), for a service config."""
-    return [
-        {"service": service.full_name, "method": method.name}
-        for module_name in _generated_modules()
-        for service in import_module(module_name).DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
-    ]
-
-
-def _generated_modules() -> list[str]:
-    # A namespace package may list the same folder twice.
-    return sorted(
-        {
-            ".".join(("retailstack", *path.relative_to(root).with_suffix("").parts))
-            for root in map(Path, retailstack.__path__)
-            for path in root.rglob("*_pb2.py")
-        }
-    )

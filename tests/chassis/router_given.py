@@ -1,4 +1,4 @@
-"""A stand-in for a sharded cluster's router: speaks MongoDB's wire protocol and knows one command, `shardCollection`."""
+"""A stand-in for a cluster's router: speaks MongoDB's wire protocol and knows one command, `shardCollection`."""
 
 import asyncio
 import struct

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later
+from chassis.defects import HeldUp
 from chassis.errors import (
     ExpectedRevisionRequired,
     Invalid,
@@ -19,7 +20,7 @@ from chassis.errors import (
     Unavailable,
 )
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Change, HeldUp, between
+from chassis.unit import Change, between
 from tests.chassis.data_given import (
     FACTS,
     LEFTS,

@@ -8,11 +8,12 @@ from typing import Literal
 import pytest
 from msgspec.structs import replace
 
+from chassis.defects import Undeclared
 from chassis.errors import (
     NotFound,
 )
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Change, Undeclared
+from chassis.unit import Change
 from tests.chassis.data_given import (
     FACTS,
     SEEN,

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from chassis.defects import UnservedQuery
 from chassis.mongo.index_choice import choose
 from chassis.mongo.query import build
 from chassis.mongo.shapes import Keys, Recorder, Shape, serves, shape_of
 from chassis.mongo.table import Table, meets
-from chassis.unit import UnservedQuery, between, one_of
+from chassis.unit import between, one_of
 from tests.chassis.data_given import THINGS, a_thing
 
 TABLE = Table(THINGS)

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 import pytest
 
+from chassis.defects import HeldUp
 from chassis.errors import NotFound
 from chassis.mongo.client import Database
 from chassis.mongo.loading import load
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
 from chassis.mongo.working_set import PendingReads, WorkingSet
-from chassis.unit import Change, HeldUp, View, between, one_of
+from chassis.unit import Change, View, between, one_of
 from tests.chassis.data_given import THINGS, Part, a_call, a_thing, add, keep, opened, thing_of
 
 

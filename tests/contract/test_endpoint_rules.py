@@ -14,10 +14,10 @@ from chassis.endpoint import Endpoint
 from chassis.service import collect
 from chassis.testing.client import ServiceClient, TestAnswer
 from services.ics.app import ICS
-from tests.contract.conftest import in_new_org
 from tests.contract.schema import QUANTITY_MAX
 from tests.ics.given import CHANNEL, an_id
 from tests.ics.world import BODIES, REVISIONS, World, make_world
+from tests.running import in_new_org
 
 ENDPOINTS = collect(ICS).endpoints
 TENANT = [endpoint for endpoint in ENDPOINTS if endpoint.tenant]

@@ -9,9 +9,9 @@ from chassis.endpoint import Endpoint
 from chassis.event import EventDocument
 from chassis.mongo.eventlog import EVENTS
 from chassis.testing.client import ServiceClient
-from tests.contract.conftest import in_new_org
 from tests.contract.rows import contract, fields_of
 from tests.contract.test_endpoint_rules import CHANGES, a_world, body_for, put
+from tests.running import in_new_org
 
 ALWAYS = {"orgcode", "actor", "revision"}
 

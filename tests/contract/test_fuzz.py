@@ -30,12 +30,12 @@ from chassis.caller import Caller
 from chassis.clock import SystemClock
 from chassis.http.token import HEADER, sign
 from chassis.ids import new_id
-from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer, serve
-from tests.contract.conftest import in_new_org
+from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer
 from tests.contract.rows import CONTEXT_FIELDS
 from tests.contract.services import OWN_SETTINGS, SERVICES, document_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
 from tests.ics.world import World, make_world
+from tests.running import Engines, in_new_org
 
 # The services run in this process, in a thread of their own, and may draw random numbers while a case is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -101,20 +101,17 @@ class Target:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def targets(
-    own_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str
+    engines: Engines,
 ) -> AsyncIterator[Callable[[str], Any]]:
     """Services by name, each started when it is first asked for."""
     running: dict[str, tuple[Any, Target]] = {}
 
     async def target(name: str) -> Target:
         if name not in running:
-            context = serve(
+            context = engines.serve(
                 SERVICES[name],
-                mongodb_uri=mongodb_uri,
-                mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
-                database=f"{own_database}{name}",
-                amqp_url=amqp_url,
-                prefix=f"{own_database}.{name}.",
+                name,
+                prefix=f"{engines.name}.{name}.",
                 **OWN_SETTINGS.get(name, {}),
             )
             client = in_new_org(await context.__aenter__())

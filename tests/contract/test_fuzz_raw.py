@@ -14,9 +14,9 @@ from schemathesis import Case, GenerationMode
 
 from chassis.http.openapi import openapi
 from chassis.service import collect
-from chassis.testing.client import serve
 from tests.chassis.sample.app import SAMPLE
 from tests.contract.test_fuzz import SETTINGS, Target, label
+from tests.running import Engines
 
 # The service runs in this process, in a thread of its own, and may draw random numbers while a case is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -34,18 +34,9 @@ def operations() -> list[Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def target(
-    own_database: str, mongodb_uri: str, amqp_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Target]:
+async def target(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
     folder: Path = tmp_path_factory.mktemp("parcels")
-    async with serve(
-        SAMPLE,
-        mongodb_uri=mongodb_uri,
-        database=own_database,
-        amqp_url=amqp_url,
-        prefix=f"{own_database}.",
-        sample_folder=str(folder),
-    ) as client:
+    async with engines.serve(SAMPLE, sample_folder=str(folder)) as client:
         yield Target(client, None)
 
 

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from chassis.defects import UnservedQuery
 from chassis.entity import Entity
 from chassis.errors import invalid_field
 from chassis.mongo.query import build
 from chassis.mongo.table import Table
 from chassis.pattern import pattern
-from chassis.unit import UnservedQuery, Where, one_of
+from chassis.unit import Where, one_of
 
 
 class Way(NamedTuple):

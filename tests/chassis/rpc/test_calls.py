@@ -13,11 +13,12 @@ from chassis.clock import SystemClock
 from chassis.errors import Throttled, Unauthorized, Unavailable
 from chassis.rpc import client
 from chassis.rpc import server as server_module
-from chassis.rpc.client import CALL_SECONDS, Channels, safe_methods, target_of
+from chassis.rpc.client import CALL_SECONDS, Channels
 from chassis.rpc.context import acting_for, current_call
 from chassis.rpc.interceptors import SecretVerdict
 from chassis.rpc.server import RpcServer
 from chassis.rpc.status import PeerUnreachable
+from chassis.rpc.target import safe_methods, target_of
 from chassis.telemetry.names import RPC_REQUESTS
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub

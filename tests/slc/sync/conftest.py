@@ -1,27 +1,16 @@
 """SLC between a stand-in shop and doubles of PMC and ICS."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
-from pymongo import MongoClient
 
 from chassis.keys import KeyRing, new_key
-from chassis.testing.client import ServiceClient, serve
+from chassis.testing.client import ServiceClient
 from services.slc.app import SLC
+from tests.running import Engines
 from tests.shop.server import ShopServer
 from tests.slc.sync.given import Shopfloor
 from tests.slc.sync.peers import Peers
-
-
-@pytest.fixture(scope="module")
-def sync_database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
-    """A database of the module's own, dropped afterwards."""
-    name = f"t{uuid.uuid4().hex}"
-    yield name
-    mongodb_client.drop_database(name)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -39,17 +28,10 @@ async def shop_server() -> AsyncIterator[ShopServer]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def syncing(
-    sync_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str, peers: Peers, shop_server: ShopServer
-) -> AsyncIterator[ServiceClient]:
+async def syncing(engines: Engines, peers: Peers, shop_server: ShopServer) -> AsyncIterator[ServiceClient]:
     """A running SLC."""
-    async with serve(
+    async with engines.serve(
         SLC,
-        mongodb_uri=mongodb_uri,
-        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
-        database=sync_database,
-        amqp_url=amqp_url,
-        prefix=f"{sync_database}.",
         slc_keys=KeyRing.from_text(new_key("k1")),
         slc_shopify_base_url=shop_server.base_url,
         slc_retry_delays=("0.05", "0.05", "0.05", "0.05", "0.05"),

@@ -1,29 +1,17 @@
 """SLC between a stand-in shop, a running ICS and a double of PMC."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
-from pymongo import MongoClient
 
 from chassis.keys import KeyRing, new_key
-from chassis.testing.client import ServiceClient, serve
+from chassis.testing.client import ServiceClient
 from services.ics.app import ICS
 from services.slc.app import SLC
+from tests.running import Engines
 from tests.shop.server import ShopServer
 from tests.slc.sync.peers import Peers
 from tests.slc.whole.given import Whole
-
-
-@pytest.fixture(scope="module")
-def whole_database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
-    """The start of the names of the module's databases, which are dropped afterwards."""
-    name = f"t{uuid.uuid4().hex}"
-    yield name
-    for service in ("slc", "ics"):
-        mongodb_client.drop_database(f"{name}{service}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -41,39 +29,20 @@ async def whole_shops() -> AsyncIterator[ShopServer]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def whole_ics(
-    whole_database: str, mongodb_uri: str, mongodb_engine: str, amqp_url: str
-) -> AsyncIterator[ServiceClient]:
+async def whole_ics(engines: Engines) -> AsyncIterator[ServiceClient]:
     """A running ICS."""
-    async with serve(
-        ICS,
-        mongodb_uri=mongodb_uri,
-        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
-        database=f"{whole_database}ics",
-        amqp_url=amqp_url,
-        prefix=f"{whole_database}.",
-    ) as client:
+    async with engines.serve(ICS, "ics") as client:
         yield client
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole_slc(
-    whole_database: str,
-    mongodb_uri: str,
-    mongodb_engine: str,
-    amqp_url: str,
-    whole_ics: ServiceClient,
-    whole_shops: ShopServer,
-    whole_peers: Peers,
+    engines: Engines, whole_ics: ServiceClient, whole_shops: ShopServer, whole_peers: Peers
 ) -> AsyncIterator[ServiceClient]:
     """A running SLC."""
-    async with serve(
+    async with engines.serve(
         SLC,
-        mongodb_uri=mongodb_uri,
-        mongodb_engine="embedded" if mongodb_engine == "embedded" else "",
-        database=f"{whole_database}slc",
-        amqp_url=amqp_url,
-        prefix=f"{whole_database}.",
+        "slc",
         slc_keys=KeyRing.from_text(new_key("k1")),
         slc_shopify_base_url=whole_shops.base_url,
         slc_public_url="https://stack.example",
