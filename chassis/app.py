@@ -136,12 +136,12 @@ def main(service: Service, make: Callable[[Service, Any], Runnable]) -> None:
 
 
 async def _live(application: Runnable) -> None:
-    told = asyncio.Event()
+    stop_asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop_asked.set)
     try:
-        await _unless(told, application.start())
+        await _unless(stop_asked, application.start())
     except (DatabaseError, UnfitServer, OSError, RuntimeError) as failure:
         raise NotStarted(f"can't start: {failure}") from failure
     # Objects made until now are permanent: keep the garbage collector from scanning them again.
@@ -149,7 +149,7 @@ async def _live(application: Runnable) -> None:
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     warming = asyncio.create_task(_warmed(application))
-    await told.wait()
+    await stop_asked.wait()
     warming.cancel()
     await asyncio.gather(warming, return_exceptions=True)
     await application.stop()
@@ -163,9 +163,9 @@ async def _warmed(application: Runnable) -> None:
         log.exception("the contract documents could not be made at start")
 
 
-async def _unless(told: asyncio.Event, starting: Coroutine[Any, Any, None]) -> None:
+async def _unless(stop_asked: asyncio.Event, starting: Coroutine[Any, Any, None]) -> None:
     """Start, unless told to stop before it is done."""
-    start, stop = asyncio.create_task(starting), asyncio.create_task(told.wait())
+    start, stop = asyncio.create_task(starting), asyncio.create_task(stop_asked.wait())
     await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     if start.done():

@@ -15,8 +15,8 @@ from msgspec import Struct
 from chassis.clock import Utc, to_datetime
 from chassis.finder import Finder
 from chassis.frozen import Frozen
-from chassis.past import ToldBy, WrittenOnce
 from chassis.pattern import pattern
+from chassis.record_history import RecordedBy, WrittenOnce
 from chassis.sealed import Sealed, from_stored, to_stored
 
 
@@ -178,7 +178,7 @@ class Entity(Generic[R]):
     derived     stored beside the record for its indexes, never answered: field -> function of the record
     history     whether a change without an event of its own is logged for history
     in_history  what of a record is logged for that; all of it by default
-    past        where the history comes from if not from the event log
+    history_from  where the history comes from if not from the event log
     operation   the field that names the operation a record belongs to; the events of its change name it, too
     technical   True keeps it out of the graph (leases, inbox, idempotency)
     label       the field a person knows it by, or a pattern of several; the id where none is given
@@ -207,7 +207,7 @@ class Entity(Generic[R]):
         kind: str = "",
         finders: Mapping[str, Finder] | None = None,
         in_history: Callable[[R], Any] | None = None,
-        past: WrittenOnce | ToldBy | None = None,
+        history_from: WrittenOnce | RecordedBy | None = None,
         operation: str = "",
         id_pattern: str = "",
     ) -> None:
@@ -230,7 +230,7 @@ class Entity(Generic[R]):
         self.kind = kind
         self.finders = dict(finders or {})
         self.in_history = in_history
-        self.past = past
+        self.history_from = history_from
         self.operation = operation
         self.id_pattern = id_pattern
         self.versioned = issubclass(struct, Record | Stamped)

@@ -121,19 +121,19 @@ class GateSync:
             self._news.set()
 
     def _take(self, what: str, data: dict[str, Any]) -> None:
-        told = msgspec.convert(data["maintenance"], _GateEvent)
+        event = msgspec.convert(data["maintenance"], _GateEvent)
         window = GateWindow(
-            maintenance_id=told.maintenance_id,
-            expected_end_utc=told.expected_end_utc,
-            start_utc=told.scheduled_start_utc,
-            minutes=told.duration_minutes,
+            maintenance_id=event.maintenance_id,
+            expected_end_utc=event.expected_end_utc,
+            start_utc=event.scheduled_start_utc,
+            minutes=event.duration_minutes,
         )
-        if what == "started" or (what == "updated" and told.state == "active"):
+        if what == "started" or (what == "updated" and event.state == "active"):
             self._close(window)
         elif what == "ended":
-            self._reopen(told.maintenance_id)
+            self._reopen(event.maintenance_id)
         coming = self._gate.next
-        if told.state != "scheduled" and coming is not None and coming.maintenance_id == told.maintenance_id:
+        if event.state != "scheduled" and coming is not None and coming.maintenance_id == event.maintenance_id:
             # OPS is asked for the next window at once.
             self._gate.announce(None)
 

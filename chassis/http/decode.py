@@ -186,11 +186,11 @@ class Decoder:
         for name, header, kind in self._headers:
             if (text := headers.get(header)) is None:
                 continue
-            told = kind.read(text, name, problems)
+            sent = kind.read(text, name, problems)
             said = getattr(wire, name)
             if said is None:
-                context[name] = filled[name] = told
-            elif said != told:
+                context[name] = filled[name] = sent
+            elif said != sent:
                 problems.append(FieldProblem(name, f"differs from the header {header}"))
         values = dict(zip(self._own_names, self._own_values(wire), strict=True))
         for name in filled.keys() & values.keys():

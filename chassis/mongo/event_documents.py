@@ -41,7 +41,7 @@ class EventWriter:
         documents: list[StoredEvent] = []
         for event in run.events:
             own = written.get(event.subject)
-            documents.append(self._told(run, event, own, touched.listed(event.subject, documents), sealed, reason))
+            documents.append(self._emitted(run, event, own, touched.listed(event.subject, documents), sealed, reason))
         subjects = {event.subject for event in run.events}
         for each in written.values():
             if each.table.history and each.id not in subjects and (each.record or each.before) is not None:
@@ -56,7 +56,7 @@ class EventWriter:
         documents += [self._work_message(run, queue) for queue in sorted(run.woken)]
         return documents
 
-    def _told(
+    def _emitted(
         self,
         run: Execution,
         event: Emitted,
@@ -83,8 +83,8 @@ class EventWriter:
     def _silent(self, run: Execution, each: Written, touched: list[Any], sealed: Sealed) -> StoredEvent:
         record = each.record if each.record is not None else each.before
         shown = each.table.entity.in_history
-        told = shown(record) if shown is not None else record
-        body: dict[str, Any] = {each.table.name: redacted(told, sealed) if sealed else told}
+        answered = shown(record) if shown is not None else record
+        body: dict[str, Any] = {each.table.name: redacted(answered, sealed) if sealed else answered}
         if each.record is None:
             body["deleted"] = True
         org = _org_of(each) or run.call.caller.orgcode or ""

@@ -68,9 +68,9 @@ def in_publishing_order(events: Sequence[EventDocument]) -> list[EventDocument]:
     for place, event in enumerate(ordered):
         places.setdefault(event.subject, []).append(place)
     for mine in places.values():
-        told = [ordered[place] for place in mine]
-        if len(told) > 1 and all(event.revision for event in told):
-            told.sort(key=lambda event: (event.revision, event.event_id))
-            for place, event in zip(mine, told, strict=True):
+        of_subject = [ordered[place] for place in mine]
+        if len(of_subject) > 1 and all(event.revision for event in of_subject):
+            of_subject.sort(key=lambda event: (event.revision, event.event_id))
+            for place, event in zip(mine, of_subject, strict=True):
                 ordered[place] = event
     return ordered

@@ -82,8 +82,8 @@ def specify(entity: Entity[Any], index: Index) -> dict[str, Any]:
 def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     if list(found["key"]) != list(wanted["key"]):
         return False
-    told = ("unique", "partialFilterExpression", "expireAfterSeconds")
-    return all((found.get(name) or None) == (wanted.get(name) or None) for name in told)
+    options = ("unique", "partialFilterExpression", "expireAfterSeconds")
+    return all((found.get(name) or None) == (wanted.get(name) or None) for name in options)
 
 
 def stages_of(plan: Any) -> set[str]:

@@ -64,10 +64,10 @@ class BusServicer(pb_grpc.BusServicer):
         hearing = self._queue_admin.listen(list(request.keys))
         await hearing.start(LISTEN_SECONDS)
         try:
-            told = 0
+            reported = 0
             async for event in hearing:
-                yield _event_to_proto(event, hearing.dropped - told)
-                told = hearing.dropped
+                yield _event_to_proto(event, hearing.dropped - reported)
+                reported = hearing.dropped
         finally:
             await hearing.stop()
 

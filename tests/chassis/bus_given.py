@@ -149,12 +149,12 @@ async def all_attached(queue_admin: QueueAdmin) -> bool:
     return all(queue.depth.consumers == 1 for queue in await queue_admin.queues())
 
 
-class Ear:
+class EventRecorder:
     """A subscriber outside the stack: a queue of its own on the exchange, whose messages it keeps in order."""
 
     def __init__(self, url: str, exchange: str, queue: str) -> None:
         self._url, self._exchange, self.queue = url, exchange, queue
-        self.heard: list[BusMessage] = []
+        self.received: list[BusMessage] = []
         self._attached = 0.0
 
     @property
@@ -186,8 +186,8 @@ class Ear:
             while not isinstance(
                 (message := await channel.basic_get(self.queue, no_ack=True)).delivery, Basic.GetEmpty
             ):
-                self.heard.append(message_of(message))
-        return self.heard
+                self.received.append(message_of(message))
+        return self.received
 
     async def remove(self) -> None:
         """Remove the queue."""

@@ -19,8 +19,8 @@ from retailstack.chassis.v1 import bus_pb2 as pb
 from tests.chassis.bus_given import World, a_call, a_world, all_attached, eventually, forget
 
 
-class Moody:
-    """A handler that refuses while it is in a bad mood."""
+class FlakyHandler:
+    """A handler that refuses messages while it is told to."""
 
     def __init__(self) -> None:
         self.bad = True
@@ -40,13 +40,13 @@ async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix:
 
 
 @asynccontextmanager
-async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, Moody]]:
+async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, FlakyHandler]]:
     """A desk with so many dead letters, and who let them die."""
-    moody, consumers = Moody(), Consumers("test")
+    flaky, consumers = FlakyHandler(), Consumers("test")
 
-    @consumers.on("test.note.written", name="moody", delays=(0.05,))
+    @consumers.on("test.note.written", name="flaky", delays=(0.05,))
     async def handle(change: Change, event: Event) -> None:
-        await moody(change, event)
+        await flaky(change, event)
 
     queue_admin, relay = world.queue_admin(consumers.declared), world.relay()
     await queue_admin.queues()  # Makes the queues.
@@ -56,7 +56,7 @@ async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, Moo
     try:
         await world.write("a", [str(number) for number in range(events)])
         await eventually(lambda: queue_admin.stats[0].never == events)
-        yield queue_admin, moody
+        yield queue_admin, flaky
     finally:
         await relay.stop()
         await queue_admin.stop()
@@ -67,32 +67,32 @@ async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, Moo
 async def test_looking_at_dead_letters_leaves_them_where_they_are(world: World) -> None:
     async with dead(world, 3) as (queue_admin, _):
         for _ in range(DELIVERY_LIMIT + 2):
-            assert len(await queue_admin.dead_letters("test.moody")) == 3
+            assert len(await queue_admin.dead_letters("test.flaky")) == 3
         letters = await queue_admin.dead_letters()
-        assert [letter.queue for letter in letters] == ["test.moody"] * 3
+        assert [letter.queue for letter in letters] == ["test.flaky"] * 3
         assert [letter.reason for letter in letters] == ["in a bad mood"] * 3
         assert {letter.orgcode for letter in letters} == {"ACME"}
         assert all(letter.failed_utc >= letter.at_utc for letter in letters)
         assert len(await queue_admin.dead_letters(limit=2)) == 2
         (queue,) = await queue_admin.queues()
-        assert (queue.queue, queue.depth.dead, queue.depth.ready) == ("test.moody", 3, 0)
+        assert (queue.queue, queue.depth.dead, queue.depth.ready) == ("test.flaky", 3, 0)
 
 
 async def test_replayed_letters_are_tried_afresh_and_in_order(world: World) -> None:
-    async with dead(world, 4) as (queue_admin, moody):
-        moody.bad = False
-        assert await queue_admin.replay("test.moody", limit=3) == 3
+    async with dead(world, 4) as (queue_admin, flaky):
+        flaky.bad = False
+        assert await queue_admin.replay("test.flaky", limit=3) == 3
         await eventually(lambda: queue_admin.stats[0].handled == 3)
-        assert await queue_admin.replay("test.moody.dead") == 1
+        assert await queue_admin.replay("test.flaky.dead") == 1
         await eventually(lambda: queue_admin.stats[0].handled == 4)
         assert await queue_admin.dead_letters() == []
 
-    assert moody.heard == [("a", revision, 0) for revision in (1, 2, 3, 4)]
+    assert flaky.heard == [("a", revision, 0) for revision in (1, 2, 3, 4)]
 
 
 async def test_letters_that_die_again_are_not_replayed_in_a_circle(world: World) -> None:
     async with dead(world, 3) as (queue_admin, _):
-        assert await queue_admin.replay("test.moody") == 3
+        assert await queue_admin.replay("test.flaky") == 3
         await eventually(lambda: queue_admin.stats[0].never == 6)
         assert len(await queue_admin.dead_letters()) == 3
 
@@ -113,10 +113,10 @@ async def test_the_operator_is_answered_over_grpc(world: World) -> None:
         servicer = BusServicer(queue_admin)
         with acting_for(a_call(orgcode=None, caller=SYSTEM)):
             queues = await servicer.Queues(pb.QueuesRequest(), None)
-            letters = await servicer.DeadLetters(pb.DeadLettersRequest(queue="test.moody", limit=1), None)
-            replayed = await servicer.Replay(pb.ReplayRequest(queue="test.moody"), None)
+            letters = await servicer.DeadLetters(pb.DeadLettersRequest(queue="test.flaky", limit=1), None)
+            replayed = await servicer.Replay(pb.ReplayRequest(queue="test.flaky"), None)
 
-    assert [(queue.queue, queue.state, queue.dead) for queue in queues.queues] == [("test.moody", "running", 2)]
+    assert [(queue.queue, queue.state, queue.dead) for queue in queues.queues] == [("test.flaky", "running", 2)]
     assert [(letter.subject, letter.tries, letter.reason) for letter in letters.dead_letters] == [
         ("a", 1, "in a bad mood")
     ]

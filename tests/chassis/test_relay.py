@@ -14,7 +14,7 @@ from chassis.bus.message import BusMessage
 from chassis.bus.ordering import settled
 from chassis.event import SHARDS
 from deploy.local.engines.engine import Engine
-from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, Ear, World, a_world, eventually, firsts
+from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, EventRecorder, World, a_world, eventually, firsts
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix:
 
 
 @pytest.fixture
-async def ear(amqp_url: str, bus_prefix: str) -> AsyncIterator[Ear]:
-    ear = Ear(amqp_url, f"{bus_prefix}retailstack.events", f"{bus_prefix}ear")
-    await ear.attach()
-    yield ear
-    await ear.remove()
+async def recorder(amqp_url: str, bus_prefix: str) -> AsyncIterator[EventRecorder]:
+    recorder = EventRecorder(amqp_url, f"{bus_prefix}retailstack.events", f"{bus_prefix}recorder")
+    await recorder.attach()
+    yield recorder
+    await recorder.remove()
 
 
-class Told(msgspec.Struct):
+class NoteBody(msgspec.Struct):
     """What the body of a note's event says."""
 
     revision: int
@@ -41,26 +41,26 @@ def revisions(messages: Sequence[BusMessage]) -> dict[str, list[int]]:
     """Subject -> the revisions told of it, each where it was heard first."""
     told: dict[str, list[int]] = defaultdict(list)
     for message in firsts(messages):
-        told[message.headers["cloudEvents:subject"]].append(msgspec.json.decode(message.body, type=Told).revision)
+        told[message.headers["cloudEvents:subject"]].append(msgspec.json.decode(message.body, type=NoteBody).revision)
     return dict(told)
 
 
-async def drained(ear: Ear, events: int) -> Sequence[BusMessage]:
+async def drained(recorder: EventRecorder, events: int) -> Sequence[BusMessage]:
     """All messages, once so many different events were heard."""
 
     async def enough() -> bool:
-        return len(firsts(await ear.drain())) >= events
+        return len(firsts(await recorder.drain())) >= events
 
     await eventually(enough)
-    return ear.heard
+    return recorder.received
 
 
-async def test_an_event_is_published_as_a_cloud_event(world: World, ear: Ear) -> None:
+async def test_an_event_is_published_as_a_cloud_event(world: World, recorder: EventRecorder) -> None:
     relay = world.relay()
     await relay.start()
     await world.write("a", ["hello"])
 
-    (message,) = await drained(ear, 1)
+    (message,) = await drained(recorder, 1)
     await relay.stop()
 
     assert message.routing_key == "test.note.written"
@@ -77,27 +77,27 @@ async def test_an_event_is_published_as_a_cloud_event(world: World, ear: Ear) ->
     assert msgspec.json.decode(message.body)["note"]["text"] == "hello"
 
 
-async def test_a_commit_wakes_the_relay(world: World, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_wakes_the_relay(world: World, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "POLL_SECONDS_MAX", 3600.0)
     relay = world.relay()
     await relay.start()
     for number in range(3):
         await world.write("a", [str(number)])
-        await drained(ear, number + 1)
+        await drained(recorder, number + 1)
     await relay.stop()
 
 
-async def test_events_are_published_in_order_per_subject(world: World, ear: Ear) -> None:
+async def test_events_are_published_in_order_per_subject(world: World, recorder: EventRecorder) -> None:
     relay = world.relay()
     await relay.start()
     await asyncio.gather(*(world.write(f"note-{n}", [str(turn) for turn in range(10)]) for n in range(40)))
 
-    told = revisions(await drained(ear, 400))
+    told = revisions(await drained(recorder, 400))
     await relay.stop()
 
     assert told == {f"note-{n}": list(range(1, 11)) for n in range(40)}
     assert (await relay.backlog()).pending == 0
-    assert relay.stats.published == len(ear.heard) == 400
+    assert relay.stats.published == len(recorder.received) == 400
 
 
 async def test_an_event_nobody_has_subscribed_to_is_done_with(world: World) -> None:
@@ -119,7 +119,7 @@ async def test_what_waits_and_for_how_long_can_be_asked(world: World) -> None:
     assert backlog.lag_seconds >= 0.0
 
 
-async def test_stopping_flushes_what_is_pending(world: World, ear: Ear) -> None:
+async def test_stopping_flushes_what_is_pending(world: World, recorder: EventRecorder) -> None:
     relay = world.relay()
     await relay.start()
     await eventually(lambda: relay.stats.shards == SHARDS)
@@ -127,15 +127,15 @@ async def test_stopping_flushes_what_is_pending(world: World, ear: Ear) -> None:
     await relay.stop()
 
     assert (await relay.backlog()).pending == 0
-    assert len(firsts(await ear.drain())) == 100
+    assert len(firsts(await recorder.drain())) == 100
 
 
-async def test_an_event_larger_than_a_frame_arrives_whole(world: World, ear: Ear) -> None:
+async def test_an_event_larger_than_a_frame_arrives_whole(world: World, recorder: EventRecorder) -> None:
     relay = world.relay()
     await relay.start()
     await world.write("a", ["x" * 300_000, "small"])
 
-    large, small = await drained(ear, 2)
+    large, small = await drained(recorder, 2)
     await relay.stop()
 
     assert msgspec.json.decode(large.body)["note"]["text"] == "x" * 300_000
@@ -143,7 +143,12 @@ async def test_an_event_larger_than_a_frame_arrives_whole(world: World, ear: Ear
 
 
 async def test_replicas_share_the_shards_and_take_over_from_each_other(
-    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear, monkeypatch: pytest.MonkeyPatch
+    mongodb_uri: str,
+    database_name: str,
+    amqp_url: str,
+    bus_prefix: str,
+    recorder: EventRecorder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(relay_module, "CONFIRM_SECONDS", 1.0)
     async with (
@@ -158,20 +163,25 @@ async def test_replicas_share_the_shards_and_take_over_from_each_other(
 
         # Written through the first replica only: the second finds its share by looking for it.
         await asyncio.gather(*(one.write(f"note-{n}", ["1", "2", "3"]) for n in range(30)))
-        told = revisions(await drained(ear, 90))
+        told = revisions(await drained(recorder, 90))
         assert told == {f"note-{n}": [1, 2, 3] for n in range(30)}
         assert first.stats.published > 0
         assert second.stats.published > 0
 
         await first.stop()
         await asyncio.gather(*(one.write(f"note-{n}", ["4"]) for n in range(30)))
-        told = revisions(await drained(ear, 120))
+        told = revisions(await drained(recorder, 120))
         assert told == {f"note-{n}": [1, 2, 3, 4] for n in range(30)}
         await second.stop()
 
 
 async def test_the_shards_of_a_replica_that_died_are_served_by_another(
-    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear, monkeypatch: pytest.MonkeyPatch
+    mongodb_uri: str,
+    database_name: str,
+    amqp_url: str,
+    bus_prefix: str,
+    recorder: EventRecorder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(relay_module, "CONFIRM_SECONDS", 0.5)
     async with (
@@ -187,7 +197,7 @@ async def test_the_shards_of_a_replica_that_died_are_served_by_another(
 
         await asyncio.gather(*(two.write(f"note-{n}", ["1", "2"]) for n in range(30)))
         await second.start()
-        told = revisions(await drained(ear, 60))
+        told = revisions(await drained(recorder, 60))
         await second.stop()
 
     assert told == {f"note-{n}": [1, 2] for n in range(30)}
@@ -195,7 +205,7 @@ async def test_the_shards_of_a_replica_that_died_are_served_by_another(
 
 @pytest.mark.outage
 async def test_the_relay_outlives_a_killed_database(
-    private_mongodb: Engine, database_name: str, amqp_url: str, bus_prefix: str, ear: Ear
+    private_mongodb: Engine, database_name: str, amqp_url: str, bus_prefix: str, recorder: EventRecorder
 ) -> None:
     async with a_world(private_mongodb.uri, database_name, amqp_url, bus_prefix) as world:
         relay = world.relay()
@@ -205,7 +215,7 @@ async def test_the_relay_outlives_a_killed_database(
         await eventually(lambda: relay.stats.failures > 0)
         await asyncio.to_thread(private_mongodb.restart)
         await asyncio.gather(*(world.write(f"note-{n}", ["3"]) for n in range(20)))
-        told = revisions(await drained(ear, 60))
+        told = revisions(await drained(recorder, 60))
         await relay.stop()
 
     assert told == {f"note-{n}": [1, 2, 3] for n in range(20)}
@@ -216,19 +226,19 @@ async def test_a_killed_broker_costs_nothing_but_repetitions(
     mongodb_uri: str, database_name: str, private_rabbitmq: Engine, bus_prefix: str
 ) -> None:
     url = private_rabbitmq.uri
-    ear = Ear(url, f"{bus_prefix}retailstack.events", f"{bus_prefix}ear")
-    await ear.attach()
+    recorder = EventRecorder(url, f"{bus_prefix}retailstack.events", f"{bus_prefix}recorder")
+    await recorder.attach()
     async with a_world(mongodb_uri, database_name, url, bus_prefix) as world:
         relay = world.relay()
         await relay.start()
         load = [asyncio.create_task(world.write(f"note-{n}", [str(t) for t in range(60)])) for n in range(20)]
-        await eventually(lambda: relay.stats.published > 100 and ear.age > QUEUE_SAFE_SECONDS)
+        await eventually(lambda: relay.stats.published > 100 and recorder.age > QUEUE_SAFE_SECONDS)
         await asyncio.to_thread(private_rabbitmq.kill)
         await asyncio.gather(*load)
         assert not world.bus.up
         await asyncio.to_thread(private_rabbitmq.restart)
 
-        told = revisions(await drained(ear, 1200))
+        told = revisions(await drained(recorder, 1200))
         await relay.stop()
 
     assert told == {f"note-{n}": list(range(1, 61)) for n in range(20)}

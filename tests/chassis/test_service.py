@@ -11,7 +11,7 @@ from tests.chassis.feature_given import a_feature
 from tests.chassis.sample.app import SAMPLE
 
 
-class Told(Answer):
+class DoneAnswer(Answer):
     ok: bool
 
 
@@ -40,9 +40,9 @@ def a_service(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
 
 
 def declare(endpoints: Endpoints, path: str = "/open", **options: Any) -> None:
-    async def shop_door_open(call: Call) -> Told:
+    async def shop_door_open(call: Call) -> DoneAnswer:
         """Open."""
-        return Told(ok=True)
+        return DoneAnswer(ok=True)
 
     endpoints.post(path, **options)(shop_door_open)
 

@@ -118,7 +118,7 @@ def test_a_malformed_traceparent_is_dropped(sent: str, taken: str | None) -> Non
     assert trace.traceparent_of({"traceparent": sent}) == taken
 
 
-class Spans:
+class SpanRecorder:
     """Keeps the spans that end, as a span processor of OpenTelemetry."""
 
     def __init__(self) -> None:
@@ -138,15 +138,15 @@ class Spans:
 
 
 @pytest.fixture
-def spans() -> Iterator[Spans]:
+def spans() -> Iterator[SpanRecorder]:
     """The spans recorded during the test."""
-    kept = Spans()
+    kept = SpanRecorder()
     trace.enable_with(kept, "sample", "b")
     yield kept
     trace.disable()
 
 
-async def test_spans_hang_below_the_callers(spans: Spans) -> None:
+async def test_spans_hang_below_the_callers(spans: SpanRecorder) -> None:
     with trace.span("outer", "server", PARENT) as outer:
         await asyncio.sleep(0)
         with trace.span("inner", "client") as inner:
@@ -158,7 +158,7 @@ async def test_spans_hang_below_the_callers(spans: Spans) -> None:
     assert f"{spans.ended[0].parent.span_id:016x}" == outer[36:52]
 
 
-async def test_a_request_is_a_span(sample: ServiceClient, spans: Spans) -> None:
+async def test_a_request_is_a_span(sample: ServiceClient, spans: SpanRecorder) -> None:
     answer = await sample.post("/crate/create", code="A-01", headers={"traceparent": PARENT})
     assert answer.status == 200
     (server,) = [span for span in spans.ended if span.name == "sample_crate_create"]

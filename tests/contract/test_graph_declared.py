@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import fields
 
 from chassis.entity import HUB, Edge, Entity
-from chassis.past import ToldBy, WrittenOnce
 from chassis.pattern import pattern
+from chassis.record_history import RecordedBy, WrittenOnce
+from chassis.rpc.graph.indexed_queries import IndexedQueries
 from chassis.rpc.graph.keys import EntityKeys
-from chassis.rpc.graph.ways import Ways
 from chassis.service import collect
 from gateway.app import GATEWAY
 from tests.contract.services import SERVICES
@@ -54,13 +54,13 @@ def test_a_kind_has_keys_that_resolve(service: str, entity: Entity[Any]) -> None
     fields = {*pk.fields, *sk.fields}
     made = entity.id in sk.fields or (made_of and made_of <= fields)
     org = "ACME" if entity.org_scoped else ""
-    assert made or Ways(entity).by_fields(dict.fromkeys(fields, "x"), org) is not None
+    assert made or IndexedQueries(entity).by_fields(dict.fromkeys(fields, "x"), org) is not None
     assert all("" not in (each.text for each in pair) for pair in keys.pairs.values())
 
 
 @pytest.mark.parametrize(("service", "entity"), KINDS)
 def test_a_kind_is_listed_by_an_index(service: str, entity: Entity[Any]) -> None:
-    ways = Ways(entity)
+    ways = IndexedQueries(entity)
     assert ways.by_fields({}, "") is not None
     assert ways.by_fields({}, "ACME") is not None
     for pk, _ in EntityKeys(entity).pairs.values():
@@ -77,12 +77,14 @@ def test_a_kind_has_a_name_of_its_own_and_a_label(service: str, entity: Entity[A
 
 @pytest.mark.parametrize(("service", "entity"), KINDS)
 def test_a_kind_has_a_history(service: str, entity: Entity[Any]) -> None:
-    if isinstance(entity.past, WrittenOnce):
-        assert {entity.past.at, entity.past.by, entity.past.reason} - {""} <= stored_fields(entity)
-    elif isinstance(entity.past, ToldBy):
-        (teller,) = [other for other in SHOWN[service] if other.name == entity.past.kind]
-        assert isinstance(teller.past, WrittenOnce)
-        assert Ways(teller).is_served(entity.past.by)
+    if isinstance(entity.history_from, WrittenOnce):
+        assert {entity.history_from.at, entity.history_from.by, entity.history_from.reason} - {""} <= stored_fields(
+            entity
+        )
+    elif isinstance(entity.history_from, RecordedBy):
+        (recorder,) = [other for other in SHOWN[service] if other.name == entity.history_from.kind]
+        assert isinstance(recorder.history_from, WrittenOnce)
+        assert IndexedQueries(recorder).is_served(entity.history_from.by)
     else:
         assert entity.history or not entity.versioned or entity.name in KEPT_BESIDE_THE_LOG
 
@@ -94,13 +96,15 @@ KEPT_BESIDE_THE_LOG = {"vacuum"}
 @pytest.mark.parametrize(("service", "entity", "edge"), EDGES)
 def test_an_edge_leads_to_a_kind_or_a_hub_and_back(service: str, entity: Entity[Any], edge: Edge) -> None:
     assert {name.split(".")[0] for name in pattern(edge.by).fields} <= stored_fields(entity)
-    assert Ways(entity).is_served(edge.back), f"no index finds {entity.name} records by {edge.back}"
+    assert IndexedQueries(entity).is_served(edge.back), f"no index finds {entity.name} records by {edge.back}"
     if edge.service == HUB:
         assert edge.to in HUBS
         return
     assert edge.to not in HUBS
     for target in kinds_at(service, edge):
-        assert Ways(target).is_served(edge.at), f"no index finds {target.name} records by {edge.at or target.id}"
+        assert IndexedQueries(target).is_served(edge.at), (
+            f"no index finds {target.name} records by {edge.at or target.id}"
+        )
         assert not edge.at or edge.at in stored_fields(target)
 
 

@@ -12,15 +12,15 @@ from tests.gateway.given import a_house, until
 from tests.waiting import within
 
 
-class Watch:
+class ManualClock:
     at = 10.0
 
     def __call__(self) -> float:
         return self.at
 
 
-def some_replicas(count: int, watch: Watch | None = None) -> Upstream:
-    now = watch or Watch()
+def some_replicas(count: int, clock: ManualClock | None = None) -> Upstream:
+    now = clock or ManualClock()
     return Upstream("ics", [Replica("ics", f"http://10.0.0.{n}:80", 3, 0.5, now) for n in range(1, count + 1)])
 
 
@@ -46,20 +46,20 @@ def test_the_least_busy_replica_takes_the_call() -> None:
 
 
 def test_a_replica_that_fails_again_and_again_is_left_alone_and_then_tried_by_one_call() -> None:
-    watch = Watch()
-    upstream = some_replicas(2, watch)
+    clock = ManualClock()
+    upstream = some_replicas(2, clock)
     bad, good = upstream.replicas
     fail(bad, 3)
     assert {upstream.pick() for _ in range(10)} == {good}
 
-    watch.at += 0.5
+    clock.at += 0.5
     good.busy = 5
     assert upstream.pick() is bad
     bad.begin()
     assert upstream.pick() is good
     bad.failed()
     assert upstream.pick() is good
-    watch.at += 0.5
+    clock.at += 0.5
     bad.begin()
     bad.succeeded()
     assert not bad.out
@@ -77,11 +77,11 @@ def test_a_success_in_between_starts_the_count_anew() -> None:
 
 
 def test_a_probe_whose_caller_went_away_lets_another_one_try() -> None:
-    watch = Watch()
-    upstream = some_replicas(1, watch)
+    clock = ManualClock()
+    upstream = some_replicas(1, clock)
     [replica] = upstream.replicas
     fail(replica, 3)
-    watch.at += 0.5
+    clock.at += 0.5
     replica.begin()
     replica.abandoned()
 

@@ -5,20 +5,20 @@ from gateway.limits.rates import Limit, Rates
 from tests.gateway.given import KEY, ORG, SIGNED_IN, a_house
 
 
-class Watch:
+class ManualClock:
     at = 50.0
 
     def __call__(self) -> float:
         return self.at
 
 
-def some_rates(watch: Watch, style: str = "structured", burst: int = 3) -> Rates:
+def some_rates(clock: ManualClock, style: str = "structured", burst: int = 3) -> Rates:
     limits = (Limit("credential", 2.0, burst), Limit("org", 100.0, 100))
-    return Rates(limits, style, watch)  # type: ignore[arg-type]
+    return Rates(limits, style, clock)  # type: ignore[arg-type]
 
 
 def test_a_burst_passes_and_the_next_call_does_not() -> None:
-    rates = some_rates(Watch())
+    rates = some_rates(ManualClock())
     for _ in range(3):
         rates.take("credential", "a", {})
     with pytest.raises(Throttled) as refused:
@@ -29,18 +29,18 @@ def test_a_burst_passes_and_the_next_call_does_not() -> None:
 
 
 def test_a_call_comes_back_with_each_interval() -> None:
-    watch = Watch()
-    rates = some_rates(watch)
+    clock = ManualClock()
+    rates = some_rates(clock)
     for _ in range(3):
         rates.take("credential", "a", {})
-    watch.at += 0.5
+    clock.at += 0.5
     rates.take("credential", "a", {})
     with pytest.raises(Throttled):
         rates.take("credential", "a", {})
 
 
 def test_each_key_has_a_bucket_of_its_own() -> None:
-    rates = some_rates(Watch(), burst=1)
+    rates = some_rates(ManualClock(), burst=1)
     rates.take("credential", "a", {})
     rates.take("credential", "b", {})
     with pytest.raises(Throttled):
@@ -48,19 +48,19 @@ def test_each_key_has_a_bucket_of_its_own() -> None:
 
 
 def test_a_refused_call_costs_nothing() -> None:
-    watch = Watch()
-    rates = some_rates(watch, burst=1)
+    clock = ManualClock()
+    rates = some_rates(clock, burst=1)
     rates.take("credential", "a", {})
     for _ in range(10):
         with pytest.raises(Throttled):
             rates.take("credential", "a", {})
-    watch.at += 0.5
+    clock.at += 0.5
 
     rates.take("credential", "a", {})
 
 
 def test_the_headers_are_lists_with_an_item_a_limit() -> None:
-    rates = some_rates(Watch())
+    rates = some_rates(ManualClock())
     told: dict[str, str] = {}
     rates.take("credential", "a", told)
     rates.take("org", "o", told)
@@ -72,7 +72,7 @@ def test_the_headers_are_lists_with_an_item_a_limit() -> None:
 
 
 def test_the_older_three_tell_of_the_limit_that_is_nearest() -> None:
-    rates = some_rates(Watch(), "triple")
+    rates = some_rates(ManualClock(), "triple")
     told: dict[str, str] = {}
     rates.take("credential", "a", told)
     rates.take("org", "o", told)
@@ -81,7 +81,7 @@ def test_the_older_three_tell_of_the_limit_that_is_nearest() -> None:
 
 
 def test_a_rate_of_nought_is_no_limit_and_says_nothing() -> None:
-    rates = Rates((Limit("credential", 0.0, 1),), "both", Watch())
+    rates = Rates((Limit("credential", 0.0, 1),), "both", ManualClock())
     told: dict[str, str] = {}
     for _ in range(1000):
         rates.take("credential", "a", told)

@@ -13,7 +13,7 @@ CREDENTIAL = Credential("session", SESSION)
 
 
 @dataclass
-class Watch:
+class ManualClock:
     """A clock that the test sets."""
 
     at: float = 1000.0
@@ -22,8 +22,8 @@ class Watch:
         return self.at
 
 
-def a_resolver(directory: StubDirectory, watch: Watch, entries_max: int = 100) -> Resolver:
-    return Resolver(directory, GATEWAY_KEY.encode(), entries_max, now=watch)
+def a_resolver(directory: StubDirectory, clock: ManualClock, entries_max: int = 100) -> Resolver:
+    return Resolver(directory, GATEWAY_KEY.encode(), entries_max, now=clock)
 
 
 async def settle() -> None:
@@ -33,20 +33,20 @@ async def settle() -> None:
 
 
 async def test_a_caller_is_asked_for_once_a_second_at_most() -> None:
-    directory, watch = a_directory(), Watch()
-    resolver = a_resolver(directory, watch)
+    directory, clock = a_directory(), ManualClock()
+    resolver = a_resolver(directory, clock)
     for _ in range(50):
         await resolver.resolve(CREDENTIAL, ORG)
-        watch.at += 0.019
+        clock.at += 0.019
 
     assert len(directory.asked) == 1
 
 
 async def test_nobody_waits_for_an_answer_that_is_asked_for_anew() -> None:
-    directory, watch = a_directory(), Watch()
-    resolver = a_resolver(directory, watch)
+    directory, clock = a_directory(), ManualClock()
+    resolver = a_resolver(directory, clock)
     await resolver.resolve(CREDENTIAL, ORG)
-    watch.at += resolve.FRESH_SECONDS
+    clock.at += resolve.FRESH_SECONDS
     known = [resolver.known(CREDENTIAL, ORG) for _ in range(3)]
     await settle()
 
@@ -55,45 +55,45 @@ async def test_nobody_waits_for_an_answer_that_is_asked_for_anew() -> None:
 
 
 async def test_a_revoked_credential_is_forgotten_before_two_seconds_are_over() -> None:
-    directory, watch = a_directory(), Watch()
-    resolver = a_resolver(directory, watch)
+    directory, clock = a_directory(), ManualClock()
+    resolver = a_resolver(directory, clock)
     await resolver.resolve(CREDENTIAL, ORG)
     directory.known.clear()
-    watch.at += 1.99
+    clock.at += 1.99
 
     assert resolver.known(CREDENTIAL, ORG) is None
     assert (await resolver.resolve(CREDENTIAL, ORG)).identity is None
 
 
 async def test_the_age_of_an_answer_counts_from_its_question() -> None:
-    directory, watch = a_directory(), Watch()
+    directory, clock = a_directory(), ManualClock()
 
     class Slow(StubDirectory):
         async def resolve(self, credential: Credential, orgcode: str | None) -> Resolution:
-            watch.at += 1.5
+            clock.at += 1.5
             return await directory.resolve(credential, orgcode)
 
-    resolver = a_resolver(Slow(), watch)
+    resolver = a_resolver(Slow(), clock)
     await resolver.resolve(CREDENTIAL, ORG)
-    watch.at += 0.45
+    clock.at += 0.45
 
     assert resolver.known(CREDENTIAL, ORG) is None
 
 
 async def test_a_credential_that_begins_to_work_does_so_within_two_seconds() -> None:
-    directory, watch = StubDirectory(), Watch()
-    resolver = a_resolver(directory, watch)
+    directory, clock = StubDirectory(), ManualClock()
+    resolver = a_resolver(directory, clock)
     assert (await resolver.resolve(CREDENTIAL, ORG)).identity is None
     directory.known, directory.orgs = a_directory().known, a_directory().orgs
     assert resolver.known(CREDENTIAL, ORG) == resolve.UNKNOWN
-    watch.at += 1.99
+    clock.at += 1.99
 
     assert (await resolver.resolve(CREDENTIAL, ORG)).identity is not None
 
 
 async def test_many_who_wait_for_the_same_answer_ask_once() -> None:
     directory = a_directory()
-    resolver = a_resolver(directory, Watch())
+    resolver = a_resolver(directory, ManualClock())
     found = await asyncio.gather(*(resolver.resolve(CREDENTIAL, ORG) for _ in range(100)))
 
     assert len(directory.asked) == 1
@@ -108,7 +108,7 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
             await go_on.wait()
             return await a_directory().resolve(credential, orgcode)
 
-    resolver = a_resolver(Waiting(), Watch())
+    resolver = a_resolver(Waiting(), ManualClock())
     first, second = (asyncio.create_task(resolver.resolve(CREDENTIAL, ORG)) for _ in range(2))
     await settle()
     first.cancel()
@@ -118,7 +118,7 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
 
 
 async def test_each_org_is_an_answer_of_its_own() -> None:
-    resolver = a_resolver(a_directory(), Watch())
+    resolver = a_resolver(a_directory(), ManualClock())
 
     assert (await resolver.resolve(CREDENTIAL, ORG)).membership is not None
     assert (await resolver.resolve(CREDENTIAL, OTHER_ORG)).membership is None
@@ -127,7 +127,7 @@ async def test_each_org_is_an_answer_of_its_own() -> None:
 
 async def test_memory_is_bounded_and_drops_the_oldest_answer_first() -> None:
     directory = a_directory()
-    resolver = a_resolver(directory, Watch(), entries_max=10)
+    resolver = a_resolver(directory, ManualClock(), entries_max=10)
     for number in range(11):
         await resolver.resolve(Credential("session", f"guid-{number}"), ORG)
 
@@ -144,7 +144,7 @@ async def test_a_change_made_here_holds_at_once_even_for_answers_on_their_way() 
             await go_on.wait()
             return before
 
-    resolver = a_resolver(Waiting(), Watch())
+    resolver = a_resolver(Waiting(), ManualClock())
     asking = asyncio.create_task(resolver.resolve(CREDENTIAL, ORG))
     await settle()
     resolver.forget()
@@ -155,14 +155,14 @@ async def test_a_change_made_here_holds_at_once_even_for_answers_on_their_way() 
 
 
 async def test_a_directory_that_fails_is_not_remembered_and_serves_what_is_known_meanwhile() -> None:
-    directory, watch = a_directory(), Watch()
-    resolver = a_resolver(directory, watch)
+    directory, clock = a_directory(), ManualClock()
+    resolver = a_resolver(directory, clock)
     await resolver.resolve(CREDENTIAL, ORG)
     directory.failure = Unavailable("the directory is down")
-    watch.at += 1.2
+    clock.at += 1.2
     assert resolver.known(CREDENTIAL, ORG) is not None
     await settle()
-    watch.at += 0.8
+    clock.at += 0.8
     with pytest.raises(Unavailable):
         await resolver.resolve(CREDENTIAL, ORG)
     directory.failure = None

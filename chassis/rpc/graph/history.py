@@ -9,7 +9,7 @@ import msgspec
 
 from chassis.entity import Entity
 from chassis.event import EventDocument
-from chassis.past import Changed, WrittenOnce
+from chassis.record_history import Changed, WrittenOnce
 from chassis.telemetry.trace import trace_id_in
 from retailstack.graph.v1 import source_pb2 as pb
 
@@ -60,14 +60,14 @@ def item_of_record(service: str, entity: Entity[Any], past: WrittenOnce, propert
     return _once(service, entity, past, properties, changes({}, properties))
 
 
-def item_told(
-    service: str, teller: Entity[Any], past: WrittenOnce, properties: State, changed: Sequence[Changed]
+def item_recorded(
+    service: str, recorder: Entity[Any], past: WrittenOnce, properties: State, changed: Sequence[Changed]
 ) -> pb.HistoryItem:
     """The item that another record tells: its time, actor and reason, and what it changed."""
     fields = [
         pb.ChangedField(field=field, before=_text(before), after=_text(after)) for field, before, after in changed
     ]
-    return _once(service, teller, past, properties, fields)
+    return _once(service, recorder, past, properties, fields)
 
 
 def _once(

@@ -9,8 +9,8 @@ from chassis.errors import Invalid, invalid_field
 from chassis.mongo.direct_reader import DirectReader
 from chassis.page import Page, PageRequest, Seal
 from chassis.rpc.graph.by_ids import ByIds
+from chassis.rpc.graph.indexed_queries import IndexedQueries, IndexedQuery
 from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
-from chassis.rpc.graph.ways import Way, Ways
 from chassis.values import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
 from retailstack.graph.v1 import source_pb2 as pb
 
@@ -25,12 +25,16 @@ class Neighbours:
     """Answers `ListNeighbours`."""
 
     def __init__(
-        self, reader: DirectReader, seal: Seal, presenters: Mapping[str, Presenter], ways: Mapping[str, Ways]
+        self,
+        reader: DirectReader,
+        seal: Seal,
+        presenters: Mapping[str, Presenter],
+        queries: Mapping[str, IndexedQueries],
     ) -> None:
         self._reader = reader
         self._seal = seal
         self._presenters = presenters
-        self._ways = ways
+        self._queries = queries
 
     async def answer(self, request: pb.ListNeighboursRequest) -> pb.Neighbours:
         """The records of the hops, until the limit is reached."""
@@ -48,12 +52,12 @@ class Neighbours:
         values = list(dict.fromkeys(hop.values))
         if not 1 <= len(values) <= VALUES_MAX:
             raise invalid_field("hops.values", f"must be 1 to {VALUES_MAX}")
-        unknown = [name for name in hop.entities if name not in self._ways]
+        unknown = [name for name in hop.entities if name not in self._queries]
         if unknown or not hop.entities:
             raise invalid_field("hops.entities", f"there is no kind {', '.join(unknown)}")
         asked = ["neighbours", orgcode, list(hop.entities), hop.field, values]
         kinds = [
-            (self._presenters[name], _kind(self._reader, self._ways[name], hop.field, values, orgcode))
+            (self._presenters[name], _kind(self._reader, self._queries[name], hop.field, values, orgcode))
             for name in hop.entities
         ]
         start: Position = (0, None)
@@ -78,25 +82,27 @@ class Kind(Protocol):
 class ByIndex:
     """Records of one entity found by an index."""
 
-    def __init__(self, reader: DirectReader, entity: Entity[Any], org: str | None, way: Way) -> None:
+    def __init__(self, reader: DirectReader, entity: Entity[Any], org: str | None, query: IndexedQuery) -> None:
         self._reader = reader
         self._entity = entity
         self._org = org
-        self._way = way
+        self._query = query
         self._few = False
 
     async def count(self, most: int) -> int:
         """See `Kind`."""
-        way = self._way
-        found = await self._reader.count(self._entity, self._org, way.where, order=way.order, rest=way.rest, most=most)
+        query = self._query
+        found = await self._reader.count(
+            self._entity, self._org, query.where, order=query.order, rest=query.rest, most=most
+        )
         self._few = found < most
         return found
 
     async def read(self, page: PageRequest) -> Page[Any]:
         """See `Kind`."""
-        way = self._way
+        query = self._query
         return await self._reader.page(
-            self._entity, self._org, way.where, page=page, order=way.order, rest=way.rest, few=self._few
+            self._entity, self._org, query.where, page=page, order=query.order, rest=query.rest, few=self._few
         )
 
 
@@ -127,12 +133,12 @@ class _Hop:
         return pb.HopResult(items=found, next_token=token, count=count, reached=True)
 
 
-def _kind(reader: DirectReader, ways: Ways, field: str, values: Sequence[str], orgcode: str) -> Kind:
-    entity = ways.entity
+def _kind(reader: DirectReader, queries: IndexedQueries, field: str, values: Sequence[str], orgcode: str) -> Kind:
+    entity = queries.entity
     org = orgcode if orgcode and entity.org_scoped else None
     if field in {"", entity.id}:
         return ByIds(reader, entity, values, org)
-    way = ways.by_values(field, values, orgcode)
-    if way is None:
+    query = queries.by_values(field, values, orgcode)
+    if query is None:
         raise Invalid(f"no index finds {entity.name} records by {field}")
-    return ByIndex(reader, entity, org, way)
+    return ByIndex(reader, entity, org, query)

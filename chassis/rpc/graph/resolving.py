@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.mongo.direct_reader import DirectReader
+from chassis.rpc.graph.indexed_queries import IndexedQueries
 from chassis.rpc.graph.records import Presenter
-from chassis.rpc.graph.ways import Ways
 
 SAME_KEYS_MAX = 8
 """Records that keys without an id are compared with."""
@@ -14,9 +14,9 @@ SAME_KEYS_MAX = 8
 class KeyResolver:
     """Finds records by their logical keys."""
 
-    def __init__(self, reader: DirectReader, ways: Mapping[str, Ways]) -> None:
+    def __init__(self, reader: DirectReader, queries: Mapping[str, IndexedQueries]) -> None:
         self._reader = reader
-        self._ways = ways
+        self._queries = queries
 
     async def record_of(self, presenter: Presenter, pk: str, sk: str) -> Any:
         """The record of this kind with these keys, or None."""
@@ -33,6 +33,6 @@ class KeyResolver:
         if record_id is not None:
             return await self._reader.by_ids(entity, [record_id])
         org = str(fields.get("orgcode", "")) if entity.org_scoped else ""
-        way = self._ways[entity.name].by_fields(fields, org)
-        assert way is not None, f"no index finds {entity.name} records by their keys"
-        return await self._reader.find(entity, org or None, way.where, order=way.order, limit=SAME_KEYS_MAX)
+        query = self._queries[entity.name].by_fields(fields, org)
+        assert query is not None, f"no index finds {entity.name} records by their keys"
+        return await self._reader.find(entity, org or None, query.where, order=query.order, limit=SAME_KEYS_MAX)

@@ -6,7 +6,7 @@ Only for services of the stack and operators, since it reads across orgs. Every 
     schema.py      tables, kinds and edges as messages
     keys.py        PK and SK of records, and what they contain
     resolving.py   the record that a PK and SK name
-    ways.py        which index serves what is asked
+    queries.py        which index serves what is asked
     records.py     records as messages, and pages bounded in bytes
     by_ids.py      pages over records whose ids are known
     neighbours.py  hops along edges
@@ -29,12 +29,12 @@ from chassis.rpc.context import require_stack
 from chassis.rpc.declaration import Served
 from chassis.rpc.graph.by_ids import ByIds
 from chassis.rpc.graph.causes import listings_of
+from chassis.rpc.graph.history_pages import HistoryPages
+from chassis.rpc.graph.indexed_queries import IndexedQueries
 from chassis.rpc.graph.neighbours import ByIndex, Neighbours
-from chassis.rpc.graph.past import Past
 from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
 from chassis.rpc.graph.resolving import KeyResolver
 from chassis.rpc.graph.schema import edge_to_proto, entity_to_proto, table_of, tables_to_proto
-from chassis.rpc.graph.ways import Ways
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1 import source_pb2_grpc
 
@@ -48,10 +48,10 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         self._seal = seal
         self._entities = [entity for entity in entities if not entity.technical and entity.keys[0]]
         self._presenters = {entity.name: Presenter(service, entity) for entity in self._entities}
-        self._ways = {entity.name: Ways(entity) for entity in self._entities}
-        self._neighbours = Neighbours(reader, seal, self._presenters, self._ways)
-        self._resolver = KeyResolver(reader, self._ways)
-        self._past = Past(service, reader, self._resolver, self._presenters, self._ways)
+        self._queries = {entity.name: IndexedQueries(entity) for entity in self._entities}
+        self._neighbours = Neighbours(reader, seal, self._presenters, self._queries)
+        self._resolver = KeyResolver(reader, self._queries)
+        self._past = HistoryPages(service, reader, self._resolver, self._presenters, self._queries)
 
     async def Schema(self, request: pb.SchemaRequest, context: Any) -> pb.SchemaResponse:
         require_stack()
@@ -62,7 +62,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
             tables=tables_to_proto(self._service, self._entities, counts),
             entities=[entity_to_proto(self._service, entity) for entity in self._entities],
             edges=[
-                edge_to_proto(self._service, entity, edge, inward=self._ways[entity.name].is_served(edge.back))
+                edge_to_proto(self._service, entity, edge, inward=self._queries[entity.name].is_served(edge.back))
                 for entity in self._entities
                 for edge in entity.edges
             ],
@@ -126,9 +126,9 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
 
     def _whole(self, presenter: Presenter, org: str | None) -> Listing:
         """All records of an entity, or those of an org."""
-        way = self._ways[presenter.entity.name].by_fields({}, org or "")
-        assert way is not None, f"no index lists all {presenter.entity.name} records"
-        return Listing(presenter, ByIndex(self._reader, presenter.entity, org, way).read)
+        query = self._queries[presenter.entity.name].by_fields({}, org or "")
+        assert query is not None, f"no index lists all {presenter.entity.name} records"
+        return Listing(presenter, ByIndex(self._reader, presenter.entity, org, query).read)
 
     def _partition(self, presenter: Presenter, pk: str, org: str | None) -> list[Listing]:
         """The records of a partition; none if the text is no PK of this entity, or of another org."""
@@ -138,9 +138,9 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
             if org is not None and own and own != org:
                 continue
             scope = own or (org if org is not None and presenter.entity.org_scoped else "")
-            way = self._ways[presenter.entity.name].by_fields(fields, scope)
-            assert way is not None, f"no index finds {presenter.entity.name} records by {sorted(fields)}"
-            listings.append(Listing(presenter, ByIndex(self._reader, presenter.entity, scope or None, way).read))
+            query = self._queries[presenter.entity.name].by_fields(fields, scope)
+            assert query is not None, f"no index finds {presenter.entity.name} records by {sorted(fields)}"
+            listings.append(Listing(presenter, ByIndex(self._reader, presenter.entity, scope or None, query).read))
         return listings
 
     def _in_table(self, table: str) -> list[Presenter]:

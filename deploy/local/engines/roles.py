@@ -13,7 +13,7 @@ from deploy.local.running import Running
 
 
 class Makers(Protocol):
-    """Ways to make an engine, by kind."""
+    """IndexedQueries to make an engine, by kind."""
 
     def __call__(self, directory: Path, port: int, log: Path | None = None) -> dict[Kind, Callable[[], Engine]]:
         """All kinds for this place."""

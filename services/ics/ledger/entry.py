@@ -10,7 +10,7 @@ from typing import Literal
 
 from chassis.clock import Utc
 from chassis.entity import Document, Value
-from chassis.past import Changed
+from chassis.record_history import Changed
 from services.ics.ledger.balance import Item, PositionKey
 from services.ics.words import Bucket, DocumentType, External, HolderType, Kind, Stage
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.entity import HUB, Document, Edge, Entity, Record, Value, edge, index
 from chassis.finder import Finder, found_by
-from chassis.past import ToldBy, WrittenOnce
+from chassis.record_history import RecordedBy, WrittenOnce
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
 from services.ics.keyed import KEYS, KeyedFilters, keys_index
@@ -61,7 +61,7 @@ ITEMS = Entity(
     ],
     derived={"spots": item_lookups, "stocked": stocked_buckets},
     history=False,
-    past=ToldBy("entry", by="item_key", value="{logical_guid}/{variant_id}", changed=changed_totals),
+    history_from=RecordedBy("entry", by="item_key", value="{logical_guid}/{variant_id}", changed=changed_totals),
     label="{variant_id} @ {logical_guid}",
 )
 
@@ -123,7 +123,7 @@ ENTRIES = Entity(
         "refs": entry_lookups,
     },
     history=False,
-    past=WrittenOnce(at="recorded_utc", by="recorded_by", reason="reason"),
+    history_from=WrittenOnce(at="recorded_utc", by="recorded_by", reason="reason"),
     operation="operation_id",
     label="{kind} {quantity} {variant_id}",
 )

@@ -6,7 +6,7 @@ from typing import Any
 from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound
 from chassis.page import Page, Paged
-from chassis.past import WrittenOnce
+from chassis.record_history import WrittenOnce
 from chassis.unit import View, one_of
 from services.pmc.pack.store import FOUND_BY_VERSION
 from services.pmc.product.answers import summary_of
@@ -82,7 +82,7 @@ REVISIONS = Entity(
     ],
     finders={"version": FOUND_BY_VERSION},
     history=False,
-    past=WrittenOnce(at="created_utc", by="created_by"),
+    history_from=WrittenOnce(at="created_utc", by="created_by"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from chassis.clock import Utc
 from chassis.entity import HUB, Entity, edge, index
 from chassis.page import Page, Paged
-from chassis.past import WrittenOnce
+from chassis.record_history import WrittenOnce
 from chassis.unit import Change, View, between
 from services.slc.audit.domain import (
     CHANGES_MAX,
@@ -56,7 +56,7 @@ AUDIT = Entity(
         edge("in", to="channel", by="channel_id"),
     ],
     history=False,
-    past=WrittenOnce(at="at_utc", by="actor"),
+    history_from=WrittenOnce(at="at_utc", by="actor"),
 )
 
 

@@ -50,7 +50,7 @@ class AllUp:
         return [PartHealth(name="database", ok=True, latency_ms=1.0), PartHealth(name="bus", ok=False, latency_ms=0.0)]
 
 
-class Obedient(vacuum_pb2_grpc.VacuumServicer):
+class ScriptedServicer(vacuum_pb2_grpc.VacuumServicer):
     """Answers with what `count` and `delete` give."""
 
     access = "caller"
@@ -74,7 +74,7 @@ class Obedient(vacuum_pb2_grpc.VacuumServicer):
             yield vacuum_pb2.VacuumTally(collection="zones", deleted=deleted)
 
 
-class Open(Obedient):
+class OpenServicer(ScriptedServicer):
     """Looks after its callers itself."""
 
     access = "open"
@@ -110,7 +110,7 @@ def a_server(*servicers: Served, port: int = 0, clock: Clock | None = None, tls:
 
 
 @asynccontextmanager
-async def serving(servicer: Obedient, port: int = 0, tls: Tls | None = None) -> AsyncIterator[RpcServer]:
+async def serving(servicer: ScriptedServicer, port: int = 0, tls: Tls | None = None) -> AsyncIterator[RpcServer]:
     """A server with this servicer, up while the block lasts."""
     server = a_server((vacuum_pb2_grpc.add_VacuumServicer_to_server, servicer), port=port, tls=tls)
     await server.start()

@@ -22,7 +22,7 @@ from chassis.rpc.target import safe_methods, target_of
 from chassis.telemetry.names import RPC_REQUESTS
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
-from tests.chassis.rpc.given import SECRET, Obedient, Open, calling, serving, sign
+from tests.chassis.rpc.given import SECRET, OpenServicer, ScriptedServicer, calling, serving, sign
 from tests.waiting import within
 
 USER = Caller(kind="user", actor="u-1", orgcode="ACME", roles=frozenset({"ics_view"}))
@@ -34,7 +34,7 @@ def a_call(caller: Caller = USER) -> Call:
 
 async def test_a_call_arrives_with_the_caller_and_request_it_is_made_for() -> None:
     seen: list[Call] = []
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def look(_: str) -> int:
         seen.append(current_call())
@@ -52,7 +52,7 @@ async def test_a_call_arrives_with_the_caller_and_request_it_is_made_for() -> No
 
 async def test_a_call_of_nobody_is_made_by_the_service_itself() -> None:
     seen: list[Caller] = []
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def look(_: str) -> int:
         seen.append(current_call().caller)
@@ -66,7 +66,7 @@ async def test_a_call_of_nobody_is_made_by_the_service_itself() -> None:
 
 
 async def test_without_a_signed_caller_and_without_the_secret_nothing_is_reached() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     async with serving(servicer) as server:
         for token, code in ((None, None), (None, "wrong"), ("forged", None)):
             async with calling(
@@ -78,14 +78,14 @@ async def test_without_a_signed_caller_and_without_the_secret_nothing_is_reached
 
 
 async def test_the_operators_secret_opens_what_needs_a_caller() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     async with serving(servicer) as server, calling(server, sign=None, secret_code=lambda: SECRET) as stub:
         await stub.Count(VacuumRequest())
     assert servicer.calls == 1
 
 
 async def test_an_open_servicer_sees_strangers_and_must_look_after_them_itself() -> None:
-    servicer = Open()
+    servicer = OpenServicer()
     seen: list[str] = []
 
     async def look(_: str) -> int:
@@ -99,7 +99,7 @@ async def test_an_open_servicer_sees_strangers_and_must_look_after_them_itself()
 
 
 async def test_a_nested_call_never_outlives_its_parent() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     ended = asyncio.Event()
 
     async def wait(_: str) -> int:
@@ -122,7 +122,7 @@ async def test_a_nested_call_never_outlives_its_parent() -> None:
 async def test_every_call_has_a_deadline_even_if_nobody_gave_one() -> None:
     left: list[float] = []
 
-    class Watching(Obedient):
+    class Watching(ScriptedServicer):
         async def Count(self, request: Any, context: Any) -> Any:
             left.append(context.time_remaining())
             return await super().Count(request, context)
@@ -133,7 +133,7 @@ async def test_every_call_has_a_deadline_even_if_nobody_gave_one() -> None:
 
 
 async def test_calls_spread_over_the_replicas_and_step_round_one_that_is_gone() -> None:
-    first, second = Obedient(), Obedient()
+    first, second = ScriptedServicer(), ScriptedServicer()
     async with serving(first) as here, serving(second) as there, calling(here, there) as stub:
         async with within(10):
             while not (first.calls and second.calls):
@@ -146,7 +146,7 @@ async def test_calls_spread_over_the_replicas_and_step_round_one_that_is_gone() 
 
 
 async def test_a_replica_that_goes_away_is_asked_again_only_where_that_does_no_harm() -> None:
-    class Leaving(Obedient):
+    class Leaving(ScriptedServicer):
         async def Count(self, request: Any, context: Any) -> Any:
             if self.calls < 2:
                 self.calls += 1
@@ -168,7 +168,7 @@ async def test_a_replica_that_goes_away_is_asked_again_only_where_that_does_no_h
 
 
 async def test_what_a_service_says_on_purpose_is_not_tried_again() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def refuse(_: str) -> int:
         raise Unavailable("the broker is down")
@@ -181,7 +181,7 @@ async def test_what_a_service_says_on_purpose_is_not_tried_again() -> None:
 
 
 async def test_a_peer_that_cannot_be_reached_is_said_to_be_so() -> None:
-    async with serving(Obedient()) as server, calling(server) as stub:
+    async with serving(ScriptedServicer()) as server, calling(server) as stub:
         await server.stop(0)
         with pytest.raises(Unavailable, match="ics can't be reached"):
             await stub.Count(VacuumRequest())
@@ -190,7 +190,7 @@ async def test_a_peer_that_cannot_be_reached_is_said_to_be_so() -> None:
 
 
 async def test_a_stream_ends_with_the_refusal_that_ended_it() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def refuse(nth: str) -> int:
         if nth == "2":
@@ -212,7 +212,7 @@ async def _delete(stub: Any, seen: list[int]) -> None:
 
 
 async def test_a_stream_left_halfway_stops_its_server() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     stopped = asyncio.Event()
 
     async def wait(nth: str) -> int:
@@ -234,7 +234,7 @@ async def test_a_stream_left_halfway_stops_its_server() -> None:
 
 
 async def test_a_call_in_flight_is_finished_before_the_server_stops() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     started, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait(_: str) -> int:
@@ -259,7 +259,7 @@ async def _count(stub: Any) -> int:
 
 async def test_health_is_told_per_service_and_reflection_names_them() -> None:
     async with (
-        serving(Obedient()) as server,
+        serving(ScriptedServicer()) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         health = health_pb2_grpc.HealthStub(channel)
@@ -279,14 +279,14 @@ def _reflected(address: str) -> list[str]:
 
 
 async def test_a_port_that_is_taken_is_not_shared() -> None:
-    async with serving(Obedient()) as server:
+    async with serving(ScriptedServicer()) as server:
         with pytest.raises(RuntimeError):
-            async with serving(Obedient(), port=server.port):
+            async with serving(ScriptedServicer(), port=server.port):
                 pass
 
 
 async def test_calls_are_counted_by_method_and_status() -> None:
-    async with serving(Obedient()) as server, calling(server) as stub:
+    async with serving(ScriptedServicer()) as server, calling(server) as stub:
         await stub.Count(VacuumRequest())
         async with calling(server, sign=None) as stranger:
             with pytest.raises(Unauthorized):
@@ -322,7 +322,7 @@ def test_one_name_is_followed_and_several_are_a_list() -> None:
 
 
 async def test_a_call_without_any_credential_is_no_attempt_at_the_secret_code() -> None:
-    servicer, asked = Obedient(), []
+    servicer, asked = ScriptedServicer(), []
 
     async def check(code: str, peer: str) -> SecretVerdict:
         asked.append(code)
@@ -342,7 +342,7 @@ async def test_a_call_without_any_credential_is_no_attempt_at_the_secret_code() 
 
 async def test_a_peer_whose_name_comes_late_is_found_by_a_new_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "RENEW_SECONDS", 0.0)
-    async with serving(Obedient()) as server:
+    async with serving(ScriptedServicer()) as server:
         there = f"ipv4:127.0.0.1:{server.port}"
         # A name that does not exist yet: gRPC asks for it ever more rarely, for up to two minutes.
         targets = iter(["ipv4:127.0.0.1:1", there, there])

@@ -25,7 +25,7 @@ from chassis.errors import (
 )
 from chassis.rpc.status import ERROR_BYTES_MAX, code_of, error_in, revive, trailing_of
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
-from tests.chassis.rpc.given import Obedient, calling, serving
+from tests.chassis.rpc.given import ScriptedServicer, calling, serving
 
 ALL = [
     Invalid("code: too long", [FieldProblem("code", "too long")]),
@@ -48,7 +48,7 @@ ALL = [
 
 @pytest.mark.parametrize("refusal", ALL, ids=lambda refusal: type(refusal).__name__)
 async def test_a_refusal_arrives_as_what_it_was(refusal: Refusal) -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def refuse(_: str) -> int:
         raise refusal
@@ -66,7 +66,7 @@ async def test_a_refusal_arrives_as_what_it_was(refusal: Refusal) -> None:
 
 
 async def test_a_surprise_arrives_as_an_internal_error_and_shows_nothing() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
 
     async def break_down(_: str) -> int:
         raise ValueError("the password is swordfish")

@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from chassis.errors import Unavailable
 from chassis.rpc.tls import Tls
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
-from tests.chassis.rpc.given import Obedient, calling, serving
+from tests.chassis.rpc.given import ScriptedServicer, calling, serving
 
 
 def a_name(name: str) -> x509.Name:
@@ -58,7 +58,7 @@ def pem(certificate: x509.Certificate) -> str:
 
 async def test_services_with_certificates_of_one_authority_talk() -> None:
     authority = Authority()
-    servicers = Obedient(), Obedient()
+    servicers = ScriptedServicer(), ScriptedServicer()
     async with (
         serving(servicers[0], tls=authority.issue("ics")) as first,
         serving(servicers[1], tls=authority.issue("ics")) as second,
@@ -71,7 +71,7 @@ async def test_services_with_certificates_of_one_authority_talk() -> None:
 
 
 async def test_who_has_no_certificate_or_one_of_another_authority_is_not_let_in() -> None:
-    servicer = Obedient()
+    servicer = ScriptedServicer()
     async with serving(servicer, tls=Authority().issue("ics")) as server:
         for tls in (None, Authority().issue("ops")):
             async with calling(server, tls=tls) as stub:

@@ -11,7 +11,7 @@ from chassis.clock import FixedClock, Utc
 from chassis.entity import HUB, Document, Entity, Record, edge, index, unique
 from chassis.finder import found_by
 from chassis.mongo.unit import MongoUnits
-from chassis.past import ToldBy, WrittenOnce
+from chassis.record_history import RecordedBy, WrittenOnce
 from chassis.rpc.client import Channels
 from chassis.rpc.server import RpcServer
 from chassis.sealed import Sealed
@@ -131,7 +131,9 @@ BAYS = Entity(
     finders={"shelf_id": found_by(refs="s:{value}"), "orgcode": found_by(refs="*")},
     edges=[edge("of", to="shelf", by="shelf_id")],
     history=False,
-    past=ToldBy("weighing", by="bay_ids", value="{bay_id}", changed=lambda _, told: [("weight", None, told.weight)]),
+    history_from=RecordedBy(
+        "weighing", by="bay_ids", value="{bay_id}", changed=lambda _, one: [("weight", None, one.weight)]
+    ),
     label="{number}",
 )
 WEIGHINGS = Entity(
@@ -146,7 +148,7 @@ WEIGHINGS = Entity(
         edge("beside", to="weighing", by="work_id", cardinality="many"),
     ],
     history=False,
-    past=WrittenOnce(at="at_utc", by="by", reason="note"),
+    history_from=WrittenOnce(at="at_utc", by="by", reason="note"),
     operation="work_id",
 )
 NOTES = Entity("note", Note, collection="notes", id="note_id", keys=("STACK", "NOTE#{note_id}"), org_scoped=False)

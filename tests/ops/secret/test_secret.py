@@ -37,7 +37,7 @@ async def units(mongodb_uri: str, database_name: str, clock: FixedClock) -> Asyn
 
 
 @pytest.fixture
-def keeper(units: MongoUnits, clock: FixedClock) -> SecretService:
+def service(units: MongoUnits, clock: FixedClock) -> SecretService:
     return SecretService(units, clock, COST)
 
 
@@ -51,82 +51,84 @@ class Counting(Hasher):
         return await super()._scrypt(code, salt, cost)
 
 
-def counting(keeper: SecretService) -> Counting:
-    keeper._hasher = Counting(COST)
-    return keeper._hasher
+def counting(service: SecretService) -> Counting:
+    service._hasher = Counting(COST)
+    return service._hasher
 
 
-async def test_the_first_setting_needs_no_current_code_and_every_later_one_does(keeper: SecretService) -> None:
-    await keeper.set(CODE, None, "10.0.0.1")
+async def test_the_first_setting_needs_no_current_code_and_every_later_one_does(service: SecretService) -> None:
+    await service.set(CODE, None, "10.0.0.1")
     for current in (None, "wrong"):
         with pytest.raises(Unauthorized):
-            await keeper.set("another code", current, "10.0.0.1")
-    await keeper.set("another code", CODE, "10.0.0.1")
+            await service.set("another code", current, "10.0.0.1")
+    await service.set("another code", CODE, "10.0.0.1")
 
-    assert (await keeper.check("another code", "10.0.0.1")).ok
-    assert not (await keeper.check(CODE, "10.0.0.1")).ok
-
-
-async def test_a_first_setting_leaves_a_code_that_is_set(keeper: SecretService) -> None:
-    assert await keeper.set(CODE, None, "10.0.0.1", only_first=True)
-    assert not await keeper.set("another code", None, "10.0.0.1", only_first=True)
-    assert (await keeper.check(CODE, "10.0.0.1")).ok
+    assert (await service.check("another code", "10.0.0.1")).ok
+    assert not (await service.check(CODE, "10.0.0.1")).ok
 
 
-async def test_a_wrong_code_a_missing_one_and_no_code_set_look_the_same(keeper: SecretService) -> None:
-    hasher = counting(keeper)
-    none_set = await keeper.check(CODE, "10.0.0.1")
-    await keeper.set(CODE, None, "10.0.0.1")
+async def test_a_first_setting_leaves_a_code_that_is_set(service: SecretService) -> None:
+    assert await service.set(CODE, None, "10.0.0.1", only_first=True)
+    assert not await service.set("another code", None, "10.0.0.1", only_first=True)
+    assert (await service.check(CODE, "10.0.0.1")).ok
+
+
+async def test_a_wrong_code_a_missing_one_and_no_code_set_look_the_same(service: SecretService) -> None:
+    hasher = counting(service)
+    none_set = await service.check(CODE, "10.0.0.1")
+    await service.set(CODE, None, "10.0.0.1")
     hasher.made = 0
-    wrong = await keeper.check("wrong", "10.0.0.1")
-    missing = await keeper.check("", "10.0.0.1")
+    wrong = await service.check("wrong", "10.0.0.1")
+    missing = await service.check("", "10.0.0.1")
 
     assert none_set == wrong == missing == SecretVerdict(ok=False)
     # The wrong one alone: a missing one says nothing about the code, and costs nothing.
     assert hasher.made == 1
 
 
-async def test_five_failures_lock_a_peer_out_for_a_quarter_of_an_hour(keeper: SecretService, clock: FixedClock) -> None:
-    await keeper.set(CODE, None, "10.0.0.9")
+async def test_five_failures_lock_a_peer_out_for_a_quarter_of_an_hour(
+    service: SecretService, clock: FixedClock
+) -> None:
+    await service.set(CODE, None, "10.0.0.9")
     for _ in range(FAILURES_MAX):
-        assert await keeper.check("wrong", "10.0.0.1") == SecretVerdict(ok=False)
+        assert await service.check("wrong", "10.0.0.1") == SecretVerdict(ok=False)
 
-    sixth = await keeper.check(CODE, "10.0.0.1")
+    sixth = await service.check(CODE, "10.0.0.1")
     assert (sixth.ok, sixth.locked, sixth.retry_after_seconds) == (False, True, LOCKOUT_SECONDS)
     with pytest.raises(Throttled):
         sixth.insist()
-    assert (await keeper.check(CODE, "10.0.0.2")).ok
+    assert (await service.check(CODE, "10.0.0.2")).ok
 
     clock.advance(LOCKOUT_SECONDS)
-    assert (await keeper.check(CODE, "10.0.0.1")).ok
+    assert (await service.check(CODE, "10.0.0.1")).ok
 
 
 async def test_replicas_count_together(units: MongoUnits, clock: FixedClock) -> None:
     here, there = SecretService(units, clock, COST), SecretService(units, clock, COST)
     await here.set(CODE, None, "10.0.0.9")
-    for keeper in (here, there, here, there, here):
-        await keeper.check("wrong", "10.0.0.1")
+    for service in (here, there, here, there, here):
+        await service.check("wrong", "10.0.0.1")
     assert (await there.check("wrong", "10.0.0.1")).locked
 
 
-async def test_guesses_sent_at_once_are_not_all_looked_at(keeper: SecretService) -> None:
-    await keeper.set(CODE, None, "10.0.0.9")
-    hasher = counting(keeper)
-    verdicts = await asyncio.gather(*(keeper.check(f"guess {n}", "10.0.0.1") for n in range(20)))
+async def test_guesses_sent_at_once_are_not_all_looked_at(service: SecretService) -> None:
+    await service.set(CODE, None, "10.0.0.9")
+    hasher = counting(service)
+    verdicts = await asyncio.gather(*(service.check(f"guess {n}", "10.0.0.1") for n in range(20)))
     assert hasher.made == FAILURES_MAX
     assert sum(verdict.locked for verdict in verdicts) == 15
 
 
 @pytest.mark.parametrize("remembered", [True, False])
-async def test_a_success_forgives_the_failures_before_it(keeper: SecretService, remembered: bool) -> None:
-    await keeper.set(CODE, None, "10.0.0.9")
-    await keeper.check(CODE, "10.0.0.9")
+async def test_a_success_forgives_the_failures_before_it(service: SecretService, remembered: bool) -> None:
+    await service.set(CODE, None, "10.0.0.9")
+    await service.check(CODE, "10.0.0.9")
     for _ in range(2):
         for _ in range(FAILURES_MAX - 1):
-            await keeper.check("wrong", "10.0.0.1")
+            await service.check("wrong", "10.0.0.1")
         if not remembered:
-            keeper._known = None
-        assert (await keeper.check(CODE, "10.0.0.1")).ok
+            service._known = None
+        assert (await service.check(CODE, "10.0.0.1")).ok
 
 
 async def test_a_burst_of_calls_costs_one_hash_and_rotation_forgets_it(units: MongoUnits, clock: FixedClock) -> None:
@@ -143,10 +145,10 @@ async def test_a_burst_of_calls_costs_one_hash_and_rotation_forgets_it(units: Mo
 
 
 async def test_the_code_itself_is_kept_nowhere(
-    keeper: SecretService, mongodb_client: Any, database_name: str, units: MongoUnits
+    service: SecretService, mongodb_client: Any, database_name: str, units: MongoUnits
 ) -> None:
-    await keeper.set(CODE, None, "10.0.0.1")
-    await keeper.check(CODE, "10.0.0.1")
+    await service.set(CODE, None, "10.0.0.1")
+    await service.check(CODE, "10.0.0.1")
     database = mongodb_client[database_name]
     documents = [document for name in database.list_collection_names() for document in database[name].find()]
     assert documents
@@ -170,9 +172,9 @@ async def test_a_hash_is_made_anew_once_it_shall_cost_more(units: MongoUnits, cl
 
 
 @pytest.mark.parametrize("code", ["", "short", "x" * 513])
-async def test_a_code_has_a_sensible_length(keeper: SecretService, code: str) -> None:
+async def test_a_code_has_a_sensible_length(service: SecretService, code: str) -> None:
     with pytest.raises(Invalid) as refused:
-        await keeper.set(code, None, "10.0.0.1")
+        await service.set(code, None, "10.0.0.1")
     assert refused.value.details["fields"][0].path == "new_code"
 
 
@@ -192,8 +194,8 @@ def test_attempts_older_than_a_quarter_of_an_hour_do_not_count() -> None:
     assert seconds_locked(attempts, at.now()) == 0
 
 
-async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(keeper: SecretService) -> None:
-    server = a_server((add_SecretServicer_to_server, SecretServicer(keeper)))
+async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(service: SecretService) -> None:
+    server = a_server((add_SecretServicer_to_server, SecretServicer(service)))
     await server.start()
     address = {"ops": f"127.0.0.1:{server.port}"}
     stranger, stack = Channels(address), Channels(address, sign=sign)

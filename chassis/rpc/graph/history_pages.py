@@ -7,17 +7,17 @@ from chassis.event import EventDocument
 from chassis.mongo.direct_reader import DirectReader
 from chassis.mongo.eventlog import EVENTS
 from chassis.page import Page, PageRequest, items_of
-from chassis.past import ToldBy, WrittenOnce
 from chassis.pattern import pattern
-from chassis.rpc.graph.history import item_of_record, item_told, items_to_proto
+from chassis.record_history import RecordedBy, WrittenOnce
+from chassis.rpc.graph.history import item_of_record, item_recorded, items_to_proto
+from chassis.rpc.graph.indexed_queries import IndexedQueries
 from chassis.rpc.graph.neighbours import ByIndex
 from chassis.rpc.graph.records import CHUNK_FIRST, PAGE_BYTES_MAX, Presenter
 from chassis.rpc.graph.resolving import KeyResolver
-from chassis.rpc.graph.ways import Ways
 from retailstack.graph.v1 import source_pb2 as pb
 
 
-class Past:
+class HistoryPages:
     """Answers `History`."""
 
     def __init__(
@@ -26,13 +26,13 @@ class Past:
         reader: DirectReader,
         resolver: KeyResolver,
         presenters: Mapping[str, Presenter],
-        ways: Mapping[str, Ways],
+        queries: Mapping[str, IndexedQueries],
     ) -> None:
         self._service = service
         self._reader = reader
         self._resolver = resolver
         self._presenters = presenters
-        self._ways = ways
+        self._queries = queries
 
     async def of(self, presenter: Presenter, pk: str, sk: str, page: PageRequest) -> pb.HistoryPage | None:
         """A page of the history of a record of this kind; None if the keys name neither a record nor an event.
@@ -43,11 +43,11 @@ class Past:
         if fields is None:
             return None
         record = await self._resolver.record_of(presenter, pk, sk)
-        past = presenter.entity.past
+        past = presenter.entity.history_from
         if isinstance(past, WrittenOnce):
             return None if record is None else self._once(presenter, past, record)
-        if isinstance(past, ToldBy):
-            return None if record is None else await self._told(presenter, past, record, page)
+        if isinstance(past, RecordedBy):
+            return None if record is None else await self._recorded(presenter, past, record, page)
         record_id = presenter.entity.id_of(record) if record is not None else presenter.keys.id_in(fields)
         if record_id is None:
             return None
@@ -84,17 +84,19 @@ class Past:
         item = item_of_record(self._service, presenter.entity, past, presenter.properties_of(record))
         return pb.HistoryPage(items=[item])
 
-    async def _told(self, presenter: Presenter, past: ToldBy, record: Any, page: PageRequest) -> pb.HistoryPage:
+    async def _recorded(self, presenter: Presenter, past: RecordedBy, record: Any, page: PageRequest) -> pb.HistoryPage:
         """An item for each record that changed this one."""
-        teller = self._presenters[past.kind]
-        once = teller.entity.past
+        recorder = self._presenters[past.kind]
+        once = recorder.entity.history_from
         assert isinstance(once, WrittenOnce), f"{past.kind} is not written once"
         org = record.orgcode if presenter.entity.org_scoped else None
-        way = self._ways[past.kind].by_values(past.by, pattern(past.value).values(record), org or "")
-        assert way is not None, f"no index finds {past.kind} records by {past.by}"
-        found: Page[Any] = await ByIndex(self._reader, teller.entity, org, way).read(page)
+        query = self._queries[past.kind].by_values(past.by, pattern(past.value).values(record), org or "")
+        assert query is not None, f"no index finds {past.kind} records by {past.by}"
+        found: Page[Any] = await ByIndex(self._reader, recorder.entity, org, query).read(page)
         items = [
-            item_told(self._service, teller.entity, once, teller.properties_of(each), past.changed(record, each))
+            item_recorded(
+                self._service, recorder.entity, once, recorder.properties_of(each), past.changed(record, each)
+            )
             for each in found.items
         ]
         return pb.HistoryPage(items=items, next_token=found.next_token)

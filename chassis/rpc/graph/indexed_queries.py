@@ -14,7 +14,7 @@ from chassis.pattern import pattern
 from chassis.unit import Where, one_of
 
 
-class Way(NamedTuple):
+class IndexedQuery(NamedTuple):
     """A query that an index serves: for `View.page` and `Counter.count`."""
 
     where: Where
@@ -22,8 +22,8 @@ class Way(NamedTuple):
     rest: Where | None
 
 
-class Ways:
-    """The ways to the records of one entity."""
+class IndexedQueries:
+    """The queries to the records of one entity."""
 
     def __init__(self, entity: Entity[Any]) -> None:
         self.entity = entity
@@ -31,7 +31,7 @@ class Ways:
         self._hints = get_type_hints(entity.struct)
         self._orders: dict[Any, tuple[str, ...] | None] = {}
 
-    def by_fields(self, fields: Mapping[str, Any], org: str) -> Way | None:
+    def by_fields(self, fields: Mapping[str, Any], org: str) -> IndexedQuery | None:
         """To the records with these values, of an org or ("") of all; None if no index serves that."""
         own = {name: value for name, value in fields.items() if name != "orgcode" or not self._scoped(org)}
         of_kind = self._served({**own, "kind": self.entity.kind}, org, None) if self.entity.kind else None
@@ -44,7 +44,7 @@ class Ways:
             return self.by_values(field, [value], org)
         return None
 
-    def by_values(self, field: str, values: Sequence[str], org: str) -> Way | None:
+    def by_values(self, field: str, values: Sequence[str], org: str) -> IndexedQuery | None:
         """To the records whose field has one of these values; None if no index serves that."""
         finder = self.entity.finders.get(field)
         if finder is None:
@@ -61,12 +61,12 @@ class Ways:
     def _scoped(self, org: str) -> bool:
         return bool(org) and self.entity.org_scoped
 
-    def _served(self, where: Where, org: str, rest: Where | None) -> Way | None:
+    def _served(self, where: Where, org: str, rest: Where | None) -> IndexedQuery | None:
         asked = (tuple(where), self._scoped(org))
         if asked not in self._orders:
             self._orders[asked] = self._order(where, org)
         order = self._orders[asked]
-        return None if order is None else Way(where, order, rest)
+        return None if order is None else IndexedQuery(where, order, rest)
 
     def _order(self, where: Where, org: str) -> tuple[str, ...] | None:
         """Newest first if an index allows, otherwise the order of an index that begins with the query."""

@@ -18,7 +18,7 @@ Changed = tuple[str, Any, Any]
 """A field, its value before and after a change."""
 
 
-class ToldBy(Struct, frozen=True):
+class RecordedBy(Struct, frozen=True):
     """The history of records that are changed with records of another kind, which are written once: an item for each of
     these, found by their field `by` with the value that `value` makes; `changed` says what one of them changed.
     """
