@@ -1,9 +1,14 @@
+"""The sample service, and units of work with either driver."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from chassis.mongo.unit import MongoUnits
 from chassis.testing.client import ServiceClient, serve
+from tests.chassis.data_given import opened
 from tests.chassis.sample.app import SAMPLE
 
 
@@ -21,3 +26,16 @@ async def sample(
         sample_folder=str(tmp_path),
     ) as client:
         yield client
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def driver(request: pytest.FixtureRequest) -> Literal["motor", "pymongo"]:
+    """Every promise holds with both."""
+    return "motor" if request.param == "motor" else "pymongo"
+
+
+@pytest.fixture
+async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]) -> AsyncIterator[MongoUnits]:
+    """Units of the test's own database."""
+    async with opened(mongodb_uri, database_name, driver) as opening:
+        yield opening

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Literal
 
@@ -40,19 +39,6 @@ from tests.chassis.data_given import (
     standing,
     thing_of,
 )
-
-
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Literal["motor", "pymongo"]:
-    """Every promise holds with both."""
-    return "motor" if request.param == "motor" else "pymongo"
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]) -> AsyncIterator[MongoUnits]:
-    """Units of the test's own database."""
-    async with opened(mongodb_uri, database_name, driver) as opening:
-        yield opening
 
 
 async def test_a_record_is_stamped_when_it_is_kept(units: MongoUnits) -> None:

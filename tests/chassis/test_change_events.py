@@ -1,9 +1,7 @@
 """What a Change tells: events in order, and a silent entry for whatever no event tells of."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -26,21 +24,7 @@ from tests.chassis.data_given import (
     add,
     events_of,
     keep,
-    opened,
 )
-
-
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Literal["motor", "pymongo"]:
-    """Every promise holds with both."""
-    return "motor" if request.param == "motor" else "pymongo"
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]) -> AsyncIterator[MongoUnits]:
-    """Units of the test's own database."""
-    async with opened(mongodb_uri, database_name, driver) as opening:
-        yield opening
 
 
 async def test_a_record_told_of_by_no_event_is_logged_in_silence(units: MongoUnits) -> None:

@@ -1,9 +1,7 @@
 """Unique keys and ids in a Change: taken in the database, by a neighbour, given up and taken anew."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -19,22 +17,8 @@ from tests.chassis.data_given import (
     a_call,
     a_thing,
     keep,
-    opened,
     thing_of,
 )
-
-
-@pytest.fixture(params=["motor", "pymongo"])
-def driver(request: pytest.FixtureRequest) -> Literal["motor", "pymongo"]:
-    """Every promise holds with both."""
-    return "motor" if request.param == "motor" else "pymongo"
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "pymongo"]) -> AsyncIterator[MongoUnits]:
-    """Units of the test's own database."""
-    async with opened(mongodb_uri, database_name, driver) as opening:
-        yield opening
 
 
 async def test_a_key_taken_in_the_database_is_a_conflict_for_that_operation_alone(units: MongoUnits) -> None:
