@@ -48,7 +48,7 @@ class BaseSettings(Frozen):
     """The settings of every process of the stack.
 
     mongodb_database    the service's name if empty
-    mongodb_engine      `embedded` if the server behind the URI is the embedded engine
+    mongodb_engine      `embedded` if the engine of a local stack is behind the URI
     amqp_prefix         put before the names of exchange and queues, so that several stacks can share a broker
     caller_key          signs and verifies the caller header; 32 bytes or more
     page_key            seals page tokens; derived from `caller_key` if empty

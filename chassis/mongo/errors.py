@@ -8,7 +8,6 @@ DatabaseError
   └─ UnknownCommit         the answer to a commit was lost: it may have happened or not
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from pymongo.errors import (
 )
 
 from chassis.errors import DatabaseError
+from chassis.mongo.quirks import VOID_MESSAGE
 
 _DUPLICATE_CODES = frozenset({11000, 11001})
 _CONFLICT_CODE = 112
@@ -34,9 +34,6 @@ _TOO_LARGE_CODES = frozenset({257, 313, 10334, 17419})
 _DYING_CODES = frozenset({1, 8, 11, 24, 89, 91, 189, 225, 246, 251, 262, 279, 317, 10107, 11600, 11602, 13435, 13436})
 """What a server says while it stops, starts or hands over: internal and unknown errors, interruptions, no primary, a
 transaction or snapshot that is no longer there. The transaction is void; another try may meet a server that works."""
-
-_IS_VOID = re.compile(r"transaction (already|is|was) (closed|aborted|rolled back)|Internal\(", re.IGNORECASE)
-"""The same in the words of the embedded engine, whose errors have no code of their own."""
 
 
 class DatabaseUnreachable(DatabaseError):
@@ -94,7 +91,7 @@ def _is_void(cause: PyMongoError) -> bool:
 
 
 def _says_void(code: int | None, message: str) -> bool:
-    return code == _CONFLICT_CODE or code in _DYING_CODES or _IS_VOID.search(message) is not None
+    return code == _CONFLICT_CODE or code in _DYING_CODES or VOID_MESSAGE.search(message) is not None
 
 
 def judge(reply: Mapping[str, Any]) -> None:

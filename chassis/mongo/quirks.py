@@ -12,6 +12,7 @@ This is the only file that knows. Three differences are met on every server, at 
 The others are `Quirks` of a server, all off for MongoDB.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,6 +22,9 @@ Engine = Literal["", "embedded"]
 """What runs behind the URI, as the settings say it; empty: look."""
 
 READ_IDS_MAX = 10_000
+VOID_MESSAGE = re.compile(r"transaction (already|is|was) (closed|aborted|rolled back)|Internal\(", re.IGNORECASE)
+"""What the engine says of a transaction that is void: its errors have no code of their own."""
+
 _SET_NAME = "secantus"
 
 

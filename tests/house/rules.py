@@ -14,6 +14,8 @@ PACKAGE_HOSTS = re.compile(
     r"(pypi\.|pythonhosted|npmjs|registry\.|--index-url|--find-links|--extra-index)", re.IGNORECASE
 )
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/(?!auth|graph)[\w.-]+")
+QUIRKS = Path("chassis/mongo/quirks.py")
+EMBEDDED_ENGINE = re.compile(r"embedded (engine|server|database)|secantus", re.IGNORECASE)
 LEFT_OVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -165,6 +167,17 @@ def _writes_behind_posting(block: list[ast.stmt]) -> Iterator[ast.Call]:
         )
 
 
+def named_engines() -> Iterator[str]:
+    """What the embedded engine does otherwise is said, and made good, in one file."""
+    for path in python_files():
+        name = path.relative_to(ROOT)
+        if name.parts[0] not in {"chassis", "gateway", "services"} or name == QUIRKS:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if EMBEDDED_ENGINE.search(line):
+                yield f"{name}:{number}: names the embedded engine; its quirks belong into {QUIRKS}"
+
+
 def unspread_entities() -> Iterator[str]:
     """Every entity says how a sharded cluster spreads its records."""
     for path in python_files():
@@ -183,4 +196,13 @@ def _unspread_entities_of(path: Path, tree: ast.AST) -> Iterator[str]:
             )
 
 
-RULES = [long_files, full_inits, foreign_addresses, left_overs, foreign_awaits, loose_postings, unspread_entities]
+RULES = [
+    long_files,
+    full_inits,
+    foreign_addresses,
+    left_overs,
+    foreign_awaits,
+    loose_postings,
+    named_engines,
+    unspread_entities,
+]

@@ -53,6 +53,11 @@ def test_a_ledger_written_without_a_posting_is_noticed() -> None:
     assert ["use `async with posting(...)`" in each for each in noticed] == [True]
 
 
+def test_the_engine_behind_a_comment_is_noticed() -> None:
+    assert rules.EMBEDDED_ENGINE.search("# the embedded engine reads a range to its end")
+    assert not rules.EMBEDDED_ENGINE.search("the IPv4 address embedded in this one")
+
+
 def test_an_entity_without_a_shard_key_is_noticed() -> None:
     source = """
 ZONES = Entity("zone", Zone, collection="zones", id="zone_id", shard_key=("orgcode",))

@@ -1,8 +1,8 @@
 """Searches records by words, newest first, with a limited cost per call.
 
-On the embedded engine the cost of a query depends on all its matches, even with a limit. The search therefore reads the
-newest records in ranges that end at marks (see `Marks`). Frequent words fill a page within the first ranges. Words
-that do not are rare, and then one query by token over all records is cheap.
+The cost of a query may depend on all its matches, even with a limit. The search therefore reads the newest records in
+ranges that end at marks (see `Marks`). Frequent words fill a page within the first ranges. Words that do not are rare,
+and then one query by token over all records is cheap.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

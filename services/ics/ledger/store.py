@@ -74,7 +74,7 @@ ENTRIES = Entity(
     keys=("ORG#{orgcode}", "ENTRY#{entry_id}"),
     indexes=[
         index("item", "item_seq"),
-        # A partial index begins with its condition; otherwise the embedded engine does not use it for ranges.
+        # A partial index begins with its condition, so that every engine uses it for ranges.
         # Only entries between facilities have a second item.
         index("crosses", "other_item", "other_seq", where={"crosses": True}),
         # One index for all other lookups.
@@ -193,7 +193,7 @@ PROMISES = Entity(
     shard_key=("orgcode", "logical_guid", "variant_id"),
     indexes=[
         index("logical_guid", "variant_id", "due"),
-        # Not a partial index: the embedded engine uses none for a range.
+        # Not a partial index: not every engine uses one for a range.
         index("logical_guid", "variant_id", "queue"),
         # For the overdue-sweep job, over all orgs.
         index("due", every_org=True),

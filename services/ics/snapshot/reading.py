@@ -41,7 +41,7 @@ PLACE_FIELDS = ("logical_guid", "variant_id")
 CUT_FIELDS = ("logical_guid", "variant_id", "seq", "recorded_utc")
 FIELDS = ("variant_id", "seq", "in_transit", "externals", "cells")
 WHOLE: tuple[str, ...] = ()
-"""All fields: for the embedded engine, projecting is slower than sending whole documents."""
+"""All fields: where the database runs on our own cores, projecting costs more than sending whole documents."""
 
 ENTRIES_AT_ONCE = 1000
 
@@ -82,7 +82,7 @@ async def _everything(
 
     Index: spots, logical_guid, variant_id.
     """
-    # Short ranges: the embedded engine blocks all other transactions while it answers one query.
+    # Short ranges: other transactions may have to wait for one query.
     fields = WHOLE if whole else CUT_FIELDS
     async with readers.snapshot_reader(call) as reader:
         partitioner = Partitioner(call.orgcode, snapshot_id, reader.now)

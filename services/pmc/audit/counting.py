@@ -13,7 +13,7 @@ from services.pmc.rollup.domain import ChannelSums, Rollup, RollupKey
 from services.pmc.rollup.store import channel_rollups, tally_of
 
 PRODUCTS_AT_ONCE = 500
-"""Products that one query of the recount reads: the embedded engine blocks all other transactions meanwhile."""
+"""Products that one query of the recount reads: other transactions may have to wait for one."""
 
 PAUSE_SECONDS = 0.005
 """Pause between two such queries."""

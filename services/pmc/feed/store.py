@@ -31,7 +31,7 @@ WINDOW_POSITIONS_FIRST = 4
 async def entries_after(view: View, channel_guid: str | None, position: int, limit: int) -> list[FeedEntry]:
     """The next entries behind a position, ascending. Index: position, channel.
 
-    Positions are read in windows that grow until enough is found: the embedded engine reads a range to its end.
+    Positions are read in windows that grow until enough is found: a range may cost as much as all that is in it.
     """
     head = await view.get(FEED_HEADS, view.call.orgcode)
     last = head.position if head is not None else 0
