@@ -10,7 +10,8 @@ import pytest
 
 from services.ops.cli.app import call
 from services.ops.cli.options import PEERS, UsageError, read_addresses, seconds_of
-from tests.ops.cli.given import NOW, SECRET, Operator
+from tests.ops.cli.given import Operator
+from tests.ops.cli.stub_services import NOW, SECRET
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
 from services.ops.cli.app import call
 from tests.chassis.rpc.given import a_server
-from tests.ops.cli.given import NOW, SECRET
+from tests.ops.cli.stub_services import NOW, SECRET
 
 PHRASE = "VACUUM ORG ACME0001 PERMANENTLY"
 
