@@ -62,8 +62,8 @@ async def test_a_service_with_all_records_on_one_shard_has_no_keys_at_all(databa
     assert Sharding(database, [SITES], [EVENTS]).keys == []
 
 
-async def test_a_replica_set_is_no_cluster(mongodb: str) -> None:
-    database = await Database.connect(mongodb, "not_sharded", "pymongo")
+async def test_a_replica_set_is_no_cluster(mongodb_uri: str) -> None:
+    database = await Database.connect(mongodb_uri, "not_sharded", "pymongo")
     try:
         with pytest.raises(Conflict, match="no sharded cluster"):
             await Sharding(database, [CRATES], []).apply()
