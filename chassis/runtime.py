@@ -5,7 +5,6 @@ The HTTP side is added by `app.py` for services, and by the gateway for itself.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from time import time
 from typing import Any
 
@@ -36,7 +35,7 @@ from chassis.mongo.unit import MongoUnits
 from chassis.observe import Observer
 from chassis.resource_runner import ResourceRunner
 from chassis.rpc.client import Channels
-from chassis.rpc.context import acting_for
+from chassis.rpc.context import on_behalf
 from chassis.rpc.declaration import Served
 from chassis.rpc.endpoints import RpcEndpoints
 from chassis.rpc.server import RpcServer
@@ -72,9 +71,6 @@ OWN_KINDS: frozenset[type] = frozenset(
 """The types of the things every process holds, beside its settings' own struct and its resources."""
 
 OUTBOX_RETRY_SECONDS = 5
-
-CALL_SECONDS = 30.0
-"""What calls to other services on behalf of one request may take together."""
 
 
 class Runtime:
@@ -182,7 +178,7 @@ class Runtime:
             clock=self.clock,
             metrics=self.metrics,
             provided=self.provided,
-            on_behalf=partial(acting_for, seconds=CALL_SECONDS),
+            on_behalf=on_behalf,
         )
 
     def _provide_own(self) -> None:

@@ -1,7 +1,7 @@
 """The call that is being served, from which outgoing calls inherit caller, ids and deadline."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import monotonic
@@ -20,6 +20,9 @@ class Acting:
     call: Call
     ends_at: float | None = None
 
+
+REQUEST_SECONDS = 30.0
+"""What calls to other services on behalf of one request may take together."""
 
 _ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
@@ -55,3 +58,8 @@ def require_stack() -> Call:
     if call.caller.kind != "service":
         raise Forbidden("only services of the stack and its operator may ask this")
     return call
+
+
+def on_behalf(call: Call, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
+    """Make the calls of a request on behalf of its caller; all of them together take at most `seconds`."""
+    return acting_for(call, seconds)
