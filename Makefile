@@ -13,7 +13,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
 # Worker processes of `make test`; WORKERS=0 runs all tests in one process.
 WORKERS ?= 2
 ARGS ?=
-# The demo that `make demo` runs: day, scenarios or publish.
+# The demo that `make demo` runs: day, scenarios, publish or shopify.
 STORY ?= day
 
 # The locks are complete, so pip resolves nothing and a newer release on the index changes nothing. Wheels only: to
@@ -43,6 +43,10 @@ LOCK_demo := demo
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 LOCAL = $(PY) -m deploy.local
 
+UP_OPTIONS = $(if $(REPLICAS),--replicas $(REPLICAS)) $(if $(filter-out 0,$(SHOP)),--shop)
+# The stand-in Shopify checks documents against the schema that these bring.
+SHOP_TOOLS = $(if $(filter-out 0,$(SHOP)),$(STAMPS)/node)
+
 IMAGE_OPTIONS = $(if $(VERSION),--version $(VERSION)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(BASE),--base $(BASE))
 
 .PHONY: image wheel help setup proto run up down start stop status shop check lint format test bench demo docs vendor lock $(LOCKS:%=lock-%)
@@ -51,21 +55,23 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make up REPLICAS=ics=2      two replicas of one service"
+	@echo "  make up SHOP=1              with a stand-in Shopify that SLC talks to"
 	@echo "  make stop ONLY=ics          one process; make start ONLY=ics starts it again"
 	@echo "  make down CLEAN=1           also remove the data"
 	@echo "  make demo STORY=scenarios   the scenarios of the ICS domain guide, each number beside the guide's"
 	@echo "  make demo STORY=publish     a catalogue of 300 articles, published, corrected, rolled back and searched"
+	@echo "  make demo STORY=shopify     the scenario of the SLC domain guide, against the stand-in Shopify"
 	@echo "  make test ARGS='-k zone'    any arguments of pytest"
 
 setup: $(STAMPS)/install $(STAMPS)/proto ## make .venv, install the locked packages, generate the gRPC code
 
 proto: $(STAMPS)/proto ## generate the gRPC code from proto/ where it is older than its .proto
 
-run: setup ## bring the stack up in the foreground; ctrl-c stops all of it
-	@exec $(LOCAL) run $(if $(REPLICAS),--replicas $(REPLICAS))
+run: setup $(SHOP_TOOLS) ## bring the stack up in the foreground; ctrl-c stops all of it
+	@exec $(LOCAL) run $(UP_OPTIONS)
 
-up: setup ## bring the stack up in the background
-	@$(LOCAL) up $(if $(REPLICAS),--replicas $(REPLICAS))
+up: setup $(SHOP_TOOLS) ## bring the stack up in the background; SHOP=1 adds a stand-in Shopify
+	@$(LOCAL) up $(UP_OPTIONS)
 
 down: setup ## stop the stack; CLEAN=1 removes its data
 	@$(LOCAL) down $(if $(filter-out 0,$(CLEAN)),--clean)
@@ -105,7 +111,8 @@ test: setup $(STAMPS)/node ## run every test; database and broker are started fo
 bench: setup $(STAMPS)/demo ## run the benchmark and print its table
 	@$(PY) -m bench $(ARGS)
 
-demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) ## run a demo on the running stack: STORY=day (default), scenarios or publish
+demo: setup $(if $(filter day,$(STORY)),$(STAMPS)/demo) $(if $(filter shopify,$(STORY)),$(STAMPS)/node) ## run a demo on the running stack: STORY=day (default), scenarios, publish or shopify
+	@$(if $(filter shopify,$(STORY)),$(LOCAL) shop)
 	@$(PY) -m demo $(STORY)
 
 vendor: setup $(STAMPS)/node ## bundle the library of the explorer's page from the packages that the Node lock names

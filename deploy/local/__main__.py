@@ -1,4 +1,4 @@
-"""The launcher: `python -m deploy.local up|down|run|start|stop|status`. `make` has a target for each."""
+"""The launcher: `python -m deploy.local up|down|run|start|stop|status|shop`. `make` has a target for each."""
 
 import argparse
 import os
@@ -44,11 +44,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="deploy.local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name in ("run", "up"):
-        verbs.add_parser(name).add_argument("--replicas", default=None, help="ics=2, or ics=2,pmc=2")
+        verb = verbs.add_parser(name)
+        verb.add_argument("--replicas", default=None, help="ics=2, or ics=2,pmc=2")
+        verb.add_argument("--shop", action="store_true", help="with the stand-in Shopify")
     verbs.add_parser("down").add_argument("--clean", action="store_true", help="remove the data too")
     for name in ("start", "stop"):
         verbs.add_parser(name).add_argument("name", nargs="?", default="", help="one process, such as ics")
     verbs.add_parser("status")
+    verbs.add_parser("shop")
     return parser.parse_args(arguments)
 
 
@@ -56,16 +59,16 @@ def up(options: argparse.Namespace) -> int:
     """Bring the stack up in the background."""
     home, report = Home(), Report()
     with home.locked():
-        bring_up(Stack(home, report), options.replicas)
+        bring_up(Stack(home, report), options.replicas, shop=options.shop)
     return 0
 
 
-def bring_up(stack: Stack, replicas: str | None) -> None:
+def bring_up(stack: Stack, replicas: str | None, *, shop: bool = False) -> None:
     """Start what does not run, create the demo data, print addresses. On failure, stop what was started."""
     wanted = None if replicas is None else plan.parse_replicas(replicas)
     was_up = stack.is_up()
     try:
-        parts = stack.up(wanted)
+        parts = stack.up(wanted, shop=shop)
         demo.make(stack.home, parts, stack.report)
     except BaseException:
         if not was_up:
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     guard = Guard([sys.executable, "-m", "deploy.local", "down"])
     try:
         with home.locked():
-            bring_up(stack, options.replicas)
+            bring_up(stack, options.replicas, shop=options.shop)
         report.text("ctrl-c stops all of it")
         watch(home, report)
     except KeyboardInterrupt:
@@ -149,6 +152,17 @@ def status(_options: argparse.Namespace) -> int:
     return 0 if show(stack) else 1
 
 
+def add_shop(_options: argparse.Namespace) -> int:
+    """Add the stand-in Shopify to a stack that is up; SLC is started anew where it was told of another shop."""
+    home = Home()
+    with home.locked():
+        stack = Stack(home, Report())
+        if not stack.is_up():
+            raise Failed("the stack is not up; `make up SHOP=1` brings it up with the stand-in shop")
+        stack.up(None, shop=True)
+    return 0
+
+
 def show(stack: Stack) -> bool:
     """Print a table of the processes; whether all of them are up."""
     rows = [*_engine_rows(stack), *_member_rows(stack)]
@@ -188,6 +202,8 @@ def _short(log: Path) -> str:
 def first_call(stack: Stack) -> None:
     """Print a first call to try."""
     home, address = stack.home, read_env(stack.home.stack_env)["GATEWAY_URL"]
+    if shop_url := read_env(home.stack_env).get("SHOP_URL"):
+        stack.report.text(f"\nThe stand-in shop is at {shop_url}; docs/shopify.md connects a channel to it.")
     for line in (
         f"\nThe gateway is at {address}; addresses and credentials are in {_short(home.directory)}/*.env. Try:\n",
         f"  . {_short(home.stack_env)}; . {_short(home.demo_env)}",
@@ -215,7 +231,7 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-VERBS = {"run": run, "up": up, "down": down, "start": start, "stop": stop, "status": status}
+VERBS = {"run": run, "up": up, "down": down, "start": start, "stop": stop, "status": status, "shop": add_shop}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -47,7 +47,7 @@ class Members:
             Part(name, service, dict(self._state.members[name].running.ports))
             if self.alive(name)
             else plan.give_ports(name, service, ports)
-            for name, service in plan.names_of(self._state.replicas)
+            for name, service in plan.names_of(self._state.replicas, shop=self._state.shop)
         ]
 
     def drop_surplus(self, parts: Sequence[Part]) -> None:

@@ -15,11 +15,16 @@ from deploy.local.state import ROOT, Home
 
 SERVICES = ("ops", "ics", "pmc", "slc", "visualgrid")
 GATEWAY = "gateway"
+SHOP = "shop"
+"""The stand-in Shopify; part of a stack that was asked for it."""
+
 MODULES = {GATEWAY: "gateway"} | {service: f"services.{service}" for service in SERVICES}
+SHOP_MODULE = "tests.shop"
 REPLICAS_MAX = 8
 # First port tried, by purpose; separate ranges make the numbers easy to recognise.
 FIRST_PORTS = {"http": 18000, "grpc": 18200, "private": 18400}
 GATEWAY_PORT = 8080
+SHOP_PORT = 9400
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,12 @@ class Part:
     @property
     def command(self) -> list[str]:
         """The command that starts it."""
-        return [sys.executable, "-m", MODULES[self.service]]
+        return [sys.executable, "-m", SHOP_MODULE if self.service == SHOP else MODULES[self.service]]
 
 
-def names_of(replicas: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Name and service of every process, in display order."""
-    found = []
+def names_of(replicas: Mapping[str, int], *, shop: bool = False) -> list[tuple[str, str]]:
+    """Name and service of every process, in display order; `shop`: with the stand-in Shopify."""
+    found = [(SHOP, SHOP)] if shop else []
     for service in (*SERVICES, GATEWAY):
         count = replicas.get(service, 1)
         found += [(service if number == 1 else f"{service}-{number}", service) for number in range(1, count + 1)]
@@ -60,6 +65,8 @@ def parse_replicas(text: str) -> dict[str, int]:
 
 def give_ports(name: str, service: str, ports: Ports) -> Part:
     """The process with its ports: those it had before if they are still free."""
+    if service == SHOP:
+        return Part(name, service, {"http": ports.give(f"{name}.http", SHOP_PORT)})
     wished = {
         purpose: GATEWAY_PORT if (service, purpose) == (GATEWAY, "http") else first
         for purpose, first in FIRST_PORTS.items()
@@ -75,6 +82,8 @@ def addresses(parts: Sequence[Part], service: str, purpose: str) -> str:
 
 def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineState], home: Home) -> dict[str, str]:
     """The settings of the process. Keys are passed as files, so that no process list shows them."""
+    if part.service == SHOP:
+        return {"SHOP_PORT": str(part.ports["http"]), "SHOP_WEBHOOKS_TO": addresses(parts, GATEWAY, "http")}
     words = {
         "MONGODB_URI": engines["mongodb"].uri,
         "MONGODB_DATABASE": part.service,
@@ -98,6 +107,8 @@ def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineStat
         words["PMC_OBJECTS_FOLDER"] = str(home.data("objects"))
     if part.service == "slc" and not (os.environ.get("SLC_KEYS") or os.environ.get("SLC_KEYS_FILE")):
         words["SLC_KEYS_FILE"] = str(home.sealing_key("slc.keys"))
+    if part.service == "slc" and (shop := addresses(parts, SHOP, "http")):
+        words["SLC_SHOPIFY_BASE_URL"] = f"{shop}/{{shop}}"
     if part.service == GATEWAY:
         words["GATEWAY_KEY_FILE"] = str(home.secret("gateway.key"))
         for service in SERVICES:
@@ -121,6 +132,8 @@ def recipe(words: Mapping[str, str]) -> str:
 def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict[str, str]:
     """The content of stack.env: addresses for people and scripts."""
     found = {"GATEWAY_URL": addresses(parts, GATEWAY, "http")}
+    if shop := addresses(parts, SHOP, "http"):
+        found["SHOP_URL"] = shop
     for service in (*SERVICES, GATEWAY):
         found[f"{service.upper()}_GRPC"] = addresses(parts, service, "grpc")
     return found | {

@@ -32,9 +32,13 @@ class Stack:
 
     # -- up ----------------------------------------------------------------------------------------------------------
 
-    def up(self, replicas: Mapping[str, int] | None) -> list[Part]:
-        """Start whatever does not run. If that fails, what this call started is stopped again."""
+    def up(self, replicas: Mapping[str, int] | None, *, shop: bool = False) -> list[Part]:
+        """Start whatever does not run; `shop` adds the stand-in Shopify, which then stays until the stack is down.
+
+        If that fails, what this call started is stopped again.
+        """
         started: list[str] = []
+        self.state.shop = self.state.shop or shop
         if replicas is not None:
             self.state.replicas = dict(replicas)
         try:
@@ -107,6 +111,7 @@ class Stack:
             # Engine kinds and ports stay, so that the next start finds the data and uses the same addresses.
             self.state.members.clear()
             self.state.replicas.clear()
+            self.state.shop = False
             self._save()
         return ran
 

@@ -44,6 +44,7 @@ class State(msgspec.Struct, kw_only=True):
     members: dict[str, Member] = {}
     ports: dict[str, int] = {}
     replicas: dict[str, int] = {}
+    shop: bool = False
 
     def pids(self) -> list[int]:
         """The pids of all processes that were started and not stopped."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from tests.shop.execution import Validator
 from tests.shop.faults import Fault
 from tests.shop.hooks import Delivery, Habits
-from tests.shop.standin import Reply, StandIn, waited
+from tests.shop.standin import LoggedCall, Reply, StandIn, waited
 
 PAGE = Path(__file__).parent / "page.html"
 DELIVERY_SECONDS_MAX = 5.0
 TRIES_MAX = 8
+LOG_CALLS = 300
+"""Calls that the state shows, the newest ones."""
 
 
 class ShopServer:
@@ -26,7 +29,8 @@ class ShopServer:
     webhooks_to   scheme, host and port that webhooks go to instead of their subscription's own; empty: to its own
     """
 
-    def __init__(self, shops: list[StandIn], *, webhooks_to: str = "") -> None:
+    def __init__(self, shops: list[StandIn], *, webhooks_to: str = "", validator: Validator | None = None) -> None:
+        self._validator = validator
         self.shops = {each.shop.domain: each for each in shops}
         self.webhooks_to = webhooks_to
         self.address = ""
@@ -46,10 +50,12 @@ class ShopServer:
         application.add_routes(
             [
                 web.get("/", self._page),
+                web.post("/told/shops", self._open),
                 web.post("/{domain}/admin/api/{version}/graphql.json", self._graphql),
                 web.post("/{domain}/admin/oauth/access_token", self._token),
                 web.delete("/{domain}/admin/api_permissions/current.json", self._revoke),
                 web.get("/{domain}/told/state", self._state),
+                web.get("/{domain}/told/written", self._written),
                 web.post("/{domain}/told/{verb}", self._told),
             ]
         )
@@ -110,6 +116,16 @@ class ShopServer:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         return web.Response(text=PAGE.read_text(encoding="utf-8"), content_type="text/html")
 
+    async def _open(self, request: web.Request) -> web.StreamResponse:
+        """Open one more shop, empty but for a location. One of this domain that is there already is replaced."""
+        given = await request.json()
+        try:
+            standin = opened(self._validator, **given)
+        except TypeError as problem:
+            return web.json_response({"error": repr(problem)}, status=400)
+        self.shops[standin.shop.domain] = standin
+        return web.json_response({"domain": standin.shop.domain, "location_ids": list(standin.shop.locations)})
+
     async def _state(self, request: web.Request) -> web.StreamResponse:
         standin = self._standin(request)
         variants = [
@@ -123,7 +139,16 @@ class ShopServer:
             }
             for each in standin.shop.variants.values()
         ]
-        log = [{"fields": each.fields, "outcome": each.outcome, "write": each.is_write} for each in standin.log]
+        log = [
+            {
+                "fields": each.fields,
+                "outcome": each.outcome,
+                "write": each.is_write,
+                "variables": each.variables,
+                "idempotent": "@idempotent" in each.query,
+            }
+            for each in standin.log[-LOG_CALLS:]
+        ]
         subscriptions = [each.view() for each in standin.hooks.subscriptions.values()]
         orders = [{"id": each.id, "name": each.name} for each in standin.shop.orders.values()]
         return web.json_response(
@@ -133,12 +158,18 @@ class ShopServer:
                 "variants": variants,
                 "orders": orders,
                 "subscriptions": subscriptions,
-                "calls": len(log),
-                "writes": sum(each["write"] and each["outcome"] == "done" for each in log),
-                "log": log[-100:],
-                "sent": [each.variables for each in standin.log if each.is_write][-100:],
+                "calls": len(standin.log),
+                "writes": sum(each.is_write and each.outcome == "done" for each in standin.log),
+                "rung": len(standin.hooks.rung),
+                "log": log,
             }
         )
+
+    async def _written(self, request: web.Request) -> web.StreamResponse:
+        """What was written since a number of calls: mutations by root field with their entries, and quantities."""
+        standin = self._standin(request)
+        since = int(request.query.get("since", "0"))
+        return web.json_response(written(standin, standin.log[since:]))
 
     async def _told(self, request: web.Request) -> web.StreamResponse:
         standin, given = self._standin(request), await request.json()
@@ -154,6 +185,39 @@ class ShopServer:
         if found is None:
             raise web.HTTPNotFound
         return found
+
+
+def opened(
+    validator: Validator | None,
+    *,
+    domain: str,
+    currency: str = "EUR",
+    tokens: Sequence[str] = ("shpat_good_0001",),
+    secret: str = "shop-secret-0001",
+) -> StandIn:
+    """A new shop with one location, in which these tokens may do everything."""
+    standin = StandIn(domain.lower(), currency=currency, secret=secret, validator=validator)
+    standin.shop.add_location("Main street")
+    for token in tokens:
+        standin.token(token)
+    return standin
+
+
+def written(standin: StandIn, log: Sequence[LoggedCall]) -> dict[str, Any]:
+    """Mutations that were executed: calls and entries by root field, and each quantity with the time it came."""
+    counted: dict[str, list[int]] = {}
+    quantities: list[tuple[str | None, int, float]] = []
+    for call in log:
+        if not call.is_write or call.outcome != "done":
+            continue
+        entries = call.variables.get("input", {}).get("quantities", []) if "input" in call.variables else []
+        for name in call.fields:
+            known = counted.setdefault(name, [0, 0])
+            known[0] += 1
+            known[1] += len(entries)
+        items = standin.shop.items
+        quantities += [(items[each["inventoryItemId"]].sku, each["quantity"], call.at) for each in entries]
+    return {"calls": counted, "quantities": quantities}
 
 
 def tell(standin: StandIn, verb: str, given: dict[str, Any]) -> Any:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import secrets as random_secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import time
 from typing import Any
 
 from tests.shop.bucket import Bucket
@@ -35,12 +36,13 @@ ALL_SCOPES = (
 
 @dataclass
 class LoggedCall:
-    """One request that arrived: its root fields, variables and what became of it."""
+    """One request that arrived: its root fields, variables and what became of it; `at`: when, in seconds since 1970."""
 
     fields: list[str]
     variables: dict[str, Any]
     outcome: str
     query: str
+    at: float = field(default_factory=time)
 
     @property
     def is_write(self) -> bool:

@@ -16,7 +16,7 @@ class Ready(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """200, and the addresses it was told."""
-        told = {key: value for key, value in os.environ.items() if key.endswith(("_GRPC", "_HTTP"))}
+        told = {key: value for key, value in os.environ.items() if key.endswith(("_GRPC", "_HTTP", "_BASE_URL"))}
         body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))

@@ -117,6 +117,32 @@ def test_more_replicas_are_made_known_to_all(home: Home) -> None:
     assert len(told(home, "ops")["ICS_GRPC"].split(",")) == 2
 
 
+def test_the_stand_in_shop_is_added_to_a_stack_and_slc_is_told(home: Home) -> None:
+    opened(home).up(None)
+    before = running(home)
+    assert "SHOP_URL" not in read_env(home.stack_env)
+
+    opened(home).up(None, shop=True)
+
+    address = read_env(home.stack_env)["SHOP_URL"]
+    assert told(home, "slc")["SLC_SHOPIFY_BASE_URL"] == f"{address}/{{shop}}"
+    with urllib.request.urlopen(f"{address}/acme-test.myshopify.com/told/state") as answer:
+        assert json.load(answer)["domain"] == "acme-test.myshopify.com"
+    after = running(home)
+    assert {name for name in NAMES if before[name] != after[name]} == {"slc"}
+    opened(home).up(None)
+    assert running(home) == after
+
+
+def test_a_stack_that_is_down_forgets_the_shop(home: Home) -> None:
+    opened(home).up(None, shop=True)
+
+    opened(home).down()
+    opened(home).up(None)
+
+    assert list(running(home)) == NAMES
+
+
 def test_a_process_can_be_stopped_and_started(home: Home) -> None:
     opened(home).up(None)
     before = running(home)
