@@ -257,10 +257,13 @@ def tag_of(refusal: Refusal, dialect: Dialect) -> str:
     return refusal.tag if dialect == "standard" else _CATALOGUE_TAGS.get(refusal.tag, refusal.tag)
 
 
-def error_object(refusal: Refusal, service: str, dialect: Dialect = "standard") -> ErrorObject:
-    """The error object of a refusal, as this service answers it."""
+def error_object(
+    refusal: Refusal, service: str, dialect: Dialect = "standard", reasons: Mapping[str, str] | None = None
+) -> ErrorObject:
+    """The error object of a refusal, as this service answers it; `reasons` are those that it spells otherwise."""
+    reason = (reasons or {}).get(refusal.reason, refusal.reason)
     return ErrorObject(
-        error_code=f"{service}.{refusal.reason}",
+        error_code=f"{service}.{reason}",
         http_status=refusal.status,
         retryable=refusal.retryable,
         major=Major(tag_of(refusal, dialect), Message(refusal.message)),

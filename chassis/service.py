@@ -37,6 +37,7 @@ class Service(Frozen):
     synonyms     role word -> declared roles it stands for
     envelope     the answer envelope: standard, or VisualGrid's own
     dialect      the vocabulary of error tags
+    reasons      words of error codes that it spells otherwise than the other services
     gated        whether a maintenance window closes it (not OPS)
     folders      static files it shows to browsers
     resources    what the process owns beside its database and bus, in the order in which they start
@@ -58,6 +59,7 @@ class Service(Frozen):
     synonyms: Mapping[str, Sequence[str]] = {}
     envelope: str = "standard"
     dialect: Dialect = "standard"
+    reasons: Mapping[str, str] = {}
     gated: bool = True
     folders: Sequence[StaticFolder] = ()
     resources: Sequence[Resource] = ()

@@ -3,6 +3,7 @@
 Data is encoded once, where it is made; here the encoded bytes are placed into the envelope.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -57,9 +58,10 @@ class Envelope(Protocol):
 class StandardEnvelope:
     """`{success, data | error, stats}`."""
 
-    def __init__(self, service: str, dialect: Dialect) -> None:
+    def __init__(self, service: str, dialect: Dialect, reasons: Mapping[str, str] | None = None) -> None:
         self._service = service
         self._dialect = dialect
+        self._reasons = reasons
 
     def success(self, data: bytes, stats: Stats) -> bytes:
         return b'{"success":true,"data":%b,"stats":%b}' % (data, encode(stats))
@@ -68,7 +70,7 @@ class StandardEnvelope:
         return b'{"success":false,"error":%b,"stats":%b}' % (error, encode(stats))
 
     def error(self, refusal: Refusal) -> bytes:
-        return encode(error_object(refusal, self._service, self._dialect))
+        return encode(error_object(refusal, self._service, self._dialect, self._reasons))
 
 
 class GridError(Struct, frozen=True):
@@ -115,4 +117,4 @@ def envelope_of(service: Service, settings: BaseSettings) -> Envelope:
     if service.envelope == "visualgrid":
         version = f"{settings.build_major}.{settings.build_minor}+{settings.build_id}"
         return GridEnvelope(service.name, service.dialect, version)
-    return StandardEnvelope(service.name, service.dialect)
+    return StandardEnvelope(service.name, service.dialect, service.reasons)

@@ -10,6 +10,7 @@ from gateway.http.error_code import CallNames, call_name
 from gateway.http.exchange import Exchange
 
 _DIALECTS: dict[str, Dialect] = {"pmc": "catalogue", "slc": "catalogue", "visualgrid": "catalogue"}
+_REASONS = {"slc": {"internal_error": "internal-error"}}
 
 JSON = "application/json"
 
@@ -23,13 +24,14 @@ class Refusals:
         self._build = build_of(settings)
         version = f"{settings.build_major}.{settings.build_minor}+{settings.build_id}"
         self._envelopes: dict[str, Envelope] = {
-            name: StandardEnvelope(name, _DIALECTS.get(name, "standard")) for name in (*services, "gateway")
+            name: StandardEnvelope(name, _DIALECTS.get(name, "standard"), _REASONS.get(name))
+            for name in (*services, "gateway")
         }
         self._envelopes["visualgrid"] = GridEnvelope("visualgrid", "catalogue", version)
 
     def answer(self, exchange: Exchange, refusal: Refusal, duration_ms: float) -> web.Response:
         """The answer to a refused request; its error code and call are noted in the exchange."""
-        exchange.error_code = error_object(refusal, exchange.service).error_code
+        exchange.error_code = error_object(refusal, exchange.service, reasons=_REASONS.get(exchange.service)).error_code
         exchange.call = self._calls.of(exchange)
         envelope = self._envelopes[exchange.service]
         stats = Stats(

@@ -3,6 +3,7 @@
 from chassis.service import Service
 from services.slc.channel.selling import selling_orgs
 from services.slc.credential.access import shop_access
+from services.slc.drift.gauges import drift_gauges
 from services.slc.settings import SlcSettings
 from services.slc.shopify.client import shops
 from services.slc.words import ROLES
@@ -15,6 +16,7 @@ SLC = Service(
     package="services.slc",
     features=[
         "ping",
+        "closing",
         "channel",
         "counters",
         "variant",
@@ -31,11 +33,14 @@ SLC = Service(
         "oauth",
         "inbound",
         "drift",
+        "shelf",
+        "upkeep",
         "explain",
         "stats",
         "vacuum",
     ],
     roles=ROLES,
     dialect="catalogue",
-    resources=[shops, shop_access, selling_orgs],
+    reasons={"internal_error": "internal-error"},
+    resources=[shops, shop_access, selling_orgs, drift_gauges],
 )

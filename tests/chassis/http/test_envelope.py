@@ -54,6 +54,13 @@ def test_the_catalogue_says_invalid_input() -> None:
     assert (tag(Conflict("no")), tag(InternalError())) == ("conflict", "internal-error")
 
 
+def test_a_service_may_spell_a_word_of_its_error_codes_otherwise() -> None:
+    envelope = StandardEnvelope("sample", "catalogue", {"internal_error": "internal-error"})
+
+    assert json.loads(envelope.error(InternalError()))["error_code"] == "sample.internal-error"
+    assert json.loads(envelope.error(Conflict("no")))["error_code"] == "sample.conflict"
+
+
 def test_visualgrid_has_an_envelope_of_its_own() -> None:
     envelope = GridEnvelope("visualgrid", "catalogue", "1.2+b")
     build = {"service": "visualgrid", "version": "1.2+b"}
