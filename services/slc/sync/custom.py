@@ -48,7 +48,6 @@ async def _find(run: SyncRun, draft: Draft) -> None:
         "shopify_variant_id": found.id,
         "inventory_item_id": found.inventory_item.id,
     }
-    draft.audit = "map.created"
     await prepare_item(run, draft, found.inventory_item.id, tracked=found.inventory_item.tracked)
     if found.requires_components:
         draft.fields["pushed"] = {**draft.now("pushed"), "bundle": True}

@@ -5,11 +5,12 @@ as value and unit, amounts as text with the currency's minor digits.
 """
 
 import html
+import json
 from collections.abc import Collection, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from services.slc.channel.domain import ChannelConfig
+from services.slc.channel.config import ChannelConfig
 from services.slc.shopify.states import ProductState, VariantState
 from services.slc.sync.content import ListedContent, Price
 
@@ -99,6 +100,16 @@ def metafields_of(content: ListedContent, config: ChannelConfig) -> dict[str, li
     if "metafields" not in config.sync_fields:
         return {}
     return {f"{each.namespace}.{each.key}": [each.type, each.value] for each in content.metafields}
+
+
+def same_text(one: str | None, other: str | None) -> bool:
+    """Whether two values of a metafield are the same: Shopify rewrites numbers and JSON."""
+    if one == other or one is None or other is None:
+        return one == other
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
 
 
 def shown_product(state: ProductState) -> Fields:

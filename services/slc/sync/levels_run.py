@@ -216,7 +216,13 @@ class LevelWriter:
         rounds: dict[tuple[str, str], float | None] = {}
         stales = {(each.variant_id, each.location_id) for place, each in bad if codes[place].code == ShopRefused.STALE}
 
-        def mark(level: StoredLevel, each: WrittenLevel, _: Utc) -> StoredLevel:
+        unstocked = {
+            (each.variant_id, each.location_id) for place, each in bad if codes[place].code == ShopRefused.NOT_STOCKED
+        }
+
+        def mark(level: StoredLevel, each: WrittenLevel, now: Utc) -> StoredLevel:
+            if (each.variant_id, each.location_id) in unstocked:
+                return _over(level, None, now)
             if (each.variant_id, each.location_id) not in stales:
                 return level
             level, rounds[each.variant_id, each.location_id] = stale(level)
@@ -229,6 +235,9 @@ class LevelWriter:
             if error.code == ShopRefused.STALE:
                 delay = rounds.get((each.variant_id, each.location_id))
                 outcomes.append(await self._stale(each, delay))
+            elif error.code == ShopRefused.NOT_STOCKED:
+                # Taken off the location by hand: the next turn reads that, and stocks it again.
+                outcomes.append(Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True))
             else:
                 outcomes.append(_ended(each, ending_of(each.variant_id, error.code, error.message)))
         if good:

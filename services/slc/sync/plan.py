@@ -22,7 +22,15 @@ from services.slc.shopify.inputs import (
 )
 from services.slc.shopify.words import Gid, ProductStatus, Seo, Weight
 from services.slc.sync.content import ListedContent, VariantListing
-from services.slc.sync.fields import Fields, differing, metafields_of, options_of, product_fields, variant_fields
+from services.slc.sync.fields import (
+    Fields,
+    differing,
+    metafields_of,
+    options_of,
+    product_fields,
+    same_text,
+    variant_fields,
+)
 from services.slc.variant.domain import StoredVariant
 
 Mode = Literal["sell", "zero", "leave"]
@@ -104,13 +112,21 @@ def new_fields(channel: StoredChannel, member: Member, currency: str) -> Fields:
     return {"options": options_of(content), **variant_fields(content, channel.config, currency), "policy": "DENY"}
 
 
-def metafield_plan(channel: StoredChannel, member: Member) -> tuple[dict[str, list[str]], list[str]]:
-    """Metafields to set, and the keys of those to delete because PMC has them no more."""
+def metafield_plan(
+    channel: StoredChannel, member: Member, shown: Mapping[str, str] | None = None
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Metafields to set, and the keys of those to delete because PMC has them no more.
+
+    `shown`: what the shop shows, if that is what counts; else the pushed snapshot does.
+    """
     content = member.listing.content if member.row.included else None
     if content is None or not channel.syncs("metafields"):
         return {}, []
     wanted, written = metafields_of(content, channel.config), member.row.pushed.get("metafields", {})
-    to_set = {key: value for key, value in wanted.items() if written.get(key) != value}
+    if shown is None:
+        to_set = {key: value for key, value in wanted.items() if written.get(key) != value}
+    else:
+        to_set = {key: value for key, value in wanted.items() if not same_text(shown.get(key), value[1])}
     return to_set, sorted(set(written) - set(wanted))
 
 

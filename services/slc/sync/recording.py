@@ -1,6 +1,7 @@
 """Storing what became of variants: rows, jobs, audit, statistics and events, in one transaction a bite."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
 from services.slc.counters.calls import count_calls
 from services.slc.counters.store import count
+from services.slc.drift.store import note_repaired
 from services.slc.job.domain import SyncJob
 from services.slc.job.store import JOBS, wake_workers
 from services.slc.shopify.port import Shop
@@ -66,24 +68,36 @@ class EndingRecorder:
         jobs = await change.get_many(JOBS, ids.values())
         pairs: list[tuple[StoredVariant | None, StoredVariant]] = []
         again: list[tuple[StoredVariant, SyncJob]] = []
+        repairs: Counter[str] = Counter()
         for ending in endings:
             row, job = rows.get(ids[ending.variant_id]), jobs.get(ids[ending.variant_id])
             if row is None:
                 continue
             after = settled(row, job, ending, self._stage, self._delays, random.uniform(-1, 1), change.now)
             pairs.append((row, after.row))
-            await self._keep(change, ending, job, after, calls)
+            await self._keep(change, ending, job, row, after, calls)
             if after.job is not None and after.job.state == "queued":
                 again.append((after.row, after.job))
+            if report_id := _repaired(ending, job, after):
+                repairs[report_id] += 1
         await save_rows(change, pairs)
+        for report_id, number in repairs.items():
+            await note_repaired(change, self._channel.channel_id, report_id, number)
         await wake_workers(change, again)
 
     async def _keep(
-        self, change: Change, ending: Ending, job: SyncJob | None, after: Settled, calls: Sequence[ShopCall]
+        self,
+        change: Change,
+        ending: Ending,
+        job: SyncJob | None,
+        before: StoredVariant,
+        after: Settled,
+        calls: Sequence[ShopCall],
     ) -> None:
         """Everything but the row: the job, its audit, statistics and events."""
         if after.job is not None:
             await change.update(JOBS, replace(after.job, changed=()) if after.is_last else after.job)
+        await self._audit_map(change, ending, job, before, after, calls)
         if ending.changes:
             await self._audit(change, self._kind_of(ending, job), job, after, calls, changes=ending.changes)
         if after.error is not None and after.is_last and ending.kind != "waiting":
@@ -91,6 +105,23 @@ class EndingRecorder:
             await self._audit(change, kind, job, after, calls, outcome="refused", error=after.error)
         await self._count(change, ending, job, after)
         self._emit(change, ending, job, after)
+
+    async def _audit_map(
+        self,
+        change: Change,
+        ending: Ending,
+        job: SyncJob | None,
+        before: StoredVariant,
+        after: Settled,
+        calls: Sequence[ShopCall],
+    ) -> None:
+        """Audit that a variant was matched, or that its map was forgotten. A creation is audited as such."""
+        old, new = before.shopify_variant_id, after.row.shopify_variant_id
+        if old is not None and new != old:
+            gone = replace(after, row=before)
+            await self._audit(change, "map.forgotten", job, gone, calls, outcome="recorded")
+        if new not in {None, old} and ending.audit != "sync.created":
+            await self._audit(change, "map.created", job, after, calls, outcome="recorded")
 
     def _kind_of(self, ending: Ending, job: SyncJob | None) -> str:
         if ending.in_shadow:
@@ -128,7 +159,7 @@ class EndingRecorder:
             writes_price=bool(fields & PRICES),
             writes_content=bool(fields - NOT_CONTENT),
             writes_inventory=sum(each.field == "inventory" for each in ending.changes) if fields else 0,
-            drift_repaired=synced and job is not None and job.report_id is not None,
+            drift_repaired=_repaired(ending, job, after) is not None,
         )
 
     def _emit(self, change: Change, ending: Ending, job: SyncJob | None, after: Settled) -> None:
@@ -151,6 +182,12 @@ class EndingRecorder:
                 lag_ms=lag_ms(job, change.now),
                 **known,
             )
+
+
+def _repaired(ending: Ending, job: SyncJob | None, after: Settled) -> str | None:
+    """The drift report whose forced job has ended well, if it was one."""
+    ended_well = after.is_last and after.error is None and not ending.in_shadow
+    return job.report_id if job is not None and ended_well else None
 
 
 def lag_ms(job: SyncJob, now: Utc) -> float:

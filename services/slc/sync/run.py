@@ -12,7 +12,7 @@ from services.slc.shopify.inputs import MetafieldKey, OwnedMetafield
 from services.slc.shopify.port import METAFIELDS_MAX, VARIANTS_MAX, Shop
 from services.slc.shopify.states import VariantState
 from services.slc.shopify.words import Gid
-from services.slc.sync.fields import OtherCurrency, shown_variant
+from services.slc.sync.fields import OtherCurrency, metafields_of, shown_variant
 from services.slc.sync.outcome import Ending
 from services.slc.sync.plan import Member, VariantPlan, denies, metafield_plan, mode_of, variant_change, variant_plan
 from services.slc.sync.recording import changes_of, metafields_change
@@ -136,12 +136,13 @@ class SyncRun:
                     self.end(draft, kind="refused", code="refused", message=error.message)
 
     async def write_metafields(self) -> None:
-        """Set and delete the variants' metafields that differ."""
+        """Set and delete the variants' metafields that differ; of forced jobs, from what the shop shows."""
+        shown = await self._shown_metafields()
         for draft in list(self.drafts):
             owner = draft.now("shopify_variant_id")
             if owner is None:
                 continue
-            to_set, gone = metafield_plan(self.channel, draft.member)
+            to_set, gone = metafield_plan(self.channel, draft.member, shown.get(owner))
             if not to_set and not gone:
                 continue
             try:
@@ -153,6 +154,22 @@ class SyncRun:
             change = metafields_change(draft.now("pushed").get("metafields", {}), to_set, gone)
             draft.fields["pushed"] = {**draft.now("pushed"), "metafields": change.after}
             draft.changes.append(change)
+
+    async def _shown_metafields(self) -> dict[Gid, dict[str, str]]:
+        """What the shop shows of the metafields that the variants of forced jobs have."""
+        wanted: dict[Gid, list[str]] = {}
+        for draft in self.drafts:
+            owner, content = draft.now("shopify_variant_id"), draft.member.listing.content
+            keys = list(metafields_of(content, self.channel.config)) if content is not None else []
+            if draft.job.forced and owner is not None and keys and draft.member.row.shopify_variant_id == owner:
+                wanted[owner] = keys
+        keys = list(dict.fromkeys(key for each in wanted.values() for key in each))
+        found: dict[Gid, dict[str, str]] = {owner: {} for owner in wanted}
+        for start in range(0, len(keys), METAFIELDS_MAX):
+            part = await self.shop.products.metafields(list(wanted), keys[start : start + METAFIELDS_MAX])
+            for owner, values in part.items():
+                found.setdefault(owner, {}).update(values)
+        return found
 
     async def _set_metafields(self, owner: Gid, values: dict[str, list[str]]) -> None:
         inputs = []

@@ -42,6 +42,7 @@ class StyleSync:
         self._style_id = style_id
         self._map: StyleMap | None = None
         self._stored: StyleMap | None = None
+        self._archived = False
 
     async def sync(self) -> None:
         """Product, new variants, variant fields, tags, metafields, publications."""
@@ -95,13 +96,14 @@ class StyleSync:
         async def write(change: Change) -> StyleMap:
             await self._work.checkpoint(change)
             known = await change.get(STYLE_MAPS, made.row_id)
-            await count(change, made.channel_id, products_created=created)
+            await count(change, made.channel_id, products_created=created, products_archived=self._archived)
             if known is None:
                 return await change.insert(STYLE_MAPS, made)
             return await change.update(STYLE_MAPS, replace(made, orgcode=known.orgcode))
 
         if made != self._stored or created:
             self._map = self._stored = await self._units.change(self._work.call, write)
+            self._archived = False
 
     # ── creation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,7 +254,6 @@ class StyleSync:
             ref = index.find(content)
             if ref is not None and ref.id not in taken:
                 _map_to(draft, known.shopify_product_id, ref)
-                draft.audit = "map.created"
                 state = (await run.shop.products.states([ref.id]))[ref.id]
                 if state.requires_components:
                     draft.fields["pushed"] = {"bundle": True}
@@ -283,6 +284,7 @@ class StyleSync:
             return
         state = await self._run.shop.products.update(product_change(known.shopify_product_id, differs, wanted))
         shown = shown_product(state)
+        self._archived = differs.get("status") is not None and wanted.get("status") == "ARCHIVED"
         self._map = replace(
             known,
             pushed={**known.pushed, **{name: wanted[name] for name in differs}},
