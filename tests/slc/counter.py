@@ -10,7 +10,9 @@ from chassis.caller import ANONYMOUS, SYSTEM, Call
 from chassis.clock import SystemClock, Utc
 from chassis.ids import new_id
 from chassis.testing.client import FACILITY, ServiceClient
-from chassis.unit import Change
+from chassis.unit import Change, View
+from services.slc.audit.domain import StoredAudit
+from services.slc.audit.store import AUDIT
 from services.slc.variant.domain import StoredLevel, row_id_of
 from services.slc.variant.store import VARIANTS, save_row
 from tests.chassis.bus_given import eventually
@@ -147,6 +149,14 @@ class Counter:
         answer = await self.ics.post("/stock/get", variant_id=variant_id)
         found: dict[str, int] = answer.data["stock"]["buckets"]
         return found
+
+    async def audits(self, kind: str) -> list[StoredAudit]:
+        """The audit records of a kind, oldest first; those too that no history shows."""
+
+        async def read(view: View) -> list[StoredAudit]:
+            return await view.find(AUDIT, {"channel_id": self.channel["channel_id"]}, order=("audit_id",))
+
+        return [each for each in await self.units.view(self.call, read) if each.kind == kind]
 
     async def order(self, order_id: str) -> dict[str, Any] | None:
         """The record of an order."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from chassis.clock import Utc
+from chassis.clock import Utc, seconds_between
 from chassis.unit import Change, Units
 from chassis.work.handle import Work
 from chassis.work.queue import Continue
@@ -35,8 +35,9 @@ from services.slc.words import SyncError
 LOOK_SECONDS = 60.0
 """How long after an unexpected quantity its variant is checked: an order on its way may explain it."""
 
-HELD_SECONDS = 2.0
-"""A webhook may overtake the answer of the write that caused it: look again so much later."""
+AGAIN_SECONDS = 1.0
+"""How soon a quantity is looked at again first; then as much later as it is old already. A webhook may overtake the
+answer of the write, or the booking of the order, that caused it."""
 
 
 async def answer_doorbell(
@@ -71,24 +72,32 @@ async def answer_doorbell(
 
 
 async def _level(units: Units, work: Work[DoorbellToAnswer], channel: StoredChannel) -> Continue | None:
+    """Tell an echo by its value. Anything else is looked at again for a minute, and then the variant is checked."""
     rung = work.payload
 
-    async def look(change: Change) -> bool:
+    async def look(change: Change) -> float | None:
         row = await row_of_item(change, channel.channel_id, rung.resource_id)
-        level = row.level_at(rung.location_id or "") if row is not None else None
-        if row is None or level is None or level.baseline is None or rung.location_id not in channel.locations():
-            return True
+        if row is None or rung.location_id not in channel.locations():
+            return None
+        age = seconds_between(Utc(rung.received_utc), change.now) if rung.received_utc else LOOK_SECONDS
         writes = await writes_of_variant(change, channel.channel_id, row.variant_id)
         if any(each.location_id == rung.location_id for write in writes for each in write.levels):
-            return False
+            return min(max(age, AGAIN_SECONDS), LOOK_SECONDS)
+        level = row.level_at(rung.location_id or "")
+        if level is None or level.baseline is None:
+            return None
         if rung.available == level.baseline:
             await count(change, channel.channel_id, echoes=1)
-        elif row.included and channel.syncs("inventory"):
-            reason = Reason(cause="shop_edit", forced=True, inventory_only=True, delay_seconds=LOOK_SECONDS)
+            return None
+        if age < LOOK_SECONDS:
+            return min(max(age, AGAIN_SECONDS), LOOK_SECONDS - age)
+        if row.included and channel.syncs("inventory"):
+            reason = Reason(cause="shop_edit", lane="fast", forced=True, inventory_only=True)
             await note(change, channel, [row], reason)
-        return True
+        return None
 
-    return None if await units.change(work.call, look) else Continue(after_seconds=HELD_SECONDS)
+    wait = await units.change(work.call, look)
+    return None if wait is None else Continue(after_seconds=wait)
 
 
 def _deleted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:

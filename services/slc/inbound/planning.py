@@ -6,7 +6,7 @@ from typing import Literal
 
 from chassis.clock import Utc
 from chassis.entity import Value
-from services.slc.channel.domain import OrderEffect
+from services.slc.channel.config import OrderEffect
 from services.slc.inbound.wanted import Returned, WantedLine
 from services.slc.order.domain import LinePlace, Posting, StoredLine
 

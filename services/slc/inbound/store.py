@@ -15,7 +15,9 @@ class DoorbellToAnswer(Value):
     location_id: str | None = None
     available: int | None = None
     triggered_utc: Utc | None = None
+    received_utc: Utc | None = None
 
 
 DOORBELLS_TO_ANSWER: WorkQueue[DoorbellToAnswer] = WorkQueue("slc", "doorbells", payload=DoorbellToAnswer)
-"""Webhooks to look at: key `<channel_id>/<what>/<number of the thing>`; those of one thing that wait are one."""
+"""Webhooks to look at: key `<channel_id>/<what>/<number of the thing>`; those of one thing that wait are one, but each
+quantity of a level is looked at by itself."""

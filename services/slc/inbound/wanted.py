@@ -5,7 +5,8 @@ from datetime import datetime
 
 from chassis.clock import Utc, utc
 from chassis.entity import Value
-from services.slc.channel.domain import OrderTrigger, StoredChannel
+from services.slc.channel.config import OrderTrigger
+from services.slc.channel.domain import StoredChannel
 from services.slc.shopify.order_states import FulfilmentOrder, OrderLineState, OrderState, RefundLine, RefundState
 
 PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
