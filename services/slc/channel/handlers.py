@@ -11,22 +11,18 @@ from chassis.errors import NotFound
 from chassis.page import PageLimit
 from chassis.unit import Change, View
 from chassis.values import Code, Id, Name, Token, Utc
-from services.slc.channel.domain import (
-    Channel,
+from services.slc.channel.config import (
     ChannelConfig,
-    Credentials,
-    FacilityBinding,
     MatchBy,
     OfflineEffect,
     OnRemove,
     OrderEffect,
     OrderTrigger,
     StockSource,
-    StoredChannel,
-    VariantTally,
     default_config,
     with_config,
 )
+from services.slc.channel.domain import Channel, Credentials, FacilityBinding, StoredChannel, VariantTally
 from services.slc.channel.store import (
     CHANNELS,
     channel_answer,
@@ -34,6 +30,7 @@ from services.slc.channel.store import (
     insert_channel,
     list_channels,
 )
+from services.slc.closing.store import refused_while_emptied
 from services.slc.settings import SlcSettings
 from services.slc.words import (
     MANAGE,
@@ -117,6 +114,7 @@ async def api_version(call: Call, body: ChannelCreateRequest, settings: SlcSetti
         "conflict": "channel_code or shop_domain is taken in this org; details.field, details.channel_id",
     },
 )
+@refused_while_emptied
 async def slc_channel_create(change: Change, body: ChannelCreateRequest, prepared: str) -> ChannelEnvelope:
     """Create a channel, inactive and without credentials."""
     defaults = default_config(body.type, body.channel_code)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from services.slc.channel.domain import ChannelConfig
+from services.slc.channel.config import ChannelConfig
 from services.slc.words import ChannelType
 
 READING = (

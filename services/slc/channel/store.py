@@ -8,14 +8,7 @@ from chassis.entity import HUB, ONE_SHARD, Entity, edge, index, unique
 from chassis.errors import Conflict
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
-from services.slc.channel.domain import (
-    NO_CREDENTIALS,
-    Channel,
-    ChannelStatus,
-    StoredChannel,
-    TallySlot,
-    tally_of,
-)
+from services.slc.channel.domain import NO_CREDENTIALS, Channel, ChannelStatus, StoredChannel, TallySlot, tally_of
 from services.slc.slots import SLOT, SLOTS
 from services.slc.words import ChannelState, ChannelType, SyncState
 

@@ -12,6 +12,7 @@ from chassis.unit import Change, Units
 from chassis.values import Id
 from services.slc.channel.handlers import ChannelEnvelope
 from services.slc.channel.store import CHANNELS, channel_answer
+from services.slc.closing.store import refused_while_emptied
 from services.slc.connection.storing import store_credentials
 from services.slc.credential.access import ShopAccess
 from services.slc.credential.domain import Given
@@ -62,6 +63,7 @@ async def test_token(call: Call, body: CredentialsRotateRequest, units: Units, a
         "here, 502 in every other action"
     },
 )
+@refused_while_emptied
 async def slc_credentials_rotate(change: Change, body: CredentialsRotateRequest, prepared: Tested) -> ChannelEnvelope:
     """Set or replace the token of a channel's shop, after testing it there."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)

@@ -8,6 +8,7 @@ from chassis.unit import Change, Units
 from chassis.values import Count, Guid, Id
 from services.slc.channel.domain import Channel, StoredChannel
 from services.slc.channel.store import CHANNELS, channel_answer
+from services.slc.closing.store import refused_while_emptied
 from services.slc.credential.access import ShopAccess
 from services.slc.facility.domain import bound, chosen_location, unbound
 from services.slc.job.store import ManyVariants, note_many
@@ -64,6 +65,7 @@ async def look_up(call: Call, body: FacilityBindRequest, units: Units, access: S
         "upstream-failed": "Shopify did not answer; nothing changed",
     },
 )
+@refused_while_emptied
 async def slc_facility_bind(call: Call, change: Change, body: FacilityBindRequest, prepared: Place) -> FacilityEnvelope:
     """Bind a facility to a location of the shop, or change location or primary of one that is bound."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)
@@ -100,6 +102,7 @@ class FacilityUnbindRequest(Revised):
     emits=["slc.facility.unbound"],
     refusals={"invalid-state": "it is the primary facility", "not-found": "not bound to this channel"},
 )
+@refused_while_emptied
 async def slc_facility_unbind(change: Change, body: FacilityUnbindRequest) -> FacilityEnvelope:
     """Unbind a facility; a location that has none left gets quantity 0."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)

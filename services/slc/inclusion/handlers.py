@@ -14,6 +14,7 @@ from chassis.unit import Change
 from chassis.values import Count, Guid, Id
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS, channel_answer
+from services.slc.closing.store import refused_while_emptied
 from services.slc.job.domain import Reason
 from services.slc.job.store import note
 from services.slc.variant.domain import StoredVariant, new_variant, returned, twice
@@ -64,6 +65,7 @@ class VariantsAddAnswer(Answer):
         "conflict": "the list would pass 1 000 000 variants",
     },
 )
+@refused_while_emptied
 async def slc_variants_add(call: Call, change: Change, body: VariantsAddRequest) -> VariantsAddAnswer:
     """Add variants to a channel's inclusion list."""
     change.own_transaction()
@@ -114,6 +116,7 @@ class VariantsRemoveAnswer(Answer):
     emits=["slc.variants.removed"],
     refusals={"validation-error": "a variant_id occurs twice"},
 )
+@refused_while_emptied
 async def slc_variants_remove(change: Change, body: VariantsRemoveRequest) -> VariantsRemoveAnswer:
     """Take variants off a channel's inclusion list; in an open channel a job carries out `on_remove`."""
     change.own_transaction()

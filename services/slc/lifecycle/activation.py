@@ -13,6 +13,7 @@ from chassis.values import Count, Id, Reason
 from services.slc.channel.domain import Channel, ChannelStatus, StoredChannel
 from services.slc.channel.handlers import ChannelEnvelope
 from services.slc.channel.store import CHANNEL_STATUS, CHANNELS, channel_answer, channels_of_shop, status_of
+from services.slc.closing.store import refused_while_emptied
 from services.slc.credential.access import ShopAccess
 from services.slc.credential.domain import CredentialTestFailed, check_facts
 from services.slc.job.store import ManyVariants, note_many
@@ -102,6 +103,7 @@ async def check_missing(
         "upstream-failed": "Shopify did not answer; nothing changed",
     },
 )
+@refused_while_emptied
 async def slc_channel_activate(change: Change, body: ChannelActivateRequest, prepared: Connected) -> EnqueuedEnvelope:
     """Activate a channel: its subscriptions are made and every included variant is synced."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)
@@ -126,6 +128,7 @@ class ChannelPauseRequest(Revised):
     emits=["slc.channel.paused"],
     refusals={"invalid-state": "inactive, or paused by a user"},
 )
+@refused_while_emptied
 async def slc_channel_pause(change: Change, body: ChannelPauseRequest) -> ChannelEnvelope:
     """Pause a channel: nothing is written to its shop, changes are noted and orders recorded."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)
@@ -154,6 +157,7 @@ async def check_cause(call: Call, body: ChannelResumeRequest, units: Units, acce
     prepare=check_cause,
     refusals={"invalid-state": "not paused; or details.missing as for activate (a system pause whose cause lasts)"},
 )
+@refused_while_emptied
 async def slc_channel_resume(change: Change, body: ChannelResumeRequest, prepared: None) -> EnqueuedEnvelope:
     """Resume a paused channel: what changed meanwhile is synced, orders are caught up."""
     del prepared
@@ -185,6 +189,7 @@ async def disconnect(
 @endpoints.post(
     "/slc", action="channel/deactivate", roles=MANAGE, emits=["slc.channel.deactivated"], prepare=disconnect
 )
+@refused_while_emptied
 async def slc_channel_deactivate(change: Change, body: ChannelDeactivateRequest, prepared: None) -> ChannelEnvelope:
     """Deactivate a channel: its waiting jobs are dropped; maps, list and credentials stay."""
     del prepared

@@ -12,6 +12,7 @@ from chassis.values import Id, Reason
 from chassis.work.store import enqueue
 from services.slc.channel.domain import NO_CREDENTIALS, Channel, StoredChannel
 from services.slc.channel.store import CHANNEL_STATUS, CHANNELS, channel_answer, status_of
+from services.slc.closing.store import refused_while_emptied
 from services.slc.credential.access import ShopAccess
 from services.slc.credential.domain import erased
 from services.slc.credential.store import CREDENTIALS
@@ -64,6 +65,7 @@ async def revoke(
         "upstream-failed": "Shopify did not confirm; nothing changed",
     },
 )
+@refused_while_emptied
 async def slc_channel_uninstall(
     change: Change, body: ChannelUninstallRequest, prepared: Literal["now", "before"]
 ) -> ChannelUninstallAnswer:
@@ -124,6 +126,7 @@ def check_deletable(channel: StoredChannel, phrase: str) -> None:
     prepare=erase_channel,
     refusals={"validation-error": "the phrase differs", "invalid-state": "not inactive"},
 )
+@refused_while_emptied
 async def slc_channel_delete(
     change: Change, body: ChannelDeleteRequest, prepared: dict[str, int]
 ) -> ChannelDeleteAnswer:

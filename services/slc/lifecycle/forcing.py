@@ -10,6 +10,7 @@ from chassis.unit import Change
 from chassis.values import Count, Guid, Id
 from services.slc.channel.domain import Channel, StoredChannel
 from services.slc.channel.store import CHANNELS, channel_answer, mapped_in
+from services.slc.closing.store import refused_while_emptied
 from services.slc.inclusion.handlers import BatchItem
 from services.slc.job.domain import Reason
 from services.slc.job.store import ManyVariants, note, note_many
@@ -41,6 +42,7 @@ class ChannelForceSyncAnswer(Answer):
     emits=["slc.sync.requested"],
     refusals={"invalid-state": "not active"},
 )
+@refused_while_emptied
 async def slc_channel_force_sync(change: Change, body: ChannelForceSyncRequest) -> ChannelForceSyncAnswer:
     """Compare every included variant with what the shop shows, and write what differs."""
     channel = await _active(change, body.channel_id)
@@ -72,6 +74,7 @@ class ChannelForceSyncVariantAnswer(ChannelForceSyncAnswer):
     emits=["slc.sync.requested"],
     refusals={"invalid-state": "not active"},
 )
+@refused_while_emptied
 async def slc_channel_force_sync_variant(
     change: Change, body: ChannelForceSyncVariantRequest
 ) -> ChannelForceSyncVariantAnswer:
@@ -111,6 +114,7 @@ class ChannelPurgeMapsAnswer(Answer):
     emits=["slc.maps.purged"],
     refusals={"invalid-state": "the channel is active"},
 )
+@refused_while_emptied
 async def slc_channel_purge_maps(change: Change, body: ChannelPurgeMapsRequest) -> ChannelPurgeMapsAnswer:
     """Forget every Shopify id, baseline, open write and pushed snapshot of a channel."""
     channel = await change.load(CHANNELS, body.channel_id, body.expected_revision)

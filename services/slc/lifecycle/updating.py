@@ -4,10 +4,12 @@ from chassis.endpoint import Endpoints, Revised
 from chassis.errors import Invalid, InvalidState
 from chassis.unit import Change
 from chassis.values import Id, Name
-from services.slc.channel.domain import concerns_all, updated
+from services.slc.channel.config import concerns_all
+from services.slc.channel.domain import updated
 from services.slc.channel.handlers import ChannelConfigRequest, ChannelEnvelope
 from services.slc.channel.scopes import missing_scopes
 from services.slc.channel.store import CHANNELS, channel_answer, status_of
+from services.slc.closing.store import refused_while_emptied
 from services.slc.job.store import ManyVariants, note_many
 from services.slc.words import MANAGE
 
@@ -31,6 +33,7 @@ class ChannelUpdateRequest(Revised):
         "not granted (details.missing scopes, details.missing_scopes)",
     },
 )
+@refused_while_emptied
 async def slc_channel_update(change: Change, body: ChannelUpdateRequest) -> ChannelEnvelope:
     """Change name and config of a channel; fields left out stay as they are."""
     before = await change.load(CHANNELS, body.channel_id, body.expected_revision)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.slc.channel.domain import ChannelConfig
+from services.slc.channel.config import ChannelConfig
 from services.slc.settings import SlcSettings
 from services.slc.shopify.port import Shop
 

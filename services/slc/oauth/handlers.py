@@ -18,6 +18,7 @@ from services.slc.channel.domain import StoredChannel
 from services.slc.channel.handlers import ChannelEnvelope
 from services.slc.channel.scopes import needed_scopes
 from services.slc.channel.store import CHANNELS, channel_answer
+from services.slc.closing.store import refused_while_emptied
 from services.slc.connection.storing import store_credentials
 from services.slc.credential.access import ShopAccess
 from services.slc.credential.domain import Given
@@ -190,6 +191,7 @@ async def _claimed(units: Units, call: Call, claim: str, sealer: Sealer) -> tupl
         "upstream-failed": "Shopify did not answer; the state or claim stays good",
     },
 )
+@refused_while_emptied
 async def slc_oauth_exchange(change: Change, body: OauthExchangeRequest, prepared: Obtained) -> ChannelEnvelope:
     """Bind the token of a callback, or of a claim, to a channel."""
     channel = await change.load(CHANNELS, body.channel_id)

@@ -10,7 +10,7 @@ from chassis.keys import KeyRing
 from chassis.raw import Content, Cookie, RawRequest, Redirect
 from chassis.unit import Change, Units
 from chassis.values import Text
-from services.slc.channel.domain import default_config
+from services.slc.channel.config import default_config
 from services.slc.channel.scopes import needed_scopes
 from services.slc.credential.access import ShopAccess
 from services.slc.lifecycle.store import OAUTH_STATES, OauthState

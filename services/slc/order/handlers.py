@@ -13,6 +13,7 @@ from chassis.unit import Change, View
 from chassis.values import Count, Id, Token, Utc
 from chassis.work.store import enqueue
 from services.slc.channel.store import CHANNELS
+from services.slc.closing.store import refused_while_emptied
 from services.slc.order.domain import ChannelOrder, OrderStateWord, StoredOrder, order_answer, order_row_id
 from services.slc.order.store import CATCH_UPS, ORDERS, CatchUp, list_orders, postings_of
 from services.slc.words import MANAGE, VIEW, AskedGid, gid_of
@@ -85,6 +86,7 @@ class OrdersReconcileAnswer(Answer, omit_defaults=True):
         "invalid-state": "the channel is inactive",
     },
 )
+@refused_while_emptied
 async def slc_orders_reconcile(change: Change, body: OrdersReconcileRequest) -> OrdersReconcileAnswer:
     """Bring ICS to what given orders, or all changed since a time, say, in the background."""
     order_ids = _order_ids(body.shopify_order_ids or ())

@@ -10,6 +10,7 @@ from chassis.errors import InvalidState, invalid_field
 from chassis.unit import Change, Units, View
 from services.slc.audit.store import AUDIT
 from services.slc.channel.store import CHANNELS, org_channels
+from services.slc.closing.store import close_org, open_org
 from services.slc.lifecycle.erasing import OWNED
 from services.slc.vacuum.events import OrgVacuum
 from services.slc.words import MANAGE, Confirmation, ErasedCollection
@@ -38,14 +39,32 @@ async def erase_org(call: Call, body: VacuumOrgRequest, units: Units) -> OrgVacu
     if body.confirmation_phrase != phrase:
         raise invalid_field("confirmation_phrase", f"must be {phrase}")
 
-    async def open_ones(view: View) -> list[str]:
-        return [each.channel_id for each in await org_channels(view, ("active", "paused"))]
-
-    if channel_ids := await units.view(call, open_ones):
-        raise InvalidState("a channel is active or paused", channel_ids=channel_ids)
+    await units.view(call, _check_inactive)
     if body.dry_run:
         counted = {entity.collection: await _counted(units, call, entity) for entity in ALL}
         return _vacuum(counted, dry_run=True, completed=True)
+    await units.change(call, _close)
+    try:
+        deleted, completed = await _erased(units, call)
+    finally:
+        await units.change(call, open_org)
+    return _vacuum(deleted, dry_run=False, completed=completed)
+
+
+async def _check_inactive(view: View) -> None:
+    """Raise `InvalidState`, naming them, if channels of the org are active or paused."""
+    channel_ids = [each.channel_id for each in await org_channels(view, ("active", "paused"))]
+    if channel_ids:
+        raise InvalidState("a channel is active or paused", channel_ids=channel_ids)
+
+
+async def _close(change: Change) -> None:
+    await _check_inactive(change)
+    await close_org(change)
+
+
+async def _erased(units: Units, call: Call) -> tuple[dict[str, int], bool]:
+    """Delete the org's records as long as there is time: collection -> deleted, and whether all are gone."""
     ends_at = monotonic() + RUN_SECONDS
     deleted = dict.fromkeys((entity.collection for entity in ALL), 0)
     for entity in ALL:
@@ -55,8 +74,8 @@ async def erase_org(call: Call, body: VacuumOrgRequest, units: Units) -> OrgVacu
             if number < BITE_RECORDS:
                 break
             if monotonic() > ends_at:
-                return _vacuum(deleted, dry_run=False, completed=False)
-    return _vacuum(deleted, dry_run=False, completed=True)
+                return deleted, False
+    return deleted, True
 
 
 def _bite(entity: Entity[Any], orgcode: str) -> Any:

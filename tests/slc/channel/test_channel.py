@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from chassis.errors import Invalid, InvalidState
-from services.slc.channel.domain import StoredChannel, default_config, updated, with_config
+from services.slc.channel.config import default_config, with_config
+from services.slc.channel.domain import StoredChannel, updated
 from services.slc.channel.scopes import missing_scopes, needed_scopes
 from tests.slc.given import Channels
 

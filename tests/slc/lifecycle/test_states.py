@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from services.slc.channel.domain import Credentials, Pause, default_config
+from services.slc.channel.config import default_config
+from services.slc.channel.domain import Credentials, Pause
 from services.slc.lifecycle.domain import missing_to_activate, paused, recovered
 from tests.chassis.bus_given import eventually
 from tests.shop.faults import Fault
