@@ -2,6 +2,7 @@
 
 day         a day of orders in two shops, with an event subscriber
 scenarios   the scenarios of the ICS domain guide, each number compared with the guide's
+shopify     the scenario of the SLC domain guide, against the stand-in Shopify of `make up SHOP=1`
 publish     the built-in catalogue, published to two channels: a wrong price, its fix, a rollback, searches
 
 `make up` loads the built-in catalogue into the demo org with `load`.
@@ -19,6 +20,7 @@ from demo import day
 from demo.assortment.loading import load
 from demo.publishing import runner as publishing
 from demo.scenarios import runner
+from demo.shopify import runner as shopify
 from demo.stack import NotRunning, Refused, running
 
 WIDE_CELLS = 150
@@ -30,6 +32,7 @@ DEMOS: Mapping[str, Demo] = {
     "day": day.run_day,
     "scenarios": runner.run_scenarios,
     "publish": publishing.run_publishing,
+    "shopify": shopify.run_shopify,
 }
 
 

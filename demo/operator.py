@@ -24,8 +24,12 @@ class Operator:
 
     async def sweep(self, facility: str) -> dict[str, Any]:
         """Run the replenishment sweep of one facility; returns its result."""
-        params = ("--param", f"orgcode={self._orgcode}", "--param", f"logical_guid={facility}")
-        return await self._run("job", "run", "ics", "replenishment-sweep", *params)
+        return await self.run_job("ics", "replenishment-sweep", orgcode=self._orgcode, logical_guid=facility)
+
+    async def run_job(self, service: str, job: str, **params: str) -> dict[str, Any]:
+        """Run a job; its result."""
+        words = [word for name, value in params.items() for word in ("--param", f"{name}={value}")]
+        return await self._run("job", "run", service, job, *words)
 
     async def audit(self, console: Console) -> bool:
         """Audit the org's ledger and print the result; whether it found no difference."""
