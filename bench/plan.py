@@ -15,6 +15,7 @@ from bench.publishing import publish_again, publish_few, publish_many, publish_u
 from bench.replenishing import sweep_rules
 from bench.rows import SPREAD, Bench, Row
 from bench.searching import find_comments
+from bench.shopping import bring_in_step, change_stock, set_levels, take_webhooks
 from bench.vacuum import empty_an_org
 
 GRACE_SECONDS = 60.0
@@ -90,6 +91,10 @@ LINES = [
     _Line("product", read("product/search, regex with literals", clients=2)),
     _Line("product", read("product/search, regex without", clients=1)),
     _Line("product", read("product/group of 5 values")),
+    _Line("webhook", take_webhooks, preparation=10),
+    _Line("shop", change_stock, loads=2, preparation=30, products=True),
+    _Line("assortment", bring_in_step, loads=0, preparation=150, products=True),
+    _Line("assortment", set_levels, loads=0, preparation=60),
     _Line("vacuum", empty_an_org, loads=2, preparation=120),
     _Line("soak", soak, loads=0, preparation=SOAK_SECONDS_MAX / PREPARATION_FACTOR_MAX),
 ]

@@ -43,8 +43,8 @@ class World:
     def __init__(self, *, items: int, products: int) -> None:
         self.items = items
         self.products = products
-        home = Home()
-        self.stack, self.demo = read_env(home.stack_env), read_env(home.demo_env)
+        self.demo = read_env(Home().demo_env)
+        self.read_addresses()
         parts = urlsplit(self.stack["GATEWAY_URL"])
         self.address = (str(parts.hostname), int(parts.port or 80))
         self.session = self._owner_session()
@@ -54,6 +54,10 @@ class World:
             "x-logical-guid": FACILITY,
             "x-channel-code": CHANNEL,
         }
+
+    def read_addresses(self) -> None:
+        """Read where the stack is: again after a part was added to it."""
+        self.stack = read_env(Home().stack_env)
 
     def request(self, path: str, headers: Mapping[str, str] | None = None, /, **body: Any) -> bytes:
         """A call of the benchmark's org as bytes; `headers` are added, for instance another facility."""
