@@ -86,7 +86,7 @@ async def _changes(bench: Bench, channel: SlcChannel, shelf: Shelf) -> Measured:
             place = order[number % CHANGED_VARIANTS]
             left[place] -= 1
             sent[shelf.sku(place), left[place]] = time.time()
-            change = {"variant_id": shelf.variant_id(place), "delta": -1, "reason_code": "count"}
+            change = {"variant_id": shelf.variant_id(place), "delta": -1, "reason_code": "correction"}
             tasks.create_task(ask(http, "/ics/adjustment/create", **change))
             await asyncio.sleep(max(0.0, began + (number + 1) / CHANGES_PER_SECOND - time.perf_counter()))
     told = Measured(name="stock change in ICS → write at the shop", clients=1, latencies=[])

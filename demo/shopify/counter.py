@@ -86,7 +86,7 @@ class Counter:
 
     async def adjust(self, variant_id: str, delta: int) -> None:
         """Change the stock of the facility."""
-        await self._stack.call("/ics/adjustment/create", variant_id=variant_id, delta=delta, reason_code="count")
+        await self._stack.call("/ics/adjustment/create", variant_id=variant_id, delta=delta, reason_code="correction")
 
     async def buckets(self, variant_id: str) -> dict[str, int]:
         """What ICS has of a variant."""
