@@ -116,6 +116,8 @@ class EndingRecorder:
         calls: Sequence[ShopCall],
     ) -> None:
         """Audit that a variant was matched, or that its map was forgotten. A creation is audited as such."""
+        if ending.in_shadow:
+            return
         old, new = before.shopify_variant_id, after.row.shopify_variant_id
         if old is not None and new != old:
             gone = replace(after, row=before)

@@ -145,6 +145,7 @@ async def test_what_the_shop_rewrites_is_no_drift(whole: Whole) -> None:
     metafield = {"namespace": "care", "key": "wash", "type": "number_decimal", "value": "30.0"}
     whole.publish(M, metafields=[metafield], weight={"value": "0.180", "unit": "kg"})
     await whole.slc.ask("channel/force-sync", **whole.ids)
+    await until(lambda: "care.wash" in shown(whole, M).metafields, SECONDS)
     await whole.synced(M)
     shown(whole, M).metafields["care.wash"] = ("number_decimal", "30")
 
