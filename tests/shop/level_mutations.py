@@ -14,6 +14,8 @@ class LevelMutations:
     def __init__(self, shop: Shop, hooks: Hooks) -> None:
         self._shop = shop
         self._hooks = hooks
+        self.refused: dict[str, str] = {}
+        """Items whose quantity is refused -> the message."""
 
     def roots(self) -> dict[str, Root]:
         """Root field -> what it does."""
@@ -60,6 +62,8 @@ class LevelMutations:
             raise refused("The inventory item could not be found.", "inventoryItemId", "INVALID_INVENTORY_ITEM")
         if entry["locationId"] not in self._shop.locations:
             raise refused("The specified location could not be found.", "locationId", "INVALID_LOCATION")
+        if item.id in self.refused:
+            raise refused(self.refused[item.id], "quantity", "INVALID_QUANTITY_TOO_HIGH")
         level = item.levels.get(entry["locationId"])
         if level is None:
             raise refused("The item is not stocked at the location.", "locationId", "ITEM_NOT_STOCKED_AT_LOCATION")

@@ -246,6 +246,10 @@ def _quantity(standin: StandIn, sku: str, quantity: int, location_id: str = "", 
     standin.levels.edit(standin.shop.by_sku(sku).item.id, where, quantity, silent=silent)
 
 
+def _refuse(standin: StandIn, sku: str, message: str) -> None:
+    standin.levels.refused[standin.shop.by_sku(sku).item.id] = message
+
+
 def _fault(standin: StandIn, **given: Any) -> Any:
     return asdict(standin.faults.add(Fault(**given)))
 
@@ -270,6 +274,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "token": lambda standin, **given: standin.token(**given),
     "revoke": lambda standin, token: standin.shop.tokens.pop(token, None),
     "fault": _fault,
+    "refuse": _refuse,
     "heal": lambda standin: standin.faults.told.clear(),
     "bucket": lambda standin, **given: standin.bucket.set(**given),
     "webhooks": _webhooks,

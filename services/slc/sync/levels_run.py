@@ -66,6 +66,7 @@ class LevelWriter:
         self._channel = channel
         self._shop = shop
         self._delays = delays
+        self._unstocked: set[tuple[str, str]] = set()
 
     async def write(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Write these levels, many a call; a refused one is taken out and the rest is sent again."""
@@ -218,7 +219,8 @@ class LevelWriter:
 
         unstocked = {
             (each.variant_id, each.location_id) for place, each in bad if codes[place].code == ShopRefused.NOT_STOCKED
-        }
+        } - self._unstocked
+        self._unstocked |= unstocked
 
         def mark(level: StoredLevel, each: WrittenLevel, now: Utc) -> StoredLevel:
             if (each.variant_id, each.location_id) in unstocked:
@@ -235,8 +237,8 @@ class LevelWriter:
             if error.code == ShopRefused.STALE:
                 delay = rounds.get((each.variant_id, each.location_id))
                 outcomes.append(await self._stale(each, delay))
-            elif error.code == ShopRefused.NOT_STOCKED:
-                # Taken off the location by hand: the next turn reads that, and stocks it again.
+            elif (each.variant_id, each.location_id) in unstocked:
+                # Taken off the location by hand: the next turn reads that, and stocks it again. Once in a run.
                 outcomes.append(Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True))
             else:
                 outcomes.append(_ended(each, ending_of(each.variant_id, error.code, error.message)))

@@ -70,7 +70,7 @@ async def test_a_silent_sale_is_never_given_back(floor: Shopfloor) -> None:
 async def test_one_refused_level_of_many_holds_up_no_other(floor: Shopfloor) -> None:
     variant_ids = [f"v{number}" for number in range(8)]
     await ready(floor, *variant_ids)
-    floor.standin.shop.by_sku("SKU-V3").item.levels.clear()
+    floor.standin.levels.refused[floor.standin.shop.by_sku("SKU-V3").item.id] = "That is too much."
 
     await stock(floor, 7, *variant_ids)
     row = await floor.state("v3", "failed")
@@ -78,7 +78,7 @@ async def test_one_refused_level_of_many_holds_up_no_other(floor: Shopfloor) -> 
     await until(lambda: {floor.standin.available(f"SKU-{each.upper()}") for each in others} == {7}, SECONDS)
 
     assert row.last_error is not None
-    assert row.last_error.message == "The item is not stocked at the location."
+    assert row.last_error.message == "That is too much."
 
 
 @pytest.mark.parametrize("code", ["THROTTLED", "INTERNAL_SERVER_ERROR"])
