@@ -2,8 +2,8 @@
 
 from chassis.service import Service
 from services.slc.channel.selling import selling_orgs
+from services.slc.comparison.gauges import drift_gauges
 from services.slc.credential.access import shop_access
-from services.slc.drift.gauges import drift_gauges
 from services.slc.settings import SlcSettings
 from services.slc.shopify.client import shops
 from services.slc.words import ROLES
@@ -33,6 +33,7 @@ SLC = Service(
         "oauth",
         "inbound",
         "drift",
+        "comparison",
         "shelf",
         "upkeep",
         "explain",

@@ -1,14 +1,12 @@
-"""Storage of drift reports, and the queue of channels to compare with their shops."""
+"""Storage of drift reports."""
 
 from msgspec.structs import replace
 
 from chassis.clock import Utc
-from chassis.entity import Entity, Value, edge, index
+from chassis.entity import Entity, edge, index
 from chassis.unit import Change, View, between
-from chassis.values import Id
-from chassis.work.queue import WorkQueue
 from services.slc.channel.store import CHANNEL_STATUS, status_of
-from services.slc.drift.domain import StoredDrift, Trigger, repaired
+from services.slc.drift.domain import StoredDrift, repaired
 
 DRIFT_REPORTS = Entity(
     "drift",
@@ -22,29 +20,6 @@ DRIFT_REPORTS = Entity(
     edges=[edge("of", to="channel", by="channel_id")],
     history=False,
 )
-
-
-class DriftAsked(Value):
-    """Which channel is compared, under which report, and what began it."""
-
-    channel_id: Id
-    report_id: Id
-    trigger: Trigger
-
-
-class DriftPassed(Value):
-    """How far a comparison is: when it began, whether orders are caught up, and the last row compared."""
-
-    began_utc: Utc
-    report_id: Id
-    caught_up: bool = False
-    row_id: str = ""
-
-
-CHANNELS_TO_COMPARE: WorkQueue[DriftAsked] = WorkQueue(
-    "slc", "drift", payload=DriftAsked, progress=DriftPassed, attempts_max=20, delay_seconds_max=120.0
-)
-"""Channels to compare with their shops, a page of variants at a time: key `<channel_id>`."""
 
 
 async def newest_report(view: View, channel_id: str, since: Utc) -> StoredDrift | None:

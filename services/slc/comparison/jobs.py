@@ -15,8 +15,9 @@ from chassis.values import Count, Id, Orgcode
 from chassis.work.store import enqueue, is_under_way
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import open_channels
+from services.slc.comparison.store import CHANNELS_TO_COMPARE, DriftAsked
 from services.slc.drift.domain import StoredDrift, Trigger
-from services.slc.drift.store import CHANNELS_TO_COMPARE, DRIFT_REPORTS, DriftAsked
+from services.slc.drift.store import DRIFT_REPORTS
 
 DRIFT_HOUR = 7
 

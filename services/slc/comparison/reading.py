@@ -8,7 +8,7 @@ from chassis.rpc.client import Channels
 from chassis.unit import Units, View
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import status_of
-from services.slc.drift.comparing import Subject
+from services.slc.comparison.comparing import Subject
 from services.slc.job.domain import SyncJob
 from services.slc.job.store import JOBS
 from services.slc.shopify.port import METAFIELDS_MAX, Shop

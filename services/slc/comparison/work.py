@@ -14,14 +14,15 @@ from services.slc.audit.domain import FieldChange
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNEL_STATUS, CHANNELS, status_of
+from services.slc.comparison.comparing import Difference, differences
+from services.slc.comparison.gauges import DriftGauges
+from services.slc.comparison.reading import DriftPage, PageReader, StoredPage, is_compared, stored_page
+from services.slc.comparison.store import CHANNELS_TO_COMPARE, DriftAsked, DriftPassed
 from services.slc.counters.calls import count_sent
 from services.slc.counters.store import count
 from services.slc.credential.access import ShopAccess
-from services.slc.drift.comparing import Difference, differences
 from services.slc.drift.domain import Action, Compared, DriftItem, finished, new_report, with_page
-from services.slc.drift.gauges import DriftGauges
-from services.slc.drift.reading import DriftPage, PageReader, StoredPage, is_compared, stored_page
-from services.slc.drift.store import CHANNELS_TO_COMPARE, DRIFT_REPORTS, DriftAsked, DriftPassed
+from services.slc.drift.store import DRIFT_REPORTS
 from services.slc.job.domain import Reason
 from services.slc.job.store import JOBS, note
 from services.slc.lifecycle.standing import concerns_channel, shop_failed
