@@ -30,6 +30,7 @@ CLOSED_ORGS = Entity(
     ClosedOrg,
     collection="slc_closed_orgs",
     id="closed_id",
+    shard_key=("orgcode",),
     indexes=[index("closed_id", name="org")],
     history=False,
     technical=True,
