@@ -23,8 +23,6 @@ CHANGED_VARIANTS = 500
 UNITS_EACH = 1_000
 ARRIVAL_SECONDS_MAX = 30.0
 
-ASSORTMENT = 10_000
-
 
 async def take_webhooks(bench: Bench) -> Row:
     """Webhooks of a thousand products, signed, each with an id of its own, through the gateway."""
@@ -114,26 +112,26 @@ async def _arrivals(channel: SlcChannel, sent: dict[tuple[str, int], float]) -> 
 
 
 async def bring_in_step(bench: Bench) -> Row:
-    """Ten thousand new variants, from the activation of their channel until all of them are in step."""
-    channel, _ = await _assortment(bench.world)
+    """New variants by the thousand, from the activation of their channel until all of them are in step."""
+    channel, size = await _assortment(bench.world)
     await channel.shop.mark()
 
     async def work() -> Measured:
         await channel.revised("channel/activate")
-        return await _synced(channel, f"{ASSORTMENT:,} new variants in step")
+        return await _synced(channel, size, f"{size:,} new variants in step")
 
     return await bench.measure(work())
 
 
 async def set_levels(bench: Bench) -> Row:
-    """Ten thousand quantities that change at once, because the channel keeps one unit more from the shop."""
-    channel, _ = await _assortment(bench.world)
-    await channel.synced(ASSORTMENT)
+    """Quantities that change all at once, because the channel keeps one unit more from the shop."""
+    channel, size = await _assortment(bench.world)
+    await channel.synced(size)
     await channel.shop.mark()
 
     async def work() -> Measured:
         await channel.revised("channel/update", config={"stock_buffer": 1})
-        return await _synced(channel, f"{ASSORTMENT:,} quantities in step")
+        return await _synced(channel, size, f"{size:,} quantities in step")
 
     try:
         return await bench.measure(work())
@@ -142,9 +140,9 @@ async def set_levels(bench: Bench) -> Row:
         await close(channel)
 
 
-async def _synced(channel: SlcChannel, name: str) -> Measured:
-    told = Measured(name=name, clients=1, requests=ASSORTMENT, latencies=[])
-    told.seconds = await channel.synced(ASSORTMENT)
+async def _synced(channel: SlcChannel, variants: int, name: str) -> Measured:
+    told = Measured(name=name, clients=1, requests=variants, latencies=[])
+    told.seconds = await channel.synced(variants)
     calls = await channel.shop.counted()
     told.note = f"{told.seconds:.0f} s; {_words(calls)}"
     return told
@@ -159,14 +157,15 @@ def _words(calls: dict[str, tuple[int, int]]) -> str:
     return ", ".join(shown)
 
 
-_ASSORTMENTS: dict[int, tuple[SlcChannel, Shelf]] = {}
+_ASSORTMENTS: dict[int, SlcChannel] = {}
 
 
-async def _assortment(world: World) -> tuple[SlcChannel, Shelf]:
-    """The channel with ten thousand variants; it is made once, and brought in step by whichever row comes first."""
-    if ASSORTMENT not in _ASSORTMENTS:
-        shelf = await shelf_of(world, max(world.products, ASSORTMENT))
+async def _assortment(world: World) -> tuple[SlcChannel, int]:
+    """The channel that sells all products, and their number; whichever row comes first makes it."""
+    size = world.products
+    if size not in _ASSORTMENTS:
+        shelf = await shelf_of(world, size)
         channel = await channel_of(world, f"ALL-{THIS_RUN}".upper(), shelf)
-        await listed(channel, shelf, world, ASSORTMENT, UNITS_EACH)
-        _ASSORTMENTS[ASSORTMENT] = channel, shelf
-    return _ASSORTMENTS[ASSORTMENT]
+        await listed(channel, shelf, world, size, UNITS_EACH)
+        _ASSORTMENTS[size] = channel
+    return _ASSORTMENTS[size], size
