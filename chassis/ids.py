@@ -6,9 +6,12 @@ from array import array
 
 from chassis.clock import Utc, to_millis
 
-_COUNTER_MAX = (1 << 42) - 1
+COUNTER_BITS = 42
+_COUNTER_MAX = (1 << COUNTER_BITS) - 1
 _NOISE_BYTES = 1024
 _VARIANT = 0b10 << 62
+_TAIL_BITS = 30
+_TAIL_MASK = (1 << _TAIL_BITS) - 1
 
 
 class IdSource:
@@ -44,8 +47,13 @@ class IdSource:
             else:
                 self._counter += 1
             head, counter, noise = self._head, self._counter, take()
-        tail = f"{_VARIANT | (counter & 0x3FFFFFFF) << 32 | noise & 0xFFFFFFFF:016x}"
-        return f"{head}{counter >> 30:03x}-{tail[:4]}-{tail[4:]}"
+        return _text(head, counter, noise & 0xFFFFFFFF)
+
+
+def _text(head: str, counter: int, noise: int) -> str:
+    """An id whose text up to the version is `head`."""
+    tail = f"{_VARIANT | (counter & _TAIL_MASK) << 32 | noise:016x}"
+    return f"{head}{counter >> _TAIL_BITS:03x}-{tail[:4]}-{tail[4:]}"
 
 
 IDS = IdSource()
@@ -59,3 +67,16 @@ def new_id(at: Utc) -> str:
 def millis_of(identifier: str) -> int:
     """The Unix milliseconds of a UUIDv7."""
     return int(identifier[:8] + identifier[9:13], 16)
+
+
+def place_of(identifier: str) -> int:
+    """Milliseconds and counter of a UUIDv7 as one number, which grows with the ids of a process. Raises `ValueError`
+    for other text."""
+    counter = int(identifier[15:18], 16) << _TAIL_BITS | int(identifier[19:23] + identifier[24:28], 16) & _TAIL_MASK
+    return millis_of(identifier) << COUNTER_BITS | counter
+
+
+def id_at(place: int) -> str:
+    """The least UUIDv7 of a place (see `place_of`)."""
+    text = f"{place >> COUNTER_BITS:012x}"
+    return _text(f"{text[:8]}-{text[8:]}-7", place & _COUNTER_MAX, 0)

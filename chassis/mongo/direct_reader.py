@@ -10,7 +10,7 @@ from chassis.clock import Clock, Utc
 from chassis.entity import Document, Entity
 from chassis.mongo.client import Database
 from chassis.mongo.erasure import unreachable_as_unavailable
-from chassis.mongo.paging import WINDOW_MILLIS_FIRST, WINDOW_MILLIS_MAX, Paging, start_of, window_of
+from chassis.mongo.paging import Paging
 from chassis.mongo.query import Query, build
 from chassis.mongo.quirks import MONGODB
 from chassis.mongo.table import Table
@@ -18,9 +18,6 @@ from chassis.page import Page, Paged, Seal
 from chassis.unit import OneOf, Where
 
 R = TypeVar("R", bound=Document)
-
-COUNT_GROWTH = 64
-"""How fast the windows of time grow in which records are counted, where a limit saves nothing (`quirks.py`)."""
 
 
 class DirectReader:
@@ -91,20 +88,12 @@ class DirectReader:
         """The number of matching records, counted up to `most`, by their index alone where it covers the query."""
         if _is_empty(where):
             return 0
-        query = build(self._table(entity), org, where, order, most, None, rest)
-        field = order[0].removeprefix("-")
-        start = start_of(self.now, field, query.plan.order[0], None) if query.plan.down else None
-        if not self._database.quirks.reads_whole_ranges or start is None or field in where:
-            return await self._count(query, most)
-        counted, end, width = 0, None, WINDOW_MILLIS_FIRST
-        while counted < most:
-            floor = start - width if width < WINDOW_MILLIS_MAX else None
-            bounds = window_of(query.plan.order[0], floor, end)
-            part = build(query.table, org, {**where, field: bounds}, order, most, None, rest)
-            counted += await self._count(part, most - counted)
-            if floor is None:
+        table, counted = self._table(entity), 0
+        for bounds in self._paging.ranges(_OfOrg(self, org), table, org, where, order, rest, most):
+            part = where if bounds is None else {**where, order[0].removeprefix("-"): bounds}
+            counted += await self._count(build(table, org, part, order, most, None, rest), most - counted)
+            if counted >= most:
                 break
-            end, width = floor, width * COUNT_GROWTH
         return counted
 
     async def size(self, collection: str) -> int:

@@ -1,26 +1,31 @@
 """Pages of a query: by keyset, never by skipping, with a sealed token for the next page.
 
-Where a limited read costs as much as the whole range (`quirks.py`), a page ordered by time is read in windows of time
-that grow until it is full.
+Where a limited read costs as much as the whole range (`quirks.py`), a page is read in ranges (`page_ranges.py`). A page
+that was read before is asked for up to its last record, and further only if records have gone since.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from chassis.clock import Utc, from_seconds, to_millis
+from chassis.clock import Utc, to_millis
 from chassis.entity import Entity
-from chassis.ids import millis_of
+from chassis.mongo.page_ranges import (
+    Line,
+    Pace,
+    Remembered,
+    Walk,
+    default_pace,
+    line_of,
+    line_of_time,
+    pace_seen,
+    within,
+)
 from chassis.mongo.query import Query, build
 from chassis.mongo.quirks import Quirks
 from chassis.mongo.table import Table
 from chassis.page import Page, Paged, Seal, items_of
 from chassis.unit import Range, Where
-
-WINDOW_MILLIS_FIRST = 1_000
-WINDOW_GROWTH = 16
-WINDOW_MILLIS_MAX = 10 * 365 * 24 * 3600 * 1000
-"""Beyond this width a window saves nothing: the rest is read without one."""
 
 
 class PageSource(Protocol):
@@ -45,13 +50,41 @@ class PageSource(Protocol):
         ...
 
 
+class Asked(NamedTuple):
+    """A page as it is asked for."""
+
+    query: Query
+    where: Where
+    order: Sequence[str]
+    rest: Where | None
+    limit: int
+    after: Sequence[Any] | None
+    mark: str
+
+    @property
+    def field(self) -> str:
+        """The order's first field."""
+        return self.order[0].removeprefix("-")
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Equal for queries that differ in values alone."""
+        return (self.query.table.name, self.query.plan, tuple(self.rest or ()))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same page of the same query."""
+        return (self.mark, self.limit, None if self.after is None else tuple(self.after))
+
+
 class Paging:
     """Reads pages and makes their tokens."""
 
     def __init__(self, seal: Seal, quirks: Quirks) -> None:
         self._seal = seal
-        self._in_windows = quirks.reads_whole_ranges
-        self._windows: dict[str, int] = {}
+        self._in_ranges = quirks.reads_whole_ranges
+        self._ends: Remembered[Any, Any] = Remembered()
+        self._paces: Remembered[Any, Pace] = Remembered()
 
     async def page(
         self,
@@ -67,76 +100,113 @@ class Paging:
         order = order or (f"-{table.id_field}",)
         items = items_of(page)
         query = build(table, org, where, order, items, None, rest)
-        asked = _fingerprint(query, order)
-        after = self._seal.open(asked, page.next_token) if page.next_token is not None else None
-        found = await self._find(view, query, where, order, items + 1, after, rest)
+        mark = _fingerprint(query, order)
+        after = self._seal.open(mark, page.next_token) if page.next_token is not None else None
+        found = await self._find(view, Asked(query, where, order, rest, items + 1, after, mark))
         more = len(found) > items
         found = found[:items]
-        token = self._seal.seal(asked, query.position_of(found[-1])) if more else None
+        token = self._seal.seal(mark, query.position_of(found[-1])) if more else None
         return Page(items=found, count=len(found), next_token=token)
 
-    async def _find(
+    def ranges(
         self,
         view: PageSource,
-        query: Query,
+        table: Table[Any],
+        org: str | None,
         where: Where,
         order: Sequence[str],
-        limit: int,
-        after: Sequence[Any] | None,
         rest: Where | None,
-    ) -> list[Any]:
-        """Up to `limit` records, in one find or in growing windows."""
-        entity = query.table.entity
-        field = order[0].removeprefix("-")
-        start = start_of(view.now, field, query.plan.order[0], after) if self._in_windows and query.plan.down else None
-        if start is None or field in where:
-            return await view.find(entity, where, order=order, limit=limit, after=after, rest=rest)
+        most: int,
+    ) -> Iterator[Range | None]:
+        """Ranges of the order's first field that cover all matching records, the first ones likely to hold the first
+        `most`; None: no bounds."""
+        query = build(table, org, where, order, most, None, rest)
+        asked = Asked(query, where, order, rest, most, None, _fingerprint(query, order))
+        return self._ranges(view, asked, []) if self._takes_ranges(asked) else iter((None,))
+
+    async def _find(self, view: PageSource, asked: Asked) -> list[Any]:
+        """Up to `limit` records, in one find or in ranges that follow each other."""
+        if not self._takes_ranges(asked):
+            return await _read(view, asked, None, asked.limit)
         found: list[Any] = []
-        end: int | None = None
-        # Start with the width that filled the last page of this kind.
-        width = self._windows.get(entity.name, WINDOW_MILLIS_FIRST)
-        while len(found) < limit and width < WINDOW_MILLIS_MAX:
-            floor = start - width
-            bounds = window_of(query.plan.order[0], floor, end)
-            part = await view.find(
-                entity, {**where, field: bounds}, order=order, limit=limit - len(found), after=after, rest=rest
-            )
-            found += part
-            end, width = floor, width * WINDOW_GROWTH
-        if len(found) >= limit:
-            self._windows[entity.name] = max(WINDOW_MILLIS_FIRST, width // WINDOW_GROWTH)
-            return found
-        remaining = {**where, field: window_of(query.plan.order[0], None, end)}
-        found += await view.find(entity, remaining, order=order, limit=limit - len(found), after=after, rest=rest)
+        for bounds in self._ranges(view, asked, found):
+            found += await _read(view, asked, bounds, asked.limit - len(found))
+            if len(found) >= asked.limit:
+                break
+        self._learn(asked, [asked.query.position_of(record)[0] for record in found])
         return found
 
+    def _takes_ranges(self, asked: Asked) -> bool:
+        return self._in_ranges and asked.field not in asked.where
 
-def start_of(now: Utc, field: str, stored: str, after: Sequence[Any] | None) -> int | None:
-    """Unix milliseconds where a page ordered backwards in time begins; None if its order is not time."""
-    try:
-        if stored == "_id":
-            return millis_of(str(after[0])) if after else to_millis(now)
-        if field.endswith("_utc"):
-            return to_millis(Utc(str(after[0]))) if after else to_millis(now)
-    except ValueError:
+    def _ranges(self, view: PageSource, asked: Asked, found: Sequence[Any]) -> Iterator[Range | None]:
+        """What to read for a page, one range after the other; `found` is what the ones before have brought."""
+        down = asked.query.plan.down
+        near = self._ends.get(asked.key)
+        if near is not None:
+            yield within(down, None, near)
+        for far in self._floors(view, asked, near, found):
+            yield within(down, near, far)
+            near = far
+        yield None if near is None else within(down, near, None)
+
+    def _floors(self, view: PageSource, asked: Asked, near: Any, found: Sequence[Any]) -> Iterator[Any]:
+        """Where the ranges behind `near` end, but for the last one, which has no end."""
+        own = self._paces.get(asked.mark)
+        pace = own or self._paces.get(asked.shape)
+        if not asked.query.plan.down or (pace is not None and pace.few):
+            return
+        start = _start(view, asked, near, pace)
+        if start is None:
+            return
+        line, place = start
+        if pace is None:
+            pace = default_pace(line)
+        walk = Walk(line, pace, place, bottom=own.bottom if own is not None else None)
+        while (floor := walk.floor(asked.limit - len(found))) is not None:
+            yield floor
+
+    def _learn(self, asked: Asked, values: Sequence[Any]) -> None:
+        """Remember where a page ended and how its records lie."""
+        first, last = asked.after is None, len(values) < asked.limit
+        if last or not isinstance(values[-1], str | int):
+            self._ends.drop(asked.key)
+        else:
+            self._ends.put(asked.key, values[-1])
+        line = line_of(asked.query, values[0]) if values else line_of_time(asked.query)
+        if line is None or not asked.query.plan.down:
+            return
+        try:
+            places = [line.place(value) for value in values]
+        except ValueError:
+            return
+        default = default_pace(line)
+        self._paces.put(asked.mark, pace_seen(self._paces.get(asked.mark) or default, places, first=first, last=last))
+        if first:
+            known = self._paces.get(asked.shape) or default
+            self._paces.put(asked.shape, pace_seen(known, places, first=first, last=last))
+
+
+async def _read(view: PageSource, asked: Asked, bounds: Range | None, limit: int) -> list[Any]:
+    where = asked.where if bounds is None else {**asked.where, asked.field: bounds}
+    return await view.find(
+        asked.query.table.entity, where, order=asked.order, limit=limit, after=asked.after, rest=asked.rest
+    )
+
+
+def _start(view: PageSource, asked: Asked, near: Any, pace: Pace | None) -> tuple[Line, int] | None:
+    """The line of a query's order, and the place from which on records are wanted; None if there is no line."""
+    known = near if near is not None or asked.after is None else asked.after[0]
+    line = line_of_time(asked.query) if known is None else line_of(asked.query, known)
+    if line is None:
         return None
-    return None
-
-
-def window_of(stored: str, floor: int | None, end: int | None) -> Range:
-    """The range of an id or a time from `floor` up to the start of the window before."""
-    text = _id_at if stored == "_id" else _utc_at
-    return Range(at_least=None if floor is None else text(floor), below=None if end is None else text(end))
-
-
-def _id_at(millis: int) -> str:
-    """The least id of a millisecond."""
-    digits = f"{max(millis, 0):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
-
-
-def _utc_at(millis: int) -> str:
-    return from_seconds(max(millis, 0) / 1000)
+    if known is not None:
+        try:
+            return line, line.place(known)
+        except ValueError:
+            return None
+    newest = pace.newest if pace is not None else None
+    return line, (to_millis(view.now) * line.unit if newest is None else newest) + 1
 
 
 def _fingerprint(query: Query, order: Sequence[str]) -> str:

@@ -34,8 +34,8 @@ class Quirks(Frozen):
     engine                  what the settings call the server
     moved_keys_stay_taken   an update that moves a record off a unique key leaves the key taken, a deletion frees it:
                             the record is deleted and inserted anew
-    reads_whole_ranges      a limited read costs as much as everything behind it in the range: pages ordered by time
-                            are read in windows of time that grow until the page is full
+    reads_whole_ranges      a limited read costs as much as everything behind it in the range: pages are read in
+                            ranges that hold little more than the page (`page_ranges.py`)
 
     While a transaction reads for long, other transactions wait on this engine: scans that need no single moment pass
     `moment=False` and run outside one.

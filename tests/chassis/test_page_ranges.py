@@ -1,0 +1,215 @@
+"""A page costs what its records cost, however many lie behind it and however they lie in time."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.clock import FixedClock
+from chassis.ids import COUNTER_BITS, IdSource, id_at, place_of
+from chassis.mongo.page_ranges import REMEMBERED_MAX, IdLine, Pace, Remembered, Walk, default_pace, pace_seen
+from chassis.mongo.unit import MongoUnits
+from chassis.page import PageRequest
+from chassis.unit import Change
+from tests.chassis.data_given import NOON, THINGS, a_call, a_thing, opened
+from tests.reading import reads_of
+
+DAY = 24 * 3600.0
+LIMIT = 20
+
+
+@given(st.integers(0, 2**48 - 1), st.integers(0, (1 << COUNTER_BITS) - 1))
+def test_places_of_ids_are_those_they_are_made_from(millis: int, counter: int) -> None:
+    place = millis << COUNTER_BITS | counter
+
+    assert place_of(id_at(place)) == place
+    assert id_at(place) < id_at(place + 1)
+
+
+def test_ids_made_in_one_millisecond_follow_each_other_closely() -> None:
+    ids = IdSource()
+    places = [place_of(ids.new(NOON)) for _ in range(5)]
+
+    assert places == list(range(places[0], places[0] + 5))
+
+
+def test_a_walk_begins_with_the_pace_and_reaches_over_pauses() -> None:
+    line = IdLine()
+    pace = pace_seen(default_pace(line), [5000, 4999, 4998, 4000, 3999], first=True, last=False)
+    walk = Walk(line, pace, 10 * line.unit, bottom=None)
+
+    floors = [place_of(walk.floor(20)) for _ in range(4)]
+
+    assert (pace.gap, pace.pause, pace.newest) == (1, 1024, 5000)
+    start = 10 * line.unit - 20
+    assert floors == [start, start - 1024, start - 1024 - line.unit, start - 1024 - 9 * line.unit]
+
+
+def test_a_walk_takes_everything_once_it_reaches_the_oldest_record_or_goes_far() -> None:
+    line = IdLine()
+    assert Walk(line, Pace(gap=1), 100, bottom=90).floor(20) is None
+    walk = Walk(line, default_pace(line), 2 * line.span, bottom=None)
+    floors = 0
+    while walk.floor(20) is not None:
+        floors += 1
+    assert 5 < floors < 20
+
+
+def test_a_memory_forgets_what_was_unused_for_longest() -> None:
+    memory: Remembered[int, int] = Remembered()
+    for number in range(REMEMBERED_MAX):
+        memory.put(number, number)
+    assert memory.get(0) == 0
+
+    memory.put(REMEMBERED_MAX, 7)
+
+    assert (memory.get(0), memory.get(1), memory.get(REMEMBERED_MAX)) == (0, None, 7)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOON)
+
+
+@pytest.fixture
+async def units(
+    mongodb_uri: str, mongodb_engine: str, database_name: str, clock: FixedClock
+) -> AsyncIterator[MongoUnits]:
+    """Units of the test's own database."""
+    if mongodb_engine != "embedded":
+        pytest.skip("limits are met by this server itself")
+    async with opened(mongodb_uri, database_name, clock=clock) as opening:
+        yield opening
+
+
+async def burst(units: MongoUnits, size: int, status: str = "on") -> list[str]:
+    """So many things made in one moment; their ids, oldest first."""
+
+    async def make(change: Change) -> list[str]:
+        ids = [change.new_id() for _ in range(size)]
+        for one in ids:
+            await change.insert(THINGS, a_thing(one, code=one[-12:].upper(), status=status, amount=1))
+        return ids
+
+    return await units.change(a_call(), make)
+
+
+class Reader:
+    """Reads lists of things page by page, and what that costs."""
+
+    def __init__(self, units: MongoUnits) -> None:
+        self.units = units
+        self.documents = 0
+        self.queries = 0
+
+    async def page(self, token: str | None = None, **where: Any) -> Any:
+        request = PageRequest(limit=LIMIT, next_token=token)
+        order = ("-thing_id",)
+        async with reads_of("things") as reads:
+            page = await self.units.view(
+                a_call(), partial(_page, where=where or {"status": "on"}, page=request, order=order)
+            )
+        self.queries = reads.queries
+        self.documents = await reads.documents(self.units.database)
+        return page
+
+    async def walk(self, **where: Any) -> tuple[list[str], list[int]]:
+        """All ids, newest first, and the documents that lay in the ranges of each page."""
+        ids: list[str] = []
+        costs: list[int] = []
+        token = None
+        while True:
+            page = await self.page(token, **where)
+            ids += [each.thing_id for each in page.items]
+            costs.append(self.documents)
+            token = page.next_token
+            if token is None:
+                return ids, costs
+
+
+async def _page(view: Any, *, where: Any, page: PageRequest, order: Any) -> Any:
+    return await view.page(THINGS, where, page=page, order=order)
+
+
+async def test_a_page_of_a_burst_reads_no_more_than_its_records(units: MongoUnits) -> None:
+    made = await burst(units, 300)
+    reader = Reader(units)
+    await reader.page()
+    small = [(await reader.page()).count, reader.documents, reader.queries]
+    for _ in range(4):
+        made += await burst(units, 500)
+
+    await reader.page()
+    large = [(await reader.page()).count, reader.documents, reader.queries]
+
+    assert small == large == [LIMIT, LIMIT + 1, 1]
+    ids, costs = await reader.walk()
+    assert ids == made[::-1]
+    # Beyond a burst the next one is found by a range that may hold many of it.
+    assert sum(cost > 2 * (LIMIT + 1) for cost in costs) <= 8
+    assert sum(costs) < 3 * len(made)
+
+
+async def test_bursts_days_apart_are_walked_without_reading_one_whole(units: MongoUnits, clock: FixedClock) -> None:
+    made = []
+    for _ in range(3):
+        made += await burst(units, 210)
+        clock.advance(DAY)
+    reader = Reader(units)
+    first, _ = await reader.walk()
+
+    second, costs = await reader.walk()
+
+    assert first == second == made[::-1]
+    # Only a page that reaches over a pause may meet the newest end of a whole burst.
+    assert sum(cost > 2 * (LIMIT + 1) for cost in costs) <= 2
+    assert sum(costs) < 3 * len(made)
+
+
+async def test_a_page_that_was_read_before_follows_what_comes_and_goes(units: MongoUnits, clock: FixedClock) -> None:
+    made = await burst(units, 50)
+    reader = Reader(units)
+    await reader.page()
+    clock.advance(1)
+    made += await burst(units, 3)
+
+    async def drop(change: Change) -> None:
+        for one in made[-10:-4]:
+            await change.delete(THINGS, await change.load(THINGS, one))
+
+    await units.change(a_call(), drop)
+    made[-10:-4] = []
+
+    assert [each.thing_id for each in (await reader.page()).items] == made[: -LIMIT - 1 : -1]
+    ids, _ = await reader.walk()
+    assert ids == made[::-1]
+
+
+async def test_few_records_are_read_at_once_once_that_is_known(units: MongoUnits, clock: FixedClock) -> None:
+    await burst(units, 3, status="off")
+    clock.advance(400 * DAY)
+    reader = Reader(units)
+    await reader.page(status="off")
+
+    page = await reader.page(status="off")
+
+    assert (page.count, reader.queries, reader.documents) == (3, 1, 3)
+
+
+async def test_pages_in_ascending_order_are_read_to_their_known_end(units: MongoUnits) -> None:
+    made = await burst(units, 200)
+    where = {"place": "here"}
+
+    async def look(view: Any) -> list[str]:
+        page = await view.page(THINGS, where, page=PageRequest(limit=LIMIT), order=("code",))
+        return [each.code for each in page.items]
+
+    first = await units.view(a_call(), look)
+    async with reads_of("things") as reads:
+        second = await units.view(a_call(), look)
+
+    assert first == second == sorted(one[-12:].upper() for one in made)[:LIMIT]
+    assert (reads.queries, await reads.documents(units.database)) == (1, LIMIT + 1)
