@@ -9,7 +9,7 @@ from chassis.endpoint import Answer, Endpoints, Request
 from chassis.page import PageLimit
 from chassis.unit import View
 from chassis.values import Code, Count, Guid, Name, Text
-from services.pmc.group.counting import Counts, counts_by_value
+from services.pmc.group.counting import Counts, counts_by_value, largest_counts
 from services.pmc.profile.store import all_profiles, channel_of
 from services.pmc.rollup.domain import GroupDimension
 from services.pmc.words import VIEW, AskedState, Part
@@ -77,16 +77,17 @@ async def pmc_product_group(view: View, body: ProductGroupRequest) -> ProductGro
     """Count products by a value of their indexed content."""
     channel = await channel_of(view, body.channel_guid, body.channel_code, body.logical_guid)
     channels = [channel] if channel is not None else await all_profiles(view)
-    counts = await counts_by_value(view, body.dimension, channels, body.values)
     state = body.online_state or "both"
     if body.values is not None:
+        counts = await counts_by_value(view, body.dimension, channels, body.values)
         groups = [_group(value, counts.get(value, Counts()), state) for value in body.values]
         return ProductGroupEnvelope(dimension=body.dimension, source="rollup", groups=groups, truncated=False)
     limit = min(body.limit or GROUPS_DEFAULT, GROUPS_MAX)
+    counts, more = await largest_counts(view, body.dimension, channels, channel, state, limit)
     groups = [_group(value, each, state) for value, each in counts.items()]
     groups = sorted((each for each in groups if each.count), key=lambda each: (-each.count, each.value))
     return ProductGroupEnvelope(
-        dimension=body.dimension, source="search", groups=groups[:limit], truncated=len(groups) > limit
+        dimension=body.dimension, source="search", groups=groups[:limit], truncated=more or len(groups) > limit
     )
 
 

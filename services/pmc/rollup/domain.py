@@ -17,6 +17,8 @@ GroupDimension = Literal["style", "vendor", "channel", "category", "department",
 ORG_WIDE = ""
 """Stands for the channel in roll-ups over all channels."""
 
+COUNT_MAX = 9_999_999_999
+
 
 class Rollup(Document):
     """The products of one channel that have one value. `moves` counts the changes in which a product came or went."""
@@ -30,6 +32,11 @@ class Rollup(Document):
     online: int = 0
     offline: int = 0
     moves: Count = 0
+
+
+def rank(count: int, value: str) -> str:
+    """A text that sorts roll-ups by count, the largest first, then by value."""
+    return f"{COUNT_MAX - count:010d}{value}"
 
 
 class ChannelSums(Document):

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from chassis.entity import Entity, edge, index
+from chassis.page import PageRequest
 from chassis.unit import Change, View
 from services.pmc.rollup.domain import (
     ORG_WIDE,
@@ -15,7 +16,12 @@ from services.pmc.rollup.domain import (
     OrgSums,
     Rollup,
     RollupKey,
+    rank,
 )
+from services.pmc.words import AskedState
+
+RANKS: Mapping[AskedState, str] = {"both": "rank", "online": "online_rank", "offline": "offline_rank"}
+"""The stored field that sorts roll-ups by the number of their products in a state, the largest first."""
 
 ROLLUPS = Entity(
     "rollup",
@@ -25,7 +31,16 @@ ROLLUPS = Entity(
     shard_key=("orgcode", "channel_guid", "dimension"),
     keys=("ORG#{orgcode}", "ROLLUP#{channel_guid}#{dimension}#{value}"),
     id_pattern="{orgcode}/{channel_guid}/{dimension}/{value}",
-    indexes=[index("channel_guid", "dimension", "value", name="by_value"), index("rollup_id")],
+    indexes=[
+        index("channel_guid", "dimension", "value", name="by_value"),
+        index("rollup_id"),
+        *(index("channel_guid", "dimension", field) for field in RANKS.values()),
+    ],
+    derived={
+        "rank": lambda rollup: rank(rollup.online + rollup.offline, rollup.value),
+        "online_rank": lambda rollup: rank(rollup.online, rollup.value),
+        "offline_rank": lambda rollup: rank(rollup.offline, rollup.value),
+    },
     edges=[edge("in", to="profile", by="channel_guid", at="channel_guid")],
     history=False,
     label="{dimension} {value} {label}",
@@ -77,6 +92,31 @@ async def rollups_of(
     ]
     found = await view.get_many(ROLLUPS, [rollup_id(view.call.orgcode, key) for key in keys])
     return list(found.values())
+
+
+async def rollups_in(view: View, channel_guid: str, dimension: Dimension) -> list[Rollup]:
+    """All roll-ups of a dimension in a channel. Index: by_value."""
+    return await view.find_all(ROLLUPS, {"channel_guid": channel_guid, "dimension": dimension}, order=("value",))
+
+
+async def largest_rollups(
+    view: View, channel_guid: str, dimension: Dimension, state: AskedState, limit: int
+) -> tuple[list[Rollup], bool]:
+    """The values that most products in a state have, by their number, then by value; and whether there are more. Index:
+    that of the state's rank."""
+    where = {"channel_guid": channel_guid, "dimension": dimension}
+    order = (RANKS[state],)
+    page = await view.page(ROLLUPS, where, page=PageRequest(limit=limit), order=order)
+    found = [each for each in page.items if _number(each, state)]
+    if len(found) < limit or page.next_token is None:
+        return found, False
+    following = await view.page(ROLLUPS, where, page=PageRequest(limit=1, next_token=page.next_token), order=order)
+    return found, any(_number(each, state) for each in following.items)
+
+
+def _number(rollup: Rollup, state: AskedState) -> int:
+    """How many products a roll-up counts in a state."""
+    return rollup.online + rollup.offline if state == "both" else int(getattr(rollup, state))
 
 
 async def org_sums(view: View) -> OrgSums:
