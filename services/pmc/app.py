@@ -3,6 +3,7 @@
 from chassis.service import Service
 from services.pmc.objects.resource import object_store
 from services.pmc.search.limits import regex_searches
+from services.pmc.search.store import known_samples
 from services.pmc.settings import PmcSettings
 from services.pmc.words import ROLES
 
@@ -32,5 +33,5 @@ PMC = Service(
     roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},
     dialect="catalogue",
-    resources=[object_store, regex_searches],
+    resources=[object_store, regex_searches, known_samples],
 )

@@ -2,6 +2,7 @@
 
 from chassis.entity import Value
 from chassis.event import EventType
+from services.pmc.product.events import STEP_EVENTS
 from services.pmc.run.domain import PublishRun
 
 
@@ -18,3 +19,6 @@ EVENTS = [
     EventType(type="pmc.run.cancelled", subject="run_id", body=RunChanged, summary="A run was cancelled."),
     EventType(type="pmc.run.failed", subject="run_id", body=RunChanged, summary="A run failed."),
 ]
+
+RUN_EVENTS = (*STEP_EVENTS, "pmc.run.completed", "pmc.run.failed")
+"""What steps and the ends of runs may emit."""

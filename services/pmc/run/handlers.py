@@ -15,6 +15,7 @@ from chassis.unit import Change, Units, View
 from chassis.values import Code, Count, Guid, Id, Reason, Revision, Token
 from chassis.values import Utc as UtcText
 from services.pmc.objects.port import ObjectStore, SignedRequest
+from services.pmc.run.current import current_run, load_run
 from services.pmc.run.domain import (
     SELECTED_MAX,
     STEP_ITEMS_DEFAULT,
@@ -28,11 +29,12 @@ from services.pmc.run.domain import (
     to_answer,
 )
 from services.pmc.run.ending import ended
+from services.pmc.run.events import RUN_EVENTS
 from services.pmc.run.manifest import DOWNLOAD_SECONDS, close_parts
 from services.pmc.run.manifest import to_answer as part_answer
 from services.pmc.run.manifest_records import ManifestPart
 from services.pmc.run.starting import Asked, start_publish, start_undo
-from services.pmc.run.step import RUN_EVENTS, current_run, load_run, step
+from services.pmc.run.step import step
 from services.pmc.run.store import RUNS, list_parts, load_part
 from services.pmc.words import CHANNELS_MAX, PUBLISH, VIEW, Rev
 

@@ -15,9 +15,10 @@ from retailstack.pmc.v1 import publishing_pb2 as pb
 from retailstack.pmc.v1 import publishing_pb2_grpc
 from services.pmc.objects.port import ObjectStore
 from services.pmc.pack.store import SERIES
+from services.pmc.run.current import load_run
 from services.pmc.run.domain import STEP_ITEMS_MAX, StoredRun, Target, to_answer
 from services.pmc.run.starting import Asked, start_publish
-from services.pmc.run.step import load_run, step
+from services.pmc.run.step import step
 from services.pmc.run.store import running_runs_of
 
 

@@ -1,15 +1,18 @@
-"""How frequent trigrams are in a channel, estimated from a sample of its products.
+"""What is known of a channel's search terms by a sample of its products.
 
-A search reads the products that hold its rarest trigram. The estimate decides which one that is, so it makes a search
-fast or slow, and never changes what it finds.
+It tells which trigram is rarest, and where the forms and ids of the channel lie, so that a search reads little more
+than its page. The sample makes a search fast or slow, and never changes what it finds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from math import ceil
 
 from msgspec.structs import replace
 
-from chassis.entity import Document
+from chassis.entity import Document, Value
+from services.pmc.terms import Terms
 
 SAMPLED_EACH = 13
 """One of so many new products is sampled: some fifteen of a step."""
@@ -19,6 +22,27 @@ SAMPLED_MAX = 2_000
 
 TRIGRAMS_MAX = 2_000
 """Trigrams a sample keeps, the most frequent; all others count as rare."""
+
+MARKS_MAX = 1_024
+"""Forms, bare forms and ids that a sample keeps; beyond that, every other one is dropped."""
+
+READ_AT_ONCE = 48
+"""Entries that the first read of a search aims at."""
+
+_BETWEEN = "\n"
+"""Separates marks. Normalised values have no line breaks."""
+
+
+class Marks(Value):
+    """Some of the values of an index, ascending, `each` entries apart on average."""
+
+    text: str = ""
+    each: int = SAMPLED_EACH
+
+    @property
+    def values(self) -> list[str]:
+        """The values."""
+        return self.text.split(_BETWEEN) if self.text else []
 
 
 class TrigramSample(Document):
@@ -32,6 +56,9 @@ class TrigramSample(Document):
     products: int = 0
     trigrams: Sequence[str] = ()
     holders: Sequence[int] = ()
+    words: Marks = Marks()
+    bares: Marks = Marks()
+    ids: Marks = Marks()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -39,11 +66,65 @@ class TrigramSample(Document):
         return dict(zip(self.trigrams, self.holders, strict=True))
 
 
-def sampled(sample: TrigramSample, products: Sequence[Iterable[str]]) -> TrigramSample:
-    """The sample with the trigrams of further products."""
+class Known:
+    """A sample, ready to be asked; without one, of a channel of which nothing is known."""
+
+    def __init__(self, sample: TrigramSample | None) -> None:
+        self._sample = sample or TrigramSample(sample_id="")
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many products of the sample hold each trigram."""
+        return self._sample.counts
+
+    @cached_property
+    def words(self) -> "Scale":
+        """Where the channel's forms lie."""
+        return Scale(self._sample.words)
+
+    @cached_property
+    def bares(self) -> "Scale":
+        """Where its bare forms lie."""
+        return Scale(self._sample.bares)
+
+    @cached_property
+    def ids(self) -> "Scale":
+        """Where the ids of its products lie."""
+        return Scale(self._sample.ids)
+
+    def rarest(self, trigrams: Sequence[str]) -> str | None:
+        """The trigram that fewest products are likely to hold: by the sample, else one with digits or rare letters."""
+        return min(trigrams, key=lambda each: (self.counts.get(each, 0), _commonness(each)), default=None)
+
+    def share_with(self, trigram: str | None) -> float:
+        """The share of products that hold a trigram, or of all products."""
+        if trigram is None or not self._sample.products:
+            return 1.0
+        return max(self.counts.get(trigram, 0), 1) / self._sample.products
+
+
+class Scale:
+    """The marks of an index, ready to be asked."""
+
+    def __init__(self, marks: Marks) -> None:
+        self.values = marks.values
+        self.each = marks.each
+
+    @property
+    def entries(self) -> int:
+        """About how many entries the index has."""
+        return len(self.values) * self.each
+
+    def step(self, share: float = 1.0) -> int:
+        """How many marks the first read of a search spans, if so large a share of the entries is wanted."""
+        return max(1, ceil(READ_AT_ONCE / (self.each * share)))
+
+
+def sampled(sample: TrigramSample, products: Sequence[tuple[str, Terms]]) -> TrigramSample:
+    """The sample with further products, each with its id, in the order of their ids."""
     counts = Counter(sample.counts)
-    for trigrams in products:
-        counts.update(set(trigrams))
+    for _, terms in products:
+        counts.update(terms.trigrams)
     total = sample.products + len(products)
     if total > SAMPLED_MAX:
         total //= 2
@@ -54,13 +135,22 @@ def sampled(sample: TrigramSample, products: Sequence[Iterable[str]]) -> Trigram
         products=total,
         trigrams=[trigram for trigram, _ in kept],
         holders=[count for _, count in kept],
+        words=_marked(sample.words, [form for _, terms in products for form in terms.words]),
+        bares=_marked(sample.bares, [form for _, terms in products for form in terms.bares]),
+        ids=_marked(sample.ids, [product_id for product_id, _ in products]),
     )
 
 
-def rarest(trigrams: Sequence[str], sample: TrigramSample | None) -> str | None:
-    """The trigram that fewest products are likely to hold: by the sample, else one with digits or rare letters."""
-    known = sample.counts if sample is not None else {}
-    return min(trigrams, key=lambda each: (known.get(each, 0), _commonness(each)), default=None)
+def _marked(marks: Marks, values: Sequence[str]) -> Marks:
+    """The marks with those of further values whose turn it is."""
+    each = marks.each
+    # The place of the first one varies with the values, or else the first of every step would be taken.
+    stride = each // SAMPLED_EACH
+    start = len(values) * 7 % stride
+    kept = sorted([*marks.values, *values[start::stride]])
+    while len(kept) > MARKS_MAX:
+        kept, each = kept[1::2], each * 2
+    return Marks(text=_BETWEEN.join(kept), each=each)
 
 
 _COMMON = {character: 20 - place for place, character in enumerate("etaoinsrhldcumfpg")}

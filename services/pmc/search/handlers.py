@@ -15,6 +15,7 @@ from services.pmc.search.limits import RegexSearches
 from services.pmc.search.matching import question_of
 from services.pmc.search.modes import Found, SearchScope, search_contains, search_prefix, search_regex
 from services.pmc.search.patterns import search_pattern_problem
+from services.pmc.search.store import KnownSamples
 from services.pmc.settings import PmcSettings
 from services.pmc.terms import FIELDS, MatchField, normalised
 from services.pmc.words import VIEW, AskedState, Part
@@ -80,7 +81,12 @@ class ProductSearchEnvelope(Answer):
     },
 )
 async def pmc_product_search(
-    call: Call, units: Units, settings: PmcSettings, searches: RegexSearches, body: ProductSearchRequest
+    call: Call,
+    units: Units,
+    settings: PmcSettings,
+    searches: RegexSearches,
+    samples: KnownSamples,
+    body: ProductSearchRequest,
 ) -> ProductSearchEnvelope:
     """Find products by the beginning of their values, by a part of them, or by a pattern."""
     mode: SearchMode = body.mode or "prefix"
@@ -95,7 +101,7 @@ async def pmc_product_search(
         channel = await channel_of(reader, body.channel_guid, body.channel_code, body.logical_guid)
         channels = [channel] if channel is not None else await all_profiles(reader)
         asked = SearchScope(
-            channel_guids=[each.channel_guid for each in channels],
+            channels=await samples.of(reader, [each.channel_guid for each in channels]),
             state=body.online_state or "both",
             limit=items_of(body),
         )

@@ -1,14 +1,14 @@
 """The three modes of search, each a page of hits from a position on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 from chassis.entity import Value
 from chassis.unit import SnapshotReader
 from services.pmc.profile.patterns import compiled
-from services.pmc.search.domain import rarest
+from services.pmc.search.domain import Known
 from services.pmc.search.matching import (
     Match,
     Question,
@@ -18,7 +18,6 @@ from services.pmc.search.matching import (
 )
 from services.pmc.search.patterns import literals_of
 from services.pmc.search.reading import Candidate, Hit, Position, by_form, by_product, by_trigram, ordered
-from services.pmc.search.store import samples_of
 from services.pmc.terms import MatchField
 from services.pmc.words import AskedState
 
@@ -32,9 +31,9 @@ PREFIX, OTHERS = "prefix", "others"
 
 
 class SearchScope(Value):
-    """A search: the channels to look in, the online state and how many hits a page has."""
+    """A search: the channels to look in with what is known of each, the online state and how many hits a page has."""
 
-    channel_guids: Sequence[str]
+    channels: Mapping[str, Known]
     state: AskedState
     limit: int
 
@@ -90,9 +89,8 @@ async def search_regex(
     """Hits in whose values the pattern is found, by product_id, as far as the work bound of a page goes."""
     expression = compiled(pattern, ignore_case=True)
     trigrams = _trigrams(literals_of(pattern))
-    samples = await samples_of(reader, asked.channel_guids)
     after = position[0] if position is not None else ""
-    streams = [by_trigram(reader, guid, rarest(trigrams, samples.get(guid)), after) for guid in asked.channel_guids]
+    streams = [by_trigram(reader, guid, known.rarest(trigrams), after, known) for guid, known in asked.channels.items()]
     until = monotonic() + SCANNED_SECONDS_MAX
     hits: list[Hit] = []
     scanned = 0
@@ -122,10 +120,10 @@ def _match_all(expression: Any, fields: Sequence[MatchField], some: Sequence[Can
 
 def _prefix_hits(reader: SnapshotReader, asked: SearchScope, question: Question, after: Position) -> AsyncIterator[Hit]:
     streams: list[AsyncIterator[Candidate]] = []
-    for guid in asked.channel_guids:
-        streams.append(by_form(reader, guid, "words", question.plain, after[0]))
+    for guid, known in asked.channels.items():
+        streams.append(by_form(reader, guid, "words", question.plain, after, known))
         if question.bare:
-            streams.append(by_form(reader, guid, "bares", question.bare, after[0]))
+            streams.append(by_form(reader, guid, "bares", question.bare, after, known))
 
     def find(candidate: Candidate) -> Match | None:
         if asked.state not in {"both", candidate.online_state}:
@@ -137,12 +135,11 @@ def _prefix_hits(reader: SnapshotReader, asked: SearchScope, question: Question,
 
 async def _other_hits(reader: SnapshotReader, asked: SearchScope, question: Question, after: str) -> AsyncIterator[Hit]:
     """Products that hold q without beginning with it, by product_id."""
-    samples = await samples_of(reader, asked.channel_guids)
     texts = [each for each in (question.plain, question.bare) if each]
     wanted = dict.fromkeys(
-        (guid, rarest(_trigrams([text]), samples.get(guid))) for text in texts for guid in asked.channel_guids
+        (guid, known.rarest(_trigrams([text]))) for text in texts for guid, known in asked.channels.items()
     )
-    streams = [by_trigram(reader, guid, trigram, after) for guid, trigram in wanted]
+    streams = [by_trigram(reader, guid, trigram, after, asked.channels[guid]) for guid, trigram in wanted]
     async for candidate in by_product(streams):
         if asked.state in {"both", candidate.online_state}:
             match = contains_match(question, candidate.values)

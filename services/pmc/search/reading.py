@@ -1,25 +1,29 @@
 """Reading candidates of a search: the terms of products, channel by channel, in the order of an index.
 
-A stream reads batch by batch and stops when its page is full. An index of a list meets a product at the first of its
-entries in range, which need not be the form it is found by: `ordered` puts each product where it belongs.
+A stream reads range by range (`ranges.py`) and stops when its page is full. An index of a list meets a product at the
+first of its entries in range, which need not be the form it is found by: `ordered` puts each product where it belongs.
 """
 
 import heapq
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from chassis.entity import Value
 from chassis.unit import SnapshotReader, Where, between
 from services.pmc.product.store import PRODUCTS
+from services.pmc.search.domain import Known, Scale
 from services.pmc.search.matching import Match
+from services.pmc.search.ranges import form_ranges, id_ranges, share_of
 from services.pmc.terms import Values
 
 CANDIDATES_AT_ONCE = 512
 """Products that one batch of a query reads."""
 
 LAST_CHARACTER = "\U0010ffff"
+
+FormField = Literal["words", "bares"]
 
 Position = tuple[str, str]
 """Form and product_id."""
@@ -42,29 +46,43 @@ class Hit(Value):
 
 
 async def by_form(
-    reader: SnapshotReader, channel_guid: str, field: str, prefix: str, start: str
+    reader: SnapshotReader, channel_guid: str, field: FormField, prefix: str, after: Position, known: Known
 ) -> AsyncIterator[Candidate]:
-    """Products with an entry in `words` or `bares` that begins with the prefix, from `start` on, by that entry."""
-    first = max(prefix, start)
-    where: Where = {
-        "channel_guid": channel_guid,
-        f"indexed.terms.{field}": between(at_least=first, below=prefix + LAST_CHARACTER),
-    }
-    async for document in _documents(reader, where, [f"indexed.terms.{field}"], ()):
-        entries = [each for each in document["indexed"]["terms"][field] if each >= first and each.startswith(prefix)]
-        if entries:
-            yield _candidate(document, min(entries))
+    """Products with an entry in `words` or `bares` that begins with the prefix, from the form of a position on, by that
+    entry and product_id."""
+    scale: Scale = getattr(known, field)
+    stored = f"indexed.terms.{field}"
+    for low, high in form_ranges(scale, max(prefix, after[0]), prefix + LAST_CHARACTER):
+        if high is None:
+            where: Where = {"channel_guid": channel_guid, stored: low}
+            behind = after[1] if low == after[0] else ""
+            async for document in _by_id(reader, where, behind, known.ids, share_of(scale, low, known.ids)):
+                yield _candidate(document, low)
+            continue
+        where = {"channel_guid": channel_guid, stored: between(at_least=low, below=high)}
+        async for document in _documents(reader, where, [stored], ()):
+            yield _candidate(document, min(each for each in document["indexed"]["terms"][field] if low <= each < high))
 
 
 async def by_trigram(
-    reader: SnapshotReader, channel_guid: str, trigram: str | None, after: str
+    reader: SnapshotReader, channel_guid: str, trigram: str | None, after: str, known: Known
 ) -> AsyncIterator[Candidate]:
     """Products of a channel that have a trigram, or all of them, by product_id."""
-    where: dict[str, Any] = {"channel_guid": channel_guid, "product_id": between(above=after)}
+    where: dict[str, Any] = {"channel_guid": channel_guid}
     if trigram is not None:
         where["indexed.terms.trigrams"] = trigram
-    async for document in _documents(reader, where, [], ("product_id",)):
+    async for document in _by_id(reader, where, after, known.ids, known.share_with(trigram)):
         yield _candidate(document, "")
+
+
+async def _by_id(
+    reader: SnapshotReader, where: Where, after: str, ids: Scale, share: float
+) -> AsyncIterator[dict[str, Any]]:
+    """Documents that equal `where`, by id, behind an id."""
+    for above, last in id_ranges(ids, after, share):
+        bounds = between(above=above) if last is None else between(above=above, at_most=last)
+        async for document in _documents(reader, {**where, "product_id": bounds}, [], ("product_id",)):
+            yield document
 
 
 async def _documents(
