@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 from chassis.clock import Clock, to_seconds
 from chassis.endpoint import Endpoints
-from chassis.errors import NotFound, invalid_field
+from chassis.errors import Forbidden, NotFound, invalid_field
 from chassis.links import check_length
 from chassis.raw import BodyStream, Content, FileContent, RawRequest
 from services.pmc.objects.local import LocalObjectStore
@@ -22,7 +22,7 @@ UPLOAD_SECONDS_MAX = 600.0
     seconds=UPLOAD_SECONDS_MAX,
     lenient=True,
     refusals={
-        "forbidden": "the link is altered, expired, or made for another method, key or size",
+        "forbidden": "the link is altered, expired, used, or made for another method, key or size",
         "invalid-input": "the body has another SHA-256 than the link says",
         "not-found": "the key is of no known form",
     },
@@ -32,6 +32,8 @@ async def pmc_object_put(http: RawRequest, body: BodyStream, clock: Clock, store
     local = _local(store, key)
     permission = local.links.check("PUT", key, _query(http), to_seconds(clock.now()))
     check_length(permission, body.length)
+    if await local.info(key) is not None:
+        raise Forbidden("the link has been used: the object is stored")
     sha256 = permission.sha256 or ""
     if not await local.put_stream(key, body, sha256):
         raise invalid_field("body", "has another SHA-256 than the link says")
