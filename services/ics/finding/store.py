@@ -13,7 +13,7 @@ import msgspec
 
 from chassis.clock import Utc, to_millis
 from chassis.entity import Document, Entity, index
-from chassis.page import Page, Paged, items_of, wrong_token
+from chassis.page import Page, Paged, PageRequest, items_of, wrong_token
 from chassis.unit import Change, View, Where, between, one_of
 from services.ics.finding.domain import Marks, Word, choices, floors, grams_of, marked, part_of, tokens_of
 
@@ -121,8 +121,10 @@ async def _tokens(view: View, words: Sequence[str]) -> list[str] | None:
     grams = list(dict.fromkeys(gram for part in parts for gram in choices(part)))
     if not grams:
         return None
-    found = await view.together(view.find(WORDS, {"grams": gram}, limit=TOKENS_MAX + 1) for gram in grams)
-    by_gram = dict(zip(grams, found, strict=True))
+    # Pages, not finds: where the first tokens of a frequent n-gram end is remembered, so it costs no more than those.
+    first = PageRequest(limit=TOKENS_MAX + 1)
+    pages = await view.together(view.page(WORDS, {"grams": gram}, page=first, order=("word_id",)) for gram in grams)
+    by_gram = {gram: page.items for gram, page in zip(grams, pages, strict=True)}
     best: list[str] | None = None
     for part in parts:
         fewest = min((by_gram[gram] for gram in choices(part)), key=len, default=None)

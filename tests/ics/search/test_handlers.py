@@ -9,6 +9,7 @@ from services.ics.comment.store import COMMENTS
 from services.ics.finding.domain import Word, tokens_of
 from services.ics.finding.store import LOOKED_AT_MAX, MARKS, READ_FIRST, WORDS
 from tests.ics.given import an_id
+from tests.reading import reads_of
 
 
 async def comment(ics: ServiceClient, body: str, **given: Any) -> dict[str, Any]:
@@ -154,6 +155,26 @@ async def test_a_page_ends_early_rather_than_look_at_everything(ics: ServiceClie
     assert (first["items"], first["count"]) == ([], 0)
     assert first["next_token"] is not None
     assert await found(ics, q="red blue") == ["red blue"]
+
+
+async def test_the_tokens_of_a_rare_reference_cost_what_they_cost_among_few(
+    ics: ServiceClient, mongodb_engine: str
+) -> None:
+    if mongodb_engine != "embedded":
+        pytest.skip("this server stops reading at the limit of a query")
+    database = ics.application.runtime.database
+    costs = []
+    for first, end in ((0, 400), (400, 4_000)):
+        await many(ics, [f"ref{number:06}" for number in range(first, end)])
+        for reference in ("ref000123", "ref000124"):
+            assert await found(ics, q=reference) == [reference]
+        async with reads_of(WORDS.collection) as reads:
+            assert await found(ics, q="ref000125") == ["ref000125"]
+        costs.append((await reads.documents(database), reads.queries))
+
+    (few, queries), (many_, queries_among_many) = costs
+    assert many_ <= 1.2 * few
+    assert queries_among_many <= queries
 
 
 async def test_inbox_items_are_found_by_title_and_body_together(ics: ServiceClient) -> None:
