@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import msgspec
 from cyclopts import App
 
+from chassis.entity import HUB
 from chassis.errors import NotFound
 from chassis.pattern import pattern
 from chassis.rpc.status import PeerUnreachable
 from chassis.telemetry.trace import trace_begun_by, trace_id_in
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1.source_pb2_grpc import GraphSourceStub
+from services.ops.cli.hubs import hub_of_table
 from services.ops.cli.output import CommandOutcome
 from services.ops.cli.stack import Given, Stack
 
@@ -22,12 +24,24 @@ CHANGED_MAX = 2_000
 """Records of one request that are shown."""
 
 VALUES_MAX = 1000
+HOPS_MAX = 64
+COUNT_MAX = 257
 
 graph = App(name="graph", help="Records of all services, and what they are tied to.")
 
 
+class Start(NamedTuple):
+    """The record or hub that edges are counted of; `id` is a hub's value."""
+
+    node: dict[str, Any]
+    service: str
+    kind: str
+    id: str
+    orgcode: str
+
+
 class EdgeHop(NamedTuple):
-    """One edge of a record, and the hop along it."""
+    """One edge of a record, and the hop along it; into hubs there is none, since no service has them."""
 
     edge: str
     direction: str
@@ -58,17 +72,32 @@ async def graph_trace(request_id: str, /, *, stack: Given) -> CommandOutcome:
 
 @graph.command(name="show")
 async def graph_show(table: str, pk: str, sk: str, /, *, stack: Given) -> CommandOutcome:
-    """Show a record by its keys, and how many records each of its edges leads to."""
+    """Show a record or a hub by its keys, and how many records each of its edges leads to."""
     schemas = await _schemas(stack)
+    start = _hub_at(table, pk, sk) if hub_of_table(table) else await _record_at(stack, schemas, table, pk, sk)
+    edges = await _counted(stack, start, _ways(schemas, start))
+    if start.service == HUB and not any(edge["approximate_count"] for edge in edges):
+        raise NotFound("no record names this")
+    rows = [{**start.node["metadata"], **start.node["ddb_keys"]}, *edges]
+    return CommandOutcome(document={"node": start.node, "edges": edges}, rows=rows)
+
+
+def _hub_at(table: str, pk: str, sk: str) -> Start:
+    hub = hub_of_table(table)
+    named = hub.value_in(pk, sk) if hub else None
+    if hub is None or named is None:
+        raise NotFound(f"there is no such record in {table}")
+    orgcode, value = named
+    return Start(hub.node(orgcode, value), HUB, hub.kind, value, orgcode)
+
+
+async def _record_at(stack: Stack, schemas: Mapping[str, pb.SchemaResponse], table: str, pk: str, sk: str) -> Start:
     service = next((name for name, schema in schemas.items() if any(table == each.table for each in schema.tables)), "")
     if not service:
         raise NotFound(f"there is no table {table}")
     request = pb.GetRecordRequest(table=table, pk=pk, sk=sk)
     record = await GraphSourceStub(stack.channels.channel(service)).GetRecord(request, timeout=ASK_SECONDS)
-    edges = await _counted(stack, record, _ways(schemas, service, record))
-    node = node_of(record, service)
-    rows = [{**node["metadata"], **node["ddb_keys"]}, *edges]
-    return CommandOutcome(document={"node": node, "edges": edges}, rows=rows)
+    return Start(node_of(record, service), service, record.entity, record.id, record.orgcode)
 
 
 def node_of(record: pb.Record, service: str) -> dict[str, Any]:
@@ -134,39 +163,40 @@ async def _of_each(stack: Stack, ask: Any) -> list[Any]:
     return found
 
 
-def _ways(schemas: Mapping[str, pb.SchemaResponse], service: str, record: pb.Record) -> list[EdgeHop]:
-    """The hops along all edges of a record, out before in. Hubs have no records, so edges to them have no hop."""
-    properties = msgspec.json.decode(record.properties)
+def _ways(schemas: Mapping[str, pb.SchemaResponse], start: Start) -> list[EdgeHop]:
+    """The hops along all edges of a record, out before in."""
+    properties = start.node["properties"]
     edges = [edge for schema in schemas.values() for edge in schema.edges]
     ways = []
     for edge in edges:
-        if (edge.from_service, edge.from_entity) == (service, record.entity) and edge.to_entities:
-            hop = pb.Hop(entities=edge.to_entities, field=edge.to_field)
-            hop.values.extend(pattern(edge.value_pattern).values(properties)[:VALUES_MAX])
-            ways.append(EdgeHop(edge.edge, "out", edge.to_entity, edge.to_service, hop))
+        if (edge.from_service, edge.from_entity) == (start.service, start.kind):
+            values = list(dict.fromkeys(pattern(edge.value_pattern).values(properties)))[:VALUES_MAX]
+            for kind in edge.to_entities or [edge.to_entity]:
+                hop = pb.Hop(entities=[kind], field=edge.to_field, values=values)
+                ways.append(EdgeHop(edge.edge, "out", kind, edge.to_service, hop))
     for edge in edges:
-        if edge.inward and edge.to_service == service and record.entity in edge.to_entities:
-            value = properties.get(edge.to_field) if edge.to_field else record.id
+        if edge.inward and edge.to_service == start.service and start.kind in (edge.to_entities or [edge.to_entity]):
+            value = properties.get(edge.to_field) if edge.to_field else start.id
             hop = pb.Hop(entities=[edge.from_entity], field=edge.from_field, values=[value] if value else [])
             ways.append(EdgeHop(edge.edge, "in", edge.from_entity, edge.from_service, hop))
-    return [way for way in ways if way.service in schemas]
+    return [way for way in ways if way.service in schemas or way.service == HUB]
 
 
-async def _counted(stack: Stack, record: pb.Record, ways: Sequence[EdgeHop]) -> list[dict[str, Any]]:
-    """The edges with their counts: one call for each service."""
-    counts: dict[int, int] = {}
+async def _counted(stack: Stack, start: Start, ways: Sequence[EdgeHop]) -> list[dict[str, Any]]:
+    """The edges with their counts: one call for each service. A hub exists because the record names it."""
+    counts = {place: min(COUNT_MAX, len(way.hop.values)) for place, way in enumerate(ways) if way.service == HUB}
 
     async def count(service: str) -> None:
         places = [place for place, way in enumerate(ways) if way.service == service and way.hop.values]
-        if not places:
-            return
-        request = pb.ListNeighboursRequest(orgcode=record.orgcode, limit=0, counts=True)
-        request.hops.extend(ways[place].hop for place in places)
         stub = GraphSourceStub(stack.channels.channel(service))
-        answer = await stub.ListNeighbours(request, timeout=ASK_SECONDS)
-        counts.update(zip(places, (result.count for result in answer.results), strict=True))
+        for first in range(0, len(places), HOPS_MAX):
+            part = places[first : first + HOPS_MAX]
+            request = pb.ListNeighboursRequest(orgcode=start.orgcode, limit=0, counts=True)
+            request.hops.extend(ways[place].hop for place in part)
+            answer = await stub.ListNeighbours(request, timeout=ASK_SECONDS)
+            counts.update(zip(part, (result.count for result in answer.results), strict=True))
 
-    await asyncio.gather(*(count(service) for service in dict.fromkeys(way.service for way in ways)))
+    await asyncio.gather(*(count(service) for service in dict.fromkeys(way.service for way in ways) if service != HUB))
     return [
         {
             "edge": way.edge,

@@ -9,8 +9,10 @@ from chassis.errors import NotFound
 from chassis.rpc.status import PeerUnreachable
 from chassis.telemetry.trace import trace_begun_by
 from services.ops.cli.graph import graph_find, graph_show, graph_trace
+from services.ops.cli.hubs import HUBS
 from services.ops.cli.output import Output
 from services.ops.cli.stack import Stack
+from services.visualgrid.graph import hubs as explored
 from tests.chassis.rpc.conftest import warehouse as a_warehouse
 from tests.chassis.rpc.warehouse import Warehouse
 
@@ -61,6 +63,7 @@ async def test_a_record_is_shown_with_its_edges_counted(warehouse: Warehouse) ->
 
     shown = await graph_show("ics_shelves", "ORG#ACME#FACILITY#f1", f"SHELF#{shelf.shelf_id}", stack=stack)
     assert shown.document["edges"] == [
+        {"edge": "in", "direction": "out", "entity_type": "facility", "approximate_count": 1},
         {"edge": "on", "direction": "in", "entity_type": "box", "approximate_count": 1},
         {"edge": "of", "direction": "in", "entity_type": "bay", "approximate_count": 2},
     ]
@@ -70,6 +73,26 @@ async def test_a_record_is_shown_with_its_edges_counted(warehouse: Warehouse) ->
     ]
     with pytest.raises(NotFound):
         await graph_show("ics_nothing", "a", "b", stack=stack)
+
+
+async def test_a_hub_is_shown_while_a_record_names_it(warehouse: Warehouse) -> None:
+    for code in ("A", "B"):
+        await warehouse.shelf("ACME", code)
+    stack = SomeUp(warehouse)
+
+    shown = await graph_show("stack_facilities", "ORG#ACME", "FACILITY#f1", stack=stack)
+    assert shown.document["node"]["properties"] == {"orgcode": "ACME", "logical_guid": "f1"}
+    assert shown.document["edges"] == [
+        {"edge": "in", "direction": "in", "entity_type": "shelf", "approximate_count": 2}
+    ]
+    for pk, sk in (("ORG#ACME", "FACILITY#f2"), ("ORG#OTHER", "FACILITY#f1"), ("ORG#ACME", "FACILITY#"), ("x", "y")):
+        with pytest.raises(NotFound):
+            await graph_show("stack_facilities", pk, sk, stack=stack)
+
+
+def test_hubs_are_those_of_the_explorer() -> None:
+    shown = {hub.kind: (hub.table, hub.field, hub.keys("ACME", "x")) for hub in explored.HUBS.values()}
+    assert {hub.kind: (hub.table, hub.field, hub.keys("ACME", "x")) for hub in HUBS} == shown
 
 
 async def test_what_a_request_changed_is_found_by_its_request_trace_or_operation_id(warehouse: Warehouse) -> None:
