@@ -18,14 +18,16 @@ from msgspec.structs import replace
 
 from chassis.app import Application
 from chassis.bus.connection import BusDown
-from chassis.caller import Caller
+from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.frozen import Frozen
 from chassis.http.token import HEADER, sign
 from chassis.ids import new_id
 from chassis.mongo.eventlog import EVENTS
+from chassis.rpc.client import Channels
 from chassis.service import Service
 from chassis.settings import Secret
+from retailstack.graph.v1.source_pb2_grpc import GraphSourceStub
 
 TEST_KEY = Secret("a key that only tests use, 32 bytes or more")
 ORGCODE = "DEMO0001"
@@ -140,6 +142,21 @@ class ServiceClient:
             if event["published"]:
                 self.events.append(event["type"])
         return self.events
+
+    @asynccontextmanager
+    async def graph(self) -> AsyncIterator[Any]:
+        """The stub of the service's graph source, asked in the stack's own name."""
+        name = self.application.service.name
+        address = f"127.0.0.1:{self.application.runtime.grpc_port}"
+
+        def signed(caller: Caller, request_id: str) -> str:
+            return sign(caller, request_id, TEST_KEY, time())
+
+        channels = Channels({name: [address]}, sign=signed, caller=SYSTEM)
+        try:
+            yield GraphSourceStub(channels.channel(name))
+        finally:
+            await channels.close()
 
     @property
     def plain(self) -> "ServiceClient":

@@ -7,6 +7,7 @@ import pytest
 
 from chassis.service import collect
 from tests.chassis.process_given import ROOT
+from tests.contract import test_graph_declared as declared
 from tests.howto.given import HowTo, follow, hold_to_contract, running, undescribed
 from tests.ics.world import Bodies
 
@@ -19,7 +20,7 @@ Hold = Callable[[HowTo], list[str]]
 
 
 def test_there_is_a_page_for_everything_a_feature_declares() -> None:
-    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md", "raw-endpoint.md", "work.md"]
+    assert PAGES == ["consumer.md", "endpoint.md", "event.md", "job.md", "raw-endpoint.md", "record.md", "work.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -45,6 +46,14 @@ def test_a_page_s_row_and_its_declaration_say_the_same(follow: Follow, hold_to_c
     howto = follow(page)
     assert hold_to_contract(howto) == []
     assert undescribed(howto) == []
+
+
+def test_the_kind_of_a_page_keeps_the_rules_of_the_graph(follow: Follow) -> None:
+    (shelf,) = [entity for entity in follow("record.md").parts.entities if entity.name == "shelf"]
+    declared.test_a_kind_has_keys_that_resolve("sample", shelf)
+    declared.test_a_kind_is_listed_by_an_index("sample", shelf)
+    declared.test_a_kind_has_a_name_of_its_own_and_a_label("sample", shelf)
+    declared.test_a_kind_has_a_history("sample", shelf)
 
 
 def test_a_raw_endpoint_is_described_like_others(follow: Follow) -> None:
