@@ -5,8 +5,20 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.chart.rendering import CASES, CHART, COMPONENTS, VERSIONS, Manifest, chart, check, helm, pods, render
-from tests.deploy.chart.values import SCHEMA, alternatives, merge, set_at, switches, value_at
+from tests.deploy.chart.rendering import (
+    CASES,
+    CHART,
+    COMPONENTS,
+    VERSIONS,
+    Manifest,
+    chart,
+    check,
+    helm,
+    kinds,
+    pods,
+    render,
+)
+from tests.deploy.chart.values import SCHEMA, alternatives, is_accepted, merge, set_at, switches, texts, value_at
 
 LONGEST = "r" + "0123456789" * 5 + "zz"
 
@@ -59,6 +71,27 @@ def test_everything_can_be_switched_on_at_once_and_off_at_once() -> None:
         for version in VERSIONS:
             check(manifests, version)
         assert bool(manifests) is state, "nothing is left of a release with every switch off"
+
+
+@pytest.mark.parametrize("text", ["1e3", "2026", "true", "null"])
+def test_a_text_that_looks_like_something_else_stays_a_text(text: str) -> None:
+    values: dict[str, Any] = {}
+    for path in switches(chart().values):
+        merge(values, set_at(path, True))
+    merge(values, {"keys": {"externalSecret": {"enabled": False}}, "mongodb": {"builtIn": {"enabled": True}}})
+    merge(values, {"httpRoute": {"parentRefs": [{"name": text}]}, "objects": {"kind": "s3"}})
+    for path in texts(chart().values):
+        if is_accepted(set_at(path, text)):
+            merge(values, set_at(path, text))
+    for given in (values, {**values, "objects": {"kind": "claim"}, "keys": {"existingSecret": ""}}):
+        check(render(given, name=text, namespace=text), VERSIONS[-1])
+
+
+def test_a_mark_of_digits_alone_stays_a_text() -> None:
+    # One digest of some two thousand has no letter; YAML would read it as a number.
+    for each in kinds(render(), "Deployment"):
+        raw = chart().render({}, name="shop", namespace="retail")["retailstack/templates/deployments.yaml"]
+        assert f'"{each["spec"]["template"]["metadata"]["annotations"]["retailstack/environment"]}"' in raw
 
 
 @pytest.mark.parametrize("alone", COMPONENTS)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.chart.rendering import CHART, COMPONENTS
+from tests.deploy.chart.rendering import CHART, COMPONENTS, chart, helm
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
@@ -50,3 +50,21 @@ def merge(values: dict[str, Any], more: dict[str, Any]) -> None:
             merge(values[key], value)
         else:
             values[key] = value
+
+
+def texts(values: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The paths of all values that are texts."""
+    if isinstance(values, str):
+        return [path]
+    if isinstance(values, dict):
+        return [found for key, value in values.items() for found in texts(value, (*path, key))]
+    return []
+
+
+def is_accepted(values: dict[str, Any]) -> bool:
+    """Whether the schema accepts these values."""
+    try:
+        chart().validate_schema(values)
+    except helm.HelmValuesError:
+        return False
+    return True

@@ -8,29 +8,29 @@
 {{- $names := $root.Values.keys.names -}}
 {{- $mongodb := $root.Values.mongodb -}}
 {{- $rabbitmq := $root.Values.rabbitmq -}}
-- {setting: MONGODB_URI, secret: {{ $mongodb.uriSecret.name | default $keys }}, key: {{ $mongodb.uriSecret.key }}}
-- {setting: AMQP_URL, secret: {{ $rabbitmq.urlSecret.name | default $keys }}, key: {{ $rabbitmq.urlSecret.key }}}
-- {setting: CALLER_KEY, secret: {{ $keys }}, key: {{ $names.callerKey }}}
+- {setting: MONGODB_URI, secret: {{ $mongodb.uriSecret.name | default $keys | quote }}, key: {{ $mongodb.uriSecret.key | quote }}}
+- {setting: AMQP_URL, secret: {{ $rabbitmq.urlSecret.name | default $keys | quote }}, key: {{ $rabbitmq.urlSecret.key | quote }}}
+- {setting: CALLER_KEY, secret: {{ $keys | quote }}, key: {{ $names.callerKey | quote }}}
 {{- if $names.pageKey }}
-- {setting: PAGE_KEY, secret: {{ $keys }}, key: {{ $names.pageKey }}}
+- {setting: PAGE_KEY, secret: {{ $keys | quote }}, key: {{ $names.pageKey | quote }}}
 {{- end }}
 {{- if eq $component "gateway" }}
-- {setting: GATEWAY_KEY, secret: {{ $keys }}, key: {{ $names.gatewayKey }}}
+- {setting: GATEWAY_KEY, secret: {{ $keys | quote }}, key: {{ $names.gatewayKey | quote }}}
 {{- end }}
 {{- if and (eq $component "pmc") $names.pmcLinkKey }}
-- {setting: PMC_LINK_KEY, secret: {{ $keys }}, key: {{ $names.pmcLinkKey }}}
+- {setting: PMC_LINK_KEY, secret: {{ $keys | quote }}, key: {{ $names.pmcLinkKey | quote }}}
 {{- end }}
 {{- if and (eq $component "pmc") (eq $root.Values.objects.kind "s3") $root.Values.objects.s3.secret.name }}
 {{- with $root.Values.objects.s3.secret }}
-- {setting: PMC_S3_ACCESS_KEY, secret: {{ .name }}, key: {{ .accessKey }}}
-- {setting: PMC_S3_SECRET_KEY, secret: {{ .name }}, key: {{ .secretKey }}}
+- {setting: PMC_S3_ACCESS_KEY, secret: {{ .name | quote }}, key: {{ .accessKey | quote }}}
+- {setting: PMC_S3_SECRET_KEY, secret: {{ .name | quote }}, key: {{ .secretKey | quote }}}
 {{- end }}
 {{- end }}
 {{- if and (eq $component "slc") $names.slcKeys }}
-- {setting: SLC_KEYS, secret: {{ $keys }}, key: {{ $names.slcKeys }}}
+- {setting: SLC_KEYS, secret: {{ $keys | quote }}, key: {{ $names.slcKeys | quote }}}
 {{- end }}
 {{- range $setting, $source := (include "retailstack.component" . | fromYaml).secretFiles }}
-- {setting: {{ $setting }}, secret: {{ $source.secret }}, key: {{ $source.key }}}
+- {setting: {{ $setting }}, secret: {{ $source.secret | quote }}, key: {{ $source.key | quote }}}
 {{- end }}
 {{- end }}
 
@@ -39,15 +39,15 @@
 {{- $root := first . -}}
 {{- $settings := include "retailstack.component" . | fromYaml -}}
 - name: tmp
-  emptyDir: {sizeLimit: {{ $settings.tmpSize }}}
+  emptyDir: {sizeLimit: {{ $settings.tmpSize | quote }}}
 - name: secrets
   projected:
     defaultMode: 0440
     sources:
       {{- range include "retailstack.secrets" . | fromYamlArray }}
       - secret:
-          name: {{ .secret }}
-          items: [{key: {{ .key }}, path: {{ .setting }}}]
+          name: {{ .secret | quote }}
+          items: [{key: {{ .key | quote }}, path: {{ .setting | quote }}}]
       {{- end }}
 {{- if $root.Values.tls.enabled }}
 - name: tls
@@ -58,7 +58,7 @@
 {{- if and (eq (last .) "pmc") (eq $root.Values.objects.kind "claim") }}
 - name: objects
   persistentVolumeClaim:
-    claimName: {{ $root.Values.objects.claim.existingClaim | default (printf "%s-objects" (include "retailstack.componentName" .)) }}
+    claimName: {{ $root.Values.objects.claim.existingClaim | default (printf "%s-objects" (include "retailstack.componentName" .)) | quote }}
 {{- end }}
 {{- with $settings.extraVolumes }}
 {{ toYaml . }}

@@ -14,8 +14,8 @@
 
 {{/* What the containers of Jobs have in common. */}}
 {{- define "retailstack.toolContainer" -}}
-image: {{ include "retailstack.toolImage" . }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+image: {{ include "retailstack.toolImage" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy | quote }}
 resources:
   requests: {cpu: 50m, memory: 96Mi}
   limits: {memory: 256Mi}
@@ -96,9 +96,9 @@ template:
     volumes:
       - name: secrets
         secret:
-          secretName: {{ .Values.operatorCode.existingSecret | default (include "retailstack.keysSecret" .) }}
+          secretName: {{ .Values.operatorCode.existingSecret | default (include "retailstack.keysSecret" .) | quote }}
           defaultMode: 0440
-          items: [{key: {{ .Values.operatorCode.key }}, path: code}]
+          items: [{key: {{ .Values.operatorCode.key | quote }}, path: code}]
       {{- if .Values.tls.enabled }}
       - name: tls
         secret: {secretName: {{ include "retailstack.componentName" (list . "operator-code") }}-tls, defaultMode: 0440}

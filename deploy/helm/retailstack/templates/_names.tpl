@@ -21,8 +21,8 @@
 
 {{/* Labels that never change, by which pods are found. Takes (root, component). */}}
 {{- define "retailstack.selector" -}}
-app.kubernetes.io/name: {{ include "retailstack.name" (first .) }}
-app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/name: {{ include "retailstack.name" (first .) | quote }}
+app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
@@ -43,8 +43,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "retailstack.metadata" -}}
 {{- $root := index . 0 -}}
 metadata:
-  name: {{ index . 2 }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ index . 2 | quote }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "retailstack.labels" (list $root (index . 1)) | nindent 4 }}
   {{- with $root.Values.commonAnnotations }}

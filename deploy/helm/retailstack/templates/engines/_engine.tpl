@@ -29,9 +29,9 @@ spec:
   spec:
     accessModes: [ReadWriteOnce]
     {{- with .storageClass }}
-    storageClassName: {{ . }}
+    storageClassName: {{ . | quote }}
     {{- end }}
-    resources: {requests: {storage: {{ .size }}}}
+    resources: {requests: {storage: {{ .size | quote }}}}
 {{- end }}
 
 {{/* Members on different nodes, and one at a time away. Takes (root, engine). */}}
@@ -62,8 +62,8 @@ spec:
     - from:
         - podSelector:
             matchLabels:
-              app.kubernetes.io/name: {{ include "retailstack.name" $root }}
-              app.kubernetes.io/instance: {{ $root.Release.Name }}
+              app.kubernetes.io/name: {{ include "retailstack.name" $root | quote }}
+              app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
             matchExpressions:
               - {key: app.kubernetes.io/component, operator: In, values: {{ include "retailstack.components" $root | fromYamlArray | toJson }}}
       ports: [{protocol: TCP, port: {{ index . 2 | values | sortAlpha | first }}}]
