@@ -3,8 +3,9 @@
 The record is looked up and inserted inside the change that does the work, so that both are committed or neither: a
 retry after a crash finds the answer, or finds that nothing was done. Stored are data, and refusals of 404, 409 and 422.
 
-A key belongs to org and endpoint, not to a caller: whoever passes the role check gets the stored answer. An endpoint
-that hides parts of its answer from some callers stores all of it, and shows each what it may see (`Endpoint.shown`).
+A key belongs to org and endpoint, not to a caller: every caller who passes the role check gets the stored answer. An
+endpoint that hides parts of its answer from some callers stores all of it, and shows each what it may see
+(`Endpoint.shown`).
 """
 
 from collections.abc import Awaitable, Callable

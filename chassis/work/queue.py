@@ -33,7 +33,7 @@ How a worker ends decides what becomes of the row:
 
 A worker may be cut off at any point (its process dies, its lease is lost) and the item run again elsewhere, so every
 bite is a change of its own that begins with `work.checkpoint(change)`. That call is the fence: it raises `LeaseLost`,
-and the change writes nothing, if the item has been given to somebody else.
+and the change writes nothing, if the item has been given to another worker.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -106,7 +106,7 @@ async def in_line(change: Change, queue: WorkQueue[Any], item: WorkItem) -> Work
     if line.looks or ends_block:
         line = replace(line, tail=line.tail + ends_block)
         if line.looks:
-            # Written so that whoever removes the empty line at this moment collides with us.
+            # Written so that a process which removes the empty line at this moment meets a write conflict.
             line = replace(line, looks=0, next_utc=change.now)
         await change.update(entity, line)
     return replace(item, block=line.tail)

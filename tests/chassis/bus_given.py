@@ -72,7 +72,7 @@ class World:
         return Relay(self.database, self.bus, self.leases, self.units, **options)
 
     def queue_admin(self, consumers: Sequence[Consumer]) -> QueueAdmin:
-        """The desk over these consumers."""
+        """The queue admin of these consumers."""
         return QueueAdmin(self.bus, consumers, self.units, self.clock, self.gate)
 
     async def write(self, note_id: str, texts: Sequence[str], orgcode: str = "ACME") -> None:

@@ -1,4 +1,4 @@
-"""What a Change tells: events in order, and a silent entry for whatever no event tells of."""
+"""The events of a Change, in order, and a silent event for each record that none of them is about."""
 
 import asyncio
 from functools import partial
@@ -27,7 +27,7 @@ from tests.chassis.data_given import (
 )
 
 
-async def test_a_record_told_of_by_no_event_is_logged_in_silence(units: MongoUnits) -> None:
+async def test_a_record_without_an_event_gets_a_silent_one(units: MongoUnits) -> None:
     await keep(units, a_thing("t1", secret="hush"), a_thing("t2"))
 
     async def act(change: Change) -> None:

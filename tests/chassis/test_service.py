@@ -47,7 +47,7 @@ def declare(endpoints: Endpoints, path: str = "/open", **options: Any) -> None:
     endpoints.post(path, **options)(shop_door_open)
 
 
-def test_a_role_nobody_declares_stops_the_start(a_service: Callable[..., Service]) -> None:
+def test_an_undeclared_role_stops_the_start(a_service: Callable[..., Service]) -> None:
     endpoints = Endpoints("shop", "/door")
     declare(endpoints, roles=["kepper"])
     with pytest.raises(TypeError, match="roles that shop does not declare: \\['kepper'\\]"):

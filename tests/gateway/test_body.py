@@ -212,7 +212,7 @@ async def test_room_that_is_given_back_goes_to_who_waits_longest() -> None:
     assert await budget.take(500) == 100
 
 
-async def test_who_waits_too_long_for_room_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_caller_who_waits_too_long_for_room_is_told_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.http.body.BODY_SECONDS", 0.01)
     budget = Budget(10)
     await budget.take(10)

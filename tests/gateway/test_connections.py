@@ -47,7 +47,7 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
     return True
 
 
-async def test_bodies_that_do_not_come_keep_nobody_out() -> None:
+async def test_bodies_that_do_not_arrive_keep_no_caller_out() -> None:
     async with a_house(IN_FLIGHT_MAX="8", IN_FLIGHT_RESERVE="2") as house, AsyncExitStack() as stack:
         for _ in range(20):
             _, writer = await stack.enter_async_context(connected(house.port))

@@ -155,7 +155,7 @@ async def test_without_a_cost_centre_none_is_passed_on() -> None:
     assert "x-cccode" not in seen.names
 
 
-async def test_a_stranger_hears_404_before_400() -> None:
+async def test_a_stranger_gets_404_before_400() -> None:
     async with a_house() as house:
         reply = await house.post("/ics/x", {"orgcode": OTHER_ORG}, {"x-session-guid": SESSION, "x-cccode": "nonsense"})
 

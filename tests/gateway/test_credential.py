@@ -92,7 +92,7 @@ async def test_a_session_and_a_key_at_once_are_refused() -> None:
         {"authorization": f"Bearer {SESSION}"},
     ],
 )
-async def test_whoever_is_not_known_hears_one_and_the_same(headers: dict[str, str]) -> None:
+async def test_every_unknown_caller_gets_the_same_answer(headers: dict[str, str]) -> None:
     async with a_house() as house:
         reply = await house.post("/ics/zone/create", {}, {**headers, "x-orgcode": ORG})
 

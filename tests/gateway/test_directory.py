@@ -24,7 +24,7 @@ async def stack(mongodb_uri: str, database_name: str, amqp_url: str) -> AsyncIte
         yield running
 
 
-async def test_a_user_with_a_role_gets_through_and_the_service_hears_of_it(stack: Stack) -> None:
+async def test_a_user_with_a_role_gets_through_and_the_service_learns_who_they_are(stack: Stack) -> None:
     await stack.an_org()
     user_id = await stack.a_user()
     await stack.a_member(user_id, "ics_view", "pma")

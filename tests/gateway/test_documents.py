@@ -171,7 +171,7 @@ async def test_an_agent_is_introduced_and_shown_every_call() -> None:
     assert all(tool["inputSchema"]["type"] == "object" for tool in tools)
 
 
-async def test_a_tool_is_called_as_who_calls_and_nobody_else() -> None:
+async def test_a_tool_is_called_as_its_caller() -> None:
     async with a_house(upstreams=both()) as house:
         arguments = {"code": "A-01", "logical_guid": "fac-1"}
         call = {"name": "ics_zone_create", "arguments": arguments}
@@ -206,7 +206,7 @@ async def test_a_tool_that_reads_puts_its_arguments_into_the_query() -> None:
         (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ics_stat","arguments":[]}}', None),
     ],
 )
-async def test_a_message_that_is_none_is_told_why(raw: bytes, code: int | None) -> None:
+async def test_an_invalid_message_is_refused_with_the_reason(raw: bytes, code: int | None) -> None:
     async with a_house(upstreams=both()) as house:
         reply = await house.post("/mcp", raw, {})
 

@@ -156,7 +156,7 @@ async def test_during_a_window_all_but_ops_and_the_documents_is_closed() -> None
     assert after.status == 200
 
 
-async def test_a_wrong_credential_hears_401_even_while_closed() -> None:
+async def test_a_wrong_credential_gets_401_even_while_closed() -> None:
     async with a_house(clock=FixedClock(NOON)) as house:
         house.gate.close(WINDOW)
         reply = await house.get("/ics/stat", {"x-session-guid": "unknown"})

@@ -89,7 +89,7 @@ def test_a_rate_of_nought_is_no_limit_and_says_nothing() -> None:
     assert told == {}
 
 
-async def test_who_calls_too_often_is_told_when_to_come_back() -> None:
+async def test_a_throttled_caller_is_told_when_to_retry() -> None:
     async with a_house(RATE_CREDENTIAL_PER_SECOND="0.1", RATE_CREDENTIAL_BURST="2") as house:
         replies = [await house.get("/ics/x") for _ in range(3)]
         other = await house.get("/ics/x", {"x-api-key": KEY, "x-orgcode": ORG})

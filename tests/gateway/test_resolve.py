@@ -42,7 +42,7 @@ async def test_a_caller_is_asked_for_once_a_second_at_most() -> None:
     assert len(directory.asked) == 1
 
 
-async def test_nobody_waits_for_an_answer_that_is_asked_for_anew() -> None:
+async def test_a_refresh_delays_no_caller() -> None:
     directory, clock = a_directory(), ManualClock()
     resolver = a_resolver(directory, clock)
     await resolver.resolve(CREDENTIAL, ORG)
@@ -100,7 +100,7 @@ async def test_many_who_wait_for_the_same_answer_ask_once() -> None:
     assert len({id(resolution) for resolution in found}) == 1
 
 
-async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
+async def test_a_caller_who_disconnects_does_not_cancel_the_lookup_for_others() -> None:
     go_on = asyncio.Event()
 
     class Waiting(StubDirectory):

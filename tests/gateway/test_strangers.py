@@ -28,7 +28,7 @@ async def ask(house: House, target: str, body: bytes, headers: dict[str, str]) -
 
 @pytest.mark.parametrize("body", [EMPTY_OBJECTS, MANY_NAMES, MANY_TEXTS], ids=["objects", "names", "texts"])
 @pytest.mark.parametrize("target", ["/ics/zone/create", "/visualgrid/root/auth"])
-async def test_a_large_body_of_a_stranger_holds_nobody_up(target: str, body: bytes) -> None:
+async def test_a_large_body_of_a_stranger_delays_no_other_caller(target: str, body: bytes) -> None:
     async with a_house(upstreams={"visualgrid": Upstream()}) as house:
         await ask(house, target, b'{"a":1}', {})
         async with held_at_most(STRANGER_SECONDS):

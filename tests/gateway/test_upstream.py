@@ -344,7 +344,7 @@ async def test_an_idle_connection_that_turns_out_closed_is_replaced_for_safe_met
     assert opened == connections
 
 
-async def test_bytes_that_nobody_asked_for_spoil_the_connection(proxy: str) -> None:
+async def test_unexpected_bytes_close_the_connection(proxy: str) -> None:
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -138,7 +138,7 @@ async def test_a_signed_in_user_sees_that_a_service_is_well(world: World, path: 
         assert (await answer.json())["data"]["ok"] is True
 
 
-def test_the_demo_tells_its_story_on_a_running_stack(world: World) -> None:
+def test_the_demo_runs_on_a_running_stack(world: World) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "demo"],
         env=world.environment,

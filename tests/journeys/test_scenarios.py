@@ -83,7 +83,7 @@ async def test_after_a_call_that_is_refused_the_rest_is_left_out(world: World) -
 
 
 @pytest.mark.parametrize("arguments", [["nights"], ["day", "scenarios"]])
-def test_a_story_nobody_knows_is_refused_with_the_names_of_those_there_are(arguments: list[str]) -> None:
+def test_an_unknown_demo_is_refused_with_the_names_of_those_there_are(arguments: list[str]) -> None:
     refused = told(arguments)
 
     assert refused.returncode == 2

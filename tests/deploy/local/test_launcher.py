@@ -61,7 +61,7 @@ def test_up_says_what_runs_where_and_what_to_try(home: Home) -> None:
     assert is_up(home)
 
 
-def test_status_tells_who_died(home: Home) -> None:
+def test_status_shows_processes_that_died(home: Home) -> None:
     call("up")
     assert call("status").returncode == 0
     os.kill(home.load().members["pmc"].running.pid, signal.SIGKILL)

@@ -159,7 +159,7 @@ def test_a_process_can_be_stopped_and_started(home: Home) -> None:
     }
 
 
-def test_a_process_that_dies_is_told_and_not_started_again(home: Home) -> None:
+def test_a_process_that_dies_is_reported_and_not_started_again(home: Home) -> None:
     opened(home).up(None)
     pid = running(home)["slc"]
 

@@ -146,7 +146,7 @@ async def test_start_and_end_take_hold_everywhere_within_two_seconds(keeper: Kee
         await start_and_end(keeper)
 
 
-async def test_they_do_so_too_where_no_event_is_heard(
+async def test_they_do_so_too_without_events(
     mongodb_uri: str,
     database_name: str,
     amqp_url: str,

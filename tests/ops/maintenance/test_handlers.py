@@ -97,7 +97,7 @@ async def test_a_token_belongs_to_its_filter(ops: Ops) -> None:
     assert (status, said["error"]["major"]["tag"]) == (400, "validation-error")
 
 
-async def test_a_window_nobody_knows_is_not_found(ops: Ops) -> None:
+async def test_an_unknown_window_is_not_found(ops: Ops) -> None:
     status, said = await ops.ask(GET, maintenance_id=NOBODYS_ID)
     assert (status, said["error"]["error_code"]) == (404, "ops.not_found")
 

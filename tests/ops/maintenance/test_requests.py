@@ -163,7 +163,7 @@ async def test_a_change_of_a_window_names_the_revision_it_has_seen(ops: Ops) -> 
     assert await ops.get(window) == window
 
 
-async def test_a_window_nobody_knows_is_not_found(ops: Ops) -> None:
+async def test_an_unknown_window_is_not_found(ops: Ops) -> None:
     unknown = pb.MaintenanceWindow(maintenance_id=NOBODYS_ID, revision=1)
     for refused_call in every_change(ops, **seen(unknown)):
         with pytest.raises(NotFound):

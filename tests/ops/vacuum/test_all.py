@@ -50,7 +50,7 @@ async def test_nobody_is_told_of_it(operator: Operator) -> None:
     assert (first.type, first.orgcode) == ("ics.zone.created", B)
 
 
-async def test_meanwhile_everybody_is_told_to_come_back_but_operators(operator: Operator) -> None:
+async def test_meanwhile_all_callers_but_operators_are_told_to_retry(operator: Operator) -> None:
     shop = await operator.an_org(A)
     asked = await operator.vacuum(None)
     await operator.sweep()

@@ -104,7 +104,7 @@ async def test_an_org_can_be_made_again_under_the_same_code(operator: Operator) 
     assert (await anew.ask("/ics/zone/list"))[2]["data"]["count"] == 2
 
 
-async def test_others_are_told_of_start_progress_and_end(operator: Operator) -> None:
+async def test_start_progress_and_end_are_published(operator: Operator) -> None:
     await operator.an_org(A)
     runtime = operator.stack.running["ics"].runtime
     listener = Listener(runtime.bus, ["ops.vacuum.#"], SystemClock())

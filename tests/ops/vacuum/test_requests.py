@@ -49,7 +49,7 @@ async def test_a_vacuum_waits_five_minutes_in_which_it_can_be_cancelled(patient:
         await patient.vacuums.CancelVacuum(cancel("01900000-0000-7000-8000-000000000000"))
 
 
-async def test_an_id_that_is_none_is_told_so_and_an_empty_one_is_left_out(patient: Operator) -> None:
+async def test_an_invalid_id_is_refused_and_an_empty_one_is_left_out(patient: Operator) -> None:
     asked = await patient.vacuum(A)
     for ask in (
         patient.vacuums.CancelVacuum(cancel("bogus")),
@@ -87,7 +87,7 @@ async def test_a_phrase_that_differs_by_a_letter_confirms_nothing(patient: Opera
             assert refused.value.details["fields"][0]["path"] == "confirmation_phrase"
 
 
-async def test_an_org_nobody_knows_and_a_request_without_a_reason_are_refused(patient: Operator) -> None:
+async def test_an_unknown_org_and_a_request_without_a_reason_are_refused(patient: Operator) -> None:
     with pytest.raises(NotFound):
         await patient.vacuum("NOBODY01")
     with pytest.raises(NotFound):
@@ -176,7 +176,7 @@ async def test_a_dry_run_says_what_could_not_be_counted(patient: Operator) -> No
     assert states["ics"] == ("completed", False)
 
 
-async def test_without_the_directory_nobody_says_that_an_org_does_not_exist(patient: Operator) -> None:
+async def test_without_the_directory_no_org_is_said_not_to_exist(patient: Operator) -> None:
     await patient.stack.stop("gateway")
     with pytest.raises(Unavailable) as refused:
         await patient.vacuum(A)
