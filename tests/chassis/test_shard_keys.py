@@ -1,5 +1,8 @@
 """Shard keys: what a declaration may say, and what a service with its chassis makes of all of them."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +88,12 @@ def test_the_keys_of_every_service_can_hold(service: Service) -> None:
         fields = keys.get(entity.collection, ())
         for each in entity.indexes:
             assert not each.unique or entity.fields_of(each)[: len(fields)] == fields
+
+
+def test_the_page_about_scaling_shows_keys_that_are_declared() -> None:
+    page = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
+    shown = {name: tuple(json.loads(key)) for name, key in re.findall(r'sh\.shardCollection\("([^"]+)", (.*)\)', page)}
+    ics = next(service for service in SERVICES if service.name == "ics")
+    declared = {f"ics.{key.collection}": key.fields for key in shard_keys(collect(ics).entities)}
+    assert shown
+    assert shown.items() <= declared.items()
