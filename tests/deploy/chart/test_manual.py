@@ -81,23 +81,6 @@ def test_gives_each_component_only_the_keys_it_needs() -> None:
     assert named["slc"] == named["ics"] | {"SLC_KEYS"}
 
 
-def test_takes_the_engines_addresses_from_secrets_of_their_own() -> None:
-    values = {
-        "mongodb": {"uriSecret": {"name": "db", "key": "uri"}},
-        "rabbitmq": {"urlSecret": {"name": "mq", "key": "url"}},
-    }
-    volumes = find(render(values), "Deployment", "ics")["spec"]["template"]["spec"]["volumes"]
-    sources = next(each["projected"]["sources"] for each in volumes if each["name"] == "secrets")
-    assert {"name": "db", "items": [{"key": "uri", "path": "MONGODB_URI"}]} in [each["secret"] for each in sources]
-    assert {"name": "mq", "items": [{"key": "url", "path": "AMQP_URL"}]} in [each["secret"] for each in sources]
-
-
-def test_lets_two_releases_share_database_and_broker() -> None:
-    values = {"mongodb": {"databasePrefix": "blue-"}, "rabbitmq": {"prefix": "blue."}}
-    settings = environment(render(values), "ics")
-    assert (settings["MONGODB_DATABASE"], settings["AMQP_PREFIX"]) == ("blue-ics", "blue.")
-
-
 def test_leads_a_component_to_its_peers_by_headless_names() -> None:
     settings = environment(render(), "gateway")
     assert settings["ICS_HTTP"] == f"http://{RELEASE}-retailstack-ics-headless:8080"
@@ -128,23 +111,6 @@ def test_evicts_one_pod_at_a_time() -> None:
     budget = find(render({"ics": {"replicas": 1}}), "PodDisruptionBudget", "ics")["spec"]
     assert budget["maxUnavailable"] == 1
     assert "minAvailable" not in budget
-
-
-def test_runs_a_replica_set_whose_members_know_each_other_before_they_are_ready() -> None:
-    manifests = render({"mongodb": {"builtIn": {"enabled": True, "replicas": 3}}})
-    assert find(manifests, "Service", "mongodb")["spec"]["publishNotReadyAddresses"] is True
-    members = find(manifests, "StatefulSet", "mongodb")["spec"]
-    assert (members["replicas"], members["podManagementPolicy"]) == (3, "Parallel")
-
-
-def test_waits_for_a_quorum_only_where_there_are_three_brokers() -> None:
-    def broker(replicas: int) -> dict[str, Any]:
-        manifests = render({"rabbitmq": {"builtIn": {"enabled": True, "replicas": replicas}}})
-        found: dict[str, Any] = find(manifests, "StatefulSet", "rabbitmq")["spec"]["template"]["spec"]["containers"][0]
-        return found
-
-    assert "lifecycle" not in broker(1)
-    assert "await_online_quorum_plus_one" in broker(3)["lifecycle"]["preStop"]["exec"]["command"]
 
 
 def test_keeps_the_objects_volume_when_the_release_goes() -> None:
