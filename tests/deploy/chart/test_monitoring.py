@@ -62,6 +62,8 @@ def test_scrapes_the_private_port_of_every_component() -> None:
         ("DeadWork", "retailstack_work_items"),
         ("BreakerOpen", "retailstack_gateway_replicas_out"),
         ("BreakerOpen", "retailstack_consumer_stopped"),
+        ("Drift", "retailstack_slc_drift_variants_total"),
+        ("Drift", "retailstack_slc_drift_finished_seconds"),
         ("Unready", "retailstack_part_up"),
     ],
 )
