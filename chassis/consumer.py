@@ -41,6 +41,7 @@ T = TypeVar("T")
 PREFETCH_DEFAULT = 64
 CONCURRENCY_DEFAULT = 32
 TRIES_MAX_DEFAULT = 12
+DELIVERIES_MAX_DEFAULT = 20
 DELAYS_SECONDS_DEFAULT = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
@@ -97,7 +98,7 @@ class Event(Value):
 
 
 class Consumer(Value):
-    """A declared consumer. Its queue is `<service>.<name>`.
+    """A declared consumer. Its queue is `<service>.<name>`, unless `queue` names it.
 
     access      what the handler takes: a Change, or Units
     asks        its further parameters -> the type of each
@@ -108,6 +109,9 @@ class Consumer(Value):
     ordered     the queue serves one replica at a time, so that order per subject holds across replicas
     delays      seconds between tries; the last one repeats
     tries_max   tries before an event becomes a dead letter
+    dead        name of its dead-letter queue, `<queue>.dead` where empty
+    dead_keys   types of events that go to its dead-letter queue: what was given up elsewhere, and can be replayed here
+    deliveries_max  deliveries without an answer before a message is a dead letter
     """
 
     service: str
@@ -123,6 +127,10 @@ class Consumer(Value):
     asks: Mapping[str, type] = {}
     relevant: Relevance | None = None
     relevant_asks: Mapping[str, type] = {}
+    queue: str = ""
+    dead: str = ""
+    dead_keys: tuple[str, ...] = ()
+    deliveries_max: int = DELIVERIES_MAX_DEFAULT
 
     @property
     def call_name(self) -> str:
@@ -148,9 +156,16 @@ class Consumers:
         ordered: bool = True,
         delays: Sequence[float] = DELAYS_SECONDS_DEFAULT,
         tries_max: int = TRIES_MAX_DEFAULT,
+        queue: str = "",
+        dead: str = "",
+        dead_keys: Sequence[str] = (),
+        deliveries_max: int = DELIVERIES_MAX_DEFAULT,
     ) -> Callable[[Handler], Handler]:
-        """Declare a consumer of the events whose type matches a key (`*` one word, `#` any number of words)."""
-        if not keys or not delays or min(prefetch, concurrency, tries_max) < 1:
+        """Declare a consumer of the events whose type matches a key (`*` one word, `#` any number of words).
+
+        One with a `queue` of that name needs no keys: what is published straight to the queue, or replayed, reaches it.
+        """
+        if not (keys or queue) or not delays or min(prefetch, concurrency, tries_max, deliveries_max) < 1:
             raise TypeError(f"consumer {name} needs keys, delays, and numbers above zero")
 
         def keep(handler: Handler) -> Handler:
@@ -170,6 +185,10 @@ class Consumers:
                     tries_max=tries_max,
                     relevant=self._relevant,
                     relevant_asks=self._relevant_asks,
+                    queue=queue,
+                    dead=dead,
+                    dead_keys=tuple(dead_keys),
+                    deliveries_max=deliveries_max,
                 )
             )
             return handler

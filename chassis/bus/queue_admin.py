@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from chassis.bus.connection import Bus
 from chassis.bus.dead_letters import LETTERS_DEFAULT, DeadLetterRecord, Depth, depth, of_org, peek, purge, replay
 from chassis.bus.listener import Listener
@@ -17,11 +19,15 @@ from chassis.unit import Units
 
 
 class QueueState(Value):
-    """A consumer's queue, its depth, and the state of this replica's consumer."""
+    """A consumer's queue, its depth, and the state of this replica's consumer.
+
+    dead  the name of its dead-letter queue; empty where that is another consumer's, which tells what it holds
+    """
 
     queue: str
     state: State
     depth: Depth
+    dead: str
 
 
 class QueueAdmin:
@@ -61,14 +67,18 @@ class QueueAdmin:
 
     async def queues(self) -> list[QueueState]:
         """Every queue of the service."""
-        return [
-            QueueState(queue=name, state=subscription.stats.state, depth=await depth(self.bus, subscription.queues))
-            for name, subscription in self._subscriptions.items()
-        ]
+        found = []
+        for name, subscription in self._subscriptions.items():
+            there = await depth(self.bus, subscription.queues)
+            if not subscription.queues.owns_dead:
+                there = replace(there, dead=0)
+            dead = f"{name}.dead" if subscription.queues.owns_dead else ""
+            found.append(QueueState(queue=name, state=subscription.stats.state, depth=there, dead=dead))
+        return found
 
     async def dead_letters(self, queue: str = "", limit: int = 0) -> list[DeadLetterRecord]:
         """The oldest dead letters of a queue, or of each; they stay. Raises `NotFound` for an unknown queue."""
-        chosen = [self._find(queue)] if queue else list(self._subscriptions.values())
+        chosen = [self._find(queue)] if queue else self._with_dead
         letters: list[DeadLetterRecord] = []
         for subscription in chosen:
             letters += await peek(self.bus, subscription.queues, limit or LETTERS_DEFAULT)
@@ -84,15 +94,20 @@ class QueueAdmin:
 
     async def count_dead(self, orgcode: str) -> int:
         """How many dead letters belong to the org."""
-        return sum([await of_org(self.bus, each.queues, orgcode, drop=False) for each in self._subscriptions.values()])
+        return sum([await of_org(self.bus, each.queues, orgcode, drop=False) for each in self._with_dead])
 
     async def drop_dead(self, orgcode: str) -> int:
         """Delete the org's dead letters; the number."""
-        return sum([await of_org(self.bus, each.queues, orgcode, drop=True) for each in self._subscriptions.values()])
+        return sum([await of_org(self.bus, each.queues, orgcode, drop=True) for each in self._with_dead])
 
     def listen(self, keys: Sequence[str], name: str = "tail") -> Listener:
         """A listener to live events; start it, and stop it afterwards."""
         return Listener(self.bus, keys, self._clock, name=name)
+
+    @property
+    def _with_dead(self) -> list[Subscription]:
+        """One subscription for each dead-letter queue; several may share one."""
+        return [each for each in self._subscriptions.values() if each.queues.owns_dead]
 
     def _find(self, queue: str) -> Subscription:
         """The subscription of a queue or of its dead-letter queue, by name."""

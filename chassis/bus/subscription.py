@@ -18,7 +18,7 @@ from chassis.bus.handling import Handling, HandlingOutcome
 from chassis.bus.keyed_executor import KeyedExecutor
 from chassis.bus.message import BusMessage, failure_marks, message_of, pass_on
 from chassis.bus.ordering import worker_of
-from chassis.bus.topology import declare_consumer, wait_name
+from chassis.bus.topology import declare_consumer, queues_of, wait_name
 from chassis.clock import Clock
 from chassis.consumer import Consumer
 from chassis.entity import Value
@@ -67,7 +67,7 @@ class Subscription:
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self.consumer = consumer
-        self.queues = bus.topology.consumer(consumer.service, consumer.name, consumer.delays, ordered=consumer.ordered)
+        self.queues = queues_of(bus.topology, consumer)
         self._bus = bus
         self._clock = clock
         self._gate = gate
@@ -135,7 +135,9 @@ class Subscription:
         """Consume on one channel until stopped, tripped, paused or disconnected; when probing, one message only."""
         self._over.clear()
         async with self._bus.consuming.channel(confirms=True) as channel:
-            await declare_consumer(channel, self._bus.topology, self.queues, self.consumer.keys)
+            await declare_consumer(
+                channel, self._bus.topology, self.queues, self.consumer.keys, self.consumer.dead_keys
+            )
             await channel.basic_qos(prefetch_count=1 if probing else self.consumer.prefetch)
             executor = self._executor = KeyedExecutor(lambda message: self._take(channel, message, probing=probing))
 

@@ -1,8 +1,8 @@
 """Names and declarations of exchanges and queues, in one place.
 
-One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>`, bound to its keys,
-with wait queues, one per delay, from which messages return to it after the delay, and a dead-letter queue
-`<service>.<consumer>.dead`. A queue that is declared with other arguments needs another name.
+One topic exchange carries all events. A consumer has a queue of its own, `<service>.<consumer>` unless it names
+another, bound to its keys, with wait queues, one per delay, from which messages return to it after the delay, and a
+dead-letter queue `<queue>.dead`. A queue that is declared with other arguments needs another name.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,13 @@ from typing import Any
 
 from aiormq.abc import AbstractChannel
 
+from chassis.consumer import DELIVERIES_MAX_DEFAULT, Consumer
 from chassis.entity import Value
 
 EXCHANGE = "retailstack.events"
 WORK_EXCHANGE = "retailstack.work"
 """Carries work messages from a service's relay to its own workers; routing keys are names of work queues."""
-DELIVERY_LIMIT = 20
+DELIVERY_LIMIT = DELIVERIES_MAX_DEFAULT
 """How often a message may be delivered without an answer (its consumer crashed) before it is a dead letter."""
 
 KEPT_DELIVERY_LIMIT = 1_000_000
@@ -44,6 +45,11 @@ class QueueSet(Value):
     waits: tuple[Queue, ...]
 
     @property
+    def owns_dead(self) -> bool:
+        """Whether the dead-letter queue is its own, not one that it shares with the consumer that owns it."""
+        return self.dead.name == f"{self.work.name}.dead"
+
+    @property
     def all(self) -> tuple[Queue, ...]:
         """All of them."""
         return (self.dead, self.work, *self.waits)
@@ -64,16 +70,33 @@ class Topology(Value):
         """The exchange of work messages."""
         return self.prefix + WORK_EXCHANGE
 
-    def consumer(self, service: str, name: str, delays_seconds: Sequence[float], *, ordered: bool = True) -> QueueSet:
-        """The queues of a consumer. If `ordered`, one replica at a time is served, and the next takes over from it."""
-        for word in (service, name):
+    def consumer(
+        self,
+        service: str,
+        name: str,
+        delays_seconds: Sequence[float],
+        *,
+        ordered: bool = True,
+        queue: str = "",
+        dead: str = "",
+        deliveries_max: int = DELIVERY_LIMIT,
+    ) -> QueueSet:
+        """The queues of a consumer. If `ordered`, one replica at a time is served, and the next takes over from it.
+
+        queue           the name of the first, where it is not `<service>.<name>`
+        dead            the name of the dead-letter queue, where it is not `<queue>.dead`: several can share one
+        deliveries_max  how often a message is delivered without an answer before it is a dead letter
+        """
+        for word in (service, name, *(queue.split(".") if queue else ())):
             if not _WORD.fullmatch(word):
                 raise TypeError(f"{word!r} cannot name a queue: small letters, digits, - and _ can")
-        work = f"{self.prefix}{service}.{name}"
-        dead = f"{work}.dead"
+        known = queue or f"{service}.{name}"
+        work = f"{self.prefix}{known}"
+        dead = f"{self.prefix}{dead}" if dead else f"{work}.dead"
+        limit = {"x-delivery-limit": deliveries_max}
         return QueueSet(
-            name=f"{service}.{name}",
-            work=_queue(work, falls_to=dead, **({"x-single-active-consumer": True} if ordered else {})),
+            name=known,
+            work=_queue(work, falls_to=dead, **limit, **({"x-single-active-consumer": True} if ordered else {})),
             # It dead-letters to itself: a message that was listed too often goes to its end and is never lost.
             dead=_queue(dead, falls_to=dead, **{"x-delivery-limit": KEPT_DELIVERY_LIMIT}),
             waits=tuple(
@@ -86,6 +109,19 @@ class Topology(Value):
         """A queue for one listener, which expires soon after it stops."""
         full = f"{self.prefix}{name}"
         return _queue(full, falls_to=full, **{"x-expires": LISTENER_EXPIRES_SECONDS * 1000})
+
+
+def queues_of(topology: Topology, consumer: Consumer) -> QueueSet:
+    """The queues of a declared consumer."""
+    return topology.consumer(
+        consumer.service,
+        consumer.name,
+        consumer.delays,
+        ordered=consumer.ordered,
+        queue=consumer.queue,
+        dead=consumer.dead,
+        deliveries_max=consumer.deliveries_max,
+    )
 
 
 def wait_name(queues: QueueSet, seconds: float) -> str:
@@ -127,13 +163,15 @@ async def declare_queue(channel: AbstractChannel, queue: Queue, keys: Sequence[s
         await channel.queue_bind(queue.name, exchange, key)
 
 
-async def declare_consumer(channel: AbstractChannel, topology: Topology, queues: QueueSet, keys: Sequence[str]) -> None:
-    """Declare a consumer's queues and bind the first to its keys.
+async def declare_consumer(
+    channel: AbstractChannel, topology: Topology, queues: QueueSet, keys: Sequence[str], dead_keys: Sequence[str] = ()
+) -> None:
+    """Declare a consumer's queues and bind the first to its keys, the dead-letter queue to `dead_keys`.
 
     The dead-letter queue is declared first: without it the other queues would hold back their dead letters.
     """
     await declare_exchange(channel, topology)
-    await declare_queue(channel, queues.dead)
+    await declare_queue(channel, queues.dead, dead_keys, topology.exchange)
     await declare_queue(channel, queues.work, keys, topology.exchange)
     for wait in queues.waits:
         await declare_queue(channel, wait)

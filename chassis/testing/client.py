@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from chassis.app import Application
 from chassis.bus.connection import BusDown
+from chassis.bus.topology import queues_of
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.frozen import Frozen
@@ -243,8 +244,7 @@ async def _forget_queues(application: Application) -> None:
     with suppress(BusDown):
         async with runtime.bus.consuming.channel(seconds=5.0) as channel:
             for consumer in runtime.parts.consumers:
-                names = (consumer.service, consumer.name, consumer.delays)
-                for queue in runtime.bus.topology.consumer(*names, ordered=consumer.ordered).all:
+                for queue in queues_of(runtime.bus.topology, consumer).all:
                     await channel.queue_delete(queue.name)
             await channel.exchange_delete(runtime.bus.topology.exchange)
             await channel.exchange_delete(runtime.bus.topology.work_exchange)

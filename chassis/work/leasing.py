@@ -245,6 +245,26 @@ async def due_by(view: View, queue: WorkQueue[Any], state: str, lane: Lane, unti
     return await view.find(items_of(queue), where, order=["due_utc"], limit=BITE_ITEMS)
 
 
+async def expire_leases_of(change: Change, queue: WorkQueue[Any], replica: str) -> int:
+    """Let leases expire now that an earlier process of this name left behind, so that nobody waits for them; how many.
+
+    Two processes of one name lose nothing but time: the fence lets one of them write. Indexes: due, group.
+    """
+    entity, ended = items_of(queue), 0
+    for lane in queue.lanes:
+        where = {"queue": queue.name, "state": "leased", "lane": lane}
+        found = await change.find(entity, where, order=["due_utc"], limit=BITE_ITEMS)
+        mine = [item for item in found if item.replica == replica and item.due_utc > change.now]
+        for item in mine:
+            await change.update(entity, replace(item, due_utc=change.now))
+        ended += len(mine)
+        for group in sorted({item.group for item in mine if item.group}):
+            parked_there = {"group": group, "state": "parked"}
+            for item in await change.find(entity, parked_there, limit=queue.group_items_max):
+                await change.update(entity, replace(item, due_utc=change.now))
+    return ended
+
+
 async def wake_due(change: Change, queue: WorkQueue[Any], ids: Sequence[str], jitter: float) -> list[WorkItem]:
     """Put back in line what is due. A lease that has expired counts as a failed attempt. Those that became dead."""
     known = await change.get_many(items_of(queue), ids)

@@ -23,7 +23,7 @@ from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from chassis.work.item import ASLEEP, WorkItem
-from chassis.work.leasing import BITE_ITEMS, WorkClaim, claim, due_by, renew, wake_due
+from chassis.work.leasing import BITE_ITEMS, WorkClaim, claim, due_by, expire_leases_of, renew, wake_due
 from chassis.work.queue import Worker
 from chassis.work.run import WorkRun, WorkRunStats
 
@@ -112,9 +112,13 @@ class QueueRunner:
 
     async def _serve(self) -> None:
         """Claim and sleep, in turns. Whatever fails is tried again: work waits in the database."""
+        is_new = True
         while not self._stopping:
             self._woken.clear()
             try:
+                if is_new and self._gate.open:
+                    await self._end_old_leases()
+                    is_new = False
                 pause = await self.look() if self._gate.open else GATE_SECONDS
             except Refusal as refusal:
                 log.warning(
@@ -127,6 +131,15 @@ class QueueRunner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
+
+    async def _end_old_leases(self) -> None:
+        """Let what the process before this one of the same name had in hand be done at once; it cannot be under way."""
+
+        async def write(change: Change) -> int:
+            return await expire_leases_of(change, self.queue, self._replica)
+
+        if ended := await self._units.change(self._system("recover"), write):
+            log.info("leases of the process before were ended", queue=self.queue.name, items=ended)
 
     async def look(self) -> float:
         """Begin what is ready and there is room for; seconds until something comes due, or the next poll."""

@@ -1,5 +1,6 @@
 """`stackctl events`: watch events, list dead letters, and replay them."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -62,7 +63,7 @@ async def events_replay(
 
 
 def _service_of(queue: str, stack: Stack) -> str:
-    service = queue.partition(".")[0]
+    service = re.split("[.-]", queue, maxsplit=1)[0]
     if service not in stack.options.addresses:
         raise UsageError(f'no service has a queue "{queue}"')
     return service

@@ -1,5 +1,6 @@
 """`stackctl work`: what the services have to do, what they gave up, and trying that again."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -63,7 +64,7 @@ async def work_retry(
 
 
 def _service_of(queue: str, stack: Stack) -> str:
-    service = queue.partition(".")[0]
+    service = re.split("[.-]", queue, maxsplit=1)[0]
     if service not in stack.options.addresses:
         raise UsageError(f'no service has a work queue "{queue}"')
     return service
