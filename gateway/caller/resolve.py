@@ -56,6 +56,10 @@ class Directory(Protocol):
         """The identity of the credential and its membership in the org, or `UNKNOWN`."""
         ...
 
+    async def membership(self, kind: str, actor: str, orgcode: str) -> Membership | None:
+        """What a user or key, named by its id, may do in the org now; None for one that may do nothing there."""
+        ...
+
 
 class _Entry:
     __slots__ = ("asking", "at", "resolution")

@@ -70,7 +70,12 @@ def id_in(text: str) -> str:
 def opens(key: ApiKey, text: str, now: Utc) -> bool:
     """Whether the text is this key and the key is neither expired nor revoked."""
     right = compare_digest(key.secret_hash, hash_of(text))
-    return right and key.revoked_utc is None and (key.expires_utc is None or now < key.expires_utc)
+    return right and is_open_key(key, now)
+
+
+def is_open_key(key: ApiKey, now: Utc) -> bool:
+    """Whether the key is neither expired nor revoked."""
+    return key.revoked_utc is None and (key.expires_utc is None or now < key.expires_utc)
 
 
 def revoked(key: ApiKey, now: Utc) -> ApiKey:

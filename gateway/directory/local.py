@@ -15,11 +15,11 @@ from chassis.ids import new_id
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from gateway.caller.credential import Credential
-from gateway.caller.resolve import Resolution, unreachable
+from gateway.caller.resolve import Membership, Resolution, unreachable
 from gateway.directory.api_key import API_KEYS, KEY_USES, KeyUse
 from gateway.directory.org import ORGS
 from gateway.directory.session import SESSIONS, used
-from gateway.directory.store import resolve
+from gateway.directory.store import membership, resolve
 
 T = TypeVar("T")
 
@@ -60,6 +60,14 @@ class LocalDirectory:
             else:
                 self._sessions[record_id] = now
         return resolution
+
+    async def membership(self, kind: str, actor: str, orgcode: str) -> Membership | None:
+        """What a user or key may do in the org now."""
+
+        async def look(view: View) -> Membership | None:
+            return await membership(view, kind, actor, orgcode)
+
+        return await self._units.view(self._call("gateway_membership", orgcode), look)
 
     async def has_org(self, orgcode: str) -> bool:
         """Whether the org exists, closed or not."""

@@ -31,6 +31,12 @@ class RemoteDirectory:
             return UNKNOWN
         return from_proto(answer)
 
+    async def membership(self, kind: str, actor: str, orgcode: str) -> Membership | None:
+        """What a user or key may do in the org now."""
+        stub = DirectoryStub(self._channels.channel(PEER))
+        answer = await stub.FindMembership(pb.FindMembershipRequest(orgcode=orgcode, kind=kind, actor=actor))
+        return _membership(answer.membership) if answer.HasField("membership") else None
+
 
 def from_proto(answer: pb.ResolveResponse) -> Resolution:
     """A resolution from its message."""
@@ -40,14 +46,12 @@ def from_proto(answer: pb.ResolveResponse) -> Resolution:
         orgcode=answer.identity.orgcode or None,
         expires_utc=Utc(answer.identity.expires_utc) if answer.identity.expires_utc else None,
     )
-    membership = None
-    if answer.HasField("membership"):
-        membership = Membership(
-            orgcode=answer.membership.orgcode,
-            owner=answer.membership.owner,
-            roles=frozenset(answer.membership.roles),
-        )
-    return Resolution(identity=identity, membership=membership)
+    found = _membership(answer.membership) if answer.HasField("membership") else None
+    return Resolution(identity=identity, membership=found)
+
+
+def _membership(message: pb.Membership) -> Membership:
+    return Membership(orgcode=message.orgcode, owner=message.owner, roles=frozenset(message.roles))
 
 
 def to_proto(resolution: Resolution) -> pb.ResolveResponse:
@@ -63,7 +67,10 @@ def to_proto(resolution: Resolution) -> pb.ResolveResponse:
         )
     )
     if (member := resolution.membership) is not None:
-        answer.membership.CopyFrom(
-            pb.Membership(orgcode=member.orgcode, owner=member.owner, roles=sorted(member.roles))
-        )
+        answer.membership.CopyFrom(membership_to_proto(member))
     return answer
+
+
+def membership_to_proto(member: Membership) -> pb.Membership:
+    """A membership as a message."""
+    return pb.Membership(orgcode=member.orgcode, owner=member.owner, roles=sorted(member.roles))

@@ -16,12 +16,13 @@ from chassis.unit import Units
 from chassis.values import Name, Text
 from gateway.caller import credential
 from gateway.caller import named_code as contexts
+from gateway.caller.resolve import Directory
 from gateway.directory.administration import Administration
 from gateway.directory.api_key import ApiKey
 from gateway.directory.association import Association
 from gateway.directory.context import DirectoryContext
 from gateway.directory.org import Org
-from gateway.directory.remote import to_proto
+from gateway.directory.remote import membership_to_proto, to_proto
 from gateway.directory.session import Session
 from gateway.directory.user import User
 from gateway.settings import GatewaySettings
@@ -32,10 +33,11 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
-    """Answers other gateways of the stack, and OPS."""
+    """Answers other gateways and services of the stack."""
 
-    def __init__(self, directory_context: DirectoryContext) -> None:
+    def __init__(self, directory_context: DirectoryContext, directory: Directory) -> None:
         self._context = directory_context
+        self._directory = directory
 
     async def Resolve(self, request: directory_pb2.ResolveRequest, context: Any) -> directory_pb2.ResolveResponse:
         require_stack()
@@ -52,6 +54,13 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
     async def FindOrg(self, request: directory_pb2.FindOrgRequest, context: Any) -> directory_pb2.FindOrgResponse:
         require_stack()
         return directory_pb2.FindOrgResponse(found=await self._context.directory.has_org(_orgcode(request.orgcode)))
+
+    async def FindMembership(
+        self, request: directory_pb2.FindMembershipRequest, context: Any
+    ) -> directory_pb2.FindMembershipResponse:
+        require_stack()
+        found = await self._directory.membership(request.kind, request.actor, _orgcode(request.orgcode))
+        return directory_pb2.FindMembershipResponse(membership=membership_to_proto(found) if found else None)
 
 
 class AdministrationServicer(administration_pb2_grpc.AdministrationServicer):

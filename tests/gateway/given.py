@@ -69,6 +69,13 @@ class StubDirectory:
         roles = self.orgs[credential.text, orgcode]
         return Resolution(identity=found.identity, membership=Membership(orgcode=orgcode, owner=False, roles=roles))
 
+    async def membership(self, kind: str, actor: str, orgcode: str) -> Membership | None:
+        for (text, org), roles in self.orgs.items():
+            identity = self.known[text].identity
+            if identity is not None and (identity.kind, identity.actor, org) == (kind, actor, orgcode):
+                return Membership(orgcode=org, owner=False, roles=roles)
+        return None
+
 
 def a_directory() -> StubDirectory:
     """Knows one user and one key, both in one org."""
