@@ -13,6 +13,7 @@ from services.slc.app import SLC
 from tests.running import Engines, in_quiet_org, share_event_loop
 from tests.shop.server import ShopServer
 from tests.slc.counter import Counter
+from tests.slc.directory import Directory
 from tests.slc.given import Channels
 
 
@@ -45,6 +46,13 @@ async def counter_shops() -> AsyncIterator[ShopServer]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def directory() -> AsyncIterator[Directory]:
+    """What the gateway knows of callers."""
+    async with Directory().running() as found:  # type: ignore[abstract]  # what SLC does not call is not there
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def counter_ics(engines: Engines) -> AsyncIterator[ServiceClient]:
     """A running ICS."""
     async with engines.serve(ICS, "ics") as client:
@@ -53,7 +61,7 @@ async def counter_ics(engines: Engines) -> AsyncIterator[ServiceClient]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def counter_slc(
-    engines: Engines, counter_ics: ServiceClient, counter_shops: ShopServer
+    engines: Engines, counter_ics: ServiceClient, counter_shops: ShopServer, directory: Directory
 ) -> AsyncIterator[ServiceClient]:
     """A running SLC."""
     async with engines.serve(
@@ -66,6 +74,7 @@ async def counter_slc(
         slc_public_url="https://stack.example",
         slc_app_url="https://app.example/done",
         ics_grpc=(f"127.0.0.1:{counter_ics.application.runtime.grpc_port}",),
+        gateway_grpc=(directory.address,),
     ) as client:
         yield client
 

@@ -29,7 +29,8 @@ class OauthState(Expiring, omit_defaults=True):
 
     digest       SHA-256 of the state or claim, which itself is kept nowhere
     kind         channel: of oauth/install-url; shop: of GET /slc; claim: holds a tested token
-    stores       whether the token is stored on the channel: who asked for the address holds slc_manage
+    asked_kind   user or key: who asked for the address; the token is stored on the channel if they may manage it still
+    asked_by     their actor
     """
 
     digest: str
@@ -37,7 +38,8 @@ class OauthState(Expiring, omit_defaults=True):
     channel_id: str = ""
     kind: Literal["channel", "shop", "claim"]
     shop_domain: str
-    stores: bool = False
+    asked_kind: str = ""
+    asked_by: str = ""
     access_token: Sealed | None = None
     refresh_token: Sealed | None = None
     expires_in: int | None = None

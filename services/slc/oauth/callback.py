@@ -5,6 +5,7 @@ from chassis.clock import Clock, Utc, later, to_seconds
 from chassis.entity import Value
 from chassis.errors import Refusal
 from chassis.jobs.orgs import within
+from chassis.rpc.client import Channels
 from chassis.sealed import Sealed
 from chassis.unit import Change, Units, View
 from services.slc.channel.domain import StoredChannel
@@ -14,6 +15,7 @@ from services.slc.credential.access import ShopAccess
 from services.slc.credential.domain import CredentialTestFailed, Given
 from services.slc.credential.store import credentials_of_shop
 from services.slc.lifecycle.store import OAUTH_STATES, OauthState
+from services.slc.oauth.directory import may_manage
 from services.slc.oauth.domain import CLAIM_SECONDS, digest_of, is_good, new_claim, refused
 from services.slc.settings import SlcSettings
 from services.slc.shopify.errors import CredentialRefused
@@ -31,8 +33,11 @@ class CallbackOutcome(Value):
 class Callback:
     """Serves one callback."""
 
-    def __init__(self, units: Units, access: ShopAccess, settings: SlcSettings, clock: Clock) -> None:
+    def __init__(
+        self, units: Units, access: ShopAccess, channels: Channels, settings: SlcSettings, clock: Clock
+    ) -> None:
         self._units = units
+        self._channels = channels
         self._access = access
         self._settings = settings
         self._clock = clock
@@ -64,9 +69,14 @@ class Callback:
         return given_of(pair), facts
 
     async def served(self, call: Call, state: OauthState, code: str) -> CallbackOutcome:
-        """Obtain the token, and store it where it belongs. Raises `CredentialTestFailed`, `ShopFailed`, `Invalid`."""
+        """Obtain the token, and store it where it belongs.
+
+        Raises `CredentialTestFailed`, `ShopFailed`, `Invalid`, and `Unavailable` if the directory does not answer.
+        """
+        # Asked first: a code is good once, so nothing may fail for want of the directory after its use.
+        stores = state.kind == "channel" and await may_manage(self._channels, call, state)
         given, facts = await self.obtained(state.shop_domain, code)
-        if state.kind == "channel" and state.stores:
+        if stores:
             try:
                 stored = await self._stored(call, state, given, facts)
             except CredentialTestFailed:

@@ -11,6 +11,7 @@ from chassis.endpoint import Answer, Endpoints, Request
 from chassis.entity import Value
 from chassis.errors import Invalid, InvalidState
 from chassis.keys import KeyRing
+from chassis.rpc.client import Channels
 from chassis.sealing import Sealer
 from chassis.unit import Change, Units, View
 from chassis.values import Id, Name, Text, Utc
@@ -87,7 +88,8 @@ async def slc_oauth_install_url(
         channel_id=channel.channel_id,
         kind="channel",
         shop_domain=channel.shop_domain,
-        stores=call.caller.has_any(MANAGE),
+        asked_kind=call.caller.kind,
+        asked_by=call.caller.actor,
         expires_utc=later(change.now, STATE_SECONDS),
     )
     await change.insert(OAUTH_STATES, given)
@@ -134,6 +136,7 @@ async def obtain(
     body: OauthExchangeRequest,
     units: Units,
     access: ShopAccess,
+    channels: Channels,
     settings: SlcSettings,
     clock: Clock,
     sealer: Sealer,
@@ -149,7 +152,7 @@ async def obtain(
         return Obtained(
             state=state, given=given, facts=await access.tested(call, channel, given), fingerprints=access.fingerprints
         )
-    callback = Callback(units, access, settings, clock)
+    callback = Callback(units, access, channels, settings, clock)
     names = ("shop", "code", "state", "hmac", "timestamp", "host")
     fields = {name: value for name in names if (value := getattr(body, name)) is not None}
     state = await callback.checked(call, fields)

@@ -8,6 +8,7 @@ from chassis.endpoint import Endpoints, Request
 from chassis.errors import NotFound
 from chassis.keys import KeyRing
 from chassis.raw import Content, Cookie, RawRequest, Redirect
+from chassis.rpc.client import Channels
 from chassis.unit import Change, Units
 from chassis.values import Text
 from services.slc.channel.config import default_config
@@ -114,11 +115,12 @@ async def slc_oauth_callback(
     query: OauthCallbackQuery,
     units: Units,
     access: ShopAccess,
+    channels: Channels,
     settings: SlcSettings,
     clock: Clock,
 ) -> Redirect | Content:
     """Take the token of a shop that has authorised the app."""
-    callback = Callback(units, access, settings, clock)
+    callback = Callback(units, access, channels, settings, clock)
     state = await callback.checked(call, query_fields(http.query))
     if state.kind == "shop" and not cookie_holds(http.cookies.get(COOKIE, ""), query.state, cookie_keys(settings)):
         raise refused()

@@ -6,6 +6,7 @@ from chassis.testing.client import TestAnswer
 from services.slc.shopify.signatures import sign_query
 from tests.shop.standin import ALL_SCOPES
 from tests.slc.counter import Counter
+from tests.slc.directory import Directory
 
 APP_SECRET = "app-secret-0001"
 
@@ -62,6 +63,39 @@ async def test_a_state_for_another_shop_or_an_old_timestamp_is_refused(counter: 
     old = signed(shop=counter.domain, code="code-0001", state=state, timestamp=str(int(time()) - 200))
     late = await browse(counter, "/oauth/callback", old)
     assert (other.status, late.status) == (400, 400)
+
+
+async def test_who_may_not_manage_channels_any_more_sees_a_claim_instead(
+    counter: Counter, directory: Directory
+) -> None:
+    await created(counter)
+    fields = signed(shop=counter.domain, code="code-0001", state=await state_of(counter))
+    directory.down = True
+    unknown = await browse(counter, "/oauth/callback", fields)
+    directory.down = False
+    directory.roles[counter.orgcode] = ["slc_view"]
+    done = await browse(counter, "/oauth/callback", fields)
+
+    assert unknown.status == 503
+    assert done.status == 302
+    target = dict(parse_qsl(urlsplit(done.headers["Location"]).query))
+    assert target["result"] == "claim"
+    asked = directory.asked[-1]
+    assert (asked.kind, asked.actor, asked.orgcode) == ("user", "tester", counter.orgcode)
+    assert (await counter.slc.again(counter.channel))["credentials"]["present"] is False
+    # Whoever holds the role and the claim may bind the token.
+    await counter.ask("oauth/exchange", **counter.ids, claim=target["claim"])
+    assert counter.channel["credentials"]["present"] is True
+
+
+async def test_a_stranger_to_the_org_connects_nothing(counter: Counter, directory: Directory) -> None:
+    await created(counter)
+    directory.roles[counter.orgcode] = None
+    fields = signed(shop=counter.domain, code="code-0001", state=await state_of(counter))
+    done = await browse(counter, "/oauth/callback", fields)
+
+    assert dict(parse_qsl(urlsplit(done.headers["Location"]).query))["result"] == "claim"
+    assert (await counter.slc.again(counter.channel))["credentials"]["present"] is False
 
 
 async def test_an_installation_from_the_shop_ends_in_a_claim_that_is_good_once(counter: Counter) -> None:
