@@ -6,7 +6,7 @@ from services.slc.fulfilment.domain import Shipment
 from services.slc.order.store import reconcile_orders
 
 SHIPMENTS_MAX = 10_000
-ORDERS_AT_ONCE = 200
+SHIPMENTS_AT_ONCE = 100
 
 SHIPMENTS = Entity(
     "shipment",
@@ -43,9 +43,11 @@ async def shipments_of(view: View, channel_id: str, order_id: str) -> list[Shipm
     return await view.find(SHIPMENTS, where, order=("row_id",), limit=SHIPMENTS_MAX)
 
 
-async def push_shipments(change: Change, channel_id: str) -> None:
-    """Have the orders of a channel reconciled of which the shop is still to be told shipments. Index: due."""
+async def push_shipments(change: Change, channel_id: str, row_id: str) -> str | None:
+    """Have the orders of the next shipments reconciled that the shop is still to be told of; the last one looked at,
+    None at the end. Index: due."""
     where = {"channel_id": channel_id, "is_due": True}
-    due = await change.find(SHIPMENTS, where, order=("row_id",), limit=SHIPMENTS_MAX)
-    orders = list(dict.fromkeys(each.shopify_order_id for each in due))
-    await reconcile_orders(change, channel_id, orders[:ORDERS_AT_ONCE])
+    after = (row_id, row_id) if row_id else None
+    due = await change.find(SHIPMENTS, where, order=("row_id",), limit=SHIPMENTS_AT_ONCE, after=after)
+    await reconcile_orders(change, channel_id, list(dict.fromkeys(each.shopify_order_id for each in due)))
+    return due[-1].row_id if len(due) == SHIPMENTS_AT_ONCE else None

@@ -43,6 +43,9 @@ async def catch_up_bite(
         if after is not None:
             await _keep(units, work, replace(so_far, row_id=after))
             return Continue()
+    if work.payload.batch_id is None and channel.config.fulfilment_push and not so_far.pushed_all:
+        await _push(units, work, channel, so_far)
+        return Continue()
     await _end(units, work, channel, so_far)
     return None
 
@@ -148,6 +151,17 @@ async def _keep(units: Units, work: Work[CatchUp], progress: CaughtUp) -> None:
     await units.change(work.call, write)
 
 
+async def _push(units: Units, work: Work[CatchUp], channel: StoredChannel, so_far: CaughtUp) -> None:
+    """Have the next shipments pushed that the shop is still to be told of."""
+
+    async def write(change: Change) -> None:
+        after = await push_shipments(change, channel.channel_id, so_far.shipment_id)
+        progress = replace(so_far, shipment_id=after or "", pushed_all=after is None)
+        await work.checkpoint(change, progress)
+
+    await units.change(work.call, write)
+
+
 async def _end(units: Units, work: Work[CatchUp], channel: StoredChannel, so_far: CaughtUp) -> None:
     """Note that the catch-up has ended; one of orders/reconcile publishes its outcome."""
     batch_id = work.payload.batch_id
@@ -155,8 +169,6 @@ async def _end(units: Units, work: Work[CatchUp], channel: StoredChannel, so_far
     async def write(change: Change) -> None:
         await work.finish(change)
         if batch_id is None:
-            if channel.config.fulfilment_push:
-                await push_shipments(change, channel.channel_id)
             if not so_far.transient:
                 status = await status_of(change, channel.channel_id)
                 await change.update(CHANNEL_STATUS, replace(status, caught_up_utc=so_far.began_utc))

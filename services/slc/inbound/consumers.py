@@ -1,26 +1,28 @@
-"""Events of ICS that concern orders: stock that oversold orders wait for, and units that left for the customer."""
+"""What comes in by event: webhooks that were taken in, orders asked for, and units that left for the customer."""
 
 from chassis.consumer import Consumers, Event
 from chassis.entity import Value
 from chassis.unit import Change
 from chassis.values import Code, Guid, Id, Utc
-from services.slc.channel.selling import org_sells
+from chassis.work.store import enqueue
+from services.slc.channel.selling import SellingOrgs
 from services.slc.channel.store import org_channels
 from services.slc.fulfilment.domain import Shipment, shipment_row_id
 from services.slc.fulfilment.store import SHIPMENTS
+from services.slc.inbound.events import WebhookReceived
+from services.slc.inbound.taking_in import work_on
 from services.slc.order.domain import order_row_id
-from services.slc.order.store import ORDERS, oversold_orders, reconcile_orders
-
-consumers = Consumers("slc", relevant=org_sells)
-
-ORDERS_AT_ONCE = 100
+from services.slc.order.events import OrdersRequested
+from services.slc.order.store import CATCH_UPS, ORDERS, CatchUp, reconcile_orders
+from services.slc.words import DELIVERIES_MAX
 
 
-class ItemMoved(Value):
-    """What is needed of a stock change."""
+async def is_relevant(event: Event, orgs: SellingOrgs) -> bool:
+    """Whether an event is worked on. What SLC has published is, always: a shop may ask inactive channels to forget."""
+    return event.type.startswith("slc.") or await orgs.sells(event)
 
-    logical_guid: Guid
-    variant_id: Guid
+
+consumers = Consumers("slc", relevant=is_relevant)
 
 
 class Ship(Value):
@@ -51,18 +53,39 @@ class CommitShipped(Value):
     commit: ShippedCommit
 
 
-@consumers.on("ics.stock.changed", name="oversold")
-async def retry_oversold(change: Change, event: Event) -> None:
-    """Have orders reconciled whose oversold units may be promised now, oldest first."""
-    changed = event.body(ItemMoved)
-    for channel in await org_channels(change, ("active", "paused")):
-        if changed.logical_guid not in {each.logical_guid for each in channel.facilities}:
-            continue
-        orders = await oversold_orders(change, channel.channel_id, changed.variant_id, ORDERS_AT_ONCE)
-        await reconcile_orders(change, channel.channel_id, [each.shopify_order_id for each in orders])
+@consumers.on(
+    "slc.webhook.received",
+    "slc.orders.requested",
+    "ics.commit.shipped",
+    name="inbound",
+    queue="slc-inbound-queue",
+    ordered=False,
+    prefetch=16,
+    deliveries_max=DELIVERIES_MAX,
+)
+async def take_inbound(change: Change, event: Event) -> None:
+    """Have worked on what a shop has rung for, a caller has asked for, or the warehouse has shipped."""
+    match event.type:
+        case "slc.webhook.received":
+            await work_on(change, event.body(WebhookReceived), event.at_utc)
+        case "slc.orders.requested":
+            await reconcile_batch(change, event.body(OrdersRequested))
+        case "ics.commit.shipped":
+            await keep_shipments(change, event)
 
 
-@consumers.on("ics.commit.shipped", name="shipments")
+async def reconcile_batch(change: Change, asked: OrdersRequested) -> None:
+    """Have a batch of orders/reconcile done."""
+    batch = CatchUp(
+        channel_id=asked.channel_id,
+        batch_id=asked.batch_id,
+        from_utc=asked.from_utc,
+        order_ids=tuple(asked.shopify_order_ids or ()),
+        before_activation=asked.include_before_activation,
+    )
+    await enqueue(change, CATCH_UPS, f"{asked.channel_id}/{asked.batch_id}", batch)
+
+
 async def keep_shipments(change: Change, event: Event) -> None:
     """Keep what left for the customer until the shop is told, and have its order reconciled."""
     commit = event.body(CommitShipped).commit

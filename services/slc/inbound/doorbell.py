@@ -39,6 +39,9 @@ AGAIN_SECONDS = 1.0
 """How soon a quantity is looked at again first; then as much later as it is old already. A webhook may overtake the
 answer of the write, or the booking of the order, that caused it."""
 
+ROWS_AT_ONCE = 50
+"""Variants of a product that one transaction changes."""
+
 
 async def answer_doorbell(
     units: Units, work: Work[DoorbellToAnswer], access: ShopAccess, channel: StoredChannel
@@ -57,7 +60,8 @@ async def answer_doorbell(
         case "level":
             return await _level(units, work, channel)
         case "deleted_product":
-            await units.change(work.call, _deleted(rung))
+            while await units.change(work.call, _deleted(rung)) == ROWS_AT_ONCE:
+                pass
         case "uninstalled":
             await units.change(work.call, _uninstalled(rung))
         case "redact":
@@ -100,14 +104,15 @@ async def _level(units: Units, work: Work[DoorbellToAnswer], channel: StoredChan
     return None if wait is None else Continue(after_seconds=wait)
 
 
-def _deleted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:
-    """Forget the maps of a product that was deleted in the shop; a standard channel may make it anew."""
+def _deleted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[int]]:
+    """Forget maps of a product that was deleted in the shop, some at once; how many. It may be made anew."""
 
-    async def write(change: Change) -> None:
+    async def write(change: Change) -> int:
         channel = await change.get(CHANNELS, rung.channel_id)
         if channel is None or not channel.is_open:
-            return
-        rows = await rows_of_product(change, channel.channel_id, rung.resource_id)
+            return 0
+        # Those that were forgotten lead there no more, so that the next ones are found.
+        rows = await rows_of_product(change, channel.channel_id, rung.resource_id, ROWS_AT_ONCE)
         style_map = await map_of_product(change, channel.channel_id, rung.resource_id)
         if style_map is not None:
             await change.delete(STYLE_MAPS, style_map)
@@ -118,6 +123,7 @@ def _deleted(rung: DoorbellToAnswer) -> Callable[[Change], Awaitable[None]]:
         if is_remade(channel):
             kept = [after for _, after in pairs if after.included]
             await note(change, channel, kept, Reason(cause="shop_edit", forced=True))
+        return len(rows)
 
     return write
 

@@ -24,6 +24,9 @@ from services.slc.variant.store import VARIANTS, map_of_product, rows_of_product
 LOOK_SECONDS = 60.0
 """At most one look at a product in so long: Shopify rings its topic at every order, too."""
 
+ROWS_AT_ONCE = 50
+"""Edited variants that one transaction audits."""
+
 WRITING_SECONDS = 2.0
 """A webhook may overtake the answer of the write that caused it: look so much later."""
 
@@ -87,7 +90,10 @@ async def look_at_product(
         if (state := states.get(row.shopify_variant_id or "")) is not None
         and (fields := edited_fields(row, known.style_map, state, channel.config.sync_fields))
     }
-    await units.change(call, _noting(channel, known.rows, edited))
+    found = [row for row in known.rows if row.row_id in edited]
+    await units.change(call, _looked(channel, known.rows[0], is_echo=not found))
+    for start in range(0, len(found), ROWS_AT_ONCE):
+        await units.change(call, _noting(channel, found[start : start + ROWS_AT_ONCE], edited))
     return 0.0
 
 
@@ -97,18 +103,24 @@ def _seconds_to_wait(rows: Sequence[StoredVariant], now: Utc) -> float:
     return 0.0 if looked is None else max(0.0, LOOK_SECONDS - seconds_between(Utc(looked), now))
 
 
-def _noting(channel: StoredChannel, rows: Sequence[StoredVariant], edited: dict[str, Edited]) -> Any:
-    """The change that stores what a look has found."""
+def _looked(channel: StoredChannel, first: StoredVariant, *, is_echo: bool) -> Any:
+    """The change that stores when a product was looked at."""
 
     async def write(change: Change) -> None:
-        now = await change.get_many(VARIANTS, [row.row_id for row in rows])
-        first = now.get(rows[0].row_id)
-        if first is not None:
-            now[first.row_id] = replace(first, looked_utc=change.now)
-            await save_row(change, first, now[first.row_id])
-        if not edited:
+        row = await change.get(VARIANTS, first.row_id)
+        if row is not None:
+            await save_row(change, row, replace(row, looked_utc=change.now))
+        if is_echo:
             await count(change, channel.channel_id, echoes=1)
-        found = [row for row in now.values() if row.row_id in edited]
+
+    return write
+
+
+def _noting(channel: StoredChannel, rows: Sequence[StoredVariant], edited: dict[str, Edited]) -> Any:
+    """The change that audits edits of some variants, and has them put right."""
+
+    async def write(change: Change) -> None:
+        found = list((await change.get_many(VARIANTS, [row.row_id for row in rows])).values())
         for row in found:
             fields = sorted(edited[row.row_id].items())
             changes = [FieldChange(field=name, before=before, after=after) for name, (before, after) in fields]

@@ -6,8 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chassis.caller import Call
-from chassis.unit import Change, Units, View
+from chassis.unit import Change, View
 from services.slc.audit.domain import Outcome
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
@@ -22,6 +21,7 @@ from services.slc.fulfilment.domain import (
     was_executed,
 )
 from services.slc.fulfilment.store import SHIPMENTS, shipments_of
+from services.slc.inbound.fencing import Fenced
 from services.slc.order.domain import Posting, order_row_id
 from services.slc.order.store import ORDERS, postings_of
 from services.slc.shopify.errors import ShopRefused
@@ -34,9 +34,8 @@ from services.slc.words import SyncError, clipped
 class Fulfiller:
     """Pushes the shipments of one order of one channel."""
 
-    def __init__(self, units: Units, call: Call, channel: StoredChannel, order_id: str, shop: Shop) -> None:
-        self._units = units
-        self._call = call
+    def __init__(self, run: Fenced, channel: StoredChannel, order_id: str, shop: Shop) -> None:
+        self._run = run
         self._channel = channel
         self._order_id = order_id
         self._shop = shop
@@ -46,7 +45,7 @@ class Fulfiller:
         config = self._channel.config
         if not config.fulfilment_push or config.shadow or self._channel.state != "active":
             return
-        shipments, postings = await self._units.view(self._call, self._read)
+        shipments, postings = await self._run.view(self._read)
         if not shipments:
             return
         for group in _by_push(shipments):
@@ -75,7 +74,7 @@ class Fulfiller:
             await self._send(opened)
             return
         made = await self._shop.orders.latest_fulfilment(self._order_id)
-        await self._units.change(self._call, self._pushed(opened, made.id if made is not None else None))
+        await self._run.change(self._pushed(opened, made.id if made is not None else None))
 
     async def _open(self, key: Group, group: Sequence[Shipment]) -> list[Shipment]:
         """Store what is to be pushed of these shipments; what cannot be now is noted."""
@@ -96,7 +95,7 @@ class Fulfiller:
                 if (opened := await self._store(change, shipment, units, push_id)) is not None
             ]
 
-        return await self._units.change(self._call, write)
+        return await self._run.change(write)
 
     async def _store(self, change: Change, shipment: Shipment, units: Fulfillable, push_id: str) -> Shipment | None:
         """Store one shipment as intended; None if nothing of it is pushed now."""
@@ -121,9 +120,9 @@ class Fulfiller:
         try:
             made = await self._shop.orders.fulfil(units_of(opened), first.carrier, first.tracking_ref)
         except ShopRefused as refused:
-            await self._units.change(self._call, self._refused(opened, str(refused)))
+            await self._run.change(self._refused(opened, str(refused)))
             return
-        await self._units.change(self._call, self._pushed(opened, made.id))
+        await self._run.change(self._pushed(opened, made.id))
 
     def _refused(self, opened: Sequence[Shipment], message: str) -> Any:
         async def write(change: Change) -> None:

@@ -1,24 +1,20 @@
 """Bringing ICS to what one order says. It can be cut off anywhere and run again: what is posted is not posted twice."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
-from chassis.caller import Call
-from chassis.clock import Utc, to_millis
-from chassis.unit import Change, Units
-from services.slc.audit.store import record
+from chassis.clock import Utc
 from services.slc.channel.domain import StoredChannel
+from services.slc.inbound.fencing import Fenced
 from services.slc.inbound.ics import Posted, PostingRefused, Stock
-from services.slc.inbound.planning import Step, next_step, posted_units, state_of
-from services.slc.inbound.posting import Booking, Intention, Poster
-from services.slc.inbound.reading import Recorded, read_order, recorded
+from services.slc.inbound.order_recording import OrderRecorder
+from services.slc.inbound.planning import Step, next_step, posted_units
+from services.slc.inbound.posting import Intention, Poster
+from services.slc.inbound.reading import Booking, Recorded, line_of, read_order, recorded, recorded_line
 from services.slc.inbound.wanted import ShownOrder, WantedLine, moment, wanted_lines
-from services.slc.order.domain import Posting, StoredLine, StoredOrder, order_row_id
-from services.slc.order.store import ORDERS
+from services.slc.order.domain import Posting, StoredLine, StoredOrder
 from services.slc.shopify.port import Shop
-from services.slc.words import SyncError, SyncErrorCode, clipped
 
 STEPS_MAX = 300
 """Steps for one line in one reconcile; more are made by the next one."""
@@ -29,13 +25,13 @@ SPLITS_MAX = 3
 class Reconciler:
     """Reconciles one order of one channel."""
 
-    def __init__(self, units: Units, stock: Stock, call: Call, channel: StoredChannel, order_id: str) -> None:
-        self._units = units
+    def __init__(self, run: Fenced, stock: Stock, channel: StoredChannel, order_id: str) -> None:
+        self._run = run
         self._stock = stock
-        self._call = call
         self._channel = channel
-        self._order_id = order_id
-        self._poster = Poster(units, stock, Booking(channel=channel, order_id=order_id, call=call))
+        self._booking = Booking(channel=channel, order_id=order_id)
+        self._poster = Poster(run, stock, self._booking)
+        self.record = OrderRecorder(run, self._booking)
 
     async def run(self, shop: Shop, *, lift: bool) -> StoredOrder | None:
         """Reconcile it; the record after, None if the shop does not show the order.
@@ -44,36 +40,25 @@ class Reconciler:
         `Refusal`s of ICS.
         """
         await self._settle_open()
-        shown = await read_order(shop, self._order_id)
+        shown = await read_order(shop, self._booking.order_id)
         if shown is None:
             return None
         before = await self._recorded(shown)
         lifted = lift or (before.order is not None and before.order.before_activation)
         posted = {
-            line.line_id: posted_units(_line_of(before.order, line.line_id), _of_line(before.postings, line.line_id))
+            line.line_id: posted_units(line_of(before.order, line.line_id), _of_line(before.postings, line.line_id))
             for line in shown.order.lines
         }
         wanted = wanted_lines(shown, self._channel, posted)
         is_early = not lifted and is_before(moment(shown.order.created_at), self._channel.activated_utc)
-        await self._units.change(self._call, self._record(shown, wanted, before, is_early=is_early, lifted=lifted))
+        await self.record.store(shown, wanted, before, is_early=is_early, lifted=lifted)
         problem: PostingRefused | None = None
         if not is_early:
             for each in wanted:
                 row = before.rows.get(each.shopify_variant_id or "")
                 if row is not None:
-                    problem = await self._line(shown, each, row.variant_id) or problem
-        return await self._finish(problem)
-
-    async def failed(self, code: SyncErrorCode, message: str) -> None:
-        """Note that an order could not be read or posted; an order that was never recorded has no record to say so."""
-
-        async def write(change: Change) -> None:
-            order = await change.get(ORDERS, order_row_id(self._channel.channel_id, self._order_id))
-            if order is not None:
-                error = SyncError(code=code, message=clipped(message), at_utc=change.now, attempts=1)
-                await change.update(ORDERS, replace(order, state="failed", last_error=error))
-
-        await self._units.change(self._call, write)
+                    problem = await self._line(each, row.variant_id) or problem
+        return await self.record.finish(problem)
 
     async def _settle_open(self) -> None:
         known = await self._recorded(None)
@@ -82,13 +67,12 @@ class Reconciler:
                 await self._poster.settle(posting)
 
     async def _recorded(self, shown: ShownOrder | None) -> Recorded:
-        return await recorded(self._units, self._call, self._channel, self._order_id, shown)
+        return await recorded(self._run, self._booking, shown)
 
-    async def _line(self, shown: ShownOrder, wanted: WantedLine, variant_id: str) -> PostingRefused | None:
+    async def _line(self, wanted: WantedLine, variant_id: str) -> PostingRefused | None:
         """Do what is to be done for a line; why ICS refused, if for another reason than stock."""
         for _ in range(STEPS_MAX):
-            now = await self._recorded(shown)
-            line, postings = _line_of(now.order, wanted.line_id), _of_line(now.postings, wanted.line_id)
+            line, postings = await recorded_line(self._run, self._booking, wanted.line_id)
             step = next_step(wanted, line, postings, self._channel.config.order_effect)
             if step is None:
                 return await self._from_oversold(wanted, line, variant_id)
@@ -162,7 +146,7 @@ class Reconciler:
         """Commit oversold units as far as they can be promised now; the baseline has moved already."""
         for place in line.places if line else ():
             for facility in self._facilities(place.location_id) if place.oversold else ():
-                there = await self._stock.promisable(self._call, variant_id, facility, self._channel.channel_code)
+                there = await self._stock.promisable(self._run.call, variant_id, facility, self._channel.channel_code)
                 units = min(there, place.oversold)
                 if not units:
                     continue
@@ -194,117 +178,11 @@ class Reconciler:
         primary = self._channel.primary
         return bound or ([primary.logical_guid] if primary else [])
 
-    def _record(
-        self, shown: ShownOrder, wanted: Sequence[WantedLine], before: Recorded, *, is_early: bool, lifted: bool
-    ) -> Any:
-        """The change that records the order as the shop shows it."""
-
-        async def write(change: Change) -> None:
-            known = await change.get(ORDERS, order_row_id(self._channel.channel_id, self._order_id))
-            lines = [self._shown_line(each, _line_of(known, each.line_id), before, is_early) for each in wanted]
-            order = shown.order
-            after = StoredOrder(
-                row_id=order_row_id(self._channel.channel_id, self._order_id),
-                orgcode=known.orgcode if known else "",
-                channel_id=self._channel.channel_id,
-                shopify_order_id=self._order_id,
-                order_name=order.name[:128] or "-",
-                state=known.state if known else "partial",
-                financial_status=order.financial_status,
-                created_utc=moment(order.created_at),
-                cancelled_utc=moment(order.cancelled_at) if order.cancelled_at else None,
-                recorded_utc=known.recorded_utc if known else change.now,
-                recorded_rank=known.recorded_rank if known else -to_millis(change.now),
-                reconciled_utc=change.now,
-                lines=lines,
-                seen_updated=order.updated_at,
-                before_activation=lifted,
-            )
-            await (change.insert if known is None else change.update)(ORDERS, after)
-            await self._audit_ignored(change, known, after)
-            await self._audit_kept(change, known, after, wanted)
-
-        return write
-
-    def _shown_line(self, wanted: WantedLine, known: StoredLine | None, before: Recorded, is_early: bool) -> StoredLine:
-        row = before.rows.get(wanted.shopify_variant_id or "")
-        is_ignored = is_early or row is None
-        return StoredLine(
-            line_id=wanted.line_id,
-            shopify_variant_id=wanted.shopify_variant_id,
-            variant_id=row.variant_id if row else None,
-            sku=(wanted.sku or "")[:64].strip() or None,
-            quantity=wanted.quantity,
-            held=0 if is_ignored else wanted.units_held,
-            awaiting=known.awaiting if known else 0,
-            committed=known.committed if known else 0,
-            returned=known.returned if known else 0,
-            oversold=known.oversold if known else 0,
-            fulfilled=known.fulfilled if known else 0,
-            places=known.places if known else [],
-            next_n=known.next_n if known else 1,
-            noted=sorted({*(known.noted if known else []), *wanted.not_restocked}),
-            ignored=is_ignored,
-        )
-
-    async def _audit_ignored(self, change: Change, known: StoredOrder | None, after: StoredOrder) -> None:
-        was = {line.line_id for line in known.lines if line.ignored} if known else set()
-        for line in after.lines:
-            if line.ignored and line.line_id not in was:
-                await record(
-                    change,
-                    self._channel,
-                    "order.ignored",
-                    cause="order",
-                    outcome="recorded",
-                    variant_id=line.variant_id,
-                    sku=line.sku,
-                    shopify_variant_id=line.shopify_variant_id,
-                    shopify_order_id=self._order_id,
-                )
-
-    async def _audit_kept(
-        self, change: Change, known: StoredOrder | None, after: StoredOrder, wanted: Sequence[WantedLine]
-    ) -> None:
-        """Units refunded without restock stay committed: a person decides about them."""
-        for line, each in zip(after.lines, wanted, strict=True):
-            before = _line_of(known, line.line_id)
-            if line.ignored or not set(each.not_restocked) - set(before.noted if before else []):
-                continue
-            await record(
-                change,
-                self._channel,
-                "order.released",
-                cause="order",
-                outcome="recorded",
-                variant_id=line.variant_id,
-                sku=line.sku,
-                shopify_variant_id=line.shopify_variant_id,
-                shopify_order_id=self._order_id,
-            )
-
-    async def _finish(self, problem: PostingRefused | None) -> StoredOrder:
-        async def write(change: Change) -> StoredOrder:
-            order = await change.get(ORDERS, order_row_id(self._channel.channel_id, self._order_id))
-            assert order is not None, self._order_id
-            error = None
-            if problem is not None:
-                error = SyncError(code="refused", message=clipped(problem.message), at_utc=change.now, attempts=1)
-            ignored = {line.line_id: line.ignored for line in order.lines}
-            state = state_of(order.lines, is_failed=problem is not None, is_open=False, ignored=ignored)
-            return await change.update(ORDERS, replace(order, state=state, last_error=error))
-
-        return await self._units.change(self._call, write)
-
 
 def is_before(created_utc: Utc, activated_utc: str | None) -> bool:
     """Whether an order was placed before the first activation. The shop tells whole seconds, so the same one counts as
     after."""
     return activated_utc is None or created_utc < f"{activated_utc[:19]}.000Z"
-
-
-def _line_of(order: StoredOrder | None, line_id: str) -> StoredLine | None:
-    return next((line for line in order.lines if line.line_id == line_id), None) if order else None
 
 
 def _of_line(postings: Sequence[Posting], line_id: str) -> list[Posting]:

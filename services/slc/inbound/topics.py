@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from chassis.entity import Value
 
@@ -28,52 +29,64 @@ def _gid(kind: str, value: Any) -> str:
     return f"gid://shopify/{kind}/{int(text)}"
 
 
-def _level(body: Mapping[str, Any]) -> WebhookSubject:
-    available = body.get("available")
-    return WebhookSubject(
-        what="level",
-        resource_id=_gid("InventoryItem", body["inventory_item_id"]),
-        location_id=_gid("Location", body["location_id"]),
-        available=available if isinstance(available, int) and not isinstance(available, bool) else None,
-    )
+Body = Mapping[str, Any]
 
 
-def _order(body: Mapping[str, Any]) -> WebhookSubject:
-    return WebhookSubject(what="order", resource_id=_gid("Order", body.get("admin_graphql_api_id") or body["id"]))
+def _order(body: Body) -> str:
+    return _gid("Order", body.get("admin_graphql_api_id") or body["id"])
 
 
-def _shop(what: What) -> Callable[[Mapping[str, Any]], WebhookSubject]:
-    return lambda body: WebhookSubject(what=what, resource_id=_gid("Shop", body.get("shop_id") or body["id"]))
+def _shop(body: Body) -> str:
+    return _gid("Shop", body.get("shop_id") or body["id"])
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], WebhookSubject]] = {
-    "orders/create": _order,
-    "orders/paid": _order,
-    "orders/cancelled": _order,
-    "orders/edited": lambda body: WebhookSubject(
-        what="order", resource_id=_gid("Order", body["order_edit"]["order_id"])
+def _product(body: Body) -> str:
+    return _gid("Product", body["id"])
+
+
+_TOPICS: Mapping[str, tuple[What, Callable[[Body], str]]] = {
+    "orders/create": ("order", _order),
+    "orders/paid": ("order", _order),
+    "orders/cancelled": ("order", _order),
+    "orders/edited": ("order", lambda body: _gid("Order", body["order_edit"]["order_id"])),
+    "refunds/create": ("order", lambda body: _gid("Order", body["order_id"])),
+    "fulfillment_orders/moved": (
+        "fulfilment_order",
+        lambda body: _gid("FulfillmentOrder", body["moved_fulfillment_order"]["id"]),
     ),
-    "refunds/create": lambda body: WebhookSubject(what="order", resource_id=_gid("Order", body["order_id"])),
-    "fulfillment_orders/moved": lambda body: WebhookSubject(
-        what="fulfilment_order", resource_id=_gid("FulfillmentOrder", body["moved_fulfillment_order"]["id"])
-    ),
-    "inventory_levels/update": _level,
-    "products/update": lambda body: WebhookSubject(what="product", resource_id=_gid("Product", body["id"])),
-    "products/delete": lambda body: WebhookSubject(what="deleted_product", resource_id=_gid("Product", body["id"])),
-    "app/uninstalled": _shop("uninstalled"),
-    "customers/data_request": _shop("privacy"),
-    "customers/redact": _shop("privacy"),
-    "shop/redact": _shop("redact"),
+    "inventory_levels/update": ("level", lambda body: _gid("InventoryItem", body["inventory_item_id"])),
+    "products/update": ("product", _product),
+    "products/delete": ("deleted_product", _product),
+    "app/uninstalled": ("uninstalled", _shop),
+    "customers/data_request": ("privacy", _shop),
+    "customers/redact": ("privacy", _shop),
+    "shop/redact": ("redact", _shop),
 }
+"""What a topic is about, and how its body names it."""
+
+
+def what_of(topic: str) -> What | None:
+    """What the webhooks of a topic are about; None for a topic that is not known."""
+    return _TOPICS[topic][0] if topic in _TOPICS else None
 
 
 def read_webhook(topic: str, raw: bytes) -> WebhookSubject | None:
     """What a webhook is about; None for a topic that is not known, or a body that names nothing."""
-    reader = _READERS.get(topic)
-    if reader is None:
+    if topic not in _TOPICS:
         return None
+    what, id_of = _TOPICS[topic]
     try:
         body = msgspec.json.decode(raw)
-        return reader(body) if isinstance(body, dict) else None
+        if not isinstance(body, dict):
+            return None
+        named = WebhookSubject(what=what, resource_id=id_of(body))
+        return _at_location(named, body) if what == "level" else named
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError):
         return None
+
+
+def _at_location(named: WebhookSubject, body: Body) -> WebhookSubject:
+    available = body.get("available")
+    is_number = isinstance(available, int) and not isinstance(available, bool)
+    location_id = _gid("Location", body["location_id"])
+    return replace(named, location_id=location_id, available=available if is_number else None)

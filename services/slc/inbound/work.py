@@ -10,6 +10,7 @@ from services.slc.channel.store import CHANNELS
 from services.slc.credential.access import ShopAccess
 from services.slc.inbound.catching_up import catch_up_bite
 from services.slc.inbound.doorbell import answer_doorbell
+from services.slc.inbound.fencing import Fenced
 from services.slc.inbound.fulfilling import Fulfiller
 from services.slc.inbound.ics import Stock
 from services.slc.inbound.reconcile import Reconciler
@@ -37,19 +38,22 @@ async def reconcile_order(
     channel = await _channel(units, work, asked.channel_id)
     if channel is None or not is_working(channel):
         return None
-    reconciler = Reconciler(units, Stock(channels), work.call, channel, asked.shopify_order_id)
+    run = Fenced(units, work)
+    reconciler = Reconciler(run, Stock(channels), channel, asked.shopify_order_id)
     try:
         async with access.counted(work.call, channel) as shop:
             await reconciler.run(shop, lift=asked.before_activation)
-            await Fulfiller(units, work.call, channel, asked.shopify_order_id, shop).push()
+            await Fulfiller(run, channel, asked.shopify_order_id, shop).push()
     except ShopFailed as failure:
         await shop_failed(units, work.call, channel.channel_id, failure)
-        await reconciler.failed("shop_unavailable" if concerns_channel(failure) else "transient", failure.message)
+        await reconciler.record.failed(
+            "shop_unavailable" if concerns_channel(failure) else "transient", failure.message
+        )
         if concerns_channel(failure):
             return None
         raise
     except Refusal as refusal:
-        await reconciler.failed("transient", refusal.message)
+        await reconciler.record.failed("transient", refusal.message)
         raise
     return None
 

@@ -11,11 +11,10 @@ from chassis.errors import InvalidState, invalid_field
 from chassis.page import Page, PageLimit
 from chassis.unit import Change, View
 from chassis.values import Count, Id, Token, Utc
-from chassis.work.store import enqueue
 from services.slc.channel.store import CHANNELS
 from services.slc.closing.store import refused_while_emptied
 from services.slc.order.domain import ChannelOrder, OrderStateWord, StoredOrder, order_answer, order_row_id
-from services.slc.order.store import CATCH_UPS, ORDERS, CatchUp, list_orders, postings_of
+from services.slc.order.store import ORDERS, list_orders, postings_of
 from services.slc.words import MANAGE, VIEW, AskedGid, gid_of
 
 endpoints = Endpoints("slc")
@@ -96,21 +95,13 @@ async def slc_orders_reconcile(change: Change, body: OrdersReconcileRequest) -> 
     if not channel.is_open:
         raise InvalidState("the channel is inactive", state=channel.state)
     batch_id = change.new_id()
-    asked = CatchUp(
-        channel_id=channel.channel_id,
-        batch_id=batch_id,
-        from_utc=body.from_utc,
-        order_ids=tuple(order_ids),
-        before_activation=bool(body.include_before_activation),
-    )
-    await enqueue(change, CATCH_UPS, f"{channel.channel_id}/{batch_id}", asked)
     change.emit(
         "slc.orders.requested",
         batch_id,
         revision=channel.revision,
         channel_id=channel.channel_id,
         batch_id=batch_id,
-        include_before_activation=asked.before_activation,
+        include_before_activation=bool(body.include_before_activation),
         **({"shopify_order_ids": order_ids} if order_ids else {"from_utc": body.from_utc}),
     )
     return OrdersReconcileAnswer(batch_id=batch_id, enqueued=len(order_ids) if order_ids else None)

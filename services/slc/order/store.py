@@ -14,6 +14,7 @@ from chassis.work.store import NewWork, enqueue, enqueue_many
 from services.slc.order.domain import OrderStateWord, Posting, StoredOrder, order_row_id
 
 POSTINGS_MAX = 100_000
+OPEN_AT_ONCE = 200
 
 ORDERS = Entity(
     "order",
@@ -95,7 +96,11 @@ class CatchUp(Value):
 
 
 class CaughtUp(Value):
-    """How far a catch-up is: when it began, where the next page begins, what is under way, and how it went so far."""
+    """How far a catch-up is: when it began, where the next page begins, what is under way, and how it went so far.
+
+    row_id       the last variant whose unseen units were explained
+    shipment_id  the last shipment that was looked at; pushed_all: there are no more
+    """
 
     began_utc: Utc
     after: str | None = None
@@ -104,6 +109,8 @@ class CaughtUp(Value):
     tally: dict[str, int] = field(default_factory=dict)
     transient: bool = False
     row_id: str = ""
+    shipment_id: str = ""
+    pushed_all: bool = False
 
 
 ORDERS_TO_RECONCILE: WorkQueue[OrderToReconcile] = WorkQueue(
@@ -153,10 +160,24 @@ async def postings_of(view: View, channel_id: str, order_id: str) -> list[Postin
     return await view.find(POSTINGS, where, order=("row_id",), limit=POSTINGS_MAX)
 
 
+async def postings_of_line(view: View, channel_id: str, order_id: str, line_id: str) -> list[Posting]:
+    """The postings of one line of an order, by number. Index: number."""
+    where = {"shopify_order_id": order_id, "channel_id": channel_id, "line_id": line_id}
+    return await view.find(POSTINGS, where, order=("n",), limit=POSTINGS_MAX)
+
+
 async def open_postings(view: View, channel_id: str, variant_ids: Iterable[str]) -> set[str]:
     """Those of these variants that have a posting which waits for ICS. Index: variant or variant_rows."""
-    where = {"channel_id": channel_id, "variant_id": one_of(variant_ids), "state": "open"}
-    return {posting.variant_id for posting in await view.find(POSTINGS, where, limit=POSTINGS_MAX)}
+    left, held = set(variant_ids), set[str]()
+    while left:
+        where = {"channel_id": channel_id, "variant_id": one_of(sorted(left)), "state": "open"}
+        found = await view.find(POSTINGS, where, limit=OPEN_AT_ONCE)
+        held |= {posting.variant_id for posting in found}
+        if len(found) < OPEN_AT_ONCE:
+            break
+        # Thousands of one variant may be open while ICS is away: the others are asked for without it.
+        left -= held
+    return held
 
 
 async def list_orders(view: View, channel_id: str, state: OrderStateWord | None, page: Paged) -> Page[StoredOrder]:
