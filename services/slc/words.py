@@ -20,6 +20,9 @@ VARIANTS_MAX = 1_000_000
 BATCH_VARIANTS_MAX = 500
 """Variants that one call names."""
 
+DELIVERIES_MAX = 5
+"""How often a message is delivered without an answer, because its worker died, before it is a dead letter."""
+
 FACILITIES_MAX = 50
 """Facilities bound to one channel."""
 

@@ -12,7 +12,11 @@ from services.slc.words import Cause, SyncError
 
 JobState = Literal["idle", "due", "queued", "running", "retry"]
 JobLane = Literal["fast", "normal"]
+Stage = Literal["content", "levels"]
 Noted = Literal["enqueued", "coalesced"]
+
+DEATHS_MAX = 5
+"""How often a job may cost its worker its life before its variant is quarantined."""
 
 QUARANTINE_SECONDS = 3600
 """How long a quarantined variant rests before a change that nobody forced brings it back."""
@@ -26,8 +30,9 @@ class SyncJob(Document, omit_defaults=True):
     content_generation  the last one that concerned more than quantities; content_done: as of which content is synced
     forced_generation   the last one that compares with what Shopify shows instead of the pushed snapshot
     due_utc             when it is taken at the earliest
-    taken_utc           when a worker took it last
+    taken_utc           when a worker took it last, and stage: that of content or that of quantities
     attempt             failed attempts since it was due
+    deaths              how many workers in a row have vanished while they had it
     rematched           whether its map was forgotten already, because its target was gone
     changed             fields written since it was due
     changed_utc         when the oldest change that is not synced yet happened
@@ -49,6 +54,7 @@ class SyncJob(Document, omit_defaults=True):
     content_done: int = 0
     forced_generation: int = 0
     attempt: int = 0
+    deaths: int = 0
     rematched: bool = False
     changed: tuple[str, ...] = ()
     cause: Cause
@@ -57,12 +63,18 @@ class SyncJob(Document, omit_defaults=True):
     report_id: Id | None = None
     changed_utc: Utc
     taken_utc: Utc | None = None
+    stage: Stage | None = None
     last_error: SyncError | None = None
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is something to do."""
         return self.state != "idle"
+
+    @property
+    def is_poison(self) -> bool:
+        """Whether it has cost too many workers their life."""
+        return self.deaths >= DEATHS_MAX
 
     @property
     def forced(self) -> bool:
@@ -165,9 +177,10 @@ def _begun(job: SyncJob, job_id: str, reason: Reason, now: Moment, due_utc: Mome
     )
 
 
-def taken(job: SyncJob, now: Moment) -> SyncJob:
-    """The job in the hands of a worker."""
-    return replace(job, state="running", taken_generation=job.generation, taken_utc=now)
+def taken(job: SyncJob, now: Moment, stage: Stage = "content") -> SyncJob:
+    """The job in the hands of a worker; one that runs already, in the same stage, has lost the worker before."""
+    deaths = job.deaths + 1 if job.state == "running" and job.stage == stage else 0
+    return replace(job, state="running", taken_generation=job.generation, taken_utc=now, stage=stage, deaths=deaths)
 
 
 def is_takeable(job: SyncJob, now: Moment) -> bool:

@@ -54,8 +54,8 @@ known. Its lease is the lease of the style: one worker at a time touches the pro
 LEVELS: WorkQueue[NoPayload] = WorkQueue("slc", "levels", lanes=("high", "normal"))
 """Variants with jobs about quantities: `<channel_id>/<variant_id>`, taken many at a time by group."""
 
-LEVEL_GROUPS = 4
-"""Groups of a channel's variants, by hash: so many workers write its quantities at once."""
+LEVEL_GROUPS, FAST_GROUPS = 4, 2
+"""Groups of a channel's variants, by hash: so many workers write its quantities at once, and its urgent ones."""
 
 
 class ManyVariants(Value):
@@ -135,14 +135,16 @@ async def wake_workers(change: Change, due: Iterable[tuple[StoredVariant, SyncJo
             new = NewWork(key=key, lane=lane, due_utc=job.due_utc)
             styles[key] = _both(styles[key], new) if key in styles else new
         else:
-            group = level_group(row.channel_id, row.variant_id)
+            group = level_group(row.channel_id, row.variant_id, job.lane)
             levels.append(NewWork(key=row.row_id, lane=lane, due_utc=job.due_utc, group=group))
     await enqueue_many(change, SYNC, styles.values())
     await enqueue_many(change, LEVELS, levels)
 
 
-def level_group(channel_id: str, variant_id: str) -> str:
-    """The group in which a variant's quantities are written."""
+def level_group(channel_id: str, variant_id: str, lane: JobLane) -> str:
+    """The group in which a variant's quantities are written. What is urgent waits for nothing that is not."""
+    if lane == "fast":
+        return f"{channel_id}/fast/{crc32(variant_id.encode()) % FAST_GROUPS}"
     return f"{channel_id}/{crc32(variant_id.encode()) % LEVEL_GROUPS}"
 
 

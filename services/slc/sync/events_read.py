@@ -1,7 +1,8 @@
-"""What is read of the events of PMC and ICS that concern variants: only the fields needed here."""
+"""What is read of the events and messages that concern variants: only the fields needed here."""
 
 from chassis.clock import Utc
 from chassis.entity import Value
+from chassis.values import Count, Guid, Id
 
 
 class ListedProduct(Value):
@@ -74,3 +75,17 @@ class SerialUpdated(Value):
     """A unit or lot after a change."""
 
     serial: SerialOf
+
+
+class NamedVariant(Value):
+    """The variant that a message about a sync job names."""
+
+    channel_id: Id
+    variant_id: Guid
+
+
+class JobMessage(NamedVariant):
+    """A message about a sync job: ids only, for the truth is read when the job is taken."""
+
+    job_id: Id | None = None
+    generation: Count | None = None

@@ -2,57 +2,46 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from chassis.clock import Utc, later, seconds_between
-from chassis.entity import Value
 from chassis.unit import Change, Units, View
 from chassis.work.handle import Work
 from chassis.work.queue import NoPayload
-from services.slc.audit.domain import FieldChange
 from services.slc.channel.domain import StoredChannel
 from services.slc.order.store import open_postings
 from services.slc.shopify.errors import NoAnswer, ShopRefused, ShopThrottled
 from services.slc.shopify.inputs import LevelWrite
 from services.slc.shopify.port import LEVELS_MAX, Shop
+from services.slc.sync.levels_outcome import (
+    LevelChange,
+    Outcome,
+    Wanted,
+    begin_again,
+    change_levels,
+    done,
+    ended_level,
+    level_of,
+    over,
+    put_back,
+    refused_level,
+    taking_over,
+    written_level,
+)
 from services.slc.sync.outcome import Ending
-from services.slc.sync.quantities import new_level, with_levels
+from services.slc.sync.quantities import new_level
 from services.slc.variant.domain import OpenWrite, StoredLevel, StoredVariant, WrittenLevel, row_id_of
-from services.slc.variant.levels import first_seen, stale, taken_over, written
-from services.slc.variant.store import OPEN_WRITES, VARIANTS, save_rows, writes_of_variant
+from services.slc.variant.levels import stale
+from services.slc.variant.store import OPEN_WRITES, VARIANTS, writes_of_variant
 
 OPEN_SECONDS_MAX = 12 * 3600.0
 """How long the same call is made again for want of an outcome; then the shop's quantity is taken over."""
 
-LevelChange = Callable[[StoredLevel, WrittenLevel, Utc], StoredLevel]
-"""What becomes of a level of an open write, at a time."""
-
 AGAIN = frozenset({ShopRefused.CONCURRENT})
-
-
-class Wanted(Value):
-    """One level to write: of which variant, from which baseline, to which quantity."""
-
-    variant_id: str
-    job_id: str
-    item_id: str
-    level: StoredLevel
-    quantity: int
-
-
-class Outcome(Value):
-    """What became of one level. `delay` puts the job back; `again` begins once more at once."""
-
-    variant_id: str
-    location_id: str
-    change: FieldChange | None = None
-    delay: float | None = None
-    again: bool = False
-    ending: Ending | None = None
 
 
 class LevelWriter:
@@ -73,7 +62,7 @@ class LevelWriter:
         outcomes: list[Outcome] = []
         for start in range(0, len(wanted), LEVELS_MAX):
             opened, dropped = await self._open(wanted[start : start + LEVELS_MAX])
-            outcomes += [_again(each) for each in dropped]
+            outcomes += [begin_again(each) for each in dropped]
             if opened is not None:
                 outcomes += await self.send(opened)
         return outcomes
@@ -81,7 +70,7 @@ class LevelWriter:
     async def activate(self, wanted: Wanted) -> list[Outcome]:
         """Stock an item at a location."""
         opened, dropped = await self._open([wanted], kind="activate")
-        return [_again(each) for each in dropped] if opened is None else await self.send(opened)
+        return [begin_again(each) for each in dropped] if opened is None else await self.send(opened)
 
     async def send(self, opened: OpenWrite) -> list[Outcome]:
         """Send an open write, and store what became of it."""
@@ -93,8 +82,8 @@ class LevelWriter:
             if any(refused.has(code) for code in AGAIN):
                 return await self._unanswered(opened, refused)
             return await self._refused(opened, refused)
-        await self._store(opened, _done)
-        return [_written(each) for each in opened.levels]
+        await self._store(opened, done)
+        return [written_level(each) for each in opened.levels]
 
     async def _call(self, opened: OpenWrite) -> None:
         variables = msgspec.json.decode(opened.variables)
@@ -126,7 +115,7 @@ class LevelWriter:
             dropped = [each for each in wanted if each not in kept]
             if not kept:
                 return None, dropped
-            levels = [_level_of(each) for each in kept]
+            levels = [level_of(each) for each in kept]
             opened = OpenWrite(
                 key=str(uuid.uuid4()),
                 channel_id=self._channel.channel_id,
@@ -182,16 +171,18 @@ class LevelWriter:
 
         await self._units.change(self._work.call, write)
         if throttled is not None:
-            return [_put_back(each, throttled) for each in opened.levels]
+            return [put_back(each, throttled) for each in opened.levels]
         return [
-            _ended(each, Ending(variant_id=each.variant_id, kind="transient", code="transient", message=str(failure)))
+            ended_level(
+                each, Ending(variant_id=each.variant_id, kind="transient", code="transient", message=str(failure))
+            )
             for each in opened.levels
         ]
 
     async def give_up(self, opened: OpenWrite) -> list[Outcome]:
         """The call never got an outcome: what the shop shows is taken over."""
         shown = await self._read(opened.levels)
-        await self._store(opened, _taking_over(shown))
+        await self._store(opened, taking_over(shown))
         return [Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True) for each in opened.levels]
 
     async def _read(self, levels: Sequence[WrittenLevel]) -> dict[tuple[str, str], int | None]:
@@ -208,7 +199,7 @@ class LevelWriter:
         """Some entries are refused, and so nothing was written: they are taken out and the rest is sent again."""
         if refused.has(ShopRefused.PREVIOUS_FAILED):
             await self._store(opened, None)
-            return [_put_back(each, 0.5) for each in opened.levels]
+            return [put_back(each, 0.5) for each in opened.levels]
         if opened.kind == "activate" or any(each.index is None for each in refused.errors):
             return await self._refused_whole(opened, refused)
         codes = {each.index: each for each in refused.errors}
@@ -224,7 +215,7 @@ class LevelWriter:
 
         def mark(level: StoredLevel, each: WrittenLevel, now: Utc) -> StoredLevel:
             if (each.variant_id, each.location_id) in unstocked:
-                return _over(level, None, now)
+                return over(level, None, now)
             if (each.variant_id, each.location_id) not in stales:
                 return level
             level, rounds[each.variant_id, each.location_id] = stale(level)
@@ -241,10 +232,10 @@ class LevelWriter:
                 # Taken off the location by hand: the next turn reads that, and stocks it again. Once in a run.
                 outcomes.append(Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True))
             else:
-                outcomes.append(_ended(each, ending_of(each.variant_id, error.code, error.message)))
+                outcomes.append(refused_level(each, error))
         if good:
             again, dropped = await self._open([self._wanted_again(each, opened) for each in good])
-            outcomes += [_again(each) for each in dropped]
+            outcomes += [begin_again(each) for each in dropped]
             outcomes += await self.send(again) if again is not None else []
         return outcomes
 
@@ -261,7 +252,7 @@ class LevelWriter:
     async def _refused_whole(self, opened: OpenWrite, refused: ShopRefused) -> list[Outcome]:
         await self._store(opened, None)
         error = refused.errors[0]
-        return [_ended(each, ending_of(each.variant_id, error.code, error.message)) for each in opened.levels]
+        return [refused_level(each, error) for each in opened.levels]
 
     async def _stale(self, each: WrittenLevel, delay: float | None) -> Outcome:
         """The shop's quantity moved: wait for the order that explains it, or take the quantity over."""
@@ -271,7 +262,7 @@ class LevelWriter:
 
         async def write(change: Change) -> None:
             await self._work.checkpoint(change)
-            await change_levels(change, self._channel.channel_id, [each], _taking_over(shown))
+            await change_levels(change, self._channel.channel_id, [each], taking_over(shown))
 
         await self._units.change(self._work.call, write)
         return Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True)
@@ -281,76 +272,3 @@ class LevelWriter:
             return view.now
 
         return await self._units.view(self._work.call, read)
-
-
-async def change_levels(
-    change: Change,
-    channel_id: str,
-    levels: Sequence[WrittenLevel],
-    after: LevelChange,
-) -> None:
-    """Change levels of variants; one that is not there yet begins empty."""
-    rows = await change.get_many(VARIANTS, [row_id_of(channel_id, each.variant_id) for each in levels])
-    changed: dict[str, StoredVariant] = {}
-    for each in levels:
-        row_id = row_id_of(channel_id, each.variant_id)
-        row = changed.get(row_id) or rows.get(row_id)
-        if row is None:
-            continue
-        level = row.level_at(each.location_id) or new_level(each.location_id)
-        changed[row_id] = replace(row, levels=with_levels(row, {each.location_id: after(level, each, change.now)}))
-    await save_rows(change, [(rows[row_id], row) for row_id, row in changed.items()])
-
-
-def ending_of(variant_id: str, code: str | None, message: str) -> Ending:
-    """What a refused level means for its variant."""
-    if code == "INVALID_INVENTORY_ITEM":
-        return Ending(variant_id=variant_id, kind="rematch", code="no_match", message=message)
-    if code == ShopRefused.NOT_MUTABLE:
-        return Ending(variant_id=variant_id, kind="done")
-    return Ending(variant_id=variant_id, kind="refused", code="refused", message=message)
-
-
-def _level_of(wanted: Wanted) -> WrittenLevel:
-    return WrittenLevel(
-        variant_id=wanted.variant_id,
-        location_id=wanted.level.location_id,
-        inventory_item_id=wanted.item_id,
-        quantity=wanted.quantity,
-        compared=wanted.level.baseline,
-        unseen=wanted.level.unseen,
-    )
-
-
-def _done(level: StoredLevel, each: WrittenLevel, now: Utc) -> StoredLevel:
-    if each.compared is None or level.baseline is None:
-        return replace(first_seen(level, each.quantity, now), written_utc=now)
-    return written(level, each.quantity, each.compared, now)
-
-
-def _taking_over(shown: Mapping[tuple[str, str], int | None]) -> LevelChange:
-    """What the shop shows is taken over."""
-    return lambda level, each, now: _over(level, shown.get((each.inventory_item_id, each.location_id)), now)
-
-
-def _over(level: StoredLevel, shown: int | None, now: Utc) -> StoredLevel:
-    if shown is None or level.baseline is None:
-        return replace(level, baseline=None, unseen=0, since_utc=None)
-    return taken_over(level, shown, now)
-
-
-def _written(each: WrittenLevel) -> Outcome:
-    change = FieldChange(field="inventory", location_id=each.location_id, before=each.compared, after=each.quantity)
-    return Outcome(variant_id=each.variant_id, location_id=each.location_id, change=change)
-
-
-def _put_back(each: WrittenLevel, delay: float) -> Outcome:
-    return Outcome(variant_id=each.variant_id, location_id=each.location_id, delay=delay)
-
-
-def _again(each: Wanted) -> Outcome:
-    return Outcome(variant_id=each.variant_id, location_id=each.level.location_id, delay=1.0)
-
-
-def _ended(each: WrittenLevel, ending: Ending) -> Outcome:
-    return Outcome(variant_id=each.variant_id, location_id=each.location_id, ending=ending)

@@ -8,15 +8,14 @@ from msgspec.structs import replace
 from chassis.clock import Utc, later
 from chassis.entity import Value
 from services.slc.audit.domain import AuditKind, FieldChange
-from services.slc.job.domain import SyncJob, attempt_failed, content_synced, ended, put_back
+from services.slc.job.domain import Stage, SyncJob, attempt_failed, content_synced, ended, put_back
 from services.slc.variant.domain import StoredVariant
 from services.slc.words import SyncError, SyncErrorCode, SyncState, clipped
 
 JITTER = 0.2
 """Share by which a retry comes sooner or later."""
 
-Stage = Literal["content", "levels"]
-EndingKind = Literal["done", "waiting", "refused", "transient", "later", "rematch"]
+EndingKind = Literal["done", "waiting", "refused", "transient", "later", "rematch", "dead"]
 
 
 class Ending(Value):
@@ -28,6 +27,7 @@ class Ending(Value):
     transient  it is tried again; too often: quarantined
     later      it is put back for `after_seconds`, and no attempt is counted
     rematch    its map's target is gone: it is matched once more
+    dead       it is given up at once: quarantined
 
     fields     what is replaced in the variant's row
     targets    location -> the quantity that the shop may show there
@@ -70,7 +70,8 @@ def settled(
 ) -> Settled:
     """Row and job after an ending. `spread` from -1 to 1 moves a retry by up to a fifth of its delay.
 
-    A job that was dropped meanwhile is left alone; what is known of the shop is kept all the same.
+    A job that was dropped meanwhile, or that the worker of the other stage has taken since, is left alone; what is
+    known of the shop is kept all the same.
     """
     row = replace(row, **ending.fields)
     if ending.targets:
@@ -78,13 +79,21 @@ def settled(
         row = replace(row, levels=levels)
     if job is None or job.state != "running":
         return Settled(row=row, job=None)
+    if job.stage not in {None, stage}:
+        return Settled(row=row, job=replace(job, changed=_more(job, ending)))
+    if ending.kind == "done" and stage == "content" and ending.more:
+        return Settled(row=row, job=content_synced(job, [each.field for each in ending.changes], now))
+    return _settled(row, job, ending, delays, spread, now)
+
+
+def _settled(
+    row: StoredVariant, job: SyncJob, ending: Ending, delays: tuple[float, ...], spread: float, now: Utc
+) -> Settled:
     match ending.kind:
-        case "done" if stage == "content" and ending.more:
-            return Settled(row=row, job=content_synced(job, [each.field for each in ending.changes], now))
         case "done":
             return _synced(row, job, ending, now)
         case "later":
-            job = replace(job, changed=tuple(dict.fromkeys([*job.changed, *(each.field for each in ending.changes)])))
+            job = replace(job, changed=_more(job, ending))
             at_once = not ending.after_seconds
             return Settled(row=row, job=put_back(job, later(now, ending.after_seconds), at_once=at_once))
         case "rematch" if not job.rematched:
@@ -94,6 +103,13 @@ def settled(
             return _stopped(row, job, ending, now)
         case "transient":
             return _tried(row, job, ending, delays, spread, now)
+        case "dead":
+            return _given_up(row, job, error_of(ending, job.attempt, now), now)
+
+
+def poisoned(variant_id: str, message: str) -> Ending:
+    """The ending of a variant whose job must not be tried again."""
+    return Ending(variant_id=variant_id, kind="dead", code="poison", message=message)
 
 
 def error_of(ending: Ending, attempts: int, now: Utc) -> SyncError:
@@ -111,8 +127,12 @@ def _synced(row: StoredVariant, job: SyncJob, ending: Ending, now: Utc) -> Settl
     after = ended(job, now)
     state: SyncState = "synced" if after.state == "idle" else "queued"
     row = replace(row, sync_state=state, last_synced_utc=now, last_attempt_utc=now, last_error=None)
-    changed = tuple(dict.fromkeys([*job.changed, *(each.field for each in ending.changes)]))
-    return Settled(row=row, job=replace(after, changed=changed), is_last=True)
+    return Settled(row=row, job=replace(after, changed=_more(job, ending)), is_last=True)
+
+
+def _more(job: SyncJob, ending: Ending) -> tuple[str, ...]:
+    """The fields written since the job was due, those of the ending included."""
+    return tuple(dict.fromkeys([*job.changed, *(each.field for each in ending.changes)]))
 
 
 def _stopped(row: StoredVariant, job: SyncJob, ending: Ending, now: Utc) -> Settled:
@@ -128,9 +148,15 @@ def _tried(
     row: StoredVariant, job: SyncJob, ending: Ending, delays: tuple[float, ...], spread: float, now: Utc
 ) -> Settled:
     error = error_of(ending, job.attempt + 1, now)
-    row = replace(row, last_attempt_utc=now, last_error=error)
     if job.attempt < len(delays):
+        row = replace(row, last_attempt_utc=now, last_error=error)
         delay = delays[job.attempt] * (1 + JITTER * spread)
         return Settled(row=row, job=attempt_failed(job, error, delay, now), error=error)
-    job = replace(job, state="idle", attempt=job.attempt + 1, last_error=error)
-    return Settled(row=replace(row, sync_state="quarantined"), job=job, error=error, is_last=True, given_up=True)
+    return _given_up(row, replace(job, attempt=job.attempt + 1), error, now)
+
+
+def _given_up(row: StoredVariant, job: SyncJob, error: SyncError, now: Utc) -> Settled:
+    """The variant is quarantined."""
+    row = replace(row, sync_state="quarantined", last_attempt_utc=now, last_error=error)
+    job = replace(job, state="idle", deaths=0, last_error=error)
+    return Settled(row=row, job=job, error=error, is_last=True, given_up=True)

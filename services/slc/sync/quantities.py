@@ -52,6 +52,8 @@ def plan_level(
     channel: StoredChannel, row: StoredVariant, level: StoredLevel, units: Units, *, reading: bool
 ) -> LevelPlan:
     """What is next for a level; `reading`: what the shop shows is to be taken over first."""
+    if is_left_alone(row):
+        return LevelPlan(level=level, step="nothing", target=level.target)
     config = channel.config
     is_bound = level.location_id in channel.locations()
     sold = is_bound and row.included and row.pushed.get("mode", "sell") == "sell"
@@ -67,6 +69,11 @@ def plan_level(
     return LevelPlan(level=level, step=step, target=target, quantity=quantity)
 
 
+def is_left_alone(row: StoredVariant) -> bool:
+    """Whether the quantities of a variant are not written at all: of bundles, and where the channel says so."""
+    return row.pushed.get("mode") == "leave"
+
+
 def forced_write(
     channel: StoredChannel, row: StoredVariant, level: StoredLevel, units: Units, shown: int | None, now: Utc
 ) -> tuple[int | None, int] | None:
@@ -74,7 +81,7 @@ def forced_write(
 
     `shown` is what the shop shows, None where the item is not stocked there.
     """
-    if level.baseline is None and level.location_id not in channel.locations():
+    if is_left_alone(row) or (level.baseline is None and level.location_id not in channel.locations()):
         return None
     if shown is None:
         target = plan_level(channel, row, level, units, reading=False).target

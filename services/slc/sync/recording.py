@@ -17,11 +17,11 @@ from services.slc.channel.domain import StoredChannel
 from services.slc.counters.calls import count_calls
 from services.slc.counters.store import count
 from services.slc.drift.store import note_repaired
-from services.slc.job.domain import SyncJob
+from services.slc.job.domain import Stage, SyncJob, taken
 from services.slc.job.store import JOBS, wake_workers
 from services.slc.shopify.port import Shop
 from services.slc.shopify.words import ShopCall
-from services.slc.sync.outcome import Ending, Settled, Stage, settled
+from services.slc.sync.outcome import Ending, Settled, poisoned, settled
 from services.slc.variant.domain import StoredVariant, row_id_of
 from services.slc.variant.store import VARIANTS, save_rows
 
@@ -32,37 +32,16 @@ PRICES = frozenset({"price", "compare_at_price"})
 NOT_CONTENT = PRICES | {"inventory"}
 
 
-class EndingRecorder:
-    """Stores endings on behalf of one run of a worker."""
+class EndingWriter:
+    """Stores endings of variants of one channel in a change: rows, jobs, audit, statistics and events."""
 
-    def __init__(
-        self, units: Units, work: Work[NoPayload], channel: StoredChannel, delays: tuple[float, ...], stage: Stage
-    ) -> None:
-        self._units = units
-        self._work = work
+    def __init__(self, channel: StoredChannel, delays: tuple[float, ...], stage: Stage) -> None:
         self._channel = channel
         self._delays = delays
         self._stage = stage
 
-    async def store(self, endings: Sequence[Ending], shop: Shop | None) -> None:
-        """Store endings, and count the calls that were made for them."""
-        calls = list(shop.calls) if shop is not None else []
-        for start in range(0, len(endings), BITE_ROWS):
-            bite = endings[start : start + BITE_ROWS]
-            await self._units.change(self._work.call, self._storing(bite, calls, calls if start == 0 else []))
-        if shop is not None:
-            del shop.calls[: len(calls)]
-
-    def _storing(self, endings: Sequence[Ending], calls: Sequence[ShopCall], counted: Sequence[ShopCall]) -> Any:
-        async def write(change: Change) -> None:
-            await self._work.checkpoint(change)
-            await self.within(change, endings, calls)
-            await count_calls(change, self._channel.channel_id, counted)
-
-        return write
-
-    async def within(self, change: Change, endings: Sequence[Ending], calls: Sequence[ShopCall]) -> None:
-        """Store endings in a change; the calls are for the audit, and counted by the caller."""
+    async def write(self, change: Change, endings: Sequence[Ending], calls: Sequence[ShopCall]) -> None:
+        """Store them; the calls are for the audit, and counted by the caller."""
         ids = {each.variant_id: row_id_of(self._channel.channel_id, each.variant_id) for each in endings}
         rows = await change.get_many(VARIANTS, ids.values())
         jobs = await change.get_many(JOBS, ids.values())
@@ -190,6 +169,44 @@ def _repaired(ending: Ending, job: SyncJob | None, after: Settled) -> str | None
     """The drift report whose forced job has ended well, if it was one."""
     ended_well = after.is_last and after.error is None and not ending.in_shadow
     return job.report_id if job is not None and ended_well else None
+
+
+class EndingRecorder:
+    """Stores endings on behalf of one run of a worker."""
+
+    def __init__(
+        self, units: Units, work: Work[NoPayload], channel: StoredChannel, delays: tuple[float, ...], stage: Stage
+    ) -> None:
+        self._units = units
+        self._work = work
+        self._channel_id = channel.channel_id
+        self._writer = EndingWriter(channel, delays, stage)
+
+    async def store(self, endings: Sequence[Ending], shop: Shop | None) -> None:
+        """Store endings, and count the calls that were made for them."""
+        calls = list(shop.calls) if shop is not None else []
+        for start in range(0, len(endings), BITE_ROWS):
+            bite = endings[start : start + BITE_ROWS]
+            await self._units.change(self._work.call, self._storing(bite, calls, calls if start == 0 else []))
+        if shop is not None:
+            del shop.calls[: len(calls)]
+
+    def _storing(self, endings: Sequence[Ending], calls: Sequence[ShopCall], counted: Sequence[ShopCall]) -> Any:
+        async def write(change: Change) -> None:
+            await self._work.checkpoint(change)
+            await self._writer.write(change, endings, calls)
+            await count_calls(change, self._channel_id, counted)
+
+        return write
+
+
+async def quarantine(change: Change, channel: StoredChannel, row: StoredVariant, message: str) -> bool:
+    """Give a variant up at once, because what asks for its sync is poison. False for one that never had a job."""
+    job = await change.get(JOBS, row.row_id)
+    if job is not None:
+        await change.update(JOBS, taken(job, change.now))
+        await EndingWriter(channel, (), "content").write(change, [poisoned(row.variant_id, message)], [])
+    return job is not None
 
 
 def lag_ms(job: SyncJob, now: Utc) -> float:

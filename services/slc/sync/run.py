@@ -102,7 +102,10 @@ class SyncRun:
                 self.end(draft, kind="refused", code="refused", message=str(problem))
 
     async def write_variants(self, product_id: Gid) -> None:
-        """Write the planned fields of a product's variants; a refused one holds up no other."""
+        """Write the planned fields of a product's variants; a refused one holds up no other.
+
+        Raises `ShopRefused` where the product of a style is gone.
+        """
         due = [each for each in self.drafts if each.plan is not None and each.plan.differs]
         due = [each for each in due if each.now("shopify_product_id") == product_id]
         for start in range(0, len(due), VARIANTS_MAX):
@@ -115,6 +118,9 @@ class SyncRun:
             try:
                 answered = await self.shop.products.update_variants(product_id, changes)
             except ShopRefused as refused:
+                if self.channel.type == "standard" and refused.has(ShopRefused.PRODUCT_GONE):
+                    # All of the style is concerned, so its own map too.
+                    raise
                 self._refuse_some(part, refused)
                 answered = refused.answered
             shown = {each.id: each for each in answered}

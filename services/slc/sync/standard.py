@@ -10,10 +10,8 @@ from chassis.work.queue import NoPayload
 from services.slc.audit.domain import FieldChange
 from services.slc.counters.store import count
 from services.slc.shopify.errors import ShopRefused
-from services.slc.shopify.port import VARIANTS_MAX
-from services.slc.shopify.states import CreatedProduct, VariantRef
+from services.slc.shopify.states import CreatedProduct
 from services.slc.shopify.words import Gid
-from services.slc.sync.custom import prepare_item
 from services.slc.sync.fields import OtherCurrency, shown_product, tags_to_write
 from services.slc.sync.finding import Ambiguous, ProductIndex, find_product
 from services.slc.sync.plan import (
@@ -24,10 +22,10 @@ from services.slc.sync.plan import (
     product_plan,
     source_of,
     status_of,
-    variant_change,
 )
 from services.slc.sync.recording import created_changes
 from services.slc.sync.run import Draft, SyncRun, keep_found, unmapped
+from services.slc.sync.style_variants import create_variants, map_to, match_variants
 from services.slc.variant.domain import StyleMap, row_id_of
 from services.slc.variant.store import STYLE_MAPS
 
@@ -169,7 +167,7 @@ class StyleSync:
             fields = fields_of[draft.variant_id]
             ref = index.with_options(fields["options"])
             assert ref is not None, fields
-            _map_to(draft, made.product.id, ref)
+            map_to(draft, made.product.id, ref)
             content = draft.member.listing.content
             metafields = {} if content is None else _metafields(draft, run)
             draft.fields["pushed"] = {**fields, "metafields": metafields}
@@ -182,7 +180,9 @@ class StyleSync:
 
     async def _update(self, known: StyleMap) -> None:
         run = self._run
-        if any(each.now("shopify_variant_id") is None for each in run.drafts) and not await self._match(known):
+        new = any(each.now("shopify_variant_id") is None for each in run.drafts)
+        if new and not await match_variants(run, known.shopify_product_id):
+            await self._forget()
             return
         ids = [
             each.now("shopify_variant_id")
@@ -204,13 +204,14 @@ class StyleSync:
             return
         try:
             await self._write_product(known, plan.wanted, plan.differs)
-            await self._create_variants(known.shopify_product_id)
+            await create_variants(run, known.shopify_product_id)
             await run.write_variants(known.shopify_product_id)
             await self._write_tags(set(product.tags) if product is not None else None)
             await run.write_metafields()
             await self._publish()
         except ShopRefused as refused:
-            if refused.gone:
+            # Refusals of a product's own fields bear no code: the shop is asked whether it is there still.
+            if refused.gone or await run.shop.products.variants_of(known.shopify_product_id) is None:
                 await self._forget()
             else:
                 run.refuse_all(str(refused))
@@ -237,47 +238,6 @@ class StyleSync:
                 await change.delete(STYLE_MAPS, stored)
 
         await self._units.change(self._work.call, write)
-
-    async def _match(self, known: StyleMap) -> bool:
-        """Map variants that the product has already, by SKU or options. False if the product is gone."""
-        run = self._run
-        found = await run.shop.products.variants_of(known.shopify_product_id)
-        if found is None:
-            await self._forget()
-            return False
-        index = ProductIndex(found.variants)
-        taken = {each.row.shopify_variant_id for each in run.members}
-        for draft in list(run.drafts):
-            content = draft.member.listing.content
-            if draft.now("shopify_variant_id") is not None or content is None:
-                continue
-            ref = index.find(content)
-            if ref is not None and ref.id not in taken:
-                _map_to(draft, known.shopify_product_id, ref)
-                state = (await run.shop.products.states([ref.id]))[ref.id]
-                if state.requires_components:
-                    draft.fields["pushed"] = {"bundle": True}
-                await prepare_item(run, draft, state.inventory_item.id, tracked=state.inventory_item.tracked)
-        return True
-
-    async def _create_variants(self, product_id: Gid) -> None:
-        run = self._run
-        new = [each for each in run.drafts if each.now("shopify_variant_id") is None]
-        for start in range(0, len(new), VARIANTS_MAX):
-            part = new[start : start + VARIANTS_MAX]
-            fields = [new_fields(run.channel, each.member, run.currency) for each in part]
-            inputs = [variant_change(None, each, each) for each in fields]
-            try:
-                made = await run.shop.products.create_variants(product_id, inputs)
-            except ShopRefused as refused:
-                for draft in part:
-                    run.end(draft, kind="refused", code="refused", message=str(refused))
-                continue
-            for draft, wanted, ref in zip(part, fields, made, strict=True):
-                _map_to(draft, product_id, ref)
-                draft.fields["pushed"] = draft.fields["answered"] = dict(wanted)
-                draft.audit = "sync.created"
-                draft.changes += [FieldChange(field=name, before=None, after=value) for name, value in wanted.items()]
 
     async def _write_product(self, known: StyleMap, wanted: dict[str, Any], differs: dict[str, Any]) -> None:
         if not differs:
@@ -317,15 +277,6 @@ class StyleSync:
             return
         await self._run.shop.products.publish(known.shopify_product_id, wanted)
         self._map = replace(known, pushed={**known.pushed, "publications": wanted})
-
-
-def _map_to(draft: Draft, product_id: Gid, ref: VariantRef) -> None:
-    assert ref.inventory_item is not None
-    draft.fields |= {
-        "shopify_product_id": product_id,
-        "shopify_variant_id": ref.id,
-        "inventory_item_id": ref.inventory_item.id,
-    }
 
 
 def _metafields(draft: Draft, run: SyncRun) -> dict[str, list[str]]:

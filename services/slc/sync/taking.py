@@ -1,6 +1,6 @@
 """Taking jobs: which of them a worker begins, in the change that marks them as running."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from chassis.entity import Value
 from chassis.unit import Change, Units, View
@@ -8,12 +8,16 @@ from chassis.work.handle import Work
 from chassis.work.queue import NoPayload
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS
-from services.slc.job.domain import SyncJob, is_takeable, taken
-from services.slc.job.store import JOBS
+from services.slc.job.domain import Stage, SyncJob, is_takeable, taken
+from services.slc.job.store import JOBS, wake_workers
 from services.slc.variant.domain import StoredVariant
 from services.slc.variant.store import VARIANTS, rows_of_style
 
 TAKE_ROWS = 100
+
+
+SUSPECT_DEATHS = 2
+"""A job that has cost so many workers their life in a row is taken alone, so that it takes no others with it."""
 
 
 class Taken(Value):
@@ -44,26 +48,49 @@ async def style_rows(units: Units, work: Work[NoPayload], channel_id: str, key: 
     return await units.view(work.call, read)
 
 
-async def take(
-    units: Units, work: Work[NoPayload], row_ids: Sequence[str], wanted: Callable[[StoredVariant, SyncJob], bool]
-) -> list[Taken]:
-    """Take the jobs of these rows that are wanted and due."""
+async def take(units: Units, work: Work[NoPayload], row_ids: Sequence[str], stage: Stage) -> list[Taken]:
+    """Take the jobs of these rows that this stage is to do and are due; of those that may kill their worker one."""
     found: list[Taken] = []
     for start in range(0, len(row_ids), TAKE_ROWS):
         bite = row_ids[start : start + TAKE_ROWS]
 
-        async def write(change: Change, bite: Sequence[str] = bite) -> list[Taken]:
+        async def write(
+            change: Change, bite: Sequence[str] = bite, before: Sequence[Taken] = tuple(found)
+        ) -> list[Taken]:
             await work.checkpoint(change)
             rows = await change.get_many(VARIANTS, bite)
             jobs = await change.get_many(JOBS, bite)
-            begun = []
-            for row_id in bite:
-                row, job = rows.get(row_id), jobs.get(row_id)
-                if row is None or job is None or not is_takeable(job, change.now) or not wanted(row, job):
-                    continue
-                job = await change.update(JOBS, taken(job, change.now))
-                begun.append(Taken(row=row, job=job))
-            return begun
+            ready = [
+                (row, job)
+                for row_id in bite
+                if (row := rows.get(row_id)) is not None
+                and (job := jobs.get(row_id)) is not None
+                and is_takeable(job, change.now)
+                and stage_of(row, job) == stage
+            ]
+            begun, left = apart(ready, [each.job for each in before])
+            await wake_workers(change, left)
+            return [Taken(row=row, job=await change.update(JOBS, taken(job, change.now, stage))) for row, job in begun]
 
         found += await units.change(work.call, write)
     return found
+
+
+def stage_of(row: StoredVariant, job: SyncJob) -> Stage:
+    """Which worker does the job next: that of content, or once that is in step and mapped, that of quantities."""
+    return "content" if job.wants_content or row.inventory_item_id is None else "levels"
+
+
+Pairs = list[tuple[StoredVariant, SyncJob]]
+
+
+def apart(ready: Pairs, found: Sequence[SyncJob] = ()) -> tuple[Pairs, Pairs]:
+    """Those to take now beside what was found before, and those to leave for the worker's next turn.
+
+    A suspect, with which several workers in a row have vanished, goes alone.
+    """
+    if any(job.deaths > SUSPECT_DEATHS for job in found):
+        return [], ready
+    suspects = [each for each in ready if each[1].state == "running" and each[1].deaths >= SUSPECT_DEATHS]
+    begun = suspects[:1] if suspects and not found else [each for each in ready if each not in suspects]
+    return begun, [each for each in ready if each not in begun]

@@ -9,7 +9,7 @@ from chassis.work.queue import Continue, NoPayload, Workers
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS, status_of
 from services.slc.credential.access import ShopAccess
-from services.slc.job.domain import Reason, SyncJob
+from services.slc.job.domain import DEATHS_MAX, Reason
 from services.slc.job.store import LEVELS, SYNC, note
 from services.slc.lifecycle.standing import shop_failed
 from services.slc.settings import SlcSettings
@@ -19,11 +19,11 @@ from services.slc.sync.content import VariantListing
 from services.slc.sync.custom import sync_custom
 from services.slc.sync.failures import ending_fields
 from services.slc.sync.levels_sync import LevelsSync
-from services.slc.sync.outcome import Ending
+from services.slc.sync.outcome import Ending, poisoned
 from services.slc.sync.plan import Member
 from services.slc.sync.recording import EndingRecorder
 from services.slc.sync.run import Draft, SyncRun
-from services.slc.sync.sources import listings, style_listings
+from services.slc.sync.sources import ASKED_MAX, listings, style_listings
 from services.slc.sync.standard import StyleSync
 from services.slc.sync.store import TIMED, Timed
 from services.slc.sync.taking import Taken, active_channel, style_rows, take
@@ -33,7 +33,7 @@ from services.slc.variant.store import VARIANTS
 workers = Workers("slc")
 
 
-@workers.on(SYNC, concurrency=12)
+@workers.on(SYNC, concurrency=12, org_concurrency=10)
 async def sync_style(
     units: Units, work: Work[NoPayload], access: ShopAccess, channels: Channels, settings: SlcSettings
 ) -> Continue | None:
@@ -43,10 +43,12 @@ async def sync_style(
     if channel is None:
         return None
     rows = await style_rows(units, work, channel_id, key)
-    taken = await take(units, work, [row.row_id for row in rows], _wants_content)
+    taken = await take(units, work, [row.row_id for row in rows], "content")
     if not taken:
         return None
     recorder = EndingRecorder(units, work, channel, settings.retry_delays(), "content")
+    if await _gave_up(recorder, taken):
+        return None
     run: SyncRun | None = None
     try:
         shop = await access.shop(work.call, channel, reserve_percent=_reserve(channel, taken))
@@ -96,10 +98,10 @@ async def _run(
 async def _listings(
     channels: Channels, work: Work[NoPayload], channel: StoredChannel, rows: Sequence[StoredVariant]
 ) -> dict[str, VariantListing]:
-    """What PMC shows of these variants; of a style in one question."""
+    """What PMC shows of these variants; of a style in one question, unless it is too large for one answer."""
     style_id = next((row.style_id for row in rows if row.style_id), None)
     found: dict[str, VariantListing] = {}
-    if style_id is not None:
+    if style_id is not None and len(rows) <= ASKED_MAX:
         answer = await style_listings(channels, work.call, channel, style_id)
         found = {each.variant_id: each for each in answer}
     missing = [row.variant_id for row in rows if row.variant_id not in found]
@@ -148,11 +150,13 @@ async def sync_levels(
     channel = await active_channel(units, work, channel_id)
     if channel is None:
         return None
-    taken = await take(units, work, [each.key for each in work.parts], _wants_levels)
+    taken = await take(units, work, [each.key for each in work.parts], "levels")
     if not taken:
         return None
     delays = settings.retry_delays()
     recorder = EndingRecorder(units, work, channel, delays, "levels")
+    if await _gave_up(recorder, taken):
+        return None
     sync: LevelsSync | None = None
     shop: Shop | None = None
     try:
@@ -171,12 +175,12 @@ async def sync_levels(
     return None
 
 
-def _wants_content(row: StoredVariant, job: SyncJob) -> bool:
-    return job.wants_content or row.inventory_item_id is None
-
-
-def _wants_levels(row: StoredVariant, job: SyncJob) -> bool:
-    return not _wants_content(row, job)
+async def _gave_up(recorder: EndingRecorder, taken: Sequence[Taken]) -> bool:
+    """Give up a job with which one worker after the other has vanished; whether it was one: such a job comes alone."""
+    poison = [each for each in taken if each.job.is_poison]
+    message = f"{DEATHS_MAX} workers in a row have vanished with it"
+    await recorder.store([poisoned(each.row.variant_id, message) for each in poison], None)
+    return bool(poison)
 
 
 def _reserve(channel: StoredChannel, taken: Sequence[Taken]) -> int:

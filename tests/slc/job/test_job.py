@@ -1,5 +1,10 @@
+from typing import Any
+
+from msgspec.structs import replace
+
 from chassis.clock import Utc, later
 from services.slc.job.domain import (
+    DEATHS_MAX,
     Reason,
     SyncJob,
     attempt_failed,
@@ -11,6 +16,7 @@ from services.slc.job.domain import (
     put_back,
     taken,
 )
+from services.slc.sync.taking import SUSPECT_DEATHS, apart
 from services.slc.words import SyncError
 
 NOON = Utc("2026-11-30T12:00:00.000Z")
@@ -87,3 +93,28 @@ def test_a_job_whose_worker_vanished_is_taken_again() -> None:
     assert is_takeable(taken(a_job(), NOON), NOON)
     assert not is_takeable(ended(taken(a_job(), NOON), NOON), NOON)
     assert not is_takeable(put_back(taken(a_job(), NOON), later(NOON, 2)), NOON)
+
+
+def test_a_job_that_costs_five_workers_their_life_in_a_row_is_poison() -> None:
+    job = taken(a_job(), NOON)
+    for _ in range(DEATHS_MAX):
+        assert not job.is_poison
+        job = taken(job, NOON)
+    assert job.is_poison
+    assert not taken(put_back(job, NOON), NOON).is_poison
+
+
+def test_the_other_stage_takes_a_job_over_without_a_death() -> None:
+    job = taken(taken(a_job(), NOON, "levels"), NOON, "content")
+    assert (job.stage, job.deaths) == ("content", 0)
+
+
+def test_a_suspect_is_taken_alone() -> None:
+    def pair(deaths: int) -> tuple[Any, SyncJob]:
+        return None, replace(taken(a_job(), NOON), deaths=deaths)
+
+    calm, worse, worst = pair(0), pair(SUSPECT_DEATHS), pair(SUSPECT_DEATHS + 1)
+    assert apart([calm, worse, worst]) == ([worse], [calm, worst])
+    # Beside others that were taken before, suspects wait for the next turn; after a suspect, everybody does.
+    assert apart([calm, worse], [calm[1]]) == ([calm], [worse])
+    assert apart([calm], [taken(worse[1], NOON)]) == ([], [calm])

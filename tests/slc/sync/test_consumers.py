@@ -9,25 +9,12 @@ from chassis.ids import new_id
 from chassis.unit import Change
 from services.slc.job.domain import SyncJob
 from services.slc.job.store import JOBS
-from services.slc.sync.consumers import (
-    evaluate_holdback,
-    evaluate_policy,
-    evaluate_product,
-    evaluate_serial,
-    evaluate_stock,
-)
+from services.slc.sync.consumers import evaluate
 from tests.shop.standin import LoggedCall
 from tests.slc.sync.given import FACILITY, SECONDS, Shopfloor
 from tests.waiting import until
 
 _seqs = itertools.count(1)
-HANDLERS: dict[str, Any] = {
-    "pmc.product": evaluate_product,
-    "ics.stock": evaluate_stock,
-    "ics.holdback": evaluate_holdback,
-    "ics.stock_policy": evaluate_policy,
-    "ics.serial": evaluate_serial,
-}
 
 
 async def publish(floor: Shopfloor, kind: str, **body: Any) -> None:
@@ -48,7 +35,7 @@ async def publish(floor: Shopfloor, kind: str, **body: Any) -> None:
             raw=msgspec.json.encode(body),
             call=change.call,
         )
-        await HANDLERS[kind.rpartition(".")[0]](change, event)
+        await evaluate(change, event)
 
     await floor.change(consume)
 

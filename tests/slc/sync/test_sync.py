@@ -1,3 +1,7 @@
+from typing import Any
+
+import pytest
+
 from tests.shop.faults import Fault
 from tests.slc.sync.given import SECONDS, Shopfloor
 from tests.waiting import until
@@ -96,3 +100,23 @@ async def test_six_failures_in_a_row_quarantine_one_variant_and_force_heals_it(f
     )
     assert forced.status == 200, forced
     await until(lambda: floor.standin.shop.by_sku("SKU-V1").price == "5.00", SECONDS)
+
+
+@pytest.mark.parametrize("content", [{"style_title": "Better tee"}, {"price": {"amount": "6", "currency": "EUR"}}])
+async def test_a_product_that_was_deleted_without_a_word_is_made_anew(
+    floor: Shopfloor, content: dict[str, Any]
+) -> None:
+    floor.publish("v1", "v2", stock=5)
+    await floor.open("v1", "v2")
+    await floor.synced("v1", "v2")
+    [product_id] = floor.standin.shop.products
+    floor.standin.shop.remove_product(product_id)
+
+    floor.publish("v1", **content)
+    await floor.note("v1")
+    await until(lambda: len(floor.standin.shop.products) == 1, SECONDS, lambda: str(floor.standin.log[-3:]))
+    await floor.synced("v1")
+
+    assert product_id not in floor.standin.shop.products
+    assert floor.standin.available("SKU-V1") == 5
+    assert len(floor.standin.writes("productSet")) == 2
