@@ -21,7 +21,7 @@ from chassis.work.handle import Abandon, Work
 from chassis.work.queue import Continue, Worker, Workers, WorkQueue
 from chassis.work.runner import WorkRunner
 from tests.chassis.bus_given import NOTES, Note, a_world, eventually
-from tests.chassis.work.given import Crate, Shipped, a_queue, add, item, items, take, work_units
+from tests.chassis.work.given import Crate, Shipped, a_queue, add, item, items, work_units
 
 Handler = Callable[[Units, Work[Crate]], Any]
 
@@ -290,29 +290,6 @@ async def test_two_replicas_share_the_work_and_do_each_piece_once(mongodb_uri: s
             await eventually(lambda: nothing_left(one))
     assert set(done.values()) == {1}
     assert len(done) == 60
-
-
-@pytest.mark.parametrize(("replica", "soon"), [("here", True), ("elsewhere", False)])
-async def test_what_a_process_of_the_same_name_left_behind_is_not_waited_for(
-    units: MongoUnits, replica: str, soon: bool
-) -> None:
-    done: list[str] = []
-
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        done.extend(part.key for part in work.parts)
-
-    queue = a_queue(lease_seconds=60.0, delay_seconds=0.05)
-    await add(units, "k1", queue=queue, group="shelf")
-    assert len(await take(units, "t1", queue=queue)) == 1
-    await add(units, "k2", queue=queue, group="shelf")
-    assert await take(units, "t2", queue=queue) == []
-    await add(units, "k3", queue=queue)
-
-    async with running(units, a_worker(queue, ship), replica=replica, poll_seconds=0.1):
-        await eventually(lambda: "k3" in done)
-        if soon:
-            await eventually(lambda: sorted(done) == ["k1", "k2", "k3"])
-    assert sorted(done) == (["k1", "k2", "k3"] if soon else ["k3"])
 
 
 async def test_another_process_is_woken_at_once_by_the_outbox(
