@@ -45,10 +45,11 @@ class StandInShop:
         """The mutations since the mark that were executed or refused."""
         return [each for each in await self.calls() if each["write"]]
 
-    async def levels_written(self) -> list[tuple[str, int, int]]:
-        """Outcome, compared quantity and quantity of each level since the mark, in the order it was written."""
+    async def levels_written(self) -> list[str]:
+        """Each level since the mark, in the order it was written: compared quantity, quantity, and a refusal."""
         return [
-            (each["outcome"], entry["changeFromQuantity"], entry["quantity"])
+            f"{entry['changeFromQuantity']} → {entry['quantity']}"
+            + (" refused" if each["outcome"] == "refused" else "")
             for each in await self.writes()
             if each["fields"] == ["inventorySetQuantities"]
             for entry in each["variables"]["input"]["quantities"]

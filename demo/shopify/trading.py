@@ -67,7 +67,7 @@ class Trading:
         level = await counter.level(RED_M)
         writes = [each for each in await counter.shop.writes() if each["fields"] == ["inventorySetQuantities"]]
         return [
-            Finding("written", await counter.shop.levels_written(), [("refused", 5, 4)] * 4 + [("done", 4, 3)]),
+            Finding("written", await counter.shop.levels_written(), ["5 → 4 refused"] * 4 + ["4 → 3"]),
             Finding("keys", len({each["variables"]["key"] for each in writes}), 5),
             Finding("commits", [each["quantity"] for each in await counter.commits(order_id)], [1]),
             *await self._stock(available=4, committed=3),
@@ -112,9 +112,9 @@ class Trading:
         kinds = ["drift.repaired", "drift.found"]
         return [
             *(Finding(name, summary[name], {"checked": 2}.get(name, 1)) for name in summary),
-            Finding("by field", _fields(report), {"inventory": 1, "price": 1}),
+            Finding("by field", _fields(report), ["inventory 1", "price 1"]),
             Finding("price", shown.get("price"), "17.50"),
-            Finding("written", await counter.shop.levels_written(), [("done", 50, 4)]),
+            Finding("written", await counter.shop.levels_written(), ["50 → 4"]),
             Finding("audit", await counter.audited("variant", variant_id=RED_M), kinds),
             Finding("by Shopify id", await counter.audited("shopify", shopify_variant_id=str(shown.get("id"))), kinds),
             Finding("by SKU", await counter.audited("sku", sku=SKU_M), kinds),
@@ -138,7 +138,7 @@ class Trading:
             *stock,
             Finding("writes in the pause", writes, 0),
             Finding("enqueued", resumed["enqueued"], 1),
-            Finding("written", await counter.shop.levels_written(), [("done", 4, 7)]),
+            Finding("written", await counter.shop.levels_written(), ["4 → 7"]),
         ]
 
     async def lose_token(self) -> list[Finding]:
@@ -235,5 +235,5 @@ def _rung(order_id: str) -> dict[str, Any]:
     return {"id": int(order_id.rpartition("/")[2]), "admin_graphql_api_id": order_id}
 
 
-def _fields(report: dict[str, Any]) -> dict[str, int]:
-    return {each["field"]: each["count"] for each in report["by_field"]}
+def _fields(report: dict[str, Any]) -> list[str]:
+    return [f"{each['field']} {each['count']}" for each in report["by_field"]]
