@@ -1,13 +1,17 @@
 /** The view in the address, behind the `#`, so that no server sees it: open table, selection, nodes, expansions. */
 
 /** @import { Ref } from './types.js' */
-/** @import { Graph } from './model.js' */
+/** @import { Expansion, Graph } from './model.js' */
 
-import { idOf } from './model.js';
+import { edgeKey, idOf, STEP } from './model.js';
 
 const NODES_MAX = 200;
 
-/** @typedef {{table: string, selected: Ref | null, opened: Ref[], expanded: Ref[]}} View */
+/**
+ * @typedef {{edge: string, taken: number}} Step how far an edge was followed
+ * @typedef {{ref: Ref, steps: Step[]}} Expanded
+ * @typedef {{table: string, selected: Ref | null, opened: Ref[], expanded: Expanded[]}} View
+ */
 
 /**
  * The text of a view.
@@ -18,7 +22,10 @@ export function textOf({ table, selected, opened, expanded }) {
   if (table) fields.set('table', table);
   if (selected) fields.set('at', idOf(selected));
   for (const ref of opened) fields.append('node', idOf(ref));
-  for (const ref of expanded) fields.append('open', idOf(ref));
+  for (const { ref, steps } of expanded) {
+    fields.append('open', idOf(ref));
+    for (const { edge, taken } of steps) fields.append('by', `${taken} ${edge}`);
+  }
   return fields.toString();
 }
 
@@ -35,8 +42,24 @@ export function viewOf(text) {
     table: fields.get('table') ?? '',
     selected: refOf(fields.get('at') ?? ''),
     opened: refs('node'),
-    expanded: refs('open'),
+    expanded: expandedIn(fields),
   };
+}
+
+/**
+ * The expansions in an address; the steps of one follow it.
+ * @param {URLSearchParams} fields
+ */
+function expandedIn(fields) {
+  /** @type {Expanded[]} */
+  const expanded = [];
+  for (const [name, value] of fields) {
+    const ref = name === 'open' ? refOf(value) : null;
+    const step = name === 'by' ? /^(\d+) (.+)$/.exec(value) : null;
+    if (ref) expanded.push({ ref, steps: [] });
+    if (step?.[1] && step[2]) expanded.at(-1)?.steps.push({ edge: step[2], taken: Number(step[1]) });
+  }
+  return expanded.slice(0, NODES_MAX);
 }
 
 /**
@@ -51,11 +74,22 @@ export function viewFrom(graph, table) {
     table,
     selected: graph.selection?.ref ?? null,
     opened: nodes.filter((node) => node.by === null).map((node) => node.ref).slice(0, NODES_MAX),
-    expanded: [...graph.expanded.keys()]
-      .map((id) => graph.nodes.get(id)?.ref)
-      .filter((ref) => ref !== undefined)
-      .slice(0, NODES_MAX),
+    expanded: [...graph.expanded].flatMap(([id, expansion]) => {
+      const ref = graph.nodes.get(id)?.ref;
+      return ref ? [{ ref, steps: stepsOf(expansion) }] : [];
+    }).slice(0, NODES_MAX),
   };
+}
+
+/**
+ * The steps of an expansion; none where every edge was followed once, as "Expand" does.
+ * @param {Expansion} expansion
+ * @returns {Step[]}
+ */
+function stepsOf({ edges, followed }) {
+  const due = edges.filter((edge) => edge.approximate_count > 0);
+  if (due.every((edge) => (followed.get(edgeKey(edge))?.taken ?? STEP + 1) <= STEP)) return [];
+  return [...followed].map(([edge, { taken }]) => ({ edge, taken }));
 }
 
 /**

@@ -4,6 +4,17 @@
 let token = null;
 let expiresAt = 0;
 
+/** A maintenance window asks to wait at least so long; a service that is down asks to try again sooner. */
+const WINDOW_RETRY_SECONDS_MIN = 5;
+
+/** Told whenever an answer shows that a service is down. */
+let tellOfOutage = () => {};
+
+/** @param {() => void} listener */
+export function onOutage(listener) {
+  tellOfOutage = listener;
+}
+
 /** An answer that is no success; `status` 0 means that nothing was reached. */
 export class Refused extends Error {
   /**
@@ -56,12 +67,14 @@ export async function schema() {
   return answerOf(await reach('schema', { headers: { 'x-vg-token': token ?? '' } }));
 }
 
-/** Whether a maintenance window is active, as the ping row tells. */
-export async function inMaintenance() {
+/** Seconds to the expected end of a maintenance window, as the ping row tells; null where none is active. */
+export async function maintenanceSeconds() {
   try {
-    return (await fetch('../ping', { cache: 'no-store' })).status === 503;
+    const answer = await fetch('../ping', { cache: 'no-store' });
+    const seconds = Number(answer.headers.get('retry-after') ?? 0);
+    return answer.status === 503 && seconds >= WINDOW_RETRY_SECONDS_MIN ? seconds : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -99,7 +112,11 @@ async function reach(row, options) {
 async function answerOf(response) {
   const retryAfter = Number(response.headers.get('retry-after') ?? 0);
   const envelope = await response.json().catch(() => null);
-  if (response.ok && envelope?.ok) return envelope.data;
-  const maintenance = response.status === 503 && (await inMaintenance());
+  if (response.ok && envelope?.ok) {
+    if (envelope.data.unavailable?.length > 0) tellOfOutage();
+    return envelope.data;
+  }
+  const maintenance = response.status === 503 && (await maintenanceSeconds()) !== null;
+  if (response.status === 503 && !maintenance) tellOfOutage();
   throw new Refused(response.status, envelope?.error?.message ?? `status ${response.status}`, retryAfter, maintenance);
 }

@@ -17,6 +17,9 @@ const EDGE_NAMES_MAX = 40;
 const LABEL_PIXELS_MAX = 260;
 /** Below one pixel, so that lines are drawn as hairlines. */
 const LINE_PIXELS = 0.95;
+const HOLLOW_PIXELS = 2;
+/** A dash and a gap of the edges of a service that is down. */
+const DASH_PIXELS = [6, 4];
 
 /** The canvas of a graph. */
 export class GraphCanvas {
@@ -122,18 +125,22 @@ export class GraphCanvas {
     /** @type {{edge: string, x: number, y: number}[]} */
     const named = [];
     context.lineWidth = LINE_PIXELS / this.camera.zoom;
+    const dash = DASH_PIXELS.map((pixels) => pixels / this.camera.zoom);
+    const someDown = this.#graph.down.size > 0;
     // One path for each line: software rendering takes a second for a single path of thousands of crossing lines.
     for (const link of this.#graph.shownLinks()) {
       const [from, to] = [this.#graph.nodes.get(link.from), this.#graph.nodes.get(link.to)];
       if (!from || !to) continue;
       const touched = link.from === selected || link.to === selected;
       context.strokeStyle = touched ? strong : plain;
+      if (someDown) context.setLineDash(this.#graph.isCut(link) ? dash : []);
       context.beginPath();
       context.moveTo(from.x, from.y);
       context.lineTo(to.x, to.y);
       context.stroke();
       if (touched) named.push({ edge: link.edge, x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 });
     }
+    context.setLineDash([]);
     if (named.length > EDGE_NAMES_MAX) return;
     this.#paintTexts('center', named.map(({ edge, x, y }) => ({ text: edge, ...this.camera.toScreen({ x, y }) })));
   }
@@ -168,6 +175,7 @@ export class GraphCanvas {
       const colour = colourOf(node.kind, dark);
       if (node.deleted) {
         context.strokeStyle = colour;
+        context.lineWidth = HOLLOW_PIXELS;
         context.stroke();
       } else {
         context.fillStyle = colour;

@@ -22,6 +22,7 @@ export class Compare {
   #explorer;
   /** @type {Side[]} */
   #sides = [];
+  #note = '';
 
   /** @param {Explorer} explorer */
   constructor(explorer) {
@@ -40,6 +41,7 @@ export class Compare {
     if (!page) return;
     const others = graph.shown().filter((each) => each.id !== node.id);
     const alike = [...others.filter((each) => each.kind === node.kind), ...others.filter((each) => each.kind !== node.kind)];
+    this.#note = page.has_more ? `Only the newest ${HISTORY_ITEMS} moments can be chosen.` : '';
     this.#sides = [
       { name: `${node.kind} ${node.label}, now`, fields: node.node.properties },
       ...momentsOf(node, page.items),
@@ -58,7 +60,7 @@ export class Compare {
     const [left, right] = [this.#sides[Number(this.#left.value)], this.#sides[Number(this.#right.value)]];
     if (!left || !right) return;
     const found = differences(left.fields, right.fields);
-    const summary = el('p', {}, found.length === 0 ? 'No field differs.' : `${found.length} fields differ.`);
+    const summary = el('p', {}, found.length === 0 ? 'No field differs. ' : `${found.length} fields differ. `, this.#note);
     this.#result.replaceChildren(summary, ...(found.length === 0 ? [] : [changesTable(found)]));
   }
 }

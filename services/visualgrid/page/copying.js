@@ -2,12 +2,11 @@
 
 /** @import { GraphNode } from './model.js' */
 
-/**
- * The id of a record: what its SK ends with.
- * @param {GraphNode} node
- */
+import { idIn } from './loading.js';
+
+/** @param {GraphNode} node */
 export function idText({ ref }) {
-  return ref.sk.slice(ref.sk.lastIndexOf('#') + 1);
+  return idIn(ref.sk);
 }
 
 /** @param {GraphNode} node */

@@ -6,6 +6,7 @@
 /** @import { HistoryView } from './history-view.js' */
 
 import { button, byId, el, show } from './dom.js';
+import { isAtEnd } from './explorer.js';
 import { countText, edgeKey } from './model.js';
 import { Tabs } from './tabs.js';
 
@@ -50,14 +51,14 @@ export class Details {
       this.#shown = '';
       return;
     }
-    const key = `${this.#tabs.current} ${node.id} ${node.node.metadata.revision ?? ''}`;
+    const state = `${node.node.metadata.revision ?? ''} ${node.deleted} ${this.#graph.asOf ?? ''}`;
+    const key = `${this.#tabs.current} ${node.id} ${state}`;
     const sameNode = key === this.#shown;
     this.#shown = key;
     if (this.#tabs.current === 'edges') void this.#showEdges(node);
     if (sameNode && !anew) return;
     this.#title.textContent = `${node.kind} ${node.label}`;
-    show(byId('why-short'), node.kind === 'balance');
-    if (this.#tabs.current === 'record') this.#record.replaceChildren(...recordParts(node));
+    if (this.#tabs.current === 'record') this.#record.replaceChildren(...recordParts(node, this.#graph));
     if (this.#tabs.current === 'history') void this.#history.show(node);
   }
 
@@ -65,9 +66,14 @@ export class Details {
   async #showEdges(node) {
     const edges = await this.#explorer.edges(node);
     if (!edges || this.#graph.selected !== node.id) return;
-    const items = edges.map((edge) => this.#edgeItem(node, edge));
+    const missing = this.#explorer.catalogue.edgesInto(node.service, node.kind, this.#graph.down);
+    const items = [
+      ...edges.map((edge) => this.#edgeItem(node, edge)),
+      ...missing.map((text) => el('li', { class: 'cut grey' }, text)),
+    ];
     const focused = document.activeElement?.getAttribute('data-edge');
-    this.#edges.replaceChildren(el('ul', { 'aria-label': 'Edges' }, ...items));
+    const none = el('p', {}, node.deleted ? 'A deleted record has no edges.' : 'Records of this kind have no edges.');
+    this.#edges.replaceChildren(items.length > 0 ? el('ul', { 'aria-label': 'Edges' }, ...items) : none);
     for (const each of this.#edges.querySelectorAll('button')) if (each.dataset.edge === focused) each.focus();
   }
 
@@ -78,9 +84,12 @@ export class Details {
   #edgeItem(node, edge) {
     const shown = this.#graph.shownOf(node.id, edge);
     const arrow = edge.direction === 'out' ? '→' : '←';
-    const text = `${arrow} ${edge.edge} ${edge.entity_type}: ${shown} of ${countText(edge.approximate_count)}`;
+    const expansion = this.#graph.expanded.get(node.id);
+    const atEnd = expansion !== undefined && isAtEnd(expansion, edge);
+    const count = atEnd ? String(shown) : countText(edge.approximate_count);
+    const text = `${arrow} ${edge.edge} ${edge.entity_type}: ${shown} of ${count}`;
     const item = el('li', {}, el('span', {}, text));
-    if (shown < edge.approximate_count) {
+    if (edge.approximate_count > 0 && !atEnd) {
       const name = shown === 0 ? 'Show' : 'Show more';
       const label = `${name}: ${edge.edge} ${edge.entity_type}`;
       const act = () => void this.#explorer.expandEdge(node, edge);
@@ -90,9 +99,14 @@ export class Details {
   }
 }
 
-/** @param {GraphNode} node */
-function recordParts(node) {
-  const { ddb_keys: keys, properties, metadata } = node.node;
+/**
+ * @param {GraphNode} node
+ * @param {Graph} graph
+ */
+function recordParts(node, { asOf, past }) {
+  const { ddb_keys: keys, metadata } = node.node;
+  const before = asOf === null ? undefined : past.get(node.id);
+  const properties = before ?? node.node.properties;
   const about = [
     ['Table', metadata.table],
     ['Service', metadata.service_code],
@@ -100,6 +114,7 @@ function recordParts(node) {
   ];
   const parts = [
     ...(node.deleted ? [el('p', {}, 'This record was deleted. Its history remains.')] : []),
+    ...(before && asOf ? [el('p', {}, `As it was at ${new Date(asOf).toLocaleString()}.`)] : []),
     definitions('About', about.map(([name, value]) => [name ?? '', value ?? ''])),
     definitions('Keys', Object.entries(keys)),
     definitions('Properties', Object.entries(properties).map(([name, value]) => [name, textOf(value)])),

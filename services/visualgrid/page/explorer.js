@@ -1,13 +1,15 @@
 /** What can be done with the graph: open, find, expand, collapse, undo. Asks VisualGrid, changes the graph, says so. */
 
+/** @import { Step } from './address.js' */
+/** @import { Catalogue } from './catalogue.js' */
 /** @import { ChildrenPage, EdgeCount, Node, Ref } from './types.js' */
 /** @import { Graph, GraphNode } from './model.js' */
 /** @import { Work } from './work.js' */
 
-import { call } from './api.js';
-import { countText, edgeKey, idOf, NODES_MAX } from './model.js';
+import { call, Refused } from './api.js';
+import { loaded, serviceOf } from './loading.js';
+import { countText, edgeKey, idOf, NODES_MAX, STEP } from './model.js';
 
-export const STEP = 25;
 const PAGE = 256;
 const AT_ONCE = 6;
 
@@ -15,18 +17,21 @@ const AT_ONCE = 6;
 export class Explorer {
   graph;
   work;
+  catalogue;
   #pending;
   #settled;
 
   /**
    * @param {Graph} graph
    * @param {Work} work
+   * @param {Catalogue} catalogue
    * @param {(id: string, on: boolean) => void} pending told which node waits for an answer
    * @param {() => void} settled told when nodes came or went, so that they can be laid out
    */
-  constructor(graph, work, pending, settled) {
+  constructor(graph, work, catalogue, pending, settled) {
     this.graph = graph;
     this.work = work;
+    this.catalogue = catalogue;
     this.#pending = pending;
     this.#settled = settled;
   }
@@ -34,13 +39,14 @@ export class Explorer {
   /**
    * Put records on the canvas and select the first.
    * @param {Node[]} nodes
+   * @param {boolean} deleted whether they are gone, and only their histories remain
    */
-  put(nodes) {
+  put(nodes, deleted = false) {
     this.graph.remember();
     let first = null;
     let full = false;
     for (const node of nodes) {
-      const added = this.graph.add(node);
+      const added = this.graph.add(node, null, deleted);
       if (added === null) full = true;
       first ??= added;
     }
@@ -51,24 +57,37 @@ export class Explorer {
   }
 
   /**
-   * Load a record or hub and put it on the canvas.
+   * Load a record or hub and put it on the canvas. Gives null where nothing has these keys, undefined after a failure.
    * @param {Ref} ref
    */
   async open(ref) {
-    const answer = await this.work.attempt(() => call('node/load', ref), ref.table);
-    return answer ? this.put([answer.node]) : null;
+    const found = await this.work.attempt(() => loaded(ref, this.catalogue), serviceOf(ref.table));
+    if (!found) return found;
+    const node = this.put([found.node], found.deleted);
+    if (found.deleted) this.work.say(deletedText(found.node.metadata.label));
+    return node;
   }
 
   /**
-   * The edges of a node with their counts, asked for once.
+   * The edges of a node with their counts: asked for once, and again when a service that did not count is back.
    * @param {GraphNode} node
    * @returns {Promise<EdgeCount[] | undefined>}
    */
   async edges(node) {
+    return (await this.#counted(node))?.edges;
+  }
+
+  /**
+   * @param {GraphNode} node
+   * @returns {Promise<{edges: EdgeCount[], unavailable: string[]} | undefined>}
+   */
+  async #counted(node) {
+    if (node.deleted) return { edges: [], unavailable: [] };
     const known = this.graph.expanded.get(node.id);
-    if (known) return known.edges;
+    if (known?.unavailable.every((service) => this.graph.down.has(service))) return known;
     const page = await this.#ask(node, { limit: 1 });
-    return page?.edges;
+    if (page && known) Object.assign(known, { edges: page.edges, unavailable: page.unavailable });
+    return page;
   }
 
   /**
@@ -76,11 +95,10 @@ export class Explorer {
    * @param {GraphNode} node
    */
   async expand(node) {
-    const edges = await this.edges(node);
-    if (!edges) return;
-    this.graph.remember();
-    const expansion = this.#expansion(node, edges);
-    const due = edges.filter((edge) => edge.approximate_count > 0 && expansion.tokens.get(edgeKey(edge)) !== null);
+    const expansion = await this.#begin(node);
+    if (!expansion) return;
+    const { edges } = expansion;
+    const due = edges.filter((edge) => edge.approximate_count > 0 && !isAtEnd(expansion, edge));
     const before = this.graph.nodes.size;
     let full = false;
     for (let start = 0; start < due.length; start += AT_ONCE) {
@@ -97,10 +115,7 @@ export class Explorer {
    * @param {EdgeCount} edge
    */
   async expandEdge(node, edge) {
-    const edges = await this.edges(node);
-    if (!edges) return;
-    this.graph.remember();
-    this.#expansion(node, edges);
+    if (!(await this.#begin(node))) return;
     const before = this.graph.nodes.size;
     const outcome = await this.#more(node, edge, STEP);
     this.#changed(this.graph.nodes.size - before);
@@ -112,14 +127,12 @@ export class Explorer {
    * @param {GraphNode} node
    */
   async expandAll(node) {
-    const edges = await this.edges(node);
-    if (!edges) return;
-    this.graph.remember();
-    const expansion = this.#expansion(node, edges);
+    const expansion = await this.#begin(node);
+    if (!expansion) return;
     const before = this.graph.nodes.size;
     let full = false;
-    for (const edge of edges.filter((each) => each.approximate_count > 0)) {
-      while (!full && expansion.tokens.get(edgeKey(edge)) !== null) {
+    for (const edge of expansion.edges.filter((each) => each.approximate_count > 0)) {
+      while (!full && !isAtEnd(expansion, edge)) {
         const outcome = await this.#more(node, edge, PAGE);
         if (outcome === 'failed') return this.#changed(this.graph.nodes.size - before);
         full = outcome === 'full';
@@ -129,11 +142,34 @@ export class Explorer {
     this.work.say(full ? fullText() : `Everything around ${node.label} is shown`);
   }
 
+  /**
+   * Expand a node as an address says: each edge as far as it was followed.
+   * @param {GraphNode} node
+   * @param {Step[]} steps
+   */
+  async expandAs(node, steps) {
+    if (steps.length === 0) return this.expand(node);
+    const expansion = await this.#begin(node);
+    if (!expansion) return;
+    for (const { edge: key, taken } of steps) {
+      const edge = expansion.edges.find((each) => edgeKey(each) === key);
+      for (let left = taken; edge && left > 0 && !isAtEnd(expansion, edge); left -= PAGE) {
+        if ((await this.#more(node, edge, Math.min(PAGE, left))) !== 'more') break;
+      }
+    }
+    this.#changed(1);
+  }
+
   /** @param {GraphNode} node */
   collapse(node) {
     this.graph.remember();
     const gone = this.graph.collapse(node.id);
     this.work.say(`Collapsed: ${gone} nodes taken away`);
+  }
+
+  /** Nodes were added by somebody else: show them, and lay them out. */
+  laidOut() {
+    this.#changed(1);
   }
 
   /** Go back one step. */
@@ -149,13 +185,13 @@ export class Explorer {
    * @returns {Promise<'more' | 'full' | 'failed'>}
    */
   async #more(node, edge, limit) {
-    const tokens = this.graph.expanded.get(node.id)?.tokens;
+    const followed = this.graph.expanded.get(node.id)?.followed;
     const { edge: name, direction, entity_type } = edge;
-    const next_token = tokens?.get(edgeKey(edge)) ?? null;
+    const { token: next_token, taken } = followed?.get(edgeKey(edge)) ?? { token: null, taken: 0 };
     const page = await this.#ask(node, { edge: name, direction, entity_type, limit, next_token });
     if (!page) return 'failed';
     const { full } = this.graph.addChildren(node.id, page.items);
-    if (!full) tokens?.set(edgeKey(edge), page.next_token);
+    if (!full) followed?.set(edgeKey(edge), { token: page.next_token, taken: taken + page.items.length });
     return full ? 'full' : 'more';
   }
 
@@ -165,20 +201,45 @@ export class Explorer {
    * @returns {Promise<ChildrenPage | undefined>}
    */
   async #ask(node, body) {
+    const page = await this.work.attempt(() => this.#pulsing(node, body), node.service);
+    if (page === null) this.#lose(node);
+    return page ?? undefined;
+  }
+
+  /**
+   * A page of neighbours, while whose answer is awaited the node pulses.
+   * @param {GraphNode} node
+   * @param {Record<string, unknown>} body
+   */
+  async #pulsing(node, body) {
     this.#pending(node.id, true);
     try {
-      return await this.work.attempt(() => call('node/children', { ...node.ref, ...body }), node.service);
+      return await unlessGone(node, body);
     } finally {
       this.#pending(node.id, false);
     }
   }
 
   /**
+   * A record on the canvas was deleted meanwhile.
    * @param {GraphNode} node
-   * @param {EdgeCount[]} edges
    */
-  #expansion(node, edges) {
-    const known = this.graph.expanded.get(node.id) ?? { edges, tokens: new Map() };
+  #lose(node) {
+    node.deleted = true;
+    this.graph.changed();
+    this.work.say(deletedText(node.label));
+  }
+
+  /**
+   * Begin to expand a node: one step to undo. Gives undefined where its edges cannot be had.
+   * @param {GraphNode} node
+   */
+  async #begin(node) {
+    const counted = await this.#counted(node);
+    if (!counted) return undefined;
+    this.graph.remember();
+    const { edges, unavailable } = counted;
+    const known = this.graph.expanded.get(node.id) ?? { edges, unavailable, followed: new Map() };
     this.graph.expanded.set(node.id, known);
     return known;
   }
@@ -199,6 +260,35 @@ export class Explorer {
     this.graph.changed();
     if (added > 0) this.#settled();
   }
+}
+
+/**
+ * Whether all records of an edge have been asked for.
+ * @param {import('./model.js').Expansion} expansion
+ * @param {EdgeCount} edge
+ */
+export function isAtEnd({ followed }, edge) {
+  return followed.get(edgeKey(edge))?.token === null;
+}
+
+/**
+ * A page of neighbours, or null if the record is not there any more.
+ * @param {GraphNode} node
+ * @param {Record<string, unknown>} body
+ * @returns {Promise<ChildrenPage | null>}
+ */
+async function unlessGone(node, body) {
+  try {
+    return await call('node/children', { ...node.ref, ...body });
+  } catch (failure) {
+    if (failure instanceof Refused && failure.status === 404) return null;
+    throw failure;
+  }
+}
+
+/** @param {string} label */
+function deletedText(label) {
+  return `${label} was deleted; its history remains`;
 }
 
 /**

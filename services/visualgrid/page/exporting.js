@@ -1,29 +1,27 @@
-/** Taking the graph away: as JSON, CSV or GraphML from VisualGrid, or as a picture of the canvas. */
+/** Taking the graph away: exactly what the canvas shows, as JSON, CSV or GraphML, or as a picture. */
 
 /** @import { Explorer } from './explorer.js' */
+/** @import { Format } from './formats.js' */
 
-import { call } from './api.js';
-import { NODES_MAX } from './model.js';
+import { WRITERS } from './formats.js';
 
-const DEPTH = 2;
+const NAME = 'visualgrid';
 /** Seconds for which the browser may fetch a download. */
 const DOWNLOAD_SECONDS = 60;
 
 /**
- * Save an export around the selected node, or around the first one.
+ * Save the nodes and links that are shown.
  * @param {Explorer} explorer
- * @param {'json' | 'csv' | 'graphml'} format
+ * @param {Format} format
  */
-export async function saveExport(explorer, format) {
-  const node = explorer.graph.selection ?? explorer.graph.shown()[0];
-  if (!node) return explorer.work.say('There is nothing to export: open a record first');
-  const body = { ...node.ref, format, depth: DEPTH, max_nodes: NODES_MAX };
-  const made = await explorer.work.attempt(() => call('node/export', body), node.service);
-  if (!made) return;
-  const text = typeof made.content === 'string' ? made.content : JSON.stringify(made.content);
-  download(made.filename, new Blob([text], { type: made.content_type }));
-  const cut = made.truncated ? '; it was cut at its bounds' : '';
-  explorer.work.say(`Exported ${made.nodes} nodes and ${made.links} links around ${node.label}${cut}`);
+export function saveExport({ graph, work }, format) {
+  const [nodes, links] = [graph.shown(), graph.shownLinks()];
+  if (nodes.length === 0) return work.say('There is nothing to export: open a record first');
+  const { type, write } = WRITERS[format];
+  download(`${NAME}.${format}`, new Blob([write(nodes, links)], { type }));
+  const hidden = graph.nodes.size - nodes.length;
+  const note = hidden > 0 ? `; ${hidden} hidden nodes are left out` : '';
+  work.say(`Exported ${nodes.length} nodes and ${links.length} links${note}`);
 }
 
 /**
@@ -34,7 +32,7 @@ export async function saveExport(explorer, format) {
 export function savePicture(explorer, canvas) {
   canvas.toBlob((blob) => {
     if (!blob) return explorer.work.say('The picture could not be made');
-    download('visualgrid.png', blob);
+    download(`${NAME}.png`, blob);
     explorer.work.say('Saved a picture of the canvas');
   });
 }

@@ -1,10 +1,10 @@
 /** The search box: an id, keys, a trace or an operation. */
 
-/** @import { EntityType, Node } from './types.js' */
+/** @import { KeysQuery } from './query.js' */
+/** @import { Node } from './types.js' */
 /** @import { Explorer } from './explorer.js' */
 /** @import { Records } from './records.js' */
 
-import { call, Refused } from './api.js';
 import { byIdOf } from './dom.js';
 import { listAll } from './explorer.js';
 import { queryOf, refsOf } from './query.js';
@@ -14,8 +14,6 @@ export class Find {
   #box = byIdOf('find', HTMLInputElement);
   #explorer;
   #records;
-  /** @type {EntityType[]} */
-  kinds = [];
 
   /**
    * @param {Explorer} explorer
@@ -45,7 +43,7 @@ export class Find {
   async find(text) {
     const query = queryOf(text);
     if (!query) return;
-    if (query.kind === 'keys') return this.#byKeys(text, refsOf(query, this.kinds));
+    if (query.kind === 'keys') return this.#byKeys(text, query);
     for (const filter of query.filters) {
       const found = await this.#explorer.work.attempt(() => listAll({ table: '*', filter }), 'every service');
       if (!found) return;
@@ -59,14 +57,12 @@ export class Find {
 
   /**
    * @param {string} text
-   * @param {import('./types.js').Ref[]} refs
+   * @param {KeysQuery} query
    */
-  async #byKeys(text, refs) {
-    for (const ref of refs) {
-      const node = await this.#explorer.work.attempt(() => loaded(ref), ref.table);
-      if (node === undefined) return;
-      if (node !== null) return void this.#explorer.put([node]);
-    }
+  async #byKeys(text, query) {
+    const { catalogue } = this.#explorer;
+    await catalogue.known;
+    for (const ref of refsOf(query, catalogue.kinds)) if ((await this.#explorer.open(ref)) !== null) return;
     this.#say(`Nothing found for ${text.trim()}`);
   }
 
@@ -89,20 +85,6 @@ export class Find {
   /** @param {string} outcome */
   #say(outcome) {
     this.#explorer.work.say(outcome);
-  }
-}
-
-/**
- * The record, or null if there is none.
- * @param {import('./types.js').Ref} ref
- * @returns {Promise<Node | null>}
- */
-async function loaded(ref) {
-  try {
-    return (await call('node/load', ref)).node;
-  } catch (failure) {
-    if (failure instanceof Refused && failure.status === 404) return null;
-    throw failure;
   }
 }
 

@@ -17,6 +17,7 @@ import { takesText } from './dom.js';
  * @property {() => void} details
  * @property {() => void} close
  * @property {(way: Way) => void} move
+ * @property {(way: Way) => void} push
  */
 
 /** @type {Record<string, Way>} */
@@ -45,11 +46,24 @@ export function followKeys(commands, canvas) {
     const onCanvas = event.target === canvas;
     const way = WAYS[event.key];
     const command = letters[event.key] ?? (onCanvas && event.key === 'Enter' ? commands.details : undefined);
-    if (onCanvas && way) commands.move(way);
+    if (onCanvas && way && event.shiftKey) commands.push(way);
+    else if (onCanvas && way) commands.move(way);
     else if (command) command();
     else return;
     event.preventDefault();
   });
+}
+
+/**
+ * Move a node by one step and keep it there.
+ * @param {GraphNode} node
+ * @param {Way} way
+ * @param {number} step
+ */
+export function pushed(node, way, step) {
+  const dx = { left: -step, right: step, up: 0, down: 0 }[way];
+  const dy = { left: 0, right: 0, up: -step, down: step }[way];
+  Object.assign(node, { x: node.x + dx, y: node.y + dy, placed: true });
 }
 
 /**

@@ -1,11 +1,10 @@
 /** Puts the page together: one module for each concern, and here what they have to do with one another. */
 
-/** @import { ServiceTables } from './types.js' */
 /** @import { GraphNode } from './model.js' */
 
 import { viewFrom, viewOf, textOf as addressOf } from './address.js';
-import { call, schema } from './api.js';
 import { GraphCanvas } from './canvas.js';
+import { Catalogue } from './catalogue.js';
 import { Compare } from './compare.js';
 import { copy, curlText, idText, keysText } from './copying.js';
 import { Details } from './details.js';
@@ -14,14 +13,16 @@ import { Explorer } from './explorer.js';
 import { saveExport, savePicture } from './exporting.js';
 import { Find } from './find.js';
 import { HistoryView } from './history-view.js';
-import { followKeys, nearest } from './keys.js';
+import { followKeys, nearest, pushed } from './keys.js';
 import { Layout } from './layout.js';
 import { attachLegend } from './legend.js';
+import { Maintenance } from './maintenance.js';
 import { attachMenu } from './menus.js';
-import { Graph } from './model.js';
+import { Graph, idOf } from './model.js';
 import { Outline } from './outline.js';
 import { followPointer } from './pointer.js';
 import { Records } from './records.js';
+import { Services } from './services.js';
 import { Session } from './session.js';
 import { explainShortage } from './shortage.js';
 import { showStart } from './start.js';
@@ -31,29 +32,38 @@ import { TimeLine } from './timeline.js';
 import { Work } from './work.js';
 
 const ORDER_KINDS = ['reservation', 'allocation', 'commit'];
+/** How far a key moves a node on the screen. */
+const PUSH_PIXELS = 20;
 
 const graph = new Graph();
 const element = byIdOf('canvas', HTMLCanvasElement);
-const work = new Work(byId('status'), byId('alert'), byId('maintenance'), countText);
+const maintenance = new Maintenance(byId('maintenance'));
+const work = new Work(byId('status'), byId('alert'), maintenance, countText);
+const catalogue = new Catalogue();
 const canvas = new GraphCanvas(element, graph);
 const layout = new Layout(
   graph,
   () => canvas.draw(),
   (on) => element.setAttribute('aria-busy', String(on)),
 );
-const explorer = new Explorer(graph, work, pending, settled);
-const records = new Records(work, (node) => void explorer.put([node]));
+const explorer = new Explorer(graph, work, catalogue, pending, settled);
+const records = new Records(
+  work,
+  (node) => void explorer.put([node]),
+  () => timeLine.close(),
+);
 const find = new Find(explorer, records);
 const history = new HistoryView(work, (trace) => void find.find(`trace:${trace}`));
 const details = new Details(graph, explorer, history);
 const timeLine = new TimeLine(explorer);
 const compare = new Compare(explorer);
 const tables = new Tables((table) => void openTable(table));
+const services = new Services(graph, tables);
 const columns = new Tabs(byId('columns'), showColumn);
 const expand = (/** @type {GraphNode} */ node) => void explorer.expand(node);
 const collapse = (/** @type {GraphNode} */ node) => explorer.collapse(node);
 new Outline(graph, { select: (node) => choose(node), expand, collapse, details: () => details.focus() });
-const session = new Session(() => void begin());
+const session = new Session(() => void begin(), maintenance);
 work.expired = (/** @type {() => void} */ again) => session.expired(again);
 
 graph.subscribe(() => {
@@ -63,6 +73,7 @@ graph.subscribe(() => {
   for (const each of document.querySelectorAll('.needs-node')) {
     if (each instanceof HTMLButtonElement) each.disabled = graph.selection === null;
   }
+  show(byId('why-short'), graph.selection?.kind === 'balance');
   show(byId('timeline-button'), ORDER_KINDS.includes(graph.selection?.kind ?? ''));
   keepAddress();
 });
@@ -84,6 +95,11 @@ followKeys(
       const node = nearest(from, graph.shown(), way) ?? (graph.selection ? null : graph.shown()[0]);
       if (node) choose(node);
     },
+    push: (way) =>
+      withSelection((node) => {
+        pushed(node, way, PUSH_PIXELS / canvas.camera.zoom);
+        canvas.draw();
+      }),
   },
   element,
 );
@@ -98,19 +114,17 @@ let restoring = false;
 async function begin() {
   find.focus();
   const loaded = await work.attempt(async () => {
-    const [entry, kinds] = await Promise.all([call('root/graph'), schema()]);
-    return { services: /** @type {ServiceTables[]} */ (entry.services), kinds: kinds.entity_types };
+    const [found] = await Promise.all([services.load(), catalogue.load()]);
+    return found;
   });
   if (!loaded) return;
-  tables.show(loaded.services);
-  find.kinds = loaded.kinds;
-  for (const { table, entity_types } of loaded.services.flatMap((service) => service.tables)) {
+  for (const { table, entity_types } of loaded.flatMap((service) => service.tables)) {
     records.kindsOf[table] = entity_types;
   }
   // Somebody may have searched meanwhile: then the address names what is shown already, and restoring it would take the
   // selection away.
   if (graph.nodes.size === 0) await restore();
-  if (graph.nodes.size === 0) await showStart(loaded.services, explorer, (table) => void openTable(table));
+  if (graph.nodes.size === 0) await showStart(loaded, explorer, (table) => void openTable(table));
 }
 
 /** Show the view that the address names. */
@@ -120,11 +134,11 @@ async function restore() {
   try {
     if (view.table && view.table !== records.table) await openTable(view.table);
     for (const ref of view.opened) await explorer.open(ref);
-    for (const ref of view.expanded) {
-      const node = [...graph.nodes.values()].find((each) => sameRef(each.ref, ref));
-      if (node && !graph.expanded.has(node.id)) await explorer.expand(node);
+    for (const { ref, steps } of view.expanded) {
+      const node = graph.nodes.get(idOf(ref));
+      if (node && !graph.expanded.has(node.id)) await explorer.expandAs(node, steps);
     }
-    const selected = [...graph.nodes.values()].find((each) => view.selected && sameRef(each.ref, view.selected));
+    const selected = view.selected && graph.nodes.get(idOf(view.selected));
     if (selected) choose(selected);
   } finally {
     restoring = false;
@@ -215,9 +229,9 @@ function attachButtons() {
     dialog.querySelector('.close')?.addEventListener('click', () => dialog.close());
   }
   attachMenu(byId('export-button'), {
-    JSON: () => void saveExport(explorer, 'json'),
-    CSV: () => void saveExport(explorer, 'csv'),
-    GraphML: () => void saveExport(explorer, 'graphml'),
+    JSON: () => saveExport(explorer, 'json'),
+    CSV: () => saveExport(explorer, 'csv'),
+    GraphML: () => saveExport(explorer, 'graphml'),
     Picture: () => savePicture(explorer, element),
   });
   attachMenu(byId('copy-button'), {
@@ -225,12 +239,4 @@ function attachButtons() {
     Keys: () => withSelection((node) => void copied(keysText(node))),
     curl: () => withSelection((node) => void copied(curlText(node, location.origin))),
   });
-}
-
-/**
- * @param {import('./types.js').Ref} left
- * @param {import('./types.js').Ref} right
- */
-function sameRef(left, right) {
-  return left.table === right.table && left.pk === right.pk && left.sk === right.sk;
 }

@@ -4,6 +4,8 @@
 
 export const NODES_MAX = 2000;
 export const COUNT_MAX = 257;
+/** Records of each edge that one expansion brings. */
+export const STEP = 25;
 const UNDO_STEPS_MAX = 50;
 
 /**
@@ -21,8 +23,10 @@ const UNDO_STEPS_MAX = 50;
  * @property {string | null} by the node whose expansion added it; null for one that was opened by itself
  *
  * @typedef {{id: string, edge: string, from: string, to: string}} GraphLink
- * @typedef {{edges: EdgeCount[], tokens: Map<string, string | null>}} Expansion
- * the edges with their counts, and for each edge that was followed where it goes on (null: nowhere)
+ * @typedef {{token: string | null, taken: number}} Followed
+ * where an edge goes on (null: nowhere), and how many records it has brought
+ * @typedef {{edges: EdgeCount[], unavailable: string[], followed: Map<string, Followed>}} Expansion
+ * the edges with their counts, the services that did not count, and the edges that were followed
  *
  * @typedef {{nodes: Map<string, GraphNode>, links: Map<string, GraphLink>, expanded: Map<string, Expansion>,
  *   selected: string | null}} Snapshot
@@ -76,10 +80,20 @@ export class Graph {
    */
   hidden = new Set();
   /**
+   * Services that are down.
+   * @type {ReadonlySet<string>}
+   */
+  down = new Set();
+  /**
    * Only what was there at this time is shown.
    * @type {string | null}
    */
   asOf = null;
+  /**
+   * Fields of records as they were at that time, by node, as far as they are known.
+   * @type {ReadonlyMap<string, Record<string, unknown>>}
+   */
+  past = new Map();
   /** @type {Snapshot[]} */
   #before = [];
   /** @type {Set<() => void>} */
@@ -118,12 +132,20 @@ export class Graph {
     });
   }
 
+  /**
+   * Whether a service at one of its ends is down.
+   * @param {GraphLink} link
+   */
+  isCut(link) {
+    return [link.from, link.to].some((id) => this.down.has(this.nodes.get(id)?.service ?? ''));
+  }
+
   /** Keep the present state as one step to come back to. */
   remember() {
     this.#before.push({
       nodes: new Map(this.nodes),
       links: new Map(this.links),
-      expanded: new Map([...this.expanded].map(([id, each]) => [id, { ...each, tokens: new Map(each.tokens) }])),
+      expanded: new Map([...this.expanded].map(([id, each]) => [id, { ...each, followed: new Map(each.followed) }])),
       selected: this.selected,
     });
     if (this.#before.length > UNDO_STEPS_MAX) this.#before.shift();
@@ -145,20 +167,21 @@ export class Graph {
    * Add a record, or take its newer state. Returns null where the canvas is full.
    * @param {Node} node
    * @param {string | null} by
+   * @param {boolean} deleted
    * @returns {GraphNode | null}
    */
-  add(node, by = null) {
+  add(node, by = null, deleted = false) {
     const ref = refOf(node);
     const id = idOf(ref);
     const known = this.nodes.get(id);
     if (known) {
-      Object.assign(known, { node, label: node.metadata.label });
+      Object.assign(known, { node, label: node.metadata.label, deleted });
       return known;
     }
     if (this.nodes.size >= NODES_MAX) return null;
     const { x, y } = placeNear(this.nodes.get(by ?? ''), this.nodes.size);
     const { entity_type: kind, service_code: service, label } = node.metadata;
-    const made = { id, ref, kind, service, label, node, x, y, placed: false, deleted: false, by };
+    const made = { id, ref, kind, service, label, node, x, y, placed: false, deleted, by };
     this.nodes.set(id, made);
     return made;
   }

@@ -49,6 +49,19 @@ export function asOf(properties, history, at) {
 }
 
 /**
+ * The fields of a record that is gone, as they were last told.
+ * @param {HistoryItem[]} history newest first
+ */
+export function lastKnown(history) {
+  /** @type {Record<string, unknown>} */
+  const fields = {};
+  for (const { field, before, after } of history.flatMap((item) => item.changed)) {
+    if (!(field in fields)) fields[field] = after ?? before;
+  }
+  return fields;
+}
+
+/**
  * The fields that differ between two records or two moments of one.
  * @param {Record<string, unknown>} left
  * @param {Record<string, unknown>} right

@@ -50,6 +50,8 @@ export class Outline {
         level: 1,
         expanded: expanded.has(node.id),
         selected: node.id === selected,
+        grey: this.#graph.down.has(node.service),
+        about: node.deleted ? 'deleted' : undefined,
       })),
     );
     if (selected !== null) this.#tree.point(selected);

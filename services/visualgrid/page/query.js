@@ -2,6 +2,8 @@
 
 /** @import { EntityType, Ref } from './types.js' */
 
+import { fits } from './catalogue.js';
+
 /**
  * @typedef {{kind: 'keys', pk: string, sk: string, table: string | null}} KeysQuery
  * @typedef {{kind: 'filters', filters: string[]}} FiltersQuery
@@ -36,12 +38,4 @@ export function refsOf({ pk, sk, table }, kinds) {
   if (table !== null) return [{ table, pk, sk }];
   const fitting = kinds.filter((kind) => fits(kind.sk_pattern, sk) && fits(kind.pk_pattern, pk));
   return [...new Set(fitting.map((kind) => kind.table))].map((each) => ({ table: each, pk, sk }));
-}
-
-/**
- * @param {string} pattern
- * @param {string} key
- */
-function fits(pattern, key) {
-  return key.startsWith(pattern.split('{')[0] ?? '');
 }

@@ -5,6 +5,7 @@
 
 import { call } from './api.js';
 import { byId, byIdOf, el, show } from './dom.js';
+import { serviceOf } from './loading.js';
 import { refOf } from './model.js';
 
 /** The records below the canvas. */
@@ -18,6 +19,7 @@ export class Records {
   #kinds = byIdOf('filter-kind', HTMLSelectElement);
   #work;
   #open;
+  #appear;
   /** @type {Node[]} */
   #nodes = [];
   /** @type {string | null} */
@@ -29,10 +31,12 @@ export class Records {
   /**
    * @param {Work} work
    * @param {(node: Node) => void} open
+   * @param {() => void} appear told before the records are shown in the place of the time line
    */
-  constructor(work, open) {
+  constructor(work, open, appear) {
     this.#work = work;
     this.#open = open;
+    this.#appear = appear;
     this.#more.addEventListener('click', () => void this.#load());
     this.#filters.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -80,8 +84,8 @@ export class Records {
 
   /** @param {string} title */
   #begin(title) {
+    this.#appear();
     show(byId('records-panel'), true);
-    show(byId('timeline-panel'), false);
     this.#heading.textContent = title;
     this.#nodes = [];
     this.#next = null;
@@ -92,7 +96,7 @@ export class Records {
     const table = this.table;
     const body = { table, filter: this.#filter() || null, next_token: this.#next };
     /** @type {ChildrenPage | undefined} */
-    const page = await this.#work.attempt(() => call('node/children', body), table.split('_')[0]);
+    const page = await this.#work.attempt(() => call('node/children', body), serviceOf(table));
     if (!page || table !== this.table) return;
     this.#next = page.next_token;
     this.#add(page.items.map((item) => item.node));

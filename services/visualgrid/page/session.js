@@ -1,7 +1,10 @@
 /** Signing in and out, and how long the token lasts. */
 
+/** @import { Maintenance } from './maintenance.js' */
+
 import { forgetToken, millisecondsLeft, Refused, signIn } from './api.js';
 import { byId, byIdOf, show } from './dom.js';
+import { untilText } from './maintenance.js';
 
 const LOOK_EVERY_MILLISECONDS = 5000;
 
@@ -20,18 +23,24 @@ export class Session {
    */
   #waiting;
   #first;
+  #maintenance;
+  #goesOn = false;
   #begun = false;
   #signedIn = false;
 
-  /** @param {() => void} first told after the first sign-in */
-  constructor(first) {
+  /**
+   * @param {() => void} first told after the first sign-in
+   * @param {Maintenance} maintenance
+   */
+  constructor(first, maintenance) {
     this.#first = first;
+    this.#maintenance = maintenance;
     this.#waiting = [];
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#submit();
     });
-    byId('sign-out').addEventListener('click', () => this.#signOut());
+    byId('sign-out').addEventListener('click', signOut);
     setInterval(() => this.#look(), LOOK_EVERY_MILLISECONDS);
     this.#ask('');
   }
@@ -54,9 +63,22 @@ export class Session {
       this.#refusal.textContent = reasonOf(failure);
       this.#field.focus();
       this.#field.select();
+      if (failure.maintenance) await this.#goOn(failure.retryAfterSeconds);
       return;
     }
     this.#enter();
+  }
+
+  /**
+   * Try the same code again once the maintenance window is over.
+   * @param {number} seconds to its expected end
+   */
+  async #goOn(seconds) {
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    await this.#maintenance.over(seconds);
+    this.#goesOn = false;
+    if (!this.#signedIn && this.#field.value !== '') await this.#submit();
   }
 
   #enter() {
@@ -69,11 +91,6 @@ export class Session {
     for (const resume of this.#waiting.splice(0)) resume();
     if (!this.#begun) this.#first();
     this.#begun = true;
-  }
-
-  #signOut() {
-    forgetToken();
-    this.#ask('You have signed out.');
   }
 
   #look() {
@@ -94,6 +111,12 @@ export class Session {
   }
 }
 
+/** Forget the token and whatever is shown; the address keeps the view for whoever signs in next. */
+function signOut() {
+  forgetToken();
+  location.reload();
+}
+
 /** @param {Refused} failure */
 function reasonOf(failure) {
   if (failure.status === 401) return 'The secret code is wrong.';
@@ -101,6 +124,6 @@ function reasonOf(failure) {
     const minutes = Math.max(1, Math.ceil(failure.retryAfterSeconds / 60));
     return `Too many wrong codes from this address. Try again in ${minutes} min.`;
   }
-  if (failure.maintenance) return 'The stack is in maintenance. Try again later.';
+  if (failure.maintenance) return `${untilText(failure.retryAfterSeconds)} Signing in resumes by itself.`;
   return `Signing in failed: ${failure.message}.`;
 }

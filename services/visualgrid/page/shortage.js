@@ -8,9 +8,27 @@ import { button, byId, byIdOf, el } from './dom.js';
 import { listAll } from './explorer.js';
 
 /**
- * @typedef {{name: string, units: number, kind: string | null}} Term
- * what is taken off, and the kind of record it is made of; null where the balance alone knows
+ * @typedef {{name: string, units: number, kinds: string[], holds: (record: Record<string, any>) => boolean}} Term
+ * a number, the kinds of record it is made of, and which of them hold units now
  */
+
+const ON_HAND = ['available', 'quarantine', 'damaged', 'consignment', 'reserved', 'open', 'picked', 'packed'];
+
+/** @param {Record<string, any>} record */
+const isHolding = (record) => Array.isArray(record.positions) && record.positions.length > 0;
+
+/** @param {string} bucket */
+const touches = (bucket) => (/** @type {Record<string, any>} */ entry) =>
+  [entry.from_account?.bucket, entry.to_account?.bucket].includes(bucket);
+
+/**
+ * Whether a holdback withholds units at a time.
+ * @param {Record<string, any>} holdback
+ * @param {string} now
+ */
+export function isActive({ quantity, starts_utc: starts, ends_utc: ends }, now) {
+  return Number(quantity) > 0 && !(starts && now < starts) && !(ends && now >= ends);
+}
 
 /**
  * The terms of a balance, in units.
@@ -20,76 +38,92 @@ import { listAll } from './explorer.js';
 export function termsOf(balance, heldBack) {
   /** @param {...string} names */
   const sum = (...names) => names.reduce((total, name) => total + Number(balance[name] ?? 0), 0);
-  const buckets = ['available', 'quarantine', 'damaged', 'consignment', 'reserved', 'open', 'picked', 'packed'];
-  const onHand = sum(...buckets);
+  const now = new Date().toISOString();
   /** @type {Term[]} */
   const terms = [
-    { name: 'quarantine', units: sum('quarantine'), kind: 'entry' },
-    { name: 'damaged', units: sum('damaged'), kind: 'entry' },
-    { name: 'consignment', units: sum('consignment'), kind: 'consignment' },
-    { name: 'reservations', units: sum('reserved'), kind: 'reservation' },
-    { name: 'commits', units: sum('open', 'picked', 'packed'), kind: 'commit' },
-    { name: 'holdbacks', units: heldBack, kind: 'holdback' },
+    { name: 'quarantine', units: sum('quarantine'), kinds: ['entry'], holds: touches('quarantine') },
+    { name: 'damaged', units: sum('damaged'), kinds: ['entry'], holds: touches('damaged') },
+    { name: 'consignment', units: sum('consignment'), kinds: ['consignment'], holds: isHolding },
+    { name: 'reservations', units: sum('reserved'), kinds: ['reservation', 'allocation'], holds: isHolding },
+    { name: 'commits', units: sum('open', 'picked', 'packed'), kinds: ['commit'], holds: isHolding },
+    { name: 'holdbacks', units: heldBack, kinds: ['holdback'], holds: (record) => isActive(record, now) },
   ];
-  const promisable = Math.max(0, onHand - terms.reduce((total, term) => total + term.units, 0));
+  const onHand = { name: 'on hand', units: sum(...ON_HAND), kinds: ['entry'], holds: () => true };
+  const promisable = Math.max(0, onHand.units - terms.reduce((total, term) => total + term.units, 0));
   return { onHand, terms, promisable };
 }
 
 /**
  * Open the dialog about a balance.
  * @param {Explorer} explorer
- * @param {GraphNode} node
+ * @param {GraphNode} balance
  */
-export async function explainShortage(explorer, node) {
-  const { orgcode, variant_id: variant, logical_guid: facility } = node.node.properties;
-  const hub = { table: 'stack_variants', pk: `ORG#${orgcode}`, sk: `VARIANT#${variant}` };
-  /** @param {string} kind */
-  const around = (kind) => listOf(hub, kind, String(facility));
-  const held = await explorer.work.attempt(() => around('holdback'), 'ics');
+export async function explainShortage(explorer, balance) {
+  const held = await explorer.work.attempt(() => listOf(balance, 'holdback'), balance.service);
   if (!held) return;
-  const heldBack = held.reduce((total, each) => total + Number(each.properties.quantity ?? 0), 0);
-  const { onHand, terms, promisable } = termsOf(node.node.properties, heldBack);
-  const dialog = byIdOf('shortage', HTMLDialogElement);
-  const rows = terms.map((term) => {
-    const row = el('tr', {}, el('th', { scope: 'row' }, `minus ${term.name}`), el('td', {}, String(term.units)));
-    const cell = el('td', {});
-    const kind = term.kind;
-    if (kind !== null && term.units > 0) {
-      const open = async () => {
-        const records = await explorer.work.attempt(() => around(kind), 'ics');
-        dialog.close();
-        if (records) explorer.put(records);
-      };
-      cell.append(button(`Show ${term.name}`, () => void open()));
-    }
-    row.append(cell);
-    return row;
-  });
+  const now = new Date().toISOString();
+  const active = held.nodes.map((node) => node.properties).filter((each) => isActive(each, now));
+  const heldBack = active.reduce((total, each) => total + Number(each.quantity ?? 0), 0);
+  const { onHand, terms, promisable } = termsOf(balance.node.properties, heldBack);
+  /** @param {Term} term */
+  const open = (term) => void openRecords(explorer, balance, term);
   byId('shortage-body').replaceChildren(
-    line('on hand', onHand),
-    ...rows,
-    line('promisable', promisable),
+    rowOf('on hand', onHand, open),
+    ...terms.map((term) => rowOf(`minus ${term.name}`, term, open)),
+    el('tr', {}, el('th', { scope: 'row' }, 'promisable'), el('td', {}, String(promisable)), el('td', {})),
   );
-  byId('shortage-title').textContent = `Why is it short? ${node.label}`;
-  dialog.showModal();
+  byId('shortage-note').textContent = noteOf(active, held.complete);
+  byId('shortage-title').textContent = `Why is it short? ${balance.label}`;
+  byIdOf('shortage', HTMLDialogElement).showModal();
 }
 
 /**
- * The records of a kind about a variant in one facility.
- * @param {{table: string, pk: string, sk: string}} hub
+ * What the holdbacks' number says, and what it leaves out.
+ * @param {Record<string, unknown>[]} holdbacks
+ * @param {boolean} complete
+ */
+function noteOf(holdbacks, complete) {
+  const channels = holdbacks.filter((each) => each.channel_code);
+  const parts = channels.map((each) => `${each.quantity} from ${each.channel_code} only`);
+  return [
+    ...(parts.length > 0 ? [`Of the holdbacks: ${parts.join(', ')}.`] : []),
+    ...(complete ? [] : ['There are more holdbacks than were read.']),
+  ].join(' ');
+}
+
+/**
+ * Put the records of a term on the canvas, and say whether they are all.
+ * @param {Explorer} explorer
+ * @param {GraphNode} balance
+ * @param {Term} term
+ */
+async function openRecords(explorer, balance, { name, kinds, holds }) {
+  byIdOf('shortage', HTMLDialogElement).close();
+  const lists = await explorer.work.attempt(() => Promise.all(kinds.map((kind) => listOf(balance, kind))), balance.service);
+  if (!lists) return;
+  const nodes = lists.flatMap((list) => list.nodes).filter((node) => holds(node.properties));
+  explorer.put(nodes);
+  const complete = lists.every((list) => list.complete);
+  explorer.work.say(`${name}: ${complete ? 'all' : 'the newest'} ${nodes.length} records of ${balance.label}`);
+}
+
+/**
+ * The records of a kind that name a balance.
+ * @param {GraphNode} balance
  * @param {string} kind
- * @param {string} facility
- * @returns {Promise<Node[]>}
+ * @returns {Promise<{nodes: Node[], complete: boolean}>}
  */
-async function listOf(hub, kind, facility) {
-  const { nodes } = await listAll({ ...hub, entity_type: kind, direction: 'in' });
-  return nodes.filter((each) => String(each.properties.logical_guid ?? facility) === facility);
+function listOf(balance, kind) {
+  return listAll({ ...balance.ref, entity_type: kind, direction: 'in' });
 }
 
 /**
- * @param {string} name
- * @param {number} units
+ * @param {string} title
+ * @param {Term} term
+ * @param {(term: Term) => void} open
  */
-function line(name, units) {
-  return el('tr', {}, el('th', { scope: 'row' }, name), el('td', {}, String(units)), el('td', {}));
+function rowOf(title, term, open) {
+  const cell = el('td', {});
+  if (term.units > 0) cell.append(button(`Show ${term.name}`, () => open(term)));
+  return el('tr', {}, el('th', { scope: 'row' }, title), el('td', {}, String(term.units)), cell);
 }

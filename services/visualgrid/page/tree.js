@@ -8,6 +8,7 @@
  * @property {boolean} [expanded] left out for an item that cannot expand
  * @property {boolean} [selected]
  * @property {boolean} [grey]
+ * @property {string | undefined} [about] what a screen reader says beside the text
  *
  * @typedef {object} Actions
  * @property {(key: string, typed: boolean) => void} activate a click or, typed, Enter or Space
@@ -118,6 +119,7 @@ function filled(element, item) {
   element.setAttribute('aria-level', String(item.level));
   set(element, 'aria-expanded', item.expanded);
   set(element, 'aria-selected', item.selected);
+  set(element, 'aria-description', item.about);
   element.classList.toggle('grey', item.grey ?? false);
   return element;
 }
@@ -125,7 +127,7 @@ function filled(element, item) {
 /**
  * @param {HTMLElement} element
  * @param {string} name
- * @param {boolean | undefined} value
+ * @param {string | boolean | undefined} value
  */
 function set(element, name, value) {
   if (value === undefined) element.removeAttribute(name);

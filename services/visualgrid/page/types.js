@@ -18,8 +18,10 @@
  * @typedef {{table: string, service_code: string, entity_types: string[], approximate_count: number, keys: string[],
  *   available: boolean}} TableSummary
  * @typedef {{service_code: string, available: boolean, tables: TableSummary[]}} ServiceTables
- * @typedef {{entity_type: string, service_code: string, table: string, pk_pattern: string, sk_pattern: string}}
- *   EntityType
+ * @typedef {{entity_type: string, service_code: string, table: string, pk_pattern: string, sk_pattern: string,
+ *   label_pattern: string}} EntityType
+ * @typedef {{edge: string, from_entity: string, to_entity: string, to_entities?: string[], from_service: string,
+ *   to_service: string, inward: boolean}} EdgeType
  */
 
 export {};

@@ -1,10 +1,11 @@
 /** Runs what asks VisualGrid, and tells how it went: status, alerts with "Try again", maintenance, expired tokens. */
 
-import { inMaintenance, Refused } from './api.js';
-import { button } from './dom.js';
+/** @import { Maintenance } from './maintenance.js' */
+
+import { Refused } from './api.js';
+import { button, el } from './dom.js';
 
 const SLOW_MILLISECONDS = 1000;
-const ASK_AGAIN_MILLISECONDS = 2000;
 
 /** What went wrong cannot be repeated, for instance because a field was filled in wrongly. */
 const FINAL = [400, 404];
@@ -16,6 +17,8 @@ export class Work {
   #maintenance;
   #count;
   #outcome = '';
+  /** Tasks that wait for an answer, and not for a person. */
+  #running = 0;
   /**
    * Ends the wait for "Try again", without another try.
    * @type {(again: boolean) => void}
@@ -30,7 +33,7 @@ export class Work {
   /**
    * @param {HTMLElement} status
    * @param {HTMLElement} alert
-   * @param {HTMLElement} maintenance
+   * @param {Maintenance} maintenance
    * @param {() => string} count what is on the canvas, in words
    */
   constructor(status, alert, maintenance, count) {
@@ -53,7 +56,7 @@ export class Work {
   }
 
   /** Take back what the last alert said. */
-  clear() {
+  #clear() {
     this.#alert.replaceChildren();
     this.#dismiss(false);
   }
@@ -67,65 +70,79 @@ export class Work {
    * @returns {Promise<T | undefined>}
    */
   async attempt(task, service = 'VisualGrid') {
+    if (this.#running === 0) this.#clear();
     for (;;) {
-      const slow = setTimeout(() => this.say(`Waiting for ${service}…`), SLOW_MILLISECONDS);
       try {
-        const result = await task();
-        this.clear();
-        return result;
+        return await this.#timed(task, service);
       } catch (failure) {
         if (!(failure instanceof Refused)) throw failure;
-        clearTimeout(slow);
-        if (!(await this.#again(failure))) return undefined;
-      } finally {
-        clearTimeout(slow);
+        if (!(await this.#again(failure, service))) return undefined;
       }
+    }
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} task
+   * @param {string} service
+   */
+  async #timed(task, service) {
+    const waiting = `Waiting for ${service}…`;
+    const slow = setTimeout(() => this.say(waiting), SLOW_MILLISECONDS);
+    this.#running += 1;
+    try {
+      return await task();
+    } finally {
+      this.#running -= 1;
+      clearTimeout(slow);
+      if (this.#outcome === waiting) this.say('');
     }
   }
 
   /**
    * Whether to try again, once that can help.
    * @param {Refused} failure
+   * @param {string} service
    * @returns {Promise<boolean>}
    */
-  async #again(failure) {
+  async #again(failure, service) {
     if (failure.status === 401) await new Promise((resolve) => this.expired(() => resolve(undefined)));
-    else if (failure.maintenance) await this.#wait(failure.retryAfterSeconds);
-    else return this.#complain(failure);
+    else if (failure.maintenance) await this.#maintenance.over(failure.retryAfterSeconds);
+    else return this.#complain(failure, service);
     return true;
   }
 
   /**
    * @param {Refused} failure
+   * @param {string} service
    * @returns {Promise<boolean>}
    */
-  #complain(failure) {
-    this.clear();
+  #complain(failure, service) {
+    this.#clear();
     this.say('');
-    const text = document.createElement('span');
-    text.textContent = sentence(failure.message);
+    const text = el('span', {}, sentence(failure, service));
     if (FINAL.includes(failure.status)) {
       this.#alert.replaceChildren(text);
       return Promise.resolve(false);
     }
     return new Promise((resolve) => {
       this.#dismiss = resolve;
-      this.#alert.replaceChildren(text, button('Try again', () => resolve(true)));
+      const again = () => {
+        this.#alert.replaceChildren();
+        resolve(true);
+      };
+      this.#alert.replaceChildren(text, button('Try again', again));
     });
-  }
-
-  /** @param {number} seconds */
-  async #wait(seconds) {
-    const until = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    this.#maintenance.textContent = `In maintenance until ${until}. This page resumes by itself.`;
-    this.#maintenance.hidden = false;
-    while (await inMaintenance()) await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MILLISECONDS));
-    this.#maintenance.hidden = true;
   }
 }
 
-/** @param {string} message */
-function sentence(message) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+/**
+ * One sentence that names the service, unless the request itself was wrong.
+ * @param {Refused} failure
+ * @param {string} service
+ */
+function sentence({ status, message }, service) {
+  const named = FINAL.includes(status) || message.includes(service) ? message : `${service}: ${message}`;
+  const text = named.charAt(0).toUpperCase() + named.slice(1);
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

@@ -8,9 +8,12 @@ const from = (name) => import(pathToFileURL(`${process.env.PAGE}/${name}`).href)
 const { Graph, NODES_MAX, countText } = await from('model.js');
 const { queryOf, refsOf } = await from('query.js');
 const { textOf, viewFrom, viewOf } = await from('address.js');
-const { asOf, differences, placed, GAP_MILLISECONDS_MAX } = await from('moments.js');
-const { termsOf } = await from('shortage.js');
-const { nearest } = await from('keys.js');
+const { asOf, differences, lastKnown, placed, GAP_MILLISECONDS_MAX } = await from('moments.js');
+const { isActive, termsOf } = await from('shortage.js');
+const { Catalogue } = await from('catalogue.js');
+const { labelOf } = await from('loading.js');
+const { WRITERS } = await from('formats.js');
+const { nearest, pushed } = await from('keys.js');
 const { Camera } = await from('camera.js');
 const { hueOf } = await from('palette.js');
 const { curlText, idText } = await from('copying.js');
@@ -103,11 +106,18 @@ test('a view survives the address', () => {
   const graph = new Graph();
   const a = graph.add(node('a'));
   graph.addChildren(a.id, [child('a', 'b|c & d')]);
-  graph.expanded.set(a.id, { edges: [], tokens: new Map() });
+  const edge = { edge: 'in', direction: 'in', entity_type: 'bin', approximate_count: 90 };
+  const expansion = { edges: [edge], unavailable: [], followed: new Map([['in in bin', { token: 't', taken: 25 }]]) };
+  graph.expanded.set(a.id, expansion);
   graph.selected = a.id;
   const view = viewFrom(graph, 'ics_zones');
-  assert.deepEqual(view, { table: 'ics_zones', selected: ref('a'), opened: [ref('a')], expanded: [ref('a')] });
+  const once = { ref: ref('a'), steps: [] };
+  assert.deepEqual(view, { table: 'ics_zones', selected: ref('a'), opened: [ref('a')], expanded: [once] });
   assert.deepEqual(viewOf(`#${textOf(view)}`), view);
+  expansion.followed.set('in in bin', { token: null, taken: 90 });
+  const whole = viewFrom(graph, 'ics_zones');
+  assert.deepEqual(whole.expanded, [{ ref: ref('a'), steps: [{ edge: 'in in bin', taken: 90 }] }]);
+  assert.deepEqual(viewOf(textOf(whole)), whole);
   assert.deepEqual(viewOf('#at=nonsense'), { table: '', selected: null, opened: [], expanded: [] });
 });
 
@@ -133,7 +143,7 @@ test('a record as it was has its later changes taken back', () => {
 test('what is short follows from the buckets and the holdbacks', () => {
   const balance = { available: 7, quarantine: 1, damaged: 2, reserved: 3, open: 1, picked: 1, packed: 1 };
   const { onHand, terms, promisable } = termsOf(balance, 4);
-  assert.deepEqual([onHand, promisable], [16, 3]);
+  assert.deepEqual([onHand.units, promisable], [16, 3]);
   assert.deepEqual(terms.filter(({ units }) => units > 0).map(({ name, units }) => [name, units]), [
     ['quarantine', 1],
     ['damaged', 2],
@@ -141,6 +151,76 @@ test('what is short follows from the buckets and the holdbacks', () => {
     ['commits', 3],
     ['holdbacks', 4],
   ]);
+});
+
+test('holdbacks count while they last', () => {
+  const [before, now, after] = ['2026-01-01', '2026-01-02', '2026-01-03'];
+  assert.ok(isActive({ quantity: 1 }, now));
+  assert.ok(isActive({ quantity: 1, starts_utc: before, ends_utc: after }, now));
+  assert.ok(!isActive({ quantity: 0 }, now));
+  assert.ok(!isActive({ quantity: 1, starts_utc: after }, now));
+  assert.ok(!isActive({ quantity: 1, ends_utc: now }, now));
+});
+
+test('a label leaves out what is not known, and the separators beside it', () => {
+  assert.equal(labelOf('{code} {name}', { code: 'A', name: null }), 'A');
+  assert.equal(labelOf('{a.b} @ {c:03d}', { a: { b: 'x' }, c: 7 }), 'x @ 7');
+  assert.equal(labelOf('{a} @ {c}', {}), '');
+});
+
+test('a deleted record has the fields that its history told last', () => {
+  const history = [
+    { at_utc: '3', changed: [{ field: 'name', before: 'new' }] },
+    { at_utc: '2', changed: [{ field: 'name', before: 'old', after: 'new' }] },
+    { at_utc: '1', changed: [{ field: 'name', after: 'old' }, { field: 'code', after: 'A' }] },
+  ];
+  assert.deepEqual(lastKnown(history), { name: 'new', code: 'A' });
+});
+
+test('a kind is known by its keys, and so are its edges into services that are down', () => {
+  const catalogue = new Catalogue();
+  const edge = { to_entity: 'zone', from_service: 'ics', to_service: 'ics', inward: false };
+  catalogue.kinds = [
+    { entity_type: 'zone', table: 'ics_zones', pk_pattern: 'ORG#{orgcode}', sk_pattern: 'ZONE#{zone_id}' },
+    { entity_type: 'gate', table: 'ics_zones', pk_pattern: 'ORG#{orgcode}', sk_pattern: 'GATE#{zone_id}' },
+  ];
+  catalogue.edges = [
+    { ...edge, edge: 'sold', from_entity: 'zone', to_entity: 'x', to_entities: ['a', 'b'], to_service: 'slc' },
+    { ...edge, edge: 'near', from_entity: 'zone' },
+    { ...edge, edge: 'kept', from_entity: 'style', from_service: 'pmc', inward: true },
+    { ...edge, edge: 'seen', from_entity: 'style', from_service: 'pmc' },
+  ];
+  assert.equal(catalogue.kindOf({ table: 'ics_zones', pk: 'ORG#A', sk: 'GATE#1' }).entity_type, 'gate');
+  assert.deepEqual(catalogue.edgesInto('ics', 'zone', new Set(['slc', 'pmc'])), [
+    '→ sold a or b: slc is not available',
+    '← kept style: pmc is not available',
+  ]);
+  assert.deepEqual(catalogue.edgesInto('ics', 'zone', new Set()), []);
+});
+
+test('cells that a spreadsheet would run are harmless, and so is what XML does not allow', () => {
+  const graph = new Graph();
+  graph.add(node('=1+1, "x"\u0001<&', 'zone', { n: -5 }));
+  const csv = WRITERS.csv.write(graph.shown(), []);
+  assert.ok(csv.includes(`"'=1+1, ""x""`));
+  assert.ok(csv.includes('{""n"":-5}'));
+  assert.ok(WRITERS.graphml.write(graph.shown(), []).includes('=1+1, &quot;x&quot;\u{FFFD}&lt;&amp;'));
+});
+
+test('links of a service that is down are cut', () => {
+  const graph = new Graph();
+  const a = graph.add(node('a'));
+  graph.addChildren(a.id, [child('a', 'b')]);
+  const [link] = graph.shownLinks();
+  assert.ok(!graph.isCut(link));
+  graph.down = new Set(['ics']);
+  assert.ok(graph.isCut(link));
+});
+
+test('a node that is moved by a key stays where it is put', () => {
+  const moved = { x: 1, y: 2, placed: false };
+  pushed(moved, 'up', 10);
+  assert.deepEqual(moved, { x: 1, y: -8, placed: true });
 });
 
 test('arrows lead to the nearest node in their direction', () => {

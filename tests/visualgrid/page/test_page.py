@@ -2,25 +2,15 @@
 
 import asyncio
 import json
-from typing import Any
 
-import pytest
 from playwright.async_api import Route, expect
 
 from tests.ops.vacuum.stack import CODE
 from tests.visualgrid.explorer import ORG, TRACE
+from tests.visualgrid.page.crowd import crowd
 from tests.visualgrid.page.visitor import Visitor
 
 FIELD = "Secret code"
-
-
-async def open_zone(visitor: Visitor) -> str:
-    """Put the world's zone on the canvas; the name of its item in the outline."""
-    await visitor.find(visitor.world.zone["zone_id"])
-    await expect(visitor.status).to_contain_text("1 nodes")
-    name = await visitor.tree("Graph").first.text_content()
-    assert name is not None
-    return name
 
 
 async def test_signing_in_leads_to_the_services_and_their_tables(signed_in: Visitor) -> None:
@@ -98,7 +88,7 @@ async def test_details_show_keys_properties_history_and_edges(signed_in: Visitor
 
 
 async def test_expanding_collapsing_and_undoing(signed_in: Visitor) -> None:
-    await open_zone(signed_in)
+    await signed_in.open_zone()
     await signed_in.tree("Graph").first.click()
     await signed_in.button("Expand").click()
     await expect(signed_in.status).to_contain_text("Shown around")
@@ -164,33 +154,9 @@ async def test_what_is_found_while_the_page_still_loads_stays_as_it_is(visitor: 
     assert loads == [], "what the search has just shown is loaded again"
 
 
-async def test_what_is_not_there_is_said(signed_in: Visitor) -> None:
-    await signed_in.find("no-such-id")
-    await expect(signed_in.status).to_contain_text("Nothing found for no-such-id")
-
-
-@pytest.mark.parametrize(("item", "suffix"), [("JSON", ".json"), ("CSV", ".csv"), ("GraphML", ".graphml")])
-async def test_an_export_is_saved(signed_in: Visitor, item: str, suffix: str) -> None:
-    await open_zone(signed_in)
-    await signed_in.button("Export").click()
-    async with signed_in.page.expect_download() as downloading:
-        await signed_in.page.get_by_role("menuitem", name=item, exact=True).click()
-    download = await downloading.value
-    assert download.suggested_filename.endswith(suffix)
-    await expect(signed_in.status).to_contain_text("Exported")
-
-
-async def test_a_picture_is_saved(signed_in: Visitor) -> None:
-    await open_zone(signed_in)
-    await signed_in.button("Export").click()
-    async with signed_in.page.expect_download() as downloading:
-        await signed_in.page.get_by_role("menuitem", name="Picture").click()
-    assert (await downloading.value).suggested_filename == "visualgrid.png"
-
-
 async def test_a_link_restores_its_view_after_signing_in(signed_in: Visitor) -> None:
     page = signed_in.page
-    name = await open_zone(signed_in)
+    name = await signed_in.open_zone()
     address = page.url
     assert "#" in address
     assert "token" not in address
@@ -199,39 +165,6 @@ async def test_a_link_restores_its_view_after_signing_in(signed_in: Visitor) -> 
     await signed_in.sign_in(CODE)
     await expect(signed_in.tree("Graph")).to_have_text([name])
     await expect(signed_in.tree("Graph").first).to_have_attribute("aria-selected", "true")
-
-
-async def test_an_ended_token_asks_again_and_goes_on_where_it_was(signed_in: Visitor) -> None:
-    signed_in.refusals = {401}
-    name = await open_zone(signed_in)
-    signed_in.world.operator.collection("visualgrid", "root_tokens").delete_many({})
-    await signed_in.find(signed_in.world.reservation["reservation_id"])
-    await expect(signed_in.page.get_by_text("Your session has ended")).to_be_visible()
-    await expect(signed_in.tree("Graph")).to_have_text([name])
-    await signed_in.sign_in(CODE)
-    await expect(signed_in.tree("Graph").filter(has_text=name)).to_have_count(1)
-    await expect(signed_in.tree("Graph").nth(1)).to_be_visible()
-
-
-async def test_two_moments_are_compared(signed_in: Visitor) -> None:
-    await open_zone(signed_in)
-    await signed_in.button("Compare").click()
-    dialog = signed_in.page.get_by_role("dialog", name="Compare")
-    await expect(dialog).to_contain_text("No field differs")
-    assert await signed_in.violations() == []
-    await dialog.get_by_role("button", name="Close").click()
-
-
-async def test_a_reservation_has_a_time_line(signed_in: Visitor) -> None:
-    page = signed_in.page
-    await signed_in.find(f"trace:{TRACE}")
-    await signed_in.tree("Graph").filter(has_text="reservation").first.click()
-    await signed_in.button("Time line").click()
-    line = page.get_by_role("region", name="Time line")
-    await expect(line.get_by_role("button", name="ics.reservation.created").first).to_be_visible()
-    assert await signed_in.violations() == []
-    await signed_in.button("Back to now").click()
-    await expect(line).to_be_hidden()
 
 
 async def test_a_narrow_window_has_tabs_and_no_sideways_scrolling(signed_in: Visitor) -> None:
@@ -246,13 +179,13 @@ async def test_a_narrow_window_has_tabs_and_no_sideways_scrolling(signed_in: Vis
 
 async def test_dark_is_as_readable_as_light(signed_in: Visitor) -> None:
     await signed_in.page.emulate_media(color_scheme="dark")
-    await open_zone(signed_in)
+    await signed_in.open_zone()
     assert await signed_in.violations() == []
 
 
 async def test_two_thousand_nodes_are_shown_dragged_and_pinned(signed_in: Visitor) -> None:
     page = signed_in.page
-    await open_zone(signed_in)
+    await signed_in.open_zone()
     await page.route("**/node/children", crowd)
     await signed_in.button("Expand all").click()
     await expect(signed_in.status).to_contain_text("2000 nodes")
@@ -270,43 +203,3 @@ async def test_two_thousand_nodes_are_shown_dragged_and_pinned(signed_in: Visito
     await page.mouse.up()
     await page.mouse.click(centre[0] + 120, centre[1] + 60)
     await expect(signed_in.tree("Graph").first).to_have_attribute("aria-selected", "true")
-
-
-CROWD = {"in": range(1990), "near": range(985, 2500)}
-"""Two edges and the numbers of the records at their ends: more than the canvas holds, with some 3 000 links."""
-
-
-async def crowd(route: Route) -> None:
-    """A record with more neighbours than the canvas holds, in place of an answer."""
-    asked: dict[str, Any] = route.request.post_data_json or {}
-    edges = [{"edge": name, "direction": "in", "entity_type": "bin", "approximate_count": 257} for name in CROWD]
-    near = {"table": asked["table"], "pk": asked["pk"], "sk": asked["sk"]}
-    edge, start = asked.get("edge") or "", int(asked.get("next_token") or 0)
-    everyone = CROWD.get(edge, range(0))
-    numbers = everyone[start : start + int(asked.get("limit") or 25)]
-    following = start + len(numbers)
-    data = {
-        "items": [crowded(edge, number, near) for number in numbers],
-        "edges": edges,
-        "count": len(numbers),
-        "next_token": str(following) if following < len(everyone) else None,
-        "unavailable": [],
-    }
-    await route.fulfill(json={"ok": True, "data": data})
-
-
-def crowded(edge: str, number: int, near: dict[str, str]) -> dict[str, Any]:
-    """One neighbour of the crowd."""
-    far = {"table": "ics_bins", "pk": "ORG#CROWD", "sk": f"BIN#{number}"}
-    node = {
-        "ddb_keys": {"PK": far["pk"], "SK": far["sk"]},
-        "properties": {},
-        "metadata": {
-            "service_code": "ics",
-            "table": "ics_bins",
-            "entity_type": "bin",
-            "label": f"B-{number}",
-            "size_bytes": 2,
-        },
-    }
-    return {"link": {"edge": edge, "direction": "in", "from": far, "to": near}, "node": node}

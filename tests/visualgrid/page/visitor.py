@@ -1,5 +1,6 @@
 """Somebody in front of the page, who finds its parts by role and name as a screen reader does."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,12 @@ class Visitor:
         await self.page.get_by_role("searchbox", name="Find a record").fill(text)
         await self.search()
 
+    async def find_keys(self, text: str) -> None:
+        """Search for a record by its PK and SK, which is there."""
+        await self.page.get_by_role("searchbox", name="Find a record").fill(text)
+        await self.page.keyboard.press("Enter")
+        await expect(self.status).to_contain_text("1 nodes")
+
     async def search(self) -> None:
         """Press Enter in the search box, and again while the page says that a service did not answer.
 
@@ -80,6 +87,23 @@ class Visitor:
             return "did not answer" not in (await self.status.text_content() or "")
 
         await until(all_answered, 10, "some service never answers in time")
+
+    async def open_zone(self) -> str:
+        """Put the world's zone on the canvas; the name of its item in the outline."""
+        await self.find(self.world.zone["zone_id"])
+        await expect(self.status).to_contain_text("1 nodes")
+        name = await self.tree("Graph").first.text_content()
+        assert name is not None
+        return name
+
+    async def export(self, item: str) -> tuple[str, bytes]:
+        """The name and content of the file that an item of the menu "Export" saves."""
+        await self.button("Export").click()
+        async with self.page.expect_download() as downloading:
+            await self.page.get_by_role("menuitem", name=item, exact=True).click()
+        download = await downloading.value
+        path = await download.path()
+        return download.suggested_filename, await asyncio.to_thread(path.read_bytes)
 
     async def tab(self, name: str) -> None:
         """Choose a tab of the details."""
