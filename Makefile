@@ -82,6 +82,9 @@ start: setup ## start one process of the stack again: ONLY=ics
 stop: setup ## stop one process of the stack: ONLY=ics
 	@$(LOCAL) stop $(ONLY)
 
+rotate: setup ## exchange the keys that callers are signed with, while the stack runs
+	@$(LOCAL) rotate
+
 status: setup ## show which processes run, on which ports, and which died
 	@$(LOCAL) status
 

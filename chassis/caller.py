@@ -42,7 +42,10 @@ SYSTEM = Caller(kind="service", actor=SYSTEM_ACTOR)
 
 
 class Call(Value):
-    """One request: its caller and the context it names."""
+    """One request: its caller and the context it names.
+
+    `token` proves the caller to other services (`auth/token.py`).
+    """
 
     caller: Caller
     name: str
@@ -54,6 +57,7 @@ class Call(Value):
     idempotency_key: str | None = None
     traceparent: str | None = None
     peer: str | None = None
+    token: str | None = None
 
     @property
     def orgcode(self) -> str:

@@ -1,10 +1,11 @@
-"""Keeps the gate up to date about vacuums, by asking OPS every second.
+"""Keeps the gate up to date about vacuums, by a question to OPS that is answered when something changes.
 
 An org must not be written while it is vacuumed. Unlike a maintenance window, a closure stays in force while OPS cannot
 be asked: a half-erased org must not be opened because OPS is down.
 """
 
 import asyncio
+from time import monotonic
 
 from chassis.clock import Utc
 from chassis.errors import Refusal
@@ -14,8 +15,12 @@ from chassis.telemetry.log import get_logger
 from retailstack.ops.v1.vacuum_pb2 import GetClosuresRequest, GetClosuresResponse
 from retailstack.ops.v1.vacuum_pb2_grpc import ClosuresStub
 
-ASK_EVERY_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 ASK_SECONDS = 1.0
+"""How long an answer may take, beyond the time that OPS waits for a change."""
+
+WAIT_SECONDS = 50
+"""How long OPS waits for a change before it answers all the same."""
 
 log = get_logger("chassis.closures")
 
@@ -26,10 +31,11 @@ class ClosureSync:
     def __init__(self, gate: Gate, channels: Channels) -> None:
         self._gate = gate
         self._channels = channels
+        self._mark = ""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask once, so that a process that starts during a vacuum is closed from the start; then ask every second."""
+        """Ask once, so that a process that starts during a vacuum is closed from the start; then go on asking."""
         if "ops" in self._channels.addresses:
             await self._try()
             self._task = asyncio.create_task(self._ask_on(), name="closures")
@@ -40,25 +46,36 @@ class ClosureSync:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def ask(self) -> None:
-        """Ask OPS once and set the gate. Raises a refusal if OPS does not answer."""
+    async def ask(self, wait_seconds: int = 0) -> None:
+        """Ask OPS once and set the gate. Raises a refusal if OPS does not answer.
+
+        OPS may wait so long for something that differs from what is known here.
+        """
+        request = GetClosuresRequest(known=self._mark, wait_seconds=wait_seconds if self._mark else 0)
+        self._mark = ""
         stub = ClosuresStub(self._channels.channel("ops"))
         # As the service itself, not on behalf of the current caller.
-        answer = await stub.Get(GetClosuresRequest(), timeout=ASK_SECONDS, metadata=self._channels.own_name())
+        seconds = ASK_SECONDS + request.wait_seconds
+        answer = await stub.Get(request, timeout=seconds, metadata=self._channels.own_name("ops"))
         closures = closures_of(answer)
         before = self._gate.emptied
         if (closures.all, closures.orgcodes) != (before.all, before.orgcodes):
             log.info("what is being emptied has changed", all=closures.all, orgs=sorted(closures.orgcodes))
         self._gate.empty(closures)
+        self._mark = answer.mark
 
     async def _ask_on(self) -> None:
         while True:
-            await asyncio.sleep(ASK_EVERY_SECONDS)
+            known, began = self._mark, monotonic()
             await self._try()
+            # An OPS that is about to stop does not wait.
+            hurried = self._mark == known and monotonic() - began < WAIT_SECONDS
+            if not self._mark or hurried:
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _try(self) -> None:
         try:
-            await self.ask()
+            await self.ask(WAIT_SECONDS)
         except Refusal:
             log.debug("OPS can't be asked what is being emptied")
         except Exception:

@@ -1,12 +1,13 @@
-"""Keeps the maintenance gate up to date, by events and by asking OPS every second.
+"""Keeps the maintenance gate up to date, by events and by a question to OPS that is answered when the state changes.
 
-Events are fast, OPS is authoritative: each event takes effect at once and triggers a question to OPS. Either way alone
+Events are fast, OPS is authoritative: each event takes effect at once and triggers a new question. Either way alone
 opens and closes the gate everywhere within two seconds. If OPS, its database or the broker is down, the gate is open,
 so that they do not stop other services.
 """
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -23,8 +24,13 @@ from retailstack.ops.v1.maintenance_pb2 import GetMaintenanceStateRequest, Maint
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 
 EVENTS = ("ops.maintenance.*",)
-ASK_EVERY_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 ASK_SECONDS = 1.0
+"""How long an answer may take, beyond the time that OPS waits for a change."""
+
+WAIT_SECONDS = 50
+"""How long OPS waits for a change before it answers all the same."""
+
 STOP_SECONDS = 2.0
 FAILURES_UNTIL_OPEN = 3
 """Unanswered questions in a row that open a closed gate."""
@@ -53,6 +59,7 @@ class GateSync:
         self._failures = 0
         self._received = 0
         self._news = asyncio.Event()
+        self._mark = ""
 
     async def start(self) -> None:
         """Start listening and asking, and await the first answer or failure.
@@ -75,23 +82,27 @@ class GateSync:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._listener.stop()
 
-    async def ask(self) -> None:
-        """Ask OPS once, and set the gate."""
+    async def ask(self, wait_seconds: int = 0) -> None:
+        """Ask OPS once, and set the gate. OPS may wait so long for a state that differs from the one known here."""
         if "ops" not in self._channels.addresses:
             return
+        request = GetMaintenanceStateRequest(known=self._mark, wait_seconds=wait_seconds if self._mark else 0)
         received = self._received
         try:
             stub = MaintenanceStub(self._channels.channel("ops"))
-            state = await stub.GetState(GetMaintenanceStateRequest(), timeout=ASK_SECONDS)
+            state = await stub.GetState(request, timeout=ASK_SECONDS + request.wait_seconds)
         except Refusal as refusal:
             self._failures += 1
+            self._mark = ""
             if self._failures >= FAILURES_UNTIL_OPEN and self._gate.window is not None:
                 log.warning("the gate opens: OPS can't be asked", problem=refusal.message)
                 self._gate.reopen()
             return
         self._failures = 0
         if received != self._received:
+            self._mark = ""
             return  # An event arrived meanwhile and is newer than the answer.
+        self._mark = state.mark
         self._gate.announce(_window(state.next) if state.HasField("next") else None)
         if state.active and state.HasField("window"):
             self._close(_window(state.window))
@@ -101,14 +112,30 @@ class GateSync:
     async def _ask_on(self) -> None:
         while True:
             self._news.clear()
+            known, began = self._mark, monotonic()
+            asking = asyncio.create_task(self._try(), name="gate question")
+            news = asyncio.create_task(self._news.wait())
             try:
-                await self.ask()
-            except Exception:
-                # This loop must not end, because nothing else updates the gate.
-                log.exception("asking OPS for the gate's state failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_EVERY_SECONDS):
-                    await self._news.wait()
+                await asyncio.wait({asking, news}, return_when=asyncio.FIRST_COMPLETED)
+                # An OPS that is about to stop does not wait.
+                hurried = self._mark == known and monotonic() - began < WAIT_SECONDS
+                if not news.done() and (not self._mark or hurried):
+                    await asyncio.wait({news}, timeout=RETRY_SECONDS)
+            finally:
+                # An event makes the question that is open a question about an old state.
+                for task in (asking, news):
+                    task.cancel()
+                await asyncio.gather(asking, news, return_exceptions=True)
+            if self._news.is_set():
+                self._mark = ""
+
+    async def _try(self) -> None:
+        try:
+            await self.ask(WAIT_SECONDS)
+        except Exception:
+            # The loop must not end, because nothing else updates the gate.
+            self._mark = ""
+            log.exception("asking OPS for the gate's state failed")
 
     async def _consume(self) -> None:
         async for event in self._listener:

@@ -59,6 +59,14 @@ class KeyRing:
             return each
         raise LookupError("there are no keys")
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys, the current one first."""
+        return tuple(self._keys)
+
+    def __getitem__(self, key_id: str) -> bytes:
+        return self._keys[key_id]
+
     def find(self, key_id: str) -> bytes | None:
         """The key of this id, or None."""
         return self._keys.get(key_id)

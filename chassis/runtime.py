@@ -5,18 +5,18 @@ The HTTP side is added by `app.py` for services, and by the gateway for itself.
 """
 
 from collections.abc import Mapping
-from time import time
 from typing import Any
 
+from chassis.auth.token import Signer, Verifier
 from chassis.bus.connection import Bus
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.bus.wakeups import WorkMessages
-from chassis.caller import Call, Caller
+from chassis.caller import Call
 from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
 from chassis.data import open_database, units_over
-from chassis.derived import addresses_of, page_key_of, sealer_of
+from chassis.derived import addresses_of, page_key_of, public_keys_of, sealer_of, signing_key_of
 from chassis.errors import Unavailable
 from chassis.gate import Gate
 from chassis.gate_following import follow_gate
@@ -26,7 +26,6 @@ from chassis.http.calls import DeclaredCalls
 from chassis.http.envelope import build_of, envelope_of
 from chassis.http.private import PrivatePort
 from chassis.http.route import HttpContext
-from chassis.http.token import sign, verify
 from chassis.jobs.runner import JobRunner
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
@@ -47,7 +46,7 @@ from chassis.stopping import Stops
 from chassis.telemetry import trace
 from chassis.telemetry.loop_watch import LoopWatch
 from chassis.telemetry.metrics import Metrics
-from chassis.unit import Units
+from chassis.unit import Commits, Units
 from chassis.vacuum import StoredRecords
 from chassis.work.admin import WorkAdmin
 from chassis.work.runner import WorkRunner
@@ -60,12 +59,14 @@ OWN_KINDS: frozenset[type] = frozenset(
         Database,
         StoredRecords,
         Units,
+        Commits,
         Sealer,
         Health,
         Channels,
         Gate,
         Metrics,
         RpcEndpoints,
+        Signer,
     )
 )
 """The types of the things every process holds, beside its settings' own struct and its resources."""
@@ -98,7 +99,9 @@ class Runtime:
         self.gate = Gate(self.clock)
         self.health = PartsHealth(self.metrics)
         self.bus = Bus(settings.amqp_url, service.name, settings.amqp_prefix)
-        self.channels = Channels(addresses_of(settings), sign=self._sign, clock=self.clock, tls=tls_of(settings))
+        self.signer = Signer(service.name, signing_key_of(settings, service.name))
+        self.verifier = Verifier(service.name, public_keys_of(settings))
+        self.channels = Channels(addresses_of(settings), sign=self.signer.sign, clock=self.clock, tls=tls_of(settings))
         self.private = PrivatePort(
             settings.private_host,
             settings.private_port,
@@ -172,7 +175,7 @@ class Runtime:
             synonyms=service.synonyms,
             envelope=envelope_of(service, self.settings),
             build=build_of(self.settings),
-            caller_key=self.settings.caller_key,
+            verify=self.verifier.verify,
             units=self.units,
             gate=self.gate if service.gated else None,
             clock=self.clock,
@@ -192,10 +195,12 @@ class Runtime:
         provided.add(Database, self.database)
         provided.add(StoredRecords, MongoStoredRecords(self.database))
         provided.add(Units, self.units)
+        provided.add(Commits, self.relay)
         provided.add(Sealer, self.sealer)
         provided.add(Health, self.health)
         provided.add(Channels, self.channels)
         provided.add(Gate, self.gate)
+        provided.add(Signer, self.signer)
         provided.add(Metrics, self.metrics)
         provided.add(RpcEndpoints, RpcEndpoints(DeclaredCalls(self.parts.endpoints, self.around())))
 
@@ -220,6 +225,7 @@ class Runtime:
             gate=self.gate,
             replica=settings.replica,
             provided=self.provided,
+            shared=lambda: relay.shared,
         )
         self._provide_own()
         if self.service.gated:
@@ -228,6 +234,8 @@ class Runtime:
         self.queue_admin = queue_admin = QueueAdmin(
             self.bus, self.parts.consumers, self.units, self.clock, self.gate, self.provided
         )
+        names = [worker.queue.name for worker in self.parts.workers]
+        messages = WorkMessages(self.bus, names, self._wake_work)
         self.work = work = WorkRunner(
             self.parts.workers,
             units=self.units,
@@ -235,6 +243,7 @@ class Runtime:
             gate=self.gate,
             replica=settings.replica,
             provided=self.provided,
+            hears=messages.up.is_set,
         )
         admin = WorkAdmin(self.parts.workers, self.units, self.database, self.clock)
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs, work, admin)
@@ -246,12 +255,15 @@ class Runtime:
         self._stops.add("consumers", lambda: queue_admin.stop(self._stops.left()))
         await jobs.start()
         self._stops.add("jobs", lambda: jobs.stop(self._stops.left()))
+        self.units.on_commit(jobs.wake)
         self.units.on_work(work.wake)
         await work.start()
         self._stops.add("work", lambda: work.stop(self._stops.left()))
-        messages = WorkMessages(self.bus, list(work.queues), work.wake)
         await messages.start()
         self._stops.add("work messages", messages.stop)
+
+    def _wake_work(self, queue: str) -> None:
+        self.work.wake(queue)
 
     async def _open_rpc(self, work: WorkAdmin) -> None:
         settings = self.settings
@@ -262,9 +274,10 @@ class Runtime:
             service=self.service.name,
             clock=self.clock,
             metrics=self.metrics,
-            verify=self._verify,
+            verify=self.verifier.verify,
             check_secret=self.channels.check_secret,
             tls=tls_of(settings),
+            reuse_port=settings.grpc_reuse_port,
         )
         self.grpc_port = await server.start()
         self.health.add("rpc", is_up(lambda: self.grpc_port > 0))
@@ -288,9 +301,3 @@ class Runtime:
         self.gate.check_write(call.caller)
         if self.relay is not None and self.relay.full:
             raise Unavailable("too many events wait for the event bus", OUTBOX_RETRY_SECONDS)
-
-    def _sign(self, caller: Caller, request_id: str) -> str:
-        return sign(caller, request_id, self.settings.caller_key, time())
-
-    def _verify(self, token: str) -> tuple[Caller, str]:
-        return verify(token, self.settings.caller_key, time())

@@ -40,6 +40,19 @@ class Secret(str):
         return "Secret('…')"
 
 
+class KeyText(Secret):
+    """Text of keys, and the file that it came from, which may change while the process runs; None: from no file."""
+
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, text: str, path: Path | None) -> "KeyText":
+        """The text with its file."""
+        made = cls(text)
+        made.path = path
+        return made
+
+
 def _replica() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
@@ -50,9 +63,12 @@ class BaseSettings(Frozen):
     mongodb_database    the service's name if empty
     mongodb_engine      `embedded` if the engine of a local stack is behind the URI
     amqp_prefix         put before the names of exchange and queues, so that several stacks can share a broker
-    caller_key          signs and verifies the caller header; 32 bytes or more
+    caller_key          what other keys are derived from where they are left empty; 32 bytes or more
+    caller_signing_keys the private keys of this process's service, the first of which signs (`auth/keys.py`)
+    caller_public_keys  the public keys of the gateway and all services; both are read again when their files change
     page_key            seals page tokens; derived from `caller_key` if empty
     *_grpc              the replicas of each peer, as `host:port`
+    grpc_reuse_port     whether several processes listen on the gRPC port, as the workers of one gateway do
     replica             the name of this process among its replicas, in leases and log lines
     grpc_tls_*          certificate, key and authority as PEM text, all three: then gRPC is mutual TLS
     cpu_processes       child processes for long computations (regular expressions, large JSON …), started as needed
@@ -73,9 +89,12 @@ class BaseSettings(Frozen):
     http_port: Port = 0
     grpc_host: str = "127.0.0.1"
     grpc_port: Port = 0
+    grpc_reuse_port: bool = False
     private_host: str = "127.0.0.1"
     private_port: Port = 0
     caller_key: Annotated[Secret, Meta(min_length=32)]
+    caller_signing_keys: KeyText
+    caller_public_keys: KeyText
     page_key: Secret = Secret("")
     ops_grpc: Addresses = ()
     gateway_grpc: Addresses = ()
@@ -113,6 +132,8 @@ def load(struct: type[S], environ: Mapping[str, str]) -> S:
         text = _text_of(name, environ)
         if text is not None:
             values[field.name] = _value(name, text, hints[field.name])
+            if isinstance(values[field.name], KeyText) and (path := environ.get(f"{name}_FILE", "").strip()):
+                values[field.name] = KeyText.of(text, Path(path))
         elif field.required:
             raise SettingsError(f"{name} is not set (nor is {name}_FILE)")
     return struct(**values)
@@ -142,6 +163,8 @@ def _value(name: str, text: str, hint: Any) -> Any:
             return KeyRing.from_text(text)
         except ValueError as failure:
             raise SettingsError(f"{name}: {failure}") from None
+    if plain is KeyText:
+        return KeyText(text)
     if plain is Secret:
         _check_length(name, text, hint)
         return Secret(text)

@@ -243,6 +243,19 @@ class SnapshotReaders(Protocol):
         ...
 
 
+class Commits(Protocol):
+    """Tells when something was committed in this process."""
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call back after each commit that wrote events, silent ones included."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other replicas of the service commit too, as far as known: that takes some seconds."""
+        ...
+
+
 class Units(SnapshotReaders, Protocol):
     """Runs views and changes. Handlers get theirs from the dispatcher; other code uses this."""
 

@@ -10,6 +10,7 @@ from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
 from gateway.directory.context import DirectoryContext, directory, directory_context
+from gateway.limits.limits import Limits, limits
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import request_counts
@@ -23,7 +24,7 @@ GATEWAY = Service(
     package="gateway",
     features=["directory"],
     roles={},
-    resources=[directory_context, directory, request_counts, upstream_client],
+    resources=[directory_context, directory, limits, request_counts, upstream_client],
 )
 
 log = get_logger("gateway.app")
@@ -53,6 +54,9 @@ class Gateway:
             await self.runtime.stop()
             raise
         await self.runtime.serving(True)
+        memory = self.runtime.provided.get(Limits).memory
+        if memory is not None:
+            memory.put("private_port", self.runtime.private_port)
         log.info("ready", http=self.http_port, grpc=self.runtime.grpc_port, private=self.runtime.private_port)
 
     async def warm(self) -> None:

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 from msgspec.structs import replace
 
+from chassis.auth.token import Signer
 from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
 from chassis.endpoint import BODY_BYTES_MAX
@@ -34,6 +35,7 @@ from gateway.http.internal_peer import INTERNAL_PEER, InternalPeers
 from gateway.http.refusals import Refusals
 from gateway.http.request_id import hide_credentials, new_request_id, peer_of, request_id_of, shows_credential
 from gateway.limits.admission import Admission
+from gateway.limits.limits import Limits
 from gateway.routes import RouteTable, UpstreamRoute
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
@@ -49,9 +51,6 @@ GONE = 499
 
 PAGE_HEADERS = frozenset({b"x-secret-code", b"x-vg-token"})
 """Headers that pages of the gateway read beside the common ones."""
-
-STREAMS_SHARE = 8
-"""One in so many of the requests in flight may be a raw body that is forwarded while it arrives."""
 
 STRANGERS_SHARE = 4
 """One in so many of the bytes of larger bodies in memory may be of callers who are not known yet."""
@@ -82,8 +81,10 @@ class Pipeline:
         notice: Callable[[], str | None] = lambda: None,
         pages: Mapping[str, Mapping[str, PageHandler]] | None = None,
         body_limits: BodyLimits,
+        signer: Signer,
+        limits: Limits,
     ) -> None:
-        self.admission = Admission(settings.in_flight_max, settings.in_flight_reserve)
+        self.admission = limits.in_flight
         self.draining = False
         self._settings = settings
         self._clock = clock
@@ -99,10 +100,12 @@ class Pipeline:
         self._routes = RouteTable(settings)
         self._cors = Cors(settings.cors_origins)
         # Bodies that are still arriving, of calls that may turn out to be nobody's, leave the others their share.
-        self._streams = Admission(max(1, settings.in_flight_max // STREAMS_SHARE), 0)
-        self._budget = bodies.Budget(settings.body_buffer_bytes)
-        self._strangers_budget = bodies.Budget(settings.body_buffer_bytes // STRANGERS_SHARE)
-        self._requests = UpstreamRequests(settings)
+        self._streams = limits.streams
+        # Workers share the memory evenly.
+        buffer_bytes = settings.body_buffer_bytes // settings.gateway_workers
+        self._budget = bodies.Budget(buffer_bytes)
+        self._strangers_budget = bodies.Budget(buffer_bytes // STRANGERS_SHARE)
+        self._requests = UpstreamRequests(settings, signer)
         self._peers = InternalPeers(settings.gateway_key.encode())
 
     async def handle(self, request: BaseRequest) -> Response:

@@ -6,6 +6,7 @@ Its parameters are found by type among what the process provides, as those of re
 import asyncio
 from time import monotonic
 
+from chassis.auth.token import Signer
 from chassis.clock import Clock
 from chassis.gate import Gate
 from gateway.caller.authorization import Authorization
@@ -16,8 +17,7 @@ from gateway.http.error_code import CallNames
 from gateway.http.internal_peer import InternalPeers
 from gateway.http.refusals import Refusals
 from gateway.http.server import Server
-from gateway.limits.rates import Limit, Rates
-from gateway.limits.slots import Slots
+from gateway.limits.limits import Limits
 from gateway.pages.documents import PublicDocuments
 from gateway.pages.mcp import Mcp
 from gateway.pipeline import PageHandler, Pipeline
@@ -32,10 +32,6 @@ from gateway.upstream.port import UpstreamClient
 from gateway.upstream.proxy import Proxy
 
 BACKLOG = 1024
-UNREAD_MAX = 512
-UNREAD_OF_ADDRESS_MAX = 64
-"""Answers whose caller does not read them, in all and for each address; further ones are cut off."""
-
 LAME_SECONDS = 0.25
 """How long open connections may still send a request after the gateway was told to stop. Such a request is answered and
 its connection closed; after this time idle connections are closed."""
@@ -53,6 +49,8 @@ class GatewayServer:
         gate: Gate,
         counts: Counts,
         client: UpstreamClient,
+        signer: Signer,
+        limits: Limits,
     ) -> None:
         self.port = 0
         self.resolver = Resolver(directory, settings.gateway_key.encode(), settings.caller_cache_entries)
@@ -68,7 +66,8 @@ class GatewayServer:
         self.documents = PublicDocuments(self._proxy, settings, clock)
         peers = InternalPeers(settings.gateway_key.encode())
         self._mcp = Mcp(client, self.documents, self._own_address, peers, settings.upstream_seconds)
-        rates = _rates(settings)
+        self._limits = limits
+        rates = limits.rates
         strangers = Strangers(rates)
         self._access = AccessLog(settings.replica, on=settings.access_log)
         self.pipeline = Pipeline(
@@ -83,6 +82,8 @@ class GatewayServer:
             notice=self._scheduled,
             pages=self._pages(),
             body_limits=BodyLimits(self.documents.openapi),
+            signer=signer,
+            limits=limits,
         )
         counts.upstreams = self.upstreams
         counts.in_flight = lambda: self.pipeline.admission.in_flight
@@ -93,18 +94,19 @@ class GatewayServer:
         """Open the port and return its number. Raises `OSError` if it is in use."""
         await asyncio.gather(*(discovery.start() for discovery in self._discoveries))
         settings = self._settings
-        # Behind proxies every connection has a proxy's address.
-        of_address = 0 if settings.forwarded_hops else settings.address_connections_max
-        unread_of_address = 0 if settings.forwarded_hops else UNREAD_OF_ADDRESS_MAX
         self._server = Server(
             self.pipeline.handle,
             self.pipeline.refuse,
             keepalive_seconds=settings.keepalive_seconds,
-            connected=Slots(settings.connections_max, of_address),
-            unread=Slots(UNREAD_MAX, unread_of_address),
+            connected=self._limits.connected,
+            unread=self._limits.unread,
         )
         self._listener = await asyncio.get_running_loop().create_server(
-            self._server, self._settings.http_host, self._settings.http_port, backlog=BACKLOG
+            self._server,
+            settings.http_host,
+            settings.http_port,
+            backlog=BACKLOG,
+            reuse_port=settings.gateway_worker > 0 or None,
         )
         self.port = self._listener.sockets[0].getsockname()[1]
         return self.port
@@ -142,14 +144,3 @@ class GatewayServer:
         if window is None or not self._clock.now() < window.start_utc:
             return None
         return f"{window.start_utc}; duration={window.minutes}"
-
-
-def _rates(settings: GatewaySettings) -> Rates:
-    return Rates(
-        (
-            Limit("credential", settings.rate_credential_per_second, settings.rate_credential_burst),
-            Limit("address", settings.rate_address_per_second, settings.rate_address_burst),
-            Limit("org", settings.rate_org_per_second, settings.rate_org_burst),
-        ),
-        settings.rate_headers,
-    )

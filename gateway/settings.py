@@ -33,6 +33,8 @@ ROLES = (
 class GatewaySettings(BaseSettings):
     """The gateway's settings.
 
+    gateway_workers         processes that share the HTTP and the gRPC port (SO_REUSEPORT); limits hold for all together
+    gateway_worker          set by the gateway itself for each of them, with `gateway_memory_fd` and `gateway_parent_fd`
     gateway_key             key of the fingerprints of credentials (HMAC-SHA-256); 32 bytes or more
     directory_grpc          a directory that resolves credentials; empty: this gateway's own
     *_http                  the addresses of a service's replicas, `http://host:port` each; each address that a host
@@ -63,6 +65,10 @@ class GatewaySettings(BaseSettings):
     forwarded_hops          trusted proxies in front that set `X-Forwarded-For`; 0: the peer is the caller
     """
 
+    gateway_workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    gateway_worker: Annotated[int, Meta(ge=0, le=64)] = 0
+    gateway_memory_fd: int = -1
+    gateway_parent_fd: int = -1
     gateway_key: Annotated[Secret, Meta(min_length=32)]
     directory_grpc: Addresses = ()
     ops_http: Addresses = ()

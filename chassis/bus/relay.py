@@ -41,8 +41,11 @@ LEASE_SECONDS = 9.0
 """How long a shard may go unserved after a crash."""
 
 POLL_SECONDS_MIN = 0.02
-POLL_SECONDS_SHARED_MAX = 0.2
-POLL_SECONDS_MAX = 1.0
+POLL_SECONDS_SHARED_MAX = 1.0
+POLL_SECONDS_MAX = 3.0
+"""Events of this process's commits are published at once. Polls find those of other replicas in this one's shards, and
+those whose commit was not known to have succeeded."""
+
 RETRY_SECONDS_MIN = 0.05
 RETRY_SECONDS_MAX = 2.0
 
@@ -108,6 +111,7 @@ class Relay:
         self._poll_seconds = POLL_SECONDS_MIN
         self._failing = False
         self._published = self._pages = self._failures = 0
+        self._units = units
         units.on_commit(self.wake)
 
     @property
@@ -115,6 +119,15 @@ class Relay:
         """Counts since the start."""
         held = len(self._shards.held(0))
         return RelayStats(published=self._published, pages=self._pages, failures=self._failures, shards=held)
+
+    @property
+    def shared(self) -> bool:
+        """Whether the service has other replicas."""
+        return self._shards.shared
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call back after each commit of this process that wrote events; with `shared`, what `Commits` tells."""
+        self._units.on_commit(callback)
 
     def wake(self) -> None:
         """Look now: an event was committed."""

@@ -48,6 +48,10 @@ class ShardLeases:
         self._replicas = await self._count_replicas()
         share = ceil(SHARDS / self._replicas)
         kept = self.held(0)[:share]
+        if len(kept) == len(self._held) == share and await self._leases.renew(_names(kept), self._seconds):
+            self._held = dict.fromkeys(kept, began + self._seconds)
+            self._renew_at = began + self._seconds / 3
+            return
         wanted = range(SHARDS) if len(kept) < share else kept
         taken = await self._leases.take(_names(wanted), self._seconds)
         mine = [shard for shard in _kept_first(kept) if _name(shard) in taken]

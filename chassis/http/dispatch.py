@@ -101,7 +101,7 @@ class Dispatcher:
         place = (route.method, visit.path)
         bytes_max = self._bytes_max[place]
         check_head(request, bytes_max)
-        visit.identify(self._http_context.caller_key)
+        visit.identify(self._http_context.verify)
         body = await read_body(request, bytes_max)
         actions = self._actions.get(place)
         chosen = route if actions is None else _chosen(actions, body)
@@ -113,6 +113,7 @@ class Dispatcher:
         route.admit(visit.caller)
         if route.identify is not None:
             visit.enter()
+            visit.token = None
             visit.caller = await route.identify(token_of(route.endpoint, visit.headers, visit.query, body))
         decoded = await self._decoded(route, visit, body)
         call = visit.call_for(decoded, tenant=route.tenant)

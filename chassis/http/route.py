@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from chassis.auth.token import Verified
 from chassis.caller import AUTHENTICATED, SIGNED_IN, Call, Caller
 from chassis.clock import Clock
 from chassis.endpoint import Endpoint, Request
@@ -48,7 +49,7 @@ class HttpContext(Frozen):
     synonyms: Mapping[str, Sequence[str]]
     envelope: Envelope
     build: Build
-    caller_key: str
+    verify: Callable[[str], Verified]
     units: Units
     gate: Gate | None
     clock: Clock

@@ -1,12 +1,13 @@
 """One request and its response: what JSON and raw endpoints share."""
 
 import re
-from collections.abc import Mapping
-from time import perf_counter, time
+from collections.abc import Callable, Mapping
+from time import perf_counter
 
 from aiohttp import web
 from msgspec import UNSET
 
+from chassis.auth.token import HEADER, Verified
 from chassis.caller import ANONYMOUS, Call, Caller
 from chassis.clock import Clock
 from chassis.errors import DatabaseError, InternalError, Refusal, Unauthorized, Unavailable, invalid_field
@@ -14,7 +15,6 @@ from chassis.http.decode import Decoded
 from chassis.http.envelope import Stats
 from chassis.http.idempotency import EncodedReply
 from chassis.http.route import HttpContext
-from chassis.http.token import HEADER, verify
 from chassis.ids import new_id
 from chassis.telemetry import trace
 from chassis.telemetry.log import get_logger
@@ -39,6 +39,7 @@ class Visit:
         "request_id",
         "started",
         "started_utc",
+        "token",
         "traceparent",
     )
 
@@ -50,6 +51,7 @@ class Visit:
         self.peer = headers.get("x-forwarded-for")
         self.caller: Caller = ANONYMOUS
         self.call = "unknown"
+        self.token: str | None = None
         self.request_id = ""
         self.traceparent: str | None = None
 
@@ -60,12 +62,13 @@ class Visit:
             self.request_id = given if _REQUEST_ID.fullmatch(given) else new_id(self.started_utc)
         return self.request_id
 
-    def identify(self, caller_key: str) -> None:
-        """Take caller and request id from the signed caller header; `Unauthorized` without a valid one."""
+    def identify(self, verify: Callable[[str], Verified]) -> None:
+        """Take the caller from the signed caller header; `Unauthorized` without a valid one."""
         token = self.headers.get(HEADER)
         if token is None:
             raise Unauthorized("the caller header is missing")
-        self.caller, self.request_id = verify(token, caller_key, time())
+        verified = verify(token).for_http()
+        self.caller, self.token = verified.caller, verified.token
 
     def enter(self) -> None:
         """Give the request's ids to log lines and spans from here on."""
@@ -84,7 +87,7 @@ class Visit:
         return Call(
             caller=caller,
             name=self.call,
-            request_id=self.request_id,
+            request_id=self.known_id(),
             started_utc=self.started_utc,
             facility=context.get("logical_guid"),
             channel=context.get("channel_code"),
@@ -92,6 +95,7 @@ class Visit:
             idempotency_key=key,
             traceparent=self.traceparent,
             peer=self.peer,
+            token=self.token,
         )
 
 

@@ -15,13 +15,19 @@ from inspect import getdoc
 
 from msgspec import Struct
 
+from chassis.clock import Utc
 from chassis.entity import Value
 from chassis.provided import asks_of
+from chassis.unit import View
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
 
 JobHandler = Callable[..., Awaitable[Struct]]
+
+
+Due = Callable[[View], Awaitable[Utc | None]]
+"""When there is something to do: a time that may have passed, or None if nothing is known to come."""
 
 
 class NoParams(Value):
@@ -32,6 +38,7 @@ class Job(Value):
     """A declared job.
 
     seconds  between the starts of two runs; None if it is only run by hand
+    due      of a job that often has nothing to do: when it will have, or None as far as is known; it runs no earlier
     at_seconds  of a job that runs once a day: when, in seconds since midnight UTC
     asks     further parameters of the handler -> the type of the thing each asks for
     """
@@ -44,6 +51,7 @@ class Job(Value):
     summary: str
     asks: Mapping[str, type] = {}
     at_seconds: float | None = None
+    due: Due | None = None
 
 
 class Jobs:
@@ -54,13 +62,17 @@ class Jobs:
         self.declared: list[Job] = []
 
     def every(
-        self, *, seconds: float, name: str, params: type[Struct] = NoParams
+        self, *, seconds: float, name: str, params: type[Struct] = NoParams, due: Due | None = None
     ) -> Callable[[JobHandler], JobHandler]:
-        """Declare a job that runs every so many seconds, with default params, and by hand."""
+        """Declare a job that runs every so many seconds, with default params, and by hand.
+
+        With `due` it runs only when that says there is something to do, at most every so many seconds. `due` is asked
+        after each commit of this process, and every two seconds for what others commit: it must be one cheap read.
+        """
         if seconds <= 0:
             raise TypeError(f"job {name} must run every so many seconds, more than none")
         params()
-        return self._declare(seconds, name, params)
+        return self._declare(seconds, name, params, due=due)
 
     def daily(self, *, hour: int, name: str, params: type[Struct] = NoParams) -> Callable[[JobHandler], JobHandler]:
         """Declare a job that runs every day at this hour (UTC, 0 to 23), with default params, and by hand."""
@@ -74,7 +86,13 @@ class Jobs:
         return self._declare(None, name, params)
 
     def _declare(
-        self, seconds: float | None, name: str, params: type[Struct], at_seconds: float | None = None
+        self,
+        seconds: float | None,
+        name: str,
+        params: type[Struct],
+        *,
+        at_seconds: float | None = None,
+        due: Due | None = None,
     ) -> Callable[[JobHandler], JobHandler]:
         def keep(handler: JobHandler) -> JobHandler:
             summary = (getdoc(handler) or "").partition("\n")[0]
@@ -90,6 +108,7 @@ class Jobs:
                     summary=summary,
                     asks=asks_of(handler, skip=3),
                     at_seconds=at_seconds,
+                    due=due,
                 )
             )
             return handler

@@ -5,8 +5,8 @@ A job may be cut off at any point, when its process dies or its lease is lost, a
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
-from chassis.clock import Clock, Utc, from_seconds, later, to_seconds
+from chassis.clock import Clock, Utc, from_seconds, later, seconds_between, to_seconds
 from chassis.errors import InternalError, NotFound, Refusal, StillRunning, Unavailable
 from chassis.gate import Gate
 from chassis.ids import new_id
@@ -32,6 +32,12 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = LEASE_SECONDS / 3
 TICK_SECONDS_MAX = 1.0
 TICK_SECONDS_MIN = 0.05
+LOOK_SECONDS = 2.0
+"""How long something to do that another replica has committed may remain unseen."""
+
+LOOK_ALONE_SECONDS = 10.0
+"""The same where there is no other replica."""
+
 STATE_BYTES_MAX = 16 * 1024
 """A longer answer is returned to the caller, but not stored in the job's state."""
 
@@ -51,6 +57,7 @@ class JobRunner:
         gate: Gate,
         replica: str,
         provided: Provided | None = None,
+        shared: Callable[[], bool] = lambda: True,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) < len(jobs):
@@ -63,10 +70,16 @@ class JobRunner:
         self._clock = clock
         self._gate = gate
         self._replica = replica
+        self._shared = shared
         self._due: dict[str, Utc] = {}
+        # Of jobs that say when they have something to do: when that may be asked again.
+        self._asked: dict[str, Utc] = {}
+        self._woken = asyncio.Event()
         self._running: dict[str, asyncio.Task[Struct]] = {}
         self._runs: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        shortest = min((job.seconds for job in jobs if job.seconds and job.due is None), default=TICK_SECONDS_MAX)
+        self._tick_seconds = min(max(shortest / 4, TICK_SECONDS_MIN), TICK_SECONDS_MAX)
         self._ticker: asyncio.Task[None] | None = None
 
     @property
@@ -76,6 +89,8 @@ class JobRunner:
 
     async def start(self) -> None:
         """Start running jobs as they come due."""
+        if not any(job.seconds for job in self._jobs.values()):
+            return
         self._ticker = asyncio.create_task(self._tick_on(), name="jobs")
 
     async def stop(self, seconds: float = 5.0) -> None:
@@ -103,12 +118,20 @@ class JobRunner:
         states = await self._states()
         return [self._status(job, states.get(job.name)) for job in self._jobs.values()]
 
+    def wake(self) -> None:
+        """Something was committed: ask jobs soon whether they have something to do."""
+        if self._asked:
+            self._woken.set()
+
     async def tick(self) -> None:
         """Start what is due, unless a maintenance window is active."""
         now = self._clock.now()
         due = [job for job in self._jobs.values() if job.seconds and self._due.get(job.name, now) <= now]
         due = [job for job in due if job.name not in self._running]
         if not due or not self._gate.open:
+            return
+        due = await self._having_work(due, now)
+        if not due:
             return
         states = await self._states()
         for job in due:
@@ -123,16 +146,54 @@ class JobRunner:
             run = self._run_alone(job, job.params(), self._call(job), last=states.get(job.name))
             asyncio.create_task(run, name=f"job {job.name}").add_done_callback(_look)
 
+    async def _having_work(self, jobs: Sequence[Job], now: Utc) -> list[Job]:
+        """Those of the jobs that have something to do now, as far as they can tell."""
+        asked = {job.name: job.due for job in jobs if job.due is not None}
+        if not asked:
+            return list(jobs)
+
+        async def look(view: View) -> dict[str, Utc | None]:
+            return dict(zip(asked, await view.together(due(view) for due in asked.values()), strict=True))
+
+        times = await self._units.view(self._system("job.due"), look)
+        found = []
+        for job in jobs:
+            if job.due is None:
+                found.append(job)
+                continue
+            assert job.seconds is not None
+            at = times[job.name]
+            self._asked[job.name] = later(now, job.seconds)
+            if at is not None and at <= now:
+                found.append(job)
+            else:
+                again = later(now, max(job.seconds, LOOK_SECONDS if self._shared() else LOOK_ALONE_SECONDS))
+                self._due[job.name] = again if at is None else min(again, at)
+        return found
+
     async def _tick_on(self) -> None:
-        shortest = min((job.seconds for job in self._jobs.values() if job.seconds), default=TICK_SECONDS_MAX)
-        pause = min(max(shortest / 4, TICK_SECONDS_MIN), TICK_SECONDS_MAX)
         while True:
             try:
                 await self.tick()
             except Exception:
                 # Keep ticking whatever happens to the database: jobs that are due stay due.
                 log.exception("looking for jobs that are due failed")
-            await asyncio.sleep(pause)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until the next look, or a moment after a commit."""
+        seconds = self._tick_seconds
+        if self._asked:
+            next_utc = min(self._due.get(name, at) for name, at in self._asked.items())
+            seconds = min(seconds, max(TICK_SECONDS_MIN, seconds_between(self._clock.now(), next_utc)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        if self._woken.is_set():
+            self._woken.clear()
+            for name, at in self._asked.items():
+                self._due[name] = min(self._due.get(name, at), at)
+            await asyncio.sleep(TICK_SECONDS_MIN)
 
     async def _run_alone(
         self, job: Job, params: Struct, call: Call, *, last: "JobState | UnsetType | None" = UNSET

@@ -37,7 +37,7 @@ class QueueOperations(Protocol):
 
 
 class BusServicer(pb_grpc.BusServicer):
-    """Serves operators and other services of the stack."""
+    """Serves operators."""
 
     def __init__(self, queue_admin: QueueOperations) -> None:
         self._queue_admin = queue_admin

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from chassis.caller import SYSTEM, Caller
+from chassis.caller import SYSTEM, Call, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.errors import Refusal, Unavailable
 from chassis.ids import new_id
@@ -38,8 +38,11 @@ RENEW_SECONDS = 1.0
 STREAM_SECONDS = 3600.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 
-Sign = Callable[[Caller, str], str]
-"""The signed token of a caller, for a request id."""
+Sign = Callable[[Caller, str, str | None], str]
+"""The signed token of a caller for a peer; for a user, with the token that proves them (`auth/token.py`)."""
+
+AUDIENCES = {"directory": "gateway"}
+"""The service behind a peer that is named otherwise."""
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 20_000),
@@ -121,7 +124,7 @@ class Channels:
     async def check_secret(self, code: str, peer: str) -> SecretVerdict:
         """OPS' verdict on a secret code sent by `peer`."""
         stub = SecretStub(self.channel("ops"))
-        answer = await stub.Check(CheckSecretRequest(code=code, peer=peer), metadata=self.own_name())
+        answer = await stub.Check(CheckSecretRequest(code=code, peer=peer), metadata=self.own_name("ops"))
         return SecretVerdict(
             ok=answer.ok,
             locked=answer.locked,
@@ -129,12 +132,12 @@ class Channels:
             code_id=answer.code_id,
         )
 
-    def own_name(self) -> tuple[tuple[str, str], ...]:
-        """Metadata for a call in the service's own name, instead of the caller it acts for.
+    def own_name(self, peer: str) -> tuple[tuple[str, str], ...]:
+        """Metadata for a call to a peer in the service's own name, instead of the caller it acts for.
 
         For calls that only services of the stack may make: the secret check, the graph, a vacuum.
         """
-        return ((CALLER_KEY, self._sign(self._caller, self._request_id())),) if self._sign is not None else ()
+        return () if self._sign is None else ((CALLER_KEY, self._signed(self._caller, peer)),)
 
     async def close(self) -> None:
         """Close every channel; open calls are cancelled."""
@@ -145,20 +148,30 @@ class Channels:
             task.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def outgoing(self) -> tuple[list[tuple[str, str]], float | None]:
-        """Metadata for a call made now, and the seconds its parent has left (None: no parent, or no deadline)."""
+    def outgoing(self, peer: str, *, named: bool = False) -> tuple[list[tuple[str, str]], float | None]:
+        """Metadata for a call made now, and the seconds its parent has left (None: no parent, or no deadline).
+
+        `named`: the call names its caller itself.
+        """
         on_behalf = acting()
         scope, request_id = current(), self._request_id()
-        caller = on_behalf.call.caller if on_behalf else self._caller
         seconds = on_behalf.ends_at - monotonic() if on_behalf and on_behalf.ends_at is not None else None
         metadata = [(REQUEST_ID_KEY, request_id)]
         if scope and scope.traceparent:
             metadata.append((TRACE_KEY, scope.traceparent))
-        if self._sign is not None:
-            metadata.append((CALLER_KEY, self._sign(caller, request_id)))
+        if self._sign is not None and not named:
+            token = self._signed(self._caller, peer) if on_behalf is None else self._on_behalf(on_behalf.call, peer)
+            metadata.append((CALLER_KEY, token))
         elif self._secret_code is not None:
             metadata.append((SECRET_KEY, self._secret_code()))
         return metadata, seconds
+
+    def _on_behalf(self, call: Call, peer: str) -> str:
+        return self._signed(call.caller, peer, call.token if call.caller.kind != "service" else None)
+
+    def _signed(self, caller: Caller, peer: str, proof: str | None = None) -> str:
+        assert self._sign is not None
+        return self._sign(caller, AUDIENCES.get(peer, peer), proof)
 
     def _request_id(self) -> str:
         scope, on_behalf = current(), acting()
@@ -235,8 +248,8 @@ def _complete(
     channels: Channels, peer: str, details: Any, seconds_default: float, traceparent: str | None = None
 ) -> Any:
     """The call details, with the metadata and deadline that every call has."""
-    ours, seconds_left = channels.outgoing()
     given = list(details.metadata or ())
+    ours, seconds_left = channels.outgoing(peer, named=any(key == CALLER_KEY for key, _ in given))
     if traceparent:
         given.append((TRACE_KEY, traceparent))
     named = {key for key, _ in given}

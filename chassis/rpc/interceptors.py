@@ -5,7 +5,7 @@ credentials themselves, health and reflection are open: their methods see an ano
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from time import monotonic
 from typing import Any
@@ -15,9 +15,10 @@ import grpc
 import structlog
 from msgspec.structs import replace
 
+from chassis.auth.token import Verified
 from chassis.caller import ANONYMOUS, Call, Caller
 from chassis.clock import Clock
-from chassis.errors import InternalError, Refusal, Throttled, Unauthorized
+from chassis.errors import Forbidden, InternalError, Refusal, Throttled, Unauthorized
 from chassis.frozen import Frozen
 from chassis.ids import new_id
 from chassis.rpc.context import OPERATOR_ACTOR, acting_for
@@ -36,8 +37,11 @@ UNARY_SECONDS_MAX = 60.0
 
 OPERATOR = Caller(kind="service", actor=OPERATOR_ACTOR)
 
-Verify = Callable[[str], tuple[Caller, str]]
-"""Caller and request id of a signed token; raises `Unauthorized`."""
+Verify = Callable[[str], Verified]
+"""What a signed token says; raises `Unauthorized`."""
+
+EVERY_SERVICE = frozenset({"*"})
+"""In a servicer's `callers`: every service of the stack."""
 
 CheckSecret = Callable[[str, str], Awaitable["SecretVerdict"]]
 """Whether a code is the operator's, for the peer that sent it."""
@@ -67,8 +71,8 @@ class SecretVerdict(Frozen):
 class Gatekeeper(grpc.aio.ServerInterceptor):
     """Wraps the methods of the stack's own services; others (health, reflection) are not wrapped.
 
-    `open_services` holds the full names of services that check their callers themselves; it is read at each call, so
-    that the server can fill it while servicers register.
+    `open_services` holds the full names of services that check their callers themselves, `callers` the services of the
+    stack that may call each; both are read at each call, so that the server can fill them while servicers register.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
         verify: Verify,
         check_secret: CheckSecret,
         open_services: set[str],
+        callers: Mapping[str, Collection[str]],
         metrics: Metrics,
     ) -> None:
         self.service = service
@@ -86,6 +91,7 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
         self.verify = verify
         self.check_secret = check_secret
         self.open_services = open_services
+        self.callers = callers
         self.requests = metrics.counter(RPC_REQUESTS)
         self.seconds = metrics.histogram(RPC_SECONDS)
         self.surprises = metrics.counter(UNEXPECTED_ERRORS)
@@ -145,30 +151,37 @@ class Gatekeeper(grpc.aio.ServerInterceptor):
         """The incoming call: its caller, and the ids of the request it is part of."""
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         peer = peer_address(context.peer())
-        caller, request_id = await self._identify(method, metadata, peer)
+        caller, token = await self._identify(method, metadata, peer)
         now = self.clock.now()
         return Call(
             caller=caller,
             name=method.rpartition("/")[2],
-            request_id=request_id or metadata.get(REQUEST_ID_KEY) or new_id(now),
+            request_id=metadata.get(REQUEST_ID_KEY) or new_id(now),
             started_utc=now,
             cccode=caller.cccode,
             traceparent=traceparent_of(metadata),
             peer=peer,
+            token=token,
         )
 
-    async def _identify(self, method: str, metadata: Mapping[str, str], peer: str) -> tuple[Caller, str]:
+    async def _identify(self, method: str, metadata: Mapping[str, str], peer: str) -> tuple[Caller, str | None]:
+        """The caller, and the token that proves a user to further services."""
+        service = method[1:].partition("/")[0]
         token = metadata.get(CALLER_KEY)
         if token is not None:
-            return self.verify(token)
-        if method[1:].partition("/")[0] in self.open_services:
-            return ANONYMOUS, ""
+            verified = self.verify(token)
+            allowed = self.callers.get(service, ())
+            if allowed is not EVERY_SERVICE and verified.issuer not in allowed:
+                raise Forbidden(f"{verified.issuer} may not call this")
+            return verified.caller, verified.token
+        if service in self.open_services:
+            return ANONYMOUS, None
         code = metadata.get(SECRET_KEY)
         if not code:
             # No attempt at the code: OPS is not asked, and nothing is counted against the address.
             raise Unauthorized("a credential is required")
         (await self.check_secret(code, peer)).insist()
-        return OPERATOR, ""
+        return OPERATOR, None
 
     async def _refuse(self, method: str, context: Any, problem: Exception) -> None:
         if isinstance(problem, TimeoutError):

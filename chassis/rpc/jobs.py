@@ -21,7 +21,7 @@ class Runner(Protocol):
 
 
 class JobsServicer(pb_grpc.JobsServicer):
-    """Serves operators and other services of the stack."""
+    """Serves operators."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner

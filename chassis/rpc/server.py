@@ -1,11 +1,13 @@
 """A service's gRPC port: servicers, health, reflection, and a graceful stop.
 
 A feature's `rpc.py` declares `servicers` (`chassis/rpc/declaration.py`). One with `access = "open"` checks its callers
-itself; all others require a caller signed by the stack, or the operator's secret code. OPS checks the codes, unless one
-of the servicers has its own `check_secret`.
+itself; all others require a caller signed by the stack, or the operator's secret code. `callers` lists the services of
+the stack that may call it, for themselves or for their own callers: none unless it says so. OPS checks the codes,
+unless one of the servicers has its own `check_secret`. One whose calls wait for something answers them in `release`,
+when the server stops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import grpc
@@ -28,8 +30,6 @@ CONNECTION_GRACE_SECONDS = 3600
 """Seconds that calls on such a connection may still take: a vacuum streams for long."""
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
-    # Off: with it two processes could share a port by mistake.
-    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
@@ -56,6 +56,7 @@ class RpcServer:
         verify: Verify,
         check_secret: CheckSecret,
         tls: Tls | None = None,
+        reuse_port: bool = False,
     ) -> None:
         self.host = host
         self.port = port
@@ -64,6 +65,8 @@ class RpcServer:
         self._servicers = servicers
         self._tls = tls
         self._open_services: set[str] = set()
+        self._releases: list[Callable[[], None]] = []
+        self._callers: dict[str, Collection[str]] = {}
         self._health = health.aio.HealthServicer()
         self._gatekeeper = Gatekeeper(
             service,
@@ -71,10 +74,14 @@ class RpcServer:
             verify=verify,
             check_secret=check_secret,
             open_services=self._open_services,
+            callers=self._callers,
             metrics=metrics,
         )
         self._server = grpc.aio.server(
-            interceptors=[self._gatekeeper], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX
+            interceptors=[self._gatekeeper],
+            # Off unless asked for: with it two processes could share a port by mistake.
+            options=(("grpc.so_reuseport", int(reuse_port)), *_OPTIONS),
+            maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX,
         )
 
     async def start(self) -> int:
@@ -99,9 +106,17 @@ class RpcServer:
         self.names += recorder.names
         if getattr(servicer, "access", "caller") == "open":
             self._open_services.update(recorder.names)
+        for name in recorder.names:
+            self._callers[name] = getattr(servicer, "callers", ())
+        if (release := getattr(servicer, "release", None)) is not None:
+            self._releases.append(release)
         own_check: CheckSecret | None = getattr(servicer, "check_secret", None)
         if own_check is not None:
-            self._gatekeeper.check_secret = own_check
+            self.check_codes(own_check)
+
+    def check_codes(self, check_secret: CheckSecret) -> None:
+        """Let this check the operator's codes from now on."""
+        self._gatekeeper.check_secret = check_secret
 
     async def serving(self, up: bool) -> None:
         """Set the health status of the server and of each service."""
@@ -112,6 +127,8 @@ class RpcServer:
     async def stop(self, seconds: float) -> None:
         """Accept no more calls, wait up to `seconds` for those in flight, then cancel them."""
         await self._health.enter_graceful_shutdown()
+        for release in self._releases:
+            release()
         await self._server.stop(seconds)
 
 

@@ -10,6 +10,7 @@ from chassis.gate import Gate
 from chassis.health import Health
 from chassis.provided import Provided
 from chassis.rpc.declaration import Served
+from chassis.rpc.interceptors import EVERY_SERVICE
 from chassis.service import Service
 from chassis.settings import BaseSettings
 from chassis.telemetry.metrics import Metrics
@@ -24,6 +25,7 @@ class StatusServicer(status_pb2_grpc.StatusServicer):
     """
 
     access = "open"
+    callers = EVERY_SERVICE
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ MACHINERY = frozenset({LEASES.collection, MARKS.collection})
 class VacuumServicer(vacuum_pb2_grpc.VacuumServicer):
     """Deletes the records of one org, or all, from one service."""
 
+    callers = ("ops",)
+
     def __init__(
         self,
         database: Database,

@@ -20,7 +20,7 @@ class WorkOperations(Protocol):
 
 
 class WorkServicer(pb_grpc.WorkServicer):
-    """Serves operators and other services of the stack."""
+    """Serves operators."""
 
     def __init__(self, admin: WorkOperations) -> None:
         self._admin = admin

@@ -18,7 +18,7 @@ from chassis.telemetry.trace import current
 
 SEALED = frozenset({
     "session_guid", "api_key", "secret_code", "vg_token", "authorization", "cookie", "set-cookie", "password", "secret",
-    "token", "caller_key", "gateway_key", "page_key", "mongodb_uri", "amqp_url",
+    "token", "caller_key", "caller_signing_keys", "gateway_key", "page_key", "mongodb_uri", "amqp_url",
     "x-session-guid", "x-api-key", "x-secret-code", "x-vg-token", "x-caller",
 })  # fmt: skip
 """Names whose values never appear in a log line."""

@@ -9,7 +9,6 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from time import time
 from typing import Any
 
 import aiohttp
@@ -17,17 +16,18 @@ import msgspec
 from msgspec.structs import replace
 
 from chassis.app import Application
+from chassis.auth.token import HEADER
 from chassis.bus.connection import BusDown
 from chassis.bus.topology import queues_of
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.frozen import Frozen
-from chassis.http.token import HEADER, sign
 from chassis.ids import new_id
 from chassis.mongo.eventlog import EVENTS
 from chassis.rpc.client import Channels
 from chassis.service import Service
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings, signs_as, token
 from retailstack.graph.v1.source_pb2_grpc import GraphSourceStub
 
 TEST_KEY = Secret("a key that only tests use, 32 bytes or more")
@@ -120,7 +120,8 @@ class ServiceClient:
         """Send exactly this, signed unless the client has no caller or the headers hold a signature already."""
         sent = dict(headers or {})
         if self.caller is not None and HEADER not in sent:
-            sent[HEADER] = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
+            sent[HEADER] = token(self.caller, self.application.service.name)
+            sent.setdefault("x-request-id", new_id(SystemClock().now()))
         base = f"http://127.0.0.1:{self.application.http_port}/{self.application.service.name}"
         data = None if body is None else BytesIO(body)
         async with self._session.request(
@@ -150,10 +151,7 @@ class ServiceClient:
         name = self.application.service.name
         address = f"127.0.0.1:{self.application.runtime.grpc_port}"
 
-        def signed(caller: Caller, request_id: str) -> str:
-            return sign(caller, request_id, TEST_KEY, time())
-
-        channels = Channels({name: [address]}, sign=signed, caller=SYSTEM)
+        channels = Channels({name: [address]}, sign=signs_as("visualgrid"), caller=SYSTEM)
         try:
             yield GraphSourceStub(channels.channel(name))
         finally:
@@ -218,6 +216,7 @@ async def serve(
         amqp_url=Secret(amqp_url),
         amqp_prefix=prefix,
         caller_key=TEST_KEY,
+        **key_settings(service.name),
         **settings,
     )
     application = Application(service, filled, clock, doubles)

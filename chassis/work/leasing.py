@@ -100,6 +100,12 @@ async def claim(
     return claims
 
 
+async def lines_ready(view: View, queue: WorkQueue[Any], lane: Lane) -> bool:
+    """Whether a line of a lane is to be looked at by a claim. Index: turn."""
+    where = {"queue": queue.name, "lane": lane, "next_utc": between(at_most=view.now)}
+    return bool(await view.find(lines_of(queue), where, order=["next_utc"], limit=1))
+
+
 async def _claim_from(
     change: Change, queue: WorkQueue[Any], line: WorkLine, tokens: Sequence[str], replica: str
 ) -> list[WorkClaim]:

@@ -7,7 +7,7 @@ due, when a handler ends, and every few seconds in any case, which alone suffice
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from uuid import uuid4
@@ -23,12 +23,24 @@ from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View
 from chassis.work.item import ASLEEP, WorkItem
-from chassis.work.leasing import BITE_ITEMS, WorkClaim, claim, due_by, expire_leases_of, renew, wake_due
+from chassis.work.leasing import (
+    BITE_ITEMS,
+    WorkClaim,
+    claim,
+    due_by,
+    expire_leases_of,
+    lines_ready,
+    renew,
+    wake_due,
+)
 from chassis.work.queue import Worker
 from chassis.work.run import WorkRun, WorkRunStats
 
-POLL_SECONDS = 5.0
-"""How often a queue is looked at when nothing says that it has work."""
+POLL_SECONDS = 20.0
+"""How often a queue is looked at when neither a commit of this process nor a message says that it has work."""
+
+UNHEARD_POLL_SECONDS = 5.0
+"""The same while no messages of others arrive."""
 
 ASLEEP_SECONDS_MIN = 0.05
 """How often it is looked for what comes due, however often the queue is woken."""
@@ -57,6 +69,7 @@ class QueueRunner:
         gate: Gate,
         replica: str,
         poll_seconds: float = POLL_SECONDS,
+        hears: Callable[[], bool] = lambda: True,
     ) -> None:
         self.worker = worker
         self.queue = worker.queue
@@ -67,6 +80,7 @@ class QueueRunner:
         self._gate = gate
         self._replica = replica
         self._poll_seconds = poll_seconds
+        self._hears = hears
         self._woken = asyncio.Event()
         self._runs: dict[str, WorkRun] = {}
         self._claims = 0
@@ -113,13 +127,15 @@ class QueueRunner:
     async def _serve(self) -> None:
         """Claim and sleep, in turns. Whatever fails is tried again: work waits in the database."""
         is_new = True
+        self._woken.set()
         while not self._stopping:
+            woken = self._woken.is_set()
             self._woken.clear()
             try:
                 if is_new and self._gate.open:
                     await self._end_old_leases()
                     is_new = False
-                pause = await self.look() if self._gate.open else GATE_SECONDS
+                pause = await self.look(woken=woken) if self._gate.open else GATE_SECONDS
             except Refusal as refusal:
                 log.warning(
                     "work cannot be claimed, and is looked for again", queue=self.queue.name, reason=str(refusal)
@@ -141,20 +157,27 @@ class QueueRunner:
         if ended := await self._units.change(self._system("recover"), write):
             log.info("leases of the process before were ended", queue=self.queue.name, items=ended)
 
-    async def look(self) -> float:
-        """Begin what is ready and there is room for; seconds until something comes due, or the next poll."""
-        await self._begin()
+    async def look(self, *, woken: bool = True) -> float:
+        """Begin what is ready and there is room for; seconds until something comes due, or the next poll.
+
+        Where nothing has woken it, it is first looked whether anything is ready: a claim costs more than a look.
+        """
+        if woken:
+            await self._begin()
         rest = self._looked + ASLEEP_SECONDS_MIN - monotonic()
         if rest > 0:
             return rest
         self._looked = monotonic()
-        asleep = await self._asleep()
+        asleep, is_ready = await self._asleep()
+        if is_ready and not woken:
+            await self._begin()
         now = self._clock.now()
         if due := [item.item_id for item in asleep if item.due_utc <= now]:
             await self._wake_due(due[:BITE_ITEMS])
             await self._begin()
             return ASLEEP_SECONDS_MIN
-        poll = self._poll_seconds * random.uniform(0.8, 1.2)
+        seconds = self._poll_seconds if self._hears() else min(self._poll_seconds, UNHEARD_POLL_SECONDS)
+        poll = seconds * random.uniform(0.8, 1.2)
         return max(ASLEEP_SECONDS_MIN, min([poll, *(seconds_between(now, item.due_utc) for item in asleep)]))
 
     async def _begin(self) -> None:
@@ -201,14 +224,15 @@ class QueueRunner:
         del self._runs[run.claim.token]
         self.wake()
 
-    async def _asleep(self) -> list[WorkItem]:
-        """Items that come due before the next poll, or are due already."""
+    async def _asleep(self) -> tuple[list[WorkItem], bool]:
+        """Items that come due before the next poll, or are due already; and whether any are ready to be claimed."""
         until = later(self._clock.now(), self._poll_seconds)
         places = [(state, lane) for state in ASLEEP for lane in self.queue.lanes]
 
-        async def look(view: View) -> list[WorkItem]:
+        async def look(view: View) -> tuple[list[WorkItem], bool]:
             found = await view.together(due_by(view, self.queue, state, lane, until) for state, lane in places)
-            return [item for each in found for item in each]
+            ready = await view.together(lines_ready(view, self.queue, lane) for lane in self.queue.lanes)
+            return [item for each in found for item in each], any(ready)
 
         return await self._units.view(self._system("due"), look)
 
@@ -273,6 +297,7 @@ class WorkRunner:
         replica: str,
         provided: Provided | None = None,
         poll_seconds: float = POLL_SECONDS,
+        hears: Callable[[], bool] = lambda: True,
     ) -> None:
         provided = provided or Provided()
         for worker in workers:
@@ -286,6 +311,7 @@ class WorkRunner:
                 gate=gate,
                 replica=replica,
                 poll_seconds=poll_seconds,
+                hears=hears,
             )
             for worker in workers
         }

@@ -1,4 +1,4 @@
-"""The launcher: `python -m deploy.local up|down|run|start|stop|status|shop`. `make` has a target for each."""
+"""The launcher: `python -m deploy.local up|down|run|start|stop|status|shop|rotate`. `make` has a target for each."""
 
 import argparse
 import os
@@ -52,6 +52,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         verbs.add_parser(name).add_argument("name", nargs="?", default="", help="one process, such as ics")
     verbs.add_parser("status")
     verbs.add_parser("shop")
+    verbs.add_parser("rotate")
     return parser.parse_args(arguments)
 
 
@@ -163,6 +164,16 @@ def add_shop(_options: argparse.Namespace) -> int:
     return 0
 
 
+def rotate(_options: argparse.Namespace) -> int:
+    """Give every process another key to sign callers with, while the stack runs."""
+    home, report = Home(), Report()
+    report.text("exchanging the keys takes about a minute")
+    with home.locked():
+        plan.caller_keys(home).exchange()
+    report.text("every process signs with a new key; the former ones are no longer accepted")
+    return 0
+
+
 def show(stack: Stack) -> bool:
     """Print a table of the processes; whether all of them are up."""
     rows = [*_engine_rows(stack), *_member_rows(stack)]
@@ -231,7 +242,16 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-VERBS = {"run": run, "up": up, "down": down, "start": start, "stop": stop, "status": status, "shop": add_shop}
+VERBS = {
+    "run": run,
+    "up": up,
+    "down": down,
+    "start": start,
+    "stop": stop,
+    "status": status,
+    "shop": add_shop,
+    "rotate": rotate,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.local.engines.roles import EngineState
+from deploy.local.keys import CallerKeys
 from deploy.local.ports import LOOPBACK, Ports
 from deploy.local.process import Failed
 from deploy.local.state import ROOT, Home
@@ -80,10 +81,17 @@ def addresses(parts: Sequence[Part], service: str, purpose: str) -> str:
     return ",".join(form.format(LOOPBACK, part.ports[purpose]) for part in parts if part.service == service)
 
 
+def caller_keys(home: Home) -> CallerKeys:
+    """The keys with which the processes sign callers."""
+    return CallerKeys(home, (*SERVICES, GATEWAY))
+
+
 def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineState], home: Home) -> dict[str, str]:
     """The settings of the process. Keys are passed as files, so that no process list shows them."""
     if part.service == SHOP:
         return {"SHOP_PORT": str(part.ports["http"]), "SHOP_WEBHOOKS_TO": addresses(parts, GATEWAY, "http")}
+    keys = caller_keys(home)
+    keys.make()
     words = {
         "MONGODB_URI": engines["mongodb"].uri,
         "MONGODB_DATABASE": part.service,
@@ -95,6 +103,8 @@ def settings(part: Part, parts: Sequence[Part], engines: Mapping[str, EngineStat
         "PRIVATE_HOST": LOOPBACK,
         "PRIVATE_PORT": str(part.ports["private"]),
         "CALLER_KEY_FILE": str(home.secret("caller.key")),
+        "CALLER_SIGNING_KEYS_FILE": str(keys.signing(part.service)),
+        "CALLER_PUBLIC_KEYS_FILE": str(keys.public),
         "REPLICA": part.name,
         "BUILD_ID": build_id(),
     }

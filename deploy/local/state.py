@@ -81,19 +81,23 @@ class Home:
         """The data folder of an engine."""
         return self.directory / "data" / name
 
+    def secret_file(self, name: str) -> Path:
+        """Where a secret is; its folder exists afterwards, and only its owner can read it."""
+        file = self.directory / "secrets" / name
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return file
+
     def secret(self, name: str) -> Path:
         """The file of a secret, generated on first use; only its owner can read it."""
-        file = self.directory / "secrets" / name
+        file = self.secret_file(name)
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(file, secrets.token_urlsafe(SECRET_BYTES))
         return file
 
     def sealing_key(self, name: str) -> Path:
         """The file of a key that secrets are sealed under, `<id>:<32 bytes in base64>`, generated as `secret` is."""
-        file = self.directory / "secrets" / name
+        file = self.secret_file(name)
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(file, f"local:{urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}")
         return file
 

@@ -35,6 +35,8 @@ _ID = re.compile(r"[0-9a-f-]{36}")
 class DirectoryServicer(directory_pb2_grpc.DirectoryServicer):
     """Answers other gateways and services of the stack."""
 
+    callers = ("gateway", "ops", "slc")
+
     def __init__(self, directory_context: DirectoryContext, directory: Directory) -> None:
         self._context = directory_context
         self._directory = directory

@@ -1,6 +1,7 @@
 """The limit of requests in flight, with a reserve for operators and health."""
 
 from chassis.errors import Unavailable
+from gateway.limits.shared import SharedMemory
 
 
 class Admission:
@@ -17,7 +18,7 @@ class Admission:
 
     def check(self, *, reserved: bool) -> None:
         """Raises `Unavailable` if too many requests are in flight."""
-        if self.in_flight >= (self._most if reserved else self._usual):
+        if self._at_work() >= (self._most if reserved else self._usual):
             self.refused += 1
             raise Unavailable("too many requests are being worked on", 1)
 
@@ -29,3 +30,28 @@ class Admission:
     def leave(self) -> None:
         """Stop counting a request."""
         self.in_flight -= 1
+
+    def _at_work(self) -> int:
+        return self.in_flight
+
+
+class SharedAdmission(Admission):
+    """The limit holds for all workers of a gateway together; `in_flight` and `refused` are this worker's."""
+
+    def __init__(self, name: str, most: int, reserve: int, memory: SharedMemory) -> None:
+        super().__init__(most, reserve)
+        self._name = name
+        self._memory = memory
+
+    def enter(self, *, reserved: bool) -> None:
+        """Count a request until `leave`. Raises `Unavailable` if too many are in flight."""
+        super().enter(reserved=reserved)
+        self._memory.add(self._name, 1)
+
+    def leave(self) -> None:
+        """Stop counting a request."""
+        super().leave()
+        self._memory.add(self._name, -1)
+
+    def _at_work(self) -> int:
+        return self._memory.total(self._name)

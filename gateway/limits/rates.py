@@ -1,7 +1,7 @@
 """Rate limits per credential, org and client address: a leaky bucket each (GCRA), in memory, one number per bucket.
 
-A bucket stores only the time at which it will be empty. Limits hold for one gateway process: with several replicas
-behind a fair balancer, each has its share, so the settings are per replica.
+A bucket stores only the time at which it will be empty. Limits hold for one gateway, its workers together: with several
+replicas behind a fair balancer, each has its share, so the settings are per replica.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Literal
 
 from chassis.errors import Throttled
+from gateway.limits.shared import SharedMemory
 
 BUCKETS_MAX = 100_000
 """Most buckets kept; the least recently used ones are dropped, which only ever admits more calls."""
@@ -38,22 +39,53 @@ class Limit:
 
         The time is that until the next call is admitted if none is left, else until all are available again.
         """
-        empty_at = self._empty_at.get(key, now)
-        empty_at = max(empty_at, now) + self._interval
-        ahead = empty_at - now
-        if ahead > self._burst_seconds + 1e-9:
-            return -1, ahead - self._burst_seconds
+        empty_at, left, seconds = self._counted(self._empty_at.get(key, now), now)
+        if left < 0:
+            return left, seconds
         # Removed and added again, so that the order of the dict is the order of use.
         self._empty_at.pop(key, None)
         self._empty_at[key] = empty_at
         if len(self._empty_at) > BUCKETS_MAX:
             del self._empty_at[next(iter(self._empty_at))]
-        return int((self._burst_seconds - ahead) / self._interval + 1e-6), ahead
+        return left, seconds
 
     def wait(self, key: object, now: float) -> float:
         """Seconds until a call of the key is admitted; 0 if one is admitted now. Counts nothing."""
-        ahead = max(self._empty_at.get(key, now), now) + self._interval - now
-        return max(0.0, ahead - self._burst_seconds)
+        return self._wait(self._empty_at.get(key, now), now)
+
+    def _counted(self, empty_at: float, now: float) -> tuple[float, int, float]:
+        """With one call more: when the bucket is empty, and what `take` returns."""
+        empty_at = max(empty_at, now) + self._interval
+        ahead = empty_at - now
+        if ahead > self._burst_seconds + 1e-9:
+            return empty_at, -1, ahead - self._burst_seconds
+        return empty_at, int((self._burst_seconds - ahead) / self._interval + 1e-6), ahead
+
+    def _wait(self, empty_at: float, now: float) -> float:
+        return max(0.0, max(empty_at, now) + self._interval - now - self._burst_seconds)
+
+
+class SharedLimit(Limit):
+    """A limit that holds for all workers of a gateway together."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, name: str, per_second: float, burst: int, memory: SharedMemory) -> None:
+        super().__init__(name, per_second, burst)
+        self._memory = memory
+
+    def take(self, key: object, now: float) -> tuple[int, float]:
+        """Count one call of a key; see `Limit.take`."""
+        with self._memory.rate(self.name, key, now) as slot:
+            empty_at, left, seconds = self._counted(slot.empty_at, now)
+            if left >= 0:
+                slot.keep(empty_at)
+        return left, seconds
+
+    def wait(self, key: object, now: float) -> float:
+        """Seconds until a call of the key is admitted; 0 if one is admitted now. Counts nothing."""
+        with self._memory.rate(self.name, key, now) as slot:
+            return self._wait(slot.empty_at, now)
 
 
 class Rates:

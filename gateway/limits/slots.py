@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from gateway.limits.shared import SharedMemory
+
 
 class Slots:
     """Counts things of addresses; `refused` counts those over a limit. A limit of 0 for an address is none."""
@@ -27,3 +29,28 @@ class Slots:
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
+
+
+class SharedSlots(Slots):
+    """The limits hold for all workers of a gateway together; `refused` counts those of this worker."""
+
+    def __init__(self, name: str, most: int, of_address: int, memory: SharedMemory) -> None:
+        super().__init__(most, of_address)
+        self._name = name
+        self._memory = memory
+
+    def take(self, address: str) -> bool:
+        """Count one, until `leave`, and say whether it is within the limits."""
+        self.taken += 1
+        within = self._memory.add(self._name, 1) <= self._most
+        if self._of_address:
+            within &= self._memory.add_to_address(self._name, address, 1) <= self._of_address
+        self.refused += not within
+        return within
+
+    def leave(self, address: str) -> None:
+        """Stop counting one."""
+        self.taken -= 1
+        self._memory.add(self._name, -1)
+        if self._of_address:
+            self._memory.add_to_address(self._name, address, -1)

@@ -12,6 +12,13 @@ REQUESTS = Metric(
     meaning="Answered requests, by the service asked and the status; 499: the caller went away first.",
     action="503 of one service: is it up, is its breaker open (retailstack_gateway_replicas_out)?",
 )
+WORKER_RESTARTS = Metric(
+    name="retailstack_gateway_worker_restarts_total",
+    kind="counter",
+    labels=(),
+    meaning="Worker processes that ended by themselves and were started again, where a gateway has several.",
+    action="The log has each one's exit code; a negative one is a signal: -9 is often a lack of memory.",
+)
 REFUSALS = Metric(
     name="retailstack_gateway_refusals_total",
     kind="counter",

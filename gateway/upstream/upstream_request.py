@@ -1,11 +1,9 @@
 """Requests for services: the caller's headers that are forwarded, and those that the gateway adds and signs."""
 
-from time import time
-
 from aiohttp.web_request import BaseRequest
 
+from chassis.auth.token import HEADER, Signer
 from chassis.caller import Caller
-from chassis.http.token import HEADER, sign
 from gateway.http.exchange import Exchange
 from gateway.http.headers import Pair
 from gateway.routes import UpstreamRoute
@@ -18,8 +16,8 @@ _CALLER = HEADER.encode()
 class UpstreamRequests:
     """Builds the requests that are forwarded to services."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        self._key = str(settings.caller_key)
+    def __init__(self, settings: GatewaySettings, signer: Signer) -> None:
+        self._signer = signer
         self._stream_seconds = settings.stream_seconds
         self._trusts_proxies = settings.forwarded_hops > 0
 
@@ -28,7 +26,7 @@ class UpstreamRequests:
     ) -> UpstreamRequest:
         """The request for a service on behalf of the caller; `payload` None: its body is streamed."""
         headers = exchange.inbound.passed
-        headers.append((_CALLER, sign(caller, exchange.request_id, self._key, time()).encode()))
+        headers.append((_CALLER, self._signer.sign(caller, route.service).encode()))
         headers.append((b"x-request-id", exchange.request_id.encode()))
         if caller.orgcode is not None:
             headers.append((b"x-orgcode", caller.orgcode.encode()))

@@ -1,6 +1,7 @@
 """OPS: the operator's service. Maintenance windows never close it, because they are ended here."""
 
 from chassis.service import Service
+from services.ops.announced import announcements
 from services.ops.secret.service import secret_service
 from services.ops.settings import OpsSettings
 from services.ops.vacuum.runner import vacuum_runner
@@ -14,5 +15,5 @@ OPS = Service(
     features=["secret", "maintenance", "vacuum", "stat"],
     roles={},
     gated=False,
-    resources=[secret_service, vacuum_runner],
+    resources=[secret_service, announcements, vacuum_runner],
 )

@@ -12,6 +12,7 @@ from time import monotonic
 import aiohttp
 
 from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import key_environ
 from tests.waiting import stretched
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,7 @@ async def a_process(**environ: str) -> AsyncIterator[Process]:
     """Start the sample with these settings; it is killed in the end if it still runs."""
     ports = {name: str(free_port()) for name in ("HTTP_PORT", "GRPC_PORT", "PRIVATE_PORT")}
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}", "CALLER_KEY": TEST_KEY}
+    given |= key_environ("sample")
     full = {**given, **ports, **environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -6,15 +6,14 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
-from time import time
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from chassis.auth.token import HEADER
 from chassis.caller import Caller
-from chassis.http.token import HEADER, sign
-from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import token
 from tests.chassis.process_given import ROOT, a_process, free_port
 from tests.chassis.proxy_given import Proxy
 from tests.waiting import until
@@ -60,7 +59,7 @@ async def test_no_request_in_flight_is_lost_when_it_stops(places: dict[str, str]
     async def keep_asking(number: int, session: aiohttp.ClientSession, url: str) -> None:
         count = 0
         while True:
-            head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+            head = {HEADER: token(KEEPER, "sample"), "x-logical-guid": "FAC-A"}
             try:
                 count += 1
                 body = {"code": f"A-{number}-{count}"}
@@ -161,7 +160,7 @@ async def test_it_is_ready_and_takes_changes_while_the_broker_is_away(places: di
         await sample.ready()
         async with session.get(f"{sample.private_url}/readyz") as ready:
             assert (await ready.json())["parts"]["bus"] is False
-        head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+        head = {HEADER: token(KEEPER, "sample"), "x-logical-guid": "FAC-A"}
         async with session.post(f"{sample.url}/crate/create", json={"code": "A-1"}, headers=head) as answer:
             assert answer.status == 200
 
@@ -187,7 +186,7 @@ async def test_calls_are_still_accepted_for_a_while_after_it_was_told_to_stop(pl
         sample.process.send_signal(signal.SIGTERM)
         await until(partial(_unready, session, f"{sample.private_url}/readyz"), 30.0)
         async with aiohttp.ClientSession() as other:
-            head = {HEADER: sign(KEEPER, "r", TEST_KEY, time()), "x-logical-guid": "FAC-A"}
+            head = {HEADER: token(KEEPER, "sample"), "x-logical-guid": "FAC-A"}
             async with other.post(f"{sample.url}/crate/create", json={"code": "A-1"}, headers=head) as answer:
                 assert answer.status == 200
 

@@ -12,17 +12,17 @@ from chassis.entity import Value
 from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
 from chassis.gate import Gate, GateWindow
 from chassis.jobs import runner as jobs_module
-from chassis.jobs.declaration import Job, Jobs
+from chassis.jobs.declaration import Job, Jobs, NoParams
 from chassis.jobs.orgs import within
 from chassis.jobs.params import read_params
-from chassis.jobs.runner import JobRunner
+from chassis.jobs.runner import LOOK_SECONDS, JobRunner
 from chassis.jobs.state import JOB_STATES, JobStatus
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.context import acting_for
 from chassis.rpc.jobs import JobsServicer
-from chassis.unit import Units
+from chassis.unit import Units, View
 from chassis.values import Orgcode
 from retailstack.chassis.v1 import jobs_pb2 as pb
 from tests.chassis.bus_given import a_call, eventually
@@ -336,3 +336,64 @@ def test_a_job_says_what_it_does() -> None:
 
 def test_a_call_can_be_turned_to_an_org() -> None:
     assert within(a_call(caller=SYSTEM), "ACME").orgcode == "ACME"
+
+
+class Quiet:
+    """A job that has something to do only when it says so."""
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        self.at: Utc | None = None
+        self.asked = self.runs = 0
+        jobs = Jobs("test")
+
+        async def due(_: View) -> Utc | None:
+            self.asked += 1
+            return self.at
+
+        @jobs.every(seconds=seconds, name="quiet", due=due)
+        async def quiet(units: Units, call: Call, params: NoParams) -> Swept:
+            """Do what there is to do."""
+            self.runs += 1
+            return Swept(limit=0, dry_run=False)
+
+        self.declared = jobs.declared
+
+
+async def test_a_job_with_nothing_to_do_does_not_run(replicas: Replicas, clock: FixedClock) -> None:
+    quiet = Quiet()
+    runner = replicas.one(quiet.declared)
+    for _ in range(3):
+        await runner.tick()
+        clock.advance(LOOK_SECONDS)
+    assert (quiet.runs, await runner._states()) == (0, {})
+    quiet.at = clock.now()
+    await runner.tick()
+    await eventually(lambda: idle(runner))
+    assert quiet.runs == 1
+
+
+async def test_it_is_asked_again_when_it_comes_due_and_otherwise_rarely(replicas: Replicas, clock: FixedClock) -> None:
+    quiet = Quiet()
+    runner = replicas.one(quiet.declared)
+    quiet.at = later(clock.now(), 0.5)
+    await runner.tick()
+    for seconds in (0.4, 0.1):
+        assert (quiet.asked, quiet.runs) == (1, 0)
+        clock.advance(seconds)
+        await runner.tick()
+    await eventually(lambda: idle(runner))
+    assert quiet.runs == 1
+
+
+async def test_a_commit_of_this_process_makes_it_ask_at_once(replicas: Replicas, clock: FixedClock) -> None:
+    quiet = Quiet(seconds=0.25)
+    runner = replicas.one(quiet.declared)
+    await runner.start()
+    try:
+        await eventually(lambda: quiet.asked == 1)
+        quiet.at = clock.now()
+        clock.advance(0.25)  # less than the time after which it is asked anyway
+        runner.wake()
+        await eventually(lambda: quiet.runs == 1)
+    finally:
+        await runner.stop()

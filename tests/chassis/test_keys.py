@@ -4,9 +4,10 @@ import pytest
 
 from chassis.keys import KeyRing, new_key
 from chassis.settings import BaseSettings, SettingsError, load
+from chassis.testing.keys import key_environ
 
 ONE, TWO = b"\xff" * 32, b"2" * 32
-NEEDED = {"MONGODB_URI": "mongodb://x", "AMQP_URL": "amqp://x", "CALLER_KEY": "c" * 32}
+NEEDED = {"MONGODB_URI": "mongodb://x", "AMQP_URL": "amqp://x", "CALLER_KEY": "c" * 32, **key_environ("slc")}
 
 
 class SealedSettings(BaseSettings):

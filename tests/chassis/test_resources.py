@@ -24,6 +24,7 @@ from chassis.settings import BaseSettings, Secret
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import Metric
 from chassis.testing.client import TEST_KEY, serve
+from chassis.testing.keys import key_settings
 from chassis.unit import Change, Units, View
 from tests.chassis.bus_given import eventually
 from tests.chassis.feature_given import a_feature
@@ -224,7 +225,11 @@ async def test_a_double_takes_the_place_of_a_resource(
 
 def a_runtime(service: Service, **options: Any) -> Runtime:
     nowhere = Secret("mongodb://nowhere/")
-    return Runtime(service, BaseSettings(mongodb_uri=nowhere, amqp_url=nowhere, caller_key=TEST_KEY), **options)
+    return Runtime(
+        service,
+        BaseSettings(mongodb_uri=nowhere, amqp_url=nowhere, caller_key=TEST_KEY, **key_settings("sample")),
+        **options,
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import pytest
 from msgspec import Meta
 
 from chassis.settings import BaseSettings, Secret, SettingsError, load
+from chassis.testing.keys import key_environ
 
 LEAST = {"MONGODB_URI": "mongodb://u:hunter2@db/", "AMQP_URL": "amqp://u:hunter2@mq/", "CALLER_KEY": "hunter2" * 5}
+LEAST |= key_environ("shop")
 
 
 class ShopSettings(BaseSettings):

@@ -6,7 +6,6 @@ sequence that fails is cut down to the steps that matter, and reads as such.
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from time import time
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,13 +13,13 @@ import requests
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
+from chassis.auth.token import HEADER
 from chassis.caller import Caller
 from chassis.clock import SystemClock
 from chassis.endpoint import Endpoint
-from chassis.http.token import HEADER, sign
 from chassis.ids import new_id
 from chassis.service import collect
-from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import token
 from services.ics.app import ICS
 from tests.contract.services import document_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
@@ -160,8 +159,7 @@ class Sequence:
 
     def send(self, endpoint: Endpoint, body: Any, caller: Caller, headers: dict[str, str]) -> requests.Response:
         """A call as the gateway passes it on."""
-        token = sign(caller, new_id(SystemClock().now()), TEST_KEY, time())
-        sent = {HEADER: token, "Content-Type": "application/json", **headers}
+        sent = {HEADER: token(caller, "ics"), "Content-Type": "application/json", **headers}
         address = f"{self.url}/ics{endpoint.path}"
         if endpoint.method == "GET":
             return self.session.get(address, headers=sent)

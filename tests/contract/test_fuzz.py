@@ -7,7 +7,6 @@ sent twice: as they are, and grounded in what there is, so that they get past th
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from time import time
 from typing import Any
 
 import msgspec
@@ -26,11 +25,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from chassis.auth.token import HEADER
 from chassis.caller import Caller
-from chassis.clock import SystemClock
-from chassis.http.token import HEADER, sign
-from chassis.ids import new_id
-from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer
+from chassis.testing.client import ServiceClient, TestAnswer
+from chassis.testing.keys import token
 from tests.contract.rows import CONTEXT_FIELDS
 from tests.contract.services import OWN_SETTINGS, SERVICES, document_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
@@ -85,6 +83,7 @@ class Target:
     """One running service, asked as one caller by another thread than the one it runs in."""
 
     def __init__(self, client: ServiceClient, world: World | None) -> None:
+        self.service = client.application.service.name
         self.url = f"http://127.0.0.1:{client.application.http_port}"
         self.world = world
         self.session = requests.Session()
@@ -93,8 +92,7 @@ class Target:
 
     def send(self, case: Case[Any], *more: Any) -> None:
         """Send a case as the gateway passes calls on, and judge the answer."""
-        token = sign(self.caller, new_id(SystemClock().now()), TEST_KEY, time())
-        passed_on = {HEADER: token, "x-forwarded-for": "127.0.0.1"}
+        passed_on = {HEADER: token(self.caller, self.service), "x-forwarded-for": "127.0.0.1"}
         response = case.call(base_url=self.url, session=self.session, headers=passed_on)
         case.validate_response(response, checks=[*CHECKS, *more])
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from time import time
 from typing import Any
 
 import msgspec
@@ -14,10 +13,11 @@ from aiohttp.web_request import BaseRequest
 from chassis.caller import Caller
 from chassis.clock import FixedClock, SystemClock, Utc
 from chassis.gate import Gate
-from chassis.http.token import verify
 from chassis.settings import load
+from chassis.testing.keys import key_environ, signer_of, verifier_of
 from gateway.caller.credential import Credential
 from gateway.caller.resolve import UNKNOWN, Identity, Membership, Resolution
+from gateway.limits.limits import Limits
 from gateway.server import GatewayServer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.counts import Counts
@@ -44,6 +44,7 @@ def some_settings(**different: str) -> GatewaySettings:
         "AMQP_URL": "amqp://127.0.0.1:1/",
         "CALLER_KEY": CALLER_KEY,
         "GATEWAY_KEY": GATEWAY_KEY,
+        **key_environ("gateway"),
         "ACCESS_LOG": "false",
         "SHUTDOWN_SECONDS": "5",
     }
@@ -103,12 +104,12 @@ class Seen:
     @property
     def caller(self) -> Caller:
         """The caller in the signed header."""
-        return verify(self.headers["x-caller"], CALLER_KEY, time())[0]
+        return verifier_of(self.target[1:].partition("?")[0].partition("/")[0]).verify(self.headers["x-caller"]).caller
 
     @property
     def request_id(self) -> str:
-        """The request id in the signed header."""
-        return verify(self.headers["x-caller"], CALLER_KEY, time())[1]
+        """The request id beside the signed header."""
+        return self.headers["x-request-id"]
 
 
 Handler = Callable[[BaseRequest, bytes], Awaitable[web.StreamResponse]]
@@ -351,7 +352,16 @@ async def a_house(
     gate, counts = Gate(ticking), Counts()
     known = directory or a_directory()
     client = client_of(settings)
-    entrance = GatewayServer(settings, ticking, directory=known, gate=gate, counts=counts, client=client)
+    entrance = GatewayServer(
+        settings,
+        ticking,
+        directory=known,
+        gate=gate,
+        counts=counts,
+        client=client,
+        signer=signer_of("gateway"),
+        limits=Limits(settings),
+    )
     await entrance.start()
     try:
         yield House(entrance, known, gate, services, counts)

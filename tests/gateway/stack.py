@@ -45,7 +45,8 @@ class Stack:
         self.ics = ics
         self.secrets = secrets
         self.channels = channels
-        self.operator = AdministrationStub(channels.channel("gateway"))
+        self.unsigned = Channels(channels.addresses)
+        self.operator = AdministrationStub(self.unsigned.channel("gateway"))
         self.directory = DirectoryStub(channels.channel("gateway"))
 
     async def get(self, session: str | None = None, *, key: str | None = None, orgcode: str = ORG) -> Reply:
@@ -99,10 +100,12 @@ async def a_stack(
     gateway = Gateway(GATEWAY, settings, clock)
     await gateway.start()
     where = {"gateway": [f"127.0.0.1:{gateway.runtime.grpc_port}"]}
-    channels = Channels(where, sign=gateway.runtime._sign, caller=SYSTEM)
+    channels = Channels(where, sign=gateway.runtime.signer.sign, caller=SYSTEM)
+    stack = Stack(gateway, ics, channels, secrets)
     try:
-        yield Stack(gateway, ics, channels, secrets)
+        yield stack
     finally:
+        await stack.unsigned.close()
         await channels.close()
         await gateway.stop()
         await ics.stop()

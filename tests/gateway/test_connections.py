@@ -109,7 +109,7 @@ async def test_an_answer_that_is_not_read_is_cut_off() -> None:
 
 
 async def test_unread_answers_of_one_address_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.server.UNREAD_OF_ADDRESS_MAX", 2)
+    monkeypatch.setattr("gateway.limits.limits.UNREAD_OF_ADDRESS_MAX", 2)
     async with a_house_of_large_answers() as house, AsyncExitStack() as stack:
         readers = []
         for _ in range(4):

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from chassis.settings import load
+from chassis.testing.keys import key_environ
 from gateway.settings import GatewaySettings
 from tests.gateway.given import CALLER_KEY, GATEWAY_KEY, SESSION, Upstream, connected, read_reply, request, send
 from tests.waiting import stretched, within
@@ -56,6 +57,7 @@ async def test_a_process_told_to_stop_answers_what_is_on_its_way_and_exits_with_
         "AMQP_URL": amqp_url,
         "CALLER_KEY": CALLER_KEY,
         "GATEWAY_KEY": GATEWAY_KEY,
+        **key_environ("gateway"),
         "VISUALGRID_HTTP": grid.address,
         "HTTP_PORT": str(http),
         "PRIVATE_PORT": str(private),
@@ -132,6 +134,7 @@ def test_every_setting_of_the_gateway_can_be_told() -> None:
         "AMQP_URL": "amqp://x/",
         "CALLER_KEY": CALLER_KEY,
         "GATEWAY_KEY": GATEWAY_KEY,
+        **key_environ("gateway"),
         "ICS_HTTP": "http://a:1, http://b:2",
         "ROLES": "ics_view,more",
         "PROXY": "session",
@@ -150,5 +153,6 @@ async def test_a_weak_key_is_refused(key: str) -> None:
     from chassis.settings import SettingsError  # noqa: PLC0415
 
     told = {"MONGODB_URI": "x", "AMQP_URL": "x", "CALLER_KEY": CALLER_KEY, "GATEWAY_KEY": key}
+    told |= key_environ("gateway")
     with pytest.raises(SettingsError, match="GATEWAY_KEY"):
         load(GatewaySettings, told)

@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from time import time
 from typing import Any
 
-from chassis.caller import SYSTEM, Call, Caller
+from chassis.caller import Call, Caller
 from chassis.clock import SystemClock
-from chassis.http.token import sign
 from chassis.ids import new_id
 from chassis.rpc.client import Channels
-from chassis.testing.client import TEST_KEY, ServiceClient
+from chassis.testing.client import ServiceClient
+from chassis.testing.keys import signs_as
 
 
 def acting_as(caller: Caller) -> Call:
@@ -31,14 +30,10 @@ async def channel_to(ics: ServiceClient) -> AsyncIterator[Any]:
     address = f"127.0.0.1:{ics.application.runtime.grpc_port}"
     channels = Channels(
         {"ics": (address,)},
-        sign=lambda caller, request_id: sign(caller, request_id, TEST_KEY, time()),
+        sign=signs_as("slc"),
         clock=SystemClock(),
     )
     try:
         yield channels.channel("ics")
     finally:
         await channels.close()
-
-
-OPERATOR = SYSTEM
-"""What the operator counts as once the secret code was right: a caller of the stack's own."""

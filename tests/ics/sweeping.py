@@ -7,12 +7,11 @@ import msgspec
 
 from chassis.clock import later
 from chassis.jobs.state import JOB_STATES
-from chassis.rpc.context import acting_for
 from chassis.testing.client import ServiceClient
+from chassis.testing.operator import operator_channels
 from retailstack.chassis.v1.jobs_pb2 import RunJobRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from services.ics.replenishment.jobs import SWEEP_SECONDS
-from tests.ics.asking import OPERATOR, acting_as, channel_to
 
 JOB = "replenishment-sweep"
 PATIENCE_SECONDS = 20.0
@@ -35,9 +34,11 @@ async def sweep(ics: ServiceClient, *, dry_run: bool = False, **params: Any) -> 
     assert ics.caller is not None
     given = {"orgcode": ics.caller.orgcode, **params}
     texts = {name: str(value) for name, value in given.items() if value is not None}
-    async with channel_to(ics) as channel:
-        with acting_for(acting_as(OPERATOR)):
-            answer = await JobsStub(channel).Run(RunJobRequest(job=JOB, params=texts, dry_run=dry_run))
+    channels = operator_channels(ics.application)
+    try:
+        answer = await JobsStub(channels.channel("ics")).Run(RunJobRequest(job=JOB, params=texts, dry_run=dry_run))
+    finally:
+        await channels.close()
     await ics.collect_events()
     told: dict[str, Any] = msgspec.json.decode(answer.answer)
     return told

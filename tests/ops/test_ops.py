@@ -1,7 +1,6 @@
 """OPS as a whole: its ports, endpoints and secret code."""
 
 from collections.abc import AsyncIterator
-from time import time
 from typing import Any
 
 import aiohttp
@@ -11,9 +10,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from chassis.app import Application
 from chassis.caller import ANONYMOUS
 from chassis.errors import Refusal
-from chassis.http.token import sign
 from chassis.rpc.client import Channels
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings, signs_as, token
 from retailstack.ops.v1.maintenance_pb2 import GetMaintenanceStateRequest
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest, SetSecretRequest
@@ -35,7 +34,7 @@ class Stack:
 
     async def get(self, path: str, peer: str = "10.0.0.1", **options: Any) -> tuple[int, dict[str, Any]]:
         headers = {
-            "x-caller": sign(ANONYMOUS, "r-1", KEY, time()),
+            "x-caller": token(ANONYMOUS, "ops"),
             "x-forwarded-for": peer,
             **options.pop("headers", {}),
         }
@@ -51,6 +50,7 @@ async def stack(mongodb_uri: str, amqp_url: str, database_name: str) -> AsyncIte
         mongodb_database=database_name,
         amqp_url=Secret(amqp_url),
         caller_key=Secret(KEY),
+        **key_settings("ops"),
         secret_cost=15,
         build_id="b42",
         shutdown_seconds=5,
@@ -59,9 +59,7 @@ async def stack(mongodb_uri: str, amqp_url: str, database_name: str) -> AsyncIte
     )
     application = Application(OPS, settings)
     await application.start()
-    channels = Channels(
-        {"ops": [f"127.0.0.1:{application.runtime.grpc_port}"]}, sign=lambda caller, rid: sign(caller, rid, KEY, time())
-    )
+    channels = Channels({"ops": [f"127.0.0.1:{application.runtime.grpc_port}"]}, sign=signs_as("ics"))
     async with aiohttp.ClientSession() as http:
         try:
             yield Stack(application, channels, http)

@@ -132,7 +132,7 @@ class RawDispatcher:
         if self._meter.in_flight > IN_FLIGHT_MAX:
             raise Unavailable("too many calls are being worked on")
         length = _check_head(request, endpoint)
-        visit.identify(self._http_context.caller_key)
+        visit.identify(self._http_context.verify)
         if self._http_context.gate is not None:
             self._http_context.gate.check(visit.caller.orgcode)
         route.admit(visit.caller)

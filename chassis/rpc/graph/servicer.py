@@ -42,6 +42,8 @@ from retailstack.graph.v1 import source_pb2_grpc
 class GraphServicer(source_pb2_grpc.GraphSourceServicer):
     """Serves the records of one service."""
 
+    callers = ("visualgrid",)
+
     def __init__(self, service: str, reader: DirectReader, seal: Seal, entities: Sequence[Entity[Any]]) -> None:
         self._service = service
         self._reader = reader

@@ -11,6 +11,8 @@ from services.ics.receive.rpc import Receiving
 class InventoryServicer(Availability, Commitment, Receiving, stock_pb2_grpc.InventoryServicer):
     """Answers the other services; they call it on behalf of their own callers."""
 
+    callers = ("slc",)
+
     def __init__(self, endpoints: RpcEndpoints) -> None:
         self.endpoints = endpoints
 

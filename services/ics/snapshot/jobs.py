@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.clock import later
+from chassis.clock import Utc, later
 from chassis.entity import Value
 from chassis.errors import DatabaseError, Refusal
 from chassis.gate import Gate
@@ -37,7 +37,13 @@ class BuildAnswer(Value):
     abandoned: int = 0
 
 
-@jobs.every(seconds=2, name="snapshot-build")
+async def first_build(view: View) -> Utc | None:
+    """When the first build that is under way, of any org, was begun."""
+    found = await view.every_org().find(BUILDS, {}, order=("snapshot_id",), limit=1)
+    return found[0].begun_utc if found else None
+
+
+@jobs.every(seconds=2, name="snapshot-build", due=first_build)
 async def snapshot_build(units: Units, call: Call, _: NoParams, gate: Gate) -> BuildAnswer:
     """Build the snapshots that were not ready at once, and remove the parts of abandoned ones."""
     answer = BuildAnswer()

@@ -26,13 +26,20 @@ NOUNS = {
     "work": "What the services have to do, and what they gave up.",
     "maintenance": "Maintenance windows: when the stack is closed.",
     "vacuum": "Deleting an org's data, or everything.",
-    "keys": "The keys of a new stack.",
+    "keys": "The keys of a stack: made and exchanged.",
     "db": "The services' databases, and how they are spread over shards.",
     "audit": "Whether the books are right.",
     "pmc": "Publishing packs.",
     "graph": "Records of all services, and what they are tied to.",
 }
-_MODULES = {"org": "identity", "user": "identity", "member": "identity", "session": "identity", "key": "identity"}
+_MODULES = {
+    "keys": "rotation",
+    "org": "identity",
+    "user": "identity",
+    "member": "identity",
+    "session": "identity",
+    "key": "identity",
+}
 
 app = App(name="stackctl", help="Operate the retail stack.", version_flags=[])
 for noun, said in NOUNS.items():

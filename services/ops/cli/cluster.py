@@ -1,13 +1,13 @@
 """Secrets of the Kubernetes cluster that this process runs in, by the API server's REST interface.
 
-Only what the first installation needs: a Secret is made once, and later gets the entries it lacks. See
+A Secret is made once, later gets the entries it lacks, and has its keys exchanged. See
 https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ for the address and the files used here.
 """
 
 import os
 import ssl
-from base64 import b64encode
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -76,6 +76,24 @@ class Cluster:
                 status, _ = await self._call("PUT", f"/{name}", found)
                 if status == 200:
                     return set(missing)
+            if status != 409:
+                raise Unavailable(f"the Kubernetes API answered {status} about the Secret {name}")
+        raise Unavailable(f"the Secret {name} is changed by others again and again")
+
+    async def change_secret(self, name: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
+        """Set the entries that `change` makes of those there are; it is asked again if others change the Secret.
+
+        Raises `Unavailable` if the API server refuses or there is no such Secret.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            status, found = await self._call("GET", f"/{name}")
+            if status == 200:
+                data: dict[str, str] = found.get("data") or {}
+                changed = change({key: b64decode(text).decode() for key, text in data.items()})
+                found["data"] = {**data, **{key: _encoded(text) for key, text in changed.items()}}
+                status, _ = await self._call("PUT", f"/{name}", found)
+                if status == 200:
+                    return
             if status != 409:
                 raise Unavailable(f"the Kubernetes API answered {status} about the Secret {name}")
         raise Unavailable(f"the Secret {name} is changed by others again and again")

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from chassis.auth.keys import public_text
+from chassis.keys import new_key
+from chassis.rpc.client import PEERS
 from services.ops.cli.cluster import Cluster
 from services.ops.cli.stack import Given
 
@@ -13,6 +16,7 @@ KEY_BYTES = 48
 SEALING_KEY_BYTES = 32
 PASSWORD_BYTES = 24
 USER = "retailstack"
+PUBLIC_ENTRY = "CALLER_PUBLIC_KEYS"
 
 keys = App(name="keys", help="The keys of a new stack.")
 
@@ -43,6 +47,7 @@ def new_keys(mongodb: str, mongodb_options: str, rabbitmq: str) -> dict[str, str
     """A key for every setting that needs one, and addresses with a password for the hosts that are given."""
     made = {
         "CALLER_KEY": _words(KEY_BYTES),
+        **signing_keys(),
         "GATEWAY_KEY": _words(KEY_BYTES),
         "SLC_KEYS": f"first:{urlsafe_b64encode(secrets.token_bytes(SEALING_KEY_BYTES)).decode()}",
         "OPERATOR_CODE": _words(PASSWORD_BYTES),
@@ -59,6 +64,18 @@ def new_keys(mongodb: str, mongodb_options: str, rabbitmq: str) -> dict[str, str
         made["RABBITMQ_COOKIE"] = _words(PASSWORD_BYTES)
         made["AMQP_URL"] = f"amqp://{USER}:{password}@{rabbitmq}/"
     return made
+
+
+def signing_keys(key_id: str = "first") -> dict[str, str]:
+    """A private key for the gateway and each service to sign callers with, and all public keys."""
+    private = {holder: new_key(key_id) for holder in PEERS}
+    public = [public_text(holder, text) for holder, text in private.items()]
+    return {**{signing_entry(holder): text for holder, text in private.items()}, PUBLIC_ENTRY: "\n".join(public)}
+
+
+def signing_entry(holder: str) -> str:
+    """The name of the entry with the private key of a holder."""
+    return f"CALLER_SIGNING_KEYS_{holder.upper()}"
 
 
 def _words(size: int) -> str:

@@ -5,6 +5,7 @@ from chassis.entity import Value
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
 from services.ops.maintenance.requests import MaintenanceRequests
+from services.ops.maintenance.store import first_start
 
 jobs = Jobs("ops")
 
@@ -15,7 +16,7 @@ class SweepAnswer(Value):
     maintenance_id: str | None
 
 
-@jobs.every(seconds=15, name="maintenance_sweep")
+@jobs.every(seconds=15, name="maintenance_sweep", due=first_start)
 async def maintenance_sweep(units: Units, call: Call, params: NoParams) -> SweepAnswer:
     """Start the window whose scheduled start has passed, unless another is active still."""
     del params

@@ -1,4 +1,4 @@
-"""Maintenance over gRPC: the state that every process asks for once a second, and the operator's changes.
+"""Maintenance over gRPC: the state that every process keeps a question open for, and the operator's changes.
 
 Changes need the secret code, in the message or in the metadata; reading needs only access to the port.
 """
@@ -13,14 +13,15 @@ from chassis.reading.fields import read_field
 from chassis.reading.forms import utc_form
 from chassis.rpc.context import current_call
 from chassis.rpc.declaration import Servicer
-from chassis.rpc.interceptors import SECRET_KEY
+from chassis.rpc.interceptors import EVERY_SERVICE, SECRET_KEY
 from chassis.unit import Units, View
 from chassis.values import Id, LongText, Reason, Revision, Text
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1 import maintenance_pb2_grpc
+from services.ops.announced import Announcements
 from services.ops.maintenance.domain import Maintenance, Minutes, Percent, ProgressReport, State, to_answer
 from services.ops.maintenance.requests import MaintenanceRequests
-from services.ops.maintenance.store import MAINTENANCE, list_windows, state_of
+from services.ops.maintenance.store import MAINTENANCE, list_windows
 from services.ops.secret.service import SecretService
 
 
@@ -28,9 +29,11 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
     """Needs no caller header; every method that changes something checks the secret code."""
 
     access = "open"
+    callers = EVERY_SERVICE
 
-    def __init__(self, units: Units, secret_service: SecretService) -> None:
+    def __init__(self, units: Units, secret_service: SecretService, announcements: Announcements) -> None:
         self._units = units
+        self._announcements = announcements
         self._keeper = secret_service
         self._requests = MaintenanceRequests(units)
 
@@ -38,12 +41,17 @@ class MaintenanceServicer(maintenance_pb2_grpc.MaintenanceServicer):
         call = current_call()
         if call.caller.kind == "anonymous":
             await self._keeper.as_operator(call, _code_of(request, context))
-        state = await self._units.view(call, state_of)
+        state, mark = await self._announcements.maintenance(request.known, request.wait_seconds)
         return pb.GetMaintenanceStateResponse(
             active=state.active is not None,
             window=maintenance_to_proto(state.active) if state.active else None,
             next=maintenance_to_proto(state.next) if state.next else None,
+            mark=mark,
         )
+
+    def release(self) -> None:
+        """Answer all who wait: the process stops."""
+        self._announcements.release()
 
     async def ScheduleMaintenance(self, request: pb.ScheduleMaintenanceRequest, context: Any) -> pb.MaintenanceAnswer:
         call = await self._operator(request, context)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from chassis.clock import later
+from chassis.clock import Utc, later
 from chassis.entity import ONE_SHARD, Entity, index
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, between
@@ -51,6 +51,12 @@ async def due_window(view: View) -> MaintenanceRecord | None:
     where = {"state": "scheduled", "scheduled_start_utc": between(at_most=view.now)}
     found = await view.find(MAINTENANCE, where, order=["scheduled_start_utc"], limit=1)
     return found[0] if found else None
+
+
+async def first_start(view: View) -> Utc | None:
+    """When the first scheduled window starts, or should have. Index: state, scheduled_start_utc."""
+    found = await view.find(MAINTENANCE, {"state": "scheduled"}, order=["scheduled_start_utc"], limit=1)
+    return found[0].scheduled_start_utc if found else None
 
 
 async def next_window(view: View, within_seconds: float | None = None) -> MaintenanceRecord | None:

@@ -81,11 +81,6 @@ class SecretService:
         await self._replace(before, after, "set by the operator")
         return True
 
-    async def current(self) -> str:
-        """The id of the code that is set; empty if none is."""
-        secret = await self._units.view(self._call("secret_current"), the_secret)
-        return secret.code_id if secret is not None else ""
-
     def close(self) -> None:
         """End the hashing threads."""
         self._hasher.close()

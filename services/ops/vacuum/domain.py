@@ -87,6 +87,25 @@ class Turn(Record):
     requests: int = 0
 
 
+class ClosureState(Value):
+    """What is being vacuumed, everything or these orgs, and when others were erased lately; "" is everything."""
+
+    all: bool
+    orgcodes: tuple[str, ...]
+    erased: tuple[tuple[str, str], ...]
+
+
+def closures_of(under_way: Sequence[VacuumRun], erased: Sequence[VacuumRun]) -> ClosureState:
+    """What vacuums under way close, and what those that are done have erased; the latter newest first."""
+    # Of an org that was erased twice the last time counts.
+    last = {run.target or "": run.completed_utc or "" for run in reversed(erased)}
+    return ClosureState(
+        all=any(run.scope == "all" for run in under_way),
+        orgcodes=tuple(sorted({run.target for run in under_way if run.target is not None})),
+        erased=tuple(sorted(last.items())),
+    )
+
+
 class Vacuum(Value):
     """One vacuum, as answered."""
 

@@ -6,6 +6,7 @@ from chassis.jobs.declaration import Jobs, NoParams
 from chassis.unit import Units
 from services.ops.vacuum.domain import VacuumRun
 from services.ops.vacuum.runner import VacuumRunner
+from services.ops.vacuum.store import first_start
 
 jobs = Jobs("ops")
 
@@ -16,7 +17,7 @@ class VacuumAnswer(Value):
     vacuums: dict[str, str]
 
 
-@jobs.every(seconds=15, name="vacuum_sweep")
+@jobs.every(seconds=15, name="vacuum_sweep", due=first_start)
 async def vacuum_sweep(units: Units, call: Call, params: NoParams, runner: VacuumRunner) -> VacuumAnswer:
     """Let vacuums begin whose time has come, and hand those under way to the workers."""
     del units, params

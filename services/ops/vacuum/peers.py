@@ -25,7 +25,7 @@ class Peers:
         """Whether the directory knows the org. Raises a refusal if it does not answer."""
         stub = DirectoryStub(self._channels.channel("gateway"))
         request = FindOrgRequest(orgcode=orgcode)
-        answer = await stub.FindOrg(request, timeout=FIND_SECONDS, metadata=self._channels.own_name())
+        answer = await stub.FindOrg(request, timeout=FIND_SECONDS, metadata=self._channels.own_name("gateway"))
         return answer.found
 
     async def count(self, orgcode: str | None, services: Sequence[str] = SERVICES) -> list[ServiceTally]:
@@ -35,13 +35,13 @@ class Peers:
     async def delete(self, service: str, orgcode: str | None) -> AsyncGenerator[CollectionTally, None]:
         """Let a service delete; yields the progress of its collections. Raises a refusal if it ends early."""
         stub = VacuumStub(self._channels.channel(service))
-        async for tally in stub.Delete(_scope(orgcode), metadata=self._channels.own_name()):
+        async for tally in stub.Delete(_scope(orgcode), metadata=self._channels.own_name(service)):
             yield collection_from_proto(tally)
 
     async def _count(self, service: str, orgcode: str | None) -> ServiceTally:
         try:
             stub = VacuumStub(self._channels.channel(service))
-            answer = await stub.Count(_scope(orgcode), timeout=COUNT_SECONDS, metadata=self._channels.own_name())
+            answer = await stub.Count(_scope(orgcode), timeout=COUNT_SECONDS, metadata=self._channels.own_name(service))
         except Refusal as refusal:
             return summed(service, "failed", [], refusal.message)
         return summed(service, "completed", map(collection_from_proto, answer.collections))

@@ -1,4 +1,4 @@
-"""Vacuums over gRPC: the operator's requests, and the closures that every process asks for once a second."""
+"""Vacuums over gRPC: the operator's requests, and the closures that every process keeps a question open for."""
 
 from typing import Any
 
@@ -7,16 +7,17 @@ from chassis.reading.fields import read_field
 from chassis.rpc.client import Channels
 from chassis.rpc.context import current_call, require_stack
 from chassis.rpc.declaration import Servicer
-from chassis.unit import Units, View
+from chassis.rpc.interceptors import EVERY_SERVICE
+from chassis.unit import Units
 from chassis.values import Id, Orgcode, Reason
 from retailstack.ops.v1 import vacuum_pb2 as pb
 from retailstack.ops.v1 import vacuum_pb2_grpc
+from services.ops.announced import Announcements
 from services.ops.secret.service import SecretService
 from services.ops.settings import OpsSettings
 from services.ops.vacuum.domain import ServiceTally, VacuumRun, to_answer
 from services.ops.vacuum.peers import Peers
 from services.ops.vacuum.requests import VacuumRequests
-from services.ops.vacuum.store import erased_since, running
 
 
 class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
@@ -56,23 +57,24 @@ class VacuumAdminServicer(vacuum_pb2_grpc.VacuumServicer):
 class ClosuresServicer(vacuum_pb2_grpc.ClosuresServicer):
     """Answers services of the stack."""
 
-    def __init__(self, units: Units) -> None:
-        self._units = units
+    callers = EVERY_SERVICE
+
+    def __init__(self, announcements: Announcements) -> None:
+        self._announcements = announcements
 
     async def Get(self, request: pb.GetClosuresRequest, context: Any) -> pb.GetClosuresResponse:
-        call = require_stack()
-
-        async def look(view: View) -> tuple[list[VacuumRun], list[VacuumRun]]:
-            return await running(view), await erased_since(view, view.now)
-
-        under_way, erased = await self._units.view(call, look)
-        # Newest first: of an org that was erased twice the last time counts.
-        last = {run.target or "": run.completed_utc or "" for run in reversed(erased)}
+        require_stack()
+        closures, mark = await self._announcements.closures(request.known, request.wait_seconds)
         return pb.GetClosuresResponse(
-            all=any(run.scope == "all" for run in under_way),
-            orgcodes=sorted({run.target for run in under_way if run.target is not None}),
-            erased=[pb.Erased(orgcode=orgcode, completed_utc=at) for orgcode, at in sorted(last.items())],
+            all=closures.all,
+            orgcodes=closures.orgcodes,
+            erased=[pb.Erased(orgcode=orgcode, completed_utc=at) for orgcode, at in closures.erased],
+            mark=mark,
         )
+
+    def release(self) -> None:
+        """Answer all who wait: the process stops."""
+        self._announcements.release()
 
 
 def answer_to_proto(run: VacuumRun) -> pb.VacuumAnswer:

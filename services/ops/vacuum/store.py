@@ -64,6 +64,12 @@ async def due(view: View) -> list[VacuumRun]:
     return await view.find(VACUUMS, where, order=["execute_after_utc"])
 
 
+async def first_start(view: View) -> Utc | None:
+    """When the first pending vacuum is due, or a running one was. Index: state, execute_after_utc."""
+    first = [await view.find(VACUUMS, {"state": state}, order=["execute_after_utc"], limit=1) for state in OPEN]
+    return min((run.execute_after_utc for found in first for run in found), default=None)
+
+
 async def running(view: View) -> list[VacuumRun]:
     """Running vacuums, first due first. Index: state, execute_after_utc."""
     return await view.find(VACUUMS, {"state": "running"}, order=["execute_after_utc"])

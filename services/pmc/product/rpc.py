@@ -31,6 +31,8 @@ _STORED: Mapping[int, str] = {
 class CatalogueServicer(catalogue_pb2_grpc.CatalogueServicer):
     """Answers services of the stack, within the org that they name."""
 
+    callers = ("slc",)
+
     def __init__(self, units: Units) -> None:
         self._units = units
 

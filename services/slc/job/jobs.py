@@ -14,7 +14,7 @@ from chassis.unit import Change, Units, View
 from chassis.values import Count
 from services.slc.channel.store import CHANNELS
 from services.slc.job.domain import SyncJob
-from services.slc.job.store import JOBS, NOTE_ROWS, due_jobs, lost_jobs, wake_workers
+from services.slc.job.store import JOBS, NOTE_ROWS, due_jobs, first_due, lost_jobs, wake_workers
 from services.slc.variant.store import VARIANTS
 
 HAND_OVER_MAX = 500
@@ -29,7 +29,7 @@ class HandedOver(Value):
     handed_over: Count
 
 
-@jobs.every(seconds=0.25, name="due_jobs")
+@jobs.every(seconds=0.25, name="due_jobs", due=first_due)
 async def due_jobs_job(units: Units, call: Call, _: NoParams) -> HandedOver:
     """Hand jobs whose debounce or retry time has come to their queue."""
 

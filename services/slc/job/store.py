@@ -182,6 +182,13 @@ async def due_jobs(view: View, now: Utc, limit: int) -> list[SyncJob]:
     return found
 
 
+async def first_due(view: View) -> Utc | None:
+    """When the first job of any org that was put back or failed comes due. Index: due."""
+    jobs = view.every_org()
+    first = [await jobs.find(JOBS, {"state": state}, order=("due_utc",), limit=1) for state in ("due", "retry")]
+    return min((job.due_utc for found in first for job in found), default=None)
+
+
 async def lost_jobs(view: View, before: Utc, limit: int) -> list[SyncJob]:
     """Jobs of all orgs that were taken before this time and have not ended. Index: taken."""
     where = {"state": "running", "taken_utc": between(at_most=before)}

@@ -21,6 +21,8 @@ ASKED_MAX = 250
 class ChannelsServicer(channels_pb2_grpc.ChannelsServicer):
     """Answers services of the stack, within the org that they name."""
 
+    callers = ("pmc", "visualgrid")
+
     def __init__(self, units: Units) -> None:
         self._units = units
 

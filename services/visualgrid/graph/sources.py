@@ -88,7 +88,7 @@ class Sources:
         try:
             stub = GraphSourceStub(self._channels.channel(service))
             async with asyncio.timeout(seconds):
-                return await question(stub, {"timeout": seconds, "metadata": self._channels.own_name()})
+                return await question(stub, {"timeout": seconds, "metadata": self._channels.own_name(service)})
         except TimeoutError:
             raise Unavailable(f"{service} did not answer in time") from None
         except Unavailable as refusal:

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
+from chassis.auth.token import HEADER
 from chassis.clock import Utc
 from chassis.gate import GateWindow
-from chassis.http.token import HEADER
 from chassis.testing.client import ServiceClient
 from tests.waiting import within
 

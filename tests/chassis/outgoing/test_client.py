@@ -25,6 +25,7 @@ from chassis.settings import BaseSettings, Secret, SettingsError
 from chassis.telemetry import log as logs
 from chassis.telemetry import trace
 from chassis.telemetry.metrics import Metrics
+from chassis.testing.keys import key_settings
 
 Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 FAST = RetryRules(base_seconds=0.001)
@@ -309,7 +310,9 @@ async def test_the_trace_goes_along_and_no_secret_is_written_down() -> None:
 async def test_the_client_is_a_resource_made_from_settings() -> None:
     def settings(*allow: str) -> BaseSettings:
         secret = Secret("x" * 32)
-        return BaseSettings(mongodb_uri=secret, amqp_url=secret, caller_key=secret, outgoing_allow=allow)
+        return BaseSettings(
+            mongodb_uri=secret, amqp_url=secret, caller_key=secret, **key_settings("sample"), outgoing_allow=allow
+        )
 
     assert http_client.gives is HttpClient
     async with a_site(agree) as site, http_client.open(settings=settings("127.0.0.1"), metrics=Metrics()) as client:

@@ -1,11 +1,12 @@
 """A servicer that does as it is told, and a server to put it in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 
+from chassis.auth.token import Verified
 from chassis.caller import Caller
 from chassis.clock import Clock, SystemClock
 from chassis.errors import Unauthorized
@@ -13,7 +14,7 @@ from chassis.gate import Gate
 from chassis.health import PartHealth
 from chassis.rpc.client import Channels
 from chassis.rpc.declaration import Served
-from chassis.rpc.interceptors import SecretVerdict
+from chassis.rpc.interceptors import EVERY_SERVICE, SecretVerdict, Verify
 from chassis.rpc.server import RpcServer
 from chassis.rpc.statusinfo import StatusServicer
 from chassis.rpc.tls import Tls
@@ -25,22 +26,29 @@ SECRET = "open sesame, please"
 
 
 class Token(msgspec.Struct):
-    """What stands in the token of these tests: who, and for which request."""
+    """What stands in the token of these tests: who, and for which service."""
 
     caller: Caller
-    request_id: str
+    audience: str
 
 
-def sign(caller: Caller, request_id: str) -> str:
-    return msgspec.json.encode(Token(caller, request_id)).decode()
+def sign(caller: Caller, audience: str, _: str | None = None) -> str:
+    return msgspec.json.encode(Token(caller, audience)).decode()
 
 
-def verify(token: str) -> tuple[Caller, str]:
+def verify(token: str) -> Verified:
     try:
         said = msgspec.json.decode(token, type=Token)
     except msgspec.DecodeError:
         raise Unauthorized("not a token") from None
-    return said.caller, said.request_id
+    return Verified(caller=said.caller, issuer="visualgrid", expires=0, token=token)
+
+
+class AnyCaller(dict[str, Collection[str]]):
+    """Lets every service call everything."""
+
+    def get(self, *_: Any) -> Any:
+        return EVERY_SERVICE
 
 
 class AllUp:
@@ -94,9 +102,19 @@ async def never_right(code: str, peer: str) -> SecretVerdict:
     return SecretVerdict(ok=False)
 
 
-def a_server(*servicers: Served, port: int = 0, clock: Clock | None = None, tls: Tls | None = None) -> RpcServer:
-    """A server of these servicers, by the name of ICS; no code is the operator's but for a servicer's own check."""
-    return RpcServer(
+def a_server(
+    *servicers: Served,
+    port: int = 0,
+    clock: Clock | None = None,
+    tls: Tls | None = None,
+    verify: Verify = verify,
+    any_caller: bool = True,
+) -> RpcServer:
+    """A server of these servicers, by the name of ICS; no code is the operator's but for a servicer's own check.
+
+    `any_caller`: whatever the servicers say, every service may call them.
+    """
+    server = RpcServer(
         "127.0.0.1",
         port,
         servicers,
@@ -107,6 +125,9 @@ def a_server(*servicers: Served, port: int = 0, clock: Clock | None = None, tls:
         check_secret=never_right,
         tls=tls,
     )
+    if any_caller:
+        server._gatekeeper.callers = AnyCaller()
+    return server
 
 
 @asynccontextmanager

@@ -325,7 +325,7 @@ async def test_only_the_stack_and_its_operator_may_look(warehouse: Warehouse) ->
         ):
             with pytest.raises(Forbidden):
                 await ask(nothing)
-        own = warehouse.channels.own_name()
+        own = warehouse.channels.own_name("ics")
         assert (await graph.Schema(pb.SchemaRequest(), metadata=own)).service == "ics"
         with pytest.raises(Forbidden):
             await warehouse.vacuum.Count(VacuumRequest(all=True))

@@ -76,9 +76,21 @@ def test_gives_each_component_only_the_keys_it_needs() -> None:
         volumes = find(manifests, "Deployment", component)["spec"]["template"]["spec"]["volumes"]
         secrets = next(each["projected"]["sources"] for each in volumes if each["name"] == "secrets")
         named[component] = {item["key"] for source in secrets for item in source["secret"]["items"]}
-    assert named["ics"] == {"MONGODB_URI", "AMQP_URL", "CALLER_KEY"}
-    assert named["gateway"] == named["ics"] | {"GATEWAY_KEY"}
-    assert named["slc"] == named["ics"] | {"SLC_KEYS"}
+    common = {"MONGODB_URI", "AMQP_URL", "CALLER_KEY", "CALLER_PUBLIC_KEYS"}
+    own = {name: {f"CALLER_SIGNING_KEYS_{name.upper()}"} for name in COMPONENTS}
+    assert named["ics"] == common | own["ics"]
+    assert named["gateway"] == common | own["gateway"] | {"GATEWAY_KEY"}
+    assert named["slc"] == common | own["slc"] | {"SLC_KEYS"}
+
+
+def test_exchanges_the_keys_of_callers_by_hand_or_by_a_schedule() -> None:
+    by_hand = find(render(), "CronJob", "keys-rotate")["spec"]
+    assert by_hand["suspend"] is True
+    planned = find(render({"keys": {"rotateSchedule": "0 4 * * 1"}}), "CronJob", "keys-rotate")["spec"]
+    assert (planned["suspend"], planned["schedule"]) == (False, "0 4 * * 1")
+    (container,) = planned["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-3:-1] == ["keys", "rotate"]
+    assert not [each for each in render({"keys": {"existingSecret": "mine"}}) if each["kind"] == "CronJob"]
 
 
 def test_leads_a_component_to_its_peers_by_headless_names() -> None:

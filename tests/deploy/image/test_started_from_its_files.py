@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis.testing.keys import key_environ
 from deploy.image.generate import generate
 from deploy.image.recipe import COMPONENTS, ROOT, Recipe, recipe
 from deploy.local.ports import any_free
@@ -78,6 +79,7 @@ def test_a_component_starts_from_its_files_and_ends_when_told(
         "AMQP_URL": amqp_url,
         "AMQP_PREFIX": bus_prefix,
         "CALLER_KEY": KEY,
+        **key_environ(component.component),
         "GATEWAY_KEY": KEY,
         "SLC_KEYS": SEALING_KEY,
         "PMC_OBJECTS_FOLDER": str(tmp_path / "objects"),

@@ -9,6 +9,7 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import SystemClock
 from chassis.gate import Gate
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings
 from services.ics.replenishment.handlers import (
     ReplenishmentRecordRequest,
     ReplenishmentRuleSetRequest,
@@ -27,6 +28,7 @@ SETTINGS = IcsSettings(
     mongodb_uri=Secret("mongodb://none"),
     amqp_url=Secret("amqp://none"),
     caller_key=Secret("that no one signs with" * 2),
+    **key_settings("ics"),
 )
 
 

@@ -126,7 +126,7 @@ async def test_a_key_moves_stock_once_over_grpc_and_http_alike(ics: ServiceClien
     await floor.stocked(10)
 
     first, again = await slc.commit(2, "line-1"), await slc.commit(2, "line-1")
-    over_http = await ics.as_caller(kind="service", actor="slc").post(
+    over_http = await ics.post(
         "/commit/create-direct",
         headers={"x-channel-code": "WEB"},
         variant_id="V1",

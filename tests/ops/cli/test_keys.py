@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from chassis.auth.keys import Reread, public_keys, signing_key
+from chassis.auth.token import Signer, Verifier
+from chassis.caller import SYSTEM
 from chassis.errors import Unavailable
+from chassis.rpc.client import PEERS
 from chassis.settings import load
 from gateway.settings import GatewaySettings
 from services.ops.cli.cluster import Cluster
 from services.ops.cli.keys import new_keys
 from services.ops.cli.options import UsageError
+from services.ops.cli.rotation import exchange
 from services.slc.settings import SlcSettings
 
 TOKEN = "the pod's own"
@@ -92,10 +98,15 @@ def cluster(api: tuple[Secrets, TestServer], tmp_path: Path) -> Cluster:
     return Cluster(environ, tmp_path)
 
 
+def of(made: dict[str, str], component: str) -> dict[str, str]:
+    """What a component is given of the keys."""
+    return {**made, "CALLER_SIGNING_KEYS": made[f"CALLER_SIGNING_KEYS_{component.upper()}"]}
+
+
 def test_the_keys_are_what_the_settings_ask_for() -> None:
     made = new_keys("a:27017,b:27017", "replicaSet=rs0", "broker:5672")
-    assert load(GatewaySettings, made).gateway_key == made["GATEWAY_KEY"]
-    assert load(SlcSettings, made).sealing_keys().current[0] == "first"
+    assert load(GatewaySettings, of(made, "gateway")).gateway_key == made["GATEWAY_KEY"]
+    assert load(SlcSettings, of(made, "slc")).sealing_keys().current[0] == "first"
     assert made["MONGODB_URI"] == f"mongodb://retailstack:{made['MONGODB_PASSWORD']}@a:27017,b:27017/?replicaSet=rs0"
     assert made["AMQP_URL"] == f"amqp://retailstack:{made['RABBITMQ_PASSWORD']}@broker:5672/"
     assert 6 <= len(made["MONGODB_KEYFILE"]) <= 1024
@@ -103,7 +114,54 @@ def test_the_keys_are_what_the_settings_ask_for() -> None:
 
 
 def test_addresses_are_made_only_for_hosts_that_are_given() -> None:
-    assert set(new_keys("", "", "")) == {"CALLER_KEY", "GATEWAY_KEY", "SLC_KEYS", "OPERATOR_CODE"}
+    callers = {"CALLER_PUBLIC_KEYS", *(f"CALLER_SIGNING_KEYS_{holder.upper()}" for holder in PEERS)}
+    assert set(new_keys("", "", "")) == {"CALLER_KEY", "GATEWAY_KEY", "SLC_KEYS", "OPERATOR_CODE", *callers}
+
+
+def test_each_holder_has_a_private_key_and_everybody_its_public_one() -> None:
+    made = new_keys("", "", "")
+    private = {holder: made[f"CALLER_SIGNING_KEYS_{holder.upper()}"] for holder in PEERS}
+    assert len(set(private.values())) == len(PEERS)
+    for holder, text in private.items():
+        signed = Signer(holder, Reread(text, None, partial(signing_key, holder))).sign(SYSTEM, "ops")
+        verifier = Verifier("ops", Reread(made["CALLER_PUBLIC_KEYS"], None, public_keys))
+        assert verifier.verify(signed).issuer == holder
+
+
+async def test_keys_are_exchanged_in_an_order_in_which_no_call_is_refused(
+    api: tuple[Secrets, TestServer], cluster: Cluster
+) -> None:
+    async with cluster:
+        await cluster.add_to_secret("keys", new_keys("", "", ""))
+        before, seen = api[0].text("keys"), []
+
+        async def wait(seconds: float) -> None:
+            assert seconds == 7
+            seen.append(api[0].text("keys"))
+
+        await exchange(cluster, "keys", 7, wait)
+    both, switched = seen
+    after = api[0].text("keys")
+    private = [f"CALLER_SIGNING_KEYS_{holder.upper()}" for holder in PEERS]
+    assert [both[name] for name in private] == [before[name] for name in private]
+    assert not {switched[name] for name in private} & {before[name] for name in private}
+    known = [set(public_keys(each["CALLER_PUBLIC_KEYS"])) for each in (before, both, switched, after)]
+    assert known[1] == known[2] == known[0] | known[3]
+    assert not known[0] & known[3]
+    assert {after[name] for name in private} == {switched[name] for name in private}
+    assert after["SLC_KEYS"] == before["SLC_KEYS"]
+
+
+async def test_what_has_no_such_keys_cannot_have_them_exchanged(
+    api: tuple[Secrets, TestServer], cluster: Cluster
+) -> None:
+    async with cluster:
+        await cluster.add_to_secret("keys", {"CALLER_KEY": "old"})
+        with pytest.raises(Unavailable, match="no keys to sign callers with"):
+            await exchange(cluster, "keys", 0)
+        with pytest.raises(Unavailable, match="answered 404"):
+            await exchange(cluster, "nothing", 0)
+    assert api[0].text("keys") == {"CALLER_KEY": "old"}
 
 
 async def test_a_secret_is_made_once(api: tuple[Secrets, TestServer], cluster: Cluster) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from chassis.app import Application
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings
 from gateway.app import GATEWAY, Gateway
 from gateway.settings import GatewaySettings
 from services.ops.app import OPS
@@ -85,11 +86,14 @@ async def operator(mongodb_uri: str, amqp_url: str, database_name: str, tmp_path
         "caller_key": Secret("k" * 32),
         "shutdown_seconds": 5,
     }
-    ops = Application(OPS, OpsSettings(**shared, mongodb_database=f"{database_name}_ops", secret_cost=15))
+    ops = Application(
+        OPS, OpsSettings(**shared, **key_settings("ops"), mongodb_database=f"{database_name}_ops", secret_cost=15)
+    )
     await ops.start()
     ops_grpc = f"127.0.0.1:{ops.runtime.grpc_port}"
     settings = GatewaySettings(
         **shared,
+        **key_settings("gateway"),
         mongodb_database=f"{database_name}_gateway",
         gateway_key=Secret("g" * 32),
         ops_grpc=(ops_grpc,),

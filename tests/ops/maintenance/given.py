@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import time
 from typing import Any
 
 import aiohttp
@@ -11,9 +10,9 @@ from pymongo import MongoClient
 from chassis.app import Application
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock, Utc, later
-from chassis.http.token import sign
 from chassis.rpc.client import Channels
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings, signs_as, token
 from retailstack.chassis.v1.jobs_pb2 import RunJobRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from retailstack.ops.v1 import maintenance_pb2 as pb
@@ -45,9 +44,10 @@ class Ops:
         self.anonymous = Channels({"ops": [address]})
         self.signed = Channels(
             {"ops": [address]},
-            sign=lambda caller, request_id: sign(caller, request_id, KEY, time()),
+            sign=signs_as("ics"),
             caller=SYSTEM,
         )
+        self.operator = Channels({"ops": [address]}, secret_code=lambda: CODE)
         self.stub: Any = MaintenanceStub(self.anonymous.channel("ops"))
         self._database = client[application.runtime.settings.mongodb_database]
         self._http = http
@@ -104,7 +104,7 @@ class Ops:
 
     async def sweep(self) -> str:
         """Run the sweep now; its answer."""
-        done = await JobsStub(self.signed.channel("ops")).Run(RunJobRequest(job="maintenance_sweep"), timeout=10)
+        done = await JobsStub(self.operator.channel("ops")).Run(RunJobRequest(job="maintenance_sweep"), timeout=10)
         return str(done)
 
     async def ask(
@@ -116,7 +116,7 @@ class Ops:
         **fields: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Status and envelope of a call over HTTP: `fields` in the body, or in the query of a GET."""
-        headers = {**(headers or {}), **({} if caller is None else {"x-caller": sign(caller, "r-1", KEY, time())})}
+        headers = {**(headers or {}), **({} if caller is None else {"x-caller": token(caller, "ops")})}
         url = f"http://127.0.0.1:{self.application.http_port}/ops{path}"
         given: Mapping[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
         async with self._http.request(method, url, headers=headers, **given) as answer:
@@ -131,6 +131,7 @@ class Ops:
         """Close the channels."""
         await self.anonymous.close()
         await self.signed.close()
+        await self.operator.close()
 
 
 def seen(window: pb.MaintenanceWindow) -> dict[str, Any]:
@@ -164,6 +165,7 @@ async def an_ops(
                 amqp_url=Secret(amqp_url),
                 amqp_prefix=f"{database}.",
                 caller_key=Secret(KEY),
+                **key_settings("ops"),
                 secret_cost=15,
                 shutdown_seconds=3,
                 replica=f"ops-{number}",

@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 from pymongo import MongoClient
 
+from chassis.caller import Caller
 from chassis.clock import SystemClock, Utc, later, seconds_between
+from chassis.testing.keys import token
 from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from tests.ops.vacuum.stack import CODE, Operator, Shop, a_stack
@@ -122,8 +124,8 @@ async def nothing_behind_the_gateway(keeper: Keeper) -> None:
     for name in ("ics", "pmc"):
         service = keeper.stack.running[name]
         url = f"http://127.0.0.1:{service.http_port}/{name}/stat"
-        token = dict(keeper.operator.channels.own_name())["x-caller"]
-        async with aiohttp.ClientSession() as http, http.get(url, headers={"x-caller": token}) as answer:
+        signed = token(Caller(kind="user", actor="ann"), name)
+        async with aiohttp.ClientSession() as http, http.get(url, headers={"x-caller": signed}) as answer:
             assert answer.status == 503, await answer.text()
 
 

@@ -12,6 +12,7 @@ from chassis.rpc.client import Channels
 from chassis.rpc.interceptors import SecretVerdict
 from retailstack.ops.v1.secret_pb2 import CheckSecretRequest, SetSecretRequest
 from retailstack.ops.v1.secret_pb2_grpc import SecretStub, add_SecretServicer_to_server
+from services.ops.announced import Announcements
 from services.ops.secret.code import WAITING_MAX, Hasher
 from services.ops.secret.domain import FAILURES_MAX, LOCKOUT_SECONDS, Attempts, seconds_locked, with_one_more
 from services.ops.secret.rpc import SecretServicer
@@ -194,8 +195,11 @@ def test_attempts_older_than_a_quarter_of_an_hour_do_not_count() -> None:
     assert seconds_locked(attempts, at.now()) == 0
 
 
-async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(service: SecretService) -> None:
-    server = a_server((add_SecretServicer_to_server, SecretServicer(service)))
+async def test_over_the_wire_strangers_may_set_but_only_the_stack_may_check(
+    service: SecretService, units: MongoUnits, clock: FixedClock
+) -> None:
+    announcements = Announcements(units, clock)
+    server = a_server((add_SecretServicer_to_server, SecretServicer(service, announcements)))
     await server.start()
     address = {"ops": f"127.0.0.1:{server.port}"}
     stranger, stack = Channels(address), Channels(address, sign=sign)

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -12,10 +12,9 @@ from bson import encode
 from pymongo import MongoClient
 
 from chassis.app import Application
-from chassis.caller import SYSTEM
-from chassis.http.token import sign
 from chassis.rpc.client import PEERS, Channels
 from chassis.settings import Secret
+from chassis.testing.keys import key_settings
 from deploy.local import ports
 from gateway.app import GATEWAY, Gateway
 from retailstack.chassis.v1.jobs_pb2 import RunJobRequest
@@ -91,18 +90,18 @@ class VacuumStack:
             **self._told,
             **peers,
             **http,
+            **key_settings(kind),
             "grpc_port": self.ports[name],
             "mongodb_database": f"{self.database}{kind}",
             "replica": name,
         }
 
     def channels(self, ops: str = "ops") -> Channels:
-        """Channels in the stack's own name."""
+        """Channels of the operator."""
         addresses = {peer: (f"127.0.0.1:{self.ports[peer]}",) for peer in PEERS}
         return Channels(
             {**addresses, "ops": (f"127.0.0.1:{self.ports[ops]}",)},
-            sign=lambda caller, request_id: sign(caller, request_id, KEY, time()),
-            caller=SYSTEM,
+            secret_code=lambda: CODE,
         )
 
 

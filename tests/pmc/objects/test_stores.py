@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from chassis.clock import Utc, from_seconds, to_seconds
 from chassis.settings import SettingsError
 from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import key_settings
 from services.pmc.objects.port import CHUNK_BYTES, ObjectStore, StoreDown, pack_key, part_key
 from services.pmc.objects.resource import object_store
 from services.pmc.objects.s3 import S3ObjectStore
@@ -49,6 +50,7 @@ def settings(tmp_path: Path, address: str = "", **more: Any) -> PmcSettings:
         "mongodb_uri": "mongodb://nowhere",
         "amqp_url": "amqp://nowhere",
         "caller_key": TEST_KEY,
+        **key_settings("pmc"),
         "pmc_objects_folder": str(tmp_path),
     }
     if address:

@@ -4,17 +4,14 @@ import gzip
 import hashlib
 import json
 from io import BytesIO
-from time import time
 from typing import Any
 
 import aiohttp
 import pytest
 
+from chassis.auth.token import HEADER
 from chassis.caller import ANONYMOUS
-from chassis.clock import SystemClock
-from chassis.http.token import HEADER, sign
-from chassis.ids import new_id
-from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import token
 from tests.pmc.given import Catalogue, spring
 
 
@@ -32,7 +29,7 @@ async def send(pmc: Catalogue, method: str, url: str, data: bytes | None = None)
     """Send a signed request to the service itself, as the gateway passes it on."""
     path = url[url.index("/pmc/") :]
     base = f"http://127.0.0.1:{pmc.client.application.http_port}"
-    nobody = {HEADER: sign(ANONYMOUS, new_id(SystemClock().now()), TEST_KEY, time())}
+    nobody = {HEADER: token(ANONYMOUS, "pmc")}
     async with (
         aiohttp.ClientSession() as session,
         session.request(method, base + path, data=None if data is None else BytesIO(data), headers=nobody) as answer,

@@ -1,15 +1,13 @@
 """What other services ask about products over gRPC."""
 
 import hashlib
-from time import time
 
 from chassis.caller import Call, Caller
 from chassis.clock import SystemClock
-from chassis.http.token import sign
 from chassis.ids import new_id
 from chassis.rpc.client import Channels
 from chassis.rpc.context import acting_for
-from chassis.testing.client import TEST_KEY
+from chassis.testing.keys import signs_as
 from retailstack.pmc.v1 import catalogue_pb2 as pb
 from retailstack.pmc.v1.catalogue_pb2_grpc import CatalogueStub
 from tests.pmc.given import Catalogue, spring
@@ -27,7 +25,7 @@ async def test_services_are_told_served_content_styles_and_who_has_a_value(pmc: 
     )
     channels = Channels(
         {"pmc": (f"127.0.0.1:{pmc.client.application.runtime.grpc_port}",)},
-        sign=lambda who, request_id: sign(who, request_id, TEST_KEY, time()),
+        sign=signs_as("slc"),
         clock=SystemClock(),
     )
     try:

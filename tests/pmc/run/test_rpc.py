@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from time import time
 from typing import Any
 
 import pytest
@@ -11,9 +10,10 @@ import pytest_asyncio
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import SystemClock
 from chassis.errors import Forbidden, NotFound, Refusal
-from chassis.http.token import sign
 from chassis.rpc.client import Channels
-from chassis.testing.client import TEST_KEY
+from chassis.rpc.context import OPERATOR_ACTOR
+from chassis.testing.keys import signs_as
+from chassis.testing.operator import operator_channels
 from retailstack.pmc.v1 import publishing_pb2 as pb
 from retailstack.pmc.v1.publishing_pb2_grpc import PublishingStub
 from tests.pmc.given import Catalogue, some, spring
@@ -22,7 +22,7 @@ from tests.pmc.given import Catalogue, some, spring
 def channels_of(pmc: Catalogue, caller: Caller) -> Channels:
     return Channels(
         {"pmc": (f"127.0.0.1:{pmc.client.application.runtime.grpc_port}",)},
-        sign=lambda who, request_id: sign(who, request_id, TEST_KEY, time()),
+        sign=signs_as("slc"),
         caller=caller,
         clock=SystemClock(),
     )
@@ -30,8 +30,8 @@ def channels_of(pmc: Catalogue, caller: Caller) -> Channels:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def publishing(pmc: Catalogue) -> AsyncIterator[Any]:
-    """PMC as the stack asks it."""
-    channels = channels_of(pmc, SYSTEM)
+    """PMC as the operator asks it."""
+    channels = operator_channels(pmc.client.application)
     yield PublishingStub(channels.channel("pmc"))
     await channels.close()
 
@@ -60,7 +60,7 @@ async def test_a_pack_is_published_by_its_id_alone_and_taken_up_where_it_stopped
     assert json.loads(again.run)["processed"] == 3
     _, run = await stepped(publishing, again, 200)
 
-    assert (run["status"], run["created_by"], run["steps"]) == ("completed", SYSTEM.actor, 2)
+    assert (run["status"], run["created_by"], run["steps"]) == ("completed", OPERATOR_ACTOR, 2)
     assert some(run["outcomes"]) == {"created": 6, "blocked": 1}
     shown = (await pmc.good(await pmc.get("/publish/run/get", run_id=run["run_id"])))["run"]
     assert shown == run
@@ -100,9 +100,10 @@ async def test_strangers_are_refused_and_unknown_packs_are_not_found(pmc: Catalo
     with pytest.raises(NotFound):
         await publishing.Take(unknown)
     assert pmc.client.caller is not None
-    channels = channels_of(pmc, pmc.client.caller)
-    try:
-        with pytest.raises(Forbidden):
-            await PublishingStub(channels.channel("pmc")).Take(unknown)
-    finally:
-        await channels.close()
+    for caller in (pmc.client.caller, SYSTEM):
+        channels = channels_of(pmc, caller)
+        try:
+            with pytest.raises(Forbidden):
+                await PublishingStub(channels.channel("pmc")).Take(unknown)
+        finally:
+            await channels.close()

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from chassis.settings import Secret
 from chassis.telemetry.metrics import Metrics
+from chassis.testing.keys import key_settings
 from services.slc.settings import SlcSettings
 from services.slc.shopify.client import shops
 from services.slc.shopify.port import Shops
@@ -19,6 +20,7 @@ TOKEN = "shpat_good_0001"
 def a_settings(**given: object) -> SlcSettings:
     """Settings of SLC; what is given replaces the defaults."""
     plain = {"mongodb_uri": Secret("mongodb://x"), "amqp_url": Secret("amqp://x"), "caller_key": Secret("k" * 32)}
+    plain |= key_settings("slc")
     return SlcSettings(**{**plain, **given})  # type: ignore[arg-type]
 
 

@@ -11,6 +11,8 @@
 - {setting: MONGODB_URI, secret: {{ $mongodb.uriSecret.name | default $keys | quote }}, key: {{ $mongodb.uriSecret.key | quote }}}
 - {setting: AMQP_URL, secret: {{ $rabbitmq.urlSecret.name | default $keys | quote }}, key: {{ $rabbitmq.urlSecret.key | quote }}}
 - {setting: CALLER_KEY, secret: {{ $keys | quote }}, key: {{ $names.callerKey | quote }}}
+- {setting: CALLER_SIGNING_KEYS, secret: {{ $keys | quote }}, key: {{ printf "%s_%s" $names.signingKeys (upper $component) | quote }}}
+- {setting: CALLER_PUBLIC_KEYS, secret: {{ $keys | quote }}, key: {{ $names.publicKeys | quote }}}
 {{- if $names.pageKey }}
 - {setting: PAGE_KEY, secret: {{ $keys | quote }}, key: {{ $names.pageKey | quote }}}
 {{- end }}

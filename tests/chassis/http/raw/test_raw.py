@@ -3,7 +3,6 @@
 import asyncio
 from hashlib import sha256
 from pathlib import Path
-from time import time
 
 import pytest
 
@@ -11,9 +10,9 @@ from chassis.caller import ANONYMOUS
 from chassis.clock import Utc
 from chassis.gate import GateWindow
 from chassis.http.documents import Documents
-from chassis.http.token import sign
 from chassis.service import collect
-from chassis.testing.client import TEST_KEY, ServiceClient, TestAnswer
+from chassis.testing.client import ServiceClient, TestAnswer
+from chassis.testing.keys import token
 from tests.chassis.sample.app import SAMPLE
 from tests.chassis.sample.parcel.handlers import PARCEL_BYTES_MAX
 from tests.waiting import within
@@ -81,7 +80,7 @@ async def raw_put(sample: ServiceClient, head: str, body: bytes) -> bytes:
 
 
 def a_token() -> str:
-    return sign(ANONYMOUS, ID, TEST_KEY, time())
+    return token(ANONYMOUS, "sample")
 
 
 async def test_a_slow_reader_slows_the_sender_down(sample: ServiceClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,104 @@
+"""Answers that are given when they change: a caller names the answer it knows, and waits for another one.
+
+One loop reads the value for all who wait: at once after a commit of this process, every second where other replicas
+commit too, and rarely otherwise, for what changes by time alone. While nobody waits, nothing is read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Generic, TypeVar
+
+from chassis.errors import DatabaseError, Refusal
+from chassis.telemetry.log import get_logger
+
+LOOK_SECONDS = 1.0
+LOOK_ALONE_SECONDS = 10.0
+WAIT_SECONDS_MAX = 60.0
+
+T = TypeVar("T")
+
+log = get_logger("chassis.watched")
+
+
+class Watched(Generic[T]):
+    """A value in the database, and those who wait for it to change. `look` reads it.
+
+    shared  whether other replicas commit too
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[T]], shared: Callable[[], bool] = lambda: True) -> None:
+        self._look = look
+        self._shared = shared
+        self._looked = 0.0
+        # Who waits -> the value they know.
+        self._waiting: dict[asyncio.Future[T], T] = {}
+        self._woken = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self._released = False
+
+    def wake(self) -> None:
+        """Something was committed: look now."""
+        if self._waiting:
+            self._woken.set()
+
+    def release(self) -> None:
+        """Answer all who wait, and let nobody wait from now on."""
+        self._released = True
+        for waiting, value in self._waiting.items():
+            _answer(waiting, value)
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        self.release()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def read(self, is_known: Callable[[T], bool], seconds: float) -> T:
+        """The value: at once if it is not the known one, else when it changes or the seconds have passed."""
+        value = await self._look()
+        ends = monotonic() + min(seconds, WAIT_SECONDS_MAX)
+        while is_known(value) and not self._released and (left := ends - monotonic()) > 0:
+            value = await self._next(value, left)
+        return value
+
+    async def _next(self, value: T, seconds: float) -> T:
+        """The next value that differs from this one; this one after the seconds."""
+        waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = value
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_on(), name="watched value")
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except TimeoutError:
+            return value
+        finally:
+            del self._waiting[waiting]
+
+    async def _read_on(self) -> None:
+        while self._waiting and not self._released:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._woken.wait()
+            is_due = monotonic() - self._looked >= LOOK_ALONE_SECONDS
+            if not (self._woken.is_set() or is_due or self._shared()):
+                continue
+            self._woken.clear()
+            self._looked = monotonic()
+            try:
+                found = await self._look()
+            except (DatabaseError, Refusal) as failure:
+                # Those who wait know the last state, and are told when another one can be read.
+                log.debug("a watched value can't be read", problem=repr(failure))
+                continue
+            for waiting, known in self._waiting.items():
+                if known != found:
+                    _answer(waiting, found)
+
+
+def _answer(waiting: "asyncio.Future[T]", value: T) -> None:
+    if not waiting.done():
+        waiting.set_result(value)
