@@ -1,7 +1,7 @@
 """The broker: the one in AMQP_URL, a rabbitmq-server on this machine, a container, or the distribution's package.
 
 A server run by the launcher is self-contained: its own cookie, port mapper (epmd), data, logs and configuration in one
-directory, all on loopback. A system-wide instance is never used.
+directory, all on loopback, and its one user has a password of its own. A system-wide instance is never used.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.local import ports, process
 from deploy.local.engines import debian, homebrew
+from deploy.local.engines.broker_user import BrokerUser, write_private
 from deploy.local.engines.docker import DockerRabbit
 from deploy.local.engines.engine import (
     STOP_SECONDS,
@@ -44,7 +45,7 @@ SYSTEM_FOLDERS = (
 ERLANG_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 CONFIG = """\
 listeners.tcp.1 = {host}:{port}
-loopback_users.guest = true
+load_definitions = {definitions}
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 200MB
 log.file.level = warning
@@ -62,7 +63,8 @@ class Rabbit(Engine):
         self.directory = directory.absolute()
         self.log = log or self.directory / "output"
         self._port = port
-        self.uri = f"amqp://guest:guest@{ports.LOOPBACK}:{port}/"
+        self._user = BrokerUser(self.directory)
+        self.uri = self._user.uri(port)
 
     @property
     def port(self) -> int:
@@ -126,13 +128,16 @@ class Rabbit(Engine):
 
     def _write_config(self) -> None:
         files = {
-            "rabbitmq.conf": CONFIG.format(host=ports.LOOPBACK, port=self.port),
+            "rabbitmq.conf": CONFIG.format(
+                host=ports.LOOPBACK, port=self.port, definitions=self.directory / "definitions.json"
+            ),
+            "definitions.json": self._user.definitions(),
             "advanced.config": "[].\n",
             "enabled_plugins": "[].\n",
             "env.conf": "",
         }
         for name, text in files.items():
-            (self.directory / name).write_text(text)
+            write_private(self.directory / name, text)
 
     def _environment(self, epmd_port: int) -> dict[str, str]:
         """The broker's whole environment; only the search path is inherited."""

@@ -1,10 +1,13 @@
 """The engines: what they acknowledged survives a kill, and they come back where they were."""
 
 import socket
+import stat
+from pathlib import Path
 from typing import Any
 
 import aio_pika
 import pytest
+from aiormq.exceptions import ProbableAuthenticationError
 from pymongo import MongoClient
 
 from deploy.local.engines.engine import Engine
@@ -34,6 +37,17 @@ def test_sessions_of_a_killed_client_are_forgotten_at_once(private_mongodb: Engi
 
         with MongoClient[dict[str, object]](private_mongodb.uri, socketTimeoutMS=5000) as another:
             assert another.shop.things.update_one({"_id": 1}, {"$set": {"n": 2}}).modified_count == 1
+
+
+async def test_the_broker_has_one_user_with_a_password_of_its_own(private_rabbitmq: Engine, tmp_path: Path) -> None:
+    user, _, at = private_rabbitmq.uri.partition("@")
+    for wrong in ("amqp://guest:guest", "amqp://retailstack:guest", user[:-1]):
+        with pytest.raises(ProbableAuthenticationError):
+            await aio_pika.connect(f"{wrong}@{at}")
+    async with await aio_pika.connect(private_rabbitmq.uri) as connection:
+        await connection.channel()
+    for name in ("user.password", "definitions.json", "rabbitmq.conf"):
+        assert stat.S_IMODE((tmp_path / "rabbitmq" / name).stat().st_mode) == 0o600
 
 
 async def test_what_the_broker_confirmed_survives_a_kill(private_rabbitmq: Engine) -> None:
