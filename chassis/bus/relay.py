@@ -104,6 +104,8 @@ class Relay:
         self._bus = bus
         self._clock = clock or SystemClock()
         self._shards = ShardLeases(database, leases, self._clock, lease_seconds)
+        # Leases have to be renewed between polls.
+        self._renew_seconds = lease_seconds / 3
         self._woken = asyncio.Event()
         self._draining = False
         self._runner: asyncio.Task[None] | None = None
@@ -259,6 +261,7 @@ class Relay:
         rarer.
         """
         seconds = self._poll_seconds if self._shards.shared else POLL_SECONDS_MAX
+        seconds = min(seconds, self._renew_seconds)
         self._poll_seconds = min(self._poll_seconds * 2, POLL_SECONDS_SHARED_MAX)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -51,9 +51,10 @@ class Leases:
     async def renew(self, names: Iterable[str], seconds: float) -> bool:
         """Renew leases that we hold; False if one of them is not ours any more. Cheaper than to take them again."""
         wanted, now = list(names), self._clock.now()
-        ours = {"_id": {"$in": wanted}, "holder": self._holder, "until_utc": {"$gt": now}}
-        matched, _ = await self._collection.update_many(ours, {"$set": {"until_utc": later(now, seconds)}})
-        return matched == len(wanted)
+        held = {"$and": [self._ours(), {"$gt": ["$until_utc", now]}]}
+        longer = {"$set": {"until_utc": {"$cond": [held, later(now, seconds), "$until_utc"]}}}
+        _, renewed = await self._collection.update_many({"_id": {"$in": wanted}}, [longer])
+        return renewed == len(wanted)
 
     async def give_back(self, names: Iterable[str]) -> None:
         """Release those of the names that are ours."""

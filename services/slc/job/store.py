@@ -5,7 +5,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
-from chassis.clock import Utc
+from chassis.clock import Utc, later
 from chassis.entity import HUB, Entity, Value, edge, index
 from chassis.unit import Change, View, between
 from chassis.values import Id
@@ -18,6 +18,7 @@ from services.slc.variant.domain import StoredVariant, row_id_of
 from services.slc.variant.store import save_rows
 from services.slc.words import Cause
 
+SOON_SECONDS = 15.0
 NOTE_ROWS = 100
 """Variants that one transaction notes, where they are many."""
 
@@ -183,9 +184,10 @@ async def due_jobs(view: View, now: Utc, limit: int) -> list[SyncJob]:
 
 
 async def first_due(view: View) -> Utc | None:
-    """When the first job of any org that was put back or failed comes due. Index: due."""
-    jobs = view.every_org()
-    first = [await jobs.find(JOBS, {"state": state}, order=("due_utc",), limit=1) for state in ("due", "retry")]
+    """When the first job of any org that was put back or failed comes due; None if that takes a while. Index: due."""
+    jobs, soon = view.every_org(), between(at_most=later(view.now, SOON_SECONDS))
+    wheres = [{"state": state, "due_utc": soon} for state in ("due", "retry")]
+    first = [await jobs.find(JOBS, where, order=("due_utc",), limit=1) for where in wheres]
     return min((job.due_utc for found in first for job in found), default=None)
 
 
