@@ -8,6 +8,7 @@ from chassis.bus.shards import RELAYS
 from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.http.idempotency import IDEMPOTENCY
+from chassis.jobs.migration_progress import MIGRATIONS
 from chassis.jobs.runner import JobRunner
 from chassis.jobs.state import JOB_STATES
 from chassis.mongo.client import Database
@@ -28,8 +29,10 @@ from chassis.vacuum_targets import JobAnswers, Queues
 from chassis.work.admin import WorkAdmin
 from chassis.work.item import KEPT_ITEMS, KEPT_LINES, WORK_ENTITIES
 
-CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES)
-MACHINERY = frozenset({JOB_STATES.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection})
+CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES, MIGRATIONS)
+MACHINERY = frozenset(
+    {JOB_STATES.collection, MIGRATIONS.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection}
+)
 """Collections in which running processes record that they run. A vacuum leaves them alone."""
 
 

@@ -1,57 +1,71 @@
-"""Computing the derived fields of stored documents again, after a release that added one or computes it otherwise."""
+"""Bringing stored documents to the form of this release: derived fields that it added or computes otherwise, and fields
+that it stores and an earlier one did not.
 
-from collections.abc import Iterable
+Revisions, times and history stay: what happened to a record is not changed. It may be cut off and repeated at any time,
+beside ordinary changes.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from chassis.entity import Entity, Value
 from chassis.mongo.client import Database
-from chassis.telemetry.log import get_logger
 
 PAGE_RECORDS = 200
 
-log = get_logger("chassis.mongo.rederive")
+Complete = Callable[[Sequence[Mapping[str, Any]]], Awaitable[Mapping[str, Mapping[str, Any]]]]
+"""Gives, by id, fields to be set on these documents, or does what must be done before they are."""
 
 
-class Rederived(Value):
-    """How many documents were looked at, and how many of them had a derived field that was missing or different."""
+class RederivedPage(Value):
+    """How many documents of a page are of the entity, and how many were brought up to date; `after`: the last id read,
+    None at the end."""
 
     checked: int
     corrected: int
+    after: str | None
 
 
-async def rederive(database: Database, entities: Iterable[Entity[Any]]) -> Rederived:
-    """Compute the derived fields of these entities, of all orgs, and store those that are missing or different.
+async def rederive(
+    database: Database,
+    entity: Entity[Any],
+    after: str = "",
+    *,
+    complete: Complete | None = None,
+    skip: Callable[[str], bool] = lambda _: False,
+) -> RederivedPage:
+    """Compute the derived fields of the entity's next documents, of all orgs in the order of ids, and store those that
+    are missing or different.
 
-    Revisions, times and history stay: nothing has changed that a caller sees. It can be cut off and run again at any
-    time, beside ordinary changes. Reads page by page in the order of ids.
+    complete  gives further fields to be stored
+    skip      whether the documents of an org are passed over
     """
-    checked = corrected = 0
-    for entity in entities:
-        collection = database.collection(entity.collection)
-        after = ""
-        while True:
-            found = await collection.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=PAGE_RECORDS)
-            for document in found:
-                if entity.kind and document.get("kind") != entity.kind:
-                    continue
-                checked += 1
-                if wrong := _wrong(entity, document):
-                    _, changed = await collection.update_one({"_id": document["_id"]}, [{"$set": wrong}])
-                    corrected += changed
-            log.info("derived fields are computed", entity=entity.name, checked=checked, corrected=corrected)
-            if len(found) < PAGE_RECORDS:
-                break
-            after = found[-1]["_id"]
-    return Rederived(checked=checked, corrected=corrected)
+    collection = database.collection(entity.collection)
+    found = await collection.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=PAGE_RECORDS)
+    ours = [
+        document
+        for document in found
+        if not (entity.kind and document.get("kind") != entity.kind) and not skip(document.get("orgcode", ""))
+    ]
+    added = await complete(ours) if complete is not None and ours else {}
+    corrected = 0
+    for document in ours:
+        if wrong := _wrong(entity, document, added.get(document["_id"], {})):
+            _, changed = await collection.update_one({"_id": document["_id"]}, [{"$set": wrong}])
+            corrected += changed
+    return RederivedPage(
+        checked=len(ours), corrected=corrected, after=found[-1]["_id"] if len(found) == PAGE_RECORDS else None
+    )
 
 
-def _wrong(entity: Entity[Any], document: dict[str, Any]) -> dict[str, Any]:
-    """The derived fields to set, each unless the record was changed since it was read: a change derives all anew."""
-    record = entity.from_document(document)
-    values = {field: derive(record) for field, derive in entity.derived.items()}
+def _wrong(entity: Entity[Any], document: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to set, each unless the record was changed since it was read: a change stores all anew."""
+    record = entity.from_document({**document, **added})
+    values = {**added, **{field: derive(record) for field, derive in entity.derived.items()}}
     unchanged = {"$eq": ["$revision", document.get("revision")]} if entity.versioned else True
+    absent = object()
     return {
         field: {"$cond": [unchanged, {"$literal": value}, f"${field}"]}
         for field, value in values.items()
-        if document.get(field) != value
+        if document.get(field, absent) != value
     }

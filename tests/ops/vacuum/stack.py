@@ -203,7 +203,7 @@ class Operator:
             if not database.startswith(self.stack.database):
                 continue
             for name in self._client[database].list_collection_names():
-                if name in {"leases", "relays", "jobs", "marks", "vacuum_audit", "vacuum_turns", *WORK}:
+                if name in {"leases", "relays", "jobs", "marks", "migrations", "vacuum_audit", "vacuum_turns", *WORK}:
                     continue
                 for document in self._client[database][name].find():
                     if not but or but not in repr(document):
