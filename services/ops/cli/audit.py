@@ -1,6 +1,7 @@
 """`stackctl audit`: whether stock balances agree with their entries, and roll-ups with the products they count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -22,11 +23,16 @@ audit = App(name="audit", help="Whether the books are right.")
 async def audit_ledger(
     *,
     org: Annotated[str | None, Parameter(help="Only this org.")] = None,
+    changed: Annotated[
+        bool, Parameter(negative="", help="Only items changed since the last audit that found no difference.")
+    ] = False,
     stack: Given,
 ) -> CommandOutcome:
-    """Replay stock cards against balances, and show every difference; exit status 1 if there is any."""
+    """Replay stock cards against balances, and show every difference; exit status 1 if there is any. An audit that was
+    cut off goes on where it stopped."""
     checked = ("items_checked", "entries_checked")
-    return await _audited(stack, LEDGER_SERVICE, LEDGER_JOB, org, checked)
+    params = {"changed": "true"} if changed else {}
+    return await _audited(stack, LEDGER_SERVICE, LEDGER_JOB, org, checked, params)
 
 
 @audit.command(name="catalogue")
@@ -40,8 +46,15 @@ async def audit_catalogue(
     return await _audited(stack, CATALOGUE_SERVICE, CATALOGUE_JOB, org, ("products_checked",))
 
 
-async def _audited(stack: Stack, service: str, job: str, org: str | None, checked: Sequence[str]) -> CommandOutcome:
-    answer = await run_job(stack, service, job, {"orgcode": org.upper()} if org else {})
+async def _audited(
+    stack: Stack,
+    service: str,
+    job: str,
+    org: str | None,
+    checked: Sequence[str],
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> CommandOutcome:
+    answer = await run_job(stack, service, job, {**params, **({"orgcode": org.upper()} if org else {})})
     document = {name: answer[name] for name in (*checked, "differences")}
     differences = document["differences"]
     counts = {**document, "differences": len(differences)}

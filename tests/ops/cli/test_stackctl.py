@@ -190,6 +190,9 @@ async def test_an_audit_that_finds_differences_is_status_1(operator: Operator) -
     assert json.loads(operator.out) == {"items_checked": 2, "entries_checked": 9, "differences": []}
     assert (operator.jobs.asked[0].job, dict(operator.jobs.asked[0].params)) == ("audit-ledger", {"orgcode": "ACME"})
 
+    assert await operator.run("audit", "ledger", "--changed", "--json") == 0
+    assert dict(operator.jobs.asked[1].params) == {"changed": "true"}
+
     operator.jobs.answer = '{"items_checked": 2, "entries_checked": 9, "differences": [{"variant_id": "v"}]}'
     assert await operator.run("audit", "ledger", "--json") == 1
     assert len(json.loads(operator.out)["differences"]) == 1
