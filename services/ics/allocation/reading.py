@@ -1,11 +1,11 @@
 """The endpoints that show allocations. The contract's ics.yaml specifies them."""
 
 from chassis.endpoint import Answer, Endpoints, Listed, Request
-from chassis.page import PageRequest
 from chassis.unit import View
-from chassis.values import Code, Guid, Id, Text, Utc
+from chassis.values import Id, Text, Utc
 from services.ics.allocation.domain import Allocation, Status
-from services.ics.allocation.store import ALLOCATIONS, list_allocations
+from services.ics.allocation.store import ALLOCATIONS, FILTERS
+from services.ics.ledger.promise_lists import PromiseListRequest, promise_page
 from services.ics.words import READ
 
 endpoints = Endpoints("ics", "/allocation")
@@ -25,10 +25,7 @@ async def ics_allocation_get(view: View, body: AllocationGetRequest) -> Allocati
     return AllocationGetEnvelope(allocation=await view.load(ALLOCATIONS, body.allocation_id))
 
 
-class AllocationListRequest(Request, PageRequest):
-    logical_guid: Guid | None = None
-    channel_code: Code | None = None
-    variant_id: Guid | None = None
+class AllocationListRequest(PromiseListRequest):
     status: Status | None = None
     order_ref: Text | None = None
     reservation_id: Id | None = None
@@ -42,13 +39,5 @@ class AllocationListEnvelope(Listed[Allocation]):
 @endpoints.post("/list", roles=READ)
 async def ics_allocation_list(view: View, body: AllocationListRequest) -> AllocationListEnvelope:
     """List allocations, newest first."""
-    wanted = {
-        "logical_guid": body.logical_guid,
-        "channel_code": body.channel_code,
-        "variant_id": body.variant_id,
-        "status": body.status,
-        "order_ref": body.order_ref,
-        "reservation_id": body.reservation_id,
-    }
-    page = await list_allocations(view, wanted, body.expires_before, body)
+    page = await promise_page(view, ALLOCATIONS, FILTERS, body, expires_before="expires_utc")
     return AllocationListEnvelope.of(page)

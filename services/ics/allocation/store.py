@@ -1,14 +1,8 @@
 """Storage of allocations. All promises share one collection, so one query finds every holder of an item."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from chassis.clock import Utc
 from chassis.entity import Entity, edge
-from chassis.page import Page, Paged
-from chassis.unit import View
 from services.ics.allocation.domain import Allocation
-from services.ics.keyed import KeyedFilters, keyed_page, keys_index
+from services.ics.keyed import KeyedFilters, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 from services.ics.reservation.expiring import changed_in_passing, expired
@@ -57,10 +51,3 @@ register(
         expired_event=("ics.allocation.expired", "allocation"),
     )
 )
-
-
-async def list_allocations(
-    view: View, wanted: Mapping[str, Any], expires_before: Utc | None, page: Paged
-) -> Page[Allocation]:
-    """A page of allocations, newest first. Index: keys."""
-    return await keyed_page(view, ALLOCATIONS, FILTERS, wanted, page, earlier={"expires_utc": expires_before})

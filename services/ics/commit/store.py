@@ -1,14 +1,8 @@
 """Storage of commits. All promises share one collection, so one query finds every holder of an item."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from chassis.clock import Utc
 from chassis.entity import Entity, edge
-from chassis.page import Page, Paged
-from chassis.unit import View
 from services.ics.commit.domain import Commit, changed_in_passing
-from services.ics.keyed import KeyedFilters, keyed_page, keys_index
+from services.ics.keyed import KeyedFilters, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 
@@ -56,8 +50,3 @@ register(
         keep=changed_in_passing,
     )
 )
-
-
-async def list_commits(view: View, wanted: Mapping[str, Any], due_before: Utc | None, page: Paged) -> Page[Commit]:
-    """A page of commits, newest first. Index: keys."""
-    return await keyed_page(view, COMMITS, FILTERS, wanted, page, earlier={"due_utc": due_before})

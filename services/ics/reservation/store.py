@@ -1,13 +1,7 @@
 """Storage of reservations: in the collection of all promises, so that an item's holders are read together."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from chassis.clock import Utc
 from chassis.entity import Entity
-from chassis.page import Page, Paged
-from chassis.unit import View
-from services.ics.keyed import KeyedFilters, keyed_page, keys_index
+from services.ics.keyed import KeyedFilters, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
 from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
 from services.ics.reservation.domain import Reservation
@@ -53,10 +47,3 @@ register(
         expired_event=("ics.reservation.expired", "reservation"),
     )
 )
-
-
-async def list_reservations(
-    view: View, wanted: Mapping[str, Any], expires_before: Utc | None, page: Paged
-) -> Page[Reservation]:
-    """A page of reservations, newest first. Index: keys."""
-    return await keyed_page(view, RESERVATIONS, FILTERS, wanted, page, earlier={"expires_utc": expires_before})
