@@ -71,7 +71,7 @@ async def _kept(view: View, item: Item) -> AuditedItem:
         held=await _held(view, item, promises),
         counts={counter.what: each for counter, each in zip(COUNTERS, counts, strict=True)},
         recounts={recount.what: each for recount, each in zip(RECOUNTS, recounts, strict=True)},
-        next_expiry=min((Utc(each.due) for each in promises if each.due and each.due != NEVER_EXPIRES), default=None),
+        next_expiry=min((Utc(each.due) for each in promises if each.due and each.due < NEVER_EXPIRES), default=None),
     )
 
 

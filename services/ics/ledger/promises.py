@@ -5,11 +5,10 @@ from chassis.unit import View, between
 from services.ics.ledger.store import NEVER_EXPIRES, PROMISES, Promise
 
 
-async def promises_of(view: View, logical_guid: str, variant_id: str, at_most: int | None = None) -> list[Promise]:
-    """Promises that hold units of an item, oldest first; with `at_most`, only that many, those that expire first.
-    Index: logical_guid, variant_id, due."""
+async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Promise]:
+    """All promises that hold units of an item, oldest first. Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
-    found = await view.find_all(PROMISES, where, order=("due",), at_most=at_most)
+    found = await view.find_all(PROMISES, where, order=("due",))
     return sorted(found, key=lambda promise: promise.promise_id)
 
 

@@ -32,7 +32,7 @@ from services.ics.words import DOCUMENT_KINDS, HOLDER_KINDS, DocumentType, Holde
 
 _FIND_LIMIT = 1000
 NEVER_EXPIRES = "~"
-"""The value of `due` for a promise that holds units and never expires. Sorts after every time."""
+"""How `due` begins for a promise that holds units and never expires. Sorts after every time."""
 
 ITEMS = Entity(
     "balance",
@@ -168,7 +168,7 @@ BIN_UNITS = Entity(
 class Promise(Document):
     """The fields of a reservation, allocation or commit that the ledger reads; the three share a collection.
 
-    due    its expiry time (`NEVER_EXPIRES` for a commit); None if it holds no units
+    due    its expiry time (for a commit, `NEVER_EXPIRES` and its id); None if it holds no units
     queue  sort key of promises with units at the shortfall position: commits first, then by id; None without such units
     """
 
@@ -179,7 +179,7 @@ class Promise(Document):
     variant_id: str
     positions: list[HeldPosition]
     due: str | None
-    queue: str | None
+    queue: str | None = None
 
 
 OF_ANY_ORG = index("kind", name="kind", every_org=True)
@@ -212,7 +212,7 @@ def promise_fields(kind: HolderType, filters: KeyedFilters) -> dict[str, Callabl
     def due(promise: Any) -> str | None:
         if not promise.positions:
             return None
-        return NEVER_EXPIRES if kind == "commit" else str(promise.expires_utc)
+        return f"{NEVER_EXPIRES}{promise.commit_id}" if kind == "commit" else str(promise.expires_utc)
 
     rank = 1 if kind == "commit" else 2
 

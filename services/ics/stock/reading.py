@@ -11,9 +11,9 @@ from chassis.unit import View, one_of
 from chassis.values import Guid, Id, Lot
 from services.ics.ledger.balance import Balance, Buckets, Item, PositionKey, Stages, StockPosition, account_order
 from services.ics.ledger.draw import Pin
+from services.ics.ledger.first_promises import first_promises
 from services.ics.ledger.holder import BUCKET_OF, HOLDER_KINDS
 from services.ics.ledger.lookup import EVERYTHING, bin_key, lot_key, variant_key, zone_key
-from services.ics.ledger.promises import promises_of
 from services.ics.ledger.store import ITEMS
 from services.ics.words import BUCKETS, STAGES, UNHELD_BUCKETS, Bucket, HolderType, Stage
 
@@ -114,12 +114,12 @@ def _by_place(item: Item) -> dict[Held, int]:
 async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
     """Units of the item by holder; kinds of holders without units are not read.
 
-    At most `POSITIONS_MAX` + 1 promises are read, those that expire first: an item may have tens of thousands.
+    At most `POSITIONS_MAX` + 1 promises are read: an item may have tens of thousands.
     """
     found: list[tuple[Held, int]] = []
     facility, variant = item.logical_guid, item.variant_id
     if item.reserved or item.committed:
-        for promise in await promises_of(view, facility, variant, POSITIONS_MAX + 1):
+        for promise in await first_promises(view, item, POSITIONS_MAX + 1):
             bucket = BUCKET_OF[promise.kind]
             found.extend(
                 (Held(bucket, each.key, each.stage, promise.kind, promise.promise_id), each.quantity)
