@@ -4,7 +4,9 @@ It keeps what it is given, finds what matches and lets a unique key exist once; 
 that changes at the same time do not get in each other's way, is tested on the real engine.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from inspect import signature
 from itertools import product
 from typing import Any, TypeVar
 
@@ -17,14 +19,17 @@ from chassis.entity import Document, Entity, Index
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
 from chassis.mongo.reads import CompositeReads
-from chassis.unit import OneOf, Range
+from chassis.page import Page, Paged, Seal, items_of
 from tests.ics.given import NOON, ORG
+from tests.ics.matching import matches, place_in, sortable, value_at
 
 R = TypeVar("R", bound=Document)
 T = TypeVar("T")
 
 Shelf = dict[str, tuple[Entity[Any], Any]]
 Store = dict[str, Shelf]
+
+SEAL = Seal(b"of the memory's page tokens")
 
 
 class Memory:
@@ -44,16 +49,26 @@ class Memory:
         facility: str = "FAC-A",
         channel: str | None = "WEB",
         actor: str = "anna",
+        name: str = "test",
     ) -> T:
         """Run a handler; what it wrote stays unless it refused."""
         caller = Caller(kind="user", actor=actor, orgcode=ORG, owner=True)
         call = Call(
-            caller=caller, name="test", request_id="r", started_utc=self.clock.now(), facility=facility, channel=channel
+            caller=caller, name=name, request_id="r", started_utc=self.clock.now(), facility=facility, channel=channel
         )
         change = MemoryChange(self, call)
         answer = _driven(handler(change))
         self.keep(change)
         return answer
+
+    def ask(self, handler: Any, body: Any, *, facility: str = "FAC-A") -> Any:
+        """What an endpoint answers, given what its parameters ask for; what it wrote stays unless it refused."""
+
+        async def asked(change: "MemoryChange") -> Any:
+            given = {"call": change.call, "change": change, "view": change, "units": MemoryUnits(self), "body": body}
+            return await handler(**{name: given[name] for name in signature(handler).parameters})
+
+        return self.change(asked, facility=facility, name=handler.__name__)
 
     def keep(self, change: "MemoryChange") -> None:
         """Let what a change wrote and told be so."""
@@ -82,6 +97,10 @@ class MemoryUnits:
 
     async def view(self, call: Call, handler: Callable[["MemoryChange"], Awaitable[T]], *, snapshot: bool = False) -> T:
         return await handler(MemoryChange(self.memory, call))
+
+    @asynccontextmanager
+    async def snapshot_reader(self, call: Call, *, moment: bool = True) -> AsyncIterator["MemoryChange"]:
+        yield MemoryChange(self.memory, call)
 
     async def change(
         self,
@@ -163,16 +182,44 @@ class MemoryChange(CompositeReads):
         after: Sequence[Any] | None = None,
         rest: Mapping[str, Any] | None = None,
     ) -> list[R]:
-        fields = [*order, entity.id]
+        fields = order if order and order[-1].removeprefix("-") == entity.id else (*order, entity.id)
         found = [
-            document
-            for document in self._documents(entity)
-            if all(_fits(_at(document, entity, field), wanted) for field, wanted in {**where, **(rest or {})}.items())
+            document for document in self._documents(entity) if matches(document, entity, {**where, **(rest or {})})
         ]
-        found.sort(key=lambda document: [_at(document, entity, field) for field in fields])
+        found.sort(key=lambda document: place_in(document, entity, fields))
         if after is not None:
-            found = [each for each in found if [_at(each, entity, field) for field in fields] > list(after)]
+            behind = [sortable(value, field) for value, field in zip(after, fields, strict=True)]
+            found = [each for each in found if place_in(each, entity, fields) > behind]
         return [entity.from_document(document) for document in found[:limit]]
+
+    async def page(
+        self,
+        entity: Entity[R],
+        where: Mapping[str, Any],
+        *,
+        page: Paged,
+        order: Sequence[str] = (),
+        rest: Mapping[str, Any] | None = None,
+    ) -> Page[R]:
+        order, size = order or (f"-{entity.id}",), items_of(page)
+        asked = [entity.name, repr(where), order, repr(rest)]
+        after = SEAL.open(asked, page.next_token) if page.next_token is not None else None
+        found = await self.find(entity, where, order=order, limit=size + 1, after=after, rest=rest)
+        more, found = len(found) > size, found[:size]
+        fields = [field.removeprefix("-") for field in order]
+        fields += [] if entity.id in fields else [entity.id]
+        token = SEAL.seal(asked, [getattr(found[-1], field) for field in fields]) if more else None
+        return Page(items=found, count=len(found), next_token=token)
+
+    async def parts(
+        self, entity: Entity[Any], where: Mapping[str, Any], *, fields: Sequence[str]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        found = [
+            {field: value_at(document, entity, field) for field in fields}
+            for document in self._documents(entity)
+            if matches(document, entity, where)
+        ]
+        yield found
 
     async def insert(self, entity: Entity[R], record: R) -> R:
         record_id = entity.id_of(record)
@@ -230,9 +277,9 @@ class MemoryChange(CompositeReads):
     def _keys(self, entity: Entity[Any], which: Index, record: Any) -> list[tuple[Any, ...]]:
         """The keys of an index that a record has: one for each value of a list."""
         document = self.memory.document(entity, record)
-        if any(_at(document, entity, field) != wanted for field, wanted in (which.where or {}).items()):
+        if any(value_at(document, entity, field) != wanted for field, wanted in (which.where or {}).items()):
             return []
-        values = (_at(document, entity, field) for field in which.fields)
+        values = (value_at(document, entity, field) for field in which.fields)
         return list(product(*(value if isinstance(value, list) else [value] for value in values)))
 
     def _check_unique(self, entity: Entity[Any], record: Any) -> None:
@@ -242,30 +289,3 @@ class MemoryChange(CompositeReads):
                 for other in self._own(entity):
                     if entity.id_of(other) != entity.id_of(record) and ours & set(self._keys(entity, which, other)):
                         raise Conflict(which.refusal)
-
-
-def _at(document: dict[str, Any], entity: Entity[Any], field: str) -> Any:
-    if field == entity.id:
-        return document["_id"]
-    value: Any = document
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    if isinstance(wanted, OneOf):
-        return any(one in wanted.values for one in values)
-    if isinstance(wanted, Range):
-        return any(one is not None and _within(one, wanted) for one in values)
-    return wanted in values or value == wanted
-
-
-def _within(value: Any, bounds: Range) -> bool:
-    return (
-        (bounds.above is None or value > bounds.above)
-        and (bounds.at_least is None or value >= bounds.at_least)
-        and (bounds.below is None or value < bounds.below)
-        and (bounds.at_most is None or value <= bounds.at_most)
-    )

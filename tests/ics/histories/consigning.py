@@ -29,7 +29,7 @@ from tests.ics.histories.machine import (
     some,
 )
 
-COST = Money(amount="0.25", currency="EUR")
+COSTS = (Money(amount="0.25", currency="EUR"), Money(amount="3.5", currency="USD"))
 
 
 def on_hand(kept: ConsignmentRecord) -> int:
@@ -43,10 +43,10 @@ class Consigning(HistoryMachine):
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, place=PLACE, lot=LOT)
     def consign(self, facility: str, variant: str, units: int, place: str, lot: Any) -> None:
         body = ConsignmentReceiveRequest(
-            consignor_ref="CONSIGNOR",
+            consignor_ref=f"CONSIGNOR-{units % 2}",
             variant_id=variant,
             quantity=units,
-            unit_cost=COST,
+            unit_cost=COSTS[units // 3 % 2],
             expiry_date=EXPIRIES[lot],
             serials=self.coming(variant, units),
             **self.pin(facility, place, lot),

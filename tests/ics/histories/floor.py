@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from services.ics.bin.handlers import BinStatusSetRequest, ics_bin_status_set
+from services.ics.bin.handlers import BinStatusSetRequest, BinUpdateRequest, ics_bin_status_set, ics_bin_update
 from services.ics.bin.store import BINS
 from services.ics.holdback.handlers import HoldbackSetRequest, ics_holdback_set
 from services.ics.holdback.store import HOLDBACKS
@@ -207,6 +207,18 @@ class Floor(HistoryMachine):
         status: Any = "inactive" if place.status == "active" else "active"
         body = BinStatusSetRequest(bin_id=place.bin_id, expected_revision=place.revision, status=status)
         self.attempt(ics_bin_status_set, body, place.logical_guid)
+
+    @rule(which=WHICH, capacity=st.none() | st.integers(1, 15))
+    def refit(self, which: int, capacity: int | None) -> None:
+        """A bin takes fewer units, more, or any number of them."""
+        places = self.memory.all(BINS)
+        place = places[which % len(places)]
+        clear: Any = ["capacity"] if capacity is None else None
+        body = BinUpdateRequest(
+            bin_id=place.bin_id, expected_revision=place.revision, capacity=capacity, clear=clear, name="refitted"
+        )
+        if place.capacity is not None or capacity is not None:
+            assert self.attempt(ics_bin_update, body, place.logical_guid)
 
     @rule(
         variant=VARIANT,

@@ -8,7 +8,6 @@ matter and prints them; the notes between them say what each became.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -37,7 +36,10 @@ from services.ics.serial.store import SERIALS
 from services.ics.words import BUCKETS, Bucket
 from services.ics.zone.handlers import ZoneCreateRequest, ics_zone_create
 from tests.ics.histories.checks import TRACKED, Checks
-from tests.ics.memory import Memory, MemoryChange, MemoryUnits
+from tests.ics.histories.kinds import KINDS
+from tests.ics.histories.said import Said
+from tests.ics.histories.shown import Shown
+from tests.ics.memory import Memory, MemoryUnits
 
 FACILITIES = ("FAC-A", "FAC-B")
 MIXED = "VAR-2"
@@ -113,6 +115,8 @@ class HistoryMachine(RuleBasedStateMachine):
         super().__init__()
         self.memory = Memory()
         self.checks = Checks(self.memory)
+        self.shown = Shown(self.memory)
+        self.said = Said(self.shown)
         self.places: dict[tuple[str, str], tuple[str | None, str | None]] = {}
         self.serial_count = 0
         self.call(ics_stock_policy_set, StockPolicySetRequest(qc="skip", variant_id="VAR-1", backorder_limit=3))
@@ -157,16 +161,13 @@ class HistoryMachine(RuleBasedStateMachine):
 
     def call(self, handler: Any, body: Any, facility: str = "FAC-A") -> Any:
         """The answer of a call that succeeds."""
-
-        async def asked(change: MemoryChange) -> Any:
-            return await (
-                handler(change.call, change, body) if "call" in signature(handler).parameters else handler(change, body)
-            )
-
-        return self.memory.change(asked, facility=facility)
+        answer = self.memory.ask(handler, body, facility=facility)
+        self.shown.answered(answer)
+        return answer
 
     def attempt(self, handler: Any, body: Any, facility: str) -> Any:
         """The answer of a call, after which everything is checked; None where it is refused, which leaves no trace."""
+        body = self.said.saying(body)
         if body.problems():
             return None
         before = self.before()
@@ -177,7 +178,8 @@ class HistoryMachine(RuleBasedStateMachine):
             assert self.before() == before
             return None
         tell(f"    {facility}: {body}")
-        self.check(before)
+        new = self.check(before)
+        self.said.answered(handler.__name__, body, answer, new)
         return answer
 
     def before(self) -> Before:
@@ -185,13 +187,17 @@ class HistoryMachine(RuleBasedStateMachine):
         items = {item.item_id: item for item in self.memory.all(ITEMS)}
         return Before(items, self.memory.all(ENTRIES), len(self.memory.events))
 
-    def check(self, before: Before) -> None:
-        """Hold everything against how it stood before."""
+    def check(self, before: Before) -> list[StockCardEntry]:
+        """Hold everything against how it stood before; the entries made since."""
         new = self.checks.after(before.items, before.entries, before.events)
         self.seen.update(entry.kind for entry in new)
+        return new
 
     def teardown(self) -> None:
-        """At the end the auditor finds nothing, either."""
+        """At the end every record is found, all that was said is there, and the auditor finds nothing, either."""
+        for kind in KINDS:
+            self.shown.look_up(kind, {})
+        self.said.check_all()
         call = Call(caller=SYSTEM, name="audit-ledger", request_id="r", started_utc=self.now)
         units: Any = MemoryUnits(self.memory)
         found: Any = run(audit_ledger(units, call, AuditParams()))
@@ -234,6 +240,10 @@ class HistoryMachine(RuleBasedStateMachine):
         """The lot of the n-th place an item has units at."""
         positions = self.checks.item(facility, variant).cells or [StockPosition()]
         return positions[which % len(positions)].lot_code
+
+    def order_ref(self) -> str:
+        """One of two orders, which take turns."""
+        return f"O-{1 + len(self.memory.events) % 2}"
 
     def coming(self, variant: str, units: int) -> list[str] | None:
         """Serials for units that come in: one that has been here before, then new ones; None where none are asked."""

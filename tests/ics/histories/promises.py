@@ -37,9 +37,11 @@ from services.ics.reservation.domain import Reservation
 from services.ics.reservation.handlers import (
     ReservationCreateRequest,
     ReservationExpireRequest,
+    ReservationExtendRequest,
     ReservationReleaseRequest,
     ics_reservation_create,
     ics_reservation_expire,
+    ics_reservation_extend,
     ics_reservation_release,
 )
 from services.ics.reservation.store import RESERVATIONS
@@ -80,7 +82,8 @@ class Promises(HistoryMachine):
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, seconds=SECONDS)
     def reserve(self, facility: str, variant: str, units: int, seconds: int) -> None:
-        body = ReservationCreateRequest(variant_id=variant, quantity=units, ttl_seconds=seconds)
+        named = {"demand_type": "order", "demand_ref": self.order_ref()} if units % 2 else {}
+        body = ReservationCreateRequest(variant_id=variant, quantity=units, ttl_seconds=seconds, **named)  # type: ignore[arg-type]
         self.promise(ics_reservation_create, body, facility)
 
     @rule(facility=FACILITY, variant=VARIANT, over=st.sampled_from((0, 0, 1)))
@@ -92,21 +95,24 @@ class Promises(HistoryMachine):
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, seconds=SECONDS)
     def allocate(self, facility: str, variant: str, units: int, seconds: int) -> None:
-        body = AllocationCreateRequest(variant_id=variant, quantity=units, order_ref="O-1", ttl_seconds=seconds)
+        body = AllocationCreateRequest(
+            variant_id=variant, quantity=units, order_ref=self.order_ref(), ttl_seconds=seconds
+        )
         self.promise(ics_allocation_create, body, facility)
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS, place=PIN, lot=PIN_LOT)
     def allocate_pinned(self, facility: str, variant: str, units: int, place: str | None, lot: str | None) -> None:
         most = self.checks.promisable(facility, variant)
         body = AllocationCreateRequest(
-            variant_id=variant, quantity=units, order_ref="O-1", **self.pin(facility, place, lot)
+            variant_id=variant, quantity=units, order_ref=self.order_ref(), **self.pin(facility, place, lot)
         )
         if self.attempt(ics_allocation_create, body, facility):
             assert units <= most
 
     @rule(facility=FACILITY, variant=VARIANT, units=UNITS)
     def commit_direct(self, facility: str, variant: str, units: int) -> None:
-        body = CommitCreateRequest(variant_id=variant, quantity=units, order_ref="O-1")
+        due = later(self.now, 3600) if units % 2 else None
+        body = CommitCreateRequest(variant_id=variant, quantity=units, order_ref=self.order_ref(), due_utc=due)
         self.promise(ics_commit_create_direct, body, facility)
 
     @some(RESERVATIONS, whole)
@@ -117,6 +123,21 @@ class Promises(HistoryMachine):
                 reservation_id=found.reservation_id, expected_revision=found.revision, quantity=units
             )
             self.attempt(ics_reservation_release, body, found.logical_guid)
+
+    @some(RESERVATIONS, whole)
+    @rule(which=WHICH, seconds=st.none() | SECONDS)
+    def extend_reservation(self, which: int, seconds: int | None) -> None:
+        """19: what is overdue is not held any longer."""
+        if found := self.nth(RESERVATIONS, which):
+            body = ReservationExtendRequest(
+                reservation_id=found.reservation_id,
+                expected_revision=found.revision,
+                expires_utc=later(self.now, seconds) if seconds is not None else None,
+            )
+            if answer := self.attempt(ics_reservation_extend, body, found.logical_guid):
+                assert found.expires_utc > self.now
+                assert answer.reservation.expires_utc > found.expires_utc
+                assert answer.reservation.positions == found.positions
 
     @some(RESERVATIONS, whole)
     @rule(which=WHICH, punctual=st.booleans())
@@ -147,7 +168,7 @@ class Promises(HistoryMachine):
                 reservation_id=found.reservation_id,
                 expected_revision=found.revision,
                 quantity=units,
-                order_ref="O-1",
+                order_ref=self.order_ref(),
                 ttl_seconds=60,
                 **self.pin(found.logical_guid, place, lot),
             )
@@ -167,7 +188,10 @@ class Promises(HistoryMachine):
     def commit_reserved(self, which: int, units: int | None) -> None:
         if found := self.nth(RESERVATIONS, which):
             body = CommitCreateRequest(
-                reservation_id=found.reservation_id, expected_revision=found.revision, quantity=units, order_ref="O-1"
+                reservation_id=found.reservation_id,
+                expected_revision=found.revision,
+                quantity=units,
+                order_ref=self.order_ref(),
             )
             self.attempt(ics_commit_create, body, found.logical_guid)
 
@@ -178,7 +202,8 @@ class Promises(HistoryMachine):
             body = CommitCreateRequest(
                 allocation_id=found.allocation_id, expected_revision=found.revision, quantity=units
             )
-            self.attempt(ics_commit_create, body, found.logical_guid)
+            if answer := self.attempt(ics_commit_create, body, found.logical_guid):
+                assert answer.commit.reservation_id == found.reservation_id
 
     @some(COMMITS, open_units)
     @rule(which=WHICH, units=PART, place=PIN, lot=PIN_LOT, to=PLACE)

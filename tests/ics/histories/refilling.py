@@ -42,9 +42,7 @@ class Refilling(HistoryMachine):
         pick_zone, pick_bin = self.places[facility, pick]
         over_zone, over_bin = self.places[facility, over] if over else (None, None)
         assert pick_zone is not None
-        known = self.memory.change(
-            lambda change: rule_at(change, facility, variant, pick_zone, pick_bin)  # type: ignore[arg-type]
-        )
+        known = self.memory.change(lambda change: rule_at(change, facility, variant, pick_zone, pick_bin))
         body = ReplenishmentRuleSetRequest(
             variant_id=variant,
             pick_zone_id=pick_zone,

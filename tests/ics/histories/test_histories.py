@@ -7,6 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.ics.histories.consigning import Consigning
 from tests.ics.histories.counting import Counting
 from tests.ics.histories.floor import Floor
+from tests.ics.histories.importing import Importing
 from tests.ics.histories.looking import Looking
 from tests.ics.histories.machine import HistoryMachine
 from tests.ics.histories.promises import Promises
@@ -18,11 +19,11 @@ class Selling(Floor, Promises, Looking):
     """Goods come in, are promised, and go to customers: few kinds of call, and so long chains of them."""
 
 
-class Moving(Floor, Transferring, Counting, Consigning, Refilling):
+class Moving(Floor, Transferring, Counting, Consigning, Refilling, Importing):
     """Goods go to and fro, are counted, consigned and brought to where they are picked."""
 
 
-class Everything(Floor, Promises, Transferring, Counting, Consigning, Refilling, Looking):
+class Everything(Floor, Promises, Transferring, Counting, Consigning, Refilling, Importing, Looking):
     """All of it, in any order."""
 
 

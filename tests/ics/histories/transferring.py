@@ -10,15 +10,19 @@ from services.ics.transfer.handlers import (
     TransferApprovalInput,
     TransferLineInput,
     TransferRequestApproveRequest,
+    TransferRequestCancelRequest,
     TransferRequestCreateRequest,
     TransferRequestSubmitRequest,
     ics_transfer_request_approve,
+    ics_transfer_request_cancel,
     ics_transfer_request_create,
     ics_transfer_request_submit,
 )
 from services.ics.transfer.receiving import (
     TransferReceiptInput,
     TransferReceiveRequest,
+    TransferShipmentCloseRequest,
+    ics_transfer_shipment_close,
     ics_transfer_shipment_receive,
 )
 from services.ics.transfer.shipment import Shipment
@@ -114,3 +118,35 @@ class Transferring(HistoryMachine):
         if shipment := self.nth(SHIPMENTS, which, under_way):
             body = TransferReceiveRequest(shipment_id=shipment.shipment_id, expected_revision=shipment.revision)
             self.attempt(ics_transfer_shipment_receive, body, shipment.to_logical_guid)
+
+    @some(SHIPMENTS, under_way)
+    @rule(which=WHICH)
+    def close(self, which: int) -> None:
+        """20: what has not arrived is missing, and its transfer may be done with it."""
+        if (shipment := self.nth(SHIPMENTS, which, under_way)) is None:
+            return
+        coming = sum(line.outstanding for line in shipment.lines)
+        body = TransferShipmentCloseRequest(
+            shipment_id=shipment.shipment_id, expected_revision=shipment.revision, reason="the lorry burned down"
+        )
+        if answer := self.attempt(ics_transfer_shipment_close, body, shipment.to_logical_guid):
+            assert answer.shipment.status == "received"
+            assert answer.shipment.closed_utc == self.now
+            missing = [sum(line.missing for line in each.lines) for each in (shipment, answer.shipment)]
+            assert missing[1] == missing[0] + coming
+
+    @some(TRANSFERS)
+    @rule(which=WHICH)
+    def cancel(self, which: int) -> None:
+        """20: a cancelled transfer has shipped nothing; what is under way goes on."""
+        if (transfer := self.nth(TRANSFERS, which)) is None:
+            return
+        body = TransferRequestCancelRequest(
+            transfer_id=transfer.transfer_id, expected_revision=transfer.revision, reason="nobody needs it"
+        )
+        if answer := self.attempt(ics_transfer_request_cancel, body, transfer.from_logical_guid):
+            shipped = any(line.shipped for line in transfer.lines)
+            on_the_way = any(line.in_transit for line in transfer.lines)
+            status = ("in_progress" if on_the_way else "completed") if shipped else "cancelled"
+            assert answer.transfer.status == status
+            assert (answer.transfer.cancelled_utc, answer.transfer.cancelled_by) == (self.now, "anna")
