@@ -224,3 +224,29 @@ async def test_a_commit_on_another_channel_than_its_promises_is_refused(ics: Ser
     assert (await floor.do("/commit/create", **named, expected_revision=1, channel_code="WEB"))["commit"]["open"] == 2
     again = await floor.reserve(1)
     await floor.do("/commit/create", reservation_id=again["reservation_id"], expected_revision=1, order_ref="O-2")
+
+
+async def test_a_promise_of_another_channel_or_variant_is_not_committed(ics: ServiceClient) -> None:
+    floor = Floor(ics, "VAR-1")
+    await floor.stocked(9)
+    cart = await floor.reserve(2)
+    allocated = await floor.do(
+        "/allocation/create", variant_id="VAR-1", quantity=2, order_ref="O-1", channel_code="WEB"
+    )
+    for promise in (
+        {"reservation_id": cart["reservation_id"], "order_ref": "O-1"},
+        {"allocation_id": allocated["allocation"]["allocation_id"]},
+    ):
+        for wrong, field in (({"channel_code": "POS"}, "channel_code"), ({"variant_id": "VAR-2"}, "variant_id")):
+            refused = await floor.ask("/commit/create", **promise, expected_revision=1, **wrong)
+            assert (refused.status, list(refused.problems)) == (400, [field]), promise
+            stale = await floor.ask("/commit/create", **promise, expected_revision=9, **wrong)
+            assert (stale.status, stale.error_code) == (409, "ics.revision_conflict"), "the revision is checked before"
+    made = await floor.do(
+        "/commit/create",
+        reservation_id=cart["reservation_id"],
+        expected_revision=1,
+        order_ref="O-1",
+        channel_code="WEB",
+    )
+    assert made["commit"]["channel_code"] == "WEB"
