@@ -37,7 +37,7 @@ NUMBERS_MAX = 1 << 30
 """Beyond these widths a range saves nothing: everything is read."""
 
 
-class Line(Protocol):
+class ValueScale(Protocol):
     """Values of a field as places on a line."""
 
     @property
@@ -66,11 +66,11 @@ class IdLine:
     span = SPAN_MILLIS_MAX << COUNTER_BITS
 
     def place(self, value: Any) -> int:
-        """See `Line`."""
+        """See `ValueScale`."""
         return place_of(value)
 
     def value(self, place: int) -> str:
-        """See `Line`."""
+        """See `ValueScale`."""
         return id_at(max(place, 0))
 
 
@@ -81,11 +81,11 @@ class TimeLine:
     span = SPAN_MILLIS_MAX
 
     def place(self, value: Any) -> int:
-        """See `Line`."""
+        """See `ValueScale`."""
         return to_millis(Utc(value))
 
     def value(self, place: int) -> str:
-        """See `Line`."""
+        """See `ValueScale`."""
         return from_seconds(max(place, 0) / 1000)
 
 
@@ -96,11 +96,11 @@ class NumberLine:
     span = NUMBERS_MAX
 
     def place(self, value: Any) -> int:
-        """See `Line`."""
+        """See `ValueScale`."""
         return int(value)
 
     def value(self, place: int) -> int:
-        """See `Line`."""
+        """See `ValueScale`."""
         return place
 
 
@@ -115,11 +115,11 @@ class CountedLine:
         self._digits = digits
 
     def place(self, value: Any) -> int:
-        """See `Line`."""
+        """See `ValueScale`."""
         return int(str(value).removeprefix(self._head))
 
     def value(self, place: int) -> str:
-        """See `Line`."""
+        """See `ValueScale`."""
         return f"{self._head}{max(place, 0):0{self._digits}d}"
 
 
@@ -130,7 +130,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}
 _COUNTED = re.compile(r"(.*/)(\d+)", re.DOTALL)
 
 
-def line_of(query: Query, value: Any) -> Line | None:
+def line_of(query: Query, value: Any) -> ValueScale | None:
     """The line on which the values of a query's first order field lie, by one of them; None if they lie on none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return _NUMBERS
@@ -144,7 +144,7 @@ def line_of(query: Query, value: Any) -> Line | None:
     return _IDS if _ID.match(value) else None
 
 
-def line_of_time(query: Query) -> Line | None:
+def line_of_time(query: Query) -> ValueScale | None:
     """The line of a query whose newest records are likely to be of now; None for other orders."""
     field = query.plan.order[0]
     if field == "_id":
@@ -159,7 +159,7 @@ def _is_counted(query: Query) -> bool:
     return bool(heads) and all(head in query.plan.equal for head in heads)
 
 
-class Pace(Frozen):
+class Spacing(Frozen):
     """How the records of a query lie on their line, by the pages that were read last.
 
     gap      half of the records lie at most so far apart
@@ -176,15 +176,15 @@ class Pace(Frozen):
     few: bool = False
 
 
-def default_pace(line: Line) -> Pace:
+def default_pace(line: ValueScale) -> Spacing:
     """The pace of a query of which nothing is known."""
-    return Pace(gap=GAP_MILLIS_DEFAULT * line.unit)
+    return Spacing(gap=GAP_MILLIS_DEFAULT * line.unit)
 
 
-def pace_seen(known: Pace, places: Sequence[int], *, first: bool, last: bool) -> Pace:
+def pace_seen(known: Spacing, places: Sequence[int], *, first: bool, last: bool) -> Spacing:
     """The pace after a page with records at these places, newest first; `first` and `last` say which page it was."""
     gaps = [newer - older for newer, older in pairwise(places)]
-    return Pace(
+    return Spacing(
         gap=_rounded(median_low(gaps)) if gaps else known.gap,
         pause=_rounded(max(gaps)) if gaps else known.pause,
         newest=max(places[0], known.newest or 0) if places else known.newest,
@@ -198,10 +198,10 @@ def _rounded(gap: int) -> int:
     return 1 << max(gap - 1, 0).bit_length()
 
 
-class Walk:
+class WideningRanges:
     """Ranges back from a place, each wider than the one before. `bottom`: the place of the oldest record, if known."""
 
-    def __init__(self, line: Line, pace: Pace, start: int, *, bottom: int | None) -> None:
+    def __init__(self, line: ValueScale, pace: Spacing, start: int, *, bottom: int | None) -> None:
         self._line = line
         self._pace = pace
         self._place = start

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from chassis.clock import Utc, to_millis
 from chassis.entity import Entity
 from chassis.mongo.page_ranges import (
-    Line,
-    Pace,
     Remembered,
-    Walk,
+    Spacing,
+    ValueScale,
+    WideningRanges,
     default_pace,
     line_of,
     line_of_time,
@@ -50,7 +50,7 @@ class PageSource(Protocol):
         ...
 
 
-class Asked(NamedTuple):
+class PageQuery(NamedTuple):
     """A page as it is asked for."""
 
     query: Query
@@ -84,7 +84,7 @@ class Paging:
         self._seal = seal
         self._in_ranges = quirks.reads_whole_ranges
         self._ends: Remembered[Any, Any] = Remembered()
-        self._paces: Remembered[Any, Pace] = Remembered()
+        self._paces: Remembered[Any, Spacing] = Remembered()
 
     async def page(
         self,
@@ -102,7 +102,7 @@ class Paging:
         query = build(table, org, where, order, items, None, rest)
         mark = _fingerprint(query, order)
         after = self._seal.open(mark, page.next_token) if page.next_token is not None else None
-        found = await self._find(view, Asked(query, where, order, rest, items + 1, after, mark))
+        found = await self._find(view, PageQuery(query, where, order, rest, items + 1, after, mark))
         more = len(found) > items
         found = found[:items]
         token = self._seal.seal(mark, query.position_of(found[-1])) if more else None
@@ -121,10 +121,10 @@ class Paging:
         """Ranges of the order's first field that cover all matching records, the first ones likely to hold the first
         `most`; None: no bounds."""
         query = build(table, org, where, order, most, None, rest)
-        asked = Asked(query, where, order, rest, most, None, _fingerprint(query, order))
+        asked = PageQuery(query, where, order, rest, most, None, _fingerprint(query, order))
         return self._ranges(view, asked, []) if self._takes_ranges(asked) else iter((None,))
 
-    async def _find(self, view: PageSource, asked: Asked) -> list[Any]:
+    async def _find(self, view: PageSource, asked: PageQuery) -> list[Any]:
         """Up to `limit` records, in one find or in ranges that follow each other."""
         if not self._takes_ranges(asked):
             return await _read(view, asked, None, asked.limit)
@@ -136,10 +136,10 @@ class Paging:
         self._learn(asked, [asked.query.position_of(record)[0] for record in found])
         return found
 
-    def _takes_ranges(self, asked: Asked) -> bool:
+    def _takes_ranges(self, asked: PageQuery) -> bool:
         return self._in_ranges and asked.field not in asked.where
 
-    def _ranges(self, view: PageSource, asked: Asked, found: Sequence[Any]) -> Iterator[Range | None]:
+    def _ranges(self, view: PageSource, asked: PageQuery, found: Sequence[Any]) -> Iterator[Range | None]:
         """What to read for a page, one range after the other; `found` is what the ones before have brought."""
         down = asked.query.plan.down
         near = self._ends.get(asked.key)
@@ -150,7 +150,7 @@ class Paging:
             near = far
         yield None if near is None else within(down, near, None)
 
-    def _floors(self, view: PageSource, asked: Asked, near: Any, found: Sequence[Any]) -> Iterator[Any]:
+    def _floors(self, view: PageSource, asked: PageQuery, near: Any, found: Sequence[Any]) -> Iterator[Any]:
         """Where the ranges behind `near` end, but for the last one, which has no end."""
         own = self._paces.get(asked.mark)
         pace = own or self._paces.get(asked.shape)
@@ -162,11 +162,11 @@ class Paging:
         line, place = start
         if pace is None:
             pace = default_pace(line)
-        walk = Walk(line, pace, place, bottom=own.bottom if own is not None else None)
+        walk = WideningRanges(line, pace, place, bottom=own.bottom if own is not None else None)
         while (floor := walk.floor(asked.limit - len(found))) is not None:
             yield floor
 
-    def _learn(self, asked: Asked, values: Sequence[Any]) -> None:
+    def _learn(self, asked: PageQuery, values: Sequence[Any]) -> None:
         """Remember where a page ended and how its records lie."""
         first, last = asked.after is None, len(values) < asked.limit
         if last or not isinstance(values[-1], str | int):
@@ -187,14 +187,14 @@ class Paging:
             self._paces.put(asked.shape, pace_seen(known, places, first=first, last=last))
 
 
-async def _read(view: PageSource, asked: Asked, bounds: Range | None, limit: int) -> list[Any]:
+async def _read(view: PageSource, asked: PageQuery, bounds: Range | None, limit: int) -> list[Any]:
     where = asked.where if bounds is None else {**asked.where, asked.field: bounds}
     return await view.find(
         asked.query.table.entity, where, order=asked.order, limit=limit, after=asked.after, rest=asked.rest
     )
 
 
-def _start(view: PageSource, asked: Asked, near: Any, pace: Pace | None) -> tuple[Line, int] | None:
+def _start(view: PageSource, asked: PageQuery, near: Any, pace: Spacing | None) -> tuple[ValueScale, int] | None:
     """The line of a query's order, and the place from which on records are wanted; None if there is no line."""
     known = near if near is not None or asked.after is None else asked.after[0]
     line = line_of_time(asked.query) if known is None else line_of(asked.query, known)

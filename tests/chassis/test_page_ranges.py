@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from chassis.clock import FixedClock
 from chassis.ids import COUNTER_BITS, IdSource, id_at, place_of
-from chassis.mongo.page_ranges import REMEMBERED_MAX, IdLine, Pace, Remembered, Walk, default_pace, pace_seen
+from chassis.mongo.page_ranges import (
+    REMEMBERED_MAX,
+    IdLine,
+    Remembered,
+    Spacing,
+    WideningRanges,
+    default_pace,
+    pace_seen,
+)
 from chassis.mongo.unit import MongoUnits
 from chassis.page import PageRequest
 from chassis.unit import Change
@@ -39,7 +47,7 @@ def test_ids_made_in_one_millisecond_follow_each_other_closely() -> None:
 def test_a_walk_begins_with_the_pace_and_reaches_over_pauses() -> None:
     line = IdLine()
     pace = pace_seen(default_pace(line), [5000, 4999, 4998, 4000, 3999], first=True, last=False)
-    walk = Walk(line, pace, 10 * line.unit, bottom=None)
+    walk = WideningRanges(line, pace, 10 * line.unit, bottom=None)
 
     floors = [place_of(walk.floor(20)) for _ in range(4)]
 
@@ -50,8 +58,8 @@ def test_a_walk_begins_with_the_pace_and_reaches_over_pauses() -> None:
 
 def test_a_walk_takes_everything_once_it_reaches_the_oldest_record_or_goes_far() -> None:
     line = IdLine()
-    assert Walk(line, Pace(gap=1), 100, bottom=90).floor(20) is None
-    walk = Walk(line, default_pace(line), 2 * line.span, bottom=None)
+    assert WideningRanges(line, Spacing(gap=1), 100, bottom=90).floor(20) is None
+    walk = WideningRanges(line, default_pace(line), 2 * line.span, bottom=None)
     floors = 0
     while walk.floor(20) is not None:
         floors += 1
