@@ -27,8 +27,9 @@ from chassis.mongo.quirks import VOID_MESSAGE
 
 _DUPLICATE_CODES = frozenset({11000, 11001})
 _CONFLICT_CODE = 112
-_TOO_LARGE_CODES = frozenset({257, 313, 10334, 17419})
-"""TransactionTooLarge, TransactionTooLargeForCache, BSONObjectTooLarge, an event log entry over 16 MB."""
+_TOO_LARGE_CODES = frozenset({257, 313, 388, 10334, 17419})
+"""TransactionTooLarge, TransactionTooLargeForCache (388, elsewhere 313), BSONObjectTooLarge, an
+event log entry over 16 MB."""
 
 
 _DYING_CODES = frozenset({1, 8, 11, 24, 89, 91, 189, 225, 246, 251, 262, 279, 317, 10107, 11600, 11602, 13435, 13436})

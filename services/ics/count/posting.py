@@ -133,6 +133,7 @@ async def approve(change: Change, p: LedgerPosting, count: Count, note: str | No
     `InvalidState` if a surplus lies in an inactive place.
     """
     off = [line for line in count.lines if line.is_off]
+    p.serials.prefetch((line.variant_id, [*line.serials_found, *line.serials_missing]) for line in off)
     items = await _open(change, p, off)
     post_all(p, await _differences(change, p, count.logical_guid, items, off))
     for line in off:

@@ -201,6 +201,10 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
     check_pending(receipt, findings)
     lines = {line.line_no: line for line in receipt.lines}
     async with posting(change, "receive", receipt.receive_id) as p:
+        p.serials.prefetch(
+            (lines[finding.line_no].variant_id, result.serials)
+            for finding, result in zip(findings, body.results or (), strict=False)
+        )
         items = await p.open_many(lines[finding.line_no].variant_id for finding in findings)
         holdings = {
             variant_id: p.own(item, "receive", receipt.receive_id, parts_of_receipt(receipt, variant_id))

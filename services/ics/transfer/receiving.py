@@ -172,6 +172,9 @@ async def _book(
     for line in shipment.lines:
         if line.lot_code is not None:
             lots.setdefault(line.variant_id, set()).add(line.lot_code)
+    p.serials.prefetch(
+        (lines[receipt.line_no].variant_id, each) for receipt, each in zip(receipts, asked, strict=False)
+    )
     items = await p.open_many([lines[receipt.line_no].variant_id for receipt in receipts], lots)
     holdings = {
         variant_id: p.own(item, "shipment", shipment.shipment_id, parts_of_shipment(shipment, variant_id))

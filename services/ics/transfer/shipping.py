@@ -86,8 +86,9 @@ async def ics_transfer_shipment_record(
     loads = _loads(kept, body.lines, places)
     shipment_id = change.new_id()
     async with posting(change, "shipment", shipment_id) as p:
-        items, policies = await _open_both(change, p, kept, [load.line.variant_id for load in loads])
         asked = [line.serials for line in body.lines] if body.lines is not None else [None] * len(loads)
+        p.serials.prefetch((load.line.variant_id, each) for load, each in zip(loads, asked, strict=True))
+        items, policies = await _open_both(change, p, kept, [load.line.variant_id for load in loads])
         for number, load in enumerate(loads):
             check_tracked(policies[load.line.variant_id], serials=asked[number], path=f"lines.{number}.")
         check_shippable(kept)
