@@ -235,7 +235,7 @@ async def test_a_killed_broker_costs_nothing_but_repetitions(
         await eventually(lambda: relay.stats.published > 100 and recorder.age > QUEUE_SAFE_SECONDS)
         await asyncio.to_thread(private_rabbitmq.kill)
         await asyncio.gather(*load)
-        assert not world.bus.up
+        await eventually(lambda: not world.bus.up)
         await asyncio.to_thread(private_rabbitmq.restart)
 
         told = revisions(await drained(recorder, 1200))

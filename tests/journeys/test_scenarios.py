@@ -87,7 +87,7 @@ def test_an_unknown_demo_is_refused_with_the_names_of_those_there_are(arguments:
     refused = told(arguments)
 
     assert refused.returncode == 2
-    assert refused.stderr == f'there is no demo "{" ".join(arguments)}"; there are: day, scenarios, publish\n'
+    assert refused.stderr == f'there is no demo "{" ".join(arguments)}"; there are: day, scenarios, publish, shopify\n'
 
 
 @pytest.mark.parametrize(("scenario", "steps"), list(zip(SCENARIOS, STEPS_OF_THE_GUIDE, strict=True)))

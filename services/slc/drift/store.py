@@ -16,7 +16,11 @@ DRIFT_REPORTS = Entity(
     shard_key=("orgcode", "channel_id"),
     keys=("ORG#{orgcode}", "CHANNEL#{channel_id}#DRIFT#{report_id}"),
     label="finished_utc",
-    indexes=[index("report_id", name="org"), index("channel_id", "finished_utc", name="finished")],
+    indexes=[
+        index("report_id", name="org"),
+        index("channel_id", "report_id", name="channel"),
+        index("channel_id", "finished_utc", name="finished"),
+    ],
     edges=[edge("of", to="channel", by="channel_id")],
     history=False,
 )

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.local.state import ROOT, Home, read_env
 
-IDLE_BYTES_MAX = 600 * 1024 * 1024
+IDLE_BYTES_MAX = 660 * 1024 * 1024
 SERVICES = {"gateway", "ops", "ics", "pmc", "slc", "visualgrid"}
 DEMO_KEYS = {
     "DEMO_ORGCODE",
