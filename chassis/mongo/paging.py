@@ -6,6 +6,7 @@ that was read before is asked for up to its last record, and further only if rec
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from chassis.clock import Utc, to_millis
@@ -26,6 +27,9 @@ from chassis.mongo.quirks import Quirks
 from chassis.mongo.table import Table
 from chassis.page import Page, Paged, Seal, items_of
 from chassis.unit import Range, Where
+
+PACE_SECONDS = 0.05
+"""How long a learned pace stays as it is: pages of one query that are read at once would change it in turns."""
 
 
 class PageSource(Protocol):
@@ -85,6 +89,7 @@ class Paging:
         self._in_ranges = quirks.reads_whole_ranges
         self._ends: Remembered[Any, Any] = Remembered()
         self._paces: Remembered[Any, Spacing] = Remembered()
+        self._kept: Remembered[Any, float] = Remembered()
 
     async def page(
         self,
@@ -181,10 +186,18 @@ class Paging:
         except ValueError:
             return
         default = default_pace(line)
-        self._paces.put(asked.mark, pace_seen(self._paces.get(asked.mark) or default, places, first=first, last=last))
+        self._keep_pace(asked.mark, pace_seen(self._paces.get(asked.mark) or default, places, first=first, last=last))
         if first:
             known = self._paces.get(asked.shape) or default
-            self._paces.put(asked.shape, pace_seen(known, places, first=first, last=last))
+            self._keep_pace(asked.shape, pace_seen(known, places, first=first, last=last))
+
+    def _keep_pace(self, key: Any, pace: Spacing) -> None:
+        """Remember a pace, but leave it for a moment: the runs of a batch must come to ask for the same ranges."""
+        now = monotonic()
+        if now - (self._kept.get(key) or 0.0) < PACE_SECONDS:
+            return
+        self._kept.put(key, now)
+        self._paces.put(key, pace)
 
 
 async def _read(view: PageSource, asked: PageQuery, bounds: Range | None, limit: int) -> list[Any]:
