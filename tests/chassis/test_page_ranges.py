@@ -29,7 +29,8 @@ DAY = 24 * 3600.0
 LIMIT = 20
 
 
-@given(st.integers(0, 2**48 - 1), st.integers(0, (1 << COUNTER_BITS) - 1))
+# The last millisecond of 48 bits is left out: the place behind its last id has no id.
+@given(st.integers(0, 2**48 - 2), st.integers(0, (1 << COUNTER_BITS) - 1))
 def test_places_of_ids_are_those_they_are_made_from(millis: int, counter: int) -> None:
     place = millis << COUNTER_BITS | counter
 
