@@ -4,6 +4,7 @@ Package scripts start the service and enable it at boot. During the installation
 afterwards the links that enable it are removed. If the package is installed already, nothing is changed.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,21 +17,24 @@ from deploy.local.engines.engine import EngineUnavailable, Say
 POLICY = Path("/usr/sbin/policy-rc.d")
 DENY = "#!/bin/sh\n# Put here while a package is installed: its service must not start.\nexit 101\n"
 WANTS = Path("/etc/systemd/system")
+LOCKED = Path("/var/lib/dpkg")
+"""Locked while one of us installs. dpkg has locks of its own, but those of apt's lists are refused, not waited for."""
 INSTALL_SECONDS = 900
 
 
 def install(package: str, say: Say) -> None:
-    """Install the package; raises Unavailable if that is not possible."""
+    """Install the package, after any that is being installed. Raises EngineUnavailable if that is not possible."""
     rights = _rights(package)
     say(f"installing {package} from the distribution's packages (once; its service is neither started nor enabled)")
-    links = set(_links())
-    with _nothing_starts(rights):
-        done = _apt(rights, "install", package)
-        if done.returncode:
-            # The package lists may be missing or old.
-            _apt(rights, "update")
+    with _one_at_a_time():
+        links = set(_links())
+        with _nothing_starts(rights):
             done = _apt(rights, "install", package)
-    _remove(rights, sorted(set(_links()) - links))
+            if done.returncode:
+                # The package lists may be missing or old.
+                _apt(rights, "update")
+                done = _apt(rights, "install", package)
+        _remove(rights, sorted(set(_links()) - links))
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["apt-get did not say why"])[-1]
         raise EngineUnavailable(f"{package} could not be installed: {reason}")
@@ -48,6 +52,7 @@ def _rights(package: str) -> list[str]:
 
 def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.CompletedProcess[str]:
     options = ["--yes", "--no-install-recommends"] if verb == "install" else []
+    options.append(f"--option=DPkg::Lock::Timeout={INSTALL_SECONDS}")
     command = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "--quiet", verb, *options]
     try:
         return subprocess.run(
@@ -61,6 +66,20 @@ def _apt(rights: Sequence[str], verb: str, *packages: str) -> subprocess.Complet
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"apt-get {verb} took longer than {INSTALL_SECONDS} s")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait until no other process of ours installs a package."""
+    if not LOCKED.is_dir():
+        yield
+        return
+    folder = os.open(LOCKED, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,7 @@ class TestInstalling:
     def machine(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(debian, "POLICY", tmp_path / "policy-rc.d")
         monkeypatch.setattr(debian, "WANTS", tmp_path / "system")
+        monkeypatch.setattr(debian, "LOCKED", tmp_path)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         (tmp_path / "system" / "multi-user.target.wants").mkdir(parents=True)
 
@@ -175,6 +177,14 @@ class TestInstalling:
         debian.install("rabbitmq-server", quiet)
 
         assert asked.read_text().split() == ["install", "update", "install"]
+
+    def test_two_packages_are_installed_one_after_the_other(self, tmp_path: Path, programs: Path) -> None:
+        running = tmp_path / "running"
+        program(programs, "apt-get", f"mkdir {running} || exit 100", "sleep 0.2", f"rmdir {running}")
+
+        with ThreadPoolExecutor(2) as threads:
+            for _ in threads.map(debian.install, ["rabbitmq-server", "chromium"], [quiet, quiet]):
+                pass
 
     def test_what_apt_says_is_the_reason(self, programs: Path) -> None:
         program(programs, "apt-get", "echo E: no such package >&2", "exit 100")
