@@ -21,12 +21,16 @@ from chassis.telemetry.names import (
     BATCH_LARGEST,
     CHANGES,
     CHANGES_WAITING,
+    COMMIT_BYTES,
+    COMMIT_DOCUMENTS,
+    COMMIT_SECONDS,
     COMMITS,
     CONSUMED,
     CONSUMER_STOPPED,
     DEAD_MESSAGES,
     GATE_CLOSED,
     JOB_RUNS,
+    LARGE_CALLS,
     POOL_IN_USE,
     QUEUE_DEPTH,
     RELAY_LAG_SECONDS,
@@ -130,6 +134,10 @@ class Observer:
         for name, runner in self._work.queues.items():
             for seconds in runner.stats.take_durations():
                 self._metrics.histogram(WORK_SECONDS).labels(name).observe(seconds)
+        for size in self._units.stats.take_sizes():
+            self._metrics.histogram(COMMIT_SECONDS).labels(size.lane).observe(size.seconds)
+            self._metrics.histogram(COMMIT_DOCUMENTS).labels(size.lane).observe(size.documents)
+            self._metrics.histogram(COMMIT_BYTES).labels(size.lane).observe(size.bytes)
         for counter, labels, total in self._totals():
             key = (id(counter), *labels)
             grown = total - self._counted.get(key, 0)
@@ -144,6 +152,9 @@ class Observer:
         yield metrics.counter(COMMITS), ("conflict",), done.conflicts
         yield metrics.counter(COMMITS), ("duplicate",), done.duplicates
         yield metrics.counter(COMMITS), ("split",), done.splits
+        yield metrics.counter(COMMITS), ("too_large",), done.too_large
+        yield metrics.counter(LARGE_CALLS), ("change",), done.heavy
+        yield metrics.counter(LARGE_CALLS), ("view",), done.large_views
         yield metrics.counter(CHANGES), (), done.operations
         yield metrics.counter(VIEWS), (), done.views
         yield metrics.counter(RELAY_PUBLISHED), (), self._relay.stats.published

@@ -200,8 +200,14 @@ class Change(View, Protocol):
 
     def own_transaction(self) -> None:
         """Commit this call beside the shared batch, because it reads or writes far more than usual: no other call then
-        waits for it. Such calls share a batch among themselves. The earlier this is called, the cheaper.
+        waits for it, and its handler is run in a thread. A call found to be that large is treated so without asking,
+        but what it has read by then is read again: the earlier this is called, the cheaper.
         """
+        ...
+
+    def bite(self, most: int) -> int:
+        """How many records of what others left behind to work on in this change: `most`, or fewer if the transaction
+        with so many was too large for the server. The handler leaves the rest to another change."""
         ...
 
     def discard(self) -> None:

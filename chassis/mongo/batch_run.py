@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from time import perf_counter
+from typing import Any, NamedTuple
 
 from chassis.clock import Utc
 from chassis.errors import Refusal
@@ -10,6 +11,17 @@ from chassis.ids import IdSource
 from chassis.mongo.client import Database
 from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.execution import Execution
+from chassis.mongo.large_runs import LargeRuns
+from chassis.mongo.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_DOCUMENTS_MAX,
+    DOCUMENT_BYTES,
+    ITEM_BYTES,
+    LARGE_BYTES,
+    LARGE_DOCUMENTS,
+    LARGE_READS,
+    LARGE_SECONDS,
+)
 from chassis.mongo.loading import load
 from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
@@ -19,9 +31,6 @@ from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
 from chassis.mongo.working_set import Deferred, Heavy, Missing, PendingReads, WorkingSet
 from chassis.unit import Beforehand
-
-BATCH_DOCUMENTS_MAX = 1_000
-"""Documents a transaction may write before it takes in no more operations."""
 
 RUNS_BETWEEN_YIELDS = 16
 PASSES_MAX = 8
@@ -41,7 +50,7 @@ class Completed(NamedTuple):
 class BatchRunner:
     """Runs the handlers of changes. A handler that misses a record is dropped, and run again once it is loaded.
 
-    An operation that turns out to be heavy is handed to `to_heavy` instead.
+    An operation that turns out to be large is handed to `to_heavy` instead; there its handler runs in a thread.
     """
 
     def __init__(
@@ -52,6 +61,7 @@ class BatchRunner:
         paging: Paging,
         ids: IdSource,
         stats: UnitStats,
+        large_runs: LargeRuns,
         to_heavy: Callable[[BatchedOperation], None],
     ) -> None:
         self._database = database
@@ -60,6 +70,7 @@ class BatchRunner:
         self._paging = paging
         self._ids = ids
         self._stats = stats
+        self._large_runs = large_runs
         self._to_heavy = to_heavy
 
     async def run(
@@ -81,7 +92,11 @@ class BatchRunner:
                     await asyncio.sleep(0)
                 runs += 1
                 try:
-                    self._run_once(operation, held, moment)
+                    if operation.heavy:
+                        await self._large_runs.run(self._run_once, operation, held, moment)
+                    else:
+                        self._run_once(operation, held, moment)
+                    self._count(operation)
                     done.append(operation)
                 except Missing:
                     again.append(operation)
@@ -93,7 +108,7 @@ class BatchRunner:
                     operation.heavy = True
                     self._stats.heavy += 1
                     self._to_heavy(operation)
-                if held.weight >= BATCH_DOCUMENTS_MAX:
+                if held.documents >= BATCH_DOCUMENTS_MAX or held.bytes >= BATCH_BYTES_MAX:
                     left += [*again, *todo[place + 1 :]]
                     return Completed(done, _in_order(batch, left))
             again = _to_run_again(again, done, left)
@@ -120,14 +135,24 @@ class BatchRunner:
             emits=operation.emits,
             careful=operation.careful,
             heavy=operation.heavy,
+            halvings=operation.halvings,
             minted=operation.minted,
         )
         operation.result, operation.failure, operation.told = None, None, []
+        asked = operation.reads.count
+        began = perf_counter()
         try:
             change = WorkingChange(run, self._paging, self._ids)
             operation.result = drive(operation, change)
             operation.told = self._event_writer.documents(run)
-        except (Missing, Deferred, Heavy):
+            operation.largest_bite = run.largest_bite
+        except Missing:
+            operation.moment = run.moment
+            large = operation.reads.count - asked > LARGE_READS or perf_counter() - began > LARGE_SECONDS
+            if large and not operation.heavy:
+                raise Heavy from None
+            raise
+        except (Deferred, Heavy):
             operation.moment = run.moment
             raise
         except Exception as cause:  # noqa: BLE001  it is the caller's to handle
@@ -136,13 +161,32 @@ class BatchRunner:
                 # Check the key and run again.
                 operation.careful = True
                 raise Missing from None
-            self._stats.refusals += isinstance(cause, Refusal)
-            self._stats.defects += not isinstance(cause, Refusal | Beforehand)
             operation.failure = cause
             return
+        size = _size_of(run, operation.told)
+        if not operation.heavy and (size > LARGE_BYTES or len(run.written) + len(operation.told) > LARGE_DOCUMENTS):
+            raise Heavy
         held.merge(run.written, run.keys)
         held.assumed |= run.assumed
-        held.weight += len(operation.told)
+        held.documents += len(operation.told)
+        held.bytes += size
+
+    def _count(self, operation: BatchedOperation) -> None:
+        """Count a run that ended with an error."""
+        if operation.failure is not None:
+            self._stats.refusals += isinstance(operation.failure, Refusal)
+            self._stats.defects += not isinstance(operation.failure, Refusal | Beforehand)
+
+
+def _size_of(run: Execution, told: Sequence[dict[str, Any]]) -> int:
+    """The estimated bytes that a run writes."""
+    size = DOCUMENT_BYTES * (len(run.written) + len(told))
+    for each in run.written.values():
+        if each.table.lists:
+            size += each.table.items_of(each.record) * ITEM_BYTES
+    for event in told:
+        size += len(event["body"])
+    return size
 
 
 def _to_run_again(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from chassis.mongo.errors import Transient, judge, translated
+from chassis.mongo.errors import TransactionTooLarge, Transient, judge, translated
 from chassis.mongo.shapes import RECORDER
 from chassis.mongo.transaction import Transaction
 
@@ -20,6 +20,9 @@ Sort = Sequence[tuple[str, int]]
 
 MAJORITY = WriteConcern("majority", j=True)
 BATCH_DOCUMENTS = 10_000
+WRITE_DOCUMENTS_MAX = 1_000
+"""Documents in one write command: the driver encodes a command as one piece, and the event loop waits for that."""
+
 EXISTS_CODE = 48
 ABSENT_CODE = 26
 
@@ -217,6 +220,11 @@ class Collection:
     async def _write(
         self, verb: str, field: str, items: Sequence[Any], within: Transaction | None, *, ordered: bool
     ) -> None:
+        if len(items) > WRITE_DOCUMENTS_MAX:
+            for start in range(0, len(items), WRITE_DOCUMENTS_MAX):
+                part = items[start : start + WRITE_DOCUMENTS_MAX]
+                await self._write(verb, field, part, within, ordered=ordered)
+            return
         if not items:
             return
         command: Document = {verb: self.name, "ordered": ordered, field: items}
@@ -226,9 +234,9 @@ class Collection:
             else:
                 command["writeConcern"] = {"w": "majority", "j": True}
                 reply = await self._link.command(command)
-        except DocumentTooLarge:
+        except DocumentTooLarge as cause:
             if len(items) == 1:
-                raise
+                raise TransactionTooLarge(str(cause)) from cause
             middle = len(items) // 2
             await self._write(verb, field, items[:middle], within, ordered=ordered)
             await self._write(verb, field, items[middle:], within, ordered=ordered)

@@ -4,14 +4,15 @@
 and loads what they miss in rounds; this file writes the result, commits once, and decides what to repeat, split or
 refuse. A handler never waits for the database: it is dropped and run again. Answers and refusals alike are given after
 the commit, because either may rest on what another operation of the batch wrote. An operation that turns out to be
-heavy goes to a queue of its own, so that the others do not wait for it.
+large is committed beside the batch in a transaction of its own, its handler run in a thread, so that the others do not
+wait for it. What a batch may hold is in `limits.py`.
 """
 
 import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 from chassis.clock import Clock
@@ -24,13 +25,18 @@ from chassis.mongo.commit import commit
 from chassis.mongo.errors import DatabaseUnreachable, Duplicate, TransactionTooLarge, Transient
 from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.flush import collect, write
+from chassis.mongo.large_runs import LargeRuns
+from chassis.mongo.limits import LARGE_BYTES, LARGE_DOCUMENTS, LARGE_READS
 from chassis.mongo.operation import BatchedOperation
+from chassis.mongo.pace import BatchPace, LargeCalls
 from chassis.mongo.paging import Paging
-from chassis.mongo.stats import UnitStats
+from chassis.mongo.stats import BatchSize, UnitStats
 from chassis.mongo.table import Tables
 from chassis.mongo.working_set import UncheckedKey, WorkingSet, key_conflict
 
-BATCH_OPERATIONS_MAX = 256
+LARGE_AT_ONCE = 2
+"""Large operations in progress at a time, each in a transaction of its own."""
+
 DEFERRALS_BEFORE_ALONE = 3
 TRIES_BEFORE_SPLIT = 4
 RETRY_SECONDS_MAX = 10.0
@@ -58,9 +64,24 @@ class Committer:
         self._ids = ids
         self._stats = stats
         self._on_commit = on_commit
-        self._shared = BatchQueue("committer", _take, lambda batch: self._complete(batch, self._shared), loops=loops)
-        self._heavy = BatchQueue("heavy committer", _take, lambda batch: self._complete(batch, self._heavy), loops=1)
-        self._runner = BatchRunner(database, tables, event_writer, paging, ids, stats, self._heavy.put)
+        self._pace = BatchPace()
+        self._shared = BatchQueue(
+            "committer",
+            lambda queue: _take(queue, self._pace.operations),
+            lambda batch: self._complete(batch, self._shared),
+            loops=loops,
+        )
+        self._heavy = BatchQueue(
+            "heavy committer",
+            lambda queue: _take(queue, 1),
+            lambda batch: self._complete(batch, self._heavy),
+            loops=LARGE_AT_ONCE,
+        )
+        self._large_runs = LargeRuns()
+        self._large_calls = LargeCalls()
+        self._runner = BatchRunner(
+            database, tables, event_writer, paging, ids, stats, self._large_runs, self._heavy.put
+        )
 
     @property
     def waiting(self) -> int:
@@ -79,10 +100,12 @@ class Committer:
         await self._heavy.stop()
         # A heavy operation may have returned to the shared queue, to be committed alone.
         await self._shared.work_off()
+        self._large_runs.stop()
 
     async def submit(self, operation: BatchedOperation) -> Any:
         """The operation's result once it is committed. Raises its failure, or `Unavailable` while stopping."""
-        return await self._shared.submit(operation)
+        operation.heavy = self._large_calls.expected(operation.call.name)
+        return await (self._heavy if operation.heavy else self._shared).submit(operation)
 
     async def _complete(self, batch: list[BatchedOperation], queue: BatchQueue) -> None:
         """Settle a batch: repeat it after conflicts, split it if one operation makes the others fail."""
@@ -156,6 +179,9 @@ class Committer:
             # One operation caused this error, or all of them together: split the batch to find out.
             return None
         if isinstance(cause, TransactionTooLarge):
+            if piece[0].largest_bite > 1:
+                piece[0].halvings += 1
+                return None
             return InvalidState("the call changes more than one transaction can hold; ask for less", status="too_large")
         return cause
 
@@ -163,21 +189,35 @@ class Committer:
         """One transaction. Operations it could not take in return to the front of the queue."""
         held = WorkingSet()
         moment = self._clock.now()
+        began = perf_counter()
+        large = queue is self._heavy
         async with self._database.transaction() as transaction:
             done, left = await self._runner.run(batch, held, moment, transaction)
             told = [document for operation in done for document in operation.told]
-            writes = collect(held, told, self._ids, moment, self._database.quirks)
+            given = (held, told, self._ids, moment, self._database.quirks)
+            writes = await self._large_runs.run(collect, *given) if large else collect(*given)
             if writes:
                 await write(self._database, transaction, writes)
                 await commit(self._database, transaction, writes, self._stats)
-        self._stats.batches += 1
-        self._stats.operations += len(done)
-        self._stats.largest = max(self._stats.largest, len(done))
+        self._note(done, held, perf_counter() - began, large=large)
         queue.put_back(left)
         for operation in done:
             operation.settle()
         if writes.events:
             self._on_commit({event["queue"] for event in writes.events if "queue" in event})
+
+    def _note(self, done: list[BatchedOperation], held: WorkingSet, seconds: float, *, large: bool) -> None:
+        """Count a committed batch, and learn from it how much the next ones may take."""
+        self._stats.batches += 1
+        self._stats.operations += len(done)
+        self._stats.largest = max(self._stats.largest, len(done))
+        self._stats.sizes.append(BatchSize("large" if large else "shared", seconds, held.documents, held.bytes))
+        if not large:
+            self._pace.note(len(done), seconds)
+            return
+        was_large = held.documents > LARGE_DOCUMENTS or held.bytes > LARGE_BYTES or held.loaded > LARGE_READS
+        for operation in done:
+            self._large_calls.note(operation.call.name, large=was_large)
 
     def _refusal(self, cause: Duplicate) -> Exception:
         """The refusal declared for a unique key that the database found taken."""
@@ -189,10 +229,10 @@ class Committer:
         return Conflict("this exists already") if fields == ("_id",) else cause
 
 
-def _take(queue: deque[BatchedOperation]) -> list[BatchedOperation]:
+def _take(queue: deque[BatchedOperation], at_most: int) -> list[BatchedOperation]:
     """The next batch. An operation that was deferred too often gets a batch of its own."""
     batch: list[BatchedOperation] = []
-    while queue and len(batch) < BATCH_OPERATIONS_MAX:
+    while queue and len(batch) < at_most:
         alone = queue[0].deferrals >= DEFERRALS_BEFORE_ALONE
         if alone and batch:
             break

@@ -5,12 +5,14 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.ids import IdSource
+from chassis.mongo.limits import LARGE_READS
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, Tables, UniqueKey
 from chassis.mongo.working_set import (
     ABSENT,
     CollectionState,
     Deferred,
+    Heavy,
     Missing,
     PendingReads,
     Slot,
@@ -45,9 +47,12 @@ class Execution:
         "careful",
         "emits",
         "events",
+        "found",
+        "halvings",
         "heavy",
         "held",
         "keys",
+        "largest_bite",
         "minted",
         "minted_here",
         "moment",
@@ -69,6 +74,7 @@ class Execution:
         emits: frozenset[str] | None = None,
         careful: bool = False,
         heavy: bool = True,
+        halvings: int = 0,
         minted: list[str] | None = None,
     ) -> None:
         self.call = call
@@ -79,6 +85,9 @@ class Execution:
         self.emits = emits
         self.careful = careful
         self.heavy = heavy
+        self.found = 0
+        self.halvings = halvings
+        self.largest_bite = 0
         self.told = False
         self.written: dict[tuple[str, str], Written] = {}
         self.keys: dict[tuple[str, str, Key], str | None] = {}
@@ -166,6 +175,10 @@ class Execution:
         if answer is None or not answer.suffices(limit):
             self.reads.add_find(query, limit)
             raise Missing
+        self.found += len(answer.ids)
+        if self.found > LARGE_READS and not self.heavy:
+            # Before the records are decoded.
+            raise Heavy
         kept = self.held.collections.get(query.collection)
         records = self._records(query, answer.ids, kept)
         if own:

@@ -15,6 +15,8 @@ from chassis.mongo.working_set import FindResult, PendingReads, WorkingSet
 IDS_MAX = 5_000
 """Ids in one find."""
 
+DECODED_BETWEEN_YIELDS = 64
+
 
 async def load(database: Database, held: WorkingSet, reads: PendingReads, within: Transaction | None) -> None:
     """Load all pending reads, one after the other within a transaction, concurrently without."""
@@ -68,7 +70,9 @@ async def _load_keys(
     known = held.collection_state(table.collection).keys.setdefault(unique.name, {})
     wanted = {key for key in keys if key not in known}
     for first, second in _lookups(unique, wanted):
-        for document in await _matching(database, table.collection, first, second, within):
+        for place, document in enumerate(await _matching(database, table.collection, first, second, within), 1):
+            if not place % DECODED_BETWEEN_YIELDS:
+                await asyncio.sleep(0)
             slot = held.collection_state(table.collection).slots[held.keep(table.collection, document)]
             # Another operation of the batch may have moved the key since; what is already known stands.
             record = slot.record_of(table)

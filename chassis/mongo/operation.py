@@ -8,12 +8,16 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.defects import HeldUp
-from chassis.mongo.working_set import PendingReads
+from chassis.mongo.working_set import PendingReads, WorkingSet
 from chassis.telemetry.notes import note
 
 
 class BatchedOperation:
-    """One view or change that waits for its batch."""
+    """One view or change that waits for its batch.
+
+    `heavy`: it is not part of a shared batch. `held`: what a view handed over by a shared batch has loaded there.
+    `halvings`: how often its bites were halved, see `Change.bite`; `largest_bite`: its largest in the last run.
+    """
 
     __slots__ = (
         "call",
@@ -23,8 +27,11 @@ class BatchedOperation:
         "emits",
         "failure",
         "future",
+        "halvings",
         "handler",
         "heavy",
+        "held",
+        "largest_bite",
         "minted",
         "moment",
         "passes",
@@ -45,6 +52,9 @@ class BatchedOperation:
         self.moment = Utc("")
         self.careful = False
         self.heavy = False
+        self.halvings = 0
+        self.largest_bite = 0
+        self.held: WorkingSet | None = None
         self.queue: Any = None
         self.deferrals = 0
         self.passes = 0

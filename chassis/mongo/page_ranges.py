@@ -6,6 +6,7 @@ or dear, and never changes what it finds.
 """
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
@@ -222,17 +223,19 @@ class WideningRanges:
 
 
 class Remembered(Generic[K, V]):
-    """The newest `REMEMBERED_MAX` entries of a memory."""
+    """The newest `REMEMBERED_MAX` entries of a memory. Large runs use it from threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._entries: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
         """What is remembered."""
-        found = self._entries.get(key)
-        if found is not None:
-            self._entries.move_to_end(key)
-        return found
+        with self._lock:
+            found = self._entries.get(key)
+            if found is not None:
+                self._entries.move_to_end(key)
+            return found
 
     def drop(self, key: K) -> None:
         """Forget an entry, if there is one."""
@@ -240,10 +243,11 @@ class Remembered(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Remember; the entry unused for longest is forgotten if there are too many."""
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > REMEMBERED_MAX:
-            self._entries.popitem(last=False)
+        with self._lock:
+            self._entries[key] = value
+            self._entries.move_to_end(key)
+            if len(self._entries) > REMEMBERED_MAX:
+                self._entries.popitem(last=False)
 
 
 def within(down: bool, near: Any, far: Any) -> Range:

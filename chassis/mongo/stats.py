@@ -1,6 +1,25 @@
 """Counts of the engine since its start, for metrics."""
 
+from collections import deque
+from typing import Literal, NamedTuple
+
+import msgspec
 from msgspec import Struct
+
+BATCHES_KEPT_MAX = 10_000
+"""Sizes kept until somebody takes them; the oldest go first."""
+
+Lane = Literal["shared", "large"]
+
+
+class BatchSize(NamedTuple):
+    """A committed batch: where it was committed, seconds from its begin to its commit, and what it wrote: documents,
+    and estimated bytes."""
+
+    lane: Lane
+    seconds: float
+    documents: int
+    bytes: int
 
 
 class UnitStats(Struct):
@@ -16,6 +35,8 @@ class UnitStats(Struct):
     refusals         operations refused; defects: operations that failed unexpectedly (each run counts)
     unknown_commits  commits whose answer was lost
     views            views answered; view_batches: rounds of reading they shared
+    large_views      views taken out of a shared round because they read far more than others
+    sizes            of the batches committed since `take_sizes`
     """
 
     batches: int = 0
@@ -32,3 +53,11 @@ class UnitStats(Struct):
     unknown_commits: int = 0
     views: int = 0
     view_batches: int = 0
+    large_views: int = 0
+    sizes: deque[BatchSize] = msgspec.field(default_factory=lambda: deque(maxlen=BATCHES_KEPT_MAX))
+
+    def take_sizes(self) -> list[BatchSize]:
+        """The sizes of the batches that were committed since this was asked last."""
+        taken = list(self.sizes)
+        self.sizes.clear()
+        return taken

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import product
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -57,6 +58,7 @@ class Table(Generic[R]):
         "id_field",
         "indexes",
         "kind",
+        "lists",
         "moments",
         "name",
         "org_scoped",
@@ -84,6 +86,7 @@ class Table(Generic[R]):
         self.moments = tuple(
             field for field in ("updated_utc", "recorded_utc") if field in entity.struct.__struct_fields__
         )
+        self.lists = tuple(field.encode_name for field in msgspec.structs.fields(entity.struct) if _is_list(field.type))
         self._loose = _holds_anything(entity.struct)
         self._getters: dict[str, Getter] = {}
         self.uniques = {index.name: UniqueKey(self, index) for index in entity.indexes if index.unique}
@@ -95,6 +98,10 @@ class Table(Generic[R]):
         """The record of a stored document. The document is changed."""
         document[self.id_field] = document.pop("_id")
         return msgspec.convert(unwrapped(document) if self._loose else document, self.struct, dec_hook=from_stored)
+
+    def items_of(self, record: Any) -> int:
+        """How many items the lists and mappings of a record hold; 0 for None."""
+        return 0 if record is None else sum(len(getattr(record, field) or ()) for field in self.lists)
 
     def stored_field(self, field: str) -> str:
         """The database's name of a record's field."""
@@ -161,6 +168,15 @@ def _walk(value: Any, path: list[str]) -> Any:
             return [one for each in found for one in (each if isinstance(each, list) else [each])]
         value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _is_list(annotated: Any) -> bool:
+    """Whether a field holds a list, a mapping, or none."""
+    if get_origin(annotated) is Annotated:
+        annotated = get_args(annotated)[0]
+    kinds = [get_origin(each) or each for each in (annotated, *get_args(annotated))]
+    sized = {list, tuple, dict, set, frozenset}
+    return kinds[0] in sized or (kinds[0] in {Union, UnionType} and bool(sized & set(kinds[1:])))
 
 
 @cache

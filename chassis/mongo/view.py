@@ -191,6 +191,12 @@ class WorkingChange(WorkingView):
         if not self._run.heavy:
             raise Heavy
 
+    def bite(self, most: int) -> int:
+        run = self._run
+        share = max(1, most >> run.halvings)
+        run.largest_bite = max(run.largest_bite, share)
+        return share
+
     def discard(self) -> None:
         self._run.forget()
 

@@ -19,7 +19,7 @@ class Missing(BaseException):
 
 
 class Heavy(BaseException):
-    """The operation wants a transaction beside the shared batch."""
+    """The operation is large, or wants a transaction beside the shared batch."""
 
 
 class Deferred(BaseException):
@@ -124,11 +124,12 @@ class CollectionState:
 
 
 class PendingReads:
-    """The reads to load."""
+    """The reads to load. `count` is how many were added, repeated ones included."""
 
-    __slots__ = ("finds", "ids", "keys")
+    __slots__ = ("count", "finds", "ids", "keys")
 
     def __init__(self) -> None:
+        self.count = 0
         self.ids: dict[str, set[str]] = {}
         self.keys: dict[tuple[str, str], tuple[Table[Any], UniqueKey, set[Key]]] = {}
         self.finds: dict[Any, tuple[Query, int]] = {}
@@ -138,10 +139,12 @@ class PendingReads:
 
     def add_id(self, collection: str, record_id: str) -> None:
         """Add an id."""
+        self.count += 1
         self.ids.setdefault(collection, set()).add(record_id)
 
     def add_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> None:
         """Add a key of a unique index."""
+        self.count += 1
         found = self.keys.get((table.collection, unique.name))
         if found is None:
             found = self.keys[(table.collection, unique.name)] = (table, unique, set())
@@ -167,13 +170,16 @@ class WorkingSet:
     """The records of a batch, with the writes of its operations so far.
 
     `assumed` are ids and keys that were claimed without checking whether they are free; the database checks them.
+    `loaded` counts the documents read; `documents` and `bytes` (estimated) say how much is to be written.
     """
 
     def __init__(self) -> None:
         self.collections: dict[str, CollectionState] = {}
         self.answers: dict[Any, FindResult] = {}
         self.assumed: set[Any] = set()
-        self.weight = 0
+        self.documents = 0
+        self.bytes = 0
+        self.loaded = 0
 
     def collection_state(self, collection: str) -> CollectionState:
         """The part for one collection."""
@@ -188,6 +194,7 @@ class WorkingSet:
         slots = self.collection_state(collection).slots
         if record_id not in slots:
             slots[record_id] = Slot(document)
+            self.loaded += 1
         return record_id
 
     def note_absent(self, collection: str, ids: Sequence[str]) -> None:
@@ -215,7 +222,7 @@ class WorkingSet:
             if slot is None:
                 slot = kept.slots[each.id] = Slot(None)
             if not slot.dirty:
-                self.weight += 1
+                self.documents += 1
             slot.record, slot.table, slot.document, slot.dirty = each.record, each.table, None, True
             slot.kind = each.table.kind or slot.kind
             kept.written.append(each)

@@ -70,8 +70,8 @@ COMMITS = Metric(
     name="retailstack_commits_total",
     kind="counter",
     labels=("outcome",),
-    meaning="Transactions of the committer: done, and those repeated because of conflict, duplicate or split.",
-    action="Many conflicts: several replicas write the same records. Splits: a defect, the log has its traceback.",
+    meaning="Transactions of the committer: done, and those repeated: conflict, duplicate, split, too_large.",
+    action="Many conflicts: several replicas write the same records. too_large: more than the server holds in one.",
 )
 CHANGES = Metric(
     name="retailstack_changes_total",
@@ -90,6 +90,36 @@ BATCH_LARGEST = Metric(
     kind="gauge",
     meaning="Most changes that ever shared one transaction of this process.",
     action="At the limit (256): callers wait for each other; add replicas.",
+)
+COMMIT_SECONDS = Metric(
+    name="retailstack_commit_seconds",
+    kind="histogram",
+    labels=("lane",),
+    meaning="Seconds a committed transaction took, by lane: shared by many changes, or large: of one large change.",
+    action="shared above 0.5: the database is slow; batches take fewer changes by themselves until it is not.",
+)
+COMMIT_DOCUMENTS = Metric(
+    name="retailstack_commit_documents",
+    kind="histogram",
+    labels=("lane",),
+    buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000),
+    meaning="Documents a transaction wrote, events included.",
+    action="shared ends at about 1,000. large above 10,000: a call whose size has no bound.",
+)
+COMMIT_BYTES = Metric(
+    name="retailstack_commit_bytes",
+    kind="histogram",
+    labels=("lane",),
+    buckets=(1e3, 1e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8),
+    meaning="Bytes a transaction wrote, as estimated from its documents' numbers of list items and its events' bodies.",
+    action="shared ends at about 4 MiB. large above 10 MB: a call whose size has no bound.",
+)
+LARGE_CALLS = Metric(
+    name="retailstack_large_calls_total",
+    kind="counter",
+    labels=("kind",),
+    meaning="Changes and views taken out of a shared batch because they read or write far more than others.",
+    action="Many: the log of slow calls names them; ask for less at once.",
 )
 VIEWS = Metric(
     name="retailstack_views_total",

@@ -21,7 +21,8 @@ def noted_at(back: int) -> float:
 def notes_since(moment: float) -> list[tuple[float, str]]:
     """The notes taken since a moment, and the one before: its call may have gone on after it."""
     found: list[tuple[float, str]] = []
-    for at, call in reversed(_notes):
+    # A copy, because large operations take notes in threads.
+    for at, call in reversed(_notes.copy()):
         found.append((at, call))
         if at < moment:
             found[-1] = (moment, call)

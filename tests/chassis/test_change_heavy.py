@@ -123,3 +123,30 @@ async def test_a_batch_too_large_is_split_and_a_call_too_large_is_refused(
     assert [getattr(each, "amount", each) for each in small] == [1] * 8
     assert isinstance(huge, InvalidState)
     assert huge.details == {"status": "too_large"}
+
+
+async def test_bites_too_large_for_the_server_are_halved(units: MongoUnits, monkeypatch: pytest.MonkeyPatch) -> None:
+    await keep(units, *(a_thing(f"t{n}", amount=0) for n in range(20)))
+    left = [f"t{n}" for n in range(20)]
+
+    async def hook(what: str) -> None:
+        if sum(f"'t{n}'" in what for n in range(20)) > 3:
+            raise TransactionTooLarge("more than fits")
+
+    writing(monkeypatch, hook)
+
+    async def some(change: Change) -> list[str]:
+        bite = left[: change.bite(16)]
+        for one in bite:
+            await add(change, one)
+        return bite
+
+    bites = []
+    while left:
+        bites.append(await units.change(a_call(), some))
+        left = left[len(bites[-1]) :]
+
+    assert [len(bite) for bite in bites] == [2] * 10
+    assert units.stats.too_large == 27, "the last two fit at once"
+    things = await units.view(a_call(), lambda view: view.get_many(THINGS, [f"t{n}" for n in range(20)]))
+    assert [thing.amount for thing in things.values()] == [1] * 20

@@ -243,6 +243,9 @@ class MemoryChange(CompositeReads):
         self._keep(entity, record_id, record)
         return record
 
+    def bite(self, most: int) -> int:
+        return most
+
     def own_transaction(self) -> None:
         pass
 

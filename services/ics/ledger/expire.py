@@ -21,7 +21,7 @@ async def expire_overdue(
 ) -> bool:
     """Expire promises of the item that were overdue at `until` (None: now), the longest overdue first, at most
     `at_most` and `HOLDERS_MAX`. Returns whether overdue promises are left."""
-    at_most = min(at_most, HOLDERS_MAX)
+    at_most = min(at_most, change.bite(HOLDERS_MAX))
     until = until or change.now
     if item.lapse_utc is None or item.lapse_utc > until:
         return False

@@ -31,7 +31,8 @@ async def repurpose(change: Change, zone_id: str, purpose: str, after: ItemMark 
     """Give the positions in a zone its new purpose: of up to `ITEMS_MAX` items behind `after`. Returns the last of them
     if there may be more, else None. Index: spots."""
     where = {"spots": zone_key(zone_id)}
-    items = await change.find(ITEMS, where, order=_ORDER, limit=ITEMS_MAX, after=after)
+    bite = change.bite(ITEMS_MAX)
+    items = await change.find(ITEMS, where, order=_ORDER, limit=bite, after=after)
     if len(items) > HEAVY_ITEMS:
         change.own_transaction()
     for item in items:
@@ -41,7 +42,7 @@ async def repurpose(change: Change, zone_id: str, purpose: str, after: ItemMark 
             lambda position: position.zone_id == zone_id and position.purpose != purpose,
             lambda position: replace(position, purpose=purpose),
         )
-    if len(items) < ITEMS_MAX:
+    if len(items) < bite:
         return None
     last = items[-1]
     return last.logical_guid, last.variant_id, last.item_id
@@ -73,7 +74,7 @@ async def _count_some(change: Change, bin_id: str) -> bool:
     uncounted = [item for item in items if any(map(is_uncounted, item.cells))]
     if len(uncounted) > HEAVY_ITEMS:
         change.own_transaction()
-    now = uncounted[:ITEMS_MAX]
+    now = uncounted[: change.bite(ITEMS_MAX)]
     units = sum(position.on_hand for item in now for position in item.cells if is_uncounted(position))
     known = await change.get(BIN_UNITS, bin_id)
     for item in now:

@@ -50,12 +50,12 @@ async def take_up_waiting(change: Change, posting: Posting, item: OpenItem) -> N
     """Add the promises waiting at the shortfall position to the posting, `HOLDERS_MAX` at most, so that units that
     become available go to them first."""
     if item.shortfall:
-        most = min(item.shortfall, HOLDERS_MAX + 1)
-        waiting = await waiting_promises(change, item.logical_guid, item.variant_id, most)
+        bite = change.bite(HOLDERS_MAX)
+        waiting = await waiting_promises(change, item.logical_guid, item.variant_id, min(item.shortfall, bite + 1))
         if len(waiting) > HEAVY_HOLDERS:
             change.own_transaction()
-        item.more_waiting = len(waiting) > HOLDERS_MAX
-        for promise in waiting[:HOLDERS_MAX]:
+        item.more_waiting = len(waiting) > bite
+        for promise in waiting[:bite]:
             take_up(posting, item, promise)
 
 
