@@ -4,6 +4,7 @@ from chassis.service import Service
 from services.slc.channel.selling import selling_orgs
 from services.slc.comparison.gauges import drift_gauges
 from services.slc.credential.access import shop_access
+from services.slc.inbound.signers import shop_signers
 from services.slc.settings import SlcSettings
 from services.slc.shopify.client import shops
 from services.slc.words import ROLES
@@ -43,5 +44,5 @@ SLC = Service(
     roles=ROLES,
     dialect="catalogue",
     reasons={"internal_error": "internal-error"},
-    resources=[shops, shop_access, selling_orgs, drift_gauges],
+    resources=[shops, shop_access, shop_signers, selling_orgs, drift_gauges],
 )

@@ -43,12 +43,22 @@ async def count(
     )
     if not (counted.counts or counted.lag_ms or counted.latency_ms):
         return
+    prefetch_counted(change, channel_id)
     for size in SIZES:
-        start = floor(change.now, size)
-        bucket_id = f"{channel_id}/{size}/{start}/{SLOT}"
+        bucket_id = _bucket_id(change, channel_id, size)
         known = await change.get(STATS, bucket_id)
+        start = floor(change.now, size)
         bucket = known or Bucket(bucket_id=bucket_id, channel_id=channel_id, size_seconds=size, from_utc=start)
         await (change.insert if known is None else change.update)(STATS, added(bucket, counted))
+
+
+def prefetch_counted(change: Change, channel_id: str) -> None:
+    """Load what `count` changes together with whatever is read next."""
+    change.prefetch(STATS, [_bucket_id(change, channel_id, size) for size in SIZES])
+
+
+def _bucket_id(change: Change, channel_id: str, size_seconds: int) -> str:
+    return f"{channel_id}/{size_seconds}/{floor(change.now, size_seconds)}/{SLOT}"
 
 
 async def buckets_since(view: View, channel_id: str, size_seconds: int, start: Utc) -> list[Bucket]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from chassis.clock import Utc, seconds_between
+from chassis.clock import Utc
 from chassis.unit import Change, Units
 from chassis.work.handle import Work
 from chassis.work.queue import Continue
@@ -12,9 +12,9 @@ from chassis.work.store import enqueue
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS, channel_answer, status_of
-from services.slc.counters.store import count
 from services.slc.credential.access import ShopAccess
 from services.slc.inbound.edits import look_at_product
+from services.slc.inbound.levels_rung import look_at_level
 from services.slc.inbound.store import DoorbellToAnswer
 from services.slc.job.domain import Reason
 from services.slc.job.store import ManyVariants, note, note_many
@@ -25,19 +25,10 @@ from services.slc.variant.domain import StoredVariant, forgotten
 from services.slc.variant.store import (
     STYLE_MAPS,
     map_of_product,
-    row_of_item,
     rows_of_product,
     save_rows,
-    writes_of_variant,
 )
 from services.slc.words import SyncError
-
-LOOK_SECONDS = 60.0
-"""How long after an unexpected quantity its variant is checked: an order on its way may explain it."""
-
-AGAIN_SECONDS = 1.0
-"""How soon a quantity is looked at again first; then as much later as it is old already. A webhook may overtake the
-answer of the write, or the booking of the order, that caused it."""
 
 ROWS_AT_ONCE = 50
 """Variants of a product that one transaction changes."""
@@ -76,29 +67,10 @@ async def answer_doorbell(
 
 
 async def _level(units: Units, work: Work[DoorbellToAnswer], channel: StoredChannel) -> Continue | None:
-    """Tell an echo by its value. Anything else is looked at again for a minute, and then the variant is checked."""
-    rung = work.payload
+    """Look at a quantity again, until it is explained or old enough to be checked."""
 
     async def look(change: Change) -> float | None:
-        row = await row_of_item(change, channel.channel_id, rung.resource_id)
-        if row is None or rung.location_id not in channel.locations():
-            return None
-        age = seconds_between(Utc(rung.received_utc), change.now) if rung.received_utc else LOOK_SECONDS
-        writes = await writes_of_variant(change, channel.channel_id, row.variant_id)
-        if any(each.location_id == rung.location_id for write in writes for each in write.levels):
-            return min(max(age, AGAIN_SECONDS), LOOK_SECONDS)
-        level = row.level_at(rung.location_id or "")
-        if level is None or level.baseline is None:
-            return None
-        if rung.available == level.baseline:
-            await count(change, channel.channel_id, echoes=1)
-            return None
-        if age < LOOK_SECONDS:
-            return min(max(age, AGAIN_SECONDS), LOOK_SECONDS - age)
-        if row.included and channel.syncs("inventory"):
-            reason = Reason(cause="shop_edit", lane="fast", forced=True, inventory_only=True)
-            await note(change, channel, [row], reason)
-        return None
+        return await look_at_level(change, channel, work.payload)
 
     wait = await units.change(work.call, look)
     return None if wait is None else Continue(after_seconds=wait)

@@ -61,6 +61,15 @@ def edited_fields(row: StoredVariant, style_map: StyleMap | None, state: Variant
     return found
 
 
+async def seconds_to_product(view: View, channel_id: str, product_id: str) -> float | None:
+    """The seconds until a product may be looked at again; None where it is not one of the channel.
+
+    Index: shopify_product.
+    """
+    rows = await rows_of_product(view, channel_id, product_id, limit=1)
+    return _seconds_to_wait(rows, view.now) if rows else None
+
+
 async def look_at_product(
     units: Units, call: Call, access: ShopAccess, channel: StoredChannel, product_id: str
 ) -> float:

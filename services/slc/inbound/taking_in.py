@@ -2,13 +2,16 @@
 
 from hashlib import sha256
 
-from chassis.clock import Utc
+from chassis.clock import Utc, later
 from chassis.unit import Change
 from chassis.work.store import enqueue
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
+from services.slc.channel.store import CHANNELS
 from services.slc.counters.store import count
+from services.slc.inbound.edits import seconds_to_product
 from services.slc.inbound.events import WebhookReceived
+from services.slc.inbound.levels_rung import look_at_level
 from services.slc.inbound.store import DOORBELLS_TO_ANSWER, DoorbellToAnswer
 from services.slc.inbound.topics import WebhookSubject, what_of
 from services.slc.lifecycle.store import DOORBELLS, Doorbell
@@ -45,14 +48,18 @@ async def take_in(change: Change, channel: StoredChannel, named: WebhookSubject,
 
 
 async def work_on(change: Change, told: WebhookReceived, received_utc: Utc) -> None:
-    """Have the thing looked at that a webhook is about; webhooks of one thing that wait together are one look."""
+    """Have the thing looked at that a webhook is about; webhooks of one thing that wait together are one look.
+
+    What can be told from the database alone is done at once: most quantities are echoes, and most products of a large
+    shop are not of the channel.
+    """
     what = what_of(told.topic)
     if what is None or what == "privacy":
         return
     if what == "order":
         await reconcile_orders(change, told.channel_id, [told.resource_id])
         return
-    work = DoorbellToAnswer(
+    rung = DoorbellToAnswer(
         channel_id=told.channel_id,
         what=what,
         resource_id=told.resource_id,
@@ -61,9 +68,18 @@ async def work_on(change: Change, told: WebhookReceived, received_utc: Utc) -> N
         triggered_utc=told.triggered_utc,
         received_utc=received_utc,
     )
+    wait: float | None = 0.0
+    if what == "level":
+        channel = await change.get(CHANNELS, told.channel_id)
+        wait = await look_at_level(change, channel, rung) if channel is not None else None
+    elif what == "product":
+        wait = await seconds_to_product(change, told.channel_id, told.resource_id)
+    if wait is None:
+        return
     # Each quantity counts as an echo of its own.
     itself = f"/{sha256(told.webhook_id.encode()).hexdigest()[:32]}" if what == "level" else ""
-    await enqueue(change, DOORBELLS_TO_ANSWER, f"{told.channel_id}/{what}/{number_of(told.resource_id)}{itself}", work)
+    key = f"{told.channel_id}/{what}/{number_of(told.resource_id)}{itself}"
+    await enqueue(change, DOORBELLS_TO_ANSWER, key, rung, due_utc=later(change.now, wait))
 
 
 def _given(doorbell: Doorbell) -> dict[str, object]:
