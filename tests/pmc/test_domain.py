@@ -13,11 +13,13 @@ from msgspec import to_builtins
 from services.pmc.content import canonical, canonical_barcodes, plain_decimal
 from services.pmc.pack.build import build_content, names_of
 from services.pmc.pack.document import PackHeader, PackStyle
+from services.pmc.pack.intake import intake_for
 from services.pmc.pack.problems import Problems
 from services.pmc.pack.reading import read_struct
-from services.pmc.pack.scanning import parts_of
+from services.pmc.pack.scanning import Scanner
 from services.pmc.pack.seen import DigestSeen
-from services.pmc.pack.validate import validate_json, validate_lines
+from services.pmc.pack.validate import validate_json
+from services.pmc.profile.domain import Rule, profile_problems
 from services.pmc.profile.gtin import check_digit, is_gtin, upca_of
 from services.pmc.search.matching import contains_match, prefix_match, question_of
 from services.pmc.search.patterns import literals_of, search_pattern_problem
@@ -185,7 +187,10 @@ def test_lone_surrogates_are_malformed() -> None:
 
 
 def test_lines_without_a_header_or_styles_are_refused() -> None:
-    assert [each.code for each in validate_lines(b"").problems] == ["missing"]
+    intake = intake_for("application/x-ndjson", http_urls=False)
+
+    assert [*intake.feed(b""), *intake.end()] == []
+    assert [each.code for each in intake.problems.kept] == ["missing"]
 
 
 @given(st.integers(1, 40))
@@ -193,7 +198,10 @@ def test_a_document_taken_apart_in_pieces_has_the_parts_of_the_whole(size: int) 
     text = json.dumps(spring()).encode()
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
 
-    parts = list(parts_of(pieces))
+    scanner = Scanner()
+
+    parts = [part for piece in pieces for part in scanner.feed(piece)]
+    scanner.end()
 
     assert [json.loads(part.text) for part in parts if part.kind == "style"] == spring()["styles"]
     members = {part.name: json.loads(part.text) for part in parts if part.kind == "member"}
@@ -278,3 +286,14 @@ def test_patterns_that_are_not_taken(pattern: str) -> None:
 
 def test_a_bare_form_holds_letters_marks_and_digits_alone() -> None:
     assert bare("tee-red m_1") == "teeredm1"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_taken"), [("attributes.weight_2", True), ("attributes.größe", False), ("sku", False)]
+)
+def test_not_below_compares_with_a_path_of_plain_letters(path: str, is_taken: bool) -> None:
+    rule = Rule(rule_id="R", kind="not_below", field="price.amount", severity="error", value=path)
+
+    assert list(profile_problems([], [rule])) == (
+        [] if is_taken else [("rules.0.value", "must be the path of a number, not through a list")]
+    )

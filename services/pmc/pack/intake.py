@@ -125,7 +125,7 @@ class JsonIntake:
                 style for part in self._scanner.feed(piece) for style in self._take(part.kind, part.name, part.text)
             ]
         except BadOutline as failure:
-            self._break(str(failure))
+            self._break(failure)
             return []
 
     def end(self) -> list[PlacedStyle]:
@@ -133,25 +133,29 @@ class JsonIntake:
             try:
                 self._scanner.end()
             except BadOutline as failure:
-                self._break(str(failure))
+                self._break(failure)
         if not self._is_second:
             self._is_second = True
             self._scanner = Scanner()
             if not self._broken:
                 self._read_header()
+        elif not self._broken and not self._styles and self._scanner.has_styles:
+            self.problems.add("styles", "out-of-range", f"must have 1 to {STYLES_MAX} entries")
         elif not self._broken and not self._styles:
             self.problems.add("styles", "missing", "is required")
         return []
 
-    def _break(self, message: str) -> None:
+    def _break(self, failure: BadOutline) -> None:
         self._broken = True
-        self.problems.add("document", "malformed", message)
+        self.problems.add(failure.path, "malformed", str(failure))
 
     def _read_header(self) -> None:
         if "styles" in self._members:
-            self.problems.add("styles", "wrong-type", "must be a list")
+            if self._members.pop("styles") is None:
+                self.problems.add("styles", "missing", "is required")
+            else:
+                self.problems.add("styles", "wrong-type", "must be a list")
             self._broken = True
-            del self._members["styles"]
         self.header = read_header(self._members, "", self.problems, self._check)
 
     def _take(self, kind: str, name: str, text: bytes) -> Iterator[PlacedStyle]:

@@ -29,7 +29,8 @@ def read_struct(kind: type[S], value: Any, path: str, problems: Problems) -> S |
     if not _is_unsure(value):
         try:
             record = msgspec.convert(value, kind)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            # A member name with a lone surrogate is the one thing that msgspec fails to encode.
             pass
         else:
             if _maps_are_fine(record):

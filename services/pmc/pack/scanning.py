@@ -5,16 +5,18 @@ Memory holds one part at a time, and a part may have no more than a limit.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 from chassis.entity import Value
+from chassis.reading.json_text import Malformed, read
 
 PART_BYTES_MAX = 16 * 1024 * 1024
 """Most bytes of a member of the root: taxonomy and vendors at their limits stay far below."""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
-_OPENING, _CLOSING = b"{[", b"}]"
+_SPACE = b" \t\r\n"
+NOT_AN_OBJECT = "is not one JSON object"
 
 
 class DocumentPart(Value):
@@ -26,7 +28,15 @@ class DocumentPart(Value):
 
 
 class BadOutline(Exception):
-    """Not a JSON object, or a part of it is too long."""
+    """Not a JSON object, or a part of it is too long. `path` is where in the document."""
+
+    def __init__(self, message: str, path: str = "document") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+Awaited = Literal["name", "value", "comma"]
+"""What comes next in the root object: a name, the value of the last name, or a comma behind the styles."""
 
 
 class Scanner:
@@ -37,9 +47,17 @@ class Scanner:
         self._start = 0
         self._place = 0
         self._depth = 0
-        self._key: str | None = None
+        self._awaited: Awaited = "name"
+        self._key = ""
+        self._is_empty = True
         self._in_styles = False
+        self._has_styles = False
         self._over = False
+
+    @property
+    def has_styles(self) -> bool:
+        """Whether the list of styles has begun."""
+        return self._has_styles
 
     def feed(self, piece: bytes) -> Iterator[DocumentPart]:
         """The parts that end within this piece."""
@@ -56,8 +74,8 @@ class Scanner:
         """No more comes. Raises `BadOutline` where the document is not complete."""
         for _ in self._scan(last=True):
             raise AssertionError("a complete document has no part left")
-        if not self._over or self._buffer[self._start :].strip():
-            raise BadOutline("is not one JSON object")
+        if not self._over or self._text(len(self._buffer)):
+            raise BadOutline(NOT_AN_OBJECT)
 
     def _scan(self, *, last: bool) -> Iterator[DocumentPart]:
         while not self._over:
@@ -65,7 +83,7 @@ class Scanner:
             if token is None or (token.start() > self._place and b'"' in self._buffer[self._place : token.start()]):
                 # A string that has not ended yet: wait for the rest of it.
                 if last:
-                    raise BadOutline("is not one JSON object")
+                    raise BadOutline(NOT_AN_OBJECT)
                 return
             text = token.group()
             yield from self._take(text, token.start(), token.end())
@@ -75,53 +93,81 @@ class Scanner:
         if text in (b"{", b"["):
             self._depth += 1
             if self._depth == 1:
-                if text != b"{" or self._buffer[:start].strip():
-                    raise BadOutline("is not one JSON object")
-                self._start = end
-            elif self._depth == 2 and self._key == "styles" and text == b"[":
-                self._in_styles = True
-                self._start = end
+                self._open(text, start, end)
+            elif self._depth == 2 and text == b"[":
+                self._open_styles(start, end)
         elif text in (b"}", b"]"):
             self._depth -= 1
-            if self._in_styles and self._depth == 1:
-                yield from self._style(start)
-                self._in_styles, self._key = False, None
-                self._start = end
+            if self._depth == 1 and self._in_styles:
+                yield from self._close_styles(text, start, end)
             elif self._depth == 0:
-                yield from self._member(start)
-                self._over = True
-                self._start = end
+                yield from self._close(text, start, end)
         elif text == b"," and self._depth == 2 and self._in_styles:
-            yield from self._style(start)
+            yield self._style(start)
             self._start = end
         elif text == b"," and self._depth == 1:
             yield from self._member(start)
-            self._start = end
-        elif text == b":" and self._depth == 1 and self._key is None:
-            self._key = _name(bytes(self._buffer[self._start : start]))
-            self._start = end
+            self._awaited, self._start = "name", end
+        elif text == b":" and self._depth == 1:
+            if self._awaited != "name":
+                raise BadOutline(NOT_AN_OBJECT)
+            self._key = _name(self._text(start))
+            self._awaited, self._start, self._is_empty = "value", end, False
 
-    def _style(self, end: int) -> Iterator[DocumentPart]:
-        part = bytes(self._buffer[self._start : end]).strip()
-        if part:
-            yield DocumentPart(kind="style", name="", text=part)
+    def _open(self, text: bytes, start: int, end: int) -> None:
+        if text != b"{" or self._text(start):
+            raise BadOutline(NOT_AN_OBJECT)
+        self._start = end
+
+    def _open_styles(self, start: int, end: int) -> None:
+        """Begin with the styles, if this list is what they are."""
+        if self._awaited != "value" or self._key != "styles" or self._text(start):
+            return
+        if self._has_styles:
+            raise BadOutline("is given more than once", "styles")
+        self._in_styles = self._has_styles = True
+        self._is_empty = True
+        self._start = end
+
+    def _close_styles(self, text: bytes, start: int, end: int) -> Iterator[DocumentPart]:
+        if text != b"]":
+            raise BadOutline(NOT_AN_OBJECT)
+        if not self._is_empty or self._text(start):
+            yield self._style(start)
+        self._in_styles, self._is_empty = False, False
+        self._awaited, self._start = "comma", end
+
+    def _close(self, text: bytes, start: int, end: int) -> Iterator[DocumentPart]:
+        if text != b"}":
+            raise BadOutline(NOT_AN_OBJECT)
+        if not self._is_empty or self._text(start):
+            yield from self._member(start)
+        self._over, self._start = True, end
+
+    def _text(self, end: int) -> bytes:
+        """What lies between the last part and `end`."""
+        return bytes(self._buffer[self._start : end]).strip(_SPACE)
+
+    def _style(self, end: int) -> DocumentPart:
+        part = self._text(end)
+        if not part:
+            raise BadOutline("has an empty entry", "styles")
+        self._is_empty = False
+        return DocumentPart(kind="style", name="", text=part)
 
     def _member(self, end: int) -> Iterator[DocumentPart]:
-        if self._key is not None:
-            yield DocumentPart(kind="member", name=self._key, text=bytes(self._buffer[self._start : end]).strip())
-            self._key = None
-
-
-def parts_of(pieces: Iterable[bytes]) -> Iterator[DocumentPart]:
-    """All parts of a document. Raises `BadOutline`."""
-    scanner = Scanner()
-    for piece in pieces:
-        yield from scanner.feed(piece)
-    scanner.end()
+        text = self._text(end)
+        if self._awaited == "value":
+            yield DocumentPart(kind="member", name=self._key, text=text)
+        elif self._awaited == "name" or text:
+            raise BadOutline(NOT_AN_OBJECT)
 
 
 def _name(text: bytes) -> str:
-    stripped = text.strip()
-    if len(stripped) < 2 or stripped[:1] != b'"' or stripped[-1:] != b'"':
+    try:
+        name = read(text)
+    except Malformed as failure:
+        raise BadOutline(NOT_AN_OBJECT) from failure
+    if not isinstance(name, str):
         raise BadOutline("has a member without a name")
-    return stripped[1:-1].decode(errors="replace")
+    return name

@@ -97,7 +97,7 @@ def _validated(
             unpacker.end()
             found += intake.end()
     except BadOutline as failure:
-        intake.problems.add("document", "malformed", str(failure))
+        intake.problems.add(failure.path, "malformed", str(failure))
     return intake, [each.style for each in found]
 
 

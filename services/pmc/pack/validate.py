@@ -93,44 +93,6 @@ def _canonical_maps(part: dict[str, Any]) -> None:
         part["attributes"] = msgspec.Raw(rfc8785.dumps(part["attributes"]))
 
 
-def validate_lines(document: bytes, *, http_urls: bool = False) -> Validated:
-    """Validate a document in JSON Lines form. Line numbers count blank lines, too."""
-    problems = Problems()
-    check = PackCheck(problems, MemorySeen(), http_urls=http_urls)
-    header: PackHeader | None = None
-    seen_header = False
-    found: list[StyleText] = []
-    place = -1
-    for number, line in enumerate(document.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        problems.line = number
-        path = f"styles.{place}" if seen_header else ""
-        if seen_header:
-            place += 1
-            path = f"styles.{place}"
-        value = read_line(line, path, problems)
-        if not seen_header:
-            seen_header = True
-            if value is not None:
-                header = read_header(value, "", problems, check)
-            continue
-        if place == STYLES_MAX:
-            problems.add("styles", "out-of-range", f"must have at most {STYLES_MAX} entries")
-            break
-        if value is None:
-            continue
-        style = read_style(value, path, problems, check if header is not None else None)
-        if style is not None and not problems.count:
-            found.append(style)
-    problems.line = None
-    if not seen_header:
-        problems.add("document", "missing", "has no header")
-    elif place < 0:
-        problems.add("styles", "missing", "is required")
-    return _result(problems, header, found)
-
-
 def read_line(line: bytes, path: str, problems: Problems) -> Any:
     """The JSON value of a line; None, with the problem noted, where it is none or too long."""
     if len(line) > STYLE_BYTES_MAX:

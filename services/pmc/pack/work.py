@@ -7,10 +7,13 @@ stored already is read and checked again, but not written again.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from chassis.entity import Entity
+from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, between
 from chassis.work.handle import Work
 from chassis.work.queue import Continue, NoPayload, Workers
@@ -44,6 +47,8 @@ workers = Workers("pmc")
 STYLES_AT_ONCE = 20
 RUN_SECONDS_MAX = 3600.0
 
+log = get_logger("services.pmc.pack")
+
 
 @workers.on(TO_VALIDATE, concurrency=1, run_seconds_max=RUN_SECONDS_MAX)
 async def validate(units: Units, work: Work[NoPayload], store: ObjectStore, settings: PmcSettings) -> Continue | None:
@@ -51,15 +56,31 @@ async def validate(units: Units, work: Work[NoPayload], store: ObjectStore, sett
     version = await _load(units, work)
     if version is None or version.state != "validating":
         return None
+    try:
+        await _validate(units, work, store, settings, version)
+    except Exception:
+        # Where the lease is lost, the first change below raises that again.
+        if work.attempts < TO_VALIDATE.attempts_max:
+            raise
+        log.exception("a pack could not be validated", pack_id=version.pack_id, pack_rev=version.pack_rev)
+        problems = Problems()
+        problems.add("document", "malformed", f"could not be validated in {work.attempts} attempts")
+        await _drop_rows(units, work, version)
+        await _reject(units, work, version, problems)
+    return None
+
+
+async def _validate(
+    units: Units, work: Work[NoPayload], store: ObjectStore, settings: PmcSettings, version: PackVersion
+) -> None:
     progress: Validation = work.progress or Validation()
     if not progress.stored:
         intake, progress = await _store_styles(units, work, store, settings, version, progress)
         if intake.problems.count or intake.header is None:
-            await _drop_styles(units, work, version)
+            await _drop_rows(units, work, version)
             await _reject(units, work, version, intake.problems)
-            return None
+            return
     await _number_items(units, work, version, progress)
-    return None
 
 
 async def _load(units: Units, work: Work[NoPayload]) -> PackVersion | None:
@@ -96,7 +117,7 @@ async def _store_styles(
                     waiting, size = [], 0
             waiting += [each for each in intake.end() if each.place >= progress.styles]
     except BadOutline as failure:
-        intake.problems.add("document", "malformed", str(failure))
+        intake.problems.add(failure.path, "malformed", str(failure))
     if intake.problems.count or intake.header is None:
         return intake, progress
     progress = await _write_styles(units, work, version, waiting, progress)
@@ -237,23 +258,27 @@ def _style_text(body: StyleBody) -> StyleText:
     return StyleText(style_id=style.style_id, text=body.text, variants=len(style.variants), offers=offers_of(style))
 
 
-async def _drop_styles(units: Units, work: Work[NoPayload], version: PackVersion) -> None:
-    """Remove the styles of a version that is about to be rejected, some at a time. Index: store."""
-    keys: list[str] = []
-    async with units.snapshot_reader(work.call, moment=False) as reader:
-        async for documents in reader.parts(BODIES, {"store_id": version.store_id}, fields=["style_key"]):
-            keys += [each["_id"] for each in documents]
+async def _drop_rows(units: Units, work: Work[NoPayload], version: PackVersion) -> None:
+    """Remove what is stored of a version that is about to be rejected, some rows at a time. Index: store."""
+    for entity, at_once in ((BODIES, STYLES_AT_ONCE), (STYLES, ROWS_AT_ONCE_MAX), (ITEMS, ROWS_AT_ONCE_MAX)):
+        keys: list[str] = []
+        async with units.snapshot_reader(work.call, moment=False) as reader:
+            async for documents in reader.parts(entity, {"store_id": version.store_id}, fields=[entity.id]):
+                keys += [each["_id"] for each in documents]
+        for start in range(0, len(keys), at_once):
+            await units.change(work.call, _dropping(work, entity, keys[start : start + at_once]), emits=())
+    await units.change(work.call, _dropping(work, HEADERS, [version.store_id]), emits=())
 
-    def dropping(some: Sequence[str]) -> Callable[[Change], Awaitable[None]]:
-        async def drop(change: Change) -> None:
-            await work.checkpoint(change)
-            for body in (await change.get_many(BODIES, some)).values():
-                await change.delete(BODIES, body)
 
-        return drop
+def _dropping(
+    work: Work[NoPayload], entity: Entity[Any], record_ids: Sequence[str]
+) -> Callable[[Change], Awaitable[None]]:
+    async def drop(change: Change) -> None:
+        await work.checkpoint(change)
+        for record in (await change.get_many(entity, record_ids)).values():
+            await change.delete(entity, record)
 
-    for start in range(0, len(keys), STYLES_AT_ONCE):
-        await units.change(work.call, dropping(keys[start : start + STYLES_AT_ONCE]), emits=())
+    return drop
 
 
 async def _reject(units: Units, work: Work[NoPayload], version: PackVersion, problems: Problems) -> None:

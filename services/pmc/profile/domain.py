@@ -158,6 +158,7 @@ def _is_path(text: str) -> bool:
     words = text.split(".")
     return (
         len(text) <= 55
+        and text.isascii()
         and 1 <= len(words) <= 4
         and all(word.replace("_", "a").replace("-", "a").isalnum() for word in words)
     )

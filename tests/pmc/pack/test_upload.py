@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -25,14 +26,18 @@ async def announce(pmc: Catalogue, data: bytes, content_type: str, **upload: Any
     return await pmc.good(await pmc.post("/pack/create", upload={**fields, **upload}))
 
 
-async def send(pmc: Catalogue, method: str, url: str, data: bytes | None = None) -> tuple[int, bytes]:
-    """Send a signed request to the service itself, as the gateway passes it on."""
+async def send(
+    pmc: Catalogue, method: str, url: str, data: bytes | AsyncIterator[bytes] | None = None, length: int | None = None
+) -> tuple[int, bytes]:
+    """Send a signed request to the service itself, as the gateway passes it on; `length` is that of an iterator."""
     path = url[url.index("/pmc/") :]
     base = f"http://127.0.0.1:{pmc.client.application.http_port}"
-    nobody = {HEADER: token(ANONYMOUS, "pmc")}
+    headers = {HEADER: token(ANONYMOUS, "pmc"), **({} if length is None else {"Content-Length": str(length)})}
     async with (
         aiohttp.ClientSession() as session,
-        session.request(method, base + path, data=None if data is None else BytesIO(data), headers=nobody) as answer,
+        session.request(
+            method, base + path, data=BytesIO(data) if isinstance(data, bytes) else data, headers=headers
+        ) as answer,
     ):
         return answer.status, await answer.read()
 
