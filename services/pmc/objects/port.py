@@ -1,6 +1,7 @@
 """The object store: where pack uploads and manifest parts are stored. The port; `local.py` and `s3.py` implement it.
 
-Keys are `pmc/<orgcode>/packs/<pack_id>/<pack_rev>` and `pmc/<orgcode>/runs/<run_id>/part-<7 digits>.ndjson`.
+Keys are `pmc/<orgcode>/packs/<pack_id>/<pack_rev>` and `pmc/<orgcode>/runs/<run_id>/part-<7 digits>.ndjson`; the part
+that closes a run before its end is `part-<7 digits>-<lines>.ndjson`.
 """
 
 import re
@@ -20,7 +21,9 @@ CHUNK_BYTES = 256 * 1024
 UPLOAD_BYTES_MAX = 1024 * 1024 * 1024
 
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_KEY = re.compile(rf"pmc/[A-Z0-9]{{4,16}}/(packs/{_ID}/[1-9][0-9]{{0,9}}|runs/{_ID}/part-[0-9]{{7}}\.ndjson)")
+_KEY = re.compile(
+    rf"pmc/[A-Z0-9]{{4,16}}/(packs/{_ID}/[1-9][0-9]{{0,9}}|runs/{_ID}/part-[0-9]{{7}}(-[0-9]{{1,4}})?\.ndjson)"
+)
 
 
 class StoreDown(UpstreamFailed):
@@ -88,9 +91,10 @@ def pack_key(orgcode: str, pack_id: str, pack_rev: int) -> str:
     return f"pmc/{orgcode}/packs/{pack_id}/{pack_rev}"
 
 
-def part_key(orgcode: str, run_id: str, part: int) -> str:
-    """The key of a manifest part."""
-    return f"pmc/{orgcode}/runs/{run_id}/part-{part:07d}.ndjson"
+def part_key(orgcode: str, run_id: str, part: int, closing_lines: int | None = None) -> str:
+    """The key of a manifest part; of one that closes a run early, with its lines: it never replaces a full part."""
+    closing = "" if closing_lines is None else f"-{closing_lines}"
+    return f"pmc/{orgcode}/runs/{run_id}/part-{part:07d}{closing}.ndjson"
 
 
 def is_key(key: str) -> bool:

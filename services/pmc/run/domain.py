@@ -197,8 +197,13 @@ def stepped(run: StoredRun, lines: Sequence[ManifestLine], totals: dict[str, Any
 
 def with_part(run: StoredRun, lines: int, now: Utc) -> StoredRun:
     """The run with one more part recorded; with the last one it completes."""
-    after = replace(run, manifest_parts=run.manifest_parts + 1, manifest_lines=run.manifest_lines + lines)
+    after = with_lines(run, lines)
     return finished(after, "completed", now) if not after.remaining and not due_lines(after) else after
+
+
+def with_lines(run: StoredRun, lines: int) -> StoredRun:
+    """The run with one more part of so many lines."""
+    return replace(run, manifest_parts=run.manifest_parts + 1, manifest_lines=run.manifest_lines + lines)
 
 
 def due_lines(run: StoredRun) -> int:

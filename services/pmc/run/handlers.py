@@ -9,13 +9,13 @@ from msgspec import Meta
 from chassis.caller import Call
 from chassis.clock import Clock, Utc
 from chassis.endpoint import Answer, Endpoints, Request, Revised
-from chassis.errors import ExpectedRevisionRequired, StaleRevision
+from chassis.errors import ExpectedRevisionRequired, InvalidState, StaleRevision
 from chassis.page import PageRequest
 from chassis.unit import Change, Units, View
 from chassis.values import Code, Count, Guid, Id, Reason, Revision, Token
 from chassis.values import Utc as UtcText
 from services.pmc.objects.port import ObjectStore, SignedRequest
-from services.pmc.run.current import current_run, load_run
+from services.pmc.run.current import load_run
 from services.pmc.run.domain import (
     SELECTED_MAX,
     STEP_ITEMS_DEFAULT,
@@ -28,9 +28,8 @@ from services.pmc.run.domain import (
     cancelled,
     to_answer,
 )
-from services.pmc.run.ending import ended
 from services.pmc.run.events import RUN_EVENTS
-from services.pmc.run.manifest import DOWNLOAD_SECONDS, close_parts
+from services.pmc.run.manifest import DOWNLOAD_SECONDS, end_early
 from services.pmc.run.manifest import to_answer as part_answer
 from services.pmc.run.manifest_records import ManifestPart
 from services.pmc.run.starting import Asked, start_publish, start_undo
@@ -215,13 +214,14 @@ async def pmc_publish_run_cancel(
         raise ExpectedRevisionRequired(run.revision)
     if body.expected_revision != run.revision:
         raise StaleRevision(run.revision)
-    run = await close_parts(units, call, store, run)
 
-    async def write(change: Change) -> StoredRun:
-        current = await current_run(change, run)
-        return await ended(change, current, cancelled(current, body.reason, change.now))
+    def cancel(current: StoredRun, now: Utc) -> StoredRun:
+        return cancelled(current, body.reason, now)
 
-    return PublishRunCancelEnvelope(run=to_answer(await units.change(call, write, emits=["pmc.run.cancelled"])))
+    run = await end_early(units, call, store, run, cancel, ("pmc.run.cancelled",))
+    if run.status != "cancelled":
+        raise InvalidState(f"the run is {run.status}", status=run.status)
+    return PublishRunCancelEnvelope(run=to_answer(run))
 
 
 class PublishRunManifestListRequest(Request, PageRequest):

@@ -17,7 +17,7 @@ from services.pmc.profile.store import to_answer as profile_answer
 from services.pmc.rollup.store import add_to_org
 from services.pmc.run.domain import STEP_ITEMS_MAX, RunFailure, StoredRun, failed, started, to_answer
 from services.pmc.run.ending import ended
-from services.pmc.run.manifest import close_parts
+from services.pmc.run.manifest import end_early
 from services.pmc.run.starting import insert_profiles
 from services.pmc.run.step import step
 from services.pmc.run.store import RUNS, abandoned_runs, driven_runs, due_runs, running_on
@@ -143,24 +143,21 @@ async def run_abandon(
     count = 0
     for run in await units.view(call, look):
         if not gate.is_closed_for(run.orgcode):
-            count += await _abandon(units, within(call, run.orgcode), store, clock, run)
+            count += await _abandon(units, within(call, run.orgcode), store, run)
     return Abandoned(failed=count)
 
 
-async def _abandon(units: Units, call: Call, store: ObjectStore, clock: Clock, run: StoredRun) -> bool:
+async def _abandon(units: Units, call: Call, store: ObjectStore, run: StoredRun) -> bool:
+    failure = RunFailure(code="abandoned", message="the run was not stepped for 24 hours")
+
+    def fail(current: StoredRun, now: Utc) -> StoredRun:
+        return failed(current, failure, now)
+
     try:
-        run = await close_parts(units, call, store, run)
+        return (await end_early(units, call, store, run, fail, ("pmc.run.failed",))).status == "failed"
+    except (Conflict, InvalidState):
+        # Another call has stepped or ended it meanwhile.
+        return False
     except Refusal as refusal:
         log.warning("the last part of an abandoned run waits", run_id=run.run_id, reason=refusal.message)
         return False
-
-    async def write(change: Change) -> bool:
-        current = await change.load(RUNS, run.run_id)
-        late = current.abandoned_after_utc is not None and current.abandoned_after_utc <= clock.now()
-        if current.status != "running" or not late:
-            return False
-        failure = RunFailure(code="abandoned", message="the run was not stepped for 24 hours")
-        await ended(change, current, failed(current, failure, change.now))
-        return True
-
-    return await units.change(call, write, emits=("pmc.run.failed",))

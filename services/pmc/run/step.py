@@ -7,11 +7,11 @@ where a product has changed meanwhile, the items are worked out again.
 from time import monotonic
 
 from chassis.caller import Call
-from chassis.clock import Clock
+from chassis.clock import Clock, Utc
 from chassis.entity import Value
-from chassis.unit import Change, Units
+from chassis.unit import Units
 from services.pmc.objects.port import ObjectStore, StoreDown
-from services.pmc.run.current import check_steppable, current_run, load_run, stale
+from services.pmc.run.current import check_steppable, load_run, stale
 from services.pmc.run.domain import (
     PART_LINES,
     STEP_SECONDS_MAX,
@@ -21,9 +21,8 @@ from services.pmc.run.domain import (
     due_lines,
     failed,
 )
-from services.pmc.run.ending import ended
 from services.pmc.run.events import RUN_EVENTS
-from services.pmc.run.manifest import close_parts, store_due_parts
+from services.pmc.run.manifest import end_early, store_due_parts
 from services.pmc.run.outcomes import Done
 from services.pmc.run.working import PackLost, work_out
 from services.pmc.run.writing import write_step
@@ -81,11 +80,9 @@ async def _write_items(
 
 
 async def _lose_pack(units: Units, call: Call, store: ObjectStore, run: StoredRun) -> StoredRun:
-    run = await close_parts(units, call, store, run)
+    failure = RunFailure(code="pack-lost", message="the pack version cannot be read any more")
 
-    async def fail(change: Change) -> StoredRun:
-        current = await current_run(change, run)
-        failure = RunFailure(code="pack-lost", message="the pack version cannot be read any more")
-        return await ended(change, current, failed(current, failure, change.now))
+    def fail(current: StoredRun, now: Utc) -> StoredRun:
+        return failed(current, failure, now)
 
-    return await units.change(call, fail, emits=RUN_EVENTS)
+    return await end_early(units, call, store, run, fail, RUN_EVENTS)

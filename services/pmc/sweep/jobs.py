@@ -57,14 +57,15 @@ def _is_old(info: ObjectInfo, now: Utc) -> bool:
 
 
 def _part_id(words: list[str]) -> str:
-    digits = words[4].removeprefix("part-").removesuffix(".ndjson")
+    digits = words[4].removeprefix("part-").removesuffix(".ndjson").partition("-")[0]
     return part_id_of(words[3], int(digits)) if digits.isdigit() else ""
 
 
 async def _is_named(units: Units, call: Call, words: list[str]) -> bool:
     async def look(view: View) -> bool:
         if words[2] == "runs":
-            return await view.get(PARTS, _part_id(words)) is not None
+            part = await view.get(PARTS, _part_id(words))
+            return part is not None and part.object_key == "/".join(words)
         digits = words[4]
         version = await view.get(PACKS, version_id_of(words[3], int(digits))) if digits.isdigit() else None
         return version is not None and version.state != "expired"
@@ -75,7 +76,7 @@ async def _is_named(units: Units, call: Call, words: list[str]) -> bool:
 async def _drop_old_part(units: Units, call: Call, words: list[str], now: Utc) -> bool:
     async def drop(change: Change) -> bool:
         part = await change.get(PARTS, _part_id(words))
-        if part is None or part.created_utc > later(now, -PART_KEPT_SECONDS):
+        if part is None or part.object_key != "/".join(words) or part.created_utc > later(now, -PART_KEPT_SECONDS):
             return False
         await change.delete(PARTS, part)
         return True
