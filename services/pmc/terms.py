@@ -4,6 +4,7 @@ A normalised value begins with q when q's normalised form is its prefix. Values 
 a second, bare form without anything but letters, marks and digits. The title counts from every word on.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Literal
@@ -21,7 +22,7 @@ BARE_CHARACTERS_MIN = 3
 FORM_CHARACTERS_MAX = 128
 """Indexed forms are cut here: a caller looks for no more characters than this."""
 
-_WORD_BREAKS = " -/_."
+_WORD_START = re.compile(r"(?<![^ \-/_.])[^ ]")
 
 
 @lru_cache(maxsize=4096)
@@ -36,18 +37,14 @@ def normalised(text: str) -> str:
 
 def bare(value: str) -> str:
     """A normalised value without all but letters, marks and digits (categories L, M, N)."""
-    if value.isalnum() and value.isascii():
-        return value
+    if value.isascii():
+        return "".join(filter(str.isalnum, value))
     return "".join(character for character in value if unicodedata.category(character)[0] in "LMN")
 
 
 def word_starts(value: str) -> list[int]:
     """Where the words of a normalised title begin: at its start, after a blank and after - / _ and full stops."""
-    return [
-        place
-        for place, character in enumerate(value)
-        if character != " " and (place == 0 or value[place - 1] in _WORD_BREAKS)
-    ]
+    return [found.start() for found in _WORD_START.finditer(value)]
 
 
 class Values(Part):

@@ -56,8 +56,10 @@ class Cost(NamedTuple):
 
 
 def shop() -> Document:
-    """A pack of 300 variants of one style and category."""
+    """A pack of 300 variants of one style, vendor and category."""
     document = things(300)
+    document["vendors"] = [{"vendor_id": "ven-a", "name": "A"}]
+    document["styles"][0]["vendor_id"] = "ven-a"
     document["taxonomy"] = [{"node_id": "cat-a", "kind": "category", "name": "All"}]
     document["styles"][0]["channels"] = [{"channel_code": "WEB", "category_id": "cat-a"}]
     return document
@@ -134,6 +136,9 @@ async def costs(pmc: Catalogue, pack_id: str, product_id: str) -> dict[str, Cost
         "group of values": group(dimension="category", values=["cat-a"], channel_code="WEB"),
         "group of styles": group(dimension="style", channel_code="WEB"),
         "group of styles everywhere": group(dimension="style"),
+        "group of vendors everywhere": group(dimension="vendor"),
+        "group of a vendor everywhere": group(dimension="vendor", values=["ven-a"]),
+        "list of a vendor": get("/product/list", vendor_id="ven-a"),
         "revisions": get("/product/revision/list", product_id=product_id),
         "versions of a pack": get("/pack/list", pack_id=pack_id),
         "search for a SKU": get("/product/search", q="s-00007", channel_code="WEB"),

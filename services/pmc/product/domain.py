@@ -219,11 +219,13 @@ def go_live(product: StoredProduct, ref: RevRef | None, now: Utc) -> StoredProdu
     """The product with this revision live, or none. A staged pointer to it is cleared."""
     if product.live == ref:
         return product
-    oldest = later(now, -LIVE_KEPT_SECONDS)
-    lives = [each for each in product.lives if each.until_utc > oldest]
+    lives = product.lives
+    if lives:
+        oldest = later(now, -LIVE_KEPT_SECONDS)
+        lives = [each for each in lives if each.until_utc > oldest]
     if product.live is not None:
-        lives = [each for each in lives if each.rev != product.live.rev]
-        lives.append(LiveSpan(rev=product.live.rev, until_utc=now))
+        span = LiveSpan(rev=product.live.rev, until_utc=now)
+        lives = [*(each for each in lives if each.rev != product.live.rev), span]
     pointers = product.pointers
     if ref is not None and pointers.staged is not None and pointers.staged.rev == ref.rev:
         pointers = replace(pointers, staged=None)

@@ -1,6 +1,7 @@
 """Paths into product content: which there are, what they hold, and the values a content has there."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct, inspect
@@ -64,18 +65,25 @@ def _kind(kind: inspect.Type, path: str) -> FieldKind:
 
 def values_at(content: ProductContent, path: str) -> Iterator[Any]:
     """The values a content has at a path: several where it leads through a list. Null counts as absent."""
-    return _values(content, path.split("."))
+    return _values(content, _words(path))
 
 
-def _values(value: Any, words: list[str]) -> Iterator[Any]:
-    if value is None:
-        return
-    if not words:
+@lru_cache(maxsize=1024)
+def _words(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _values(value: Any, words: tuple[str, ...]) -> Iterator[Any]:
+    for place, word in enumerate(words):
+        if isinstance(value, Struct):
+            value = getattr(value, word, None)
+        elif isinstance(value, Mapping):
+            value = value.get(word)
+        elif isinstance(value, list):
+            for each in value:
+                yield from _values(each, words[place:])
+            return
+        else:
+            return
+    if value is not None:
         yield value
-    elif isinstance(value, list):
-        for each in value:
-            yield from _values(each, words)
-    elif isinstance(value, Mapping):
-        yield from _values(value.get(words[0]), words[1:])
-    elif isinstance(value, Struct):
-        yield from _values(getattr(value, words[0], None), words[1:])

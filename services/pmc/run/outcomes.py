@@ -1,6 +1,6 @@
 """What a run does with one item: the tables of outcomes as functions from a product to a product."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -71,13 +71,13 @@ def publish_item(
     product: StoredProduct | None,
     profile: PublishProfile,
     setting: Setting,
-    new_id: str,
+    new_id: Callable[[], str],
 ) -> Done:
-    """What a run does with an active item; `new_id` is the product's id where there is none yet."""
+    """What a run does with an active item; `new_id` makes the product's id where there is none yet."""
     before = product
     is_new = product is None or product.head.rev_id != content.rev_id
     if product is None:
-        product = _created(content, verdict, profile, setting, new_id)
+        product = _created(content, verdict, profile, setting, new_id())
     elif is_new:
         product = replace(product, head=RevRef(rev=product.head.rev + 1, rev_id=content.rev_id))
     product = judged(product, verdict)

@@ -187,6 +187,10 @@ def _judge_all(
     """What becomes of each item, and how many warnings judging gave."""
     done: list[Done] = []
     warnings = 0
+
+    def make_id() -> str:
+        return new_id(setting.now)
+
     for offer in offers:
         ref = offer.ref
         product = products.get((ref.channel_code, ref.variant_id))
@@ -196,7 +200,7 @@ def _judge_all(
         profile = profiles[ref.channel_code]
         verdict = judge(offer.content, profile, served[ref.channel_code])
         warnings += len(verdict.warnings)
-        each = publish_item(ref, offer.n, offer.content, verdict, product, profile, setting, new_id(setting.now))
+        each = publish_item(ref, offer.n, offer.content, verdict, product, profile, setting, make_id)
         if dry_run and product is None:
             each = replace(each, line=replace(each.line, product_id=None))
         if not dry_run and each.after is not None:
