@@ -70,6 +70,7 @@ class BrokerConnection:
         self._connection: AmqpConnection | None = None
         self._changed = asyncio.Condition()
         self._runner: asyncio.Task[None] | None = None
+        self._stopping = False
 
     @property
     def up(self) -> bool:
@@ -78,11 +79,13 @@ class BrokerConnection:
 
     async def start(self) -> None:
         """Connect in the background, and reconnect whenever the connection is lost."""
+        self._stopping = False
         self._runner = asyncio.create_task(self._run(), name=f"bus link {self._name}")
 
     async def stop(self) -> None:
         """Close the connection and stop reconnecting."""
         if self._runner is not None:
+            self._stopping = True
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
@@ -114,7 +117,8 @@ class BrokerConnection:
     async def _run(self) -> None:
         pause = RETRY_SECONDS_MIN
         down = False
-        while True:
+        # Asked besides being cancelled: what the library waits with loses a cancellation that comes as its wait ends.
+        while not self._stopping:
             connection = aio_pika.Connection(self._url)
             try:
                 with translated():
@@ -138,7 +142,9 @@ class BrokerConnection:
             down = True
 
     async def _hold(self, connection: aio_pika.Connection) -> None:
-        """Make the connection available until it ends."""
+        """Make the connection available until it ends, unless it is no longer wanted."""
+        if self._stopping:
+            return
         transport = connection.transport
         assert transport is not None, "a connection that has just been made has a transport"
         self._connection = transport.connection

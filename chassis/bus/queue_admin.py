@@ -56,6 +56,11 @@ class QueueAdmin:
         """Counts of each consumer."""
         return [subscription.stats for subscription in self._subscriptions.values()]
 
+    @property
+    def attached(self) -> bool:
+        """Whether every consumer is; what is published before reaches no queue that was not there."""
+        return all(subscription.attached for subscription in self._subscriptions.values())
+
     async def start(self) -> None:
         """Start consuming; returns at once, with or without a broker."""
         for subscription in self._subscriptions.values():

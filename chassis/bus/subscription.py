@@ -75,6 +75,8 @@ class Subscription:
         self._breaker = breaker or Breaker()
         self._probe_seconds = probe_seconds
         self._state: State = "running"
+        self._consuming = False
+        self._interruption = ""
         self._counts: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._over = asyncio.Event()
@@ -92,6 +94,11 @@ class Subscription:
             busy=self._executor.busy if self._executor else 0,
             **{word: self._counts[word] for word in words},
         )
+
+    @property
+    def attached(self) -> bool:
+        """Whether its queue is bound and consumed, or the gate keeps it from that."""
+        return self._consuming or self._state == "paused"
 
     async def start(self) -> None:
         """Start consuming; reconnects automatically."""
@@ -124,7 +131,12 @@ class Subscription:
                     return
             try:
                 await self._consume(probing=self._state == "stopped")
-            except BusDown:
+            except BusDown as cause:
+                # Most often the connection was lost, which is logged where it is held. A broker that refuses a
+                # declaration ends the connection as well, every time.
+                if cause.message != self._interruption:
+                    self._interruption = cause.message
+                    log.warning("a consumer was interrupted", consumer=self.consumer.call_name, reason=cause.message)
                 await self._sleep(RETRY_SECONDS)
             except Exception:
                 # Messages wait in the queue; consuming them again loses nothing and does nothing twice.
@@ -149,11 +161,13 @@ class Subscription:
             try:
                 if not self._stopping.is_set():
                     await channel.basic_consume(self.queues.work.name, arrive)
+                    self._consuming, self._interruption = True, ""
                     await self._until_over(channel)
             finally:
                 # The channel is closed instead of cancelling the consumer, so that messages not begun return to their
                 # place before the next replica is served; a cancel would serve it the later messages first.
                 self._over.set()
+                self._consuming = False
                 await executor.finish(self._drain_seconds)
                 self._executor = None
 

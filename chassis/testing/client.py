@@ -6,6 +6,7 @@
 `post` and `get` sign the caller header as the gateway does. The client acts in one facility unless told otherwise.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
@@ -14,10 +15,11 @@ from typing import Any
 import aiohttp
 import msgspec
 from msgspec.structs import replace
+from yarl import URL
 
 from chassis.app import Application
 from chassis.auth.token import HEADER
-from chassis.bus.connection import BusDown
+from chassis.bus.connection import BrokerConnection, BusDown
 from chassis.bus.topology import queues_of
 from chassis.caller import SYSTEM, Caller
 from chassis.clock import Clock, SystemClock
@@ -33,6 +35,8 @@ from retailstack.graph.v1.source_pb2_grpc import GraphSourceStub
 TEST_KEY = Secret("a key that only tests use, 32 bytes or more")
 ORGCODE = "DEMO0001"
 FACILITY = "FAC-A"
+ATTACHED_SECONDS = 120.0
+"""How long a service may take to bind its queues, on a machine however busy."""
 
 
 class TestAnswer(Frozen):
@@ -222,6 +226,7 @@ async def serve(
     application = Application(service, filled, clock, doubles)
     await application.start()
     try:
+        await _until_attached(application, URL(amqp_url))
         async with aiohttp.ClientSession() as session:
             caller = Caller(
                 kind="user",
@@ -232,18 +237,40 @@ async def serve(
             )
             yield ServiceClient(application, session, caller)
     finally:
-        await _forget_queues(application)
+        # RabbitMQ 3.10 stops answering for good when it has to delete a quorum queue that it is still making. A service
+        # that has stopped has no declaration under way.
         await application.stop()
+        await _delete_queues(amqp_url, application)
 
 
-async def _forget_queues(application: Application) -> None:
-    """Delete the service's queues and exchange."""
+async def _until_attached(application: Application, broker: URL) -> None:
+    """Wait until the consumers are, so that they miss nothing; not without a broker. TimeoutError if they can't be."""
     runtime = application.runtime
-    await runtime.queue_admin.stop()
-    with suppress(BusDown):
-        async with runtime.bus.consuming.channel(seconds=5.0) as channel:
-            for consumer in runtime.parts.consumers:
-                for queue in queues_of(runtime.bus.topology, consumer).all:
-                    await channel.queue_delete(queue.name)
-            await channel.exchange_delete(runtime.bus.topology.exchange)
-            await channel.exchange_delete(runtime.bus.topology.work_exchange)
+    async with asyncio.timeout(ATTACHED_SECONDS):
+        while not runtime.queue_admin.attached:
+            if not runtime.bus.consuming.up:
+                try:
+                    _, writer = await asyncio.open_connection(broker.host, broker.port)
+                except OSError:
+                    return
+                writer.close()
+            await asyncio.sleep(0.02)
+
+
+async def _delete_queues(amqp_url: str, application: Application) -> None:
+    """Delete the queues and the exchanges of a stopped service."""
+    topology = application.runtime.bus.topology
+    names = {
+        queue.name for consumer in application.runtime.parts.consumers for queue in queues_of(topology, consumer).all
+    }
+    connection = BrokerConnection(amqp_url, f"{application.service.name} clean-up")
+    await connection.start()
+    try:
+        with suppress(BusDown):
+            async with connection.channel(seconds=5.0) as channel:
+                for name in sorted(names):
+                    await channel.queue_delete(name)
+                await channel.exchange_delete(topology.exchange)
+                await channel.exchange_delete(topology.work_exchange)
+    finally:
+        await connection.stop()
