@@ -38,8 +38,13 @@ async def test_a_process_comes_up_and_goes_down_in_order(places: dict[str, str])
         await sample.ready()
         async with session.get(f"{sample.private_url}/healthz") as alive:
             assert alive.status == 200
-        async with session.get(f"{sample.private_url}/readyz") as ready:
-            assert (await ready.json())["parts"] == {"database": True, "bus": True, "rpc": True}
+
+        async def parts() -> bool:
+            async with session.get(f"{sample.private_url}/readyz") as ready:
+                return bool((await ready.json())["parts"] == {"database": True, "bus": True, "rpc": True})
+
+        # A process is ready without the broker, so the broker may be reached a moment later.
+        await until(parts, 10, "not all parts are up")
         async with session.get(f"{sample.private_url}/metrics") as metrics:
             assert "retailstack_resident_bytes" in await metrics.text()
         sample.process.send_signal(signal.SIGTERM)

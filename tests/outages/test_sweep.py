@@ -16,7 +16,7 @@ from pymongo import MongoClient
 
 from tests.engines import Room
 from tests.outages.world import World
-from tests.waiting import stretched
+from tests.waiting import stretched, until
 
 pytestmark = pytest.mark.outage
 
@@ -147,6 +147,7 @@ async def test_ics_killed_in_the_middle_of_a_sweep_moves_each_rule_once_or_not_a
     assert 0 < len(before) < RULES, "the kill came too late"
 
     await asyncio.to_thread(world.start, "ics")
+    await until(lambda: world.reaches("/ics/zone/list"), 30, "ICS does not answer")
     await sweeping.empty_pick_places(before)
     answer = await asyncio.to_thread(sweeping.sweep)
     after = sweeping.moved()

@@ -82,6 +82,14 @@ class World:
         data: dict[str, Any] = envelope["data"]
         return data
 
+    async def reaches(self, path: str, **body: Any) -> bool:
+        """Whether this call succeeds; right after a start the gateway may still hold the service for dead."""
+        try:
+            await self.call(path, **body)
+        except AssertionError:
+            return False
+        return True
+
     def audit(self) -> dict[str, Any]:
         """What the auditor says of the demo org's books."""
         done = subprocess.run(
