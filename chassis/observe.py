@@ -1,6 +1,5 @@
-"""Metrics that are read from the engines, every few seconds and whenever the metrics are read."""
+"""Metrics that are read from the engines, whenever the metrics are read: while nobody reads them, they cost nothing."""
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 from time import monotonic
@@ -46,7 +45,6 @@ from chassis.telemetry.names import (
 from chassis.work.admin import WorkAdmin
 from chassis.work.runner import WorkRunner
 
-LOOK_EVERY_SECONDS = 10.0
 WORK_LOOK_SECONDS = 30.0
 """Counting work costs in proportion to what waits."""
 
@@ -80,8 +78,7 @@ class Observer:
         self._work_admin = work_admin
         self._work_looked = -WORK_LOOK_SECONDS
         self._counted: dict[tuple[Any, ...], int] = {}
-        self._looked = -LOOK_EVERY_SECONDS
-        self._runner: asyncio.Task[None] | None = None
+        self._looked = -LOOK_AGAIN_SECONDS
         metrics.gauge(GATE_CLOSED).set_function(lambda: not gate.open)
         metrics.gauge(POOL_IN_USE).set_function(lambda: database.in_use)
         metrics.gauge(CHANGES_WAITING).set_function(lambda: units.waiting)
@@ -89,16 +86,6 @@ class Observer:
         for name, runner in work.queues.items():
             metrics.gauge(WORK_BUSY).labels(name).set_function(partial(getattr, runner, "busy"))
         metrics.before_each_look(self._count_all)
-
-    async def start(self) -> None:
-        """Start updating."""
-        self._runner = asyncio.create_task(self._look_on(), name="observer")
-
-    async def stop(self) -> None:
-        """Stop updating."""
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
 
     async def look(self) -> None:
         """Update the gauges; one that cannot be read keeps its last value."""
@@ -123,11 +110,6 @@ class Observer:
             self._metrics.gauge(WORK_OLDEST_SECONDS).labels(depth.queue, depth.lane).set(depth.oldest_seconds)
             for state, count in depth.counts.items():
                 self._metrics.gauge(WORK_DEPTH).labels(depth.queue, depth.lane, state).set(count)
-
-    async def _look_on(self) -> None:
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _count_all(self) -> None:
         """Add what the engines have counted since the last time."""

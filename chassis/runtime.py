@@ -247,8 +247,6 @@ class Runtime:
         )
         admin = WorkAdmin(self.parts.workers, self.units, self.database, self.clock)
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs, work, admin)
-        await observer.start()
-        self._stops.add("observer", observer.stop)
         self.private.before_metrics = observer.look
         await self._open_rpc(admin)
         await queue_admin.start()

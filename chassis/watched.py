@@ -1,7 +1,8 @@
 """Answers that are given when they change: a caller names the answer it knows, and waits for another one.
 
 One loop reads the value for all who wait: at once after a commit of this process, every second where other replicas
-commit too, and rarely otherwise, for what changes by time alone. While nobody waits, nothing is read.
+commit too, and rarely otherwise, for what changes by time alone. While nobody waits, nothing is read. What was read
+last is given out again where no other replica commits, and this process has not committed since.
 """
 
 import asyncio
@@ -14,8 +15,10 @@ from chassis.errors import DatabaseError, Refusal
 from chassis.telemetry.log import get_logger
 
 LOOK_SECONDS = 1.0
-LOOK_ALONE_SECONDS = 10.0
+LOOK_ALONE_SECONDS = 30.0
 WAIT_SECONDS_MAX = 60.0
+TIMER_SECONDS = 0.01
+"""Timers may end a little early: a wait is not begun for less than this."""
 
 T = TypeVar("T")
 
@@ -32,6 +35,9 @@ class Watched(Generic[T]):
         self._look = look
         self._shared = shared
         self._looked = 0.0
+        # Commits of this process so far, and the value read last with their number before the read.
+        self._commits = 0
+        self._found: tuple[T, int] | None = None
         # Who waits -> the value they know.
         self._waiting: dict[asyncio.Future[T], T] = {}
         self._woken = asyncio.Event()
@@ -40,6 +46,7 @@ class Watched(Generic[T]):
 
     def wake(self) -> None:
         """Something was committed: look now."""
+        self._commits += 1
         if self._waiting:
             self._woken.set()
 
@@ -58,10 +65,24 @@ class Watched(Generic[T]):
 
     async def read(self, is_known: Callable[[T], bool], seconds: float) -> T:
         """The value: at once if it is not the known one, else when it changes or the seconds have passed."""
-        value = await self._look()
+        value = await self._current()
         ends = monotonic() + min(seconds, WAIT_SECONDS_MAX)
-        while is_known(value) and not self._released and (left := ends - monotonic()) > 0:
+        while is_known(value) and not self._released and (left := ends - monotonic()) > TIMER_SECONDS:
             value = await self._next(value, left)
+        return value
+
+    async def _current(self) -> T:
+        """The value now."""
+        is_recent = monotonic() - self._looked < LOOK_ALONE_SECONDS and not self._shared()
+        if is_recent and self._found is not None and self._found[1] == self._commits:
+            return self._found[0]
+        return await self._read()
+
+    async def _read(self) -> T:
+        commits = self._commits
+        self._looked = monotonic()
+        value = await self._look()
+        self._found = value, commits
         return value
 
     async def _next(self, value: T, seconds: float) -> T:
@@ -87,9 +108,8 @@ class Watched(Generic[T]):
             if not (self._woken.is_set() or is_due or self._shared()):
                 continue
             self._woken.clear()
-            self._looked = monotonic()
             try:
-                found = await self._look()
+                found = await self._read()
             except (DatabaseError, Refusal) as failure:
                 # Those who wait know the last state, and are told when another one can be read.
                 log.debug("a watched value can't be read", problem=repr(failure))

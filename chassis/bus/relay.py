@@ -19,7 +19,7 @@ from aiormq.abc import AbstractChannel
 from chassis.bus.connection import Bus, BusDown
 from chassis.bus.ordering import settled
 from chassis.bus.publishing import Outgoing, publish
-from chassis.bus.shards import ShardLeases
+from chassis.bus.shards import RENEW_AFTER, ShardLeases
 from chassis.bus.topology import declare_exchange
 from chassis.clock import Clock, SystemClock, seconds_between, to_datetime
 from chassis.entity import Value
@@ -37,12 +37,12 @@ READ_EVENTS_MAX = 2048
 CONFIRM_SECONDS = 4.0
 """How long the confirms of a page may take; a lease must last at least that long when it is published."""
 
-LEASE_SECONDS = 9.0
+LEASE_SECONDS = 12.0
 """How long a shard may go unserved after a crash."""
 
 POLL_SECONDS_MIN = 0.02
 POLL_SECONDS_SHARED_MAX = 1.0
-POLL_SECONDS_MAX = 3.0
+POLL_SECONDS_MAX = 6.0
 """Events of this process's commits are published at once. Polls find those of other replicas in this one's shards, and
 those whose commit was not known to have succeeded."""
 
@@ -105,7 +105,7 @@ class Relay:
         self._clock = clock or SystemClock()
         self._shards = ShardLeases(database, leases, self._clock, lease_seconds)
         # Leases have to be renewed between polls.
-        self._renew_seconds = lease_seconds / 3
+        self._renew_seconds = lease_seconds * RENEW_AFTER
         self._woken = asyncio.Event()
         self._draining = False
         self._runner: asyncio.Task[None] | None = None

@@ -16,6 +16,9 @@ from chassis.mongo.leases import Leases
 
 RELAYS = "relays"
 
+RENEW_AFTER = 0.5
+"""The share of a lease's time after which it is renewed."""
+
 
 class ShardLeases:
     """The shards this replica holds, and until when. Call `renew` often: it reads the database only when due."""
@@ -50,7 +53,7 @@ class ShardLeases:
         kept = self.held(0)[:share]
         if len(kept) == len(self._held) == share and await self._leases.renew(_names(kept), self._seconds):
             self._held = dict.fromkeys(kept, began + self._seconds)
-            self._renew_at = began + self._seconds / 3
+            self._renew_at = began + self._seconds * RENEW_AFTER
             return
         wanted = range(SHARDS) if len(kept) < share else kept
         taken = await self._leases.take(_names(wanted), self._seconds)
@@ -59,7 +62,7 @@ class ShardLeases:
         self._held = dict.fromkeys(mine[:share], began + self._seconds)
         if surplus:
             await self._leases.give_back(sorted(surplus))
-        self._renew_at = began + self._seconds / 3
+        self._renew_at = began + self._seconds * RENEW_AFTER
 
     async def give_back(self) -> None:
         """Release all shards and unregister."""

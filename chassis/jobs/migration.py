@@ -115,7 +115,11 @@ def declare_migration(jobs: Jobs, *, form: int, steps: Sequence[Step]) -> None:
     names = list(by_name)
     assert len(names) == len(steps), "two steps have the same name"
 
-    @jobs.every(seconds=MIGRATE_EVERY_SECONDS, name="migrate", params=MigrateParams)
+    async def next_pass(view: View) -> Utc | None:
+        run = begun(await view.get(MIGRATIONS, jobs.service), jobs.service, form, view.now, again=False)
+        return None if run.done else run.due_utc
+
+    @jobs.every(seconds=MIGRATE_EVERY_SECONDS, name="migrate", params=MigrateParams, due=next_pass)
     async def migrate(
         units: Units, call: Call, params: MigrateParams, database: Database, gate: Gate, clock: Clock
     ) -> MigrateAnswer:

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -78,7 +79,7 @@ class JobRunner:
         self._running: dict[str, asyncio.Task[Struct]] = {}
         self._runs: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
-        shortest = min((job.seconds for job in jobs if job.seconds and job.due is None), default=TICK_SECONDS_MAX)
+        shortest = min((job.seconds for job in jobs if job.seconds and job.due is None), default=inf)
         self._tick_seconds = min(max(shortest / 4, TICK_SECONDS_MIN), TICK_SECONDS_MAX)
         self._ticker: asyncio.Task[None] | None = None
 

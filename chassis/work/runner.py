@@ -36,8 +36,9 @@ from chassis.work.leasing import (
 from chassis.work.queue import Worker
 from chassis.work.run import WorkRun, WorkRunStats
 
-POLL_SECONDS = 20.0
-"""How often a queue is looked at when neither a commit of this process nor a message says that it has work."""
+POLL_SECONDS = 60.0
+"""How often a queue is looked at when neither a commit of this process nor a message says that it has work; at least as
+often as its leases end."""
 
 UNHEARD_POLL_SECONDS = 5.0
 """The same while no messages of others arrive."""
@@ -79,7 +80,7 @@ class QueueRunner:
         self._clock = clock
         self._gate = gate
         self._replica = replica
-        self._poll_seconds = poll_seconds
+        self._poll_seconds = min(poll_seconds, self.queue.lease_seconds)
         self._hears = hears
         self._woken = asyncio.Event()
         self._runs: dict[str, WorkRun] = {}

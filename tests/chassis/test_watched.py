@@ -75,6 +75,44 @@ async def test_what_another_process_commits_is_seen_soon_and_failures_are_waited
     assert source.looks == looks, "nobody waits: nothing is read"
 
 
+async def test_what_was_read_is_given_out_again_until_there_is_a_commit() -> None:
+    source = Source()
+    alone = Watched(source.look, shared=lambda: False)
+    for _ in range(3):
+        assert await another_than("", alone) == "one"
+    assert source.looks == 1
+    source.value = "two"
+    alone.wake()
+    for _ in range(3):
+        assert await another_than("one", alone) == "two"
+    assert source.looks == 2
+
+
+async def test_a_commit_during_a_read_is_not_overlooked() -> None:
+    source = Source()
+    alone = Watched(source.look, shared=lambda: False)
+    look = source.look
+
+    async def overtaken() -> str:
+        found = await look()
+        source.value = "two"
+        alone.wake()
+        return found
+
+    alone._look = overtaken
+    assert await another_than("", alone) == "one"
+    alone._look = look
+    assert await another_than("", alone) == "two"
+
+
+async def test_what_other_replicas_may_have_changed_is_read_again() -> None:
+    source = Source()
+    shared = Watched(source.look, shared=lambda: True)
+    for _ in range(3):
+        await another_than("", shared)
+    assert source.looks == 3
+
+
 async def test_all_are_answered_when_the_process_stops() -> None:
     source = Source()
     known = Watched(source.look)

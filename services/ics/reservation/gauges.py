@@ -9,7 +9,7 @@ from chassis.telemetry.names import Metric
 OVERDUE_PROMISES = Metric(
     name="retailstack_ics_overdue_promises",
     kind="gauge",
-    meaning="Reservations and allocations that the last run of overdue-sweep found past their grace.",
+    meaning="Reservations and allocations past their grace that the last run of overdue-sweep did not expire.",
     action="Growing from run to run: the sweep cannot keep up, or fails; see its answer and the log.",
 )
 OVERDUE_SECONDS = Metric(
@@ -28,7 +28,7 @@ class OverdueGauges:
         self._seconds = metrics.gauge(OVERDUE_SECONDS)
 
     def set(self, promises: int, seconds: float) -> None:
-        """Set the number of overdue promises, and for how many seconds the oldest has been overdue."""
+        """Set the number of promises that are overdue still, and for how many seconds the oldest has been."""
         self._promises.set(promises)
         self._seconds.set(seconds)
 

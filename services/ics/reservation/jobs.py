@@ -64,7 +64,13 @@ class OverdueItem(NamedTuple):
     variant_id: str
 
 
-@jobs.every(seconds=SWEEP_SECONDS, name="overdue-sweep", params=OverdueParams)
+async def first_overdue(view: View) -> Utc | None:
+    """When the promise that is overdue for longest was due; None if none is."""
+    found = await overdue_anywhere(view, view.now, 1, None)
+    return Utc(found[0].due or view.now) if found else None
+
+
+@jobs.every(seconds=SWEEP_SECONDS, name="overdue-sweep", params=OverdueParams, due=first_overdue)
 async def overdue_sweep(
     units: Units, call: Call, params: OverdueParams, settings: IcsSettings, gate: Gate, gauges: OverdueGauges
 ) -> OverdueAnswer:
@@ -87,7 +93,9 @@ async def overdue_sweep(
             break
         after = (str(read[-1].due), read[-1].promise_id)
     if params.orgcode is None and params.logical_guid is None:
-        gauges.set(found["overdue"], seconds_between(oldest, call.started_utc) if oldest else 0)
+        # The next run may be far off: what is left, not what was found.
+        left = found["overdue"] - found["expired"] - found["conflicts"]
+        gauges.set(left, seconds_between(oldest, call.started_utc) if oldest and left else 0)
     return OverdueAnswer(
         run_id=new_id(call.started_utc),
         overdue=found["overdue"],

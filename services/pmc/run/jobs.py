@@ -20,7 +20,7 @@ from services.pmc.run.ending import ended
 from services.pmc.run.manifest import end_early
 from services.pmc.run.starting import insert_profiles
 from services.pmc.run.step import step
-from services.pmc.run.store import RUNS, abandoned_runs, driven_runs, due_runs, running_on
+from services.pmc.run.store import RUNS, abandoned_runs, driven_runs, due_runs, first_driven, running_on
 
 jobs = Jobs("pmc")
 
@@ -42,7 +42,7 @@ class Driven(Value):
     steps: int = 0
 
 
-@jobs.every(seconds=DRIVE_SECONDS, name="run_driver")
+@jobs.every(seconds=DRIVE_SECONDS, name="run_driver", due=first_driven)
 async def run_driver(
     units: Units, call: Call, params: NoParams, store: ObjectStore, clock: Clock, gate: Gate
 ) -> Driven:

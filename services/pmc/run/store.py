@@ -166,6 +166,15 @@ async def due_runs(view: View, now: Utc) -> list[StoredRun]:
     return [run for run in found if run.status == "scheduled"]
 
 
+async def first_driven(view: View) -> Utc | None:
+    """When the service is to start or step the first run of any org; None if there is none. Index: driven."""
+    found = await view.every_org().find(RUNS, {"driven": True}, order=("start_utc",), limit=1)
+    if not found:
+        return None
+    # Of those that run, none starts later than one that waits for its time.
+    return found[0].start_utc if found[0].status == "scheduled" else view.now
+
+
 async def driven_runs(view: View) -> list[StoredRun]:
     """Running runs of all orgs that the service steps. Index: driven."""
     found = await view.find(RUNS, {"driven": True}, limit=DRIVEN_AT_ONCE)

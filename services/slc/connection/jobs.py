@@ -5,7 +5,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.clock import later
+from chassis.clock import Utc, later
 from chassis.entity import Value
 from chassis.gate import Gate
 from chassis.jobs.declaration import Jobs, NoParams
@@ -33,22 +33,28 @@ jobs = Jobs("slc")
 declare_rewrap(jobs, CREDENTIALS, OAUTH_STATES, name="rewrap_credentials")
 
 
+async def refreshable(view: View) -> list[StoredCredential]:
+    """Credentials of all orgs whose token ends soon and can be refreshed."""
+    found = await expiring_before(view, later(view.now, REFRESH_SECONDS))
+    return [each for each in found if each.refresh_token is not None]
+
+
+async def first_refresh(view: View) -> Utc | None:
+    """The time of the call if a token is to be refreshed."""
+    return view.now if await refreshable(view) else None
+
+
 class RefreshAnswer(Value):
     """How many tokens are refreshed."""
 
     enqueued: Count
 
 
-@jobs.every(seconds=REFRESH_EVERY_SECONDS, name="token_refresh")
+@jobs.every(seconds=REFRESH_EVERY_SECONDS, name="token_refresh", due=first_refresh)
 async def token_refresh(units: Units, call: Call, params: NoParams) -> RefreshAnswer:
     """Refresh expiring tokens ten minutes before their end."""
     del params
-
-    async def read(view: View) -> list[StoredCredential]:
-        found = await expiring_before(view, later(view.now, REFRESH_SECONDS))
-        return [each for each in found if each.refresh_token is not None]
-
-    due = await units.view(call, read)
+    due = await units.view(call, refreshable)
     for each in due:
 
         async def write(change: Change, channel_id: str = each.channel_id) -> None:

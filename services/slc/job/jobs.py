@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.clock import Clock, later
+from chassis.clock import Clock, Utc, later
 from chassis.entity import Value
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.orgs import within
@@ -39,7 +39,12 @@ async def due_jobs_job(units: Units, call: Call, _: NoParams) -> HandedOver:
     return HandedOver(handed_over=await _hand_over(units, call, await units.view(call, read)))
 
 
-@jobs.every(seconds=15, name="lease_reaper")
+async def first_lost(view: View) -> Utc | None:
+    """The time of the call if the worker of a job has vanished."""
+    return view.now if await lost_jobs(view, later(view.now, -LEASE_SECONDS), 1) else None
+
+
+@jobs.every(seconds=15, name="lease_reaper", due=first_lost)
 async def lease_reaper(units: Units, call: Call, _: NoParams, clock: Clock) -> HandedOver:
     """Hand jobs whose worker vanished to their queue again; the worker's own leases end by themselves."""
     before = later(clock.now(), -LEASE_SECONDS)
