@@ -288,7 +288,7 @@ class Pipeline:
 
     async def _for_caller(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
         """A call of a user or key: authorize the caller, then forward."""
-        given = RequestCredentials(exchange.inbound, payload, exchange.target, may_probe=route.probe)
+        given = await RequestCredentials.read(exchange.inbound, payload, exchange.target, may_probe=route.probe)
         hide_credentials(exchange, given.in_body)
         if given.probe:
             return await self._for_anybody(exchange, route, given.payload)

@@ -7,12 +7,12 @@ they go on, so a late timer can name the one after whose note the time passed.
 
 import asyncio
 from collections import deque
-from time import perf_counter, process_time
+from time import perf_counter, process_time, thread_time
 
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
-from chassis.telemetry.names import LOOP_LAG, LOOP_LAG_LARGEST
-from chassis.telemetry.notes import noted_at, notes_since
+from chassis.telemetry.names import LOOP_HELD, LOOP_LAG, LOOP_LAG_LARGEST
+from chassis.telemetry.notes import longest_cpu, noted_at, notes_since
 
 BUSY_SECONDS = 0.005
 QUIET_SECONDS = 0.05
@@ -29,21 +29,25 @@ log = get_logger("chassis.loop_watch")
 class LoopWatch:
     """The watchdog of one event loop.
 
-    largest        the longest lateness so far, in seconds
-    largest_cpu    the most CPU time of the process within one lateness: unlike `largest` it does not grow because other
-                   processes had the processor
+    largest         the longest lateness so far, in seconds
+    largest_held    the most CPU time that the loop's own thread took within one lateness: unlike `largest` it does not
+                    grow because other threads or processes had the processor
+    largest_cpu     the same for all threads of the process, since one that does not let go of the interpreter holds up
+                    the loop as well
     """
 
     def __init__(self, metrics: Metrics | None = None, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self.largest = 0.0
+        self.largest_held = 0.0
         self.largest_cpu = 0.0
         self.recent: deque[tuple[str, float]] = deque(maxlen=16)
         self._idle_seconds = idle_seconds
         self._lag = metrics.histogram(LOOP_LAG) if metrics is not None else None
+        self._held = metrics.histogram(LOOP_HELD) if metrics is not None else None
         if metrics is not None:
             metrics.gauge(LOOP_LAG_LARGEST).set_function(lambda: self.largest)
         self._timer: asyncio.TimerHandle | None = None
-        self._due = self._set_at = self._cpu_at = 0.0
+        self._due = self._set_at = self._cpu_at = self._held_at = 0.0
 
     def start(self) -> None:
         """Begin to watch the running loop."""
@@ -58,6 +62,7 @@ class LoopWatch:
     def _set(self) -> None:
         self._set_at = now = perf_counter()
         self._cpu_at = process_time()
+        self._held_at = thread_time()
         wait = min(self._idle_seconds, _pause(now))
         self._due = now + wait
         self._timer = asyncio.get_running_loop().call_later(wait, self._look)
@@ -66,16 +71,26 @@ class LoopWatch:
         now = perf_counter()
         # The loop keeps time in milliseconds and may call a timer a little early.
         late = max(0.0, now - self._due)
-        if self._lag is not None:
+        held = min(late, longest_cpu(self._set_at, self._held_at, thread_time()))
+        if self._lag is not None and self._held is not None:
             self._lag.observe(late)
+            self._held.observe(held)
         self.largest = max(self.largest, late)
+        self.largest_held = max(self.largest_held, held)
         cpu = min(late, process_time() - self._cpu_at)
         self.largest_cpu = max(self.largest_cpu, cpu)
         if late > WARN_SECONDS:
             call = holder(notes_since(self._set_at), now)
             self.recent.append((call, late))
-            # Much less CPU time than that: the processor was with other programs, or the call waited for a file.
-            log.warning("the event loop was held up", call=call, milliseconds=_ms(late), cpu_milliseconds=_ms(cpu))
+            # Much less CPU time than that: the processor was with other programs, or the call waited for a file. Much
+            # less of it held by the loop: other threads of this process had the interpreter.
+            log.warning(
+                "the event loop was held up",
+                call=call,
+                milliseconds=_ms(late),
+                cpu_milliseconds=_ms(cpu),
+                held_milliseconds=_ms(held),
+            )
         self._set()
 
 

@@ -1,5 +1,5 @@
-"""What a schema allows, and much it does not, put to every endpoint through its port: no 5xx, and no answer of another
-shape than the OpenAPI document says.
+"""What a schema allows, and much it does not, put to every endpoint through its port: no 5xx, no answer of another
+shape than the OpenAPI document says, and no request that holds the service's event loop longer than a caller may.
 
 The cases are Schemathesis's own, made from the generated document, the same ones at every run. Those that fit it are
 sent twice: as they are, and grounded in what there is, so that they get past the first look-up.
@@ -31,6 +31,7 @@ from chassis.testing.client import ServiceClient, TestAnswer
 from chassis.testing.keys import token
 from tests.contract.rows import CONTEXT_FIELDS
 from tests.contract.services import OWN_SETTINGS, SERVICES, document_of
+from tests.holding import CALLER_SECONDS, callbacks_of
 from tests.ics.given import CHANNEL, FACILITY, VARIANT
 from tests.ics.world import World, make_world
 from tests.running import Engines, in_new_org
@@ -148,6 +149,13 @@ def _known(name: str, value: Any, world: World) -> Any:
     return known.get(name, value) if isinstance(value, str) else value
 
 
+async def put_all(put: Callable[[], None]) -> None:
+    """Send all cases of an operation from another thread. None may hold the event loop longer than a caller may."""
+    with callbacks_of(asyncio.get_running_loop()) as callbacks:
+        await asyncio.to_thread(put)
+    callbacks.check(CALLER_SECONDS)
+
+
 def label(value: Any) -> str:
     return value if isinstance(value, str) else str(value.label)
 
@@ -166,7 +174,7 @@ async def test_what_fits_the_schema_is_answered_as_documented(
             grounded(case, target.world)
             target.send(case)
 
-    await asyncio.to_thread(put)
+    await put_all(put)
 
 
 def takes_json(operation: Any) -> bool:
@@ -185,4 +193,4 @@ async def test_what_does_not_fit_the_schema_is_refused(
     def put(case: Case[Any]) -> None:
         target.send(case, negative_data_rejection)
 
-    await asyncio.to_thread(put)
+    await put_all(put)

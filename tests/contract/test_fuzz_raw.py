@@ -1,6 +1,5 @@
 """Raw endpoints put to the same questions as all others, on the service that has one of each kind."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from schemathesis import Case, GenerationMode
 from chassis.http.openapi import openapi
 from chassis.service import collect
 from tests.chassis.sample.app import SAMPLE
-from tests.contract.test_fuzz import SETTINGS, Target, label
+from tests.contract.test_fuzz import SETTINGS, Target, label, put_all
 from tests.running import Engines
 
 # The service runs in this process, in a thread of its own, and may draw random numbers while a case is made.
@@ -47,4 +46,4 @@ async def test_a_raw_endpoint_answers_as_documented(target: Target, operation: A
     def put(case: Case[Any]) -> None:
         target.send(case)
 
-    await asyncio.to_thread(put)
+    await put_all(put)

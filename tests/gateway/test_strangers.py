@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from tests.gateway.given import SESSION, SIGNED_IN, House, Upstream, a_house, connected, read_reply, request, send
-from tests.holding import STRANGER_SECONDS, held_at_most
+from tests.holding import CALLER_SECONDS, STRANGER_SECONDS, held_at_most
 from tests.waiting import cpu_stretched
 
 MIB = 1024 * 1024
@@ -54,6 +54,17 @@ async def test_a_body_over_a_mebibyte_is_not_searched_for_a_credential() -> None
     # Refused by the head alone.
     assert refused.status == 401
     assert known == 200
+
+
+@pytest.mark.parametrize("end", [b"]}", b'],"api_key":null}'], ids=["escape", "name"])
+async def test_the_largest_body_of_a_signed_in_caller_delays_no_other_caller(end: bytes) -> None:
+    """As large as the contract lets a body of any row be."""
+    begin = b'{"a":"\\u0041","x":[' if end == b"]}" else b'{"x":['
+    body = begin + b"{}," * (8 * MIB // 3 - 20) + b"{}" + end
+    async with a_house(upstreams={"pmc": Upstream()}) as house, held_at_most(CALLER_SECONDS):
+        status = await ask(house, "/pmc/pack/create", body, SIGNED_IN)
+
+    assert status == 200
 
 
 async def test_a_signed_in_callers_body_of_many_names_is_refused() -> None:

@@ -14,6 +14,7 @@ import psutil
 from deploy.local import process
 from deploy.local.running import Running
 from deploy.local.state import ROOT, read_env
+from tests.waiting import stretched
 
 LAUNCH_SECONDS = 180
 
@@ -56,6 +57,12 @@ class World:
         """The process id of one part of the stack."""
         rows = json.loads((self.home / "processes.json").read_text())
         return int(next(row["pid"] for row in rows if row["name"] == name))
+
+    def ports(self, name: str) -> dict[str, int]:
+        """The ports of one part of the stack, by purpose."""
+        rows = json.loads((self.home / "processes.json").read_text())
+        found: dict[str, int] = next(row["ports"] for row in rows if row["name"] == name)
+        return found
 
     def log(self, name: str) -> Path:
         """The log of one part of the stack."""
@@ -101,7 +108,7 @@ class World:
             },
             capture_output=True,
             text=True,
-            timeout=LAUNCH_SECONDS,
+            timeout=stretched(LAUNCH_SECONDS),
             check=False,
         )
         assert done.stdout, done.stderr
@@ -116,7 +123,7 @@ class World:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=LAUNCH_SECONDS,
+            timeout=stretched(LAUNCH_SECONDS),
             check=False,
         )
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from threading import get_ident
 from time import perf_counter
 
 import pytest
@@ -69,6 +70,7 @@ async def test_a_held_loop_is_measured_and_the_call_is_named() -> None:
     [(call, late), *_] = watch.recent
     assert call == "sample_crate_hold"
     assert late <= watch.largest
+    assert 0.0 < watch.largest_held <= watch.largest
 
 
 def test_the_holder_is_the_call_with_the_longest_time_behind_it() -> None:
@@ -76,15 +78,29 @@ def test_the_holder_is_the_call_with_the_longest_time_behind_it() -> None:
     assert holder([], 1.0) == ""
 
 
+def test_no_callback_took_more_cpu_than_lies_between_two_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = get_ident()
+    taken = [
+        (1.0, "before", 0.1, here),
+        (2.0, "first", 0.2, here),
+        (3.0, "elsewhere", 0.3, 0),
+        (4.0, "last", 0.5, here),
+    ]
+    monkeypatch.setattr(notes, "_notes", deque(taken))
+    assert notes.longest_cpu(1.5, 0.15, 0.6) == pytest.approx(0.3)
+    assert notes.longest_cpu(4.5, 0.5, 0.6) == pytest.approx(0.1)
+
+
 async def test_every_process_measures_its_loop(sample: ServiceClient) -> None:
     text = sample.application.runtime.metrics.text().decode()
 
     assert "retailstack_loop_lag_seconds_count" in text
     assert "retailstack_loop_lag_largest_seconds" in text
+    assert "retailstack_loop_held_seconds_count" in text
 
 
 async def test_a_process_at_rest_looks_rarely_and_a_busy_one_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notes, "_notes", deque([(float("-inf"), "")]))
+    monkeypatch.setattr(notes, "_notes", deque([(float("-inf"), "", 0.0, 0)]))
     now = perf_counter()
     pauses = [_pause(now)]
     notes.note("sample_crate_get")
