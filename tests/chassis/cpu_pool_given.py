@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import stretched
+
 
 def place() -> tuple[int, int]:
     """Which process computes, and how nice it is."""
@@ -40,7 +42,7 @@ def spin(noted: Path) -> None:
     """Note which process it is, and compute on for a while."""
     noted.with_suffix(".part").write_text(str(os.getpid()))
     noted.with_suffix(".part").rename(noted)
-    until = time.monotonic() + 60
+    until = time.monotonic() + stretched(60)
     while time.monotonic() < until:
         pass
 

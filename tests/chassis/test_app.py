@@ -16,7 +16,7 @@ from chassis.caller import Caller
 from chassis.testing.keys import token
 from tests.chassis.process_given import ROOT, a_process, free_port
 from tests.chassis.proxy_given import Proxy
-from tests.waiting import until
+from tests.waiting import stretched, until
 
 KEEPER = Caller(kind="user", actor="ann", orgcode="DEMO0001", roles=frozenset({"sample_keeper", "sample_view"}))
 CLIENTS = 16
@@ -82,9 +82,9 @@ async def test_no_request_in_flight_is_lost_when_it_stops(places: dict[str, str]
     async with a_process(**places) as sample, aiohttp.ClientSession() as session:
         await sample.ready()
         clients = [asyncio.create_task(keep_asking(number, session, sample.url)) for number in range(CLIENTS)]
-        await asyncio.wait_for(stopping.wait(), 30)
+        await asyncio.wait_for(stopping.wait(), stretched(30))
         sample.process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(asyncio.gather(*clients), 30)
+        await asyncio.wait_for(asyncio.gather(*clients), stretched(30))
         code, _, err = await sample.ended()
 
     assert (code, err, lost) == (0, "", [])

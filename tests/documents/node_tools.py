@@ -11,6 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from tests.waiting import stretched
+
 FOLDER = Path(__file__).parents[1] / "node"
 LOCK = FOLDER / "package-lock.json"
 INSTALLED = FOLDER / "node_modules/.package-lock.json"
@@ -34,7 +36,7 @@ def install() -> None:
             cwd=FOLDER,
             capture_output=True,
             text=True,
-            timeout=INSTALL_SECONDS_MAX,
+            timeout=stretched(INSTALL_SECONDS_MAX),
             check=False,
         )
         if done.returncode:
@@ -51,7 +53,7 @@ def run(tool: str, *arguments: str | Path, cwd: Path = FOLDER) -> subprocess.Com
         env={**os.environ, "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=TOOL_SECONDS_MAX,
+        timeout=stretched(TOOL_SECONDS_MAX),
         check=False,
     )
 

@@ -20,6 +20,7 @@ from tests.gateway.given import (
     send,
     until,
 )
+from tests.waiting import stretched
 
 WINDOW = GateWindow(
     maintenance_id="m1",
@@ -244,7 +245,7 @@ async def test_a_stop_waits_no_longer_than_it_may() -> None:
     async with a_house(upstreams={"ics": Upstream(never)}) as house, connected(house.port) as (reader, writer):
         writer.write(request("GET", "/ics/x", SIGNED_IN))
         await until(lambda: house.ics.running == 1)
-        await asyncio.wait_for(house.entrance.stop(0.2), 5.0)
+        await asyncio.wait_for(house.entrance.stop(0.2), stretched(5.0))
         assert await reader.read() == b""
 
 

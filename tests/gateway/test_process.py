@@ -95,7 +95,7 @@ async def test_a_process_told_to_stop_answers_what_is_on_its_way_and_exits_with_
             await asyncio.sleep(0.005)
         process.send_signal(signal.SIGTERM)
         await asyncio.gather(*callers)
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), stretched(20))
     finally:
         if process.returncode is None:
             process.kill()

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from tests.gateway.given import SIGNED_IN, Upstream, a_house, connected, read_reply, request, send, talking, until
-from tests.waiting import within
+from tests.waiting import stretched, within
 
 pytestmark = pytest.mark.parametrize("proxy", ["lean", "session"])
 
@@ -150,7 +150,7 @@ async def test_a_large_upload_is_streamed_as_it_arrives(proxy: str) -> None:
     async with a_house(PROXY=proxy, upstreams={"pmc": store}) as house, connected(house.port) as (reader, writer):
         head = f"PUT /pmc/objects/k?signature=s HTTP/1.1\r\nHost: g\r\nContent-Length: {len(content)}\r\n\r\n"
         writer.write(head.encode() + content[:100_000])
-        await asyncio.wait_for(first_seen.wait(), 10)
+        await asyncio.wait_for(first_seen.wait(), stretched(10))
         writer.write(content[100_000:])
         reply = await read_reply(reader)
         writer.write(b"PUT /pmc/objects/k HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -260,7 +260,7 @@ async def test_when_the_caller_goes_away_the_service_is_let_go(proxy: str) -> No
         async with connected(house.port) as (_, writer):
             writer.write(request("GET", "/ics/x", SIGNED_IN))
             await until(lambda: house.ics.running)
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(gone.wait(), stretched(10))
         await until(lambda: house.entrance.pipeline.admission.in_flight == 0)
         assert house.entrance.upstreams["ics"].replicas[0].busy == 0
 

@@ -14,6 +14,7 @@ PACKAGE_HOSTS = re.compile(
     r"(pypi\.|pythonhosted|npmjs|registry\.|--index-url|--find-links|--extra-index)", re.IGNORECASE
 )
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/(?!auth|graph)[\w.-]+")
+WAITING = ROOT / "tests/waiting.py"
 QUIRKS = Path("chassis/mongo/quirks.py")
 EMBEDDED_ENGINE = re.compile(r"embedded (engine|server|database)|secantus", re.IGNORECASE)
 LEFT_OVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
@@ -196,6 +197,27 @@ def _unspread_entities_of(path: Path, tree: ast.AST) -> Iterator[str]:
             )
 
 
+def unstretched_waits() -> Iterator[str]:
+    """Deadlines in tests stretch on a slow or busy machine (tests/waiting.py)."""
+    for path in python_files():
+        if path.relative_to(ROOT).parts[0] == "tests" and path != WAITING:
+            yield from _unstretched_waits_of(path, ast.parse(path.read_text()))
+
+
+def _unstretched_waits_of(path: Path, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        seconds = {"asyncio.timeout": node.args[:1], "asyncio.wait_for": node.args[1:2]}.get(ast.unparse(node.func), [])
+        # A short wait is for what must not happen.
+        if any(isinstance(each, ast.Constant | ast.Name) and not _is_short(each) for each in seconds):
+            yield f"{path.relative_to(ROOT)}:{node.lineno}: use `within(...)`, or `stretched(...)` for the seconds"
+
+
+def _is_short(seconds: ast.expr) -> bool:
+    return isinstance(seconds, ast.Constant) and isinstance(seconds.value, float) and seconds.value < 1.0
+
+
 RULES = [
     long_files,
     full_inits,
@@ -205,4 +227,5 @@ RULES = [
     loose_postings,
     named_engines,
     unspread_entities,
+    unstretched_waits,
 ]

@@ -132,3 +132,14 @@ def test_an_example_that_the_service_refuses_is_noticed() -> None:
     document = openapi(SAMPLE, collect(SAMPLE), "dev")
     body = document["paths"]["/sample/crate/close"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert described.refusal_of(close, body) == ""
+
+
+def test_a_deadline_that_does_not_stretch_is_noticed() -> None:
+    source = """
+async with asyncio.timeout(PATIENCE_SECONDS):
+    await asyncio.wait_for(done.wait(), 30)
+    await asyncio.wait_for(done.wait(), stretched(30))
+    await asyncio.wait_for(never.wait(), 0.3)
+"""
+    noticed = list(rules._unstretched_waits_of(rules.ROOT / "tests/x.py", ast.parse(source)))
+    assert [each.partition(":")[2].partition(":")[0] for each in noticed] == ["2", "3"]

@@ -12,6 +12,7 @@ from chassis.testing.operator import operator_channels
 from retailstack.chassis.v1.jobs_pb2 import RunJobRequest
 from retailstack.chassis.v1.jobs_pb2_grpc import JobsStub
 from services.ics.replenishment.jobs import SWEEP_SECONDS
+from tests.waiting import within
 
 JOB = "replenishment-sweep"
 PATIENCE_SECONDS = 20.0
@@ -21,7 +22,7 @@ async def until_calm(ics: ServiceClient) -> None:
     """Wait until the clock's own sweep has run; none follows while the clock stands still."""
     clock = ics.application.runtime.clock
     kept = ics.application.runtime.database.collection(JOB_STATES.collection)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with within(PATIENCE_SECONDS):
         while True:
             found = await kept.find({"_id": JOB})
             if found and found[0]["ended_utc"] and later(found[0]["started_utc"], SWEEP_SECONDS) > clock.now():

@@ -15,6 +15,7 @@ import pytest
 
 from tests.documents import node_tools
 from tests.outages.world import World
+from tests.waiting import stretched
 
 pytestmark = pytest.mark.outage  # shares the whole stack with the outages, and so takes turns with them
 
@@ -25,7 +26,7 @@ SECONDS_MAX = 240
 def document(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The OpenAPI document of ICS, as the gateway serves it."""
     file = tmp_path_factory.mktemp("clients") / "ics.json"
-    with urlopen(f"{world.stack['GATEWAY_URL']}/ics/openapi.json", timeout=30) as answer:
+    with urlopen(f"{world.stack['GATEWAY_URL']}/ics/openapi.json", timeout=stretched(30)) as answer:
         file.write_bytes(answer.read())
     return file
 

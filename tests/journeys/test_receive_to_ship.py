@@ -12,6 +12,7 @@ import pytest
 
 from tests.outages.listener import Listener
 from tests.outages.world import World
+from tests.waiting import stretched
 
 pytestmark = pytest.mark.outage  # shares the whole stack with the outages, and so takes turns with them
 
@@ -145,7 +146,7 @@ def test_the_demo_runs_on_a_running_stack(world: World) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=stretched(180),
         check=False,
     )
 

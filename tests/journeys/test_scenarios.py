@@ -23,6 +23,7 @@ from demo.scenarios.scenario_4 import SCENARIO_4
 from demo.scenarios.script import Scenario, Step
 from demo.scenarios.steps import call
 from tests.outages.world import World
+from tests.waiting import stretched
 
 SCENARIOS = [scenario_1(), SCENARIO_2, SCENARIO_3, SCENARIO_4]
 STEPS_OF_THE_GUIDE = [22, 15, 10, 16]
@@ -36,7 +37,7 @@ def told(arguments: list[str], environment: dict[str, str] | None = None) -> sub
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=stretched(300),
         check=False,
     )
 

@@ -50,7 +50,7 @@ class Evening:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=stretched(60),
             check=False,
         )
         assert done.returncode == 0, done.stderr

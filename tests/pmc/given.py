@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from chassis.testing.client import ServiceClient, TestAnswer
+from tests.waiting import stretched
 
 Document = dict[str, Any]
 
@@ -183,7 +184,7 @@ class Catalogue:
 
     async def changes(self, last: str) -> Any:
         """The change feed from the beginning, once this variant is the last in it."""
-        deadline = monotonic() + CHANGES_SECONDS_MAX
+        deadline = monotonic() + stretched(CHANGES_SECONDS_MAX)
         while True:
             data = await self.good(await self.get("/product/changes"))
             if (data["items"] and data["items"][-1]["product"]["variant_id"] == last) or monotonic() > deadline:

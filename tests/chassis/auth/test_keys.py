@@ -15,6 +15,7 @@ from chassis.keys import new_key
 from chassis.settings import load
 from chassis.testing.keys import key_environ
 from gateway.settings import GatewaySettings
+from tests.waiting import stretched
 
 ANN = Caller(kind="user", actor="ann", orgcode="DEMO0001")
 
@@ -101,7 +102,7 @@ def test_keys_are_exchanged_while_calls_go_on(files: Files) -> None:
                 refused.append(problem)
 
     def wait_for(name: str) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + stretched(30)
         while name not in seen and time.monotonic() < until:
             time.sleep(0.005)
         assert name in seen

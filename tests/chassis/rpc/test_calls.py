@@ -23,7 +23,7 @@ from chassis.telemetry.names import RPC_REQUESTS
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
 from tests.chassis.rpc.given import SECRET, OpenServicer, ScriptedServicer, calling, serving, sign
-from tests.waiting import within
+from tests.waiting import stretched, within
 
 USER = Caller(kind="user", actor="u-1", orgcode="ACME", roles=frozenset({"ics_view"}))
 
@@ -112,7 +112,7 @@ async def test_a_nested_call_never_outlives_its_parent() -> None:
     servicer.count = wait
     async with serving(servicer) as server, calling(server) as stub:
         with acting_for(a_call(), seconds=0.2), pytest.raises(Unavailable, match="in time"):
-            await stub.Count(VacuumRequest(), timeout=60)
+            await stub.Count(VacuumRequest(), timeout=stretched(60))
         async with within(5):
             await ended.wait()
         with acting_for(a_call(), seconds=-1), pytest.raises(Unavailable, match="no time"):

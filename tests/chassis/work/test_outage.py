@@ -14,6 +14,7 @@ from deploy.local.engines.engine import Engine
 from tests.chassis.bus_given import a_world, eventually
 from tests.chassis.work.given import add, items, work_units
 from tests.chassis.work.worker_process_given import BITES, SHORT, a_runner
+from tests.waiting import stretched
 
 CRATES = ("k1", "k2", "k3")
 
@@ -94,7 +95,7 @@ async def test_workers_go_on_without_the_broker_and_are_woken_again_when_it_is_b
         await bus.start()
         messages = WorkMessages(bus, ["test.crates"], woken.append)
         await messages.start()
-        await asyncio.wait_for(messages.up.wait(), 30)
+        await asyncio.wait_for(messages.up.wait(), stretched(30))
         await asyncio.to_thread(private_rabbitmq.kill)
         await eventually(lambda: not messages.up.is_set())
 

@@ -22,6 +22,7 @@ from chassis.work.queue import Continue, Worker, Workers, WorkQueue
 from chassis.work.runner import WorkRunner
 from tests.chassis.bus_given import NOTES, Note, a_world, eventually
 from tests.chassis.work.given import Crate, Shipped, a_queue, add, item, items, work_units
+from tests.waiting import stretched
 
 Handler = Callable[[Units, Work[Crate]], Any]
 
@@ -313,9 +314,9 @@ async def test_another_process_is_woken_at_once_by_the_outbox(
         messages = WorkMessages(bus, list(runner.queues), runner.wake)
         await messages.start()
         stack.push_async_callback(messages.stop)
-        await asyncio.wait_for(messages.up.wait(), 30)
+        await asyncio.wait_for(messages.up.wait(), stretched(30))
         await add(world.units, "k1")
-        await asyncio.wait_for(done.wait(), 20)
+        await asyncio.wait_for(done.wait(), stretched(20))
 
         async def no_message_left() -> bool:
             return await world.database.collection("events").find({"_id": {"$gt": ""}}) == []
@@ -336,7 +337,7 @@ async def test_polling_alone_suffices_while_the_broker_is_away(mongodb_uri: str,
         running(two, a_worker(a_queue(), ship), poll_seconds=0.2),
     ):
         await add(one, "k1")
-        await asyncio.wait_for(done.wait(), 30)
+        await asyncio.wait_for(done.wait(), stretched(30))
 
 
 def test_a_worker_is_refused_where_its_declaration_is_wrong() -> None:

@@ -28,7 +28,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amqp_url: str, mongodb
 
 
 def call(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*LAUNCHER, *words], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    return subprocess.run(
+        [*LAUNCHER, *words], capture_output=True, text=True, timeout=stretched(120), check=False, cwd=ROOT
+    )
 
 
 def is_up(home: Home) -> bool:

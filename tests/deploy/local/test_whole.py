@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from deploy.local.state import ROOT, Home, read_env
+from tests.waiting import stretched
 
 IDLE_BYTES_MAX = 660 * 1024 * 1024
 SERVICES = {"gateway", "ops", "ics", "pmc", "slc", "visualgrid"}
@@ -39,7 +40,7 @@ def launcher(home: Home, *words: str) -> str:
         env=environment | {"RETAILSTACK_RUN": str(home.directory)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=stretched(240),
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -67,7 +68,7 @@ def ask(home: Home, path: str, body: dict[str, Any], **headers: str) -> tuple[in
     given = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(address + path, data=json.dumps(body).encode(), headers=given, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=stretched(20)) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         with refusal:

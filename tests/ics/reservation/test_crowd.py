@@ -18,6 +18,7 @@ from services.ics.ledger.store import Promise
 from services.ics.reservation.gauges import OverdueGauges
 from services.ics.reservation.jobs import OverdueAnswer, OverdueParams, overdue_sweep
 from tests.ics.floor import Floor
+from tests.waiting import within
 
 CROWD = 2 * HOLDERS_MAX + 50
 TTL_SECONDS = 60
@@ -108,7 +109,7 @@ async def test_a_receipt_fills_all_who_wait_however_many(ics: ServiceClient, clo
 
     await floor.stocked(waiting + 7, lot_code="L-1")
 
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with within(PATIENCE_SECONDS):
         while True:
             stock = await floor.stock()
             short = [each for each in stock["positions"] if each["quantity"] < 0]

@@ -17,6 +17,7 @@ from services.ics.snapshot.jobs import snapshot_build
 from services.ics.snapshot.store import BUILDS, PARTS
 from tests.ics.floor import Floor
 from tests.ics.given import an_id
+from tests.waiting import within
 
 ACCOUNT = ("bucket", "zone_id", "bin_id", "lot_code", "stage", "held_by_type", "held_by_id")
 
@@ -261,7 +262,7 @@ def as_job(ics: ServiceClient) -> tuple[Any, Call]:
 
 async def until_decided(ics: ServiceClient, snapshot: Any) -> Any:
     """The snapshot once it is no longer being built."""
-    async with asyncio.timeout(30):
+    async with within(30):
         while True:
             shown = (await ics.plain.post("/snapshot/get", snapshot_id=snapshot["snapshot_id"])).data["snapshot"]
             if shown["status"] != "building":
@@ -339,7 +340,7 @@ async def test_what_nobody_was_answered_is_cleared_away(
     assert await database.collection(PARTS.collection).count(mine)
     clock.advance(jobs.ABANDONED_SECONDS + 1)
 
-    async with asyncio.timeout(20):
+    async with within(20):
         while await database.collection(BUILDS.collection).count(mine):
             await snapshot_build(*as_job(ics), NoParams(), ics.application.runtime.gate)
 
@@ -354,7 +355,6 @@ async def test_where_the_process_beside_is_killed_nothing_is_taken_and_the_next_
     taking = asyncio.create_task(ics.plain.post("/snapshot/create", idempotency_key="once"))
 
     (await process_beside()).kill()
-
     refused = await taking
     assert (refused.status, refused.error_code) == (503, "ics.upstream_failed")
     assert (await ics.plain.post("/snapshot/list")).data["count"] == 0
@@ -363,7 +363,7 @@ async def test_where_the_process_beside_is_killed_nothing_is_taken_and_the_next_
 
 async def process_beside() -> psutil.Process:
     """The process that this one begins for a reading, as soon as there is one."""
-    async with asyncio.timeout(20):
+    async with within(20):
         while True:
             for child in psutil.Process().children():
                 with suppress(psutil.NoSuchProcess):

@@ -12,6 +12,7 @@ from services.ops.cli.app import call
 from services.ops.cli.options import PEERS, UsageError, read_addresses, seconds_of
 from tests.ops.cli.given import Operator
 from tests.ops.cli.stub_services import NOW, SECRET
+from tests.waiting import stretched
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def test_help_is_shown_for_every_noun(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_help_does_without_grpc() -> None:
     program = "import sys; from services.ops.cli.app import call; call(['--help']); sys.exit('grpc' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=stretched(60), check=False)
     assert done.returncode == 0
 
 

@@ -22,6 +22,7 @@ from retailstack.ops.v1.secret_pb2_grpc import SecretStub
 from services.ops.app import OPS
 from services.ops.settings import OpsSettings
 from tests import waiting
+from tests.waiting import stretched
 
 CODE = "open sesame, please"
 KEY = "k" * 32
@@ -104,7 +105,9 @@ class Ops:
 
     async def sweep(self) -> str:
         """Run the sweep now; its answer."""
-        done = await JobsStub(self.operator.channel("ops")).Run(RunJobRequest(job="maintenance_sweep"), timeout=10)
+        done = await JobsStub(self.operator.channel("ops")).Run(
+            RunJobRequest(job="maintenance_sweep"), timeout=stretched(10)
+        )
         return str(done)
 
     async def ask(

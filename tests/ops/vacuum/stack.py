@@ -125,9 +125,9 @@ class Operator:
         }
         answer: pb.VacuumAnswer
         if orgcode is None:
-            answer = await self.vacuums.VacuumAll(pb.VacuumAllRequest(**asked), timeout=60)
+            answer = await self.vacuums.VacuumAll(pb.VacuumAllRequest(**asked), timeout=stretched(60))
         else:
-            answer = await self.vacuums.VacuumOrg(pb.VacuumOrgRequest(orgcode=orgcode, **asked), timeout=60)
+            answer = await self.vacuums.VacuumOrg(pb.VacuumOrgRequest(orgcode=orgcode, **asked), timeout=stretched(60))
         return answer.vacuum
 
     async def count(self, orgcode: str | None) -> dict[str, dict[str, int]]:
@@ -144,7 +144,7 @@ class Operator:
         """Have the sweep run now."""
         channels = self.stack.channels(ops)
         try:
-            await JobsStub(channels.channel("ops")).Run(RunJobRequest(job="vacuum_sweep"), timeout=10)
+            await JobsStub(channels.channel("ops")).Run(RunJobRequest(job="vacuum_sweep"), timeout=stretched(10))
         finally:
             await channels.close()
 
