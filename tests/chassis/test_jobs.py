@@ -13,7 +13,6 @@ from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotF
 from chassis.gate import Gate, GateWindow
 from chassis.jobs import runner as jobs_module
 from chassis.jobs.declaration import Job, Jobs, NoParams
-from chassis.jobs.orgs import within
 from chassis.jobs.params import read_params
 from chassis.jobs.runner import LOOK_SECONDS, JobRunner
 from chassis.jobs.state import JOB_STATES, JobStatus
@@ -337,10 +336,6 @@ def test_a_job_says_what_it_does() -> None:
         @Jobs("test").every(seconds=5, name="mute")
         async def mute(units: Units, call: Call, params: Value) -> Value:
             return params
-
-
-def test_a_call_can_be_turned_to_an_org() -> None:
-    assert within(a_call(caller=SYSTEM), "ACME").orgcode == "ACME"
 
 
 class Quiet:
