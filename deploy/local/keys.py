@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.local.state import Home, write_private
+from deploy.local.private_file import write_private
+from deploy.local.state import Home
 
 READ_AGAIN_SECONDS = 3.0
 """After so long, every process has read a file again that has changed."""

@@ -20,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from deploy.local.engines.roles import EngineState
+from deploy.local.private_file import write_private
 from deploy.local.process import Failed
 from deploy.local.running import Running
 
@@ -152,15 +153,6 @@ class Home:
                         raise Failed("another launcher is still working on this stack") from None
                     time.sleep(0.1)
             yield
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file atomically; only its owner can read it."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as output:
-        output.write(text)
-    fresh.replace(file)
 
 
 def write_env(file: Path, values: Mapping[str, str]) -> None:

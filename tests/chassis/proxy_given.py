@@ -17,6 +17,7 @@ class Proxy:
         assert parts.hostname is not None
         self._host, self._port = parts.hostname, parts.port or 27017
         self._own_port = port
+        self._user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         self.cut: Cut | None = None
         self.cuts = 0
         self.swallowed = 0
@@ -28,7 +29,7 @@ class Proxy:
         """Where clients find it; they must not look for the server behind it."""
         assert self._server is not None
         port = self._server.sockets[0].getsockname()[1]
-        return f"mongodb://127.0.0.1:{port}/?directConnection=true&retryWrites=false"
+        return f"mongodb://{self._user}127.0.0.1:{port}/?directConnection=true&retryWrites=false"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._own_port)

@@ -5,16 +5,14 @@ such a file is, the broker makes no user `guest`.
 """
 
 import json
-import os
 import secrets
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
 from deploy.local import ports
+from deploy.local.engines.passwords import NAME, kept_password
 
-NAME = "retailstack"
-PASSWORD_BYTES = 24
 SALT_BYTES = 4
 
 
@@ -27,10 +25,7 @@ class BrokerUser:
     @property
     def password(self) -> str:
         """The password; only the owner of the stack can read its file."""
-        if not self._file.exists():
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(self._file, secrets.token_hex(PASSWORD_BYTES))
-        return self._file.read_text().strip()
+        return kept_password(self._file)
 
     def uri(self, port: int) -> str:
         """The address of the broker at a port of this machine."""
@@ -51,11 +46,3 @@ class BrokerUser:
 def hashed(password: str, salt: bytes) -> str:
     """A password as RabbitMQ stores it: https://www.rabbitmq.com/docs/passwords#computing-password-hash"""
     return b64encode(salt + sha256(salt + password.encode()).digest()).decode()
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as output:
-        output.write(text)
-    file.chmod(0o600)

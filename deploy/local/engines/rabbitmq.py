@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local import ports, process
 from deploy.local.engines import debian, homebrew
-from deploy.local.engines.broker_user import BrokerUser, write_private
+from deploy.local.engines.broker_user import BrokerUser
 from deploy.local.engines.docker import DockerRabbit
 from deploy.local.engines.engine import (
     STOP_SECONDS,
@@ -23,6 +23,7 @@ from deploy.local.engines.engine import (
     first_available,
     quiet,
 )
+from deploy.local.private_file import write_private
 from deploy.local.process import Failed
 from deploy.local.running import Running
 

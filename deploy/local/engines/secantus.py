@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local import ports, process
+from deploy.local.engines.database_user import DatabaseUser
 from deploy.local.engines.engine import STOP_SECONDS, Engine, EngineUnavailable, Say, engines_home
 from deploy.local.process import Failed
 from deploy.local.running import Running
@@ -35,7 +36,7 @@ LAYOUT_NAMES_MAX = 500
 
 
 class Secantus(Engine):
-    """The embedded server, on loopback, with its data in one directory."""
+    """The embedded server, on loopback, with its data in one directory and a user of its own."""
 
     kind = "embedded"
     name = f"SecantusDB {RELEASE} (embedded)"
@@ -47,10 +48,8 @@ class Secantus(Engine):
         self.log = log or directory / "log"
         self.home = (home or engines_home(ROOT)) / f"secantusdb-{RELEASE}"
         self._port = port
-        # retryWrites=false: past 10,000 retryable writes the server sorts all of them at each write; our writes are
-        # transactions, which are retried as a whole. Without `replicaSet` (clients learn it) the address has no
-        # ampersand and needs no quotes in a shell.
-        self.uri = f"mongodb://{ports.LOOPBACK}:{port}/?retryWrites=false"
+        self._user = DatabaseUser(directory)
+        self.uri = self._user.uri(port)
 
     @property
     def port(self) -> int:
@@ -85,6 +84,8 @@ class Secantus(Engine):
         data = self.directory / "data"
         if not data.is_dir():
             self._lay_out(data)
+        elif not self._user.is_made:
+            self._admit_user(data)
         self._run(data)
 
     def _lay_out(self, data: Path) -> None:
@@ -96,20 +97,31 @@ class Secantus(Engine):
         """
         fresh = self.directory / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        running = self._run(fresh)
+        running = self._run(fresh, open_to_all=True)
         try:
-            with self._client(LAYOUT_MILLISECONDS) as client:
+            with self._client(LAYOUT_MILLISECONDS, named=False) as client:
                 for number in range(LAYOUT_NAMES_MAX):
                     if len(list(fresh.glob("secantus_documents_sh*.wt"))) == TABLES:
                         break
                     client["layout"][f"c{number}"].insert_one({})
                 client.drop_database("layout")
+                self._user.make(client)
         except PyMongoError as cause:
             raise Failed(f"the embedded server cannot create a store in {fresh}: {cause}") from cause
         process.stop(running, STOP_SECONDS)
         fresh.rename(data)
 
-    def _run(self, data: Path) -> Running:
+    def _admit_user(self, data: Path) -> None:
+        """Make the user in a store of an earlier release."""
+        running = self._run(data, open_to_all=True)
+        try:
+            with self._client(LAYOUT_MILLISECONDS, named=False) as client:
+                self._user.make(client)
+        except PyMongoError as cause:
+            raise Failed(f"the embedded server cannot make its user: {cause}") from cause
+        process.stop(running, STOP_SECONDS)
+
+    def _run(self, data: Path, *, open_to_all: bool = False) -> Running:
         binary = self.binary()
         if binary is None:
             raise Failed(f"the embedded MongoDB-protocol server is missing: {self.home}")
@@ -121,10 +133,11 @@ class Secantus(Engine):
             *(binary, "--config", config, "--host", ports.LOOPBACK, "--port", str(self.port)),
             *("--storage-path", data, "--log-level", "WARNING", "--cache-size", "256M", "--log-file-max", "64MB"),
             *("--sync-on-commit", "--oplog-max-entries", "100000000"),
+            *(() if open_to_all else ("--auth",)),
         ]
         running = process.start("mongodb", command, log=self.log, cwd=self.directory, ports={"mongodb": self.port})
         self.processes = [running]
-        process.wait_listening(running, self.port, START_SECONDS, self._answers)
+        process.wait_listening(running, self.port, START_SECONDS, lambda: self._answers(named=not open_to_all))
         return running
 
     def forget_sessions(self) -> None:
@@ -132,16 +145,18 @@ class Secantus(Engine):
         with suppress(PyMongoError), self._client() as client:
             client.admin.command({"killAllSessions": []})
 
-    def _answers(self) -> bool:
+    def _answers(self, *, named: bool) -> bool:
         try:
-            with self._client() as client:
+            with self._client(named=named) as client:
                 client.admin.command("ping")
         except PyMongoError:
             return False
         return True
 
-    def _client(self, milliseconds: int = PING_MILLISECONDS) -> MongoClient[dict[str, object]]:
-        return MongoClient(self.uri, serverSelectionTimeoutMS=milliseconds)
+    def _client(self, milliseconds: int = PING_MILLISECONDS, *, named: bool = True) -> MongoClient[dict[str, object]]:
+        """A client, as the user (`named`) or as nobody."""
+        uri = self.uri if named else f"mongodb://{ports.LOOPBACK}:{self.port}/?retryWrites=false"
+        return MongoClient(uri, serverSelectionTimeoutMS=milliseconds)
 
 
 def binary_in(folder: Path) -> Path | None:

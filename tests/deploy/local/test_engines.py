@@ -9,8 +9,11 @@ import aio_pika
 import pytest
 from aiormq.exceptions import ProbableAuthenticationError
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
+from deploy.local.engines import mongodb
 from deploy.local.engines.engine import Engine
+from tests.waiting import stretched
 
 QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
 
@@ -37,6 +40,35 @@ def test_sessions_of_a_killed_client_are_forgotten_at_once(private_mongodb: Engi
 
         with MongoClient[dict[str, object]](private_mongodb.uri, socketTimeoutMS=5000) as another:
             assert another.shop.things.update_one({"_id": 1}, {"$set": {"n": 2}}).modified_count == 1
+
+
+def test_the_database_has_one_user_with_a_password_of_its_own(private_mongodb: Engine, tmp_path: Path) -> None:
+    user, _, at = private_mongodb.uri.partition("@")
+    for wrong in ("mongodb://", f"{user[:-1]}@"):
+        with MongoClient[dict[str, object]](wrong + at) as client, pytest.raises(OperationFailure):
+            client.shop.things.find_one()
+    with MongoClient[dict[str, object]](private_mongodb.uri) as client:
+        assert client.shop.things.find_one() is None
+    for name in ("user.password", "user.made"):
+        assert stat.S_IMODE((tmp_path / "mongodb" / name).stat().st_mode) == 0o600
+
+
+def test_a_database_of_an_earlier_release_gets_its_user_and_keeps_its_data(
+    private_mongodb: Engine, tmp_path: Path
+) -> None:
+    with MongoClient[dict[str, object]](private_mongodb.uri) as client:
+        client.shop.things.insert_one({"_id": 1})
+    private_mongodb.stop()
+    for name in ("user.password", "user.made"):
+        (tmp_path / "mongodb" / name).unlink()
+
+    again = mongodb.start(tmp_path / "mongodb", kind="embedded")
+    try:
+        assert again.uri.partition("@")[0] != private_mongodb.uri.partition("@")[0]
+        with MongoClient[dict[str, object]](again.uri) as client:
+            assert client.shop.things.find_one() == {"_id": 1}
+    finally:
+        again.stop()
 
 
 async def test_the_broker_has_one_user_with_a_password_of_its_own(private_rabbitmq: Engine, tmp_path: Path) -> None:
@@ -68,7 +100,7 @@ async def test_what_the_broker_confirmed_survives_a_kill(private_rabbitmq: Engin
     async with await aio_pika.connect(private_rabbitmq.uri) as connection:
         channel = await connection.channel()
         queue = await channel.declare_queue("kept", durable=True, arguments=QUORUM)
-        kept = await queue.get(timeout=10)
+        kept = await queue.get(timeout=stretched(10))
         assert kept.body == b"hello"
         await kept.ack()
 
