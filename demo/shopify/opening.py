@@ -132,7 +132,9 @@ class Opening:
             Finding("ICS available", (await counter.buckets(RED_M))["available"], 8),
             Finding("written", await counter.shop.levels_written(), ["9 → 7"]),
             Finding("echoes", echoes - before, 1),
-            Finding("calls in all", [each["fields"] for each in await counter.shop.calls()], [["inventorySetQuantities"]]),
+            Finding(
+                "calls in all", [each["fields"] for each in await counter.shop.calls()], [["inventorySetQuantities"]]
+            ),
         ]
 
     async def publish_price(self) -> list[Finding]:
