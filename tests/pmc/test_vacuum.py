@@ -17,6 +17,9 @@ from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub
 from services.pmc.settings import PmcSettings
 from tests.pmc.given import Catalogue, offer_of, spring
 from tests.pmc.pack.test_upload import announce, as_lines, uploaded
+from tests.waiting import until
+
+CALM_SECONDS = 30.0
 
 KINDS = {
     *("pmc_packs", "pmc_pack_series", "pmc_pack_headers", "pmc_pack_styles", "pmc_pack_style_bodies"),
@@ -41,7 +44,20 @@ async def fill(pmc: Catalogue) -> None:
     product = await pmc.product("v-red-m")
     await pmc.post("/product/pointer/set", product_id=product["product_id"], pointer="preview", **product["head"])
     await pmc.run(undo_of=run["run_id"])
-    await pmc.changes("v-mug")
+    await until(lambda: is_calm(pmc), CALM_SECONDS, "events are left to be consumed")
+
+
+async def is_calm(pmc: Catalogue) -> bool:
+    """Whether every event of the org is published, and consumed by those that are to consume it."""
+    assert pmc.client.caller is not None
+    runtime, org = pmc.client.application.runtime, pmc.client.caller.orgcode
+    events, inbox = [
+        [each for each in await runtime.database.collection(name).find({"_id": {"$gt": ""}}) if each["orgcode"] == org]
+        for name in ("events", "inbox")
+    ]
+    consumed = [key for consumer in runtime.parts.consumers for key in consumer.keys]
+    due = sum(consumed.count(each["type"]) for each in events)
+    return not any(each["pending"] for each in events) and len(inbox) == due
 
 
 def stored(pmc: Catalogue, client: MongoClient[dict[str, Any]]) -> Iterator[tuple[str, str, bytes]]:

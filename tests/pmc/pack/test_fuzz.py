@@ -1,6 +1,6 @@
 """Mutated packs: every answer is one of the contract, no version is stored by half, and the forms agree.
 
-`PMC_LONG` set: 10 000 documents through the service instead of a few.
+`PMC_FUZZED=10000` puts so many documents to each pure test, and so many through the service in all.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from tests.pmc.pack.test_upload import send
 # The service runs in this process, in a thread of its own, and may draw random numbers while a document is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
-LONG = bool(os.environ.get("PMC_LONG"))
-PURE = settings(max_examples=10_000 if LONG else 150)
-SERVED = settings(max_examples=2_500 if LONG else 20)
+DOCUMENTS = int(os.environ.get("PMC_FUZZED", "0"))
+PURE = settings(max_examples=DOCUMENTS or 150)
+SERVED = settings(max_examples=DOCUMENTS // 4 or 20)
 
 JSON, LINES = "application/json", "application/x-ndjson"
 
