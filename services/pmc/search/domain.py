@@ -29,6 +29,9 @@ MARKS_MAX = 1_024
 READ_AT_ONCE = 48
 """Entries that the first read of a search aims at."""
 
+READ_AT_MOST = 2_048
+"""Entries that no read of a search exceeds by much: the bounds of a page are looked at between reads."""
+
 _BETWEEN = "\n"
 """Separates marks. Normalised values have no line breaks."""
 
@@ -118,6 +121,10 @@ class Scale:
     def step(self, share: float = 1.0) -> int:
         """How many marks the first read of a search spans, if so large a share of the entries is wanted."""
         return max(1, ceil(READ_AT_ONCE / (self.each * share)))
+
+    def step_behind(self, step: int, share: float = 1.0) -> int:
+        """How many marks the read after one of `step` marks spans: twice as many, up to a limit."""
+        return min(2 * step, max(1, ceil(READ_AT_MOST / (self.each * share))))
 
 
 def sampled(sample: TrigramSample, products: Sequence[tuple[str, Terms]]) -> TrigramSample:

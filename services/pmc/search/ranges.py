@@ -1,7 +1,7 @@
 """Ranges in which a search reads an index, so that it reads little more than its page: pure functions.
 
-Each range is twice as wide as the one before, by the marks of a sample. A value that very many products share is a
-range of its own, and is read by ranges of their ids.
+Each range is twice as wide as the one before, up to a limit, by the marks of a sample. A value that very many products
+share is a range of its own, and is read by ranges of their ids.
 """
 
 from bisect import bisect_left, bisect_right
@@ -32,7 +32,7 @@ def form_ranges(scale: Scale, start: str, end: str) -> Iterator[FormRange]:
         bound = _next_bound(marks, bisect_right(marks, low), step)
         high = end if bound is None else min(bound, end)
         yield FormRange(low, high)
-        low, step = high, step * 2
+        low, step = high, scale.step_behind(step)
 
 
 def id_ranges(scale: Scale, after: str, share: float) -> Iterator[tuple[str, str | None]]:
@@ -43,7 +43,7 @@ def id_ranges(scale: Scale, after: str, share: float) -> Iterator[tuple[str, str
     while place + step <= len(marks):
         bound = marks[place + step - 1]
         yield after, bound
-        after, place, step = bound, place + step, step * 2
+        after, place, step = bound, place + step, scale.step_behind(step, share)
     yield after, None
 
 

@@ -87,6 +87,18 @@ def test_ranges_of_ids_cover_everything_once_and_in_order(marks: list[str], afte
     assert [low for low, _ in ranges[1:]] == [high for _, high in ranges[:-1]]
 
 
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_no_range_of_a_large_channel_holds_more_than_one_read(share: float) -> None:
+    ids = scale(*(f"{number:06d}" for number in range(5_000)))
+
+    ranges = list(id_ranges(ids, "", share))
+
+    spans = [int(last) - int(above or -1) for above, last in ranges if last is not None]
+    assert spans[:3] == [spans[0], 2 * spans[0], 4 * spans[0]]
+    assert max(spans) * ids.each * share <= domain.READ_AT_MOST + ids.each
+    assert len(spans) > 10
+
+
 def test_a_form_that_many_share_is_a_range_of_its_own() -> None:
     common = scale("a", "b", "m", "m", "m", "m", "x", "y", "z")
 
