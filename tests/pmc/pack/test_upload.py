@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -96,7 +97,12 @@ async def test_a_link_is_good_once_for_its_own_body_key_and_method_alone(pmc: Ca
     data = json.dumps(spring()).encode()
     link = (await announce(pmc, data, "application/json"))["upload"]["url"]
     other_key = link.replace("/packs/", "/runs/")
+    other_pack = (await announce(pmc, data, "application/json"))["upload"]["url"]
+    assert urlsplit(other_pack).path != urlsplit(link).path
+    of_another = urlsplit(other_pack)._replace(query=urlsplit(link).query).geturl()
 
+    assert (await send(pmc, "PUT", of_another, data))[0] == 403
+    assert (await send(pmc, "PUT", link.replace(f"size={len(data)}", f"size={len(data) + 1}"), data + b" "))[0] == 403
     assert (await send(pmc, "PUT", link, data + b" "))[0] == 403
     assert (await send(pmc, "PUT", link, data[:-1] + b" "))[0] == 400
     assert (await send(pmc, "GET", link))[0] == 403
