@@ -14,7 +14,10 @@ from chassis.reading.json_text import Malformed, read
 PART_BYTES_MAX = 16 * 1024 * 1024
 """Most bytes of a member of the root: taxonomy and vendors at their limits stay far below."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(rb'[^"{}\[\],:]*+(' + _STRING + rb"|[{}\[\],:])", re.DOTALL)
+_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+([{}\[\]])", re.DOTALL)
+_OPENING = (b"{", b"[")
 _SPACE = b" \t\r\n"
 NOT_AN_OBJECT = "is not one JSON object"
 
@@ -79,18 +82,33 @@ class Scanner:
 
     def _scan(self, *, last: bool) -> Iterator[DocumentPart]:
         while not self._over:
-            token = _TOKEN.search(self._buffer, self._place)
-            if token is None or (token.start() > self._place and b'"' in self._buffer[self._place : token.start()]):
-                # A string that has not ended yet: wait for the rest of it.
+            if self._depth > (2 if self._in_styles else 1):
+                is_behind = self._skip()
+            else:
+                token = _TOKEN.match(self._buffer, self._place)
+                is_behind = token is not None
+                if token is not None:
+                    yield from self._take(token[1], token.start(1), token.end())
+                    self._place = token.end()
+            if not is_behind:
+                # A string or a part that has not ended yet: wait for the rest of it.
                 if last:
                     raise BadOutline(NOT_AN_OBJECT)
                 return
-            text = token.group()
-            yield from self._take(text, token.start(), token.end())
-            self._place = token.end()
+
+    def _skip(self) -> bool:
+        """Go behind the inner of a part, as far as it has come; whether all of it has."""
+        outer = 2 if self._in_styles else 1
+        while self._depth > outer:
+            bracket = _BRACKET.match(self._buffer, self._place)
+            if bracket is None:
+                return False
+            self._depth += 1 if bracket[1] in _OPENING else -1
+            self._place = bracket.end()
+        return True
 
     def _take(self, text: bytes, start: int, end: int) -> Iterator[DocumentPart]:
-        if text in (b"{", b"["):
+        if text in _OPENING:
             self._depth += 1
             if self._depth == 1:
                 self._open(text, start, end)
