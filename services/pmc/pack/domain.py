@@ -92,6 +92,14 @@ class PackHeaderDocument(Document):
     text: str
 
 
+class PackDraft(Document):
+    """A store whose rows are being written ahead of the version that will name it."""
+
+    store_id: str
+    orgcode: str = ""
+    begun_utc: Utc
+
+
 class StyleRow(Document):
     """A style of a pack version, and where its items are in each channel that offers one of its variants."""
 

@@ -23,7 +23,7 @@ from services.pmc.pack.domain import (
 )
 from services.pmc.pack.problems import PackProblem, ProblemCode
 from services.pmc.pack.rows import Place
-from services.pmc.pack.store import PACKS, SERIES
+from services.pmc.pack.store import PACKS, SERIES, forget_draft
 from services.pmc.pack.validate import Validated, counts_of, validate_json
 from services.pmc.pack.writing import Contents, contents_of, insert_rows, write_ahead
 from services.pmc.rollup.store import add_to_org
@@ -63,7 +63,7 @@ async def _sound(units: Units, call: Call, place: Place, validated: Validated) -
     assert validated.header is not None
     contents = await asyncio.to_thread(contents_of, place, validated.header, validated.styles)
     if not contents.fits:
-        await write_ahead(units, call, contents.rows)
+        await write_ahead(units, call, contents)
     return Sound(
         header=validated.header,
         counts=counts_of(validated.header, validated.styles),
@@ -97,7 +97,9 @@ async def create_inline(change: Change, sound: Sound, name: str | None, pack_id:
     version = await change.insert(
         PACKS, ready(draft, sound.contents.ranges, sound.counts, sound.header.name, change.now)
     )
-    if not sound.written:
+    if sound.written:
+        await forget_draft(change, place.store_id)
+    else:
         await insert_rows(change, sound.contents.rows)
     await _keep_series(change, series, place.pack_rev, is_ready=True)
     await add_to_org(change, packs=int(place.pack_rev == 1), pack_versions=1)

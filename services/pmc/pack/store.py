@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.clock import Utc
+from chassis.clock import Utc, later
 from chassis.entity import HUB, Entity, edge, index, unique
 from chassis.errors import NotFound
 from chassis.finder import found_by
 from chassis.page import Page, Paged
-from chassis.unit import View, between, one_of
+from chassis.unit import Change, View, between, one_of
 from chassis.work.queue import NoPayload, WorkQueue
 from services.pmc.pack.domain import (
     ItemRow,
+    PackDraft,
     PackHeaderDocument,
     PackSeries,
     PackVersion,
@@ -60,6 +61,16 @@ HEADERS = Entity(
     collection="pmc_pack_headers",
     id="store_id",
     shard_key=("orgcode", "store_id"),
+    history=False,
+    technical=True,
+)
+DRAFTS = Entity(
+    "pack_draft",
+    PackDraft,
+    collection="pmc_pack_drafts",
+    id="store_id",
+    shard_key=("orgcode", "store_id"),
+    indexes=[index("begun_utc", name="begun", every_org=True)],
     history=False,
     technical=True,
 )
@@ -115,6 +126,9 @@ TO_VALIDATE: WorkQueue[NoPayload] = WorkQueue("pmc", "pack", progress=Validation
 
 OVERDUE_AT_ONCE = 1000
 
+DRAFT_SECONDS = 24 * 3600
+"""Age from which rows that no version names are removed."""
+
 
 def style_key_of(store_id: str, style_id: str) -> str:
     """The id of a style of a version."""
@@ -169,6 +183,19 @@ async def items_of_variants(
         "variant_id": one_of(variant_ids),
     }
     return await view.find(ITEMS, where, limit=len(variant_ids))
+
+
+async def forget_draft(change: Change, store_id: str) -> None:
+    """A version names the store from now on."""
+    draft = await change.get(DRAFTS, store_id)
+    if draft is not None:
+        await change.delete(DRAFTS, draft)
+
+
+async def old_drafts(view: View, now: Utc) -> list[PackDraft]:
+    """Stores of all orgs whose creation began more than a day ago and never ended, oldest first. Index: begun."""
+    where = {"begun_utc": between(at_most=later(now, -DRAFT_SECONDS))}
+    return await view.find(DRAFTS, where, order=("begun_utc",), limit=OVERDUE_AT_ONCE)
 
 
 async def overdue_versions(view: View, now: Utc) -> list[PackVersion]:

@@ -17,7 +17,7 @@ from services.pmc.pack.domain import INLINE_BYTES_MAX, PackVersion, check_comple
 from services.pmc.pack.intake import JsonIntake, LinesIntake, PlacedStyle, Unpacker, intake_for
 from services.pmc.pack.rows import Place
 from services.pmc.pack.scanning import BadOutline
-from services.pmc.pack.store import PACKS, SERIES, TO_VALIDATE, load_version
+from services.pmc.pack.store import PACKS, SERIES, TO_VALIDATE, forget_draft, load_version
 from services.pmc.pack.validate import StyleText, counts_of
 from services.pmc.pack.writing import Contents, contents_of, insert_rows, write_ahead
 
@@ -113,7 +113,7 @@ async def _settle(
             # Two completions at once would both write ahead: a store of its own keeps them apart.
             place = replace(place, store_id=new_id(call.started_utc))
             contents = await asyncio.to_thread(contents_of, place, header, styles)
-            await write_ahead(units, call, contents.rows)
+            await write_ahead(units, call, contents)
 
     async def write(change: Change) -> PackVersion:
         current = await change.load(PACKS, version.version_id)
@@ -125,6 +125,8 @@ async def _settle(
             return kept
         if contents.fits:
             await insert_rows(change, contents.rows)
+        else:
+            await forget_draft(change, contents.place.store_id)
         return await make_ready(change, replace(current, store_id=contents.place.store_id), contents, header, styles)
 
     return await units.change(call, write, emits=EVENTS_OF_VALIDATION)

@@ -6,13 +6,11 @@ stored already is read and checked again, but not written again.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
 
-from chassis.entity import Entity
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, between
 from chassis.work.handle import Work
@@ -31,6 +29,7 @@ from services.pmc.pack.domain import (
     rejected,
     to_answer,
 )
+from services.pmc.pack.dropping import drop_rows
 from services.pmc.pack.intake import JsonIntake, LinesIntake, PlacedStyle, Unpacker, intake_for
 from services.pmc.pack.problems import Problems
 from services.pmc.pack.progress import Numbered, Validation
@@ -65,7 +64,7 @@ async def validate(units: Units, work: Work[NoPayload], store: ObjectStore, sett
         log.exception("a pack could not be validated", pack_id=version.pack_id, pack_rev=version.pack_rev)
         problems = Problems()
         problems.add("document", "malformed", f"could not be validated in {work.attempts} attempts")
-        await _drop_rows(units, work, version)
+        await drop_rows(units, work.call, version.store_id, work.checkpoint)
         await _reject(units, work, version, problems)
     return None
 
@@ -77,7 +76,7 @@ async def _validate(
     if not progress.stored:
         intake, progress = await _store_styles(units, work, store, settings, version, progress)
         if intake.problems.count or intake.header is None:
-            await _drop_rows(units, work, version)
+            await drop_rows(units, work.call, version.store_id, work.checkpoint)
             await _reject(units, work, version, intake.problems)
             return
     await _number_items(units, work, version, progress)
@@ -256,29 +255,6 @@ def _next(numbering: Numbering, ranges: Mapping[str, ItemRange]) -> dict[str, It
 def _style_text(body: StyleBody) -> StyleText:
     style = msgspec.json.decode(body.text, type=PackStyle)
     return StyleText(style_id=style.style_id, text=body.text, variants=len(style.variants), offers=offers_of(style))
-
-
-async def _drop_rows(units: Units, work: Work[NoPayload], version: PackVersion) -> None:
-    """Remove what is stored of a version that is about to be rejected, some rows at a time. Index: store."""
-    for entity, at_once in ((BODIES, STYLES_AT_ONCE), (STYLES, ROWS_AT_ONCE_MAX), (ITEMS, ROWS_AT_ONCE_MAX)):
-        keys: list[str] = []
-        async with units.snapshot_reader(work.call, moment=False) as reader:
-            async for documents in reader.parts(entity, {"store_id": version.store_id}, fields=[entity.id]):
-                keys += [each["_id"] for each in documents]
-        for start in range(0, len(keys), at_once):
-            await units.change(work.call, _dropping(work, entity, keys[start : start + at_once]), emits=())
-    await units.change(work.call, _dropping(work, HEADERS, [version.store_id]), emits=())
-
-
-def _dropping(
-    work: Work[NoPayload], entity: Entity[Any], record_ids: Sequence[str]
-) -> Callable[[Change], Awaitable[None]]:
-    async def drop(change: Change) -> None:
-        await work.checkpoint(change)
-        for record in (await change.get_many(entity, record_ids)).values():
-            await change.delete(entity, record)
-
-    return drop
 
 
 async def _reject(units: Units, work: Work[NoPayload], version: PackVersion, problems: Problems) -> None:

@@ -1,6 +1,7 @@
 """Writing the rows of a pack version: in its transaction if they fit, otherwise in batches before it.
 
-Rows written ahead for a version that is then refused have a `store_id` that no version names: nothing reads them.
+Rows written ahead for a version that never comes have a `store_id` that no version names: nothing reads them, and the
+job pack_expire removes them by their draft.
 """
 
 from collections import Counter
@@ -13,9 +14,9 @@ from chassis.caller import Call
 from chassis.entity import Entity, Value
 from chassis.unit import Change, Units
 from services.pmc.pack.document import PackHeader
-from services.pmc.pack.domain import ItemRange, PackHeaderDocument
+from services.pmc.pack.domain import ItemRange, PackDraft, PackHeaderDocument
 from services.pmc.pack.rows import Numbering, Place, item_rows, style_rows
-from services.pmc.pack.store import BODIES, HEADERS, ITEMS, STYLES
+from services.pmc.pack.store import BODIES, DRAFTS, HEADERS, ITEMS, STYLES
 from services.pmc.pack.validate import StyleText, ranges_of
 
 ROWS_AT_ONCE_MAX = 400
@@ -73,11 +74,14 @@ async def insert_rows(change: Change, rows: Sequence[Row]) -> None:
         await change.insert(entity, row)
 
 
-async def write_ahead(units: Units, call: Call, rows: Sequence[Row]) -> None:
-    """Write rows in transactions of their own, before the version that will name them."""
-    for batch in batches(rows):
+async def write_ahead(units: Units, call: Call, contents: Contents) -> None:
+    """Write rows in transactions of their own, before the version that will name them. Its change ends the draft."""
+    store_id = contents.place.store_id
+    for number, batch in enumerate(batches(contents.rows)):
 
-        async def write(change: Change, batch: Sequence[Row] = batch) -> None:
+        async def write(change: Change, batch: Sequence[Row] = batch, *, is_first: bool = number == 0) -> None:
+            if is_first:
+                await change.insert(DRAFTS, PackDraft(store_id=store_id, begun_utc=change.now))
             await insert_rows(change, batch)
 
         await units.change(call, write, emits=())

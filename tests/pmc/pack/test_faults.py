@@ -17,10 +17,12 @@ from services.pmc.pack.store import TO_VALIDATE
 from tests.pmc.given import Catalogue, offer
 from tests.pmc.interruptions import interrupted
 from tests.pmc.pack.test_upload import announce, as_lines, send
+from tests.pmc.run.test_jobs import job
 from tests.waiting import until
 
 STYLES = 40
 SETTLED_SECONDS = 120.0
+DAY = 24 * 3600.0
 ROWS = ("pmc_pack_headers", "pmc_pack_styles", "pmc_pack_style_bodies", "pmc_pack_items")
 
 
@@ -193,7 +195,7 @@ async def test_a_small_upload_whose_completion_is_interrupted_becomes_ready_once
 
 
 async def test_an_inline_document_whose_storing_is_interrupted_is_stored_whole_by_the_next_call(
-    pmc: Catalogue, monkeypatch: pytest.MonkeyPatch
+    pmc: Catalogue, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "ROWS_AT_ONCE_MAX", 60)
     with interrupted(seed=1) as interruptions:
@@ -207,6 +209,22 @@ async def test_an_inline_document_whose_storing_is_interrupted_is_stored_whole_b
     assert len(packs) == 1
     rows = await stored(pmc, packs[0])
     assert [len(rows[name]) for name in ROWS] == [1, STYLES, STYLES, 4 * STYLES]
+    assert len(await stores(pmc)) > 1
+    clock.advance(DAY + 1)
+    await job(pmc, "pack_expire")
+    assert await stored(pmc, packs[0]) == rows
+    assert len(await stores(pmc)) == 1
+
+
+async def stores(pmc: Catalogue) -> set[str]:
+    """The stores of the org of which rows or drafts are kept."""
+    assert pmc.client.caller is not None
+    database = pmc.client.application.runtime.database
+    found: set[str] = set()
+    for name in (*ROWS, "pmc_pack_drafts"):
+        rows = await database.collection(name).find({"_id": {"$gt": ""}})
+        found |= {row["_id"].partition("/")[0] for row in rows if row["orgcode"] == pmc.client.caller.orgcode}
+    return found
 
 
 async def test_an_upload_that_is_cut_off_leaves_no_object_and_its_link_good(pmc: Catalogue) -> None:
