@@ -20,6 +20,8 @@ from tests.shop.faults import Fault
 from tests.shop.standin import ALL_SCOPES
 from tests.slc.counter import Counter
 from tests.slc.directory import Directory
+from tests.slc.sync.given import SECONDS
+from tests.waiting import until
 
 APP_SECRET = "app-secret-0001"
 
@@ -83,8 +85,9 @@ async def live(listener: Listener, mark: str) -> list[str]:
     order = standin.trade.sell({"v-1": 1})
     await counter.deliver()
     await counter.settled(order.id, "booked", committed=1)
-    standin.faults.add(Fault(status=500, times=1))
+    fault = standin.faults.add(Fault(status=500, times=1))
     await listener.ask("channel/force-sync", **counter.ids)
+    await until(lambda: fault not in standin.faults.told, SECONDS, "nothing was asked of the shop")
 
     state = await listener.state()
     connected = await listener.browse({"shop": counter.domain, "code": code, "state": state})
