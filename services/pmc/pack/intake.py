@@ -189,10 +189,10 @@ class JsonIntake:
 
 
 class Unpacker:
-    """Unpacks gzip piece by piece; gives pieces as they are where nothing is packed."""
+    """Unpacks gzip piece by piece, of one member or several; gives pieces as they are where nothing is packed."""
 
     def __init__(self, encoding: str | None) -> None:
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+        self._inflate = _member() if encoding == "gzip" else None
         self._bytes = 0
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -201,6 +201,12 @@ class Unpacker:
             yield piece
             return
         while piece:
+            if self._inflate.eof:
+                # Another member follows, or zeros that fill up a block.
+                piece = piece.lstrip(b"\0")
+                if not piece:
+                    return
+                self._inflate = _member()
             try:
                 unpacked = self._inflate.decompress(piece, UNPACK_PIECE_BYTES)
             except zlib.error as failure:
@@ -209,14 +215,16 @@ class Unpacker:
             if self._bytes > UNPACKED_BYTES_MAX:
                 raise BadOutline("unpacks to more than 4 GiB")
             yield unpacked
-            piece = self._inflate.unconsumed_tail
-            if self._inflate.eof and self._inflate.unused_data.strip(b"\0"):
-                raise BadOutline("has bytes behind the gzip stream")
+            piece = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def end(self) -> None:
         """Raises `BadOutline` where the stream is not complete."""
         if self._inflate is not None and not self._inflate.eof:
             raise BadOutline("is not gzip to its end")
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
 
 def intake_for(content_type: str, *, http_urls: bool) -> LinesIntake | JsonIntake:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gzip
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ from services.pmc.content import canonical
 from services.pmc.pack import uploads
 from services.pmc.pack.build import build_content, names_of
 from services.pmc.pack.document import PackStyle
-from services.pmc.pack.intake import PlacedStyle, intake_for
+from services.pmc.pack.intake import PlacedStyle, Unpacker, intake_for
 from services.pmc.pack.problems import PROBLEMS_MAX, Problems
 from services.pmc.pack.scanning import BadOutline
 from services.pmc.pack.validate import StyleText, Validated, validate_json
@@ -124,6 +125,26 @@ def test_lines_have_the_same_problems_however_they_are_cut(text: bytes, size: in
 
     assert found == again
     assert all(each.line is None or 1 <= each.line <= text.count(b"\n") + 1 for each in found.problems)
+
+
+@PURE
+@given(bodies(lines=True), st.integers(0, 2_000), st.integers(1, 300), st.binary(max_size=3), st.booleans())
+def test_a_packed_text_unpacks_to_itself_or_is_refused(
+    text: bytes, cut: int, size: int, broken: bytes, is_broken: bool
+) -> None:
+    packed = gzip.compress(text[:cut]) + gzip.compress(text[cut:]) + bytes(size % 3)
+    if is_broken:
+        packed = packed[:cut] + broken + packed[cut + 1 :]
+    unpacker = Unpacker("gzip")
+    found = b""
+    try:
+        for start in range(0, len(packed), size):
+            found += b"".join(unpacker.feed(packed[start : start + size]))
+        unpacker.end()
+    except BadOutline:
+        assert is_broken
+    else:
+        assert found == text or is_broken
 
 
 class Fuzzer:
