@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ class KillablePmc:
         if data is None and not path.startswith("/pmc/objects/"):
             roles = frozenset(PMC.roles)
             caller = Caller(kind="user", actor="tester", orgcode=self.orgcode, roles=roles, fingerprint="0" * 16)
-        sent: dict[str, Any] = {"data": data}
+        sent: dict[str, Any] = {"data": None if data is None else BytesIO(data)}
         if data is None and fields:
             sent = {"params": fields} if method == "GET" else {"json": fields}
         try:

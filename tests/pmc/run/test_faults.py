@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from typing import Any
 
 import pytest
@@ -76,13 +77,23 @@ async def stepped(pmc: Catalogue, **fields: Any) -> Any:
     return run
 
 
+async def packed(pmc: Catalogue, document: Document, **fields: Any) -> str:
+    """Store a document, sent again with the same key until it is stored; the pack's id."""
+    key = uuid.uuid4().hex
+    while True:
+        answer = await pmc.post("/pack/create", document=document, idempotency_key=key, **fields)
+        if answer.status == 200:
+            return str(answer.data["pack"]["pack_id"])
+        assert answer.status == 500, answer
+
+
 async def history(pmc: Catalogue) -> list[Any]:
     """Three deliveries published one after the other, one of them to the staged target too, and the last undone."""
-    pack_id = (await pmc.pack(delivery(0)))["pack_id"]
+    pack_id = await packed(pmc, delivery(0))
     runs = [await stepped(pmc, pack_id=pack_id)]
-    await pmc.pack(delivery(1), pack_id=pack_id)
+    await packed(pmc, delivery(1), pack_id=pack_id)
     runs += [await stepped(pmc, pack_id=pack_id, target="staged"), await stepped(pmc, pack_id=pack_id)]
-    await pmc.pack(delivery(2), pack_id=pack_id)
+    await packed(pmc, delivery(2), pack_id=pack_id)
     runs.append(await stepped(pmc, pack_id=pack_id))
     runs.append(await stepped(pmc, undo_of=runs[-1]["run_id"]))
     return runs
