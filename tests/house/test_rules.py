@@ -10,10 +10,12 @@ from chassis.http.meanings import Meanings
 from chassis.http.openapi import openapi
 from chassis.service import collect
 from tests.chassis.sample.app import SAMPLE
-from tests.house import described, documents, rules
+from tests.house import bounds, described, documents, rules
 
 
-@pytest.mark.parametrize("rule", [*rules.RULES, *documents.RULES, *described.RULES], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule", [*rules.RULES, *bounds.RULES, *documents.RULES, *described.RULES], ids=lambda rule: rule.__name__
+)
 def test_the_rule_holds_everywhere(rule: Callable[[], Iterator[str]]) -> None:
     broken = list(rule())
     assert not broken, "\n".join([(rule.__doc__ or "").strip(), *broken])
@@ -66,6 +68,17 @@ BINS = Entity("bin", Bin, collection="bins", id="bin_id")
     noticed = list(rules._unspread_entities_of(rules.ROOT / "services/ics/x.py", ast.parse(source)))
     assert len(noticed) == 1
     assert "services/ics/x.py:3" in noticed[0]
+
+
+def test_a_read_of_everything_is_noticed_and_one_with_a_bound_is_not() -> None:
+    source = """
+async def zones_of(view):
+    some = await view.find_all(ZONES, {}, order=("code",), at_most=10)
+    rest = await view.find_all(ZONES, {}, order=("code",), at_most=None)
+    async def within(view):
+        return await promises_of(view, "FAC-A", "VAR-1")
+"""
+    assert list(bounds.whole_reads(ast.parse(source))) == [(4, "zones_of"), (6, "within")]
 
 
 @pytest.mark.parametrize("line", ["--index-url=https://example.org/simple", 'cd "/home/somebody"', "# /root/x"])
