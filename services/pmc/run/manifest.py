@@ -68,7 +68,7 @@ async def end_early(
     Raises `StoreDown`, and where another call has changed the run `StaleRevision` or `InvalidState`.
     """
     run = await store_due_parts(units, call, store, run, at_most=2)
-    if run.status != "running":
+    if run.status == "completed":
         return run
     waiting = run.processed - run.manifest_lines
     part = await _put_part(units, call, store, run, waiting, closing=True) if waiting else None

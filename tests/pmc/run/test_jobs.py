@@ -47,6 +47,24 @@ async def test_a_scheduled_run_starts_and_ends_by_itself(pmc: Catalogue, clock: 
     assert (stats["runs_scheduled"], stats["runs_running"], stats["runs_finished"]) == (0, 0, 1)
 
 
+async def test_a_scheduled_run_is_cancelled_before_it_starts(pmc: Catalogue, clock: FixedClock) -> None:
+    await pmc.scenario_profiles()
+    pack = await pmc.pack(spring())
+    run = await pmc.start(pack_id=pack["pack_id"], start_utc=later(clock.now(), HOUR))
+    cancel = {"run_id": run["run_id"], "expected_revision": run["revision"], "reason": "not today"}
+
+    ended = (await pmc.good(await pmc.post("/publish/run/cancel", **cancel)))["run"]
+    again = (await pmc.good(await pmc.post("/publish/run/cancel", **cancel)))["run"]
+
+    assert (ended["status"], ended["manifest_parts"], ended["cancel_reason"]) == ("cancelled", 0, "not today")
+    assert again == ended
+    clock.advance(HOUR + 1)
+    await job(pmc, "run_driver")
+    assert (await current(pmc, run["run_id"]))["status"] == "cancelled"
+    stats = await pmc.stats()
+    assert (stats["runs_scheduled"], stats["runs_finished"]) == (0, 1)
+
+
 async def test_a_scheduled_run_leaves_its_channels_free_and_fails_where_one_is_taken(
     pmc: Catalogue, clock: FixedClock
 ) -> None:
