@@ -58,16 +58,19 @@ def points(reached: Reached) -> Iterator[None]:
 
 class Interruptions:
     """Interrupts each kind of point before what it does when it is first reached, after it when it is reached again,
-    and then at random; counts at which."""
+    and then at random; counts at which. `only` names the points, where not all are to be interrupted."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, only: Collection[str] = ()) -> None:
         self.counts: Counter[tuple[str, When]] = Counter()
         self._random = random.Random(seed)
+        self._only = only
         self._times: Counter[str] = Counter()
         self._then: dict[str, When | None] = {}
 
     def reached(self, name: str, when: When) -> None:
         """Raise `Interrupted`, or let the work go on."""
+        if self._only and name not in self._only:
+            return
         if when == "before":
             self._then[name] = self._choice(name)
         if self._then.get(name) == when:
@@ -86,8 +89,8 @@ class Interruptions:
 
 
 @contextmanager
-def interrupted(seed: int) -> Iterator[Interruptions]:
+def interrupted(seed: int, only: Collection[str] = ()) -> Iterator[Interruptions]:
     """Interrupt PMC's work at random points within the block."""
-    interruptions = Interruptions(seed)
+    interruptions = Interruptions(seed, only)
     with points(interruptions.reached):
         yield interruptions

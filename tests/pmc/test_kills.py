@@ -32,7 +32,7 @@ LONG = bool(os.environ.get("PMC_LONG"))
 STYLES, VARIANTS, STEP_ITEMS = (500, 10, 200) if LONG else (20, 3, 7)
 START_SECONDS, SETTLED_SECONDS = 30.0, 120.0
 VALIDATION_KILLS: tuple[int, ...] = (3,)
-RUN_KILLS: tuple[int, ...] = (2, 5)
+RUN_KILLS: tuple[int, ...] = (1, 2, 1, 2, 4) if LONG else (2, 5)
 """How many points further PMC dies, one after the other; in the long mode again and again."""
 
 
@@ -261,7 +261,7 @@ async def test_a_pack_is_published_the_same_however_often_pmc_is_killed(killable
     torn = await killable.published(iter((2,)), repeated(VALIDATION_KILLS), repeated(RUN_KILLS))
 
     if LONG:
-        assert killable.deaths > STYLES * VARIANTS / STEP_ITEMS
+        assert killable.deaths >= STYLES * VARIANTS / STEP_ITEMS
     else:
         assert killable.deaths == 1 + len(VALIDATION_KILLS) + len(RUN_KILLS)
     pack, run, lines, _ = torn
