@@ -3,7 +3,9 @@
 Each read sees what a majority has committed at its own time.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from chassis.clock import Clock, Utc
@@ -14,10 +16,11 @@ from chassis.mongo.paging import Paging
 from chassis.mongo.query import Query, build
 from chassis.mongo.quirks import MONGODB
 from chassis.mongo.table import Table
-from chassis.page import Page, Paged, Seal
+from chassis.page import Page, Paged, Seal, items_of
 from chassis.unit import OneOf, Where
 
 R = TypeVar("R", bound=Document)
+T = TypeVar("T")
 
 
 class DirectReader:
@@ -30,6 +33,8 @@ class DirectReader:
         seal = Seal(page_key)
         self._paging = Paging(seal, database.quirks)
         self._paging_of_few = Paging(seal, MONGODB)
+        self._goes_on = database.quirks.reads_whole_ranges
+        self._running: dict[Any, asyncio.Task[Any]] = {}
 
     @property
     def now(self) -> Utc:
@@ -57,7 +62,22 @@ class DirectReader:
     ) -> Page[R]:
         """One page, see `View.page`. `few`: at most some hundred records match, so it is read at once."""
         paging = self._paging_of_few if few else self._paging
-        return await paging.page(_OfOrg(self, org), self._table(entity), org, where, page, order, rest)
+        asked = ("page", items_of(page), page.next_token, entity, org, repr(where), tuple(order), repr(rest))
+        return await self._learning(
+            asked, lambda: paging.page(_OfOrg(self, org), self._table(entity), org, where, page, order, rest)
+        )
+
+    def token_behind(
+        self,
+        record: Any,
+        entity: Entity[Any],
+        org: str | None,
+        where: Where,
+        order: Sequence[str],
+        rest: Where | None,
+    ) -> str:
+        """The token of the page behind a record of such a page."""
+        return self._paging.token_behind(record, self._table(entity), org, where, order, rest)
 
     async def find(
         self,
@@ -88,18 +108,40 @@ class DirectReader:
         """The number of matching records, counted up to `most`, by their index alone where it covers the query."""
         if _is_empty(where):
             return 0
-        table, counted = self._table(entity), 0
-        for bounds in self._paging.ranges(_OfOrg(self, org), table, org, where, order, rest, most):
-            part = where if bounds is None else {**where, order[0].removeprefix("-"): bounds}
-            counted += await self._count(build(table, org, part, order, most, None, rest), most - counted)
-            if counted >= most:
-                break
-        return counted
+        table = self._table(entity)
+
+        async def count_part(part: Where, limit: int) -> int:
+            return await self._count(build(table, org, part, order, most, None, rest), limit)
+
+        asked = ("count", most, "", entity, org, repr(where), tuple(order), repr(rest))
+        return await self._learning(
+            asked, lambda: self._paging.count(_OfOrg(self, org), table, org, where, order, rest, most, count_part)
+        )
 
     async def size(self, collection: str) -> int:
         """The approximate number of documents in a collection, from its metadata."""
         with unreachable_as_unavailable():
             return int((await self._database.command({"count": collection}))["n"])
+
+    async def _learning(self, asked: Any, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a read, which several callers may await at once.
+
+        Where the first read of a crowd may take longer than its caller waits, it goes on without them: what it learns
+        makes the next one quick, and if each was given up none ever would be.
+        """
+        if not self._goes_on:
+            return await read()
+        task: asyncio.Task[T] | None = self._running.get(asked)
+        if task is None:
+            task = self._running[asked] = asyncio.create_task(read())
+            task.add_done_callback(partial(self._ended, asked))
+        return await asyncio.shield(task)
+
+    def _ended(self, asked: Any, task: asyncio.Task[Any]) -> None:
+        del self._running[asked]
+        # To have seen its error: perhaps no caller is left who would.
+        if not task.cancelled():
+            task.exception()
 
     async def _count(self, query: Query, most: int) -> int:
         stages = [{"$match": query.first}, *({"$match": part} for part in query.second)]

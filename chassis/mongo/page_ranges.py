@@ -1,15 +1,15 @@
 """Ranges that a page is read in, where a limited read costs as much as everything in its range (`quirks.py`).
 
 The values of an order's first field are taken as places on a line of whole numbers. A page is read in ranges of that
-line which are as wide as its records lie apart by what earlier pages have shown. What is remembered makes a read cheap
-or dear, and never changes what it finds.
+line which are as wide as its records lie apart by what earlier pages have shown. Texts that lie on no line are read in
+ranges of those that begin alike. What is remembered makes a read cheap or dear, and never changes what it finds.
 """
 
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from itertools import pairwise
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import pairwise, takewhile
 from statistics import median_low
 from string import Formatter
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -220,6 +220,29 @@ class WideningRanges:
     def _wider(self) -> int:
         width = max(self._width * GROWTH, self._pace.pause)
         return width if width <= CLOSE_MAX else max(width, self._line.unit)
+
+
+LAST_CHARACTER: Final = "\U0010ffff"
+
+
+UNKNOWN_STEP = 4
+"""Characters by which ranges of a query grow of which no page was read."""
+
+
+def text_bounds(text: str, head: int | None, *, down: bool) -> Iterator[str]:
+    """Where the ranges behind a text end: each holds what begins like it, with fewer characters than the one before.
+
+    `head`: how many characters the texts of the last page had in common; None if no page was read.
+    """
+    step = UNKNOWN_STEP if head is None else 1
+    longest = len(text) - step if head is None else min(head + 1, len(text) - 1)
+    for size in range(longest, 0, -step):
+        yield text[:size] if down else text[:size] + LAST_CHARACTER
+
+
+def common_head(first: str, last: str) -> int:
+    """How many characters two texts begin with together."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(first, last, strict=False)))
 
 
 class Remembered(Generic[K, V]):

@@ -5,7 +5,7 @@ that was read before is asked for up to its last record, and further only if rec
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
@@ -16,10 +16,12 @@ from chassis.mongo.page_ranges import (
     Spacing,
     ValueScale,
     WideningRanges,
+    common_head,
     default_pace,
     line_of,
     line_of_time,
     pace_seen,
+    text_bounds,
     within,
 )
 from chassis.mongo.query import Query, build
@@ -30,6 +32,10 @@ from chassis.unit import Range, Where
 
 PACE_SECONDS = 0.05
 """How long a learned pace stays as it is: pages of one query that are read at once would change it in turns."""
+
+
+END_SECONDS = 1.0
+"""How long a count relies on where its first records ended."""
 
 
 class PageSource(Protocol):
@@ -89,6 +95,7 @@ class Paging:
         self._in_ranges = quirks.reads_whole_ranges
         self._ends: Remembered[Any, Any] = Remembered()
         self._paces: Remembered[Any, Spacing] = Remembered()
+        self._heads: Remembered[Any, int] = Remembered()
         self._kept: Remembered[Any, float] = Remembered()
 
     async def page(
@@ -113,7 +120,20 @@ class Paging:
         token = self._seal.seal(mark, query.position_of(found[-1])) if more else None
         return Page(items=found, count=len(found), next_token=token)
 
-    def ranges(
+    def token_behind(
+        self,
+        record: Any,
+        table: Table[Any],
+        org: str | None,
+        where: Where,
+        order: Sequence[str],
+        rest: Where | None,
+    ) -> str:
+        """The token of the page behind a record of this query."""
+        query = build(table, org, where, order, 1, None, rest)
+        return self._seal.seal(_fingerprint(query, order), query.position_of(record))
+
+    async def count(
         self,
         view: PageSource,
         table: Table[Any],
@@ -122,12 +142,25 @@ class Paging:
         order: Sequence[str],
         rest: Where | None,
         most: int,
-    ) -> Iterator[Range | None]:
-        """Ranges of the order's first field that cover all matching records, the first ones likely to hold the first
-        `most`; None: no bounds."""
+        count_part: Callable[[Where, int], Awaitable[int]],
+    ) -> int:
+        """The number of matching records, counted up to `most`. `count_part` counts those of a narrower `where`."""
         query = build(table, org, where, order, most, None, rest)
         asked = PageQuery(query, where, order, rest, most, None, _fingerprint(query, order))
-        return self._ranges(view, asked, []) if self._takes_ranges(asked) else iter((None,))
+        if not self._takes_ranges(asked):
+            return await count_part(where, most)
+        # Where nothing tells how the records lie, the end of the first ones is remembered; it moves as records come.
+        by_end = not asked.query.plan.down or line_of_time(query) is None
+        known = self._ends.get(asked.key) if by_end else self._paces.get(asked.mark)
+        if known is None or (by_end and monotonic() - (self._kept.get(asked.key) or 0.0) >= END_SECONDS):
+            self._kept.put(asked.key, monotonic())
+            return len(await self._find(view, asked))
+        counted = 0
+        for bounds in self._ranges(view, asked, [], from_end=by_end):
+            counted += await count_part(_part(asked, bounds), most - counted)
+            if counted >= most:
+                break
+        return counted
 
     async def _find(self, view: PageSource, asked: PageQuery) -> list[Any]:
         """Up to `limit` records, in one find or in ranges that follow each other."""
@@ -144,10 +177,15 @@ class Paging:
     def _takes_ranges(self, asked: PageQuery) -> bool:
         return self._in_ranges and asked.field not in asked.where
 
-    def _ranges(self, view: PageSource, asked: PageQuery, found: Sequence[Any]) -> Iterator[Range | None]:
-        """What to read for a page, one range after the other; `found` is what the ones before have brought."""
+    def _ranges(
+        self, view: PageSource, asked: PageQuery, found: Sequence[Any], *, from_end: bool = True
+    ) -> Iterator[Range | None]:
+        """What to read for a page, one range after the other; `found` is what the ones before have brought.
+
+        from_end  whether the first range reaches to where the same page ended before
+        """
         down = asked.query.plan.down
-        near = self._ends.get(asked.key)
+        near = self._ends.get(asked.key) if from_end else None
         if near is not None:
             yield within(down, None, near)
         for far in self._floors(view, asked, near, found):
@@ -157,6 +195,10 @@ class Paging:
 
     def _floors(self, view: PageSource, asked: PageQuery, near: Any, found: Sequence[Any]) -> Iterator[Any]:
         """Where the ranges behind `near` end, but for the last one, which has no end."""
+        known = asked.after[0] if near is None and asked.after is not None else near
+        if isinstance(known, str) and (not asked.query.plan.down or line_of(asked.query, known) is None):
+            yield from text_bounds(known, self._heads.get(asked.shape), down=asked.query.plan.down)
+            return
         own = self._paces.get(asked.mark)
         pace = own or self._paces.get(asked.shape)
         if not asked.query.plan.down or (pace is not None and pace.few):
@@ -178,6 +220,8 @@ class Paging:
             self._ends.drop(asked.key)
         else:
             self._ends.put(asked.key, values[-1])
+        if len(values) > 1 and isinstance(values[0], str) and isinstance(values[-1], str):
+            self._heads.put(asked.shape, common_head(values[0], values[-1]))
         line = line_of(asked.query, values[0]) if values else line_of_time(asked.query)
         if line is None or not asked.query.plan.down:
             return
@@ -201,10 +245,15 @@ class Paging:
 
 
 async def _read(view: PageSource, asked: PageQuery, bounds: Range | None, limit: int) -> list[Any]:
-    where = asked.where if bounds is None else {**asked.where, asked.field: bounds}
+    where = _part(asked, bounds)
     return await view.find(
         asked.query.table.entity, where, order=asked.order, limit=limit, after=asked.after, rest=asked.rest
     )
+
+
+def _part(asked: PageQuery, bounds: Range | None) -> Where:
+    """The query within bounds of its order's first field."""
+    return asked.where if bounds is None else {**asked.where, asked.field: bounds}
 
 
 def _start(view: PageSource, asked: PageQuery, near: Any, pace: Spacing | None) -> tuple[ValueScale, int] | None:

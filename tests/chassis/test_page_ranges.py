@@ -1,5 +1,6 @@
 """A page costs what its records cost, however many lie behind it and however they lie in time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -10,14 +11,18 @@ from hypothesis import strategies as st
 
 from chassis.clock import FixedClock
 from chassis.ids import COUNTER_BITS, IdSource, id_at, place_of
+from chassis.mongo.direct_reader import DirectReader
 from chassis.mongo.page_ranges import (
+    LAST_CHARACTER,
     REMEMBERED_MAX,
     IdLine,
     Remembered,
     Spacing,
     WideningRanges,
+    common_head,
     default_pace,
     pace_seen,
+    text_bounds,
 )
 from chassis.mongo.unit import MongoUnits
 from chassis.page import PageRequest
@@ -65,6 +70,14 @@ def test_a_walk_takes_everything_once_it_reaches_the_oldest_record_or_goes_far()
     while walk.floor(20) is not None:
         floors += 1
     assert 5 < floors < 20
+
+
+def test_ranges_of_texts_widen_character_by_character() -> None:
+    assert list(text_bounds("A-0123", 3, down=True)) == ["A-01", "A-0", "A-", "A"]
+    assert list(text_bounds("A-01", 9, down=False)) == [f"{head}{LAST_CHARACTER}" for head in ("A-0", "A-", "A")]
+    assert list(text_bounds("0123456789", None, down=True)) == ["012345", "01"]
+    assert list(text_bounds("", None, down=True)) == []
+    assert [common_head("A-01", other) for other in ("A-02", "A-01", "B", "A-")] == [3, 4, 0, 2]
 
 
 def test_a_memory_forgets_what_was_unused_for_longest() -> None:
@@ -222,3 +235,71 @@ async def test_pages_in_ascending_order_are_read_to_their_known_end(units: Mongo
 
     assert first == second == sorted(one[-12:].upper() for one in made)[:LIMIT]
     assert (reads.queries, await reads.documents(units.database)) == (1, LIMIT + 1)
+
+
+async def test_pages_in_the_order_of_a_text_cost_what_they_hold(units: MongoUnits) -> None:
+    made = sorted(one[-12:].upper() for one in await burst(units, 600))
+    seen: list[str] = []
+    costs: list[int] = []
+    token = None
+    while True:
+        request = PageRequest(limit=LIMIT, next_token=token)
+        async with reads_of("things") as reads:
+            page = await units.view(a_call(), partial(_page, where={"place": "here"}, page=request, order=("code",)))
+        costs.append(await reads.documents(units.database))
+        seen += [each.code for each in page.items]
+        token = page.next_token
+        if token is None:
+            break
+
+    assert seen == made
+    # The first page has nothing to begin from, and the second one nothing to tell how wide a range must be.
+    assert sum(costs[2:]) < 10 * len(made)
+    assert max(costs[2:]) < len(made)
+
+
+async def test_a_count_reads_to_the_end_only_once(units: MongoUnits, clock: FixedClock) -> None:
+    await burst(units, 600)
+    reader = DirectReader(units.database, clock, b"k" * 32)
+
+    async def count() -> tuple[int, int]:
+        asked: dict[str, Any] = {"where": {"place": "here"}, "order": ("code",), "rest": None, "most": 257}
+        async with reads_of("things") as reads:
+            found = await reader.count(THINGS, "ACME", **asked)
+        return found, await reads.documents(units.database)
+
+    first = await count()
+    second = await count()
+    assert first[0] == second[0] == 257
+    assert first[1] >= 600
+    assert second[1] == 257
+
+
+async def test_a_read_goes_on_when_its_caller_gives_up(units: MongoUnits, clock: FixedClock) -> None:
+    await burst(units, 300)
+    asked: dict[str, Any] = {"page": PageRequest(limit=LIMIT), "order": ("-thing_id",)}
+    finds, begun, going = 0, asyncio.Event(), asyncio.Event()
+
+    class Slow(DirectReader):
+        """Waits before each find, and counts them."""
+
+        async def find(self, *where: Any, **more: Any) -> list[Any]:
+            nonlocal finds
+            finds += 1
+            begun.set()
+            await going.wait()
+            return await super().find(*where, **more)
+
+    reader = Slow(units.database, clock, b"k" * 32)
+    given_up = asyncio.create_task(reader.page(THINGS, "ACME", {"status": "on"}, **asked))
+    await begun.wait()
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    joined = asyncio.create_task(reader.page(THINGS, "ACME", {"status": "on"}, **asked))
+    going.set()
+    assert (await joined).count == LIMIT
+    once, finds = finds, 0
+
+    alone = Slow(units.database, clock, b"k" * 32)
+    await alone.page(THINGS, "ACME", {"status": "on"}, **asked)
+    assert once == finds
