@@ -35,8 +35,12 @@ class ByIds:
         while ids and len(found) <= size:
             part, ids = ids[: size + 1], ids[size + 1 :]
             found += await self._existing(part)
-        token = self._entity.id_of(found[size - 1]) if len(found) > size else None
+        token = self.behind(found[size - 1]) if len(found) > size else None
         return Page(items=found[:size], count=len(found[:size]), next_token=token)
+
+    def behind(self, record: Any) -> str:
+        """The token of the page behind a record."""
+        return self._entity.id_of(record)
 
     async def _existing(self, ids: Sequence[str]) -> list[Any]:
         found = await self._reader.by_ids(self._entity, ids)

@@ -19,7 +19,7 @@ async def listings_of(
     """The touched records of each of these kinds, newest first; those that are deleted are left out."""
     touched = await _touched(reader, cause)
     return [
-        Listing(presenter, ByIds(reader, presenter.entity, touched[presenter.entity.name], orgcode).read)
+        Listing(presenter, ByIds(reader, presenter.entity, touched[presenter.entity.name], orgcode))
         for presenter in presenters
         if presenter.entity.name in touched
     ]

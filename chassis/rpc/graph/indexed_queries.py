@@ -87,8 +87,12 @@ class IndexedQueries:
             fields = [self.entity.id if field == "_id" else field for field in self.entity.fields_of(index)]
             order = tuple(fields[len(known) :])
             if set(fields[: len(known)]) == known and order and all(map(self._orders_pages, order)):
-                orders.append(order)
+                orders.append(tuple(f"-{field}" for field in order) if self._rises(order[0]) else order)
         return orders
+
+    def _rises(self, field: str) -> bool:
+        """Whether later records have larger values of a field: times and running numbers."""
+        return field.endswith("_utc") or self._hints[field] is int
 
     def _orders_pages(self, field: str) -> bool:
         """Whether records can be paged in the order of a field: each has one value of it."""

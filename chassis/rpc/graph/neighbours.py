@@ -10,7 +10,7 @@ from chassis.mongo.direct_reader import DirectReader
 from chassis.page import Page, PageRequest, Seal
 from chassis.rpc.graph.by_ids import ByIds
 from chassis.rpc.graph.indexed_queries import IndexedQueries, IndexedQuery
-from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
+from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, Source, fill
 from chassis.values import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
 from retailstack.graph.v1 import source_pb2 as pb
 
@@ -67,15 +67,11 @@ class Neighbours:
         return _Hop(kinds, start, asked, self._seal)
 
 
-class Kind(Protocol):
+class Kind(Source, Protocol):
     """The records of one kind that a hop leads to."""
 
     async def count(self, most: int) -> int:
         """How many, counted up to `most`."""
-        ...
-
-    async def read(self, page: PageRequest) -> Page[Any]:
-        """One page."""
         ...
 
 
@@ -99,11 +95,16 @@ class ByIndex:
         return found
 
     async def read(self, page: PageRequest) -> Page[Any]:
-        """See `Kind`."""
+        """See `Source`."""
         query = self._query
         return await self._reader.page(
             self._entity, self._org, query.where, page=page, order=query.order, rest=query.rest, few=self._few
         )
+
+    def behind(self, record: Any) -> str:
+        """See `Source`."""
+        query = self._query
+        return self._reader.token_behind(record, self._entity, self._org, query.where, query.order, query.rest)
 
 
 class _Hop:
@@ -126,9 +127,7 @@ class _Hop:
             return pb.HopResult(reached=True, count=count)
         if bounds.full:
             return pb.HopResult(reached=False, count=count)
-        found, position = await fill(
-            [Listing(presenter, kind.read) for presenter, kind in self._kinds], self._start, bounds
-        )
+        found, position = await fill([Listing(presenter, kind) for presenter, kind in self._kinds], self._start, bounds)
         token = None if position is None else self._seal.seal(self._asked, position)
         return pb.HopResult(items=found, next_token=token, count=count, reached=True)
 

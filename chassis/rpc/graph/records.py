@@ -1,7 +1,7 @@
 """Records as messages, and pages of them that are bounded in number and bytes."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -55,11 +55,23 @@ class Presenter:
         return properties
 
 
+class Source(Protocol):
+    """Records of one entity that are read page by page."""
+
+    async def read(self, page: PageRequest) -> Page[Any]:
+        """One page."""
+        ...
+
+    def behind(self, record: Any) -> str:
+        """The token of the page behind a record."""
+        ...
+
+
 class Listing(NamedTuple):
-    """Records of one entity, read page by page."""
+    """The records of a source, and how they are shown."""
 
     presenter: Presenter
-    read: Callable[[PageRequest], Awaitable[Page[Any]]]
+    source: Source
 
 
 class Bounds:
@@ -111,7 +123,7 @@ async def _fill_from(listing: Listing, token: str | None, bounds: Bounds) -> tup
     """Records of one listing, where to continue in it, and whether it has ended."""
     found: list[pb.Record] = []
     while not bounds.full:
-        page = await listing.read(PageRequest(limit=bounds.chunk(), next_token=token))
+        page = await listing.source.read(PageRequest(limit=bounds.chunk(), next_token=token))
         taken = 0
         for record in page.items:
             message = listing.presenter.to_proto(record)
@@ -124,6 +136,5 @@ async def _fill_from(listing: Listing, token: str | None, bounds: Bounds) -> tup
             if token is None:
                 return found, None, True
         elif taken:
-            # The page was cut short: the position behind its last record that was taken.
-            token = (await listing.read(PageRequest(limit=taken, next_token=token))).next_token
+            token = listing.source.behind(page.items[taken - 1])
     return found, token, False

@@ -119,7 +119,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         if request.HasField("cause"):
             return await listings_of(self._reader, request.cause, presenters, org)
         if request.HasField("id"):
-            return [Listing(each, ByIds(self._reader, each.entity, [request.id], org).read) for each in presenters]
+            return [Listing(each, ByIds(self._reader, each.entity, [request.id], org)) for each in presenters]
         if request.HasField("partition"):
             return [
                 listing for presenter in presenters for listing in self._partition(presenter, request.partition, org)
@@ -130,7 +130,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         """All records of an entity, or those of an org."""
         query = self._queries[presenter.entity.name].by_fields({}, org or "")
         assert query is not None, f"no index lists all {presenter.entity.name} records"
-        return Listing(presenter, ByIndex(self._reader, presenter.entity, org, query).read)
+        return Listing(presenter, ByIndex(self._reader, presenter.entity, org, query))
 
     def _partition(self, presenter: Presenter, pk: str, org: str | None) -> list[Listing]:
         """The records of a partition; none if the text is no PK of this entity, or of another org."""
@@ -142,7 +142,7 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
             scope = own or (org if org is not None and presenter.entity.org_scoped else "")
             query = self._queries[presenter.entity.name].by_fields(fields, scope)
             assert query is not None, f"no index finds {presenter.entity.name} records by {sorted(fields)}"
-            listings.append(Listing(presenter, ByIndex(self._reader, presenter.entity, scope or None, query).read))
+            listings.append(Listing(presenter, ByIndex(self._reader, presenter.entity, scope or None, query)))
         return listings
 
     def _in_table(self, table: str) -> list[Presenter]:

@@ -7,7 +7,12 @@ import pytest
 
 from chassis.caller import Call, Caller
 from chassis.errors import Forbidden, Invalid, NotFound
+from chassis.mongo.direct_reader import DirectReader
+from chassis.page import Page, PageRequest
 from chassis.rpc.context import acting_for
+from chassis.rpc.graph.indexed_queries import IndexedQueries
+from chassis.rpc.graph.neighbours import ByIndex
+from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
 from chassis.unit import Change
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.graph.v1 import source_pb2 as pb
@@ -261,6 +266,33 @@ async def test_a_page_ends_at_four_mebibytes(warehouse: Warehouse) -> None:
             break
         token = answer.next_token
     assert sizes == [["n4", "n3"], ["n2", "n1"], ["n0"]]
+
+
+async def test_a_page_that_is_cut_short_goes_on_behind_its_last_record_whatever_is_inserted(
+    warehouse: Warehouse,
+) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    boxes = [await warehouse.box("ACME", shelf) for _ in range(4)]
+
+    class Inserting(ByIndex):
+        """Another box is stored behind each read."""
+
+        async def read(self, page: PageRequest) -> Page[Any]:
+            found = await super().read(page)
+            await warehouse.box("ACME", shelf)
+            return found
+
+    reader = DirectReader(warehouse.units.database, warehouse.clock, b"k" * 32)
+    query = IndexedQueries(BOXES).by_values("shelf_id", [shelf.shelf_id], "ACME")
+    assert query is not None
+    listing = Listing(Presenter("ics", BOXES), Inserting(reader, BOXES, "ACME", query))
+    size = listing.presenter.to_proto(boxes[0]).ByteSize()
+    seen: list[str] = []
+    position: Position | None = (0, None)
+    while position is not None:
+        found, position = await fill([listing], position, Bounds(4, size * 5 // 2))
+        seen += ids(found)
+    assert seen == [box.box_id for box in reversed(boxes)]
 
 
 async def test_a_trace_and_an_operation_find_what_they_changed(warehouse: Warehouse) -> None:
