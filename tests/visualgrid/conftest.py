@@ -3,14 +3,20 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
 from pymongo import MongoClient
 
+from services.visualgrid.graph import sources
 from tests.ops.vacuum.stack import CODE, a_stack
 from tests.running import share_event_loop
 from tests.visualgrid.explorer import Explorer, World, a_world
+from tests.waiting import stretched
+
+ANSWER_SECONDS = 3.0
+"""How long a service may take here: all of them share one event loop with the test. `lateness.late` makes one late."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,8 +29,9 @@ async def grid(
     module_database: str, mongodb_uri: str, amqp_url: str, mongodb_client: MongoClient[dict[str, Any]]
 ) -> AsyncIterator[World]:
     """The stack, after some trade."""
-    async with a_stack(mongodb_uri, module_database, amqp_url, mongodb_client) as operator:
-        yield await a_world(operator)
+    with patch.object(sources, "ANSWER_SECONDS", stretched(ANSWER_SECONDS)):
+        async with a_stack(mongodb_uri, module_database, amqp_url, mongodb_client) as operator:
+            yield await a_world(operator)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

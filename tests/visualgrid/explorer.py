@@ -98,9 +98,9 @@ class Explorer:
         async with self._http.request(method, url, headers=sent, **options) as answer:
             return Reply(answer.status, dict(answer.headers), await answer.json())
 
-    async def pages(self, **body: Any) -> AsyncIterator[dict[str, Any]]:
-        """Every page of a listing."""
-        token = None
+    async def pages(self, *, next_token: str | None = None, **body: Any) -> AsyncIterator[dict[str, Any]]:
+        """Every page of a listing, from a token on."""
+        token = next_token
         while True:
             page = (await self.post("node/children", **body, next_token=token)).data
             yield page

@@ -1,9 +1,11 @@
 """The rows over a whole stack: what they list, find, follow and refuse."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from services.visualgrid.node import listing
 from tests.visualgrid.explorer import ORG, TRACE, Explorer, ref_of
 
 
@@ -115,6 +117,20 @@ async def test_a_trace_finds_what_its_request_changed(explorer: Explorer) -> Non
     assert "reservation" in kinds
     assert await explorer.every(table="*", filter=f"trace:{TRACE} org:NOBODY01") == []
     assert await explorer.every(table="*", filter="trace:" + "0" * 32) == []
+
+
+async def test_a_page_of_all_tables_ends_at_its_bytes(explorer: Explorer) -> None:
+    """Its bound is lowered, so that the records of two services are too large for one page."""
+    zone_id = explorer.world.zone["zone_id"]
+    users = explorer.world.operator.collection("gateway", "users")
+    users.insert_one({**users.find_one(), "_id": zone_id})
+    try:
+        with patch.object(listing, "BYTES_MAX", 1):
+            pages = [page async for page in explorer.pages(table="*", filter=f"id:{zone_id}", limit=256)]
+    finally:
+        users.delete_one({"_id": zone_id})
+    shown = [[item["node"]["metadata"]["table"] for item in page["items"]] for page in pages]
+    assert shown == [["gateway_users"], ["ics_zones"]]
 
 
 async def test_history_tells_who_changed_what(explorer: Explorer) -> None:

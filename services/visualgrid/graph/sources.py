@@ -83,8 +83,8 @@ class Sources:
                 log.exception("asking for the schemas failed")
             await asyncio.sleep(REFRESH_SECONDS)
 
-    async def ask(self, service: str, question: Ask[T], seconds: float = ANSWER_SECONDS) -> T:
-        """The answer of a service. Raises `Unavailable` naming it, if it is down, and what it refuses."""
+    async def ask(self, service: str, question: Ask[T], seconds: float) -> T:
+        """The answer of a service in `seconds`. Raises `Unavailable` naming it, if it is down, and its refusals."""
         try:
             stub = GraphSourceStub(self._channels.channel(service))
             async with asyncio.timeout(seconds):
@@ -97,7 +97,8 @@ class Sources:
 
     async def _schema(self, service: str) -> Schema | None:
         try:
-            answer = await self.ask(service, lambda stub, options: stub.Schema(pb.SchemaRequest(), **options))
+            asked = pb.SchemaRequest()
+            answer = await self.ask(service, lambda stub, options: stub.Schema(asked, **options), ANSWER_SECONDS)
             return schema_from_proto(answer)
         except Refusal as refusal:
             log.info("a service does not show its schema", peer=service, problem=refusal.message)

@@ -11,9 +11,10 @@ from services.visualgrid.node import export_handlers, history_handlers
 from services.visualgrid.node.children import Listed, Narrowing, check_shape, check_start, hops_wanted
 from services.visualgrid.node.domain import Link, Node, NodeRef, link_of
 from services.visualgrid.node.filters import filter_from
-from services.visualgrid.node.listing import ListingPage, Place, list_everywhere, list_table
+from services.visualgrid.node.listing import ListingPage, list_everywhere, list_table
 from services.visualgrid.node.loading import load, owner_of
-from services.visualgrid.node.neighbours import NeighbourPage, Position, read_page, steps_from
+from services.visualgrid.node.neighbours import NeighbourPage, read_page, steps_from
+from services.visualgrid.node.position import Position
 from services.visualgrid.node.requests import NodeRequest, PageTokens, items_wanted
 from services.visualgrid.node.steps import counts_of
 from services.visualgrid.reads import log_read
@@ -98,8 +99,7 @@ async def _listing(
     reader: SourceReader, body: NodeChildrenRequest, tokens: PageTokens, listed: Listed
 ) -> NodeChildrenResponse:
     wanted = filter_from(body.filter, body.table, reader.catalogue)
-    place = tokens.open(body.next_token)
-    page = (Place() if place is None else Place(at=place[0], token=place[1]), items_wanted(body.limit))
+    page = (Position.of(tokens.open(body.next_token)), items_wanted(body.limit))
     if listed == "everywhere":
         check_start(wanted)
         listing = await list_everywhere(reader, wanted, page)
@@ -112,12 +112,11 @@ async def _listing(
 
 
 def _listed(listing: ListingPage, tokens: PageTokens, unavailable: list[str]) -> NodeChildrenResponse:
-    following = listing.following
     return NodeChildrenResponse(
         items=[Child(node=found.node) for found in listing.items],
         edges=[],
         count=len(listing.items),
-        next_token=tokens.seal(None if following is None else [following.at, following.token]),
+        next_token=tokens.seal(listing.following.told() if listing.following else None),
         unavailable=unavailable,
     )
 
@@ -127,18 +126,15 @@ async def _neighbours(reader: SourceReader, body: NodeChildrenRequest, tokens: P
     assert body.sk is not None
     place = tokens.open(body.next_token)
     ref = NodeRef(table=body.table, pk=body.pk, sk=body.sk)
-    found = await load(reader, ref)
+    found = await load(reader, ref, hub_seen=place is not None)
     hops = hops_wanted(reader.catalogue, found, body.narrowing)
-    position = Position() if place is None else Position(at=place[0], token=place[1], skip=place[2])
-    page = await read_page(
-        reader, found, steps_from(found, hops), position, items_wanted(body.limit), counts=place is None
-    )
-    following = page.following
+    steps, limit = steps_from(found, hops), items_wanted(body.limit)
+    page = await read_page(reader, found, steps, Position.of(place), limit, counts=place is None)
     return NodeChildrenResponse(
         items=[Child(link=link_of(step.hop, ref, far.ref), node=far.node) for step, far in page.items],
         edges=_edges(reader, hops, page) if place is None else [],
         count=len(page.items),
-        next_token=tokens.seal(None if following is None else [following.at, following.token, following.skip]),
+        next_token=tokens.seal(page.following.told() if page.following else None),
         unavailable=reader.unavailable,
     )
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from chassis.entity import Value
-from chassis.errors import Unavailable
+from chassis.errors import Invalid, Unavailable
 from chassis.pattern import Pattern
 from retailstack.graph.v1 import source_pb2 as pb
 from services.visualgrid.graph.domain import Hop
 from services.visualgrid.graph.sources import SourceReader
 from services.visualgrid.node.domain import Found, found_from_proto
+from services.visualgrid.node.position import Position, Turn
 from services.visualgrid.node.steps import COUNT_MAX, Step, StepResult, Taken, hubs_at, is_hub, steps_of, take
 
 BYTES_MAX = 4 * 1024 * 1024
@@ -19,16 +20,8 @@ HOPS_MAX = 64
 Answer = Sequence[StepResult | None]
 
 
-class Position(Value):
-    """Where a page of neighbours begins: a step, and its token or, among hubs, how many were shown."""
-
-    at: int = 0
-    token: str | None = None
-    skip: int = 0
-
-
 class NeighbourPage(Value):
-    """One page: records with the steps that found them, where the next begins, and the results behind it."""
+    """One page: records with the steps that found them, where the next begins, and the results of the steps asked."""
 
     items: Sequence[tuple[Step, Found]]
     following: Position | None
@@ -45,32 +38,36 @@ async def read_page(
     reader: SourceReader, found: Found, steps: Sequence[Step], position: Position, limit: int, *, counts: bool
 ) -> NeighbourPage:
     """The page that begins at a position. Services that are down are left out; `reader` names them."""
-    ahead = steps[position.at :]
-    results = await ask_steps(reader, found.orgcode, ahead, position, limit, counts=counts)
+    turns = position.turns(len(steps))
+    ahead = [steps[turn.at] for turn in turns]
+    results = await ask_steps(reader, found.orgcode, ahead, turns, limit, counts=counts)
     taken = take(ahead, results, limit, BYTES_MAX)
-    following = await _following(reader, found.orgcode, ahead, position, taken)
-    return NeighbourPage(items=taken.items, following=following, steps=ahead, results=results)
+    rest = await _rest(reader, found.orgcode, ahead, turns, taken)
+    passed = turns[: len(turns) - len(rest)]
+    missed = [turn for turn, result in zip(passed, results, strict=False) if result is None]
+    return NeighbourPage(items=taken.items, following=position.behind(rest, missed), steps=ahead, results=results)
 
 
 async def ask_steps(
-    reader: SourceReader, orgcode: str, steps: Sequence[Step], position: Position, limit: int, *, counts: bool
+    reader: SourceReader, orgcode: str, steps: Sequence[Step], turns: Sequence[Turn], limit: int, *, counts: bool
 ) -> Answer:
-    """The results of steps, in order; None where the service is down."""
+    """The results of steps, each begun where its turn says, in order; None where the service is down."""
     results: list[StepResult | None] = [None] * len(steps)
     asked: dict[str, list[int]] = {}
-    for place, step in enumerate(steps):
+    for place, (step, turn) in enumerate(zip(steps, turns, strict=True)):
         if is_hub(step):
             hubs = hubs_at(step, orgcode)
-            shown = hubs[position.skip if place == 0 else 0 :]
-            results[place] = StepResult(items=shown, count=min(COUNT_MAX, len(hubs)))
+            results[place] = StepResult(items=hubs[turn.skip :], count=min(COUNT_MAX, len(hubs)))
+        elif not step.values:
+            results[place] = StepResult(items=(), count=0)
         else:
             asked.setdefault(step.service, []).append(place)
 
     async def one(service: str, places: Sequence[int]) -> None:
-        token = position.token if places[0] == 0 else None
-        request = _request(orgcode, [steps[place] for place in places], token, limit, counts=counts)
+        hops = [_hop(steps[place], turns[place]) for place in places]
+        request = pb.ListNeighboursRequest(orgcode=orgcode, hops=hops, limit=limit, counts=counts)
         try:
-            answer = await reader.ask(service, lambda stub, options: stub.ListNeighbours(request, **options))
+            answer = await _neighbours(reader, service, request)
         except Unavailable:
             return
         for place, result in zip(places, answer.results, strict=True):
@@ -85,13 +82,20 @@ async def ask_steps(
     return results
 
 
-def _request(
-    orgcode: str, steps: Sequence[Step], token: str | None, limit: int, *, counts: bool
-) -> pb.ListNeighboursRequest:
-    hops = [pb.Hop(entities=[step.hop.far.name], field=step.field, values=step.values) for step in steps]
-    if token is not None:
-        hops[0].next_token = token
-    return pb.ListNeighboursRequest(orgcode=orgcode, hops=hops, limit=limit, counts=counts)
+async def _neighbours(reader: SourceReader, service: str, request: pb.ListNeighboursRequest) -> pb.Neighbours:
+    try:
+        return await reader.ask(service, lambda stub, options: stub.ListNeighbours(request, **options))
+    except Invalid:
+        if not any(hop.HasField("next_token") for hop in request.hops):
+            raise
+    # Our own token was valid, so the record names others than it did at the page before: those are listed anew.
+    for hop in request.hops:
+        hop.ClearField("next_token")
+    return await reader.ask(service, lambda stub, options: stub.ListNeighbours(request, **options))
+
+
+def _hop(step: Step, turn: Turn) -> pb.Hop:
+    return pb.Hop(entities=[step.hop.far.name], field=step.field, values=step.values, next_token=turn.token)
 
 
 def _from_proto(service: str, result: pb.HopResult) -> StepResult:
@@ -104,25 +108,20 @@ def _from_proto(service: str, result: pb.HopResult) -> StepResult:
     )
 
 
-async def _following(
-    reader: SourceReader, orgcode: str, steps: Sequence[Step], position: Position, taken: Taken
-) -> Position | None:
-    """Where the page after this one begins. A page that ends within a step's records asks for the token there."""
+async def _rest(
+    reader: SourceReader, orgcode: str, steps: Sequence[Step], turns: Sequence[Turn], taken: Taken
+) -> Sequence[Turn]:
+    """The turns of the pages after this one. A page that ends within a step's records asks for the token there."""
     if taken.at is None:
-        return None
-    step, at = steps[taken.at], position.at + taken.at
-    first = taken.at == 0
+        return ()
+    step, turn, others = steps[taken.at], turns[taken.at], turns[taken.at + 1 :]
     if is_hub(step):
-        return Position(at=at, skip=taken.kept + (position.skip if first else 0))
-    before = position.token if first else None
+        return [Turn(at=turn.at, skip=turn.skip + taken.kept), *others]
     if taken.kept == 0:
-        return Position(at=at, token=taken.token or before)
-    again = Position(at=at, token=before)
-    (result,) = await ask_steps(reader, orgcode, [step], again, taken.kept, counts=False)
-    if result is None or (result.token is None and not result.complete):
-        return Position(at=at, token=before)
-    return Position(at=at, token=result.token) if result.token else _next_step(steps, position.at, taken.at)
-
-
-def _next_step(steps: Sequence[Step], offset: int, at: int) -> Position | None:
-    return Position(at=offset + at + 1) if at + 1 < len(steps) else None
+        return [Turn(at=turn.at, token=taken.token or turn.token), *others]
+    (result,) = await ask_steps(reader, orgcode, [step], [turn], taken.kept, counts=False)
+    shown = taken.items[-1][1].ref
+    if result is None or not result.items or result.items[-1].ref != shown:
+        # What was inserted or deleted meanwhile has moved the place: some may be shown twice, and none is lost.
+        return [turn, *others]
+    return [Turn(at=turn.at, token=result.token), *others] if result.token else others

@@ -21,7 +21,7 @@ class Step(Value):
 
     place   which of the record's hops it is
     field   the field asked for, empty for the id
-    values  what it must be; for a hub these are the hubs
+    values  what it must be, for a hub these are the hubs; none: nothing lies at the end
     """
 
     place: int
@@ -36,7 +36,7 @@ class Step(Value):
 
 
 def steps_of(found: Found, hops: Sequence[Hop], values: Values) -> list[Step]:
-    """The steps to the neighbours of a record. A hop without a value has none, since nothing lies at its end."""
+    """The steps to the neighbours of a record: one for each hop, so that they stay the same while records change."""
     properties = found.properties()
     steps = []
     for place, hop in enumerate(hops):
@@ -45,7 +45,7 @@ def steps_of(found: Found, hops: Sequence[Hop], values: Values) -> list[Step]:
         else:
             field, wanted = hop.edge.from_field, _back(hop, found, properties)
         distinct = list(dict.fromkeys(wanted))
-        parts = (distinct[start : start + VALUES_MAX] for start in range(0, len(distinct), VALUES_MAX))
+        parts = (distinct[start : start + VALUES_MAX] for start in range(0, len(distinct) or 1, VALUES_MAX))
         steps += [Step(place=place, hop=hop, field=field, values=part) for part in parts]
     return steps
 

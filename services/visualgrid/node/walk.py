@@ -8,7 +8,8 @@ from chassis.entity import Value
 from services.visualgrid.graph.sources import SourceReader
 from services.visualgrid.node.domain import Found, NodeRef, link_of
 from services.visualgrid.node.formats import ExportLink
-from services.visualgrid.node.neighbours import Position, read_page, steps_from
+from services.visualgrid.node.neighbours import read_page, steps_from
+from services.visualgrid.node.position import Position, Turn
 from services.visualgrid.node.steps import Step
 
 PER_EDGE_MAX = 256
@@ -111,9 +112,13 @@ async def neighbours_of(reader: SourceReader, found: Found, bounds: WalkBounds) 
             else:
                 cut = True
         position = page.following
-        if position is not None and counts.get(steps[position.at].place, 0) >= PER_EDGE_MAX:
+        # A service that did not answer is not asked again for the same export, so nothing late is waited for.
+        turn = position.turn if position is not None else None
+        if turn is None:
+            break
+        if counts.get(steps[turn.at].place, 0) >= PER_EDGE_MAX:
             cut = True
-            position = _behind(steps, position.at, counts)
+            position = _behind(steps, turn.at, counts)
     return NodeNeighbours(items=items, cut=cut)
 
 
@@ -121,5 +126,5 @@ def _behind(steps: Sequence[Step], at: int, counts: Mapping[int, int]) -> Positi
     """The first step of an edge that is not full yet."""
     for place in range(at, len(steps)):
         if counts.get(steps[place].place, 0) < PER_EDGE_MAX:
-            return Position(at=place)
+            return Position(turn=Turn(at=place))
     return None

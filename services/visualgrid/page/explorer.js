@@ -8,9 +8,9 @@
 
 import { call, Refused } from './api.js';
 import { loaded, serviceOf } from './loading.js';
-import { countText, edgeKey, idOf, NODES_MAX, STEP } from './model.js';
+import { PAGE } from './listing.js';
+import { countText, edgeKey, NODES_MAX, STEP } from './model.js';
 
-const PAGE = 256;
 const AT_ONCE = 6;
 
 /** The explorer of a graph. */
@@ -135,11 +135,14 @@ export class Explorer {
       while (!full && !isAtEnd(expansion, edge)) {
         const outcome = await this.#more(node, edge, PAGE);
         if (outcome === 'failed') return this.#changed(this.graph.nodes.size - before);
+        if (outcome === 'late') break;
         full = outcome === 'full';
       }
     }
     this.#changed(this.graph.nodes.size - before);
-    this.work.say(full ? fullText() : `Everything around ${node.label} is shown`);
+    const whole = expansion.unavailable.length === 0;
+    const text = whole ? `Everything around ${node.label} is shown` : this.#shownText(node, expansion.edges);
+    this.work.say(full ? fullText() : text);
   }
 
   /**
@@ -182,14 +185,19 @@ export class Explorer {
    * @param {GraphNode} node
    * @param {EdgeCount} edge
    * @param {number} limit
-   * @returns {Promise<'more' | 'full' | 'failed'>}
+   * @returns {Promise<'more' | 'full' | 'late' | 'failed'>} late: a service did not answer, so the page is still to come
    */
   async #more(node, edge, limit) {
-    const followed = this.graph.expanded.get(node.id)?.followed;
+    const expansion = this.graph.expanded.get(node.id);
+    const followed = expansion?.followed;
     const { edge: name, direction, entity_type } = edge;
     const { token: next_token, taken } = followed?.get(edgeKey(edge)) ?? { token: null, taken: 0 };
     const page = await this.#ask(node, { edge: name, direction, entity_type, limit, next_token });
     if (!page) return 'failed';
+    if (page.unavailable.length > 0 && page.items.length === 0) {
+      if (expansion) expansion.unavailable = page.unavailable;
+      return 'late';
+    }
     const { full } = this.graph.addChildren(node.id, page.items);
     if (!full) followed?.set(edgeKey(edge), { token: page.next_token, taken: taken + page.items.length });
     return full ? 'full' : 'more';
@@ -252,7 +260,10 @@ export class Explorer {
     const parts = edges
       .filter((edge) => edge.approximate_count > 0)
       .map((edge) => `${edge.entity_type} ${this.graph.shownOf(node.id, edge)} of ${countText(edge.approximate_count)}`);
-    return parts.length > 0 ? `Shown around ${node.label}: ${parts.join(', ')}` : `${node.label} has no neighbours`;
+    const absent = this.graph.expanded.get(node.id)?.unavailable ?? [];
+    const missing = absent.length > 0 ? `; ${absent.join(', ')} did not answer` : '';
+    const shown = parts.length > 0 ? `Shown around ${node.label}: ${parts.join(', ')}` : `${node.label} has no neighbours`;
+    return shown + missing;
   }
 
   /** @param {number} added */
@@ -289,30 +300,6 @@ async function unlessGone(node, body) {
 /** @param {string} label */
 function deletedText(label) {
   return `${label} was deleted; its history remains`;
-}
-
-/**
- * Every node of a listing, page by page, up to what the canvas holds.
- * @param {Record<string, unknown>} body
- * @returns {Promise<{nodes: Node[], complete: boolean, unavailable: string[]}>}
- */
-export async function listAll(body) {
-  /** @type {Map<string, Node>} */
-  const nodes = new Map();
-  /** @type {string | null} */
-  let next_token = null;
-  /** @type {Set<string>} */
-  const unavailable = new Set();
-  do {
-    /** @type {ChildrenPage} */
-    const page = await call('node/children', { ...body, limit: PAGE, next_token });
-    for (const { node } of page.items) {
-      nodes.set(idOf({ table: node.metadata.table, pk: node.ddb_keys.PK ?? '', sk: node.ddb_keys.SK ?? '' }), node);
-    }
-    for (const service of page.unavailable) unavailable.add(service);
-    next_token = page.next_token;
-  } while (next_token !== null && nodes.size < NODES_MAX);
-  return { nodes: [...nodes.values()], complete: next_token === null, unavailable: [...unavailable] };
 }
 
 function fullText() {

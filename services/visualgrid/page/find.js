@@ -6,7 +6,7 @@
 /** @import { Records } from './records.js' */
 
 import { byIdOf } from './dom.js';
-import { listAll } from './explorer.js';
+import { listAll } from './listing.js';
 import { queryOf, refsOf } from './query.js';
 
 /** The search. */

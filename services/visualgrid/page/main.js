@@ -1,6 +1,7 @@
 /** Puts the page together: one module for each concern, and here what they have to do with one another. */
 
 /** @import { GraphNode } from './model.js' */
+/** @import { ServiceTables } from './types.js' */
 
 import { viewFrom, viewOf, textOf as addressOf } from './address.js';
 import { GraphCanvas } from './canvas.js';
@@ -58,7 +59,7 @@ const details = new Details(graph, explorer, history);
 const timeLine = new TimeLine(explorer);
 const compare = new Compare(explorer);
 const tables = new Tables((table) => void openTable(table));
-const services = new Services(graph, tables);
+const services = new Services(graph, tables, (found) => void start(found));
 const columns = new Tabs(byId('columns'), showColumn);
 const expand = (/** @type {GraphNode} */ node) => void explorer.expand(node);
 const collapse = (/** @type {GraphNode} */ node) => explorer.collapse(node);
@@ -124,7 +125,15 @@ async function begin() {
   // Somebody may have searched meanwhile: then the address names what is shown already, and restoring it would take the
   // selection away.
   if (graph.nodes.size === 0) await restore();
-  if (graph.nodes.size === 0) await showStart(loaded, explorer, (table) => void openTable(table));
+  await start(loaded);
+}
+
+/**
+ * Show where to start, as long as nothing is on the canvas.
+ * @param {ServiceTables[]} found
+ */
+async function start(found) {
+  if (graph.nodes.size === 0) await showStart(found, explorer, (table) => void openTable(table));
 }
 
 /** Show the view that the address names. */

@@ -15,15 +15,19 @@ export class Services {
   /** @type {number | undefined} */
   #timer;
   #looking = false;
+  #lookedAt = 0;
+  #looked;
 
   /**
    * @param {Graph} graph
    * @param {Tables} tables
+   * @param {(services: ServiceTables[]) => void} looked told what was found when the services were looked at again
    */
-  constructor(graph, tables) {
+  constructor(graph, tables, looked) {
     this.#graph = graph;
     this.#tables = tables;
-    onOutage(() => void this.#look());
+    this.#looked = looked;
+    onOutage(() => this.#notice());
   }
 
   /**
@@ -31,6 +35,7 @@ export class Services {
    * @returns {Promise<ServiceTables[]>}
    */
   async load() {
+    this.#lookedAt = Date.now();
     /** @type {ServiceTables[]} */
     const services = (await call('root/graph')).services;
     this.#tables.show(services);
@@ -44,7 +49,14 @@ export class Services {
     return services;
   }
 
+  /** An answer showed an outage: look at once, but not more often than while one lasts. */
+  #notice() {
+    if (Date.now() - this.#lookedAt >= LOOK_AGAIN_MILLISECONDS) void this.#look();
+    else this.#lookLater();
+  }
+
   #lookLater() {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#look(), LOOK_AGAIN_MILLISECONDS);
   }
 
@@ -52,7 +64,7 @@ export class Services {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      await this.load();
+      this.#looked(await this.load());
     } catch (failure) {
       // Whoever works with the page is told when they ask for something themselves.
       if (!(failure instanceof Refused)) throw failure;

@@ -5,7 +5,7 @@
 /** @import { Node } from './types.js' */
 
 import { button, byId, byIdOf, el } from './dom.js';
-import { listAll } from './explorer.js';
+import { listAll } from './listing.js';
 
 /**
  * @typedef {{name: string, units: number, kinds: string[], holds: (record: Record<string, any>) => boolean}} Term
@@ -87,7 +87,7 @@ function noteOf(holdbacks, complete) {
   const parts = channels.map((each) => `${each.quantity} from ${each.channel_code} only`);
   return [
     ...(parts.length > 0 ? [`Of the holdbacks: ${parts.join(', ')}.`] : []),
-    ...(complete ? [] : ['There are more holdbacks than were read.']),
+    ...(complete ? [] : ['Not all holdbacks were read.']),
   ].join(' ');
 }
 
@@ -113,8 +113,9 @@ async function openRecords(explorer, balance, { name, kinds, holds }) {
  * @param {string} kind
  * @returns {Promise<{nodes: Node[], complete: boolean}>}
  */
-function listOf(balance, kind) {
-  return listAll({ ...balance.ref, entity_type: kind, direction: 'in' });
+async function listOf(balance, kind) {
+  const { nodes, complete, unavailable } = await listAll({ ...balance.ref, entity_type: kind, direction: 'in' });
+  return { nodes, complete: complete && unavailable.length === 0 };
 }
 
 /**

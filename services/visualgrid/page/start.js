@@ -1,6 +1,6 @@
 /** What the canvas shows before anything is on it: the services, and where to start. */
 
-/** @import { Node, ServiceTables } from './types.js' */
+/** @import { Node, ServiceTables, TableSummary } from './types.js' */
 /** @import { Explorer } from './explorer.js' */
 
 import { call, Refused } from './api.js';
@@ -31,8 +31,10 @@ export async function showStart(services, explorer, openTable) {
  * @param {Explorer} explorer
  */
 async function startingPoints(services, explorer) {
-  const node = await newestReservation(services);
-  if (!node) return [el('p', {}, 'There is no reservation yet. Open a table on the left.')];
+  const table = services.flatMap((service) => service.tables).find((each) => each.entity_types.includes('reservation'));
+  const node = table ? await newestOf(table) : null;
+  if (node === undefined) return [el('p', {}, `The newest reservation is shown here once ${table?.service_code} answers.`)];
+  if (node === null) return [el('p', {}, 'There is no reservation yet. Open a table on the left.')];
   const { orgcode, variant_id: variant, logical_guid: facility } = node.properties;
   const hubs = [
     { name: `Its variant ${variant}`, ref: { table: 'stack_variants', pk: `ORG#${orgcode}`, sk: `VARIANT#${variant}` } },
@@ -48,18 +50,17 @@ async function startingPoints(services, explorer) {
 }
 
 /**
- * @param {ServiceTables[]} services
- * @returns {Promise<Node | null>}
+ * The newest reservation of a table; null if there is none, undefined if its service does not answer.
+ * @param {TableSummary} table
+ * @returns {Promise<Node | null | undefined>}
  */
-async function newestReservation(services) {
-  const tables = services.flatMap((service) => service.tables);
-  const table = tables.find((each) => each.available && each.entity_types.includes('reservation'));
-  if (!table) return null;
+async function newestOf({ table, available }) {
+  if (!available) return undefined;
   try {
-    const body = { table: table.table, filter: 'entity:reservation', limit: 1 };
+    const body = { table, filter: 'entity:reservation', limit: 1 };
     return (await call('node/children', body)).items[0]?.node ?? null;
   } catch (failure) {
-    if (failure instanceof Refused) return null;
+    if (failure instanceof Refused) return undefined;
     throw failure;
   }
 }

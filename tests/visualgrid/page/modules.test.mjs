@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 
 const from = (name) => import(pathToFileURL(`${process.env.PAGE}/${name}`).href);
 const { Graph, NODES_MAX, countText } = await from('model.js');
+const { Explorer } = await from('explorer.js');
 const { queryOf, refsOf } = await from('query.js');
 const { textOf, viewFrom, viewOf } = await from('address.js');
 const { asOf, differences, lastKnown, placed, GAP_MILLISECONDS_MAX } = await from('moments.js');
@@ -250,4 +251,40 @@ test('what is copied names the record and leaves the place of the token empty', 
   const curl = curlText(copied, 'http://h');
   assert.ok(curl.includes("-H 'x-vg-token: '"));
   assert.ok(curl.includes("o'\\''1"));
+});
+
+/**
+ * An explorer of one record, whose pages of neighbours are these in turn; and what it says.
+ */
+function exploring(...pages) {
+  const said = [];
+  globalThis.fetch = async () => {
+    const data = { items: [], edges: [], count: 0, next_token: null, unavailable: [], ...pages.shift() };
+    return { ok: true, status: 200, headers: new Map(), json: async () => ({ ok: true, data }) };
+  };
+  const work = { attempt: (task) => task(), say: (text) => said.push(text) };
+  const explorer = new Explorer(new Graph(), work, new Catalogue(), () => {}, () => {});
+  return { explorer, said, start: explorer.put([node('a')]) };
+}
+
+test('an edge of a service that does not answer is asked for again, and not taken for its end', async () => {
+  const counted = { edges: [{ edge: 'in', direction: 'out', entity_type: 'zone', approximate_count: 1 }] };
+  const late = { unavailable: ['pmc'] };
+  const found = { items: [child('a', 'b')] };
+  const { explorer, said, start } = exploring(counted, late, counted, late, counted, found);
+  await explorer.expand(start);
+  assert.match(said.at(-1), /zone 0 of 1; pmc did not answer$/);
+  await explorer.expandAll(start);
+  assert.match(said.at(-1), /pmc did not answer$/);
+  await explorer.expand(start);
+  assert.deepEqual([explorer.graph.nodes.size, said.at(-1)], [2, 'Shown around a: zone 1 of 1']);
+});
+
+test('what answers while another service is down is shown all the same', async () => {
+  const edges = [{ edge: 'in', direction: 'out', entity_type: 'zone', approximate_count: 1 }];
+  const unavailable = ['slc'];
+  const { explorer, said, start } = exploring({ edges, unavailable }, { items: [child('a', 'b')], unavailable });
+  await explorer.expandAll(start);
+  assert.equal(explorer.graph.nodes.size, 2);
+  assert.match(said.at(-1), /zone 1 of 1; slc did not answer$/);
 });

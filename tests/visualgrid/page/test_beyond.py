@@ -170,6 +170,23 @@ async def test_a_reservation_has_a_time_line_with_a_lane_for_each_service(signed
     await expect(line).to_be_hidden()
 
 
+async def test_a_balance_says_why_it_is_short_and_each_number_leads_to_its_records(signed_in: Visitor) -> None:
+    page, shop = signed_in.page, signed_in.world.shop
+    status, _, _ = await shop.ask("/ics/holdback/set", variant_id="V-0", quantity=2, reason="for a fair")
+    assert status == 200
+    await signed_in.find_keys(f"ORG#{ORG} ITEM#FAC-A#V-0")
+    await signed_in.button("Why is it short?").click()
+    dialog = page.get_by_role("dialog", name="Why is it short?")
+    for name, units in (("on hand", 10), ("minus reservations", 3), ("minus holdbacks", 2), ("promisable", 5)):
+        row = dialog.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name))
+        await expect(row.get_by_role("cell").first).to_have_text(str(units))
+    assert await signed_in.violations() == []
+    await dialog.get_by_role("button", name="Show reservations").click()
+    await expect(signed_in.status).to_contain_text("reservations: all 2 records of V-0")
+    await expect(signed_in.tree("Graph").filter(has_text="reservation")).to_have_count(2)
+    await expect(signed_in.button("Why is it short?")).to_be_hidden()
+
+
 async def test_tables_records_and_menus_need_no_mouse(signed_in: Visitor) -> None:
     page = signed_in.page
     await page.locator('[role=tree][aria-label=Tables] [tabindex="0"]').focus()

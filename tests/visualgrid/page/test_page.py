@@ -157,7 +157,7 @@ async def test_what_is_found_while_the_page_still_loads_stays_as_it_is(visitor: 
 async def test_a_link_restores_its_view_after_signing_in(signed_in: Visitor) -> None:
     page = signed_in.page
     name = await signed_in.open_zone()
-    address = page.url
+    address = await signed_in.address()
     assert "#" in address
     assert "token" not in address
     await page.goto("about:blank")

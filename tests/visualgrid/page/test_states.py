@@ -12,7 +12,9 @@ from retailstack.ops.v1 import maintenance_pb2 as pb
 from retailstack.ops.v1.maintenance_pb2_grpc import MaintenanceStub
 from tests.ops.maintenance.given import from_now, seen
 from tests.ops.vacuum.stack import CODE
-from tests.visualgrid.explorer import World
+from tests.visualgrid.explorer import ORG, World
+from tests.visualgrid.lateness import late
+from tests.visualgrid.page.painting import Painting
 from tests.visualgrid.page.visitor import Visitor
 from tests.waiting import until
 
@@ -91,7 +93,7 @@ async def test_a_link_that_is_opened_after_the_end_of_the_token_is_restored(sign
     name = await signed_in.open_zone()
     await signed_in.button("Expand").click()
     await expect(signed_in.status).to_contain_text("Shown around")
-    address = page.url
+    address = await signed_in.address()
     await signed_in.button("Collapse").click()
     await signed_in.button("Undo").click()
     await signed_in.find(signed_in.world.reservation["reservation_id"])
@@ -138,3 +140,67 @@ async def test_what_is_not_there_is_said(signed_in: Visitor, text: str) -> None:
     await signed_in.page.get_by_role("searchbox").fill(text)
     await signed_in.page.keyboard.press("Enter")
     await expect(signed_in.status).to_contain_text(f"Nothing found for {text}")
+
+
+async def test_a_deleted_record_is_hollow_and_keeps_its_history(signed_in: Visitor) -> None:
+    page = signed_in.page
+    signed_in.refusals = {404}
+    status, _, made = await signed_in.world.shop.ask("/ics/zone/create", code="GONE")
+    assert status == 200
+    zone_id = made["data"]["zone"]["zone_id"]
+    await signed_in.find(zone_id)
+    await expect(signed_in.status).to_contain_text("1 nodes")
+    signed_in.world.operator.collection("ics", "zones").delete_one({"_id": zone_id})
+    await signed_in.button("Expand").click()
+    await expect(signed_in.status).to_contain_text("was deleted; its history remains")
+    await signed_in.button("Undo").click()
+    painting = await Painting.of(page)
+    await signed_in.find_keys(f"ORG#{ORG} ZONE#{zone_id}")
+    item = signed_in.tree("Graph").filter(has_text="zone GONE")
+    await expect(item).to_have_accessible_description("deleted")
+    await painting.until(hollow=1, filled=0)
+    details = page.get_by_role("complementary", name="Details")
+    await expect(details).to_contain_text("This record was deleted. Its history remains.")
+    await signed_in.tab("History")
+    await expect(details.get_by_role("list", name="History").get_by_role("listitem")).to_have_count(1)
+    assert await signed_in.violations() == []
+
+
+async def test_where_to_start_appears_once_a_late_service_answers(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.refusals = {503}
+    with late("ics"):
+        await visitor.sign_in(CODE)
+        await expect(visitor.tree("Tables").filter(has_text="ics not available")).to_have_count(1)
+        await expect(page.get_by_text("The newest reservation is shown here once ics answers.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Newest reservation")).to_be_visible()
+    await expect(visitor.tree("Tables").filter(has_text="not available")).to_have_count(0)
+
+
+async def test_a_service_that_is_down_is_grey_and_its_edges_dashed_while_the_rest_goes_on(signed_in: Visitor) -> None:
+    page, stack = signed_in.page, signed_in.world.operator.stack
+    signed_in.refusals = {503}
+    await signed_in.open_zone()
+    await signed_in.button("Expand").click()
+    await expect(signed_in.status).to_contain_text("Shown around")
+    painting = await Painting.of(page)
+    await signed_in.button("Fit").click()
+    await painting.until(dashed=0, plain=1)
+    await stack.stop("ics")
+    try:
+        await page.get_by_role("searchbox").fill(signed_in.world.zone["zone_id"])
+        await page.keyboard.press("Enter")
+        await expect(signed_in.status).to_contain_text("Nothing found, but ics did not answer")
+        await expect(signed_in.tree("Tables").filter(has_text="ics not available")).to_have_count(1)
+        await expect(signed_in.tree("Tables").filter(has_text="ics_zones")).to_contain_text("not available")
+        await painting.until(dashed=1, plain=0)
+        await signed_in.tab("History")
+        alert = page.get_by_role("alert").filter(has_text="ics")
+        await expect(alert).to_be_visible()
+        assert await signed_in.violations() == []
+        await signed_in.tree("Tables").filter(has_text="gateway_orgs").click()
+        await expect(page.get_by_role("grid", name="Records").get_by_role("row").filter(has_text=ORG)).to_have_count(1)
+    finally:
+        await stack.start("ics")
+    await expect(signed_in.tree("Tables").filter(has_text="not available")).to_have_count(0)
+    await painting.until(dashed=0, plain=1)

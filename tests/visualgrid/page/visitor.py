@@ -50,6 +50,11 @@ class Visitor:
         await field.fill(code)
         await field.press("Enter")
 
+    async def address(self) -> str:
+        """The address of the view, as the page has it now; `Page.url` follows it a moment later."""
+        address: str = await self.page.evaluate("location.href")
+        return address
+
     def button(self, name: str) -> Locator:
         """The button with exactly this name."""
         return self.page.get_by_role("button", name=name, exact=True)
