@@ -46,7 +46,7 @@ class Walker:
     def __init__(self, service: Service, database: Database, stub: Any) -> None:
         self.service = service
         self.graph = stub
-        self._database = database
+        self.database = database
         self._made = Maker(7)
 
     def record(self, entity: Entity[Any], org: str, **given: Any) -> Any:
@@ -64,7 +64,7 @@ class Walker:
 
     async def store(self, entity: Entity[Any], *records: Any) -> None:
         """Store these records in the place of any that have their ids."""
-        collection = self._database.collection(entity.collection)
+        collection = self.database.collection(entity.collection)
         await collection.remove_many(list(map(entity.id_of, records)))
         await collection.insert_many([entity.to_document(each) for each in records])
 

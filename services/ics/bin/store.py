@@ -25,6 +25,8 @@ BINS = Entity(
         index("logical_guid", "status", "zone_id", "code"),
         index("status", "zone_id", "code"),
         index("code", "zone_id"),
+        index("zone_id", "bin_id"),
+        index("logical_guid", "bin_id"),
     ],
     edges=[edge("in", to="zone", by="zone_id"), edge("of", to="facility", by="logical_guid", service=HUB)],
 )

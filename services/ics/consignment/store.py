@@ -36,6 +36,7 @@ CONSIGNMENTS = Entity(
     indexes=[
         index("consignment_id"),
         index("variant_id", "consignment_id"),
+        index("logical_guid", "consignment_id"),
         index("logical_guid", "variant_id", "consignment_id"),
         index("on_floor", "logical_guid", "variant_id", "consignment_id"),
         keys_index("consignment_id"),

@@ -49,7 +49,7 @@ ITEMS = Entity(
     finders={
         "orgcode": found_by(spots=EVERYTHING),
         "variant_id": found_by(spots="v:{value}"),
-        "logical_guid": found_by(spots="f:{value}"),
+        "logical_guid": found_by(spots="f:{value}", logical_guid="{value}"),
         "cells.zone_id": found_by(spots="z:{value}"),
         "cells.bin_id": found_by(spots="b:{value}"),
     },

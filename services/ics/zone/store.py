@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chassis.entity import HUB, Entity, Value, edge, unique
+from chassis.entity import HUB, Entity, Value, edge, index, unique
 from chassis.page import Page, Paged
 from chassis.unit import View
 from chassis.work.queue import NoPayload, WorkQueue
@@ -28,7 +28,10 @@ ZONES = Entity(
     shard_key=("orgcode",),
     keys=("ORG#{orgcode}", "ZONE#{zone_id}"),
     label="{code} {name}",
-    indexes=[unique("logical_guid", "code", name="code", refusal="the code is taken in this facility")],
+    indexes=[
+        unique("logical_guid", "code", name="code", refusal="the code is taken in this facility"),
+        index("logical_guid", "zone_id"),
+    ],
     edges=[edge("in", to="facility", by="logical_guid", service=HUB)],
 )
 

@@ -1,0 +1,37 @@
+"""In which order the edges of every service list records, by the indexes that serve them."""
+
+from typing import Any, get_type_hints
+
+import pytest
+
+from chassis.entity import Edge, Entity
+from chassis.rpc.graph.indexed_queries import IndexedQueries
+from chassis.service import collect
+from chassis.values import Id
+from gateway.app import GATEWAY
+from tests.contract.services import SERVICES
+
+EDGES = [
+    (service.name, entity, edge)
+    for service in (*SERVICES.values(), GATEWAY)
+    for entity in collect(service).entities
+    for edge in entity.edges
+    if edge.back not in {"", entity.id}
+]
+
+
+def name_of(edge: Any) -> str:
+    return str(edge.name) if isinstance(edge, Edge | Entity) else str(edge)
+
+
+@pytest.mark.parametrize(("service", "entity", "edge"), EDGES, ids=name_of)
+def test_what_names_a_record_is_listed_newest_first(service: str, entity: Entity[Any], edge: Edge) -> None:
+    """Ids of most kinds are in the order of time. Other kinds are listed by their numbers, or by what names them."""
+    query = IndexedQueries(entity).by_values(edge.back, ["x"], "x" if entity.org_scoped else "")
+    assert query is not None, service
+    in_time = get_type_hints(entity.struct, include_extras=True)[entity.id] == Id
+    numbered = any(get_type_hints(entity.struct)[field.removeprefix("-")] is int for field in query.order[:1])
+    if in_time:
+        assert query.order == (f"-{entity.id}",)
+    elif numbered:
+        assert all(field.startswith("-") for field in query.order)
