@@ -9,6 +9,7 @@ from bench.counting import count_positions, snapshot
 from bench.endurance import SECONDS_MAX as SOAK_SECONDS_MAX
 from bench.endurance import soak
 from bench.gate import look_at_the_gate
+from bench.graph_crowds import CROWD_READS, READS, crawl
 from bench.moving import transfer
 from bench.products import read
 from bench.publishing import publish_again, publish_few, publish_many, publish_under_load
@@ -75,6 +76,9 @@ LINES = [
     _Line("snapshot", snapshot, loads=2, preparation=30),
     _Line("sweep", sweep_rules, loads=0, preparation=25),
     _Line("search", find_comments, preparation=60),
+    *(_Line("graph", read_graph, preparation=60) for read_graph in READS),
+    _Line("graph", crawl, loads=0, preparation=90),
+    *(_Line("graph-crowd", read_graph, preparation=60) for read_graph in CROWD_READS),
     _Line("publish", publish_few, loads=0, preparation=10),
     _Line("product", read("product/get", many=False)),
     _Line("product", read("product/list of 20", many=False)),
