@@ -11,7 +11,7 @@ from chassis.clock import FixedClock, SystemClock, Utc, later
 from chassis.entity import Value
 from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
 from chassis.gate import Gate, GateWindow
-from chassis.jobs import runner as jobs_module
+from chassis.jobs import execution
 from chassis.jobs.declaration import Job, Jobs, NoParams
 from chassis.jobs.params import read_params
 from chassis.jobs.runner import LOOK_SECONDS, JobRunner
@@ -273,14 +273,14 @@ async def test_stopping_lets_a_job_end_and_cuts_off_one_that_does_not(replicas: 
 async def test_a_job_whose_lease_is_lost_is_cut_off(
     replicas: Replicas, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_module, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(execution, "RENEW_SECONDS", 0.05)
     sweep = Sweep()
     sweep.go_on.clear()
     runner = replicas.one(sweep.declared)
     running = asyncio.create_task(runner.run("sweep", {}, dry_run=False))
     await eventually(lambda: sweep.runs)
 
-    clock.advance(jobs_module.LEASE_SECONDS + 1)
+    clock.advance(execution.LEASE_SECONDS + 1)
     assert await Leases(replicas.database, clock, "two").take(["job/sweep"], 60.0)
 
     with pytest.raises(Unavailable, match="lease"):
@@ -365,7 +365,7 @@ async def test_a_job_with_nothing_to_do_does_not_run(replicas: Replicas, clock: 
     for _ in range(3):
         await runner.tick()
         clock.advance(LOOK_SECONDS)
-    assert (quiet.runs, await runner._states()) == (0, {})
+    assert (quiet.runs, (await status_of(runner)).last_started_utc) == (0, None)
     quiet.at = clock.now()
     await runner.tick()
     await eventually(lambda: idle(runner))
