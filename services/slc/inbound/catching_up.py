@@ -66,7 +66,7 @@ async def _next_page(
         progress = replace(so_far, waiting=tuple(order_ids), after=after, read_all=after is None)
         await work.checkpoint(change, progress)
         lift = asked.before_activation
-        await reconcile_orders(change, channel.channel_id, order_ids, before_activation=lift)
+        await reconcile_orders(change, channel.channel_id, order_ids, before_activation=lift, lane="normal")
 
     await units.change(work.call, write)
     return Continue(after_seconds=WAIT_SECONDS if order_ids else 0.0)

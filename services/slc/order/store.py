@@ -9,7 +9,7 @@ from chassis.entity import HUB, Entity, Value, edge, index
 from chassis.page import Page, Paged
 from chassis.unit import Change, View, one_of
 from chassis.values import Id
-from chassis.work.queue import WorkQueue
+from chassis.work.queue import Lane, WorkQueue
 from chassis.work.store import NewWork, enqueue, enqueue_many
 from services.slc.order.domain import OrderStateWord, Posting, StoredOrder, order_row_id
 
@@ -125,9 +125,15 @@ CATCH_UPS: WorkQueue[CatchUp] = WorkQueue(
 
 
 async def reconcile_orders(
-    change: Change, channel_id: str, order_ids: Sequence[str], *, before_activation: bool = False
+    change: Change,
+    channel_id: str,
+    order_ids: Sequence[str],
+    *,
+    before_activation: bool = False,
+    lane: Lane = "high",
 ) -> None:
-    """Have these orders reconciled, at once; 200 at most."""
+    """Have these orders reconciled, at once; 200 at most. Those of a catch-up go to the normal lane, because there may
+    be thousands, and a webhook is not to wait for them."""
     await enqueue_many(
         change,
         ORDERS_TO_RECONCILE,
@@ -137,7 +143,7 @@ async def reconcile_orders(
                 payload=OrderToReconcile(
                     channel_id=channel_id, shopify_order_id=order_id, before_activation=before_activation
                 ),
-                lane="high",
+                lane=lane,
             )
             for order_id in order_ids
         ],
