@@ -71,8 +71,8 @@ def _keep(times: OrderedDict[str, float], orgcode: str, at: float) -> None:
 
 
 async def org_sells(event: Event, orgs: SellingOrgs) -> bool:
-    """Whether the event's org has an open channel; others need nothing of it."""
-    return await orgs.sells(event)
+    """Whether the event's org has an open channel; others need nothing of it. What OPS says concerns all orgs."""
+    return event.type.startswith("ops.") or await orgs.sells(event)
 
 
 @resource

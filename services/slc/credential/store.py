@@ -1,7 +1,7 @@
 """Storage of credentials, sealed, and the queue of tokens to refresh."""
 
 from chassis.clock import Utc
-from chassis.entity import ONE_SHARD, Entity, edge, index
+from chassis.entity import ONE_SHARD, Entity, Value, edge, index
 from chassis.unit import View, between
 from chassis.work.queue import NoPayload, WorkQueue
 from services.slc.credential.domain import StoredCredential
@@ -28,6 +28,16 @@ CREDENTIALS = Entity(
 
 TOKENS: WorkQueue[NoPayload] = WorkQueue("slc", "tokens", delay_seconds_max=60.0)
 """Channels whose token is to be refreshed, one refresh of a channel at a time: key `<channel_id>`."""
+
+
+class Restored(Value):
+    """How far the channels are looked after: the last one done."""
+
+    channel_id: str = ""
+
+
+WINDOWS: WorkQueue[NoPayload] = WorkQueue("slc", "windows", progress=Restored)
+"""What is to be done in all channels after a maintenance window: key `ended`, of no org."""
 
 
 async def credentials_of_shop(view: View, shop_domain: str) -> list[StoredCredential]:

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from chassis.consumer import Consumers, DeadLetter, Event
 from chassis.unit import Change
-from chassis.work.store import NewWork, enqueue_many
+from chassis.work.store import NewWork, enqueue, enqueue_many
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.selling import org_sells
 from services.slc.channel.store import CHANNELS, org_channels
+from services.slc.credential.store import WINDOWS
 from services.slc.job.domain import JobLane, Reason
 from services.slc.job.store import ManyVariants, note, note_many
 from services.slc.order.store import oversold_orders, reconcile_orders
@@ -42,13 +43,18 @@ ORDERS_AT_ONCE = 100
     "ics.holdback.saved",
     "ics.stock_policy.saved",
     "ics.serial.updated",
+    "ops.maintenance.ended",
     name="evaluator",
     queue="slc-evaluator-queue",
     ordered=False,
     deliveries_max=DELIVERIES_MAX,
 )
 async def evaluate(change: Change, event: Event) -> None:
-    """Have variants synced that an event of PMC or ICS concerns, and orders that wait for stock reconciled."""
+    """Have variants synced that an event of PMC or ICS concerns, and orders that wait for stock reconciled.
+
+    After a maintenance window subscriptions and orders are looked after: Shopify drops a subscription whose webhooks
+    were refused for four hours.
+    """
     match event.type:
         case "ics.stock.changed":
             # First, because it is told by what was seen before whether units were gained.
@@ -60,6 +66,8 @@ async def evaluate(change: Change, event: Event) -> None:
             await evaluate_policy(change, event)
         case "ics.serial.updated":
             await evaluate_serial(change, event)
+        case "ops.maintenance.ended":
+            await enqueue(change, WINDOWS, "ended", orgcode="")
         case _:
             await evaluate_product(change, event)
 
