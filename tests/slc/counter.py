@@ -11,6 +11,7 @@ from chassis.clock import SystemClock, Utc
 from chassis.ids import new_id
 from chassis.testing.client import FACILITY, ServiceClient
 from chassis.unit import Change, View
+from chassis.work.item import ITEMS, WorkItem
 from services.slc.audit.domain import StoredAudit
 from services.slc.audit.store import AUDIT
 from services.slc.variant.domain import StoredLevel, row_id_of
@@ -163,6 +164,15 @@ class Counter:
         answer = await self.slc.ask("orders/list", **self.ids, shopify_order_id=order_id)
         items = answer.data["items"]
         return items[0] if items else None
+
+    async def work(self, queue: str, key: str) -> WorkItem | None:
+        """What is to be done of this key, if anything."""
+
+        async def read(view: View) -> WorkItem | None:
+            return await view.get(ITEMS, f"{queue}/{self.orgcode}/{key}")
+
+        found: WorkItem | None = await self.units.view(self.call, read)
+        return found
 
     async def settled(self, order_id: str, state: str, **line: int) -> dict[str, Any]:
         """Wait until an order is in a state and its first line has these numbers."""

@@ -59,15 +59,19 @@ async def slc_webhook(
     known: list[WebhookSigner] = []
     signed: list[WebhookSigner] = []
     # What is remembered may be out of date: nothing is refused before the database was asked.
-    for fresh in (False, True):
+    for fresh in (False, True) if signers.remembers(shop_domain) else (True,):
         known = await signers.of_shop(call, shop_domain, fresh=fresh)
         signed = [each for each in known if each.has_signed(raw, signature)]
-        if signed and (webhook is None or await _is_taken_in(units, call, signed, webhook)):
+        if signed and webhook is None:
+            signers.dropped("unknown_topic")
+            return Content()
+        if signed and webhook is not None and await _is_taken_in(units, call, signed, webhook):
             return Content()
     if signed:
         raise Unavailable("the credentials of the shop are being changed")
     # The stack's own app may be installed in shops that no channel names.
     if not known and body_holds(raw, signature, settings.client_secrets()):
+        signers.dropped("unknown_shop")
         return Content()
     for each in known:
         await units.change(within(call, each.orgcode), _refused(each))

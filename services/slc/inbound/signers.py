@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from chassis.caller import Call
 from chassis.resource import resource
 from chassis.sealed import Sealed
 from chassis.sealing import Sealer
+from chassis.telemetry.metrics import Metrics
+from chassis.telemetry.names import Metric
 from chassis.unit import Change, Units, View
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNELS, channels_of_shop
@@ -21,6 +23,16 @@ KEPT_SECONDS = 5.0
 case, so only a channel that was created within this time may be missed, and such a channel has no subscription yet."""
 
 SHOPS_KEPT_MAX = 1_000
+
+DROPPED = Metric(
+    name="retailstack_slc_webhooks_dropped_total",
+    kind="counter",
+    labels=("reason",),
+    meaning="Webhooks with a right signature that concern nobody: unknown_shop (no channel names the shop), "
+    "unknown_topic (a topic that SLC has not subscribed to, or a body without an id).",
+    action="unknown_shop in numbers: the app is installed in a shop whose channel was deleted; uninstall it there. "
+    "unknown_topic: somebody else has subscribed our address; look at the webhooks in the app's settings.",
+)
 
 
 class WebhookSigner:
@@ -50,18 +62,22 @@ class WebhookSigner:
 class ShopSigners:
     """Finds the signers of shops. A resource: asked for by type."""
 
-    def __init__(self, units: Units, sealer: Sealer, settings: SlcSettings, *, kept_seconds: float = KEPT_SECONDS):
+    def __init__(self, units: Units, sealer: Sealer, settings: SlcSettings, metrics: Metrics) -> None:
+        self._dropped = metrics.counter(DROPPED)
         self._units = units
         self._sealer = sealer
         self._settings = settings
-        self._kept_seconds = kept_seconds
         self._kept: dict[str, tuple[float, list[WebhookSigner]]] = {}
 
-    async def of_shop(self, call: Call, shop_domain: str, *, fresh: bool) -> list[WebhookSigner]:
-        """The signers of a shop in all orgs; with `fresh` as the database has them now."""
+    def remembers(self, shop_domain: str) -> bool:
+        """Whether the signers of a shop were read a moment ago."""
         known = self._kept.get(shop_domain)
-        if known is not None and not fresh and monotonic() - known[0] < self._kept_seconds:
-            return known[1]
+        return known is not None and monotonic() - known[0] < KEPT_SECONDS
+
+    async def of_shop(self, call: Call, shop_domain: str, *, fresh: bool) -> list[WebhookSigner]:
+        """The signers of a shop in all orgs: as they are remembered, or with `fresh` as the database has them now."""
+        if not fresh and self.remembers(shop_domain):
+            return self._kept[shop_domain][1]
         self._kept.pop(shop_domain, None)
         if not shop_domain:
             return []
@@ -72,6 +88,10 @@ class ShopSigners:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[shop_domain] = (began, signers)
         return signers
+
+    def dropped(self, reason: Literal["unknown_shop", "unknown_topic"]) -> None:
+        """Count a webhook with a right signature that concerns nobody."""
+        self._dropped.labels(reason).inc()
 
     async def _read(self, view: View, shop_domain: str) -> list[WebhookSigner]:
         found: list[Any] = await view.together(
@@ -91,7 +111,9 @@ def _sealed_of(credential: StoredCredential | None) -> Sealed | None:
     return credential.webhook_secret if credential is not None else None
 
 
-@resource
-async def shop_signers(units: Units, sealer: Sealer, settings: SlcSettings) -> AsyncIterator[ShopSigners]:
+@resource(metrics=[DROPPED])
+async def shop_signers(
+    units: Units, sealer: Sealer, settings: SlcSettings, metrics: Metrics
+) -> AsyncIterator[ShopSigners]:
     """Who may sign webhooks."""
-    yield ShopSigners(units, sealer, settings)
+    yield ShopSigners(units, sealer, settings, metrics)

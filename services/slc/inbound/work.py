@@ -19,6 +19,12 @@ from services.slc.lifecycle.standing import concerns_channel, shop_failed
 from services.slc.order.store import CATCH_UPS, ORDERS_TO_RECONCILE, CatchUp, OrderToReconcile
 from services.slc.shopify.errors import ShopFailed
 
+ASKS_SHOP = frozenset({"product", "fulfilment_order"})
+"""What is looked at in the shop, so that it waits while the shop refuses the channel."""
+
+PAUSED_SECONDS = 300.0
+"""How soon it is looked whether the shop answers again. Orders do not wait for this: they are caught up on."""
+
 workers = Workers("slc")
 
 
@@ -75,16 +81,18 @@ async def catch_up(units: Units, work: Work[CatchUp], access: ShopAccess) -> Con
 
 @workers.on(DOORBELLS_TO_ANSWER, concurrency=8)
 async def answer(units: Units, work: Work[DoorbellToAnswer], access: ShopAccess) -> Continue | None:
-    """Look at what a webhook says has happened in the shop."""
+    """Look at what a webhook says has happened in the shop; while the system has paused the channel, later."""
     channel = await _channel(units, work, work.payload.channel_id)
     if channel is None:
         return None
+    if work.payload.what in ASKS_SHOP and channel.is_open and not is_working(channel):
+        return Continue(after_seconds=PAUSED_SECONDS)
     try:
         return await answer_doorbell(units, work, access, channel)
     except ShopFailed as failure:
         await shop_failed(units, work.call, channel.channel_id, failure)
         if concerns_channel(failure):
-            return None
+            return Continue(after_seconds=PAUSED_SECONDS)
         raise
 
 

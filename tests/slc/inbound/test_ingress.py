@@ -14,6 +14,7 @@ from chassis.work.store import is_under_way
 from deploy.local import ports
 from services.slc.app import SLC
 from services.slc.inbound.events import WebhookReceived
+from services.slc.inbound.signers import DROPPED
 from services.slc.inbound.store import DOORBELLS_TO_ANSWER
 from services.slc.inbound.taking_in import work_on
 from services.slc.lifecycle.store import DOORBELLS, Doorbell
@@ -119,6 +120,16 @@ async def test_wrong_webhook_signature_is_401_and_nothing_stored(counter: Counte
     assert await kept(counter) == []
     assert "slc.webhook.received" not in counter.slc.client.events
     assert (await totals(counter))["webhooks_received"] == 0
+
+
+async def test_unknown_shop_with_a_right_signature_is_counted_and_dropped(counter: Counter) -> None:
+    metrics = counter.slc.client.application.runtime.metrics
+    counter.slc.client.events.clear()
+    answer = await ring(counter, "w-1", "app-secret-0001")
+
+    assert (answer.status, answer.raw) == (200, b"")
+    assert f'{DROPPED.name}{{reason="unknown_shop"}} 1.0' in metrics.text().decode().splitlines()
+    assert counter.slc.client.events == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
