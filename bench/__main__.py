@@ -36,7 +36,9 @@ def bench(
     seconds: Annotated[float, Parameter(help="how long each row loads")] = 8.0,
     items: Annotated[int, Parameter(help="how many items the ledger holds, at least 1,000")] = SPREAD,
     products: Annotated[int, Parameter(help="how many products the catalogue rows publish, at least 2,000")] = PRODUCTS,
-    only: Annotated[str, Parameter(help="rows by name, with commas between; soak runs only when named")] = "",
+    only: Annotated[
+        str, Parameter(help="rows by name, with commas between; soak, crowd and places run only when named")
+    ] = "",
 ) -> int:
     """Run the rows and print the table."""
     console = Console(width=None if sys.stdout.isatty() else 160)

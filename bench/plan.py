@@ -10,6 +10,7 @@ from bench.endurance import SECONDS_MAX as SOAK_SECONDS_MAX
 from bench.endurance import soak
 from bench.gate import look_at_the_gate
 from bench.graph_crowds import CROWD_READS, READS, crawl
+from bench.item_crowds import AT_PLACES, CALLS, PLACES, SIZES, at_places, neighbours, with_holders
 from bench.moving import transfer
 from bench.products import read
 from bench.publishing import publish_again, publish_few, publish_many, publish_under_load
@@ -27,6 +28,12 @@ PUBLISHED_PER_SECOND = 300.0
 
 PREPARATION_FACTOR_MAX = 4.0
 """How many times longer than expected the preparation of a row may take."""
+
+CROWD_PER_SECOND = 150.0
+"""Expected rate of the promises that make a crowd."""
+
+LONG = ("soak", "crowd", "places")
+"""Rows that run only when named: they take longer than all others together."""
 
 Work = Callable[[Bench], Awaitable[Row]]
 
@@ -100,6 +107,13 @@ LINES = [
     _Line("assortment", bring_in_step, loads=0, preparation=150, products=True),
     _Line("assortment", set_levels, loads=0, preparation=60),
     _Line("vacuum", empty_an_org, loads=2, preparation=120),
+    *(
+        _Line("crowd", with_holders(call, size), preparation=2 + size / CROWD_PER_SECOND)
+        for size in SIZES
+        for call in CALLS
+    ),
+    *(_Line("places", at_places(call, size), preparation=2) for size in PLACES for call in AT_PLACES),
+    _Line("neighbours", neighbours, loads=2, preparation=20),
     _Line("soak", soak, loads=0, preparation=SOAK_SECONDS_MAX / PREPARATION_FACTOR_MAX),
 ]
 
@@ -118,7 +132,7 @@ def chosen(only: str, items: int, seconds: float, products: int) -> list[Planned
 def _is_chosen(name: str, names: list[str], items: int) -> bool:
     if names:
         return name in names
-    return name != "soak" and (name != "scale" or items > SPREAD)
+    return name not in LONG and (name != "scale" or items > SPREAD)
 
 
 def _planned(line: _Line, seconds: float, products: int) -> Planned:

@@ -22,12 +22,14 @@ LOAD_SECONDS_MAX = 600.0
 
 
 class UnderLoad(Struct, Generic[T]):
-    """The operation's result, the load measured during it, the CPU of both, and the share of the rate kept (0 to 1)."""
+    """The operation's result, the load measured during it, the CPU of both, the share of the rate kept (0 to 1), and
+    the load's p99 latency at rest in milliseconds."""
 
     answer: T
     measured: Measured
     cpu: Cpu
     kept: float
+    p99_at_rest: float
 
 
 async def under_load(
@@ -38,7 +40,7 @@ async def under_load(
     begin: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> UnderLoad[T]:
     """Run `work` under load. `begin` prepares it and is not measured."""
-    pace = [await _alone(bench, flow)]
+    alone = [await _alone(bench, flow)]
     if begin is not None:
         await begin()
     before = bench.meter.read()
@@ -51,13 +53,19 @@ async def under_load(
     finally:
         task.cancel()
     cpu = bench.meter.read() - before
-    pace.append(await _alone(bench, flow))
-    return UnderLoad(answer=answer, measured=measured, cpu=cpu, kept=2 * measured.per_second / sum(pace))
+    alone.append(await _alone(bench, flow))
+    return UnderLoad(
+        answer=answer,
+        measured=measured,
+        cpu=cpu,
+        kept=2 * measured.per_second / sum(each.per_second for each in alone),
+        p99_at_rest=sum(each.percentile(0.99) for each in alone) / 2,
+    )
 
 
-async def _alone(bench: Bench, flow: Flow) -> float:
-    """Requests per second without the operation."""
+async def _alone(bench: Bench, flow: Flow) -> Measured:
+    """The load without the operation."""
     told = await load.run("alone", bench.world.address, flow, clients=CLIENTS, seconds=bench.seconds)
     if not told.per_second:
         raise RuntimeError(f"no request succeeds: {told.note}")
-    return told.per_second
+    return told

@@ -1,0 +1,154 @@
+"""The crowd rows: what calls on one item cost by how many hold units of it, and by at how many places it lies.
+
+Each row is compared with the same call on an item with one holder, or at one place. The crowds are made through the
+gateway, and used by all rows of a run.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from bench.load import Measured, single
+from bench.rows import SPREAD, TTL_SECONDS, Bench, Row
+from bench.under_load import under_load
+from bench.world import THIS_RUN, ask, variant
+
+SIZES = (1, 100, 1_000, 10_000)
+PLACES = (1, 20, 200, 1_000)
+CALLS = ("reservation/create", "stock/get", "atp/query", "receive/record", "reservation/expire")
+AT_PLACES = CALLS[:-1]
+CLIENTS = 4
+MADE_AT_ONCE = 32
+LINES_MAX = 200
+UNITS = 1_000_000
+EXPIRED = 24
+"""Promises a row expires, one after the other."""
+
+EXPIRED_SECONDS = 1
+SERIALS, SERIAL_LINES, RECEIPTS = 500, 4, 4
+
+_made: set[str] = set()
+
+Body = Mapping[str, Any]
+
+
+def _bodies(variant_id: str) -> dict[str, Body]:
+    return {
+        "reservation/create": {"variant_id": variant_id, "quantity": 1, "ttl_seconds": TTL_SECONDS},
+        "stock/get": {"variant_id": variant_id},
+        "atp/query": {"variant_ids": [variant_id]},
+        "receive/record": {"lines": [{"variant_id": variant_id, "quantity": 1}]},
+    }
+
+
+def with_holders(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
+    """The row of a call on an item with so many holders."""
+
+    async def work(bench: Bench) -> Row:
+        name = f"H{size}-{THIS_RUN}"
+        async with bench.world.calls() as http:
+            if name not in _made:
+                await _receive(http, [{"variant_id": name, "quantity": UNITS}])
+                await _promise(http, name, size)
+                _made.add(name)
+            title = f"{call}, {size:,} holders" if size > 1 else f"{call}, 1 holder"
+            against = "" if size == 1 else f"{call}, 1 holder"
+            return await _row(bench, http, call, name, title, against)
+
+    return work
+
+
+def at_places(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
+    """The row of a call on an item at so many positions: each a lot."""
+
+    async def work(bench: Bench) -> Row:
+        name = f"P{size}-{THIS_RUN}"
+        async with bench.world.calls() as http:
+            if name not in _made:
+                each = UNITS // size
+                lots = [{"variant_id": name, "quantity": each, "lot_code": f"L-{lot:05}"} for lot in range(size)]
+                for start in range(0, size, LINES_MAX):
+                    await _receive(http, lots[start : start + LINES_MAX])
+                _made.add(name)
+            title = f"{call}, {size:,} places" if size > 1 else f"{call}, 1 place"
+            against = "" if size == 1 else f"{call}, 1 place"
+            return await _row(bench, http, call, name, title, against)
+
+    return work
+
+
+async def neighbours(bench: Bench) -> Row:
+    """Reservations of other items while receipts of as many serials as a call may name come in, one after the other."""
+    requests = [
+        bench.world.request("/ics/reservation/create", variant_id=variant(n), quantity=1, ttl_seconds=TTL_SECONDS)
+        for n in range(SPREAD)
+    ]
+    found = await under_load(bench, single(lambda n: requests[n % len(requests)]), lambda: _receive_serials(bench))
+    told = found.measured
+    times = told.percentile(0.99) / found.p99_at_rest
+    told.name = (
+        f"reservation/create beside receipts of {SERIAL_LINES * SERIALS:,} serials ({max(found.answer):.1f} s each): "
+        f"{found.kept:.0%} kept, p99 {times:.1f} x that at rest"
+    )
+    return Row(measured=told, cpu=found.cpu)
+
+
+async def _receive_serials(bench: Bench) -> list[float]:
+    """Seconds that each receipt took."""
+    taken: list[float] = []
+    async with bench.world.calls() as http:
+        for number in range(RECEIPTS):
+            lines = [
+                {
+                    "variant_id": f"N{line}-{THIS_RUN}",
+                    "quantity": SERIALS,
+                    "serials": [f"SN-{THIS_RUN}-{number}-{line}-{place}" for place in range(SERIALS)],
+                }
+                for line in range(SERIAL_LINES)
+            ]
+            began = time.perf_counter()
+            await _receive(http, lines)
+            taken.append(time.perf_counter() - began)
+    return taken
+
+
+async def _row(bench: Bench, http: aiohttp.ClientSession, call: str, name: str, title: str, against: str) -> Row:
+    if call == "reservation/expire":
+        row = await bench.measure(_expire(http, name, title))
+    else:
+        row = await bench.ask(title, [bench.world.request(f"/ics/{call}", **_bodies(name)[call])], CLIENTS)
+    row.against = against
+    return row
+
+
+async def _receive(http: aiohttp.ClientSession, lines: list[dict[str, Any]]) -> None:
+    await ask(http, "/ics/receive/record", lines=lines)
+
+
+async def _promise(http: aiohttp.ClientSession, variant_id: str, number: int, seconds: int = TTL_SECONDS) -> list[str]:
+    """So many promises of one unit; their ids."""
+    body = {"variant_id": variant_id, "quantity": 1, "ttl_seconds": seconds}
+    ids: list[str] = []
+    for start in range(0, number, MADE_AT_ONCE):
+        several = range(min(MADE_AT_ONCE, number - start))
+        made = await asyncio.gather(*(ask(http, "/ics/reservation/create", **body) for _ in several))
+        ids += [each["reservation"]["reservation_id"] for each in made]
+    return ids
+
+
+async def _expire(http: aiohttp.ClientSession, variant_id: str, title: str) -> Measured:
+    """Expire promises that have ended, one after the other."""
+    ids = await _promise(http, variant_id, EXPIRED, EXPIRED_SECONDS)
+    await asyncio.sleep(EXPIRED_SECONDS + 0.5)
+    told = Measured(name=title, clients=1, latencies=[])
+    started = time.perf_counter()
+    for one in ids:
+        began = time.perf_counter()
+        await ask(http, "/ics/reservation/expire", reservation_id=one, expected_revision=1)
+        told.latencies.append((time.perf_counter() - began) * 1000)
+        told.requests += 1
+    told.seconds = time.perf_counter() - started
+    return told
