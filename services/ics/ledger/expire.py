@@ -8,12 +8,12 @@ expires `HOLDERS_MAX` promises at most.
 from chassis.caller import SYSTEM_ACTOR
 from chassis.clock import Utc
 from chassis.unit import Change
+from services.ics.ledger.first_promises import first_overdue, next_expiry
 from services.ics.ledger.holder import HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.post import operation, take_up, take_up_waiting
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
-from services.ics.ledger.promises import next_expiry, overdue_promises
 
 
 async def expire_overdue(
@@ -25,7 +25,7 @@ async def expire_overdue(
     until = until or change.now
     if item.lapse_utc is None or item.lapse_utc > until:
         return False
-    found = await overdue_promises(change, item.logical_guid, item.variant_id, until, at_most + 1)
+    found = await first_overdue(change, item, until, at_most + 1)
     overdue, more = found[:at_most], found[at_most:]
     if len(overdue) > HEAVY_HOLDERS:
         change.own_transaction()
@@ -36,9 +36,7 @@ async def expire_overdue(
         # Units that become available go to waiting promises first.
         await take_up_waiting(change, posting, item)
     # Read everything before the first entry: an unloaded read makes the handler start again.
-    next_due = (
-        Utc(more[0].due or until) if more else await next_expiry(change, item.logical_guid, item.variant_id, until)
-    )
+    next_due = Utc(more[0].due or until) if more else await next_expiry(change, item, until)
     records = [await change.load(kind.entity, promise.promise_id) for kind, promise in zip(kinds, overdue, strict=True)]
     holdings = [take_up(posting, item, promise) for promise in overdue]
     for kind, holding, record in zip(kinds, holdings, records, strict=True):

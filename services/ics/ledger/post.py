@@ -17,7 +17,7 @@ from services.ics.ledger.lookup import item_key
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promises import promises_of, waiting_promises
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, BinUnits, ItemToFill, Promise
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, PROMISES, BinUnits, ItemToFill, Promise
 from services.ics.words import Bucket, DocumentType
 
 
@@ -78,21 +78,35 @@ def take_up(posting: Posting, item: OpenItem, promise: Promise) -> Holding:
     return posting.hold(item, promise.kind, promise.promise_id, parts_of(promise.positions))
 
 
-async def take_up_holders(change: Change, posting: Posting, item: OpenItem, buckets: Collection[Bucket]) -> None:
-    """Add all holders with units of the item in these buckets to the posting."""
+async def take_up_holders(
+    change: Change, posting: Posting, item: OpenItem, buckets: Collection[Bucket], holder_id: str | None = None
+) -> None:
+    """Add all holders with units of the item in these buckets to the posting; `holder_id`: of promises this one."""
     facility, variant = item.logical_guid, item.variant_id
     if {"reserved", "committed"} & set(buckets):
-        promises = await promises_of(change, facility, variant)
-        if len(promises) > HEAVY_HOLDERS:
-            change.own_transaction()
-        for promise in promises:
+        for promise in await _promises(change, item, holder_id):
             if BUCKET_OF[promise.kind] in buckets:
                 take_up(posting, item, promise)
     for kind in HOLDER_KINDS.values():
         if kind.find is not None and BUCKET_OF[kind.type] in buckets:
-            for record in await kind.find(change, facility, variant):
+            records = await kind.find(change, facility, variant)
+            if len(records) > HEAVY_HOLDERS:
+                change.own_transaction()
+            for record in records:
                 holding = posting.hold(item, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
                 holding.serials = kind.serials(record, variant) if kind.serials is not None else {}
+
+
+async def _promises(change: Change, item: OpenItem, promise_id: str | None) -> list[Promise]:
+    """All promises that hold units of the item, or the one with this id, if it does."""
+    if promise_id is not None:
+        known = await change.get(PROMISES, promise_id)
+        ours = known is not None and (known.logical_guid, known.variant_id) == (item.logical_guid, item.variant_id)
+        return [known] if known is not None and ours else []
+    promises = await promises_of(change, item.logical_guid, item.variant_id)
+    if len(promises) > HEAVY_HOLDERS:
+        change.own_transaction()
+    return promises
 
 
 async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:

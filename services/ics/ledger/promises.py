@@ -2,7 +2,7 @@
 
 from chassis.clock import Utc
 from chassis.unit import View, between
-from services.ics.ledger.store import NEVER_EXPIRES, PROMISES, Promise
+from services.ics.ledger.store import PROMISES, Promise
 
 
 async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Promise]:
@@ -12,31 +12,17 @@ async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Pr
     return sorted(found, key=lambda promise: promise.promise_id)
 
 
-async def overdue_promises(
-    view: View, logical_guid: str, variant_id: str, now: Utc, at_most: int | None = None
-) -> list[Promise]:
-    """Reservations and allocations of an item that hold units and expired by `now`, the longest overdue first; at most
-    `at_most`. Index: logical_guid, variant_id, due."""
+async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: Utc) -> list[Promise]:
+    """Reservations and allocations of an item that hold units and expired by `now`, the longest overdue first.
+    Index: logical_guid, variant_id, due."""
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="", at_most=now)}
-    return await view.find_all(PROMISES, where, order=("due",), at_most=at_most)
+    return await view.find_all(PROMISES, where, order=("due",))
 
 
 async def overdue_anywhere(view: View, until: Utc, limit: int, after: tuple[str, str] | None) -> list[Promise]:
     """Promises of all orgs that were overdue at `until`, the longest overdue first, after a (due, id). Index: due."""
     where = {"due": between(above="", at_most=until)}
     return await view.every_org().find(PROMISES, where, order=("due",), limit=limit, after=after)
-
-
-async def next_expiry(view: View, logical_guid: str, variant_id: str, now: Utc) -> Utc | None:
-    """The next expiry of an item's promises after `now`; None if there is none. Index: logical_guid, variant_id,
-    due."""
-    found = await view.find(
-        PROMISES,
-        {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above=now, below=NEVER_EXPIRES)},
-        order=("due",),
-        limit=1,
-    )
-    return Utc(found[0].due) if found and found[0].due else None
 
 
 async def waiting_promises(view: View, logical_guid: str, variant_id: str, at_most: int) -> list[Promise]:

@@ -200,7 +200,7 @@ async def _adjust_out(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRe
     pin, holder = Pin(place.zone_id, place.bin_id, body.lot_code), body.held_by_id or ANYONE
     named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=holder, pin=pin)
     if body.from_bucket not in {"available", "damaged"}:
-        await p.take_up_holders(item, {body.from_bucket})
+        await p.take_up_holders(item, {body.from_bucket}, body.held_by_id)
     adjust_out(p, item, body.correction(body.lot_code), pin, named)
 
 

@@ -169,9 +169,10 @@ class LedgerPosting(Posting):
         lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
         return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
 
-    async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket]) -> None:
-        """Add all holders with units of the item in these buckets, so that their units can be moved."""
-        await take_up_holders(self._change, self, item, buckets)
+    async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket], holder_id: str | None = None) -> None:
+        """Add all holders with units of the item in these buckets, so that their units can be moved; of promises only
+        `holder_id`, if given."""
+        await take_up_holders(self._change, self, item, buckets, holder_id)
 
     async def expire_overdue(self, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
         """Expire promises of the item that were overdue at `until` (None: now), before the call's own operation, at
