@@ -16,7 +16,7 @@ from services.ics.ledger.promises import overdue_promises
 from services.ics.ledger.store import facilities_with, items_of_many
 from services.ics.policy.domain import PolicyValues, scope_keys
 from services.ics.policy.store import POLICIES, ruling_many
-from services.ics.serial.store import ledger_lots
+from services.ics.serial.ledger_lots import ledger_lots
 
 FACILITIES_MAX = 50
 """Most facilities of one query. If the caller names none, the first ones by `logical_guid` that have the variant."""

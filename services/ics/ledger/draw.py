@@ -91,14 +91,6 @@ def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int
     )
 
 
-def in_draw_order(item: OpenItem, positions: Iterable[StockPosition]) -> list[StockPosition]:
-    """Positions of an item in draw order."""
-    found = list(positions)
-    if len(found) > 1:
-        found.sort(key=lambda position: draw_key(position, item.lots))
-    return found
-
-
 def sellable(item: OpenItem, position: StockPosition, today: Date) -> int:
     """Available units that a promise may take on `today`: none of an unsellable lot, and of another one so many that
     its unsellable serials stay. Which serial a promise gets is decided only at the pick."""
@@ -112,14 +104,21 @@ def free(
 ) -> list[tuple[StockPosition, int]]:
     """Positions inside the pin that have units in this count (a field of `StockPosition`), with their number, in draw
     order; with `today`, only sellable units of `available`."""
+    found = _free(item, count, pin, today)
+    if len(found) > 1:
+        found.sort(key=lambda each: draw_key(each[0], item.lots))
+    return found
+
+
+def _free(item: OpenItem, count: str, pin: Pin, today: Date | None) -> list[tuple[StockPosition, int]]:
+    """What `free` returns, in any order."""
     assert today is None or count == "available", count
-    found = {
-        key: units
-        for key, position in item.positions.items()
-        if pin.holds(key)
-        and (units := getattr(position, count) if today is None else sellable(item, position, today)) > 0
-    }
-    return [(each, found[each.key]) for each in in_draw_order(item, (item.positions[key] for key in found))]
+    positions: Iterable[StockPosition] = item.positions.values()
+    if not pin.open:
+        positions = [position for key, position in item.positions.items() if pin.holds(key)]
+    if today is None:
+        return [(position, units) for position in positions if (units := getattr(position, count)) > 0]
+    return [(position, units) for position in positions if (units := sellable(item, position, today)) > 0]
 
 
 def draw(
@@ -159,7 +158,7 @@ _UNHELD_STATES: Mapping[str, SerialState] = {
 
 def count_free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
     """Units of this count inside the pin; with `today`, only sellable ones."""
-    return sum(units for _, units in free(item, count, pin, today=today))
+    return sum(units for _, units in _free(item, count, pin, today))
 
 
 def parts_in_draw_order(item: OpenItem, holding: Holding) -> list[Part]:

@@ -11,7 +11,7 @@ from services.ics.ledger.balance import item_id_of
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import ITEMS, items_of_many
 from services.ics.replenishment.domain import ReplenishmentRule
-from services.ics.serial.store import ledger_lots
+from services.ics.serial.ledger_lots import ledger_lots
 from services.ics.zone.store import ZONES
 
 RULES = Entity(

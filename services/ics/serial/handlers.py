@@ -15,12 +15,14 @@ from services.ics.serial.domain import (
     SerialKind,
     SerialStatus,
     SerialUnit,
+    as_lot,
     check_gtin,
     gtin14,
     lot_key,
     serial_key,
 )
 from services.ics.serial.facts import SerialFacts, blocked, registered, with_udi
+from services.ics.serial.ledger_lots import stamp_changed
 from services.ics.serial.life import SerialLife
 from services.ics.serial.reading import LIST_LEADS, LOOKUP_LEADS, life_of, page_of, seen
 from services.ics.serial.shelf import recount
@@ -175,6 +177,8 @@ async def ics_serial_update(change: Change, body: SerialUpdateRequest) -> Serial
     given = {name: value for name in fields if (value := getattr(body, name)) is not None}
     before, unit = unit, replace(blocked(unit, body.blocked, body.block_reason), **given)
     await recount(change, before, unit)
+    if unit.kind == "batch" and as_lot(unit) != as_lot(before):
+        await stamp_changed(change, unit.variant_id)
     unit = await seen(change, await change.update(SERIALS, unit, body.block_reason))
     change.emit("ics.serial.updated", unit.serial_id, serial=unit)
     return SerialEnvelope(serial=unit)

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.entity import HUB, Entity, Record, edge, index, unique
 from chassis.unit import View, between
 from services.ics.ledger.audit_counters import Counted, Recounted, Units, register, register_recount
 from services.ics.ledger.balance import Item, PositionKey
-from services.ics.ledger.lot import Lot
 from services.ics.ledger.naming import SerialAccount
 from services.ics.serial.audit import marks_of_item, marks_of_units, moves, places
-from services.ics.serial.domain import SerialUnit, account_of, as_lot, gtin14, lot_key, number_of
+from services.ics.serial.domain import SerialUnit, account_of, gtin14, lot_key, number_of
 from services.ics.words import HOLDER_KINDS
 
 LOT_PLACE = "*"
@@ -108,23 +107,29 @@ SERIALS = Entity(
 )
 
 
+class LotStamp(Record):
+    """The state of a variant's lots. `stamp` is another text after every change of a date or block of one of them."""
+
+    stamp_id: str
+    stamp: str
+
+
+LOT_STAMPS = Entity(
+    "lot_stamp",
+    LotStamp,
+    collection="lot_stamps",
+    id="stamp_id",
+    shard_key=("stamp_id",),
+    history=False,
+    technical=True,
+)
+"""Of variants with items at many lots, see `ledger_lots.py`."""
+
+
 async def lots_of(view: View, variant_id: str, lot_codes: Iterable[str]) -> dict[str, SerialUnit]:
     """The records of these lots of a variant, by lot code; unknown lots are left out. Index: number."""
     found = await view.lookup_many(SERIALS, "number", [lot_key(variant_id, code) for code in lot_codes])
     return {key[2]: lot for key, lot in found.items()}
-
-
-async def ledger_lots(view: View, items: Iterable[tuple[str, Iterable[str]]]) -> dict[str, dict[str, Lot]]:
-    """The ledger's data of the lots in several (variant, lot codes), read in one round trip. Index: number.
-
-    Returns variant -> lot code -> lot; unknown lots are left out.
-    """
-    asked = [lot_key(variant_id, code) for variant_id, codes in items for code in codes]
-    found = await view.lookup_many(SERIALS, "number", asked) if asked else {}
-    lots: dict[str, dict[str, Lot]] = {}
-    for (variant_id, _, code), batch in found.items():
-        lots.setdefault(variant_id, {})[code] = as_lot(batch)
-    return lots
 
 
 async def find_lots(

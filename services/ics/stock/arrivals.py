@@ -7,7 +7,8 @@ from chassis.unit import Change
 from services.ics.ledger.carried import CarriedSerials
 from services.ics.ledger.naming import UNNAMED, Named, NamedUnit
 from services.ics.ledger.open_item import OpenItem
-from services.ics.serial.domain import Dates, SerialUnit, as_lot, coming_in, dated, new_lot, other_date
+from services.ics.serial.domain import Dates, SerialUnit, as_lot, coming_in, dated, lot_key, new_lot, other_date
+from services.ics.serial.ledger_lots import stamp_changed
 from services.ics.serial.store import SERIALS, lots_of
 from services.ics.stock.serials import Serials
 
@@ -40,7 +41,10 @@ class Arrivals:
         lots = {unit.lot_code for unit in known if unit.lot_code is not None}
         if lot_code is None and len(lots) > 1:
             raise invalid_field(f"{path}serials", "are of several lots")
-        lot_code = lot_code or next(iter(lots), None)
+        if lot_code is None and lots:
+            # Other lines may have serials of other lots of the item: their records are read together.
+            lot_code = next(iter(lots))
+            self._change.prefetch(SERIALS, [lot_key(item.variant_id, code) for code in item.lots], by="number")
         for unit in known:
             if unit.lot_code not in {None, lot_code}:
                 raise invalid_field(f"{path}serials", f"serial {unit.serial_no} is of lot {unit.lot_code}")
@@ -89,6 +93,8 @@ class Arrivals:
         elif (fresh := dated(known, given)) is not known:
             if key not in self._new_lots:
                 self._dated_lots.append(key)
+            if as_lot(fresh) != as_lot(known):
+                await stamp_changed(self._change, item.variant_id)
             known = await self._change.update(SERIALS, fresh)
         self._lots[key] = known
         item.lots[lot_code] = as_lot(known)

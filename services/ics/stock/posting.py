@@ -35,7 +35,9 @@ from services.ics.ledger.post import (
 )
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.store import item_of, items_of_many
-from services.ics.serial.store import ledger_lots
+from services.ics.serial.domain import lot_key
+from services.ics.serial.ledger_lots import ledger_lots, stamp_first
+from services.ics.serial.store import SERIALS
 from services.ics.stock.arrivals import Arrivals
 from services.ics.stock.serials import Serials
 from services.ics.words import Bucket, DocumentType
@@ -141,8 +143,11 @@ class LedgerPosting(Posting):
         """Open a variant in the call's facility. `lot_codes`: lots to load in addition to those of its positions.
         `fills` False: no units become available, so waiting promises are not read."""
         stored = await item_of(self._change, self._change.call.logical_guid, variant_id)
-        codes = stored.lot_codes().union(lot_codes)
+        brought = list(lot_codes)
+        self._prefetch_lots(variant_id, brought)
+        codes = stored.lot_codes().union(brought)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
+        await stamp_first(self._change, variant_id, codes)
         item = self.add(OpenItem(stored, lots))
         if fills:
             await take_up_waiting(self._change, self, item)
@@ -164,10 +169,19 @@ class LedgerPosting(Posting):
         """Open items by (facility, variant) without their waiting promises, for calls that make no units available."""
         items = await items_of_many(self._change, dict.fromkeys(keys))
         beside = lot_codes or {}
+        for variant_id, brought in beside.items():
+            self._prefetch_lots(variant_id, brought)
         if len(items) > HEAVY_ITEMS:
             self._change.own_transaction()
-        lots = await ledger_lots(self._change, [(each.variant_id, _codes(each, beside)) for each in items.values()])
+        codes = [(each.variant_id, _codes(each, beside)) for each in items.values()]
+        lots = await ledger_lots(self._change, codes)
+        for variant_id, each in codes:
+            await stamp_first(self._change, variant_id, each)
         return {key: self.add(OpenItem(item, lots.get(item.variant_id, {}))) for key, item in items.items()}
+
+    def _prefetch_lots(self, variant_id: str, lot_codes: Iterable[str]) -> None:
+        """Load the records of lots that the call names, together: arrivals ask for one after the other."""
+        self._change.prefetch(SERIALS, [lot_key(variant_id, code) for code in lot_codes], by="number")
 
     async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket], holder_id: str | None = None) -> None:
         """Add all holders with units of the item in these buckets, so that their units can be moved; of promises only
