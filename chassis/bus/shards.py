@@ -7,7 +7,6 @@ others take what is free; the shards of a replica that dies are free as soon as 
 from collections.abc import Iterable
 from math import ceil
 from time import monotonic
-from uuid import uuid4
 
 from chassis.clock import Clock, Utc, later
 from chassis.event import SHARDS
@@ -28,7 +27,8 @@ class ShardLeases:
         self._leases = leases
         self._clock = clock
         self._seconds = seconds
-        self._me = uuid4().hex
+        # The name that leases are held under: a process that takes the place of a killed one counts as the same.
+        self._me = leases.holder
         self._held: dict[int, float] = {}
         self._renew_at = 0.0
         self._replicas = 1

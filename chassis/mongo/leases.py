@@ -26,12 +26,12 @@ LEASES: Entity[Lease] = Entity(
 
 
 class Leases:
-    """The leases of one holder."""
+    """The leases of one holder, whose name no other process has."""
 
     def __init__(self, database: Database, clock: Clock, holder: str) -> None:
         self._collection = database.collection(LEASES.collection)
         self._clock = clock
-        self._holder = holder
+        self.holder = holder
 
     async def take(self, names: Iterable[str], seconds: float) -> set[str]:
         """Take the free ones and renew our own; the names that we hold now."""
@@ -46,7 +46,7 @@ class Leases:
             return set()
         await self._collection.update_many({"_id": {"$in": takeable}}, self._grab(now, later(now, seconds)))
         found = await self._collection.find({"_id": {"$in": takeable}})
-        return {each["_id"] for each in found if each["holder"] == self._holder and each["until_utc"] > now}
+        return {each["_id"] for each in found if each["holder"] == self.holder and each["until_utc"] > now}
 
     async def renew(self, names: Iterable[str], seconds: float) -> bool:
         """Renew leases that we hold; False if one of them is not ours any more. Cheaper than to take them again."""
@@ -78,10 +78,10 @@ class Leases:
                 continue
 
     def _is_takeable(self, known: dict[str, Any] | None, now: Utc) -> bool:
-        return known is None or known["holder"] == self._holder or known["until_utc"] <= now
+        return known is None or known["holder"] == self.holder or known["until_utc"] <= now
 
     def _ours(self) -> dict[str, Any]:
-        return {"$eq": ["$holder", self._holder]}
+        return {"$eq": ["$holder", self.holder]}
 
     def _grab(self, now: Utc, until: Utc) -> list[dict[str, Any]]:
         """The update that takes a free or own lease and leaves others alone: decided by the database, per document."""
@@ -90,7 +90,7 @@ class Leases:
             {
                 "$set": {
                     "until_utc": {"$cond": [free, until, "$until_utc"]},
-                    "holder": {"$cond": [free, self._holder, "$holder"]},
+                    "holder": {"$cond": [free, self.holder, "$holder"]},
                 }
             }
         ]

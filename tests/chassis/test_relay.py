@@ -203,6 +203,19 @@ async def test_the_shards_of_a_replica_that_died_are_served_by_another(
     assert told == {f"note-{n}": [1, 2] for n in range(30)}
 
 
+async def test_the_successor_of_a_process_that_died_serves_every_shard_at_once(world: World) -> None:
+    dying, successor = world.relay(lease_seconds=3600.0), world.relay(lease_seconds=3600.0)
+    await dying.start()
+    await eventually(lambda: dying.stats.shards == SHARDS)
+    assert dying._runner is not None
+    dying._runner.cancel()  # It gives nothing back, as if it had been killed.
+    await asyncio.gather(dying._runner, return_exceptions=True)
+
+    await successor.start()
+    await eventually(lambda: successor.stats.shards == SHARDS)
+    await successor.stop()
+
+
 @pytest.mark.outage
 async def test_the_relay_outlives_a_killed_database(
     private_mongodb: Engine, database_name: str, amqp_url: str, bus_prefix: str, recorder: EventRecorder
