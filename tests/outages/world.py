@@ -35,6 +35,11 @@ class World:
         self.stack = read_env(self.home / "stack.env")
         self.demo = read_env(self.home / "demo.env")
 
+    def add_shop(self) -> None:
+        """Add the stand-in Shopify, which stays until the stack is down."""
+        self._launch("shop")
+        self.stack = read_env(self.home / "stack.env")
+
     def down(self) -> None:
         """Take it down and forget it."""
         self._launch("down", "--clean")
