@@ -46,6 +46,12 @@ async def changed_often(floor: Shopfloor, variant_id: str, times: int) -> None:
         await floor.change(write)
 
 
+async def totals(floor: Shopfloor) -> dict[str, Any]:
+    answer = await floor.slc.ask("channel/stats", channel_id=floor.channel["channel_id"], period="1h")
+    found: dict[str, Any] = answer.data["stats"]["totals"]
+    return found
+
+
 async def test_every_document_the_shop_receives_is_valid(floor: Shopfloor) -> None:
     """Every document it receives is valid against the real schema of the version in the address; every mutation that
     demands it carries @idempotent; changeFromQuantity is present and a number in every entry."""
@@ -145,6 +151,40 @@ async def test_purged_maps_make_no_second_product(floor: Shopfloor) -> None:
     await until(found_again, SECONDS)
     await floor.synced("v1", "v2")
     assert len(floor.standin.shop.products) == 1
+
+
+async def test_a_shop_that_throttles_hard_gets_falling_stock_first(floor: Shopfloor) -> None:
+    """Stand-in throttles hard (restore 10/s): nothing fails, nothing is quarantined; stock that falls is written before
+    waiting content."""
+    variant_ids = [f"v{number}" for number in range(7)]
+    first, *others = variant_ids
+    for each in variant_ids:
+        floor.publish(each, stock=5, style_id=f"st-{each}")
+    await floor.open(*variant_ids)
+    await floor.synced(*variant_ids)
+    floor.standin.log.clear()
+    floor.standin.bucket.set(maximum=100.0, restore_rate=10.0)
+    floor.standin.bucket.take(75.0)
+    for each in others:
+        floor.publish(each, style_title=f"Better {each}")
+    floor.stock(first, 2)
+
+    async def write(change: Any) -> None:
+        channel = await change.load(CHANNELS, floor.channel["channel_id"])
+        rows = await rows_of(change, channel.channel_id, variant_ids)
+        await note(change, channel, [rows[each] for each in others], Reason(cause="product"))
+        await note(change, channel, [rows[first]], Reason(cause="stock", inventory_only=True, lane="fast"))
+
+    await floor.change(write)
+    titles = {"Tee", *(f"Better {each}" for each in others)}
+    await until(lambda: {each.title for each in floor.standin.shop.products.values()} == titles, 3 * SECONDS)
+    await until(lambda: floor.standin.available(f"SKU-{first}".upper()) == 2, 3 * SECONDS)
+    await floor.synced(*variant_ids)
+    done = [name for each in floor.standin.log if each.is_write and each.outcome == "done" for name in each.fields]
+    assert done.count("productUpdate") == len(others)
+    assert done[-1] == "productUpdate", "stock that fell was written last"
+    found = await totals(floor)
+    assert (found["jobs_failed"], found["jobs_dead"]) == (0, 0)
 
 
 def _shows(floor: Shopfloor, product: Product, month: int) -> bool:
