@@ -8,6 +8,7 @@ docs/decisions/0020-lots-are-remembered-under-a-stamp.md.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from threading import Lock
 from time import monotonic
 
 from msgspec.structs import replace
@@ -29,34 +30,41 @@ KEPT_SECONDS = 60.0
 
 
 class KnownLots:
-    """The lots known under stamps. `seconds`: a clock that never falls."""
+    """The lots known under stamps. `seconds`: a clock that never falls. Large calls run in threads, so several may use
+    it at once."""
 
     def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
+        self._lock = Lock()
         self._kept: OrderedDict[str, tuple[float, dict[str, Lot]]] = OrderedDict()
         self._count = 0
 
     def under(self, stamp: str) -> Mapping[str, Lot]:
         """The lots known under a stamp, by code."""
-        known = self._kept.get(stamp)
-        if known is None:
-            return {}
-        if known[0] <= self._seconds():
-            self._forget(stamp)
-            return {}
-        self._kept.move_to_end(stamp)
-        return known[1]
+        with self._lock:
+            known = self._kept.get(stamp)
+            if known is None:
+                return {}
+            if known[0] <= self._seconds():
+                self._forget(stamp)
+                return {}
+            self._kept.move_to_end(stamp)
+            return known[1]
 
     def add(self, stamp: str, lots: Mapping[str, Lot]) -> None:
         """Remember lots, by code, that were read together with the stamp, or after it."""
-        if stamp not in self._kept:
-            self._kept[stamp] = (self._seconds() + KEPT_SECONDS, {})
-        known = self._kept[stamp][1]
-        before = len(known)
-        known.update(lots)
-        self._count += len(known) - before
-        while self._count > LOTS_KEPT_MAX and len(self._kept) > 1:
-            self._forget(next(iter(self._kept)))
+        with self._lock:
+            if stamp not in self._kept:
+                now = self._seconds()
+                for ended in [each for each, (until, _) in self._kept.items() if until <= now]:
+                    self._forget(ended)
+                self._kept[stamp] = (now + KEPT_SECONDS, {})
+            known = self._kept[stamp][1]
+            before = len(known)
+            known.update(lots)
+            self._count += len(known) - before
+            while self._count > LOTS_KEPT_MAX and len(self._kept) > 1:
+                self._forget(next(iter(self._kept)))
 
     def _forget(self, stamp: str) -> None:
         self._count -= len(self._kept.pop(stamp)[1])

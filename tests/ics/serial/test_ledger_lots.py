@@ -134,5 +134,15 @@ def test_the_variants_that_were_asked_for_least_recently_are_forgotten(monkeypat
     assert len(known.under("fourth")) == 9, "one variant may have more than all together"
 
 
+def test_what_has_ended_is_not_kept_until_it_is_asked_for() -> None:
+    now = [0.0]
+    known = KnownLots(lambda: now[0])
+    known.add("old", {"A": Lot(lot_code="A")})
+    now[0] = KEPT_SECONDS
+    known.add("new", {})
+    now[0] = 0.0
+    assert known.under("old") == {}
+
+
 def test_a_process_remembers_nothing_under_a_stamp_it_has_not_seen() -> None:
     assert KNOWN_LOTS.under("never") == {}
