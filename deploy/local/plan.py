@@ -154,7 +154,9 @@ def stack_env(parts: Sequence[Part], engines: Mapping[str, EngineState]) -> dict
 
 
 def build_id() -> str:
-    """The commit that is checked out, or `local` if it is unknown."""
+    """`BUILD_ID` where it is set, else the commit that is checked out, or `local` if that is unknown."""
+    if given := os.environ.get("BUILD_ID"):
+        return given
     try:
         said = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=5, check=False
