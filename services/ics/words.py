@@ -4,7 +4,8 @@ Every feature imports this module, so it imports no other module of ICS. A term 
 policy's tracking) is defined in that feature's `domain.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, TypeVar, get_args
 
 from msgspec import UNSET, UnsetType
@@ -157,6 +158,16 @@ class InsufficientStock(InvalidState):
 
     def __init__(self, message: str, shortages: Sequence[Shortage]) -> None:
         super().__init__(message, shortages=list(shortages))
+
+
+@contextmanager
+def of_line(line_no: int) -> Iterator[None]:
+    """Adds the line to the details of an `InvalidState` that a line of the call causes."""
+    try:
+        yield
+    except InvalidState as refused:
+        refused.details.setdefault("line_no", line_no)
+        raise
 
 
 R = TypeVar("R", bound=Document)

@@ -236,7 +236,11 @@ def release(
     for each in stages:
         left -= _release_stage(posting, holding, min(left, holding.total(stage=each)), each, named)
     if left:
-        raise InvalidState("the commit holds fewer units where the serials lie", status="elsewhere")
+        # Without named units every one of them is found.
+        serial_no = named.units[0].serial_no
+        raise InvalidState(
+            "the commit holds fewer units where the serials lie", status="elsewhere", serial_no=serial_no
+        )
     changed = replace(commit, released=commit.released + units)
     return restated(changed, holding), units
 
@@ -263,7 +267,8 @@ def _takes(
 ) -> list[HeldTake]:
     takes, lacking = draw_held(item, holding, quantity, pin, stage=stage, leaves_shelf=stage == "open", named=named)
     if lacking and stage != "open":
-        raise InvalidState(f"fewer of the serials named are {stage}", status=stage)
+        serial_no = named.units[0].serial_no
+        raise InvalidState(f"serial {serial_no} is not {stage}", status=stage, serial_no=serial_no)
     if lacking:
         raise insufficient(item, "committed", quantity, quantity - lacking, "the shelf has fewer units")
     return takes

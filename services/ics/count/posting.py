@@ -29,16 +29,17 @@ from services.ics.count.variance import (
     nobodys,
     post_all,
 )
-from services.ics.ledger.balance import Item
+from services.ics.ledger.balance import Item, Landing
 from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import StockCardEntry
 from services.ics.ledger.naming import ANYONE, NamedUnit
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.store import items_of_many
-from services.ics.serial.domain import COMES_IN_FROM, Dates, serial_key
+from services.ics.serial.domain import COMES_IN_FROM, Dates, SerialUnit, serial_key
 from services.ics.serial.store import SERIALS, units_at
 from services.ics.stock.posting import LedgerPosting
 from services.ics.stock.serial_rules import ON_HAND_STATUSES
+from services.ics.words import of_line
 
 
 async def compare(
@@ -66,7 +67,8 @@ async def compare(
         item = items[facility, line.variant_id]
         expected = expected_at(item, line.key, finding.counted_utc, since.get(line.variant_id, {}))
         lines.append(compared(line, finding, expected, named, plan))
-    await check_found(view, lines)
+    places = {id(finding): number for number, finding in enumerate(findings)}
+    await check_found(view, lines, {line.line_no: f"lines.{places[id(finding)]}.serials" for line, finding in pairs})
     return submitted(count, lines, view.call.caller.actor, now)
 
 
@@ -81,9 +83,9 @@ async def _serials_at(
     return expected_serials(here, since, item.logical_guid, line.key, finding.counted_utc)
 
 
-async def check_found(view: View, lines: Sequence[CountLine]) -> None:
+async def check_found(view: View, lines: Sequence[CountLine], paths: Mapping[int, str]) -> None:
     """Raises `InvalidState` if a serial found is in stock elsewhere or too many are found and missing; `Invalid` if one
-    is of another lot."""
+    is of another lot. `paths`: line number -> the field of the request with its serials."""
     if sum(len(line.serials_found) + len(line.serials_missing) for line in lines) > SERIALS_MAX:
         message = f"more than {SERIALS_MAX} serials are found and missing; count fewer positions at once"
         raise InvalidState(message, status="scattered")
@@ -93,7 +95,7 @@ async def check_found(view: View, lines: Sequence[CountLine]) -> None:
         for serial_no in line.serials_found:
             unit = known.get(serial_key(line.variant_id, serial_no))
             if unit is not None and unit.lot_code not in {None, line.lot_code}:
-                raise invalid_field("lines", f"serial {serial_no} of line {line.line_no} is of lot {unit.lot_code}")
+                raise invalid_field(paths[line.line_no], f"serial {serial_no} is of lot {unit.lot_code}")
             if unit is not None and unit.status not in COMES_IN_FROM:
                 status = "scrapped" if unit.status == "scrapped" else "elsewhere"
                 message = f"serial {serial_no} is {unit.status}: put it away, then count again"
@@ -172,14 +174,18 @@ async def _differences(
     change: Change, p: LedgerPosting, facility: str, items: Mapping[str, OpenItem], off: Sequence[CountLine]
 ) -> list[CountDifference]:
     """The differences to post. Surplus units are put at the line's place, which must be active."""
-    surplus = [line for line in off if line.difference > 0 or line.serials_found]
+    surplus = [line for line in off if line.serials_found or line.difference > -len(line.serials_missing)]
     named = [(line.zone_id, line.bin_id, f"lines.{line.line_no}.") for line in surplus]
     found = await places_of(change, facility, named)
-    places = {line.line_no: admit(place).landing() for line, place in zip(surplus, found, strict=True)}
+    places: dict[int, Landing] = {}
+    for line, lands in zip(surplus, found, strict=True):
+        with of_line(line.line_no):
+            places[line.line_no] = admit(lands).landing()
     found_differences = []
     for line in off:
         item = items[line.variant_id]
-        found_units, missing = await _units_of(p, item, line)
+        with of_line(line.line_no):
+            found_units, missing = await _units_of(p, item, line)
         place = places.get(line.line_no)
         found_differences.append(
             CountDifference(item, line.key, line.difference, line.line_no, place, found_units, missing)
@@ -193,12 +199,15 @@ async def _units_of(
     """The units found and missing. Raises `InvalidState` if one has moved since it was counted."""
     named = [*line.serials_found, *line.serials_missing]
     for serial_no, unit in zip(named, await p.serials.known(item.variant_id, named), strict=True):
-        moved = unit is not None and unit.last_moved_utc is not None and unit.last_moved_utc > (line.counted_utc or "")
-        if moved:
+        if unit is not None and (_has_moved(unit, line) or unit.lot_code not in {None, line.lot_code}):
             message = f"serial {serial_no} has moved since it was counted: count again"
-            raise InvalidState(message, status="elsewhere", serial_no=serial_no, line_no=line.line_no)
+            raise InvalidState(message, status="elsewhere", serial_no=serial_no)
     await p.arrivals.check(item, line.lot_code, line.serials_found, Dates())
     found = await p.arrivals.bring(item, None, line.serials_found, Dates())
     pin = Pin(exact=line.key)
     missing = await p.serials.take(item, line.serials_missing, ON_HAND_STATUSES, held_by=ANYONE, pin=pin)
     return found.units, missing.units
+
+
+def _has_moved(unit: SerialUnit, line: CountLine) -> bool:
+    return unit.last_moved_utc is not None and unit.last_moved_utc > (line.counted_utc or "")

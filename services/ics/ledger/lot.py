@@ -30,4 +30,4 @@ def is_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> b
 def check_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> None:
     """Raises `InvalidState` if units of the lot may not be sold."""
     if not is_sellable(lots, lot_code, today):
-        raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable")
+        raise InvalidState(f"lot {lot_code} is unsellable", status="unsellable", lot_code=lot_code)

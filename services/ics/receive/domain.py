@@ -140,7 +140,8 @@ def check_pending(receipt: ReceiveRecord, findings: Sequence[QcFinding]) -> None
     for line in receipt.lines:
         found = sum(finding.quantity for finding in findings if finding.line_no == line.line_no)
         if found > line.pending:
-            raise InvalidState(f"line {line.line_no} has {line.pending} units pending", status=receipt.status)
+            message = f"line {line.line_no} has {line.pending} units pending"
+            raise InvalidState(message, status=receipt.status, line_no=line.line_no)
 
 
 def inspect(posting: Posting, item: OpenItem, holding: Holding, finding: QcFinding, named: Named) -> None:

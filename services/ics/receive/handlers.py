@@ -44,7 +44,7 @@ from services.ics.serial.domain import Dates
 from services.ics.stock.arrivals import Arrivals
 from services.ics.stock.posting import posting
 from services.ics.stock.serial_rules import STATUSES, check_tracked, date_problems, serial_problems_by_line
-from services.ics.words import OPERATOR, READ, load_here
+from services.ics.words import OPERATOR, READ, load_here, of_line
 
 endpoints = Endpoints("ics")
 
@@ -92,9 +92,10 @@ async def ics_receive_record(call: Call, change: Change, body: ReceiveRecordRequ
             raise Conflict("the code is taken in this facility")
         lines = []
         for number, (line, item, lot_code) in enumerate(zip(body.lines, items, lots, strict=True)):
-            place = admit(places[number])
+            with of_line(number + 1):
+                place = admit(places[number])
+                named = await p.arrivals.bring(item, lot_code, line.serials, _dates(line))
             kept = _line(number + 1, line, lot_code, place, policies[line.variant_id])
-            named = await p.arrivals.bring(item, lot_code, line.serials, _dates(line))
             lines.append(
                 bring_in(p, item, kept, holder=receive_id, source=body.source, place=place.landing(), named=named)
             )
@@ -212,17 +213,19 @@ async def ics_qc_complete(call: Call, change: Change, body: QcCompleteRequest) -
         }
         for variant_id, holding in holdings.items():
             holding.serials = serials_of_lines(receipt, variant_id)
-        for place in places:
-            admit(place)
+        for place, finding in zip(places, findings, strict=False):
+            with of_line(finding.line_no):
+                admit(place)
         for number, finding in enumerate(findings):
             line = lines[finding.line_no]
             item = items[line.variant_id]
             asked = body.results[number].serials if body.results else None
-            if strange := set(asked or ()) - {*line.serials, *line.assigned}:
-                lost = min(strange)
-                raise InvalidState(f"serial {lost} is not on line {line.line_no}", status="unknown", serial_no=lost)
-            named = await p.serials.take(item, asked, STATUSES["quarantine"], held_by=receipt.receive_id)
-            inspect(p, item, holdings[line.variant_id], finding, named)
+            with of_line(line.line_no):
+                if strange := set(asked or ()) - {*line.serials, *line.assigned}:
+                    lost = min(strange)
+                    raise InvalidState(f"serial {lost} is not on line {line.line_no}", status="unknown", serial_no=lost)
+                named = await p.serials.take(item, asked, STATUSES["quarantine"], held_by=receipt.receive_id)
+                inspect(p, item, holdings[line.variant_id], finding, named)
         receipt = inspected(receipt, findings, list(holdings.values()))
         for finding in findings:
             receipt = remarked(receipt, call, change.now, finding.note, finding.line_no)

@@ -33,7 +33,7 @@ from services.ics.stock.fields import SerialList
 from services.ics.stock.posting import LedgerPosting, posting
 from services.ics.stock.serial_rules import STATUSES, check_tracked, date_problems, serial_problems_by_line
 from services.ics.stock.store import ADJUSTMENT_IMPORTS
-from services.ics.words import ADJUST, UNHELD_BUCKETS, Bucket
+from services.ics.words import ADJUST, UNHELD_BUCKETS, Bucket, of_line
 
 endpoints = Endpoints("ics", "/adjustment")
 
@@ -104,11 +104,8 @@ async def ics_adjustment_import(call: Call, change: Change, body: AdjustmentImpo
         items = await _open(p, body.lines)
         lots = await _checked_lots(change, p, body.lines, items)
         for number, (line, place, lot_code) in enumerate(zip(body.lines, places, lots, strict=True)):
-            try:
+            with of_line(number + 1):
                 await _adjust(p, items[line.variant_id], body, number, place=place, lot_code=lot_code)
-            except InvalidState as refused:
-                refused.details["line_no"] = number + 1
-                raise
         adjustment_import = AdjustmentImport(
             import_id=import_id,
             logical_guid=call.logical_guid,

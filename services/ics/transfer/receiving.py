@@ -35,7 +35,7 @@ from services.ics.transfer.shipment import (
     received,
 )
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS
-from services.ics.words import ADJUST, OPERATOR
+from services.ics.words import ADJUST, OPERATOR, of_line
 
 endpoints = Endpoints("ics", "/transfer")
 
@@ -84,8 +84,9 @@ async def ics_transfer_shipment_receive(
     check_outstanding(before, receipts)
     items = {item_id_of(call.orgcode, call.logical_guid, line.variant_id) for line in before.lines}
     change.prefetch(ITEMS, sorted(items))
-    for place in places:
-        admit(place)
+    for place, receipt in zip(places, receipts, strict=False):
+        with of_line(receipt.line_no):
+            admit(place)
     kept = await change.load(TRANSFERS, before.transfer_id)
     async with posting(change, "shipment", before.shipment_id, reason=body.note) as p:
         await _book(p, before, receipts, [line.serials for line in body.lines or ()])
@@ -182,10 +183,10 @@ async def _book(
     }
     for receipt, serial_nos in zip(receipts, asked or [None] * len(receipts), strict=True):
         line = lines[receipt.line_no]
-        if serial_nos and (strange := set(serial_nos) - set(line.serials)):
-            raise InvalidState(
-                f"serial {min(strange)} is not on line {line.line_no}", status="unknown", serial_no=min(strange)
-            )
-        item = items[line.variant_id]
-        named = await p.serials.take(item, serial_nos, STATUSES["in_transit"], held_by=shipment.shipment_id)
-        receive(p, holdings[line.variant_id], line, receipt, named)
+        with of_line(line.line_no):
+            if serial_nos and (strange := set(serial_nos) - set(line.serials)):
+                lost = min(strange)
+                raise InvalidState(f"serial {lost} is not on line {line.line_no}", status="unknown", serial_no=lost)
+            item = items[line.variant_id]
+            named = await p.serials.take(item, serial_nos, STATUSES["in_transit"], held_by=shipment.shipment_id)
+            receive(p, holdings[line.variant_id], line, receipt, named)

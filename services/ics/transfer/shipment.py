@@ -92,7 +92,8 @@ def check_loads(loads: Sequence[Load], status: str) -> None:
         number = load.line.line_no
         wanted[number] = wanted.get(number, 0) + load.quantity
         if wanted[number] > load.line.unshipped:
-            raise InvalidState(f"line {number} has {load.line.unshipped} approved units left", status=status)
+            message = f"line {number} has {load.line.unshipped} approved units left"
+            raise InvalidState(message, status=status, line_no=number)
 
 
 class Loading:
@@ -189,7 +190,8 @@ def check_outstanding(shipment: Shipment, receipts: Sequence[Receipt]) -> None:
     for line in shipment.lines:
         booked = sum(receipt.quantity for receipt in receipts if receipt.line_no == line.line_no)
         if booked > line.outstanding:
-            raise InvalidState(f"line {line.line_no} has {line.outstanding} units outstanding", status=shipment.status)
+            message = f"line {line.line_no} has {line.outstanding} units outstanding"
+            raise InvalidState(message, status=shipment.status, line_no=line.line_no)
 
 
 def receive(posting: Posting, holding: Holding, line: ShipmentLine, receipt: Receipt, named: Named) -> None:

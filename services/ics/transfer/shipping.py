@@ -37,7 +37,7 @@ from services.ics.transfer.shipment import (
     check_loads,
 )
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS, list_shipments
-from services.ics.words import OPERATOR, READ
+from services.ics.words import OPERATOR, READ, of_line
 
 endpoints = Endpoints("ics", "/transfer")
 
@@ -97,7 +97,8 @@ async def ics_transfer_shipment_record(
         for load, serial_nos in zip(loads, asked, strict=True):
             origin = items[kept.from_logical_guid, load.line.variant_id]
             target = items[kept.to_logical_guid, load.line.variant_id]
-            loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF, pin=load.pin))
+            with of_line(load.line.line_no):
+                loading.load(origin, target, load, await p.serials.take(origin, serial_nos, ON_SHELF, pin=load.pin))
         shipment = Shipment(
             shipment_id=shipment_id,
             transfer_id=kept.transfer_id,

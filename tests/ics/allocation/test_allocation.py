@@ -145,6 +145,8 @@ async def test_an_unsellable_lot_is_not_promised(ics: ServiceClient) -> None:
     more = await asked(floor, variant_id="V1", quantity=5)
     made = (await allocated(floor, variant_id="V1", quantity=4))["allocation"]
 
-    assert [(answer.status, answer.details) for answer in pinned] == [(409, {"status": "unsellable"})] * 2
+    assert [(answer.status, answer.details) for answer in pinned] == [
+        (409, {"status": "unsellable", "lot_code": lot}) for lot in ("L-A", "L-B")
+    ]
     assert more.details["shortages"][0]["available"] == 4
     assert [held["lot_code"] for held in made["positions"]] == ["L-C"]

@@ -163,7 +163,9 @@ async def test_an_unsellable_lot_is_neither_picked_nor_shipped(ics: ServiceClien
         await floor.ask("/ship/record", **named, expected_revision=2, quantity=1, from_stage="picked"),
         await floor.ask("/ship/record", **named, expected_revision=2, quantity=1, from_stage="open"),
     ]
-    assert [(answer.status, answer.details) for answer in answers] == [(409, {"status": "unsellable"})] * 4
+    assert [(answer.status, answer.details) for answer in answers] == [
+        (409, {"status": "unsellable", "lot_code": "L-A"})
+    ] * 4
     assert (await floor.ask("/commit/release", **named, expected_revision=2)).status == 200
 
 
