@@ -105,7 +105,11 @@ def _post_serials(posting: Posting, difference: CountDifference) -> list[Shortag
     """Post serials found and missing one by one, and units without a serial that are left over. Returns shortages."""
     item, key, line_no = difference.item, difference.key, difference.line_no
     bare = len(difference.found) - len(difference.missing) - difference.units
-    named = assign(posting, legs_at(posting, item, key, BUCKETS), difference.found[:bare], at_once=1, line_no=line_no)
+    if bare < 0:
+        # Units of earlier releases left serials behind: each of these leaves with a unit that comes in for it.
+        _add(posting, difference._replace(units=-bare))
+    whole = difference.found[: max(0, bare)]
+    named = assign(posting, legs_at(posting, item, key, BUCKETS), whole, at_once=1, line_no=line_no)
     for unit in difference.found[named:]:
         assert difference.place is not None, difference
         landed = posting.land(item, difference.place, key.lot_code)

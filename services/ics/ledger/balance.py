@@ -87,6 +87,11 @@ class StockPosition(Value, omit_defaults=True):
         return self.available + self.reserved + self.open
 
     @property
+    def staged(self) -> int:
+        """Units that are picked or packed."""
+        return self.picked + self.packed
+
+    @property
     def on_hand(self) -> int:
         """All units at this position."""
         return sum(getattr(self, count) for count in COUNTS)
@@ -98,6 +103,11 @@ class StockPosition(Value, omit_defaults=True):
         return not (
             self.available or promised or self.quarantine or self.inspection or self.damaged or self.consignment
         )
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is empty and counts no serial. Earlier releases let units leave their serials behind."""
+        return self.empty and not (self.serials or self.quarantine_serials or self.damaged_serials)
 
     def unsellable_serials(self, today: Date) -> int:
         """Serials on the shelf that are blocked, or past their expiry date on `today`."""

@@ -39,11 +39,12 @@ class CarriedSerials:
         """
         item, account = source.item, source.account
         if account.counter is not None:
-            moving = quantity - (source.units - getattr(item.position(account.key), account.counter))
+            bare = max(0, source.units - getattr(item.position(account.key), account.counter))
+            moving = quantity - bare
             units = self._at(item, account, moving, read) if moving > 0 else []
         else:
             units = _of_line(source, self._at(item, account, quantity, read))
-            moving = quantity - (source.units - len(units))
+            moving = quantity - max(0, source.units - len(units))
         if moving <= 0:
             return []
         if moving > CARRIED_MAX:
@@ -59,8 +60,11 @@ class CarriedSerials:
         if not item.serialised:
             return source.units
         if account.counter is not None:
-            return source.units - int(getattr(item.position(account.key), account.counter))
-        return source.units - len(_of_line(source, self._at(item, account, source.units, read)))
+            named = int(getattr(item.position(account.key), account.counter))
+        else:
+            named = len(_of_line(source, self._at(item, account, source.units, read)))
+        # Earlier releases let units leave their serials behind: there may be more serials than units.
+        return max(0, source.units - named)
 
     def _at(self, item: OpenItem, account: SerialAccount, wanted: int, read: Reader) -> list[NamedUnit]:
         """The units in an account now: those of the posting, and others that are stored there."""

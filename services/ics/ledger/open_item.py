@@ -170,7 +170,7 @@ class OpenItem:
         return max(0, -known.available) if known is not None else 0
 
     def close(self, now: Utc) -> Item:
-        """The item to store; `now` becomes its `recorded_utc` if there are new entries. Omits empty positions."""
+        """The item to store; `now` becomes its `recorded_utc` if there are new entries. Omits those `gone`."""
         totals = self.totals
         return replace(
             self.stored,
@@ -180,7 +180,7 @@ class OpenItem:
             serialised=self.serialised,
             externals=self.outside(),
             coming=[Coming(lot_code=lot, units=units) for lot, units in self.coming.items() if units],
-            cells=[position for position in self.positions.values() if not position.empty],
+            cells=[position for position in self.positions.values() if not position.gone],
             **totals,
         )
 

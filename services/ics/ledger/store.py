@@ -298,13 +298,15 @@ async def units_in_zone(view: View, zone_id: str) -> int:
     """An estimate of the units in a zone and its bins: more than 0 exactly if there are any. A concurrent movement may
     still add some. Index: spots."""
     items = await view.find(ITEMS, {"spots": zone_key(zone_id)}, limit=_FIND_LIMIT)
-    return sum(_count(position.on_hand) for item in items for position in item.cells if position.zone_id == zone_id)
+    there = (position for item in items for position in item.cells if position.zone_id == zone_id)
+    return sum(_count(position.on_hand) for position in there if not position.empty)
 
 
 async def units_in_bin(view: View, bin_id: str) -> int:
     """An estimate of the units in a bin, as `units_in_zone`. Index: spots."""
     items = await view.find(ITEMS, {"spots": bin_key(bin_id)}, limit=_FIND_LIMIT)
-    return sum(_count(position.on_hand) for item in items for position in item.cells if position.bin_id == bin_id)
+    there = (position for item in items for position in item.cells if position.bin_id == bin_id)
+    return sum(_count(position.on_hand) for position in there if not position.empty)
 
 
 def _count(units: int) -> int:

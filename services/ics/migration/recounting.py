@@ -5,9 +5,10 @@ from functools import partial
 from chassis.jobs.migration import MigrationTools
 from chassis.jobs.migration_progress import PageDone
 from chassis.unit import Change, View
+from services.ics.bin.store import places_of
 from services.ics.ledger.balance import Item
 from services.ics.ledger.store import ENTRIES, ITEMS
-from services.ics.migration.serials import recounted, relotted
+from services.ics.migration.serials import left_behind, recounted, relotted
 from services.ics.serial.store import SERIALS, units_of
 
 RECOUNT_ITEMS = 50
@@ -40,7 +41,9 @@ async def _recount_item(change: Change, item_id: str) -> bool:
     for before, after in zip(serials, fixed, strict=True):
         if after is not before:
             await change.update(SERIALS, after)
-    counted = recounted(item, fixed)
+    keys = sorted(left_behind(item, fixed), key=repr)
+    places = await places_of(change, item.logical_guid, [(key.zone_id, key.bin_id, "") for key in keys])
+    counted = recounted(item, fixed, {key: place.landing() for key, place in zip(keys, places, strict=True)})
     if counted != item:
         await change.update(ITEMS, counted)
     return counted != item or fixed != serials

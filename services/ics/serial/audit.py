@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from services.ics.ledger.audit_counters import Units
-from services.ics.ledger.balance import Item, PositionKey
+from services.ics.ledger.balance import Item, PositionKey, StockPosition
 from services.ics.ledger.entry import Account, StockCardEntry
+from services.ics.ledger.naming import SerialAccount
 from services.ics.serial.domain import SerialUnit, account_of
 
 
@@ -56,6 +57,28 @@ def marks_of_units(units: Iterable[SerialUnit]) -> Units:
         elif account.state == "shelf" and unit.expiry_date is not None:
             marks[f"{unit.expiry_date} at {account.key}"] += 1
     return marks
+
+
+def beyond_units(units: Iterable[SerialUnit], item: Item) -> Units:
+    """How many serials each account of an item has beyond its units, where it has any: each unit has one at most."""
+    there: Counter[tuple[PositionKey, str]] = Counter()
+    for unit in units:
+        account = account_of(unit)
+        if account is not None and account.state != "in_transit":
+            there[account.key, _units_field(account)] += 1
+    positions = {position.key: position for position in item.cells}
+    excess = {
+        f"beyond the units of {field} at {key}": serials - getattr(positions.get(key, StockPosition()), field)
+        for (key, field), serials in there.items()
+    }
+    return {what: serials for what, serials in excess.items() if serials > 0}
+
+
+def _units_field(account: SerialAccount) -> str:
+    """The property of `StockPosition` with the units of such accounts, of all holders together."""
+    if account.state == "quarantine":
+        return "quarantine" if account.holder_id is None else "inspection"
+    return "staged" if account.state in {"picked", "packed"} else account.state
 
 
 def marks_of_item(item: Item) -> Units:

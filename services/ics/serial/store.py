@@ -8,7 +8,7 @@ from chassis.unit import View, between
 from services.ics.ledger.audit_counters import Counted, Recounted, Units, register, register_recount
 from services.ics.ledger.balance import Item, PositionKey
 from services.ics.ledger.naming import SerialAccount
-from services.ics.serial.audit import marks_of_item, marks_of_units, moves, places
+from services.ics.serial.audit import beyond_units, marks_of_item, marks_of_units, moves, places
 from services.ics.serial.domain import SerialUnit, account_of, gtin14, lot_key, number_of
 from services.ics.words import HOLDER_KINDS
 
@@ -191,7 +191,8 @@ async def _places(view: View, item: Item) -> Units:
 
 
 async def _marks(view: View, item: Item) -> Units:
-    return marks_of_units(await units_of(view, item))
+    units = await units_of(view, item)
+    return {**marks_of_units(units), **beyond_units(units, item)}
 
 
 register(Counted("serial", moves, _places))
