@@ -55,17 +55,20 @@ async def slc_webhook(
     headers = {name.lower(): value for name, value in http.headers.items()}
     shop_domain = headers.get("x-shopify-shop-domain", "").lower()
     signature = headers.get("x-shopify-hmac-sha256", "")
-    webhook = _webhook(headers, raw, call.started_utc)
     known: list[WebhookSigner] = []
     signed: list[WebhookSigner] = []
     # What is remembered may be out of date: nothing is refused before the database was asked.
     for fresh in (False, True) if signers.remembers(shop_domain) else (True,):
         known = await signers.of_shop(call, shop_domain, fresh=fresh)
         signed = [each for each in known if each.has_signed(raw, signature)]
-        if signed and webhook is None:
+        if not signed:
+            continue
+        # Not before: what nobody has signed is not decoded.
+        webhook = _webhook(headers, raw, call.started_utc)
+        if webhook is None:
             signers.dropped("unknown_topic")
             return Content()
-        if signed and webhook is not None and await _is_taken_in(units, call, signed, webhook):
+        if await _is_taken_in(units, call, signed, webhook):
             return Content()
     if signed:
         raise Unavailable("the credentials of the shop are being changed")

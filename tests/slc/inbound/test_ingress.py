@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from chassis.caller import ANONYMOUS
@@ -13,6 +14,7 @@ from chassis.unit import Change, View
 from chassis.work.store import is_under_way
 from deploy.local import ports
 from services.slc.app import SLC
+from services.slc.inbound import handlers
 from services.slc.inbound.events import WebhookReceived
 from services.slc.inbound.signers import DROPPED
 from services.slc.inbound.store import DOORBELLS_TO_ANSWER
@@ -120,6 +122,17 @@ async def test_wrong_webhook_signature_is_401_and_nothing_stored(counter: Counte
     assert await kept(counter) == []
     assert "slc.webhook.received" not in counter.slc.client.events
     assert (await totals(counter))["webhooks_received"] == 0
+
+
+async def test_what_nobody_has_signed_is_not_decoded(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    await counter.open()
+    decoded: list[str] = []
+    monkeypatch.setattr(handlers, "read_webhook", lambda topic, _: decoded.append(topic))
+
+    assert (await ring(counter, "w-1", "a-guess")).status == 401
+    assert decoded == []
+    assert (await ring(counter, "w-2")).status == 200
+    assert decoded == ["orders/create"]
 
 
 async def test_unknown_shop_with_a_right_signature_is_counted_and_dropped(counter: Counter) -> None:
