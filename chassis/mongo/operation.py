@@ -15,8 +15,9 @@ from chassis.telemetry.notes import note
 class BatchedOperation:
     """One view or change that waits for its batch.
 
-    `heavy`: it is not part of a shared batch. `held`: what a view handed over by a shared batch has loaded there.
-    `halvings`: how often its bites were halved, see `Change.bite`; `largest_bite`: its largest in the last run.
+    `heavy`: its handler runs in a thread. `held`: what a view handed over by a shared batch has loaded there.
+    `in_place`: a large view that keeps the transaction it began with. `halvings`: how often its bites were halved,
+    see `Change.bite`; `largest_bite`: its largest in the last run.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class BatchedOperation:
         "handler",
         "heavy",
         "held",
+        "in_place",
         "largest_bite",
         "minted",
         "moment",
@@ -55,6 +57,7 @@ class BatchedOperation:
         self.halvings = 0
         self.largest_bite = 0
         self.held: WorkingSet | None = None
+        self.in_place = False
         self.queue: Any = None
         self.deferrals = 0
         self.passes = 0

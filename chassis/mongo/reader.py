@@ -57,6 +57,8 @@ class Reader:
         self._paging = paging
         self._stats = stats
         self._snapshot = snapshot
+        self._loops = loops
+        self._large_in_place = 0
         self._queue = BatchQueue(
             "reader", lambda queue: _take(queue, BATCH_VIEWS_MAX), self._complete, loops=loops, gather=True
         )
@@ -111,11 +113,15 @@ class Reader:
             await self._run_all(batch, None, lambda operation: operation.settle())
             return
         done: list[BatchedOperation] = []
-        async with self._database.transaction() as transaction:
-            read = await self._run_all(batch, transaction, done.append)
-            if read:
-                # Only a successful commit proves that the reads were of a majority.
-                await _closed(transaction)
+        try:
+            async with self._database.transaction() as transaction:
+                read = await self._run_all(batch, transaction, done.append)
+                if read:
+                    # Only a successful commit proves that the reads were of a majority.
+                    await _closed(transaction)
+        finally:
+            self._large_in_place -= batch[0].in_place
+            batch[0].in_place = False
         for operation in done:
             operation.settle()
 
@@ -144,8 +150,10 @@ class Reader:
                     else:
                         done = self._run(operation, held, moment)
                 except Heavy:
-                    large.append(operation)
-                    continue
+                    if transaction is None or not self._stays(batch):
+                        large.append(operation)
+                        continue
+                    operation.heavy, done = True, False
                 if done:
                     self._stats.views += 1
                     complete(operation)
@@ -160,6 +168,16 @@ class Reader:
             todo = again
         self._set_apart(large, held if transaction is None else None)
         return passes > 1
+
+    def _stays(self, batch: Sequence[BatchedOperation]) -> bool:
+        """Whether a large snapshot view goes on in its transaction, instead of reading all again beside the others: if
+        nobody shares the batch with it, and others have a loop left."""
+        if len(batch) > 1 or self._large_in_place >= self._loops - 1:
+            return False
+        self._large_in_place += 1
+        self._stats.large_views += 1
+        batch[0].in_place = True
+        return True
 
     def _set_apart(self, large: Sequence[BatchedOperation], held: WorkingSet | None) -> None:
         """Put large views into the queue beside. One of them may go on with what the batch has loaded."""
