@@ -45,12 +45,12 @@ export class Layout {
   /** @param {{run: number, done: boolean, places: {id: string, x: number, y: number}[]}} news */
   #take({ run, done, places }) {
     if (run !== this.#run) return;
-    if (done) this.#busy(false);
-    else if (reducedMotion()) return;
+    if (!done && reducedMotion()) return;
     for (const { id, x, y } of places) {
       const node = this.#graph.nodes.get(id);
       if (node && !node.placed && id !== this.held) Object.assign(node, { x, y });
     }
     this.#moved();
+    if (done) this.#busy(false);
   }
 }

@@ -36,6 +36,9 @@ const ORDER_KINDS = ['reservation', 'allocation', 'commit'];
 /** How far a key moves a node on the screen. */
 const PUSH_PIXELS = 20;
 
+/** Whether the canvas goes on showing the whole graph: until a person looks at a part of it. */
+let showsWhole = false;
+
 const graph = new Graph();
 const element = byIdOf('canvas', HTMLCanvasElement);
 const maintenance = new Maintenance(byId('maintenance'));
@@ -45,7 +48,10 @@ const canvas = new GraphCanvas(element, graph);
 const layout = new Layout(
   graph,
   () => canvas.draw(),
-  (on) => element.setAttribute('aria-busy', String(on)),
+  (on) => {
+    element.setAttribute('aria-busy', String(on));
+    if (!on) showWhole();
+  },
 );
 const explorer = new Explorer(graph, work, catalogue, pending, settled);
 const records = new Records(
@@ -78,6 +84,8 @@ graph.subscribe(() => {
   show(byId('timeline-button'), ORDER_KINDS.includes(graph.selection?.kind ?? ''));
   keepAddress();
 });
+new ResizeObserver(showWhole).observe(element);
+for (const name of ['pointerdown', 'wheel']) element.addEventListener(name, () => (showsWhole = false), { passive: true });
 followPointer(element, canvas, graph, layout, expand);
 attachLegend(graph, () => canvas.draw());
 attachButtons();
@@ -172,6 +180,7 @@ async function openTable(table) {
 
 /** @param {GraphNode} node */
 function choose(node) {
+  showsWhole = false;
   graph.select(node.id);
   canvas.centre(node);
 }
@@ -195,8 +204,13 @@ function pending(id, on) {
 /** Nodes came or went: lay the graph out anew, and show all of a small one. */
 function settled() {
   layout.run();
-  if (graph.nodes.size > 1) canvas.fit();
-  else if (graph.selection) canvas.centre(graph.selection);
+  showsWhole = graph.nodes.size > 1;
+  showWhole();
+  if (!showsWhole && graph.selection) canvas.centre(graph.selection);
+}
+
+function showWhole() {
+  if (showsWhole) canvas.fit();
 }
 
 function countText() {

@@ -12,15 +12,18 @@ _COUNT = """() => {
   const paint = CanvasRenderingContext2D.prototype;
   const { clearRect, arc, lineTo, stroke, fill } = paint;
   let circle = false;
+  let outside = false;
   window.painted = {};
   const count = (name) => (window.painted[name] += 1);
   Object.assign(paint, {
     clearRect(...area) {
-      window.painted = { dashed: 0, plain: 0, hollow: 0, filled: 0 };
+      window.painted = { dashed: 0, plain: 0, hollow: 0, filled: 0, outside: 0 };
       clearRect.apply(this, area);
     },
     arc(...shape) {
       circle = true;
+      const { x, y } = this.getTransform().transformPoint({ x: shape[0], y: shape[1] });
+      outside = x < 0 || y < 0 || x > this.canvas.width || y > this.canvas.height;
       arc.apply(this, shape);
     },
     lineTo(...place) {
@@ -34,6 +37,7 @@ _COUNT = """() => {
     },
     fill() {
       count('filled');
+      if (outside) count('outside');
       fill.call(this);
     },
   });
@@ -41,7 +45,10 @@ _COUNT = """() => {
 
 
 class Painting:
-    """The shapes of the canvas' last frame, by name: dashed and plain lines, hollow and filled circles."""
+    """The shapes of the canvas' last frame, by name: dashed and plain lines, hollow and filled circles.
+
+    `outside` are filled circles that cannot be seen.
+    """
 
     def __init__(self, page: Page) -> None:
         self._page = page

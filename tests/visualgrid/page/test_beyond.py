@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.visualgrid.explorer import ORG, TRACE, Explorer, ref_of
+from tests.visualgrid.page.painting import Painting
 from tests.visualgrid.page.visitor import Visitor
 
 SPACE = "{http://graphml.graphdrawing.org/xmlns}"
@@ -162,10 +163,14 @@ async def test_a_moment_of_the_time_line_shows_the_graph_as_it_was(signed_in: Vi
 async def test_a_reservation_has_a_time_line_with_a_lane_for_each_service(signed_in: Visitor) -> None:
     await signed_in.find(f"trace:{TRACE}")
     await signed_in.tree("Graph").filter(has_text="reservation").first.click()
+    painting = await Painting.of(signed_in.page)
     await signed_in.button("Time line").click()
     line = signed_in.page.get_by_role("region", name="Time line")
     await expect(line.get_by_role("button", name="ics.reservation.created").first).to_be_visible()
     await expect(line).to_contain_text("complete")
+    canvas = signed_in.page.get_by_role("application", name="Graph canvas")
+    await expect(canvas).to_have_attribute("aria-busy", "false")
+    await painting.until(outside=0)
     await signed_in.tree("Tables").filter(has_text="ics_zones").click()
     await expect(line).to_be_hidden()
 
