@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from time import thread_time
 from typing import Any, NamedTuple
 
 from chassis.clock import Utc
@@ -29,7 +29,7 @@ from chassis.mongo.stats import UnitStats
 from chassis.mongo.table import Tables
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
-from chassis.mongo.working_set import Deferred, Heavy, Missing, PendingReads, WorkingSet
+from chassis.mongo.working_set import Deferred, Heavy, LargeRecord, Missing, PendingReads, WorkingSet
 from chassis.unit import Beforehand
 
 RUNS_BETWEEN_YIELDS = 16
@@ -104,8 +104,9 @@ class BatchRunner:
                     operation.deferrals += 1
                     self._stats.deferrals += 1
                     left.append(operation)
-                except Heavy:
+                except Heavy as found:
                     operation.heavy = True
+                    operation.shares = isinstance(found, LargeRecord)
                     self._stats.heavy += 1
                     self._to_heavy(operation)
                 if held.documents >= BATCH_DOCUMENTS_MAX or held.bytes >= BATCH_BYTES_MAX:
@@ -140,7 +141,7 @@ class BatchRunner:
         )
         operation.result, operation.failure, operation.told = None, None, []
         asked = operation.reads.count
-        began = perf_counter()
+        began = thread_time()
         try:
             change = WorkingChange(run, self._paging, self._ids)
             operation.result = drive(operation, change)
@@ -148,7 +149,7 @@ class BatchRunner:
             operation.largest_bite = run.largest_bite
         except Missing:
             operation.moment = run.moment
-            large = operation.reads.count - asked > LARGE_READS or perf_counter() - began > LARGE_SECONDS
+            large = operation.reads.count - asked > LARGE_READS or thread_time() - began > LARGE_SECONDS
             if large and not operation.heavy:
                 raise Heavy from None
             raise

@@ -26,16 +26,13 @@ from chassis.mongo.errors import DatabaseUnreachable, Duplicate, TransactionTooL
 from chassis.mongo.event_documents import EventWriter
 from chassis.mongo.flush import collect, write
 from chassis.mongo.large_runs import LargeRuns
-from chassis.mongo.limits import LARGE_BYTES, LARGE_DOCUMENTS, LARGE_READS
+from chassis.mongo.limits import LARGE_BYTES, LARGE_DOCUMENTS, LARGE_READS, LARGE_TOGETHER
 from chassis.mongo.operation import BatchedOperation
 from chassis.mongo.pace import BatchPace, LargeCalls
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import BatchSize, UnitStats
 from chassis.mongo.table import Tables
 from chassis.mongo.working_set import UncheckedKey, WorkingSet, key_conflict
-
-LARGE_AT_ONCE = 2
-"""Large operations in progress at a time, each in a transaction of its own."""
 
 DEFERRALS_BEFORE_ALONE = 3
 TRIES_BEFORE_SPLIT = 4
@@ -73,9 +70,10 @@ class Committer:
         )
         self._heavy = BatchQueue(
             "heavy committer",
-            lambda queue: _take(queue, 1),
+            _take_large,
             lambda batch: self._complete(batch, self._heavy),
-            loops=LARGE_AT_ONCE,
+            # One at a time: two that change the same item would only conflict.
+            loops=1,
         )
         self._large_runs = LargeRuns()
         self._large_calls = LargeCalls()
@@ -241,6 +239,14 @@ def _take(queue: deque[BatchedOperation], at_most: int) -> list[BatchedOperation
             batch.append(operation)
         if alone and batch:
             break
+    return batch
+
+
+def _take_large(queue: deque[BatchedOperation]) -> list[BatchedOperation]:
+    """The next large operation; with those behind it that are large because of a record they read, as it is."""
+    batch = _take(queue, 1)
+    while batch and batch[0].shares and queue and queue[0].shares and len(batch) < LARGE_TOGETHER:
+        batch += _take(queue, 1)
     return batch
 
 

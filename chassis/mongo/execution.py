@@ -5,7 +5,7 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.ids import IdSource
-from chassis.mongo.limits import LARGE_READS
+from chassis.mongo.limits import LARGE_READS, LARGE_RECORD_ITEMS
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, Tables, UniqueKey
 from chassis.mongo.working_set import (
@@ -13,6 +13,7 @@ from chassis.mongo.working_set import (
     CollectionState,
     Deferred,
     Heavy,
+    LargeRecord,
     Missing,
     PendingReads,
     Slot,
@@ -122,7 +123,13 @@ class Execution:
         if slot is None:
             self.reads.add_id(table.collection, record_id)
             raise Missing
-        record = slot.record if slot.table is table else slot.record_of(table)
+        if slot.table is table:
+            record = slot.record
+        else:
+            if not self.heavy and slot.document is not None and _has_many_items(slot.document):
+                # Before it is decoded.
+                raise LargeRecord
+            record = slot.record_of(table)
         if record is not None:
             self.saw(table, record)
         return record
@@ -294,3 +301,7 @@ class Execution:
         if table.kind and own.table.kind and table.kind != own.table.kind:
             return None
         return table.decode(own.table.entity.to_document(own.record))
+
+
+def _has_many_items(document: dict[str, Any]) -> bool:
+    return any(type(value) is list and len(value) > LARGE_RECORD_ITEMS for value in document.values())

@@ -31,4 +31,10 @@ LARGE_BYTES = 512 * 1024
 """Estimated bytes a run may write before its operation is large."""
 
 LARGE_SECONDS = 0.02
-"""Seconds a run may take, if it is to be repeated, before its operation is large."""
+"""CPU seconds a run may take, if it is to be repeated, before its operation is large."""
+
+LARGE_RECORD_ITEMS = 300
+"""Items that the lists of one record may hold before the operations that read it are large."""
+
+LARGE_TOGETHER = 16
+"""Operations that are large only because of a record they read, in one transaction: it is read and decoded once."""

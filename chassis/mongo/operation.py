@@ -15,9 +15,11 @@ from chassis.telemetry.notes import note
 class BatchedOperation:
     """One view or change that waits for its batch.
 
-    `heavy`: its handler runs in a thread. `held`: what a view handed over by a shared batch has loaded there.
-    `in_place`: a large view that keeps the transaction it began with. `halvings`: how often its bites were halved,
-    see `Change.bite`; `largest_bite`: its largest in the last run.
+    heavy          its handler runs in a thread
+    in_place       a large view that keeps the transaction it began with
+    shares         it is heavy only because of a record it reads
+    held           what a view handed over by a shared batch has loaded there
+    halvings       how often its bites were halved, see `Change.bite`; `largest_bite`: its largest in the last run
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class BatchedOperation:
         "queue",
         "reads",
         "result",
+        "shares",
         "told",
     )
 
@@ -54,6 +57,7 @@ class BatchedOperation:
         self.moment = Utc("")
         self.careful = False
         self.heavy = False
+        self.shares = False
         self.halvings = 0
         self.largest_bite = 0
         self.held: WorkingSet | None = None

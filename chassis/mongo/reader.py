@@ -8,7 +8,7 @@ that turns out to be large is answered beside the others, its handler run in a t
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 from chassis.clock import Clock, Utc
@@ -192,12 +192,12 @@ class Reader:
         reads = operation.reads
         run = Execution(operation.call, held, self._tables, max(moment, operation.moment), reads, heavy=operation.heavy)
         operation.result, operation.failure = None, None
-        asked, began = reads.count, perf_counter()
+        asked, began = reads.count, thread_time()
         try:
             operation.result = drive(operation, WorkingView(run, self._paging))
         except Missing:
             operation.moment = run.moment
-            large = reads.count - asked > LARGE_READS or perf_counter() - began > LARGE_SECONDS
+            large = reads.count - asked > LARGE_READS or thread_time() - began > LARGE_SECONDS
             if large and not operation.heavy:
                 raise Heavy from None
             return False

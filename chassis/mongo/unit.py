@@ -11,6 +11,9 @@ view   ─→ reader.py           the same without writes
            query.py            which index serves a query
            event_documents.py  the event documents of a run
            flush.py            the writes of a batch
+           limits.py           what a batch may hold, and from when on an operation is large
+           large_runs.py       threads for the handlers of large operations
+           pace.py             what is learned from batches: how many operations fit, which calls are large
 """
 
 import secrets

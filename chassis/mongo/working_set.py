@@ -22,6 +22,10 @@ class Heavy(BaseException):
     """The operation is large, or wants a transaction beside the shared batch."""
 
 
+class LargeRecord(Heavy):
+    """The operation reads a record with a great many items; others that read it too may share its transaction."""
+
+
 class Deferred(BaseException):
     """The result of a query depends on a write of this batch; the operation is left for the next batch."""
 

@@ -17,6 +17,8 @@ from chassis.mongo.limits import (
     LARGE_BYTES,
     LARGE_DOCUMENTS,
     LARGE_READS,
+    LARGE_RECORD_ITEMS,
+    LARGE_TOGETHER,
 )
 from chassis.mongo.pace import EXPECTED_AFTER, BatchPace, LargeCalls
 from chassis.mongo.table import Table
@@ -158,6 +160,28 @@ async def test_two_large_changes_of_one_record_both_count(units: MongoUnits) -> 
     kept = await thing_of(units, "t1")
     assert kept is not None
     assert (kept.amount, kept.revision, units.stats.heavy) == (24, 25, 4)
+
+
+async def test_operations_that_read_one_large_record_share_its_transaction(units: MongoUnits) -> None:
+    parts = [Part(code=f"P{place}") for place in range(LARGE_RECORD_ITEMS + 1)]
+    await keep(units, a_thing("t1", amount=0, parts=parts), a_thing("light", amount=0))
+    units.stats.take_sizes()
+    threads: set[bool] = set()
+
+    async def handler(change: Change) -> None:
+        await add(change, "t1")
+        threads.add(threading.current_thread() is threading.main_thread())
+
+    calls: list[Any] = [units.change(a_call(), handler) for _ in range(LARGE_TOGETHER)]
+    await asyncio.gather(*calls, units.change(a_call(), lambda change: add(change, "light")))
+
+    assert threads == {False}, "the record is never decoded on the event loop"
+    kept = await thing_of(units, "t1")
+    assert kept is not None
+    assert (kept.amount, kept.revision) == (LARGE_TOGETHER, LARGE_TOGETHER + 1)
+    large = [size for size in units.stats.take_sizes() if size.lane == "large"]
+    assert len(large) < LARGE_TOGETHER / 2
+    assert units.stats.large_views == 1
 
 
 async def test_a_batch_ends_where_its_bytes_do(units: MongoUnits) -> None:
