@@ -83,7 +83,7 @@ async def held_at_most(seconds: float) -> AsyncIterator[LoopWatch]:
     The garbage collector is set as in a service: the tests' own objects are not scanned.
     """
     watch = LoopWatch(idle_seconds=0.002)
-    with _collecting_as_in_a_service(), callbacks_of(asyncio.get_running_loop()) as callbacks:
+    with collecting_as_in_a_service(), callbacks_of(asyncio.get_running_loop()) as callbacks:
         watch.start()
         try:
             yield watch
@@ -94,7 +94,8 @@ async def held_at_most(seconds: float) -> AsyncIterator[LoopWatch]:
 
 
 @contextmanager
-def _collecting_as_in_a_service() -> Iterator[None]:
+def collecting_as_in_a_service() -> Iterator[None]:
+    """Have the garbage collector set as in a service within the block."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

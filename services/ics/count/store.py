@@ -165,8 +165,10 @@ async def _items_of(view: View, plan: CountPlan) -> list[Item]:
         ids = [item_id_of(view.call.orgcode, facility, variant_id) for variant_id in dict.fromkeys(plan.variant_ids)]
         return list((await view.get_many(ITEMS, ids)).values())
     if plan.bin_ids or plan.zone_ids:
-        where = {"spots": one_of(await _spots_of(view, plan)), "logical_guid": facility}
-        return await view.find(ITEMS, where, limit=LINES_MAX + 1)
+        # The places are the facility's own. Several of them and the facility together would be sorted in memory.
+        where = {"spots": one_of(await _spots_of(view, plan))}
+        order = ("logical_guid", "variant_id")
+        return await view.find(ITEMS, where, order=order, limit=LINES_MAX + 1, rest={"logical_guid": facility})
     stocked = {"stocked": one_of(bucket for bucket in BUCKETS if bucket != "in_transit")}
     return await view.find(ITEMS, {"spots": EVERYTHING, "logical_guid": facility}, limit=LINES_MAX + 1, rest=stocked)
 

@@ -176,9 +176,10 @@ async def stock_list(view: View, wanted: StockFilter, page: Paged) -> Page[Balan
     keys = [*([bin_key(pin.bin_id)] if pin.bin_id else []), *([zone_key(pin.zone_id)] if pin.zone_id else [])]
     keys += [lot_key(pin.lot_code)] if pin.lot_code else []
     lead: dict[str, Any] = {"spots": keys[0] if keys else EVERYTHING}
-    if wanted.logical_guid is not None:
-        lead["logical_guid"] = wanted.logical_guid
     variants = sorted(set(wanted.variant_ids or ()))
+    if wanted.logical_guid is not None:
+        # Several variants and the facility together would be sorted in memory.
+        (rest if len(variants) > 1 and not keys else lead)["logical_guid"] = wanted.logical_guid
     if variants and keys:
         rest["variant_id"] = one_of(variants)
     elif variants:
