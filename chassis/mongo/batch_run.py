@@ -139,13 +139,13 @@ class BatchRunner:
             halvings=operation.halvings,
             minted=operation.minted,
         )
-        operation.result, operation.failure, operation.told = None, None, []
+        operation.result, operation.failure, operation.events = None, None, []
         asked = operation.reads.count
         began = thread_time()
         try:
             change = WorkingChange(run, self._paging, self._ids)
             operation.result = drive(operation, change)
-            operation.told = self._event_writer.documents(run)
+            operation.events = self._event_writer.documents(run)
             operation.largest_bite = run.largest_bite
         except Missing:
             operation.moment = run.moment
@@ -164,12 +164,12 @@ class BatchRunner:
                 raise Missing from None
             operation.failure = cause
             return
-        size = _size_of(run, operation.told)
-        if not operation.heavy and (size > LARGE_BYTES or len(run.written) + len(operation.told) > LARGE_DOCUMENTS):
+        size = _size_of(run, operation.events)
+        if not operation.heavy and (size > LARGE_BYTES or len(run.written) + len(operation.events) > LARGE_DOCUMENTS):
             raise Heavy
         held.merge(run.written, run.keys)
         held.assumed |= run.assumed
-        held.documents += len(operation.told)
+        held.documents += len(operation.events)
         held.bytes += size
 
     def _count(self, operation: BatchedOperation) -> None:
@@ -179,13 +179,13 @@ class BatchRunner:
             self._stats.defects += not isinstance(operation.failure, Refusal | Beforehand)
 
 
-def _size_of(run: Execution, told: Sequence[dict[str, Any]]) -> int:
+def _size_of(run: Execution, events: Sequence[dict[str, Any]]) -> int:
     """The estimated bytes that a run writes."""
-    size = DOCUMENT_BYTES * (len(run.written) + len(told))
+    size = DOCUMENT_BYTES * (len(run.written) + len(events))
     for each in run.written.values():
         if each.table.lists:
             size += each.table.items_of(each.record) * ITEM_BYTES
-    for event in told:
+    for event in events:
         size += len(event["body"])
     return size
 

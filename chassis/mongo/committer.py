@@ -191,8 +191,8 @@ class Committer:
         large = queue is self._heavy
         async with self._database.transaction() as transaction:
             done, left = await self._runner.run(batch, held, moment, transaction)
-            told = [document for operation in done for document in operation.told]
-            given = (held, told, self._ids, moment, self._database.quirks)
+            events = [document for operation in done for document in operation.events]
+            given = (held, events, self._ids, moment, self._database.quirks)
             writes = await self._large_runs.run(collect, *given) if large else collect(*given)
             if writes:
                 await write(self._database, transaction, writes)

@@ -47,6 +47,7 @@ class Execution:
         "call",
         "careful",
         "emits",
+        "emitted",
         "events",
         "found",
         "halvings",
@@ -59,7 +60,6 @@ class Execution:
         "moment",
         "reads",
         "tables",
-        "told",
         "woken",
         "written",
     )
@@ -89,7 +89,7 @@ class Execution:
         self.found = 0
         self.halvings = halvings
         self.largest_bite = 0
-        self.told = False
+        self.emitted = False
         self.written: dict[tuple[str, str], Written] = {}
         self.keys: dict[tuple[str, str, Key], str | None] = {}
         self.events: list[Emitted] = []
@@ -101,7 +101,7 @@ class Execution:
     @property
     def now(self) -> Utc:
         """The time of this run. Once read it is fixed: reading a younger record later starts the run again."""
-        self.told = True
+        self.emitted = True
         return self.moment
 
     def new_id(self, ids: IdSource) -> str:
@@ -213,7 +213,7 @@ class Execution:
             written = getattr(record, field)
             if written is not None and written > self.moment:
                 self.moment = written
-                if self.told:
+                if self.emitted:
                     raise Missing
 
     def note(self, table: Table[Any], record_id: str, before: Any, record: Any, reason: str | None) -> None:

@@ -28,6 +28,7 @@ class BatchedOperation:
         "context",
         "deferrals",
         "emits",
+        "events",
         "failure",
         "future",
         "halvings",
@@ -43,7 +44,6 @@ class BatchedOperation:
         "reads",
         "result",
         "shares",
-        "told",
     )
 
     def __init__(self, call: Call, handler: Callable[[Any], Any], emits: frozenset[str] | None) -> None:
@@ -67,7 +67,7 @@ class BatchedOperation:
         self.passes = 0
         self.result: Any = None
         self.failure: BaseException | None = None
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     def settle(self) -> None:
         """Set the result or the error of the caller's future."""

@@ -91,25 +91,25 @@ class MongoUnits(Units):
         self._clock = clock
         paging = Paging(Seal(page_key or secrets.token_bytes(32)), database.quirks)
         self._readers = MongoSnapshotReaders(database, tables, paging, clock)
-        teller = EventWriter(source, ids)
+        event_writer = EventWriter(source, ids)
         self._committer = Committer(
-            database, tables, clock, teller, paging, ids, self.stats, self._committed, committers
+            database, tables, clock, event_writer, paging, ids, self.stats, self._committed, committers
         )
         self._live = Reader(database, tables, clock, paging, self.stats, snapshot=False, loops=LIVE_READERS)
-        self._still = Reader(database, tables, clock, paging, self.stats, snapshot=True, loops=SNAPSHOT_READERS)
+        self._snapshots = Reader(database, tables, clock, paging, self.stats, snapshot=True, loops=SNAPSHOT_READERS)
 
     async def start(self) -> None:
         """Create the indexes and start to take work."""
         await ensure(self.database, self._entities)
         self._committer.start()
         self._live.start()
-        self._still.start()
+        self._snapshots.start()
 
     async def stop(self) -> None:
         """Complete what waits; refuse anything later as unavailable."""
         await self._committer.stop()
         await self._live.stop()
-        await self._still.stop()
+        await self._snapshots.stop()
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call this after each commit that wrote events."""
@@ -126,7 +126,7 @@ class MongoUnits(Units):
 
     async def view(self, call: Call, handler: Callable[[View], Awaitable[T]], *, snapshot: bool = False) -> T:
         """Run a reading handler; see `Units.view`."""
-        reader = self._still if snapshot else self._live
+        reader = self._snapshots if snapshot else self._live
         answer: T = await reader.submit(BatchedOperation(call, handler, None))
         return answer
 

@@ -147,19 +147,23 @@ def _number(flag: str, number: int) -> int:
 
 def _outcome(answer: pb.MaintenanceAnswer) -> CommandOutcome:
     """The window as a document; as a table: its fields, and a line per progress update."""
-    told = plain(answer.maintenance)
-    said = [f"{each['at_utc']} {_percent(each)}{each['message']}" for each in told["progress"]]
-    return CommandOutcome(document={"maintenance": told}, rows=[{**told, "progress": "\n".join(said) or None}])
+    window = plain(answer.maintenance)
+    said = [f"{each['at_utc']} {_percent(each)}{each['message']}" for each in window["progress"]]
+    return CommandOutcome(document={"maintenance": window}, rows=[{**window, "progress": "\n".join(said) or None}])
 
 
 def _percent(said: dict[str, Any]) -> str:
     return "" if said["percent"] is None else f"{said['percent']} % "
 
 
-def _row(told: dict[str, Any]) -> dict[str, Any]:
+def _row(window: dict[str, Any]) -> dict[str, Any]:
     """One row of the list."""
     names = ("maintenance_id", "state", "scheduled_start_utc", "duration_minutes", "expected_end_utc", "overrun")
-    return {**{name: told[name] for name in names}, "description": told["description"], "revision": told["revision"]}
+    return {
+        **{name: window[name] for name in names},
+        "description": window["description"],
+        "revision": window["revision"],
+    }
 
 
 def _stub(stack: Stack) -> Any:

@@ -110,9 +110,9 @@ class ProgressReport(Value):
 
 def to_answer(window: MaintenanceRecord, now: Utc) -> Maintenance:
     """A window as answered. An active one overruns from its expected end on."""
-    told: Maintenance = convert(window, Maintenance, from_attributes=True)
+    answer: Maintenance = convert(window, Maintenance, from_attributes=True)
     overrun = window.overrun or (window.state == "active" and now > window.expected_end_utc)
-    return replace(told, overrun=overrun)
+    return replace(answer, overrun=overrun)
 
 
 def scheduled(maintenance_id: str, description: str, start: Utc, minutes: int, now: Utc) -> MaintenanceRecord:

@@ -103,6 +103,6 @@ class MaintenanceRequests:
 
 
 def _tell(change: Change, event_type: str, window: MaintenanceRecord) -> Maintenance:
-    told = to_answer(window, change.now)
-    change.emit(event_type, window.maintenance_id, maintenance=told)
-    return told
+    answer = to_answer(window, change.now)
+    change.emit(event_type, window.maintenance_id, maintenance=answer)
+    return answer
