@@ -43,6 +43,7 @@ class Execution:
     """The state of one run. Reads see its own writes first, then the batch."""
 
     __slots__ = (
+        "asked",
         "assumed",
         "call",
         "careful",
@@ -83,6 +84,7 @@ class Execution:
         self.tables = tables
         self.moment = moment
         self.reads = reads
+        self.asked = reads.count
         self.emits = emits
         self.careful = careful
         self.heavy = heavy
@@ -142,6 +144,9 @@ class Execution:
         if kept is not None and record_id in kept.slots:
             return True
         self.reads.add_id(table.collection, record_id)
+        if self.reads.count - self.asked > LARGE_READS and not self.heavy:
+            # Before the handler asks for thousands more.
+            raise Heavy
         return False
 
     def has_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> bool:
