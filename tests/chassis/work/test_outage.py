@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from chassis.bus.connection import Bus
 from chassis.bus.wakeups import WorkMessages
 from chassis.mongo.unit import MongoUnits
 from deploy.local.engines.engine import Engine
-from tests.chassis.bus_given import a_world, eventually
+from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, a_world, eventually
 from tests.chassis.work.given import add, items, work_units
 from tests.chassis.work.worker_process_given import BITES, SHORT, a_runner
 from tests.waiting import stretched
@@ -96,6 +97,8 @@ async def test_workers_go_on_without_the_broker_and_are_woken_again_when_it_is_b
         messages = WorkMessages(bus, ["test.crates"], woken.append)
         await messages.start()
         await asyncio.wait_for(messages.up.wait(), stretched(30))
+        made = time.monotonic()
+        await eventually(lambda: time.monotonic() - made > QUEUE_SAFE_SECONDS)
         await asyncio.to_thread(private_rabbitmq.kill)
         await eventually(lambda: not messages.up.is_set())
 
