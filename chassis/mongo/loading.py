@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from chassis.mongo.client import Database
@@ -69,7 +70,9 @@ async def _load_keys(
 ) -> None:
     known = held.collection_state(table.collection).keys.setdefault(unique.name, {})
     wanted = {key for key in keys if key not in known}
-    for first, second in _lookups(unique, wanted):
+    each_alone = bool(unique.conditions) and database.quirks.conditions_serve_one
+    asked = [{key} for key in wanted] if each_alone else [wanted]
+    for first, second in chain.from_iterable(_lookups(unique, keys) for keys in asked):
         for place, document in enumerate(await _matching(database, table.collection, first, second, within), 1):
             if not place % DECODED_BETWEEN_YIELDS:
                 await asyncio.sleep(0)

@@ -36,6 +36,8 @@ class Quirks(Frozen):
                             the record is deleted and inserted anew
     reads_whole_ranges      a limited read costs as much as everything behind it in the range: pages are read in
                             ranges that hold little more than the page (`page_ranges.py`)
+    conditions_serve_one    a unique index with a condition serves one value; several together would be a scan: each
+                            key is looked up by itself
 
     While a transaction reads for long, other transactions wait on this engine: scans that need no single moment pass
     `moment=False` and run outside one.
@@ -44,10 +46,11 @@ class Quirks(Frozen):
     engine: Engine = ""
     moved_keys_stay_taken: bool = False
     reads_whole_ranges: bool = False
+    conditions_serve_one: bool = False
 
 
 MONGODB = Quirks()
-EMBEDDED = Quirks(engine="embedded", moved_keys_stay_taken=True, reads_whole_ranges=True)
+EMBEDDED = Quirks(engine="embedded", moved_keys_stay_taken=True, reads_whole_ranges=True, conditions_serve_one=True)
 
 
 def quirks_of(engine: Engine, hello: Mapping[str, Any]) -> Quirks:
