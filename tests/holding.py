@@ -21,8 +21,6 @@ STRANGER_SECONDS = 0.005
 CALLER_SECONDS = 0.025
 """The same for a signed-in caller, however large the request within the contract's limits."""
 
-REPR_CHARS = 300
-
 
 class Callbacks:
     """The callbacks that one event loop has run.
@@ -41,13 +39,23 @@ class Callbacks:
         """One more callback."""
         self.count += 1
         if seconds > self.longest:
-            callback = handle._callback
-            self.longest, self.held_by = seconds, repr(getattr(callback, "__self__", callback))[:REPR_CHARS]
+            self.longest, self.held_by = seconds, _name_of(handle._callback)
 
     def check(self, seconds: float) -> None:
         """Fail if one took more CPU time than `seconds` on the reference machine."""
         assert self.count, "no callback was measured"
         assert self.longest < cpu_stretched(seconds), f"{1000 * self.longest:.1f} ms of CPU: {self.held_by}"
+
+
+def _name_of(callback: Any) -> str:
+    """What a callback belongs to.
+
+    Nothing is asked for its representation: a client's response without a head would remember that it has none.
+    """
+    owner = getattr(callback, "__self__", None)
+    if isinstance(owner, asyncio.Task):
+        return f"task {owner.get_name()}: {getattr(owner.get_coro(), '__qualname__', '')}"
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
 @contextmanager
