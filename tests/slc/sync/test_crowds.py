@@ -16,7 +16,7 @@ from tests.waiting import until
 
 LONG = bool(os.environ.get("SLC_LONG"))
 CROWD = 50_000 if LONG else 1_500
-STYLE = 2_048 if LONG else 40
+STYLE = 2_048 if LONG else 24
 ADDED_AT_ONCE = 500
 LEVELS_MAX = 100
 NOTED_MAX = 500
@@ -77,7 +77,7 @@ async def test_a_large_style_is_one_product_and_its_quantities_go_many_a_call(fl
     async def all_synced() -> bool:
         return (await tally(floor))["synced"] == STYLE
 
-    await until(all_synced, SECONDS * (1 + STYLE // 20), lambda: str(floor.standin.log[-3:]))
+    await until(all_synced, SECONDS * (2 + STYLE // 8), lambda: str(floor.standin.log[-3:]))
     [product] = floor.standin.shop.products.values()
     assert len(product.variants) == STYLE
     floor.standin.log.clear()
