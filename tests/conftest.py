@@ -23,7 +23,7 @@ from tests.engines import Place, Room, header, new_room
 from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
 from tests.running import Engines
-from tests.shapes import every_shape_is_served
+from tests.shapes import every_shape_is_served, scanned
 from tests.spread import Spread, longest_first
 
 __all__ = ["every_shape_is_served"]
@@ -126,16 +126,20 @@ def mongodb_client(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 @pytest.fixture
 def database_name(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
-    """A database name of the test's own. It, and all whose names begin with it, are dropped afterwards."""
+    """A database name of the test's own. It, and all whose names begin with it, are dropped afterwards, once the engine
+    has explained each new shape of query that was sent to them: none may scan its collection."""
     yield from _named_database(mongodb_client)
 
 
 def _named_database(client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     yield name
+    scans: list[str] = []
     for existing in client.list_database_names():
         if existing.startswith(name):
+            scans += scanned(client[existing])
             client.drop_database(existing)
+    assert not scans, "the engine scans the collection for:\n" + "\n".join(scans)
 
 
 @pytest.fixture(scope="module")
