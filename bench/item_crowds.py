@@ -45,7 +45,7 @@ def _bodies(variant_id: str) -> dict[str, Body]:
 
 
 def with_holders(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
-    """The row of a call on an item with so many holders."""
+    """The row of a call on an item with this number of holders."""
 
     async def work(bench: Bench) -> Row:
         name = f"H{size}-{THIS_RUN}"
@@ -62,7 +62,7 @@ def with_holders(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
 
 
 def at_places(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
-    """The row of a call on an item at so many positions: each a lot."""
+    """The row of a call on an item with this number of positions, each of a lot of its own."""
 
     async def work(bench: Bench) -> Row:
         name = f"P{size}-{THIS_RUN}"
@@ -129,7 +129,7 @@ async def _receive(http: aiohttp.ClientSession, lines: list[dict[str, Any]]) -> 
 
 
 async def _promise(http: aiohttp.ClientSession, variant_id: str, number: int, seconds: int = TTL_SECONDS) -> list[str]:
-    """So many promises of one unit; their ids."""
+    """Make this number of promises of one unit each; returns their ids."""
     body = {"variant_id": variant_id, "quantity": 1, "ttl_seconds": seconds}
     ids: list[str] = []
     for start in range(0, number, MADE_AT_ONCE):

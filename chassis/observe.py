@@ -1,4 +1,4 @@
-"""Metrics that are read from the engines, whenever the metrics are read: while nobody reads them, they cost nothing."""
+"""Metrics that are read from the engines at each scrape; between scrapes they cost nothing."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -206,8 +206,8 @@ class Change(View, Protocol):
         ...
 
     def bite(self, most: int) -> int:
-        """How many records of what others left behind to work on in this change: `most`, or fewer if the transaction
-        with so many was too large for the server. The handler leaves the rest to another change."""
+        """How many records to work on in this change: `most`, or fewer after a transaction of that size was too large
+        for the server. The handler leaves the rest to another change."""
         ...
 
     def discard(self) -> None:

@@ -1,8 +1,8 @@
 """Answers that are given when they change: a caller names the answer it knows, and waits for another one.
 
 One loop reads the value for all who wait: at once after a commit of this process, every second where other replicas
-commit too, and rarely otherwise, for what changes by time alone. While nobody waits, nothing is read. What was read
-last is given out again where no other replica commits, and this process has not committed since.
+commit too, and rarely otherwise, for what changes by time alone. Without a waiting caller nothing is read. What was
+read last is given out again where no other replica commits, and this process has not committed since.
 """
 
 import asyncio

@@ -58,7 +58,7 @@ class QueueAdmin:
 
     @property
     def attached(self) -> bool:
-        """Whether every consumer is; what is published before reaches no queue that was not there."""
+        """Whether every consumer is attached. An event published earlier is lost to a queue that was not bound yet."""
         return all(subscription.attached for subscription in self._subscriptions.values())
 
     async def start(self) -> None:

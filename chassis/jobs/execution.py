@@ -32,7 +32,7 @@ log = get_logger("chassis.jobs")
 
 
 class JobExecution:
-    """Runs jobs one at a time each, whichever replica asks, and counts its own runs and failures by name."""
+    """Runs each job at most once at a time across all replicas; counts this replica's runs and failures by job name."""
 
     def __init__(self, *, units: Units, leases: Leases, clock: Clock, replica: str, provided: Provided) -> None:
         self._units = units
@@ -44,7 +44,7 @@ class JobExecution:
         self.failures: Counter[str] = Counter()
 
     def check(self, job: Job) -> None:
-        """TypeError if nobody provides what the job asks for."""
+        """Raises TypeError if a dependency of the job is not provided."""
         self._provided.check(_who(job), job.asks)
 
     @asynccontextmanager
@@ -57,7 +57,7 @@ class JobExecution:
         finally:
             try:
                 await self._leases.give_back([lease])
-            except Exception as cause:  # noqa: BLE001  it lapses by itself where the database cannot be told
+            except Exception as cause:  # noqa: BLE001  the lease expires by itself
                 log.warning("the lease of a job could not be given back", lease=lease, reason=str(cause))
 
     async def run(self, job: Job, params: Struct, call: Call, lease: str) -> Struct:

@@ -1,4 +1,4 @@
-"""Running jobs when they are due, or when somebody asks: each by one replica at a time.
+"""Running jobs when they are due or on request: each by one replica at a time.
 
 A job may be cut off at any point, when its process dies or its lease is lost, and run again elsewhere.
 """

@@ -170,8 +170,10 @@ class Reader:
         return passes > 1
 
     def _stays(self, batch: Sequence[BatchedOperation]) -> bool:
-        """Whether a large snapshot view goes on in its transaction, instead of reading all again beside the others: if
-        nobody shares the batch with it, and others have a loop left."""
+        """Whether a large snapshot view keeps its transaction, instead of reading everything again in one of its own.
+
+        It does if it is alone in its batch and another loop is free for the views of others.
+        """
         if len(batch) > 1 or self._large_in_place >= self._loops - 1:
             return False
         self._large_in_place += 1

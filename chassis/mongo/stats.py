@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 BATCHES_KEPT_MAX = 10_000
-"""Sizes kept until somebody takes them; the oldest go first."""
+"""Most sizes kept until they are taken; the oldest are dropped first."""
 
 Lane = Literal["shared", "large"]
 

@@ -52,7 +52,7 @@ CLAIM_SECONDS = 1.0
 GATE_SECONDS = 0.2
 RETRY_SECONDS = 0.5
 LOW_FIRST_EVERY = 8
-"""Every so many claims the lowest lane comes first, so that a busy high lane does not starve it."""
+"""One claim in this number takes the lowest lane first, so that a busy high lane does not starve it."""
 
 log = get_logger("chassis.work")
 
