@@ -1,13 +1,13 @@
 """Mutated packs: every answer is one of the contract, no version is stored by half, and the forms agree.
 
-`PMC_FUZZED=10000` puts so many documents to each pure test, and so many through the service in all.
+`PMC_FUZZED=10000` puts so many documents to each pure test, and so many through the service in all, some at a time.
 """
 
 import asyncio
 import gzip
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -29,13 +29,17 @@ from tests.pmc.given import Catalogue
 from tests.pmc.pack.mutations import as_lines, bodies, documents, encoded
 from tests.pmc.pack.test_faults import ROWS, settled, stored
 from tests.pmc.pack.test_upload import send
+from tests.running import in_new_org
 
 # The service runs in this process, in a thread of its own, and may draw random numbers while a document is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 DOCUMENTS = int(os.environ.get("PMC_FUZZED", "0"))
 PURE = settings(max_examples=DOCUMENTS or 150)
-SERVED = settings(max_examples=DOCUMENTS // 4 or 20)
+IN_FLIGHT = 8 if DOCUMENTS else 1
+"""Documents that are put through the service at a time, each in an org of its own."""
+
+SERVED = settings(max_examples=DOCUMENTS // 4 // IN_FLIGHT or 20)
 
 JSON, LINES = "application/json", "application/x-ndjson"
 
@@ -148,19 +152,19 @@ def test_a_packed_text_unpacks_to_itself_or_is_refused(
 
 
 class Fuzzer:
-    """Sends what hypothesis draws in a thread of its own to a service in the loop of the test."""
+    """Sends documents to a service as a caller of one org."""
 
     def __init__(self, pmc: Catalogue, clock: Any) -> None:
         self.pmc = pmc
         self.clock = clock
-        self.loop = asyncio.get_running_loop()
         self.ready = 0
 
-    def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        async def working() -> None:
-            await work()
-
-        asyncio.run_coroutine_threadsafe(working(), self.loop).result()
+    async def put(self, text: bytes, form: str) -> None:
+        """Upload a document, and store it by a call of its own if it is in JSON form."""
+        uploaded = await self.upload(text, form) if text else False
+        if form == JSON:
+            is_inline = await self.inline(text)
+            assert is_inline == uploaded or not is_json(text), text
 
     async def inline(self, text: bytes) -> bool:
         """Store a document by a call of its own; whether it was taken."""
@@ -199,24 +203,25 @@ class Fuzzer:
         self.ready += 1
 
 
-async def fuzzed(pmc: Catalogue, clock: Any, strategy: st.SearchStrategy[bytes], form: str) -> Fuzzer:
-    """Put texts through the service: those of JSON form both inline and as an upload."""
-    await pmc.scenario_profiles()
-    fuzzer = Fuzzer(pmc, clock)
+async def fuzzed(pmc: Catalogue, clock: Any, strategy: st.SearchStrategy[bytes], form: str) -> int:
+    """Put texts through the service, which hypothesis draws in a thread of its own; how many versions became ready."""
+    fuzzers = [Fuzzer(Catalogue(in_new_org(pmc.client)), clock) for _ in range(IN_FLIGHT)]
+    for fuzzer in fuzzers:
+        await fuzzer.pmc.scenario_profiles()
+    loop = asyncio.get_running_loop()
+
+    async def put_all(texts: Sequence[bytes]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for fuzzer, text in zip(fuzzers, texts, strict=True):
+                tasks.create_task(fuzzer.put(text, form))
 
     @SERVED
-    @given(strategy)
-    def put(text: bytes) -> None:
-        async def both() -> None:
-            uploaded = await fuzzer.upload(text, form) if text else False
-            if form == JSON:
-                is_inline = await fuzzer.inline(text)
-                assert is_inline == uploaded or not is_json(text), text
-
-        fuzzer.run(both)
+    @given(st.lists(strategy, min_size=IN_FLIGHT, max_size=IN_FLIGHT))
+    def put(texts: list[bytes]) -> None:
+        asyncio.run_coroutine_threadsafe(put_all(texts), loop).result()
 
     await asyncio.to_thread(put)
-    return fuzzer
+    return sum(each.ready for each in fuzzers)
 
 
 def is_json(text: bytes) -> bool:
@@ -234,8 +239,7 @@ async def test_a_document_with_mistakes_is_stored_whole_or_refused(
 ) -> None:
     if not in_call:
         monkeypatch.setattr(uploads, "INLINE_BYTES_MAX", 1)
-    fuzzer = await fuzzed(pmc, clock, documents().map(encoded), JSON)
-    assert fuzzer.ready
+    assert await fuzzed(pmc, clock, documents().map(encoded), JSON)
 
 
 async def test_a_text_with_broken_bytes_is_stored_whole_or_refused(pmc: Catalogue, clock: Any) -> None:
