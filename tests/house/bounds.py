@@ -42,7 +42,6 @@ WHOLE = {
     "services/ics/transfer/store.py shipments_coming": "shipments on their way to an item",
     "services/pmc/audit/jobs.py look": "channels and orgs with totals, by `rollup_audit`",
     "services/pmc/rollup/store.py channel_rollups": "roll-ups of a channel, by `rollup_audit`",
-    "services/pmc/rollup/store.py rollups_in": "roll-ups of one dimension of a channel",
     "services/slc/channel/store.py open_channels": "open channels of all orgs",
 }
 """Function that reads all there is -> the row of the table that says why it may."""

@@ -1,4 +1,4 @@
-"""Comparing an org's own totals: its styles over all channels, its packs and its runs."""
+"""Comparing an org's own totals: its styles and vendors over all channels, its packs and its runs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from chassis.entity import Entity, Value
 from chassis.unit import SnapshotReader, Units
 from services.pmc.audit.recount import CORRECTED_AT_ONCE, Difference
 from services.pmc.pack.store import PACKS, SERIES
-from services.pmc.rollup.domain import ORG_WIDE, Deltas, OrgSums, RollupKey
+from services.pmc.rollup.domain import ORG_WIDE, OVER_ALL, Deltas, Dimension, OrgSums, RollupKey
 from services.pmc.rollup.store import ROLLUPS, org_sums
 from services.pmc.run.store import RUNS
 
@@ -43,54 +43,66 @@ async def audit_org(units: Units, call: Call) -> OrgAudit:
     """The org's totals as of one moment, compared with its roll-ups, packs and runs. Index: by_value, id, org."""
     async with units.snapshot_reader(call) as reader:
         sums = await org_sums(reader)
-        channels, over_all = await _style_counts(reader)
+        rollups = await _over_all(reader)
         found = {
-            "styles": sum(any(counts) for counts in channels.values()),
-            "style_rollups": len(over_all),
+            "styles": sum(each.dimension == "style" and any(each.summed) for each in rollups),
+            "rollups": sum(each.stored is not None for each in rollups),
             "packs": await _count(reader, SERIES),
             "pack_versions": await _count(reader, PACKS),
             **await _runs(reader),
         }
-    differences = []
-    for value in sorted(channels.keys() | over_all.keys()):
-        (online, offline), (stored_online, stored_offline) = channels[value], over_all.get(value, (0, 0))
-        if (online, offline) != (stored_online, stored_offline):
-            key = RollupKey(channel_guid=ORG_WIDE, dimension="style", value=value)
-            differences.append(
-                Difference(
-                    key=key,
-                    online=online - stored_online,
-                    offline=offline - stored_offline,
-                    label=None,
-                    stored_online=stored_online,
-                    stored_offline=stored_offline,
-                )
-            )
-    # Correcting these roll-ups corrects the number of styles with them.
-    of_styles = {"styles", "style_rollups"} if differences else set()
-    missing = {name: number - getattr(sums, name) for name, number in found.items() if name not in of_styles}
+    differences = [each.difference() for each in rollups if each.summed != (each.stored or (0, 0))]
+    # Correcting these roll-ups corrects the number of styles and of roll-ups with them.
+    counted_with = {"styles", "rollups"} if differences else set()
+    missing = {name: number - getattr(sums, name) for name, number in found.items() if name not in counted_with}
     return OrgAudit(
         sums=sums, differences=differences, missing_totals={name: each for name, each in missing.items() if each}
     )
 
 
-async def _style_counts(reader: SnapshotReader) -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
-    """Online and offline products by style: summed over the channels, and as stored over all channels."""
-    summed: dict[str, tuple[int, int]] = {}
-    stored: dict[str, tuple[int, int]] = {}
-    fields = ("channel_guid", "dimension", "value", "online", "offline")
+class _OverAll:
+    """A value that counts over all channels: its products online and offline as channels have them, and as stored."""
+
+    def __init__(self, dimension: Dimension, value: str) -> None:
+        self.dimension: Dimension = dimension
+        self.value = value
+        self.label: str | None = None
+        self.summed = (0, 0)
+        self.stored: tuple[int, int] | None = None
+
+    def add(self, online: int, offline: int, label: str | None) -> None:
+        """Count what a channel has."""
+        self.summed = self.summed[0] + online, self.summed[1] + offline
+        self.label = self.label or label
+
+    def difference(self) -> Difference:
+        """What is missing in the stored roll-up."""
+        stored_online, stored_offline = self.stored or (0, 0)
+        return Difference(
+            key=RollupKey(channel_guid=ORG_WIDE, dimension=self.dimension, value=self.value),
+            online=self.summed[0] - stored_online,
+            offline=self.summed[1] - stored_offline,
+            label=self.label if self.stored is None else None,
+            stored_online=stored_online,
+            stored_offline=stored_offline,
+        )
+
+
+async def _over_all(reader: SnapshotReader) -> list[_OverAll]:
+    """The values that count over all channels, by dimension and value."""
+    found: dict[tuple[str, str], _OverAll] = {}
+    fields = ("channel_guid", "dimension", "value", "online", "offline", "label")
     async for documents in reader.parts(ROLLUPS, {}, fields=fields):
         for each in documents:
-            if each["dimension"] != "style":
+            key = each["dimension"], each["value"]
+            if each["dimension"] not in OVER_ALL:
                 continue
-            counts = each["online"], each["offline"]
+            entry = found.setdefault(key, _OverAll(*key))
             if each["channel_guid"] == ORG_WIDE:
-                stored[each["value"]] = counts
-                summed.setdefault(each["value"], (0, 0))
+                entry.stored = each["online"], each["offline"]
             else:
-                online, offline = summed.get(each["value"], (0, 0))
-                summed[each["value"]] = online + counts[0], offline + counts[1]
-    return summed, stored
+                entry.add(each["online"], each["offline"], each.get("label"))
+    return [found[key] for key in sorted(found)]
 
 
 async def _count(reader: SnapshotReader, entity: Entity[Any]) -> int:

@@ -97,7 +97,7 @@ async def pmc_build_stats(view: View) -> PmcBuildStats:
             search_documents=products,
             search_backend="embedded",
             search_lag_ms=0.0,
-            rollups=_sum(tallies, "rollups") + sums.style_rollups,
+            rollups=_sum(tallies, "rollups") + sums.rollups,
             rollup_checked_utc=None if audit is None else audit.checked_utc,
             rollup_mismatches=0 if audit is None else audit.mismatches,
             generated_utc=view.now,

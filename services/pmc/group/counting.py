@@ -1,12 +1,14 @@
-"""Counting products by value: roll-ups of the channels asked for, summed when they are read."""
+"""Counting products by value: roll-ups of a channel, or of all channels together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from chassis.entity import Value
 from chassis.unit import View
 from services.pmc.profile.domain import PublishProfile
-from services.pmc.rollup.domain import ORG_WIDE, ChannelSums, GroupDimension, Rollup
-from services.pmc.rollup.store import largest_rollups, rollups_in, rollups_of, tallies_of
+from services.pmc.profile.store import all_profiles
+from services.pmc.rollup.domain import ORG_WIDE, OVER_ALL, ChannelSums, Dimension, GroupDimension, Rollup
+from services.pmc.rollup.store import largest_rollups, rollups_of, tallies_of
 from services.pmc.words import AskedState
 
 
@@ -17,48 +19,48 @@ class Counts(Value):
     offline: int = 0
     label: str | None = None
 
-    def plus(self, online: int, offline: int, label: str | None) -> "Counts":
-        """The sum with further products."""
-        return Counts(online=self.online + online, offline=self.offline + offline, label=self.label or label)
 
-
-async def counts_by_value(
-    view: View, dimension: GroupDimension, channels: Sequence[PublishProfile], values: Sequence[str] | None
+async def counts_of_values(
+    view: View, dimension: GroupDimension, channel: PublishProfile | None, values: Sequence[str]
 ) -> Mapping[str, Counts]:
-    """The products of these channels by value: of the values asked for, or of all there are."""
-    guids = [each.channel_guid for each in channels]
-    if dimension == "channel":
-        return _by_channel(channels, await tallies_of(view, guids))
-    if dimension == "online_state":
-        return _by_state(await tallies_of(view, guids))
-    if values is not None:
-        return _summed(await rollups_of(view, guids, dimension, values))
-    return _summed([each for guid in guids for each in await rollups_in(view, guid, dimension)])
+    """The products of a channel, or with `channel` None of all, by those of the values that any has."""
+    match dimension:
+        case "channel" | "online_state":
+            return await _by_channel_or_state(view, dimension, channel)
+        case _:
+            return _counts(await rollups_of(view, _place(dimension, channel), dimension, values))
 
 
 async def largest_counts(
-    view: View,
-    dimension: GroupDimension,
-    channels: Sequence[PublishProfile],
-    channel: PublishProfile | None,
-    state: AskedState,
-    limit: int,
+    view: View, dimension: GroupDimension, channel: PublishProfile | None, state: AskedState, limit: int
 ) -> tuple[Mapping[str, Counts], bool]:
-    """The values that most products in a state have, largest first, and whether there are more: of one channel, or with
-    `channel` None of all `channels`."""
-    if dimension in {"channel", "online_state"} or (dimension != "style" and channel is None):
-        # Few, or counted by channel alone: all are read, and the caller's order decides.
-        return await counts_by_value(view, dimension, channels, None), False
-    guid = ORG_WIDE if channel is None else channel.channel_guid
-    found, more = await largest_rollups(view, guid, dimension, state, limit)  # type: ignore[arg-type]
-    return _summed(found), more
+    """The values that most products in a state have, and whether there are more than `limit`: of one channel, or with
+    `channel` None of all."""
+    match dimension:
+        case "channel" | "online_state":
+            # Few: all are read, and the caller's order decides.
+            return await _by_channel_or_state(view, dimension, channel), False
+        case _:
+            found, more = await largest_rollups(view, _place(dimension, channel), dimension, state, limit)
+            return _counts(found), more
 
 
-def _summed(rollups: Iterable[Rollup]) -> dict[str, Counts]:
-    found: dict[str, Counts] = {}
-    for each in rollups:
-        found[each.value] = found.get(each.value, Counts()).plus(each.online, each.offline, each.label)
-    return found
+def _place(dimension: Dimension, channel: PublishProfile | None) -> str:
+    """Whose roll-ups answer."""
+    assert channel is not None or dimension in OVER_ALL, dimension
+    return ORG_WIDE if channel is None else channel.channel_guid
+
+
+def _counts(rollups: Iterable[Rollup]) -> dict[str, Counts]:
+    return {each.value: Counts(online=each.online, offline=each.offline, label=each.label) for each in rollups}
+
+
+async def _by_channel_or_state(
+    view: View, dimension: Literal["channel", "online_state"], channel: PublishProfile | None
+) -> dict[str, Counts]:
+    channels: Sequence[PublishProfile] = [channel] if channel is not None else await all_profiles(view)
+    tallies = await tallies_of(view, [each.channel_guid for each in channels])
+    return _by_channel(channels, tallies) if dimension == "channel" else _by_state(tallies)
 
 
 def _by_channel(channels: Sequence[PublishProfile], tallies: Mapping[str, ChannelSums]) -> dict[str, Counts]:

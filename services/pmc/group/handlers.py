@@ -9,8 +9,8 @@ from chassis.endpoint import Answer, Endpoints, Request
 from chassis.page import PageLimit
 from chassis.unit import View
 from chassis.values import Code, Count, Guid, Name, Text
-from services.pmc.group.counting import Counts, counts_by_value, largest_counts
-from services.pmc.profile.store import all_profiles, channel_of
+from services.pmc.group.counting import Counts, counts_of_values, largest_counts
+from services.pmc.profile.store import channel_of
 from services.pmc.rollup.domain import GroupDimension
 from services.pmc.words import VIEW, AskedState, Part
 
@@ -76,14 +76,13 @@ class ProductGroupEnvelope(Answer):
 async def pmc_product_group(view: View, body: ProductGroupRequest) -> ProductGroupEnvelope:
     """Count products by a value of their indexed content."""
     channel = await channel_of(view, body.channel_guid, body.channel_code, body.logical_guid)
-    channels = [channel] if channel is not None else await all_profiles(view)
     state = body.online_state or "both"
     if body.values is not None:
-        counts = await counts_by_value(view, body.dimension, channels, body.values)
+        counts = await counts_of_values(view, body.dimension, channel, body.values)
         groups = [_group(value, counts.get(value, Counts()), state) for value in body.values]
         return ProductGroupEnvelope(dimension=body.dimension, source="rollup", groups=groups, truncated=False)
     limit = min(body.limit or GROUPS_DEFAULT, GROUPS_MAX)
-    counts, more = await largest_counts(view, body.dimension, channels, channel, state, limit)
+    counts, more = await largest_counts(view, body.dimension, channel, state, limit)
     groups = [_group(value, each, state) for value, each in counts.items()]
     groups = sorted((each for each in groups if each.count), key=lambda each: (-each.count, each.value))
     return ProductGroupEnvelope(

@@ -54,9 +54,8 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServicer):
     async def GetStyle(self, request: pb.GetStyleRequest, context: Any) -> pb.GetStyleResponse:
         async def look(view: View) -> pb.GetStyleResponse:
             channel = await _channel(view, request.channel_code)
-            where = {"style_id": request.style_id}
-            rest = {"channel_guid": channel.channel_guid}
-            products = await view.find(PRODUCTS, where, rest=rest, limit=STYLE_PRODUCTS_MAX)
+            where = {"channel_guid": channel.channel_guid, "style_id": request.style_id}
+            products = await view.find(PRODUCTS, where, limit=STYLE_PRODUCTS_MAX)
             listings = await _listings(view, products)
             ordered = sorted(products, key=lambda each: each.indexed.variant_code)
             return pb.GetStyleResponse(
@@ -73,8 +72,9 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServicer):
         async def look(view: View) -> pb.ResolveResponse:
             channel = await _channel(view, request.channel_code)
             keys = {value: _key_of(request.kind, value) for value in values}
-            where = {_STORED[request.kind]: one_of(dict.fromkeys(keys.values()))}
-            products = await view.find(PRODUCTS, where, rest={"channel_guid": channel.channel_guid}, limit=FOUND_MAX)
+            asked = one_of(dict.fromkeys(keys.values()))
+            where = {"channel_guid": channel.channel_guid, _STORED[request.kind]: asked}
+            products = await view.find(PRODUCTS, where, limit=FOUND_MAX)
             matches = [
                 pb.Match(value=value, variant_ids=sorted(_having(products, request.kind, key)))
                 for value, key in keys.items()

@@ -1,4 +1,5 @@
-"""Storage of products and their revisions. Each filter of product/list has an index of its own."""
+"""Storage of products and their revisions. Each filter of product/list has an index of its own, and one by online state
+beside it where many products may have the same value."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,6 +27,22 @@ _FILTERS = (
     "channel_code",
 )
 _CHANNEL_FILTERS = ("indexed.category.node_id", "indexed.department.node_id", "indexed.division.node_id")
+_SHARED: Sequence[tuple[str, ...]] = (
+    (),
+    ("style_id",),
+    ("indexed.vendor.vendor_id",),
+    ("channel_guid",),
+    *(("channel_guid", field) for field in _CHANNEL_FILTERS),
+)
+"""The filters that may match any number of products: those in one online state are read without the others."""
+_ASKED_IN_CHANNEL = (
+    "style_id",
+    "indexed.variant_code",
+    "indexed.sku_key",
+    "indexed.barcodes",
+    "indexed.handle",
+)
+"""What other services and rules of kind unique ask for: products of other channels are not read."""
 
 PRODUCTS = Entity(
     "product",
@@ -46,7 +63,8 @@ PRODUCTS = Entity(
         # The operator looks these up over all orgs.
         *(index(field, "orgcode", "product_id", name=field, every_org=True) for field in ("style_id", "variant_id")),
         *(index("channel_guid", field, "product_id") for field in _CHANNEL_FILTERS),
-        index("channel_guid", "indexed.handle", name="handle"),
+        *(index(*fields, "online_state", "product_id") for fields in _SHARED),
+        *(index("channel_guid", field) for field in _ASKED_IN_CHANNEL),
         index("channel_guid", "indexed.terms.words", name="search_words"),
         index("channel_guid", "indexed.terms.bares", name="search_bares"),
         index("channel_guid", "indexed.terms.trigrams", name="search_trigrams"),
@@ -114,8 +132,11 @@ async def list_revisions(view: View, product_id: str, page: Paged) -> Page[Store
 
 async def list_products(view: View, where: dict[str, Any], state: AskedState, page: Paged) -> Page[StoredProduct]:
     """Products that have these indexed values, newest first. Index: that of the filter."""
-    rest = None if state == "both" else {"online_state": state}
-    return await view.page(PRODUCTS, where, page=page, rest=rest)
+    if state == "both":
+        return await view.page(PRODUCTS, where, page=page)
+    if tuple(where) in _SHARED:
+        return await view.page(PRODUCTS, {**where, "online_state": state}, page=page)
+    return await view.page(PRODUCTS, where, page=page, rest={"online_state": state})
 
 
 async def products_by_id(view: View, product_ids: Iterable[str]) -> dict[str, StoredProduct]:

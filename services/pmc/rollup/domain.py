@@ -1,7 +1,7 @@
 """Roll-ups: how many products of a channel are online and offline, by the values of their indexed content.
 
-Everything that counts products is per channel, so that changes in two channels never write the same document; totals of
-the org are summed when they are read. Only the number of styles, which channels share, is kept for the whole org.
+What counts products is per channel, and totals of the org are summed when they are read. Styles and vendors, which are
+asked for without a channel, are counted over all channels as well: a sum of channels would have to read all values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,9 @@ GroupDimension = Literal["style", "vendor", "channel", "category", "department",
 
 ORG_WIDE = ""
 """Stands for the channel in roll-ups over all channels."""
+
+OVER_ALL: frozenset[Dimension] = frozenset({"style", "vendor"})
+"""The dimensions that are counted over all channels, too."""
 
 COUNT_MAX = 9_999_999_999
 
@@ -56,12 +59,12 @@ class ChannelSums(Document):
 
 
 class OrgSums(Document):
-    """Totals of an org that are no sums over channels."""
+    """Totals of an org that are no sums over channels. `rollups` counts its roll-up documents over all channels."""
 
     orgcode: str = ""
     sums_id: str
     styles: Count = 0
-    style_rollups: Count = 0
+    rollups: Count = 0
     packs: Count = 0
     pack_versions: Count = 0
     runs_scheduled: int = 0
@@ -144,8 +147,8 @@ class Deltas:
                 self.labels[entry] = place.label
 
     def _entries(self, channel_guid: str, dimension: Dimension, value: str) -> list[RollupKey]:
-        """The keys of a value: styles count over all channels, too."""
-        channels = (channel_guid, ORG_WIDE) if dimension == "style" else (channel_guid,)
+        """The keys of a value: in the channel, and over all channels where those are counted."""
+        channels = (channel_guid, ORG_WIDE) if dimension in OVER_ALL else (channel_guid,)
         keys = [RollupKey(channel_guid=channel, dimension=dimension, value=value) for channel in channels]
         for key in keys:
             self.rollups.setdefault(key, [0, 0])

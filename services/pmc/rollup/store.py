@@ -83,27 +83,18 @@ async def tallies_of(view: View, channel_guids: Iterable[str]) -> dict[str, Chan
     return {each.channel_guid: each for each in found.values()}
 
 
-async def rollups_of(
-    view: View, channel_guids: Iterable[str], dimension: Dimension, values: Iterable[str]
-) -> list[Rollup]:
-    """The roll-ups there are of these values in these channels. Index: id."""
-    keys = [
-        RollupKey(channel_guid=guid, dimension=dimension, value=value) for guid in channel_guids for value in values
-    ]
+async def rollups_of(view: View, channel_guid: str, dimension: Dimension, values: Iterable[str]) -> list[Rollup]:
+    """The roll-ups there are of these values in a channel, or over all with `ORG_WIDE`. Index: id."""
+    keys = [RollupKey(channel_guid=channel_guid, dimension=dimension, value=value) for value in values]
     found = await view.get_many(ROLLUPS, [rollup_id(view.call.orgcode, key) for key in keys])
     return list(found.values())
-
-
-async def rollups_in(view: View, channel_guid: str, dimension: Dimension) -> list[Rollup]:
-    """All roll-ups of a dimension in a channel. Index: by_value."""
-    return await view.find_all(ROLLUPS, {"channel_guid": channel_guid, "dimension": dimension}, order=("value",))
 
 
 async def largest_rollups(
     view: View, channel_guid: str, dimension: Dimension, state: AskedState, limit: int
 ) -> tuple[list[Rollup], bool]:
-    """The values that most products in a state have, by their number, then by value; and whether there are more. Index:
-    that of the state's rank."""
+    """The values that most products in a state have in a channel, or over all with `ORG_WIDE`, by their number, then by
+    value; and whether there are more. Index: that of the state's rank."""
     where = {"channel_guid": channel_guid, "dimension": dimension}
     order = (RANKS[state],)
     page = await view.page(ROLLUPS, where, page=PageRequest(limit=limit), order=order)
@@ -146,7 +137,7 @@ async def apply(change: Change, deltas: Deltas) -> None:
         if before is None:
             made[key.channel_guid] = made.get(key.channel_guid, 0) + 1
         after = _moved(before, key, rollup_id(orgcode, key), online, offline, label)
-        if key.channel_guid == ORG_WIDE:
+        if key.channel_guid == ORG_WIDE and key.dimension == "style":
             styles += _is_counted(after) - _is_counted(before)
         await (change.insert if before is None else change.update)(ROLLUPS, after)
     sums = {guid: dict(numbers) for guid, numbers in deltas.sums.items()}
@@ -155,7 +146,7 @@ async def apply(change: Change, deltas: Deltas) -> None:
             sums.setdefault(guid, {})["rollups"] = number
     await _add_to_channels(change, sums, deltas.codes)
     if styles or made.get(ORG_WIDE):
-        await add_to_org(change, styles=styles, style_rollups=made.get(ORG_WIDE, 0))
+        await add_to_org(change, styles=styles, rollups=made.get(ORG_WIDE, 0))
 
 
 async def add_to_org(change: Change, *, last_run_id: str | None = None, **numbers: int) -> None:

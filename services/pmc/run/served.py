@@ -1,7 +1,6 @@
 """What the products of a channel serve, for rules of kind unique: as stored, with what a step has changed so far."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chassis.unit import View, one_of
 from services.pmc.content import ProductContent
@@ -51,10 +50,9 @@ async def served_in(view: View, profile: PublishProfile, contents: Sequence[Prod
     for field in sorted(fields):
         values = sorted({value for content in contents for value in _values_of(field, content)})
         if values:
-            where = {**_WHERE[field](profile.channel_guid), _STORED[field]: one_of(values)}
+            where = {"channel_guid": profile.channel_guid, _STORED[field]: one_of(values)}
             for product in await view.find(PRODUCTS, where, limit=FOUND_MAX):
-                if product.channel_guid == profile.channel_guid:
-                    found[product.product_id] = product
+                found[product.product_id] = product
     return ChannelServed(found.values())
 
 
@@ -62,11 +60,6 @@ _STORED: Mapping[str, str] = {
     "sku": "indexed.sku_key",
     "handle": "indexed.handle",
     "barcodes": "indexed.barcodes",
-}
-_WHERE: Mapping[str, Callable[[str], dict[str, Any]]] = {
-    "sku": lambda _guid: {},
-    "handle": lambda guid: {"channel_guid": guid},
-    "barcodes": lambda _guid: {},
 }
 
 
