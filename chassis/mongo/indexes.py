@@ -31,7 +31,7 @@ async def ensure(database: Database, entities: Iterable[Entity[Any]]) -> None:
     entities = list(entities)
     for entity in entities:
         named = wanted.setdefault(entity.collection, {})
-        indexes = (*entity.indexes, *_missing_org(entity, entities))
+        indexes = (*entity.indexes, *_missing_org(entity, entities), *_twins(entity, database))
         for index in indexes:
             specification = specify(entity, index)
             if named.setdefault(index.name, specification) != specification:
@@ -48,6 +48,17 @@ def _missing_org(entity: Entity[Any], all_of_them: Sequence[Entity[Any]]) -> tup
     beside = [other for other in all_of_them if other.collection == entity.collection]
     found = any(each.fields_of(index)[0] == "orgcode" and not index.where for each in beside for index in each.indexes)
     return () if found else (Index(fields=(entity.id,), name="org"),)
+
+
+def _twins(entity: Entity[Any], database: Database) -> list[Index]:
+    """An index without condition for each unique one with a condition, where a server looks keys up by such a twin."""
+    if not database.quirks.conditions_serve_one:
+        return []
+    return [
+        Index(fields=each.fields, name=f"{each.name}_twin", every_org=each.every_org)
+        for each in entity.indexes
+        if each.unique and each.where
+    ]
 
 
 async def _make(database: Database, name: str, named: Mapping[str, Mapping[str, Any]]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from chassis.mongo.client import Database
@@ -70,9 +69,8 @@ async def _load_keys(
 ) -> None:
     known = held.collection_state(table.collection).keys.setdefault(unique.name, {})
     wanted = {key for key in keys if key not in known}
-    each_alone = bool(unique.conditions) and database.quirks.conditions_serve_one
-    asked = [{key} for key in wanted] if each_alone else [wanted]
-    for first, second in chain.from_iterable(_lookups(unique, keys) for keys in asked):
+    conditions = {} if database.quirks.conditions_serve_one else unique.conditions
+    for first, second in _lookups(unique, wanted, conditions):
         for place, document in enumerate(await _matching(database, table.collection, first, second, within), 1):
             if not place % DECODED_BETWEEN_YIELDS:
                 await asyncio.sleep(0)
@@ -85,7 +83,7 @@ async def _load_keys(
         known.setdefault(key, None)
 
 
-def _lookups(unique: UniqueKey, keys: set[Key]) -> list[tuple[Document, Document]]:
+def _lookups(unique: UniqueKey, keys: set[Key], conditions: Document) -> list[tuple[Document, Document]]:
     """Filters that together find all keys: all fields equal but one, which takes any of several values."""
     if not keys:
         return []
@@ -102,7 +100,7 @@ def _lookups(unique: UniqueKey, keys: set[Key]) -> list[tuple[Document, Document
         grouped.setdefault(key[:place], set()).add(key)
     filters = []
     for head, members in grouped.items():
-        first: Document = {**unique.conditions, **dict(zip(unique.fields, head, strict=False))}
+        first: Document = {**conditions, **dict(zip(unique.fields, head, strict=False))}
         first[unique.fields[place]] = _any_of({key[place] for key in members})
         behind = range(place + 1, len(unique.fields))
         second = {unique.fields[at]: _any_of({key[at] for key in members}) for at in behind}

@@ -36,8 +36,8 @@ class Quirks(Frozen):
                             the record is deleted and inserted anew
     reads_whole_ranges      a limited read costs as much as everything behind it in the range: pages are read in
                             ranges that hold little more than the page (`page_ranges.py`)
-    conditions_serve_one    a unique index with a condition serves one value; several together would be a scan: each
-                            key is looked up by itself
+    conditions_serve_one    a unique index with a condition serves one value; several together would be a scan: it has
+                            a twin without the condition, by which keys are looked up
 
     While a transaction reads for long, other transactions wait on this engine: scans that need no single moment pass
     `moment=False` and run outside one.
