@@ -42,7 +42,7 @@ class SlcChannel(Struct):
         return await self.ask(action, expected_revision=self.revision, **fields)
 
     async def synced(self, variants: int) -> float:
-        """Wait until so many variants are in step and none waits; seconds it took. RuntimeError if that takes long."""
+        """Wait until that number of variants is in step; the seconds it took. RuntimeError if that takes long."""
         began, tally = time.perf_counter(), {}
         while time.perf_counter() - began < SYNC_SECONDS_MAX:
             tally = (await self.ask("channel/get"))["channel"]["variants"]
@@ -89,7 +89,7 @@ async def close(channel: SlcChannel) -> None:
 
 
 async def listed(channel: SlcChannel, shelf: Shelf, world: World, number: int, units: int) -> None:
-    """Put the first `number` variants of a shelf on the list, with so many units each."""
+    """Put the first `number` variants of a shelf on the list, with the same number of units each."""
     names = [shelf.variant_id(place) for place in range(number)]
     async with world.calls() as http:
         for start in range(0, number, RECEIPT_LINES):

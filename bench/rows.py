@@ -61,7 +61,7 @@ class Bench:
             return Row(measured=measured, cpu=Cpu(ours=_cpu_of(process) - before))
 
     async def stock_get(self, items: int = SPREAD) -> Row:
-        """stock/get through the gateway, spread over so many items."""
+        """stock/get through the gateway, spread over `items` items."""
         requests = [self.world.request("/ics/stock/get", variant_id=variant(n)) for n in _spread(items)]
         if items == SPREAD:
             return await self.ask("stock/get", requests, 64)
@@ -82,7 +82,7 @@ class Bench:
         return row
 
     async def reserve(self, clients: int, items: int = SPREAD) -> Row:
-        """reservation/create spread over so many items."""
+        """reservation/create spread over `items` items."""
         requests = [self._reservation(variant(n)) for n in _spread(items)]
         row = await self.ask(f"reservation/create, {items:,} items", requests, clients)
         if items > SPREAD:

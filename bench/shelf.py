@@ -57,7 +57,7 @@ _SHELVES: dict[int, Shelf] = {}
 
 
 async def shelf_of(world: World, size: int) -> Shelf:
-    """The channel of this run with so many products; they are packed and published on first use."""
+    """The channel of this run with this number of products; they are packed and published on first use."""
     if size not in _SHELVES:
         _SHELVES[size] = await _filled(world, size)
     return _SHELVES[size]
@@ -118,7 +118,7 @@ async def _filled(world: World, size: int) -> Shelf:
 
 
 async def _packed(http: aiohttp.ClientSession, code: str, size: int) -> str:
-    """The id of a pack of so many variants, uploaded as JSON Lines and ready."""
+    """The id of a pack of that many variants, uploaded as JSON Lines and ready."""
     body = await asyncio.to_thread(lambda: b"\n".join(_lines(code, size)))
     upload = {
         "content_type": "application/x-ndjson",

@@ -37,7 +37,7 @@ class FixedClock:
         return self.at
 
     def advance(self, seconds: float) -> Utc:
-        """Move on by so many seconds; the new time."""
+        """Move on by `seconds`; returns the new time."""
         self.at = later(self.at, seconds)
         return self.at
 
@@ -69,7 +69,7 @@ def to_millis(moment: Utc) -> int:
 
 
 def later(moment: Utc, seconds: float) -> Utc:
-    """The time so many seconds later; negative seconds go back."""
+    """The time `seconds` later; negative seconds go back."""
     return utc(to_datetime(moment) + timedelta(seconds=seconds))
 
 
@@ -84,7 +84,7 @@ def day_of(moment: Utc) -> Date:
 
 
 def days_after(day: Date, days: int) -> Date:
-    """The calendar day so many days after another."""
+    """The calendar day `days` after another."""
     return Date((date.fromisoformat(day) + timedelta(days=days)).isoformat())
 
 

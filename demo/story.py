@@ -227,7 +227,7 @@ async def _release(shop: Shop, reservation: dict[str, Any]) -> None:
 
 
 async def _leave_exactly(shop: Shop, variant_id: str, pieces: int) -> None:
-    """Adjust the stock so that exactly so many units are promisable."""
+    """Adjust the stock so that exactly `pieces` units are promisable."""
     answer = await shop.call("/ics/atp/query", variant_ids=[variant_id], logical_guids=[shop.facility])
     delta = pieces - answer["items"][0]["promisable"]
     if delta:

@@ -53,7 +53,7 @@ PAGE_HEADERS = frozenset({b"x-secret-code", b"x-vg-token"})
 """Headers that pages of the gateway read beside the common ones."""
 
 STRANGERS_SHARE = 4
-"""One in so many of the bytes of larger bodies in memory may be of callers who are not known yet."""
+"""The reciprocal of the share of the memory for larger bodies that callers who are not known yet may use."""
 
 CREDENTIAL_BODY_BYTES_MAX = 1024 * 1024
 """Largest body that is searched for a credential; larger ones need it in a header."""

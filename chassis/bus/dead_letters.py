@@ -117,7 +117,7 @@ async def of_org(bus: Bus, queues: QueueSet, orgcode: str, *, drop: bool) -> int
 
 
 async def _put_back(channel: AbstractChannel, queue: Queue, messages: int) -> None:
-    """Return everything taken on this channel, and wait a little until so many are in the queue again."""
+    """Return everything taken on this channel, and wait a little until they are in the queue again."""
     await channel.basic_nack(0, multiple=True, requeue=True)
     for _ in range(PUT_BACK_LOOKS):
         if await _count(channel, queue) >= messages:

@@ -84,7 +84,7 @@ class Waking(Protocol):
 class Relay:
     """This replica's relay. Start it after the database and the bus, stop it before them.
 
-    full    whether so many events wait for an absent broker that changes are to be refused
+    full    whether more events wait for an absent broker than changes may add to
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class ShardLeases:
         return self._replicas > 1
 
     def held(self, seconds: float) -> list[int]:
-        """The shards held for at least so many more seconds."""
+        """The shards held for at least `seconds` more seconds."""
         enough = monotonic() + seconds
         return sorted(shard for shard, until in self._held.items() if until > enough)
 

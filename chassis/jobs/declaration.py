@@ -64,13 +64,13 @@ class Jobs:
     def every(
         self, *, seconds: float, name: str, params: type[Struct] = NoParams, due: Due | None = None
     ) -> Callable[[JobHandler], JobHandler]:
-        """Declare a job that runs every so many seconds, with default params, and by hand.
+        """Declare a job that runs every `seconds`, with default params, and by hand.
 
-        With `due` it runs only when that says there is something to do, at most every so many seconds. `due` is asked
+        With `due` it runs only when that says there is something to do, at most every `seconds`. `due` is asked
         after each commit of this process, and every two seconds for what others commit: it must be one cheap read.
         """
         if seconds <= 0:
-            raise TypeError(f"job {name} must run every so many seconds, more than none")
+            raise TypeError(f"job {name} must have an interval of more than 0 seconds")
         params()
         return self._declare(seconds, name, params, due=due)
 

@@ -232,7 +232,7 @@ def _next(job: Job, state: JobState | None, now: Utc) -> Utc | None:
 
 
 def _next_daily(after: Utc, at_seconds: float) -> Utc:
-    """The first moment later than `after` that is so many seconds past midnight UTC."""
+    """The first moment later than `after` that is `at_seconds` past midnight UTC."""
     seconds = to_seconds(after)
     today = seconds // DAY_SECONDS * DAY_SECONDS + at_seconds
     return from_seconds(today if today > seconds else today + DAY_SECONDS)

@@ -103,7 +103,7 @@ class Database:
     async def await_server(
         cls, uri: str, name: str, driver: Driver = "motor", engine: Engine = "", *, seconds: float
     ) -> "Database":
-        """As `connect`, but waits for up to so many seconds for a server that does not answer yet."""
+        """As `connect`, but waits for up to `seconds` for a server that does not answer yet."""
         until = time.monotonic() + seconds
         announced = False
         while True:

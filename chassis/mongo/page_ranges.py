@@ -210,7 +210,7 @@ class WideningRanges:
         self._width = 0
 
     def floor(self, missing: int) -> Any:
-        """The least value of the next range, if so many records are missing; None for all the rest."""
+        """The least value of the next range, if `missing` records are still to be found; None for all the rest."""
         self._width = self._wider() if self._width else missing * self._pace.gap
         self._place -= self._width
         if self._width >= self._line.span or self._place <= self._bottom:

@@ -16,7 +16,7 @@ def note(call: str) -> None:
 
 
 def noted_at(back: int) -> float:
-    """When the last note but so many was taken, by `perf_counter`; long ago if there are not so many."""
+    """When the note `back` places before the last was taken, by `perf_counter`; long ago if there is none."""
     return _notes[-1 - back][0] if back < len(_notes) else float("-inf")
 
 

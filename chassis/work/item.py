@@ -209,7 +209,7 @@ def finished(item: WorkItem, now: Utc) -> WorkItem | None:
 
 
 def continued(item: WorkItem, now: Utc, after_seconds: float = 0.0) -> WorkItem:
-    """The item between two bites of one run, due again after so many seconds."""
+    """The item between two bites of one run, due again after `after_seconds`."""
     waiting = replace(item, lease="", replica="", attempts=0)
     if after_seconds > 0:
         return replace(waiting, state="later", due_utc=later(now, after_seconds))
@@ -238,6 +238,6 @@ def abandoned(item: WorkItem, error: str, now: Utc) -> WorkItem:
 
 
 def delay_seconds(queue: WorkQueue[Any], attempts: int, jitter: float) -> float:
-    """The pause after so many failed attempts: between half and all of a delay that doubles with each."""
+    """The pause after a number of failed attempts: between half and all of a delay that doubles with each."""
     whole = min(queue.delay_seconds_max, queue.delay_seconds * 2.0 ** min(attempts - 1, 30))
     return whole * (0.5 + jitter / 2)

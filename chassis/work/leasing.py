@@ -216,7 +216,7 @@ async def finish(change: Change, queue: WorkQueue[Any], token: str, ids: Sequenc
 async def put_back(
     change: Change, queue: WorkQueue[Any], token: str, ids: Sequence[str], after_seconds: float, *, stopped: bool
 ) -> None:
-    """These are not finished: due again after so many seconds. `stopped`: it was not the worker that said so."""
+    """These are not finished: due again after `after_seconds`. `stopped`: it was not the worker that said so."""
     end = released if stopped else continued
     items = await leased_by(change, queue, token, ids)
     await _after_lease(change, queue, items, [end(item, change.now, after_seconds) for item in items])

@@ -127,7 +127,7 @@ class Counter:
             await asyncio.sleep(POLL_SECONDS)
 
     async def shows(self, sku: str, units: int) -> None:
-        """Wait until the shop shows so many units."""
+        """Wait until the shop shows this number of units."""
 
         async def there() -> bool:
             return await self.shop.quantity(sku) == units
@@ -149,7 +149,7 @@ class Counter:
         await self.until(still)
 
     async def echoes(self, number: int) -> int:
-        """Wait until so many echoes are counted; how many there are."""
+        """Wait until this number of echoes is counted; how many there are."""
 
         async def there() -> bool:
             return int((await self.totals())["echoes"]) >= number

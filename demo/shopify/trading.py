@@ -198,7 +198,7 @@ class Trading:
         ]
 
     async def _sold(self, units: int, **habits: bool) -> str:
-        """An order of so many units."""
+        """An order of some units."""
         sold = await self._counter.shop.tell("sell", units={SKU_M: units}, **habits)
         self._orders.append(str(sold["order_id"]))
         return self._orders[-1]

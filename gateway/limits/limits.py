@@ -14,7 +14,7 @@ UNREAD_OF_ADDRESS_MAX = 64
 """Answers whose caller does not read them, in all and for each address; further ones are cut off."""
 
 STREAMS_SHARE = 8
-"""One in so many of the requests in flight may be a raw body that is forwarded while it arrives."""
+"""The reciprocal of the share of requests in flight that may be raw bodies forwarded while they arrive."""
 
 
 class Limits:

@@ -176,7 +176,7 @@ class RateSlot:
 
 
 def size_of(workers: int) -> int:
-    """Bytes of the memory of so many workers."""
+    """Bytes of the memory of `workers` workers."""
     address = Struct(f"={DIGEST}s{workers}I").size
     return (
         len(CELLS) * workers * _NUMBER.size

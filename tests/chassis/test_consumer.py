@@ -273,7 +273,7 @@ async def test_during_a_maintenance_window_messages_stay_in_the_queue(world: Wor
 
 
 async def ready(queue_admin: QueueAdmin, messages: int) -> bool:
-    """Whether so many messages are ready in the only queue."""
+    """Whether the given number of messages is ready in the only queue."""
     return (await queue_admin.queues())[0].depth.ready == messages
 
 
@@ -367,7 +367,7 @@ async def test_a_killed_broker_makes_no_event_unheard_and_none_effective_twice(
 
 
 async def all_handled(world: World, events: int) -> bool:
-    """Whether so many events have been handled."""
+    """Whether the given number of events has been handled."""
     return await world.handled() == events
 
 

@@ -41,7 +41,7 @@ async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix:
 
 @asynccontextmanager
 async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, FlakyHandler]]:
-    """A queue admin with so many dead letters, and the handler that gave them up."""
+    """A queue admin with the given number of dead letters, and the handler that gave them up."""
     flaky, consumers = FlakyHandler(), Consumers("test")
 
     @consumers.on("test.note.written", name="flaky", delays=(0.05,))

@@ -66,7 +66,7 @@ def many_ids(number: int) -> list[str]:
 
 
 async def insert_facts(change: Change, number: int) -> int:
-    """Write so many documents."""
+    """Write the given number of documents."""
     for place in range(number):
         await change.insert(FACTS, Fact(fact_id=change.new_id(), about="x", number=place, recorded_utc=change.now))
     return number

@@ -46,7 +46,7 @@ def revisions(messages: Sequence[BusMessage]) -> dict[str, list[int]]:
 
 
 async def drained(recorder: EventRecorder, events: int) -> Sequence[BusMessage]:
-    """All messages, once so many different events were heard."""
+    """All messages, once the given number of different events was heard."""
 
     async def enough() -> bool:
         return len(firsts(await recorder.drain())) >= events

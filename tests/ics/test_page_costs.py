@@ -237,7 +237,7 @@ async def test_a_page_of_lots_costs_the_same_among_thousands(
         {"variant_id": "V-1", "sellable": True},
     ]
     await _same_cost(ics, reads, "/stock/lot/list", questions, grow)
-    # Of the crowd no lot has units: a page reads so many lots, and ends early.
+    # Of the crowd no lot has units: a page reads a limited number of lots, and ends early.
     cost, page = await reads.cost(ics, "/stock/lot/list", {"variant_id": "V-2", "limit": LIMIT})
     assert cost.documents <= CHUNKS_MAX * (CHUNK_LOTS_MAX + 2)
     assert page["next_token"] is not None

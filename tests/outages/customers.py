@@ -50,7 +50,7 @@ class Customers:
         self._stopped.set()
 
     async def until_held(self, count: int) -> None:
-        """Wait until so many pieces have been acknowledged."""
+        """Wait until the given number of pieces have been acknowledged."""
         async with within(GIVE_UP_SECONDS):
             while sum(bool(piece.reservation_id) for piece in self.pieces) < count:
                 self._news.clear()

@@ -58,7 +58,7 @@ class Evening:
         return answer
 
     async def schedule(self, seconds: float) -> str:
-        """A window so many seconds from now; its id."""
+        """A window that begins after the given seconds; its id."""
         start = later(SystemClock().now(), seconds)
         words = ("--start", start, "--minutes", "10", "--description", "a new disk")
         self.window = (await self.stackctl("schedule", *words))["maintenance"]

@@ -60,7 +60,7 @@ class Lane:
             await asyncio.gather(*(one(each) for each in shipments))
 
     async def until_received(self, count: int) -> None:
-        """Wait until so many receipts have been acknowledged."""
+        """Wait until the given number of receipts have been acknowledged."""
         async with within(PATIENCE_SECONDS):
             while len(self.told_that("received")) < count:
                 self._news.clear()

@@ -81,7 +81,7 @@ class Counter:
         assert answer.status == 200, answer
 
     async def listed(self, variant_id: str, units: int, *, shown: int | None = None) -> None:
-        """A variant of the shop that is mapped and in step: so many units here, so many shown there."""
+        """A variant of the shop that is mapped and in step: with its units here and those shown there."""
         shop = self.standin.shop
         where = next(iter(shop.locations))
         item = Item(shop.gid("InventoryItem"), variant_id, levels={where: Level(units if shown is None else shown)})

@@ -141,7 +141,7 @@ def check_cost(cost: Money, quantity: int) -> None:
     """Raise `Invalid` if the cost of all units reaches `AMOUNT_MAX`."""
     with localcontext(prec=FIGURE_DIGITS):
         if Decimal(cost.amount) * quantity >= AMOUNT_MAX:
-            raise invalid_field("unit_cost.amount", "is too large for so many units")
+            raise invalid_field("unit_cost.amount", "is too large for the number of units")
 
 
 def status_of(kept: ConsignmentRecord) -> ConsignmentStatus:

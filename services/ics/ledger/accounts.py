@@ -48,7 +48,7 @@ def parts_at(holding: Holding, key: PositionKey, stage: Stage | None) -> list[Pa
 
 
 def units_of(leg: Leg) -> int:
-    """Units of one account; of a holder on the shelf, at most so many as can leave it."""
+    """Units of one account; of a holder on the shelf, at most the units that can leave it."""
     if leg.holding is None:
         return max(0, int(getattr(leg.item.position(leg.key), leg.bucket)))
     units = leg.holding.parts.get(Part(leg.key, leg.stage, leg.line), 0)

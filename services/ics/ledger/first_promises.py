@@ -28,7 +28,7 @@ WINDOW_SECONDS_MAX = 40 * 86_400
 
 
 async def first_promises(view: View, item: Item, at_most: int) -> list[Promise]:
-    """At most so many promises that hold units of the item: reservations and allocations that expire first, then the
+    """The first `at_most` promises that hold units of the item: reservations and allocations by expiry time, then the
     newest commits. Index: logical_guid, variant_id, due."""
     where = {"logical_guid": item.logical_guid, "variant_id": item.variant_id}
     if item.reserved + item.committed <= at_most:
@@ -44,7 +44,7 @@ async def first_promises(view: View, item: Item, at_most: int) -> list[Promise]:
 
 async def first_overdue(view: View, item: OpenItem, until: Utc, at_most: int) -> list[Promise]:
     """Reservations and allocations of an item that hold units and expired by `until`, the longest overdue first; at
-    most so many. Index: logical_guid, variant_id, due."""
+    most `at_most`. Index: logical_guid, variant_id, due."""
     where = {"logical_guid": item.logical_guid, "variant_id": item.variant_id}
     if item.lapse_utc is None or item.lapse_utc > until:
         return []

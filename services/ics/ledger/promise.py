@@ -90,7 +90,7 @@ def repin(posting: Posting, quantity: int, holding: Holding, pin: Pin, named: Na
 
 
 def _exchange(posting: Posting, holding: Holding, wants: Sequence[tuple[Pin, int]]) -> None:
-    """Ensure that the promise has so many units inside each pin; the pins do not overlap."""
+    """Ensure that the promise has the units of each pin inside it; the pins do not overlap."""
     item, stage = holding.item, first_stage(holding)
     short: list[tuple[Pin, int]] = []
     for pin, wanted in wants:

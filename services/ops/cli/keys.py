@@ -79,5 +79,5 @@ def signing_entry(holder: str) -> str:
 
 
 def _words(size: int) -> str:
-    """Random text of so many bytes that needs no quoting in an address, a file or a shell."""
+    """Random text of the given length in bytes that needs no quoting in an address, a file or a shell."""
     return secrets.token_urlsafe(size).replace("-", "x").replace("_", "y")

@@ -17,7 +17,7 @@ from services.pmc.words import CHANNELS_MAX, Part, Rev, Sha256
 PackState = Literal["awaiting_upload", "validating", "ready", "rejected", "expired"]
 
 INLINE_BYTES_MAX = 8 * 1024 * 1024
-"""A document of at most so many bytes is validated within the call."""
+"""Largest document, in bytes, that is validated within the call."""
 
 UPLOAD_SECONDS = 24 * 3600
 """How long a version waits for its upload."""

@@ -202,7 +202,7 @@ def with_part(run: StoredRun, lines: int, now: Utc) -> StoredRun:
 
 
 def with_lines(run: StoredRun, lines: int) -> StoredRun:
-    """The run with one more part of so many lines."""
+    """The run with one more manifest part, of `lines` lines."""
     return replace(run, manifest_parts=run.manifest_parts + 1, manifest_lines=run.manifest_lines + lines)
 
 

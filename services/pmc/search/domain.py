@@ -15,7 +15,7 @@ from chassis.entity import Document, Value
 from services.pmc.terms import Terms
 
 SAMPLED_EACH = 13
-"""One of so many new products is sampled: some fifteen of a step."""
+"""One new product in this many is sampled: some fifteen of a step."""
 
 SAMPLED_MAX = 2_000
 """Products in a sample; then all counts are halved, so that it follows the catalogue."""

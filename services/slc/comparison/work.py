@@ -40,7 +40,7 @@ SETTLE_SECONDS = 1.0
 """How long differences rest before they are believed: a change of a moment ago may be on its way."""
 
 PAGE_TRIES_MAX = 5
-"""After so many failed attempts the variants of a page count as errors, and the next page follows."""
+"""Failed attempts after which the variants of a page count as errors and the next page follows."""
 
 workers = Workers("slc")
 

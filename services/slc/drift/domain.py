@@ -123,7 +123,7 @@ def finished(report: StoredDrift, now: Moment) -> StoredDrift:
 
 
 def repaired(report: StoredDrift, jobs: int) -> StoredDrift:
-    """The report after so many of its forced jobs ended well."""
+    """The report after a number of its forced jobs ended well."""
     return replace(report, summary=replace(report.summary, repaired=report.summary.repaired + jobs))
 
 

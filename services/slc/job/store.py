@@ -56,7 +56,7 @@ LEVELS: WorkQueue[NoPayload] = WorkQueue("slc", "levels", lanes=("high", "normal
 """Variants with jobs about quantities: `<channel_id>/<variant_id>`, taken many at a time by group."""
 
 LEVEL_GROUPS, FAST_GROUPS = 4, 2
-"""Groups of a channel's variants, by hash: so many workers write its quantities at once, and its urgent ones."""
+"""Groups of a channel's variants, by hash: a worker each writes their quantities, and the urgent ones."""
 
 
 class ManyVariants(Value):

@@ -47,7 +47,7 @@ REDACTED: tuple[Entity[Any], ...] = (STYLE_MAPS, OPEN_WRITES, ORDERS, POSTINGS, 
 async def erase_owned(
     units: Units, call: Call, channel_id: str, seconds: float, owned: tuple[Entity[Any], ...] = OWNED
 ) -> tuple[dict[str, int], bool]:
-    """Erase records of a channel for at most so many seconds; collection -> deleted, and whether all is gone."""
+    """Erase records of a channel for a limited number of seconds; collection -> deleted, and whether all is gone."""
     ends_at = monotonic() + seconds
     deleted = {entity.collection: 0 for entity in owned}
     for entity in owned:

@@ -21,7 +21,7 @@ from services.slc.words import BATCH_VARIANTS_MAX, MANAGE
 endpoints = Endpoints("slc")
 
 INLINE_ROWS = 200
-"""Up to so many variants are forgotten by the call itself; more, products and open writes by a work item."""
+"""Most variants that the call itself forgets; more, products and open writes are left to a work item."""
 
 
 class ChannelForceSyncRequest(Request):

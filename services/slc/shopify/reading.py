@@ -35,7 +35,7 @@ async def nodes(
 
 
 async def in_batches(ids: Sequence[str], size: int, read: Callable[[Sequence[str]], Awaitable[Sequence[T]]]) -> list[T]:
-    """What `read` answers for all ids, so many a call; a call that is too expensive is halved."""
+    """What `read` answers for all ids, in calls of limited size; a call that is too expensive is halved."""
     found: list[T] = []
     start = 0
     while start < len(ids):

@@ -17,7 +17,7 @@ TAKE_ROWS = 100
 
 
 SUSPECT_DEATHS = 2
-"""A job that has cost so many workers their life in a row is taken alone, so that it takes no others with it."""
+"""A job that this many workers in a row have died with is taken alone, so that it fails no others."""
 
 
 class Taken(Value):

@@ -53,7 +53,7 @@ async def crowd_of(
 
 
 def _entry_of(made: StockCardEntry, holder_id: str, seq: int, number: int, now: Utc) -> StockCardEntry:
-    """The entry of a copy: the next but so many of the item."""
+    """The entry of a copy: a given number of entries later in the item."""
     assert made.from_balance is not None
     assert made.to_balance is not None
     return replace(
@@ -69,7 +69,7 @@ def _entry_of(made: StockCardEntry, holder_id: str, seq: int, number: int, now: 
 
 
 def _with_promises(item: Item, like: Reservation, size: int, first_due: str) -> Item:
-    """The item after so many units of one position were promised."""
+    """The item after the given number of units of one position were promised."""
     (held,) = like.positions
     cells = [
         replace(cell, available=cell.available - size, reserved=cell.reserved + size) if cell.key == held.key else cell

@@ -16,7 +16,7 @@ LINES_MAX = 300
 
 
 async def stocked_bins(ics: ServiceClient, clock: FixedClock, floor: Floor, count: int) -> None:
-    """Some units in each of so many bins of a zone."""
+    """Some units in each of the given number of bins of a zone."""
     zone = (await floor.do("/zone/create", code=floor.variant_id))["zone"]["zone_id"]
     first = (await floor.do("/bin/create", zone_id=zone, code="B"))["bin"]["bin_id"]
     code = "B-{}".format
@@ -25,7 +25,7 @@ async def stocked_bins(ics: ServiceClient, clock: FixedClock, floor: Floor, coun
 
 
 async def stocked_lots(_: ServiceClient, __: FixedClock, floor: Floor, count: int) -> None:
-    """Some units of each of so many lots."""
+    """Some units of each of the given number of lots."""
     await stocked(floor, [{"lot_code": f"L-{number:04}"} for number in range(count)])
 
 

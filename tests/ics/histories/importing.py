@@ -12,7 +12,7 @@ from tests.ics.histories.machine import EXPIRIES, FACILITY, LOT, PIN, UNITS, VAR
 
 
 class Wanted(NamedTuple):
-    """A line: so many units found, or lost from the n-th bucket that has some."""
+    """A line: some units found, or lost from the n-th bucket that has some."""
 
     variant: str
     units: int

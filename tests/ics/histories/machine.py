@@ -126,7 +126,7 @@ class HistoryMachine(RuleBasedStateMachine):
             self.stock_up(facility)
 
     def open_facility(self, facility: str) -> None:
-        """Two zones, each with a bin; that of the pick zone takes so many units and no more."""
+        """Two zones, each with a bin; that of the pick zone takes a limited number of units."""
         self.places[facility, NOWHERE] = (None, None)
         for code, purpose in PURPOSES.items():
             zone = self.call(ics_zone_create, ZoneCreateRequest(code=code, purpose=purpose), facility).zone

@@ -13,7 +13,7 @@ from tests.ics.memory import Memory, MemoryChange
 
 
 def a_reservation(seconds: int) -> Reservation:
-    """One unit, promised for so many seconds from noon."""
+    """One unit, promised for the given number of seconds from noon."""
     return Reservation(
         reservation_id=an_id(),
         logical_guid=FACILITY,

@@ -24,7 +24,7 @@ FACILITIES = [FACILITY, OTHER_FACILITY, *(f"FAC-{number:02}" for number in range
 
 
 def variants(number: int, name: str = "LIM") -> list[str]:
-    """Ids of so many variants."""
+    """Ids of the given number of variants."""
     return [f"{name}-{place:04}" for place in range(number)]
 
 

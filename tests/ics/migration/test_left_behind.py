@@ -12,7 +12,7 @@ from tests.ics.migration.test_migration import migrate
 
 
 async def migrated(floor: Floor, zone_id: str, leaving: int) -> None:
-    """S1, S2 and S3 in a zone, of which so many units have left without their names, as this release finds them."""
+    """S1, S2 and S3 in a zone, of which some units have left without their names, as this release finds them."""
     database = floor.ics.application.runtime.database
     serials, entries = database.collection(SERIALS.collection), database.collection(ENTRIES.collection)
     await floor.policy(qc="skip")

@@ -67,7 +67,7 @@ class Aisle:
 
 
 async def an_aisle(ics: ServiceClient, variant_id: str, *, pick: int, over: int) -> Aisle:
-    """An aisle with so many units in its bins."""
+    """An aisle with the given number of units in its bins."""
     floor = Floor(ics, variant_id)
 
     async def a_bin(code: str, purpose: str, units: int) -> tuple[str, str]:

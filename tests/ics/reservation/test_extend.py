@@ -36,7 +36,7 @@ async def test_an_extension_moves_the_end_and_nothing_else(ics: ServiceClient, c
 
 
 async def extended(floor: Floor, cart: dict[str, Any], seconds: int, clock: FixedClock) -> tuple[int, str, list[str]]:
-    """Status, code and fields of an extension to so many seconds from now."""
+    """Status, code and fields of an extension to the given number of seconds from now."""
     until = later(clock.now(), seconds)
     answer = await floor.ask(
         "/reservation/extend",

@@ -17,7 +17,7 @@ class Lane:
         self.there = Floor(ics.in_facility("FAC-B"), variant_id)
 
     async def approved(self, **lines: int) -> Any:
-        """A transfer of so many units of each variant, ready to be shipped."""
+        """A transfer of the given number of units of each variant, ready to be shipped."""
         asked = [{"variant_id": variant, "quantity": units} for variant, units in lines.items()]
         between = {"from_logical_guid": "FAC-A", "to_logical_guid": "FAC-B"}
         transfer = (await self.here.do("/transfer/request/create", **between, lines=asked))["transfer"]

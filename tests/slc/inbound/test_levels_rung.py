@@ -13,7 +13,7 @@ from tests.waiting import until
 
 
 async def ring(counter: Counter, variant_id: str, units: int) -> None:
-    """The shop says that it shows so many units."""
+    """The shop says that it shows the given number of units."""
     item = counter.standin.shop.by_sku(variant_id).item
     where = next(iter(counter.standin.shop.locations))
     body = {"inventory_item_id": number_of(item.id), "location_id": number_of(where), "available": units}
@@ -28,7 +28,7 @@ async def totals(counter: Counter) -> dict[str, Any]:
 
 
 async def echoes(counter: Counter, number: int) -> None:
-    """Wait until so many echoes are counted."""
+    """Wait until the given number of echoes are counted."""
 
     async def counted() -> bool:
         return bool((await totals(counter))["echoes"] == number)

@@ -74,14 +74,14 @@ class Shopfloor:
         assert answer.status == 200, answer
 
     def publish(self, *variant_ids: str, stock: int | None = None, **content: Any) -> None:
-        """PMC serves these variants; ICS promises so many units of each."""
+        """PMC serves these variants; ICS promises the given number of units of each."""
         for each in variant_ids:
             self.peers.pmc.put(self.orgcode, each, **content)
             if stock is not None:
                 self.stock(each, stock)
 
     def stock(self, variant_id: str, units: int) -> None:
-        """ICS promises so many units."""
+        """ICS promises the given number of units."""
         self.peers.ics.units[variant_id, FACILITY] = units
 
     async def note(self, *variant_ids: str, **reason: Any) -> None:

@@ -41,7 +41,7 @@ async def publish(floor: Shopfloor, kind: str, **body: Any) -> None:
 
 
 async def stock(floor: Shopfloor, variant_id: str, units: int) -> None:
-    """ICS has so many units, and says so."""
+    """ICS has the given number of units, and says so."""
     floor.stock(variant_id, units)
     await publish(
         floor,

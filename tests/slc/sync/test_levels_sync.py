@@ -16,7 +16,7 @@ async def ready(floor: Shopfloor, *variant_ids: str, units: int = 5) -> None:
 
 
 async def stock(floor: Shopfloor, units: int, *variant_ids: str) -> None:
-    """ICS promises so many units from now on."""
+    """ICS promises the given number of units from now on."""
     for each in variant_ids:
         floor.stock(each, units)
     await floor.note(*variant_ids, cause="stock", inventory_only=True, lane="fast")

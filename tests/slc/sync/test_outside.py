@@ -32,7 +32,7 @@ async def ready(floor: Shopfloor, *variant_ids: str, units: int = 5, **config: A
 
 
 async def changed_often(floor: Shopfloor, variant_id: str, times: int) -> None:
-    """Note so many changes of stock, a hundred in a transaction; the last one is 1 unit."""
+    """Note the given number of changes of stock, a hundred in a transaction; the last one is 1 unit."""
     floor.stock(variant_id, 1)
     for _ in range(times // 100):
 

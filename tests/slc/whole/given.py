@@ -52,7 +52,7 @@ class Whole(Counter):
         await until(there, SECONDS, lambda: f"{variant_id} is not synced: {self.standin.log}")
 
     async def shows(self, variant_id: str, units: int) -> None:
-        """Wait until the shop shows so many units."""
+        """Wait until the shop shows the given number of units."""
         sku = f"SKU-{variant_id}".upper()
         await until(lambda: self.standin.available(sku) == units, SECONDS, lambda: str(self.standin.log[-3:]))
 

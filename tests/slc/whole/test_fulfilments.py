@@ -10,7 +10,7 @@ from tests.waiting import until
 
 
 async def sold(whole: Whole, units: int, **config: Any) -> tuple[Order, str]:
-    """An order of so many units that ICS holds as one commit: the order and the commit."""
+    """An order of the given number of units that ICS holds as one commit: the order and the commit."""
     await whole.selling({"v-1": 10}, **{"fulfilment_push": True, **config})
     order = whole.standin.trade.sell({"SKU-V-1": units})
     await whole.deliver()

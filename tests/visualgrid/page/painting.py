@@ -60,7 +60,7 @@ class Painting:
         return cls(page)
 
     async def until(self, **shapes: int) -> None:
-        """Wait until a frame has so many of these shapes."""
+        """Wait until a frame has the given number of these shapes."""
         seen: dict[str, int] = {}
 
         async def painted() -> bool:
