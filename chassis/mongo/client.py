@@ -21,6 +21,7 @@ from pymongo.uri_parser import parse_uri
 
 from chassis.errors import Conflict, DatabaseError
 from chassis.mongo.collection import MAJORITY, Collection, Document
+from chassis.mongo.collection_sizes import CollectionSizes
 from chassis.mongo.errors import DatabaseUnreachable, UnfitServer, translated
 from chassis.mongo.quirks import Engine, Quirks, quirks_of
 from chassis.mongo.transaction import Transaction
@@ -61,6 +62,7 @@ class Database:
         self._gate = asyncio.Semaphore(admitted)
         self._sessions: deque[tuple[Any, float]] = deque()
         self._collections: dict[str, Collection] = {}
+        self.sizes = CollectionSizes(self._count, scans=quirks.counts_by_scan)
 
     @classmethod
     async def connect(
@@ -164,7 +166,7 @@ class Database:
             )
             if inspect.isawaitable(started):
                 await started
-            transaction = Transaction(session)
+            transaction = Transaction(session, self.sizes)
             try:
                 yield transaction
             finally:
@@ -174,7 +176,10 @@ class Database:
     async def outside(self) -> AsyncIterator[Transaction]:
         """A session without a transaction, for code that takes one. Each read sees the state at its own time."""
         async with self.admission(), self.session() as session:
-            yield Transaction(session)
+            yield Transaction(session, self.sizes)
+
+    async def _count(self, collection: str) -> int:
+        return int((await self.command({"count": collection}))["n"])
 
     async def ping(self) -> None:
         """Raises `DatabaseUnreachable` if the server does not answer."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
+from chassis.mongo.collection_sizes import CollectionSizes
 from chassis.mongo.errors import TransactionTooLarge, Transient, judge, translated
 from chassis.mongo.shapes import RECORDER
 from chassis.mongo.transaction import Transaction
@@ -33,6 +34,11 @@ class DatabaseHandle(Protocol):
     @property
     def raw(self) -> Any:
         """The driver's own database."""
+        ...
+
+    @property
+    def sizes(self) -> CollectionSizes:
+        """How many documents its collections hold."""
         ...
 
     def admission(self) -> AbstractAsyncContextManager[None]:
@@ -141,7 +147,9 @@ class Collection:
         self._noted(where)
         async with self._alone(session) as raw:
             done = await self._raw.update_one(where, update, upsert=upsert, session=raw)
-            return done.matched_count, done.modified_count + (done.upserted_id is not None)
+            inserted = done.upserted_id is not None
+            self._grew(int(inserted), session)
+            return done.matched_count, done.modified_count + inserted
 
     async def update_many(
         self, where: Mapping[str, Any], update: Any, *, session: Transaction | None = None
@@ -156,12 +164,15 @@ class Collection:
         """Delete all matching documents; how many."""
         self._noted(where)
         async with self._alone(session) as raw:
-            return int((await self._raw.delete_many(where, session=raw)).deleted_count)
+            deleted = int((await self._raw.delete_many(where, session=raw)).deleted_count)
+            self._grew(-deleted, session)
+            return deleted
 
     async def bulk_write(self, requests: Sequence[Any], *, session: Transaction | None = None) -> None:
         """The driver's mixed bulk write, unordered."""
         async with self._alone(session) as raw:
-            await self._raw.bulk_write(requests, ordered=False, session=raw)
+            done = await self._raw.bulk_write(requests, ordered=False, session=raw)
+            self._grew(done.inserted_count + done.upserted_count - done.deleted_count, session)
 
     async def create(self) -> None:
         """Create the collection unless it exists."""
@@ -194,6 +205,7 @@ class Collection:
         """Drop the collection."""
         async with self._alone(None):
             await self._raw.drop()
+        self._grew_unknown(None)
 
     async def explain(self, command: Mapping[str, Any]) -> Document:
         """The server's plan for a find or aggregate command on this collection."""
@@ -242,8 +254,25 @@ class Collection:
             await self._write(verb, field, items[middle:], within, ordered=ordered)
             return
         except PyMongoError as cause:
+            self._grew_unknown(within)
             raise translated(cause) from cause
+        if verb != "update":
+            self._grew(reply.get("n", 0) if verb == "insert" else -reply.get("n", 0), within)
         judge(reply)
+
+    def _grew(self, documents: int, within: Transaction | None) -> None:
+        """Note by how many documents the collection grows with a write."""
+        if not documents:
+            return
+        if within is not None:
+            within.grew(self.name, documents)
+        else:
+            self._link.sizes.changed({self.name: documents})
+
+    def _grew_unknown(self, within: Transaction | None) -> None:
+        """Note that a write failed that may have changed something all the same."""
+        if within is None:
+            self._link.sizes.changed({self.name: 0}, certain=False)
 
     @asynccontextmanager
     async def _alone(self, within: Transaction | None) -> AsyncIterator[Any]:
@@ -255,6 +284,7 @@ class Collection:
                 async with self._link.admission():
                     yield None
         except PyMongoError as cause:
+            self._grew_unknown(within)
             raise translated(cause) from cause
 
 

@@ -119,9 +119,9 @@ class DirectReader:
         )
 
     async def size(self, collection: str) -> int:
-        """The approximate number of documents in a collection, from its metadata."""
+        """The approximate number of documents in a collection, see `CollectionSizes`."""
         with unreachable_as_unavailable():
-            return int((await self._database.command({"count": collection}))["n"])
+            return await self._database.sizes.of(collection)
 
     async def _learning(self, asked: Any, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of a read, which several callers may await at once.

@@ -36,6 +36,7 @@ class Quirks(Frozen):
                             the record is deleted and inserted anew
     reads_whole_ranges      a limited read costs as much as everything behind it in the range: pages are read in
                             ranges that hold little more than the page (`page_ranges.py`)
+    counts_by_scan          the number of documents in a collection is no metadata, but counted one by one
     conditions_serve_one    a unique index with a condition serves one value; several together would be a scan: it has
                             a twin without the condition, by which keys are looked up
 
@@ -46,11 +47,18 @@ class Quirks(Frozen):
     engine: Engine = ""
     moved_keys_stay_taken: bool = False
     reads_whole_ranges: bool = False
+    counts_by_scan: bool = False
     conditions_serve_one: bool = False
 
 
 MONGODB = Quirks()
-EMBEDDED = Quirks(engine="embedded", moved_keys_stay_taken=True, reads_whole_ranges=True, conditions_serve_one=True)
+EMBEDDED = Quirks(
+    engine="embedded",
+    moved_keys_stay_taken=True,
+    reads_whole_ranges=True,
+    counts_by_scan=True,
+    conditions_serve_one=True,
+)
 
 
 def quirks_of(engine: Engine, hello: Mapping[str, Any]) -> Quirks:
