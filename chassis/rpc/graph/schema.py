@@ -1,7 +1,8 @@
 """The graph's schema from the declared entities: tables, kinds of record, their fields and edges."""
 
+import hashlib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -21,20 +22,55 @@ def table_of(service: str, entity: Entity[Any]) -> str:
     return f"{service}_{entity.collection}"
 
 
-def tables_to_proto(service: str, entities: Iterable[Entity[Any]], counts: Mapping[str, int]) -> list[pb.Table]:
-    """One table per collection; `counts` are the approximate numbers of records."""
+class Declared:
+    """What a service declares: it never changes while the process runs, so its messages are made once.
+
+    version  names what it says about kinds and edges
+    """
+
+    def __init__(
+        self, service: str, entities: Sequence[Entity[Any]], inward: Callable[[Entity[Any], Edge], bool]
+    ) -> None:
+        self._tables = _tables_to_proto(service, entities)
+        self._whole = pb.SchemaResponse(
+            service=service,
+            entities=[_entity_to_proto(service, entity) for entity in entities],
+            edges=[
+                _edge_to_proto(service, entity, edge, inward=inward(entity, edge))
+                for entity in entities
+                for edge in entity.edges
+            ],
+        )
+        self.version = hashlib.sha256(self._whole.SerializeToString(deterministic=True)).hexdigest()
+        self._whole.version = self.version
+        self._brief = pb.SchemaResponse(service=service, version=self.version)
+
+    @property
+    def collections(self) -> list[str]:
+        """The collections, in the order of their tables."""
+        return list(self._tables)
+
+    def answer(self, known_version: str, counts: Sequence[int]) -> pb.SchemaResponse:
+        """The schema with these numbers of records in `collections`; without kinds and edges of a known version."""
+        answer = pb.SchemaResponse()
+        answer.CopyFrom(self._brief if known_version == self.version else self._whole)
+        answer.tables.extend(self._tables.values())
+        for table, count in zip(answer.tables, counts, strict=True):
+            table.approximate_count = count
+        return answer
+
+
+def _tables_to_proto(service: str, entities: Iterable[Entity[Any]]) -> dict[str, pb.Table]:
+    """Collection -> its table, without a count."""
     found: dict[str, pb.Table] = {}
     for entity in entities:
-        table = found.setdefault(
-            entity.collection,
-            pb.Table(table=table_of(service, entity), approximate_count=counts.get(entity.collection, 0)),
-        )
+        table = found.setdefault(entity.collection, pb.Table(table=table_of(service, entity)))
         table.entities.append(entity.name)
         table.keys.extend(name for name in EntityKeys(entity).names if name not in table.keys)
-    return list(found.values())
+    return found
 
 
-def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
+def _entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
     """One kind of record."""
     hints = get_type_hints(entity.struct, include_extras=True)
     return pb.EntityType(
@@ -54,7 +90,7 @@ def entity_to_proto(service: str, entity: Entity[Any]) -> pb.EntityType:
     )
 
 
-def edge_to_proto(service: str, entity: Entity[Any], edge: Edge, *, inward: bool) -> pb.EdgeType:
+def _edge_to_proto(service: str, entity: Entity[Any], edge: Edge, *, inward: bool) -> pb.EdgeType:
     """One edge; `inward`: whether an index finds the records that have it."""
     return pb.EdgeType(
         edge=edge.name,

@@ -2,17 +2,17 @@
 
 Only for services of the stack and operators, since it reads across orgs. Every call is one page, read by an index.
 
-    servicer.py    the calls
-    schema.py      tables, kinds and edges as messages
-    keys.py        PK and SK of records, and what they contain
-    resolving.py   the record that a PK and SK name
-    queries.py        which index serves what is asked
-    records.py     records as messages, and pages bounded in bytes
-    by_ids.py      pages over records whose ids are known
-    neighbours.py  hops along edges
-    causes.py      the records of one request or operation
-    past.py        pages of history
-    history.py     history items as messages
+    servicer.py         the calls
+    schema.py           tables, kinds and edges as messages
+    keys.py             PK and SK of records, and what they contain
+    resolving.py        the record that a PK and SK name
+    indexed_queries.py  which index serves what is asked
+    records.py          records as messages, and pages bounded in bytes
+    by_ids.py           pages over records whose ids are known
+    neighbours.py       hops along edges
+    causes.py           the records of one request or operation
+    history_pages.py    pages of history
+    history.py          history items as messages
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.clock import Clock
-from chassis.entity import Entity
+from chassis.entity import Edge, Entity
 from chassis.errors import NotFound, invalid_field
 from chassis.mongo.client import Database
 from chassis.mongo.direct_reader import DirectReader
@@ -34,7 +34,7 @@ from chassis.rpc.graph.indexed_queries import IndexedQueries
 from chassis.rpc.graph.neighbours import ByIndex, Neighbours
 from chassis.rpc.graph.records import Bounds, Listing, Position, Presenter, fill
 from chassis.rpc.graph.resolving import KeyResolver
-from chassis.rpc.graph.schema import edge_to_proto, entity_to_proto, table_of, tables_to_proto
+from chassis.rpc.graph.schema import Declared, table_of
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1 import source_pb2_grpc
 
@@ -51,24 +51,15 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
         self._entities = [entity for entity in entities if not entity.technical and entity.keys[0]]
         self._presenters = {entity.name: Presenter(service, entity) for entity in self._entities}
         self._queries = {entity.name: IndexedQueries(entity) for entity in self._entities}
+        self._declared = Declared(service, self._entities, self._is_inward)
         self._neighbours = Neighbours(reader, seal, self._presenters, self._queries)
         self._resolver = KeyResolver(reader, self._queries)
         self._past = HistoryPages(service, reader, self._resolver, self._presenters, self._queries)
 
     async def Schema(self, request: pb.SchemaRequest, context: Any) -> pb.SchemaResponse:
         require_stack()
-        names = list(dict.fromkeys(entity.collection for entity in self._entities))
-        counts = dict(zip(names, await asyncio.gather(*map(self._reader.size, names)), strict=True))
-        return pb.SchemaResponse(
-            service=self._service,
-            tables=tables_to_proto(self._service, self._entities, counts),
-            entities=[entity_to_proto(self._service, entity) for entity in self._entities],
-            edges=[
-                edge_to_proto(self._service, entity, edge, inward=self._queries[entity.name].is_served(edge.back))
-                for entity in self._entities
-                for edge in entity.edges
-            ],
-        )
+        counts = await asyncio.gather(*map(self._reader.size, self._declared.collections))
+        return self._declared.answer(request.known_version, counts)
 
     async def ListRecords(self, request: pb.ListRecordsRequest, context: Any) -> pb.RecordPage:
         require_stack()
@@ -103,6 +94,10 @@ class GraphServicer(source_pb2_grpc.GraphSourceServicer):
             if found is not None:
                 return found
         raise NotFound(f"there is neither a record nor an event with these keys in {request.table}")
+
+    def _is_inward(self, entity: Entity[Any], edge: Edge) -> bool:
+        """Whether an index finds the records that have an edge."""
+        return self._queries[entity.name].is_served(edge.back)
 
     async def _listings(self, request: pb.ListRecordsRequest) -> list[Listing]:
         """What a request lists, kind after kind."""

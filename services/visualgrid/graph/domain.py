@@ -75,12 +75,13 @@ class DeclaredEdge(Value):
 
 
 class Schema(Value):
-    """What one service declares; counts as they were when it was asked."""
+    """What one service declares; counts as they were when it was asked. `version` names its kinds and edges."""
 
     service: str
     tables: Sequence[TableSummary]
     kinds: Sequence[EntityType]
     edges: Sequence[DeclaredEdge]
+    version: str = ""
 
 
 class NodeKind(Value):

@@ -2,13 +2,15 @@
 
 from typing import Any, cast
 
+from msgspec.structs import replace
+
 from retailstack.graph.v1 import source_pb2 as pb
 from services.visualgrid.graph.domain import DeclaredEdge, EdgeType, EntityType, FieldType, Lookup, Schema, TableSummary
 from services.visualgrid.graph.hubs import HUB_SERVICE, HUBS
 
 
-def schema_from_proto(message: pb.SchemaResponse) -> Schema:
-    """What a service declares, and its counts."""
+def schema_from_proto(message: pb.SchemaResponse, known: Schema | None) -> Schema:
+    """What a service declares, and its counts. `known` has the kinds and edges that it left out."""
     tables = [
         TableSummary(
             table=table.table,
@@ -20,9 +22,12 @@ def schema_from_proto(message: pb.SchemaResponse) -> Schema:
         )
         for table in message.tables
     ]
+    if known is not None and message.version and message.version == known.version:
+        return replace(known, tables=tables)
     return Schema(
         service=message.service,
         tables=tables,
+        version=message.version,
         kinds=[_kind_from_proto(message.service, kind) for kind in message.entities],
         edges=[_edge_from_proto(edge) for edge in message.edges],
     )

@@ -97,9 +97,10 @@ class Sources:
 
     async def _schema(self, service: str) -> Schema | None:
         try:
-            asked = pb.SchemaRequest()
+            known = self._seen.get(service)
+            asked = pb.SchemaRequest(known_version=known.version if known is not None else "")
             answer = await self.ask(service, lambda stub, options: stub.Schema(asked, **options), ANSWER_SECONDS)
-            return schema_from_proto(answer)
+            return schema_from_proto(answer, known)
         except Refusal as refusal:
             log.info("a service does not show its schema", peer=service, problem=refusal.message)
             return None
