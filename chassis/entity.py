@@ -183,6 +183,7 @@ class Entity(Generic[R]):
     technical   True keeps it out of the graph (leases, inbox, idempotency)
     label       the field a person knows it by, or a pattern of several; the id where none is given
     id_pattern  how the id is made of the key fields, where they do not contain it
+    newest_by   the field whose largest values are the newest records, where that is not the id
     kind        tells entities that share a collection apart: stored in the field `kind`; one without reads them all
     """
 
@@ -210,6 +211,7 @@ class Entity(Generic[R]):
         history_from: WrittenOnce | RecordedBy | None = None,
         operation: str = "",
         id_pattern: str = "",
+        newest_by: str = "",
     ) -> None:
         self.name = name
         self.struct = struct
@@ -233,6 +235,7 @@ class Entity(Generic[R]):
         self.history_from = history_from
         self.operation = operation
         self.id_pattern = id_pattern
+        self.newest_by = newest_by or id
         self.versioned = issubclass(struct, Record | Stamped)
 
     def id_of(self, record: R) -> str:

@@ -19,6 +19,16 @@ EDGES = [
     if edge.back not in {"", entity.id}
 ]
 
+FEW_EACH = {"shopify_order_id"}
+"""Fields of which each value belongs to a record or two: those are not sorted by time."""
+
+IN_TIME = [
+    entity
+    for service in (*SERVICES.values(), GATEWAY)
+    for entity in collect(service).entities
+    if entity.newest_by != entity.id
+]
+
 
 def name_of(edge: Any) -> str:
     return str(edge.name) if isinstance(edge, Edge | Entity) else str(edge)
@@ -33,5 +43,15 @@ def test_what_names_a_record_is_listed_newest_first(service: str, entity: Entity
     numbered = any(get_type_hints(entity.struct)[field.removeprefix("-")] is int for field in query.order[:1])
     if in_time:
         assert query.order == (f"-{entity.id}",)
+    elif entity.newest_by != entity.id:
+        assert query.order[0] == f"-{entity.newest_by}" or edge.back in FEW_EACH
     elif numbered:
         assert all(field.startswith("-") for field in query.order)
+
+
+@pytest.mark.parametrize("entity", IN_TIME, ids=name_of)
+def test_a_table_of_records_with_a_time_is_listed_newest_first(entity: Entity[Any]) -> None:
+    for org in ("", "x") if entity.org_scoped else ("",):
+        query = IndexedQueries(entity).by_fields({}, org)
+        assert query is not None
+        assert query.order == (f"-{entity.newest_by}",)

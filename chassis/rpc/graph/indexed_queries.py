@@ -70,7 +70,8 @@ class IndexedQueries:
 
     def _order(self, where: Where, org: str) -> tuple[str, ...] | None:
         """Newest first if an index allows, otherwise the order of an index that begins with the query."""
-        for order in ((f"-{self.entity.id}",), *self._orders_of_indexes(where, org)):
+        by_time = dict.fromkeys((f"-{self.entity.newest_by}", f"-{self.entity.id}"))
+        for order in (*((field,) for field in by_time), *self._orders_of_indexes(where, org)):
             try:
                 build(self.table, org if self._scoped(org) else None, where, order)
             except UnservedQuery:

@@ -26,13 +26,17 @@ ORDERS = Entity(
     id_pattern="{channel_id}/{shopify_order_id}",
     label="order_name",
     indexes=[
+        index("recorded_utc", name="newest", every_org=True),
+        index("recorded_utc", name="newest_of_org"),
         index("channel_id", "row_id", name="channel"),
+        index("channel_id", "recorded_utc", name="newest_of_channel"),
         index("channel_id", "recorded_rank", name="recorded"),
         index("channel_id", "state", "recorded_rank", name="state"),
         index("channel_id", "short", name="short"),
         index("shopify_order_id", "channel_id", name="number"),
-        index("lines.variant_id", "row_id", name="variant"),
+        index("lines.variant_id", "recorded_utc", name="variant"),
     ],
+    newest_by="recorded_utc",
     edges=[
         edge("of", to="channel", by="channel_id"),
         edge("sells", to="variant", by="lines.variant_id", service=HUB, cardinality="many"),
