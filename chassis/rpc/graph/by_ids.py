@@ -8,6 +8,9 @@ from chassis.mongo.direct_reader import DirectReader
 from chassis.page import Page, PageRequest, items_of
 from chassis.values import PAGE_ITEMS_MAX
 
+KNOWN_MAX = 8
+"""So few records are kept once they were read to be counted, and not read again for the page."""
+
 
 class ByIds:
     """Records of one entity with these ids, of an org or (None) of any."""
@@ -17,9 +20,13 @@ class ByIds:
         self._entity = entity
         self._ids = sorted(ids, reverse=True)
         self._org = org
+        self._known: list[Any] | None = None
 
     async def count(self, most: int) -> int:
         """How many exist, counted up to `most`."""
+        if len(self._ids) <= KNOWN_MAX:
+            self._known = await self._existing(self._ids)
+            return min(most, len(self._known))
         counted = 0
         for start in range(0, len(self._ids), PAGE_ITEMS_MAX):
             counted += len(await self._existing(self._ids[start : start + PAGE_ITEMS_MAX]))
@@ -30,11 +37,14 @@ class ByIds:
     async def read(self, page: PageRequest) -> Page[Any]:
         """One page; its token is the id behind which the next one continues."""
         size = items_of(page)
-        ids = [each for each in self._ids if page.next_token is None or each < page.next_token]
         found: list[Any] = []
-        while ids and len(found) <= size:
-            part, ids = ids[: size + 1], ids[size + 1 :]
-            found += await self._existing(part)
+        if self._known is not None and page.next_token is None:
+            found = self._known
+        else:
+            ids = [each for each in self._ids if page.next_token is None or each < page.next_token]
+            while ids and len(found) <= size:
+                part, ids = ids[: size + 1], ids[size + 1 :]
+                found += await self._existing(part)
         token = self.behind(found[size - 1]) if len(found) > size else None
         return Page(items=found[:size], count=len(found[:size]), next_token=token)
 

@@ -17,6 +17,7 @@ from chassis.unit import Change
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.graph.v1 import source_pb2 as pb
 from tests.chassis.rpc.warehouse import BOXES, CRATES, NOON, NOTES, Box, Crate, Note, Warehouse
+from tests.reading import reads_of
 
 
 async def every(warehouse: Warehouse, table: str, **more: Any) -> list[pb.Record]:
@@ -72,6 +73,25 @@ async def test_the_schema_shows_tables_entities_and_edges(warehouse: Warehouse) 
         True,
     )
     assert (edges["weighing", "beside"].to_field, list(weighs.to_entities)) == ("work_id", ["bay"])
+
+
+async def test_a_schema_of_a_known_version_has_only_its_tables_and_their_counts(warehouse: Warehouse) -> None:
+    whole = await warehouse.graph.Schema(pb.SchemaRequest())
+    other = await warehouse.graph.Schema(pb.SchemaRequest(known_version="another"))
+    await warehouse.shelf("ACME", "A")
+    brief = await warehouse.graph.Schema(pb.SchemaRequest(known_version=whole.version))
+
+    assert (other.version, list(other.entities), list(other.edges)) == (
+        whole.version,
+        list(whole.entities),
+        list(whole.edges),
+    )
+    assert whole.entities
+    assert whole.edges
+    assert (brief.service, brief.version, len(brief.entities), len(brief.edges)) == ("ics", whole.version, 0, 0)
+    assert [table.table for table in brief.tables] == [table.table for table in whole.tables]
+    grown = [new.approximate_count - old.approximate_count for new, old in zip(brief.tables, whole.tables, strict=True)]
+    assert (sum(grown), len(grown)) == (1, 5)
 
 
 async def test_a_table_is_paged_to_its_end_over_all_orgs_and_kinds(warehouse: Warehouse) -> None:
@@ -222,6 +242,16 @@ async def test_an_edge_is_followed_there_and_back(warehouse: Warehouse) -> None:
     for wrong in (a_hop("crate", "shelf_id", "x"), a_hop("holder", "", "x"), a_hop("box", "")):
         with pytest.raises(Invalid):
             await ask(wrong)
+
+
+async def test_a_single_neighbour_is_read_once_though_it_is_counted(warehouse: Warehouse) -> None:
+    shelf = await warehouse.shelf("ACME", "A")
+    for limit, shown in ((25, [shelf.shelf_id]), (0, [])):
+        hop = a_hop("shelf", "", shelf.shelf_id, "nobody")
+        asked = pb.ListNeighboursRequest(orgcode="ACME", hops=[hop], counts=True, limit=limit)
+        async with reads_of("shelves") as reads:
+            (result,) = (await warehouse.graph.ListNeighbours(asked)).results
+        assert (ids(result.items), result.count, reads.queries) == (shown, 1, 1)
 
 
 async def test_a_record_of_no_org_has_neighbours_in_any(warehouse: Warehouse) -> None:
