@@ -72,28 +72,29 @@ def written(
     histories: Histories | None,
     bytes_max: int = CONTENT_BYTES_MAX,
 ) -> Pieces:
-    """The nodes that fit, in order, and the links between them; the first node always does."""
-    size, kept = 0, set[NodeRef]()
+    """The nodes that fit, in order, each with its links to those before it; the first node always does."""
+    ending = _by_later_end(found, links)
+    size = 0
     node_texts: list[str] = []
-    for each in found:
-        text = writer.node(each.node, None if histories is None else histories.get(each.ref, ()))
-        size += len(text.encode())
-        if node_texts and size > bytes_max:
-            return Pieces(nodes=node_texts, links=_between(writer, links, kept), cut=True)
-        node_texts.append(text)
-        kept.add(each.ref)
     link_texts: list[str] = []
-    for text in _between(writer, links, kept):
-        size += len(text.encode())
-        if size > bytes_max:
+    for each in found:
+        node = writer.node(each.node, None if histories is None else histories.get(each.ref, ()))
+        with_it = [writer.link(link, len(link_texts) + place) for place, link in enumerate(ending[each.ref])]
+        size += sum(len(text.encode()) for text in (node, *with_it))
+        if node_texts and size > bytes_max:
             return Pieces(nodes=node_texts, links=link_texts, cut=True)
-        link_texts.append(text)
+        node_texts.append(node)
+        link_texts += with_it
     return Pieces(nodes=node_texts, links=link_texts, cut=False)
 
 
-def _between(writer: Writer, links: Sequence[ExportLink], kept: set[NodeRef]) -> list[str]:
-    chosen = [link for link in links if link.from_ in kept and link.to in kept]
-    return [writer.link(link, number) for number, link in enumerate(chosen)]
+def _by_later_end(found: Sequence[Found], links: Sequence[ExportLink]) -> Mapping[NodeRef, Sequence[ExportLink]]:
+    """The links by that of their ends which comes later among the nodes."""
+    places = {each.ref: place for place, each in enumerate(found)}
+    ending: dict[NodeRef, list[ExportLink]] = {each.ref: [] for each in found}
+    for link in links:
+        ending[max(link.from_, link.to, key=places.__getitem__)].append(link)
+    return ending
 
 
 async def _histories(reader: SourceReader, found: Sequence[Found], bounds: WalkBounds) -> Histories:
