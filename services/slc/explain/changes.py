@@ -44,7 +44,7 @@ def changes_of_next_job(facts: Facts) -> list[FieldChange]:
     any_sold = any(each.is_sold for each in members)
     mode = mode_of(channel, member, any_sold=any_sold)
     try:
-        found = _content(channel, match, member, members, shop.currency, mode)
+        found = _content(facts, match, member, members, shop.currency, mode)
     except OtherCurrency:
         # The job ends as refused before it writes anything for the variant.
         return []
@@ -55,17 +55,25 @@ def changes_of_next_job(facts: Facts) -> list[FieldChange]:
 
 
 def _content(
-    channel: StoredChannel, match: Match, member: Member, members: list[Member], currency: str, mode: Mode
+    facts: Facts, match: Match, member: Member, members: list[Member], currency: str, mode: Mode
 ) -> list[FieldChange]:
+    channel = facts.stored.channel
     any_sold = any(each.is_sold for each in members)
     product = _product(channel, match, members) if channel.type == "standard" else []
-    to_set, gone = metafield_plan(channel, member)
-    metafields = [metafields_change(member.row.pushed.get("metafields", {}), to_set, gone)] if to_set or gone else []
+    metafields = _metafields(facts, match, member)
     if match.state is None:
         return [*product, *created_changes(new_fields(channel, member, currency)), *metafields]
     denied = denies(channel, member, mode, any_sold=any_sold)
     plan = variant_plan(channel, member, currency, denied=denied, shown=shown_variant(match.state))
     return [*product, *changes_of(plan.differs, plan.wanted), *metafields]
+
+
+def _metafields(facts: Facts, match: Match, member: Member) -> list[FieldChange]:
+    if isinstance(facts.metafields, Unknown):
+        return []
+    shown = facts.metafields if match.state is not None else None
+    to_set, gone = metafield_plan(facts.stored.channel, member, shown)
+    return [metafields_change(member.row.pushed.get("metafields", {}), to_set, gone)] if to_set or gone else []
 
 
 def _product(channel: StoredChannel, match: Match, members: list[Member]) -> list[FieldChange]:

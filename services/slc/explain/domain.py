@@ -77,6 +77,7 @@ class Facts(Value):
     others     the other variants of its style, of standard channels
     locations  the active locations of the shop
     levels     what the shop shows of the item at the bound and written locations; empty where there is no item
+    metafields what the shop shows of the metafields that the listing has, by `namespace.key`
     now        when it was read
     """
 
@@ -89,4 +90,5 @@ class Facts(Value):
     locations: frozenset[Gid] | Unknown
     match: Match | Unknown
     levels: Mapping[Gid, LevelState] | Unknown
+    metafields: Mapping[str, str] | Unknown
     units: Units | Unknown

@@ -17,10 +17,11 @@ from services.slc.explain.domain import Facts, Match, Stored, Unknown
 from services.slc.explain.matching import Matcher
 from services.slc.order.store import POSTINGS
 from services.slc.shopify.errors import ShopFailed
-from services.slc.shopify.port import Shop
+from services.slc.shopify.port import METAFIELDS_MAX, Shop
 from services.slc.shopify.states import LevelState, ShopFacts
 from services.slc.shopify.words import Gid
 from services.slc.sync.content import VariantListing
+from services.slc.sync.fields import metafields_of
 from services.slc.sync.plan import Member
 from services.slc.sync.quantities import levels_of
 from services.slc.sync.sources import listings, style_listings, units_of
@@ -70,6 +71,7 @@ class FactsReader:
         )
         style, others = await self._style(row, listing)
         match, levels = await self._shown(shop, row, listing, style, others)
+        metafields = await answered("Shopify", self._metafields(shop, match, listing))
         return Facts(
             stored=stored,
             row=row,
@@ -80,6 +82,7 @@ class FactsReader:
             locations=locations,
             match=match,
             levels=levels,
+            metafields=metafields,
             units=units,
         )
 
@@ -150,6 +153,21 @@ class FactsReader:
         places = [each.location_id for each in levels_of(self._stored.channel, match.row)]
         found = await asyncio.gather(*(shop.levels.states([item_id], each) for each in places))
         return {place: states[item_id] for place, states in zip(places, found, strict=True) if item_id in states}
+
+    async def _metafields(
+        self, shop: Shop | Unknown, match: Match | Unknown, listing: VariantListing | Unknown
+    ) -> dict[str, str] | Unknown:
+        """What the shop shows of the metafields that the listing has."""
+        if isinstance(shop, Unknown) or isinstance(match, Unknown):
+            return shop if isinstance(shop, Unknown) else match
+        content = None if isinstance(listing, Unknown) else listing.content
+        keys = list(metafields_of(content, self._stored.channel.config)) if content is not None else []
+        found: dict[str, str] = {}
+        for start in range(0, len(keys) if match.state is not None else 0, METAFIELDS_MAX):
+            assert match.state is not None
+            part = await shop.products.metafields([match.state.id], keys[start : start + METAFIELDS_MAX])
+            found |= part.get(match.state.id, {})
+        return found
 
 
 async def _facts(shop: Shop | Unknown) -> ShopFacts | Unknown:

@@ -142,7 +142,7 @@ class SyncRun:
                     self.end(draft, kind="refused", code="refused", message=error.message)
 
     async def write_metafields(self) -> None:
-        """Set and delete the variants' metafields that differ; of forced jobs, from what the shop shows."""
+        """Set and delete the variants' metafields that differ; of forced and first jobs, from what the shop shows."""
         shown = await self._shown_metafields()
         for draft in list(self.drafts):
             owner = draft.now("shopify_variant_id")
@@ -162,12 +162,13 @@ class SyncRun:
             draft.changes.append(change)
 
     async def _shown_metafields(self) -> dict[Gid, dict[str, str]]:
-        """What the shop shows of the metafields that the variants of forced jobs have."""
+        """What the shop shows of metafields, for variants that were there before a forced or first job."""
         wanted: dict[Gid, list[str]] = {}
         for draft in self.drafts:
             owner, content = draft.now("shopify_variant_id"), draft.member.listing.content
             keys = list(metafields_of(content, self.channel.config)) if content is not None else []
-            if draft.job.forced and owner is not None and keys and draft.member.row.shopify_variant_id == owner:
+            compared = (draft.job.forced or not draft.member.row.pushed) and draft.audit != "sync.created"
+            if compared and owner is not None and keys:
                 wanted[owner] = keys
         keys = list(dict.fromkeys(key for each in wanted.values() for key in each))
         found: dict[Gid, dict[str, str]] = {owner: {} for owner in wanted}

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.slc.sync.given import TOKEN, Shopfloor
+from tests.shop.faults import Fault
+from tests.slc.sync.given import SECONDS, TOKEN, Shopfloor
+from tests.waiting import until
 
 NAMES = [
     "included",
@@ -76,6 +78,24 @@ async def test_the_changes_are_what_a_forced_job_then_writes(floor: Shopfloor) -
     assert {each["field"]: (each.get("before"), each.get("after")) for each in written} == told
 
 
+async def test_a_metafield_that_was_edited_in_the_shop_would_be_written(floor: Shopfloor) -> None:
+    metafield = {"namespace": "care", "key": "wash", "type": "number_integer", "value": "30"}
+    floor.publish("v1", metafields=[metafield])
+    await open_with(floor)
+    assert (await explained(floor, "v1"))["changes"] == []
+    floor.standin.shop.by_sku("SKU-V1").metafields["care.wash"] = ("number_integer", "60")
+
+    told = changed(await explained(floor, "v1"))
+
+    assert set(told) == {"metafields"}
+    known = len(await floor.history("v1"))
+    await floor.slc.ask("channel/force-sync-variant", channel_id=floor.channel["channel_id"], variant_ids=["v1"])
+    await floor.synced("v1")
+    written = [change for each in (await floor.history("v1"))[known:] for change in each["changes"]]
+    assert {each["field"]: (each.get("before"), each.get("after")) for each in written} == told
+    assert floor.standin.shop.by_sku("SKU-V1").metafields["care.wash"][1] == "30"
+
+
 async def test_a_product_that_is_not_there_yet_would_be_created(floor: Shopfloor) -> None:
     await open_with(floor)
     floor.publish("v-new", stock=4, style_id="st-new")
@@ -130,6 +150,27 @@ async def test_a_shop_that_fails_its_checks(floor: Shopfloor) -> None:
 
     floor.standin.token(TOKEN, ["read_products", "write_products", "write_inventory", "read_locations", "read_orders"])
     assert verdicts(await explained(floor, "v1")) == {"scopes": False}
+
+
+async def test_a_write_without_an_outcome_is_said_to_hold_the_levels(floor: Shopfloor) -> None:
+    await open_with(floor)
+    fault = floor.standin.faults.add(Fault(field="inventorySetQuantities", status=503))
+    floor.stock("v1", 3)
+    await floor.note("v1", cause="stock", inventory_only=True, lane="fast")
+    await until(lambda: [each for each in floor.standin.log if fault.field in each.fields], SECONDS)
+    assert verdicts(await explained(floor, "v1")) == {"open_write": False}
+
+    floor.standin.faults.told.remove(fault)
+    await floor.slc.ask("channel/force-sync-variant", channel_id=floor.channel["channel_id"], variant_ids=["v1"])
+    await until(lambda: floor.standin.available("SKU-V1") == 3, SECONDS)
+    await floor.synced("v1")
+    assert verdicts(await explained(floor, "v1")) == {}
+
+
+async def test_a_paused_channel_is_not_active(floor: Shopfloor) -> None:
+    await open_with(floor)
+    await floor.act("channel/pause")
+    assert verdicts(await explained(floor, "v1")) == {"channel_active": False}
 
 
 async def test_a_custom_channel_needs_exactly_one_match(floor: Shopfloor) -> None:
