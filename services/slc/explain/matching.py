@@ -9,7 +9,7 @@ from services.slc.explain.domain import Match, Unknown
 from services.slc.shopify.port import Shop
 from services.slc.shopify.words import Gid
 from services.slc.sync.content import ListedContent, VariantListing
-from services.slc.sync.finding import Ambiguous, ProductIndex, find_product, find_variant
+from services.slc.sync.finding import Ambiguous, ProductIndex, find_product, find_variants, the_only
 from services.slc.sync.plan import Member
 from services.slc.variant.domain import StoredVariant, StyleMap, forgotten, row_id_of
 
@@ -42,7 +42,8 @@ class Matcher:
             return Match(outcome="ambiguous", row=row, candidates=tuple(problem.candidates))
 
     async def _custom(self, row: StoredVariant, content: ListedContent) -> Match:
-        found = await find_variant(self._shop, self._channel, content)
+        [equal] = await find_variants(self._shop, self._channel, [content])
+        found = the_only(equal)
         return Match(outcome="none", row=row) if found is None else await self._found(row, found.id, None)
 
     async def _standard(self, row: StoredVariant, content: ListedContent) -> Match:

@@ -45,7 +45,7 @@ from services.slc.shopify.states import (
     VariantState,
     WebhookSubscription,
 )
-from services.slc.shopify.words import Gid, ShopCall
+from services.slc.shopify.words import Gid, SearchField, ShopCall
 
 STATES_MAX = 100
 """Variants or levels that are read in one call."""
@@ -83,9 +83,9 @@ class Account(Protocol):
 class Products(Protocol):
     """Products, variants, their tags, metafields and publications."""
 
-    async def find(self, field: str, value: str) -> list[FoundVariant]:
-        """Up to 10 variants whose `field` (sku or barcode) the search finds for `value`. The search ignores case and
-        may find more than equals: compare again."""
+    async def find(self, field: SearchField, values: Sequence[str]) -> dict[str, list[FoundVariant]]:
+        """Value -> the variants whose `field` equals it, case included. Any number of values, 25 a call. All equal
+        ones, unless they lie in several products: then `CANDIDATES_MAX` at least."""
         ...
 
     async def by_style(self, namespace: str, style_id: str) -> ProductRef | None:

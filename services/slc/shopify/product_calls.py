@@ -25,7 +25,8 @@ from services.slc.shopify.states import (
     VariantRef,
     VariantState,
 )
-from services.slc.shopify.words import Gid
+from services.slc.shopify.variant_search import VariantSearch
+from services.slc.shopify.words import Gid, SearchField
 
 STATES_A_CALL = 100
 METAFIELD_OWNERS_A_CALL = 18
@@ -37,11 +38,10 @@ class ProductCalls:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._search = VariantSearch(session)
 
-    async def find(self, field: str, value: str) -> list[FoundVariant]:
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        data = await self._session.execute("VariantsByQuery", query=f'{field}:"{quoted}"')
-        return [converted(each, FoundVariant) for each in data["productVariants"]["nodes"]]
+    async def find(self, field: SearchField, values: Sequence[str]) -> dict[str, list[FoundVariant]]:
+        return await self._search.equal(field, values)
 
     async def by_style(self, namespace: str, style_id: str) -> ProductRef | None:
         identifier = {"customId": _custom_id(namespace, style_id)}

@@ -11,8 +11,12 @@ from services.slc.shopify.errors import UserError
 Gid = str
 ProductStatus = Literal["ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"]
 InventoryPolicy = Literal["CONTINUE", "DENY"]
+SearchField = Literal["sku", "barcode"]
 CallOutcome = Literal["done", "refused", "throttled", "failed"]
 WeightUnit = Literal["GRAMS", "KILOGRAMS", "OUNCES", "POUNDS"]
+
+CANDIDATES_MAX = 10
+"""Ids that an ambiguous match names."""
 
 
 class Wire(Value, rename="camel"):

@@ -1,16 +1,17 @@
 """Content of custom channels: existing variants are found and touched; nothing is created, archived or renamed."""
 
+from collections.abc import Sequence
+
 from services.slc.shopify.errors import ShopRefused
 from services.slc.shopify.inputs import ItemInput
-from services.slc.sync.finding import Ambiguous, find_variant
+from services.slc.shopify.states import FoundVariant
+from services.slc.sync.finding import Ambiguous, find_variants, the_only
 from services.slc.sync.run import Draft, SyncRun, keep_found
 
 
 async def sync_custom(run: SyncRun) -> None:
     """Bring the variants of a custom channel in step, quantities left out."""
-    for draft in list(run.drafts):
-        if draft.now("shopify_variant_id") is None:
-            await _find(run, draft)
+    await _find(run)
     ids = [each.now("shopify_variant_id") for each in run.drafts if each.job.forced or not each.member.row.pushed]
     run.plan_variants(await run.shop.products.states(ids) if ids else {})
     if run.channel.config.shadow:
@@ -24,18 +25,28 @@ async def sync_custom(run: SyncRun) -> None:
     run.finish()
 
 
-async def _find(run: SyncRun, draft: Draft) -> None:
-    """Map a variant that has no map yet, or end its job."""
-    content = draft.member.listing.content
-    if content is None:
-        code = "no_product" if draft.member.row.included else None
-        if code is None:
+async def _find(run: SyncRun) -> None:
+    """Map the variants that have no map yet, or end their jobs."""
+    served, contents = [], []
+    for draft in list(run.drafts):
+        content = draft.member.listing.content
+        if draft.now("shopify_variant_id") is not None:
+            continue
+        if not draft.member.row.included:
             run.end(draft)
+        elif content is None:
+            run.end(draft, kind="waiting", code="no_product", message="PMC serves nothing for it in the channel")
         else:
-            run.end(draft, kind="waiting", code=code, message="PMC serves nothing for it in the channel")
-        return
+            served.append(draft)
+            contents.append(content)
+    for draft, found in zip(served, await find_variants(run.shop, run.channel, contents), strict=True):
+        await _match(run, draft, found)
+
+
+async def _match(run: SyncRun, draft: Draft, equal: Sequence[FoundVariant]) -> None:
+    """Map a variant to the one of the shop that equals it, or end its job."""
     try:
-        found = await find_variant(run.shop, run.channel, content)
+        found = the_only(equal)
     except Ambiguous as problem:
         candidates = tuple(problem.candidates)
         run.end(draft, kind="refused", code="ambiguous_match", message=str(problem), candidates=candidates)

@@ -6,7 +6,7 @@ from chassis.entity import Value
 from services.slc.channel.domain import StoredChannel
 from services.slc.shopify.port import Shop
 from services.slc.shopify.states import FoundVariant, VariantRef
-from services.slc.shopify.words import Gid
+from services.slc.shopify.words import CANDIDATES_MAX, Gid
 from services.slc.sync.content import ListedContent
 from services.slc.sync.fields import NO_OPTIONS, barcode_of, options_of
 
@@ -16,7 +16,7 @@ class Ambiguous(Exception):
 
     def __init__(self, what: str, candidates: list[Gid]) -> None:
         super().__init__(f"the search finds several {what}")
-        self.candidates = candidates[:10]
+        self.candidates = candidates[:CANDIDATES_MAX]
 
 
 class FoundProduct(Value):
@@ -26,21 +26,23 @@ class FoundProduct(Value):
     adopted: bool
 
 
-async def find_variants(shop: Shop, channel: StoredChannel, content: ListedContent) -> list[FoundVariant]:
-    """The variants of the shop that equal this one by `match_by`."""
-    match_by, barcode = channel.config.match_by, barcode_of(content)
+async def find_variants(
+    shop: Shop, channel: StoredChannel, contents: Sequence[ListedContent]
+) -> list[list[FoundVariant]]:
+    """For each of these variants those of the shop that equal it by `match_by`."""
+    match_by = channel.config.match_by
+    by_sku: dict[str, list[FoundVariant]] = {}
+    by_barcode: dict[str, list[FoundVariant]] = {}
     if match_by in {"sku", "sku_then_barcode"}:
-        found = [each for each in await shop.products.find("sku", content.sku) if each.sku == content.sku]
-        if found or match_by == "sku":
-            return found
-    if match_by in {"barcode", "sku_then_barcode"} and barcode is not None:
-        return [each for each in await shop.products.find("barcode", barcode) if each.barcode == barcode]
-    return []
+        by_sku = await shop.products.find("sku", [each.sku for each in contents])
+    if match_by in {"barcode", "sku_then_barcode"}:
+        left = [barcode_of(each) for each in contents if not by_sku.get(each.sku)]
+        by_barcode = await shop.products.find("barcode", [each for each in left if each is not None])
+    return [by_sku.get(each.sku) or by_barcode.get(barcode_of(each) or "") or [] for each in contents]
 
 
-async def find_variant(shop: Shop, channel: StoredChannel, content: ListedContent) -> FoundVariant | None:
-    """The one variant of the shop that equals this one; None if there is none. Raises `Ambiguous`."""
-    found = await find_variants(shop, channel, content)
+def the_only(found: Sequence[FoundVariant]) -> FoundVariant | None:
+    """The one variant of the shop that equals a variant; None if there is none. Raises `Ambiguous`."""
     if len(found) > 1:
         raise Ambiguous("variants", [each.id for each in found])
     return found[0] if found else None
@@ -54,9 +56,8 @@ async def find_product(
     if known is not None:
         return FoundProduct(product_id=known.id, adopted=False)
     products: dict[Gid, None] = {}
-    for content in contents:
-        for each in await find_variants(shop, channel, content):
-            products[each.product.id] = None
+    for found in await find_variants(shop, channel, contents):
+        products |= {each.product.id: None for each in found}
     if len(products) > 1:
         raise Ambiguous("products", list(products))
     return FoundProduct(product_id=next(iter(products)), adopted=True) if products else None

@@ -10,11 +10,13 @@ from chassis.work.queue import NoPayload
 from services.slc.audit.domain import FieldChange
 from services.slc.counters.store import count
 from services.slc.shopify.errors import ShopRefused
+from services.slc.shopify.inputs import OwnedMetafield
 from services.slc.shopify.states import CreatedProduct
 from services.slc.shopify.words import Gid
 from services.slc.sync.fields import OtherCurrency, shown_product, tags_to_write
 from services.slc.sync.finding import Ambiguous, ProductIndex, find_product
 from services.slc.sync.plan import (
+    STYLE_KEY,
     Member,
     new_fields,
     new_product,
@@ -47,7 +49,8 @@ class StyleSync:
         run = self._run
         self._map = self._stored = await self._known_map()
         for draft in list(run.drafts):
-            if draft.member.listing.content is None and draft.now("shopify_variant_id") is None:
+            is_served = draft.member.row.included and draft.member.listing.content is not None
+            if not is_served and draft.now("shopify_variant_id") is None:
                 self._end_unserved(draft)
         try:
             if self._map is None and not await self._find():
@@ -203,7 +206,8 @@ class StyleSync:
             run.rehearse()
             return
         try:
-            await self._write_product(known, plan.wanted, plan.differs)
+            await self._write_style_id(known)
+            await self._write_product(self._map or known, plan.wanted, plan.differs)
             await create_variants(run, known.shopify_product_id)
             await run.write_variants(known.shopify_product_id)
             await self._write_tags(set(product.tags) if product is not None else None)
@@ -238,6 +242,24 @@ class StyleSync:
                 await change.delete(STYLE_MAPS, stored)
 
         await self._units.change(self._work.call, write)
+
+    async def _write_style_id(self, known: StyleMap) -> None:
+        """Give an adopted product the custom id by which it is found from now on."""
+        if not known.adopted or known.pushed.get(STYLE_KEY) == self._style_id:
+            return
+        namespace = self._run.channel.config.metafield_namespace
+        await self._run.shop.products.set_metafields(
+            [
+                OwnedMetafield(
+                    owner_id=known.shopify_product_id,
+                    namespace=namespace,
+                    key=STYLE_KEY,
+                    type="id",
+                    value=self._style_id,
+                )
+            ]
+        )
+        self._map = replace(known, pushed={**known.pushed, STYLE_KEY: self._style_id})
 
     async def _write_product(self, known: StyleMap, wanted: dict[str, Any], differs: dict[str, Any]) -> None:
         if not differs:

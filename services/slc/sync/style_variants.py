@@ -18,17 +18,25 @@ async def match_variants(run: SyncRun, product_id: Gid) -> bool:
         return False
     index = ProductIndex(found.variants)
     taken = {each.row.shopify_variant_id for each in run.members}
-    for draft in list(run.drafts):
+    matched: list[tuple[Draft, VariantRef]] = []
+    for draft in run.drafts:
         content = draft.member.listing.content
         if draft.now("shopify_variant_id") is not None or content is None:
             continue
         ref = index.find(content)
         if ref is not None and ref.id not in taken:
-            map_to(draft, product_id, ref)
-            state = (await run.shop.products.states([ref.id]))[ref.id]
-            if state.requires_components:
-                draft.fields["pushed"] = {"bundle": True}
-            await prepare_item(run, draft, state.inventory_item.id, tracked=state.inventory_item.tracked)
+            taken.add(ref.id)
+            matched.append((draft, ref))
+    states = await run.shop.products.states([ref.id for _, ref in matched]) if matched else {}
+    for draft, ref in matched:
+        state = states.get(ref.id)
+        if state is None:
+            # Deleted between the two reads: it is created like any that is missing.
+            continue
+        map_to(draft, product_id, ref)
+        if state.requires_components:
+            draft.fields["pushed"] = {"bundle": True}
+        await prepare_item(run, draft, state.inventory_item.id, tracked=state.inventory_item.tracked)
     return True
 
 
