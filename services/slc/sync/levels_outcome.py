@@ -71,6 +71,13 @@ def ending_of(variant_id: str, code: str | None, message: str) -> Ending:
     return Ending(variant_id=variant_id, kind="refused", code="refused", message=message)
 
 
+def holds_still(row: StoredVariant | None, wanted: Wanted) -> bool:
+    """Whether a variant's level is as it was when it was decided what to write."""
+    level = row.level_at(wanted.level.location_id) if row is not None else None
+    known = (level.baseline, level.unseen) if level is not None else (None, 0)
+    return row is not None and known == (wanted.level.baseline, wanted.level.unseen)
+
+
 def level_of(wanted: Wanted) -> WrittenLevel:
     """The level as an open write holds it."""
     return WrittenLevel(

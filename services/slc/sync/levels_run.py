@@ -1,9 +1,9 @@
 """Writing quantities: up to 100 levels a call, each call stored before it is sent and kept until its answer is."""
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,6 @@ from chassis.unit import Change, Units, View
 from chassis.work.handle import Work
 from chassis.work.queue import NoPayload
 from services.slc.channel.domain import StoredChannel
-from services.slc.order.store import open_postings
 from services.slc.shopify.errors import NoAnswer, ShopRefused, ShopThrottled
 from services.slc.shopify.inputs import LevelWrite
 from services.slc.shopify.port import LEVELS_MAX, Shop
@@ -25,6 +24,7 @@ from services.slc.sync.levels_outcome import (
     change_levels,
     done,
     ended_level,
+    holds_still,
     level_of,
     over,
     put_back,
@@ -32,16 +32,26 @@ from services.slc.sync.levels_outcome import (
     taking_over,
     written_level,
 )
+from services.slc.sync.levels_store import held_variants
 from services.slc.sync.outcome import Ending
 from services.slc.sync.quantities import new_level
-from services.slc.variant.domain import OpenWrite, StoredLevel, StoredVariant, WrittenLevel, row_id_of
+from services.slc.variant.domain import OpenWrite, StoredLevel, WriteKind, WrittenLevel, row_id_of
 from services.slc.variant.levels import stale
-from services.slc.variant.store import OPEN_WRITES, VARIANTS, writes_of_variant
+from services.slc.variant.store import OPEN_WRITES, VARIANTS, rows_of
 
 OPEN_SECONDS_MAX = 12 * 3600.0
 """How long the same call is made again for want of an outcome; then the shop's quantity is taken over."""
 
 AGAIN = frozenset({ShopRefused.CONCURRENT})
+
+ACTIVATIONS_MAX = 50
+"""Items that are stocked with one transaction before their calls and one after them."""
+
+ACTIVATIONS_AT_ONCE = 8
+
+
+class _NotSent(Exception):
+    """The call was not made, because another one has failed for the whole channel."""
 
 
 class LevelWriter:
@@ -61,29 +71,63 @@ class LevelWriter:
         """Write these levels, many a call; a refused one is taken out and the rest is sent again."""
         outcomes: list[Outcome] = []
         for start in range(0, len(wanted), LEVELS_MAX):
-            opened, dropped = await self._open(wanted[start : start + LEVELS_MAX])
+            opened, dropped = await self._open(wanted[start : start + LEVELS_MAX], "set")
             outcomes += [begin_again(each) for each in dropped]
-            if opened is not None:
-                outcomes += await self.send(opened)
+            for each in opened:
+                outcomes += await self.send(each)
         return outcomes
 
-    async def activate(self, wanted: Wanted) -> list[Outcome]:
-        """Stock an item at a location."""
-        opened, dropped = await self._open([wanted], kind="activate")
-        return [begin_again(each) for each in dropped] if opened is None else await self.send(opened)
+    async def activate(self, wanted: Sequence[Wanted]) -> list[Outcome]:
+        """Stock items at locations: a call each, some at once, stored together."""
+        outcomes: list[Outcome] = []
+        for start in range(0, len(wanted), ACTIVATIONS_MAX):
+            opened, dropped = await self._open(wanted[start : start + ACTIVATIONS_MAX], "activate")
+            outcomes += [begin_again(each) for each in dropped]
+            outcomes += await self._send_together(opened)
+        return outcomes
 
     async def send(self, opened: OpenWrite) -> list[Outcome]:
         """Send an open write, and store what became of it."""
-        try:
-            await self._call(opened)
-        except (NoAnswer, ShopThrottled) as failure:
+        return await self._send_together([opened])
+
+    async def _send_together(self, opened: Sequence[OpenWrite]) -> list[Outcome]:
+        """Send open writes, some at once. Those that are done are stored in one transaction.
+
+        Raises what concerns the whole channel; then no further one is sent, and those not sent are closed.
+        """
+        gate, stopped = asyncio.Semaphore(ACTIVATIONS_AT_ONCE), False
+
+        async def tried(each: OpenWrite) -> Exception | None:
+            nonlocal stopped
+            async with gate:
+                if stopped:
+                    return _NotSent()
+                try:
+                    await self._call(each)
+                except Exception as failure:  # noqa: BLE001  judged below
+                    stopped = not isinstance(failure, NoAnswer | ShopThrottled | ShopRefused)
+                    return failure
+                return None
+
+        tries = list(zip(opened, await asyncio.gather(*map(tried, opened)), strict=True))
+        finished = [each for each, failure in tries if failure is None]
+        await self._store(finished, done)
+        await self._store([each for each, failure in tries if isinstance(failure, _NotSent)], None)
+        outcomes = [written_level(level) for each in finished for level in each.levels]
+        for each, failure in tries:
+            if failure is not None and not isinstance(failure, _NotSent):
+                outcomes += await self._failed(each, failure)
+        return outcomes
+
+    async def _failed(self, opened: OpenWrite, failure: Exception) -> list[Outcome]:
+        """Store that a call was not done; raises what concerns the whole channel."""
+        if isinstance(failure, NoAnswer | ShopThrottled):
             return await self._unanswered(opened, failure)
-        except ShopRefused as refused:
-            if any(refused.has(code) for code in AGAIN):
-                return await self._unanswered(opened, refused)
-            return await self._refused(opened, refused)
-        await self._store(opened, done)
-        return [written_level(each) for each in opened.levels]
+        if isinstance(failure, ShopRefused):
+            if any(failure.has(code) for code in AGAIN):
+                return await self._unanswered(opened, failure)
+            return await self._refused(opened, failure)
+        raise failure
 
     async def _call(self, opened: OpenWrite) -> None:
         variables = msgspec.json.decode(opened.variables)
@@ -102,55 +146,58 @@ class LevelWriter:
         ]
         await self._shop.levels.set(opened.key, variables["job_id"], writes)
 
-    async def _open(self, wanted: Sequence[Wanted], kind: Any = "set") -> tuple[OpenWrite | None, list[Wanted]]:
-        """Store the call before it is made; levels whose baseline has moved, or that a posting holds, are left out."""
+    async def _open(self, wanted: Sequence[Wanted], kind: WriteKind) -> tuple[list[OpenWrite], list[Wanted]]:
+        """Store calls before they are made: one for all levels, or to activate one for each.
 
-        async def write(change: Change) -> tuple[OpenWrite | None, list[Wanted]]:
+        Levels whose baseline has moved, or that a posting or another write holds, are left out.
+        """
+        channel_id = self._channel.channel_id
+        variant_ids = list(dict.fromkeys(each.variant_id for each in wanted))
+
+        async def write(change: Change) -> tuple[list[OpenWrite], list[Wanted]]:
             await self._work.checkpoint(change)
-            rows = await change.get_many(
-                VARIANTS, [row_id_of(self._channel.channel_id, each.variant_id) for each in wanted]
-            )
-            by_id = {row.variant_id: row for row in rows.values()}
-            kept = [each for each in wanted if await self._is_free(change, by_id.get(each.variant_id), each)]
-            dropped = [each for each in wanted if each not in kept]
-            if not kept:
-                return None, dropped
-            levels = [level_of(each) for each in kept]
-            opened = OpenWrite(
-                key=str(uuid.uuid4()),
-                channel_id=self._channel.channel_id,
-                kind=kind,
-                variables=msgspec.json.encode({"job_id": kept[0].job_id}).decode(),
-                levels=levels,
-                stored_utc=change.now,
-                next_utc=change.now,
-            )
-            return await change.insert(OPEN_WRITES, opened), dropped
+            change.prefetch(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+            held = await held_variants(change, channel_id, variant_ids)
+            rows = await rows_of(change, channel_id, variant_ids)
+            kept: list[Wanted] = []
+            dropped: list[Wanted] = []
+            for each in wanted:
+                is_free = each.variant_id not in held and holds_still(rows.get(each.variant_id), each)
+                (kept if is_free else dropped).append(each)
+            calls = [kept] if kind == "set" and kept else [[each] for each in kept]
+            opened = [
+                OpenWrite(
+                    key=str(uuid.uuid4()),
+                    channel_id=channel_id,
+                    kind=kind,
+                    variables=msgspec.json.encode({"job_id": call[0].job_id}).decode(),
+                    levels=[level_of(each) for each in call],
+                    stored_utc=change.now,
+                    next_utc=change.now,
+                )
+                for call in calls
+            ]
+            return [await change.insert(OPEN_WRITES, each) for each in opened], dropped
 
         return await self._units.change(self._work.call, write)
 
-    async def _is_free(self, change: Change, row: StoredVariant | None, wanted: Wanted) -> bool:
-        if row is None:
-            return False
-        level = row.level_at(wanted.level.location_id)
-        known = (level.baseline, level.unseen) if level is not None else (None, 0)
-        if known != (wanted.level.baseline, wanted.level.unseen):
-            return False
-        if await open_postings(change, self._channel.channel_id, [row.variant_id]):
-            return False
-        return not await writes_of_variant(change, self._channel.channel_id, row.variant_id)
-
-    async def _store(self, opened: OpenWrite, after: LevelChange | None) -> None:
-        """Close an open write, and change its levels."""
+    async def _store(self, opened: Sequence[OpenWrite], after: LevelChange | None) -> None:
+        """Close open writes, and change their levels."""
+        if not opened:
+            return
+        channel_id = self._channel.channel_id
 
         async def write(change: Change) -> None:
             await self._work.checkpoint(change)
-            known = await change.get(OPEN_WRITES, opened.key)
-            if known is None:
-                return
-            await change.delete(OPEN_WRITES, known)
             if after is not None:
-                await change_levels(change, self._channel.channel_id, opened.levels, after)
+                variant_ids = [level.variant_id for each in opened for level in each.levels]
+                change.prefetch(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+            known = await change.get_many(OPEN_WRITES, [each.key for each in opened])
+            for each in known.values():
+                await change.delete(OPEN_WRITES, each)
+            if after is not None and known:
+                levels = [level for each in opened if each.key in known for level in each.levels]
+                await change_levels(change, channel_id, levels, after)
 
         await self._units.change(self._work.call, write)
 
@@ -182,7 +229,7 @@ class LevelWriter:
     async def give_up(self, opened: OpenWrite) -> list[Outcome]:
         """The call never got an outcome: what the shop shows is taken over."""
         shown = await self._read(opened.levels)
-        await self._store(opened, taking_over(shown))
+        await self._store([opened], taking_over(shown))
         return [Outcome(variant_id=each.variant_id, location_id=each.location_id, again=True) for each in opened.levels]
 
     async def _read(self, levels: Sequence[WrittenLevel]) -> dict[tuple[str, str], int | None]:
@@ -198,7 +245,7 @@ class LevelWriter:
     async def _refused(self, opened: OpenWrite, refused: ShopRefused) -> list[Outcome]:
         """Some entries are refused, and so nothing was written: they are taken out and the rest is sent again."""
         if refused.has(ShopRefused.PREVIOUS_FAILED):
-            await self._store(opened, None)
+            await self._store([opened], None)
             return [put_back(each, 0.5) for each in opened.levels]
         if opened.kind == "activate" or any(each.index is None for each in refused.errors):
             return await self._refused_whole(opened, refused)
@@ -221,7 +268,7 @@ class LevelWriter:
             level, rounds[each.variant_id, each.location_id] = stale(level)
             return level
 
-        await self._store(opened, mark)
+        await self._store([opened], mark)
         outcomes = []
         for place, each in bad:
             error = codes[place]
@@ -234,9 +281,10 @@ class LevelWriter:
             else:
                 outcomes.append(refused_level(each, error))
         if good:
-            again, dropped = await self._open([self._wanted_again(each, opened) for each in good])
+            again, dropped = await self._open([self._wanted_again(each, opened) for each in good], "set")
             outcomes += [begin_again(each) for each in dropped]
-            outcomes += await self.send(again) if again is not None else []
+            for left in again:
+                outcomes += await self.send(left)
         return outcomes
 
     def _wanted_again(self, each: WrittenLevel, opened: OpenWrite) -> Wanted:
@@ -250,7 +298,7 @@ class LevelWriter:
         )
 
     async def _refused_whole(self, opened: OpenWrite, refused: ShopRefused) -> list[Outcome]:
-        await self._store(opened, None)
+        await self._store([opened], None)
         error = refused.errors[0]
         return [refused_level(each, error) for each in opened.levels]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -10,7 +11,7 @@ from chassis.unit import Change, Units, View
 from chassis.work.handle import Work
 from chassis.work.queue import NoPayload
 from services.slc.channel.domain import StoredChannel
-from services.slc.channel.store import status_of
+from services.slc.channel.store import CHANNEL_STATUS, status_of
 from services.slc.job.domain import Reason
 from services.slc.job.store import note
 from services.slc.order.store import catch_up, open_postings
@@ -18,7 +19,7 @@ from services.slc.shopify.words import Gid
 from services.slc.sync.quantities import new_level, with_levels
 from services.slc.variant.domain import OpenWrite, StoredLevel, StoredVariant, row_id_of
 from services.slc.variant.levels import CATCH_UP_LAG_SECONDS, first_seen, taken_over
-from services.slc.variant.store import VARIANTS, open_writes, save_rows
+from services.slc.variant.store import VARIANTS, open_writes, rows_of, save_rows
 
 
 @dataclass
@@ -45,13 +46,14 @@ class LevelsStore:
         channel_id = self._channel.channel_id
 
         async def read(view: View) -> Moment:
-            rows = await view.get_many(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
-            status = await status_of(view, channel_id)
+            view.prefetch(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+            view.prefetch(CHANNEL_STATUS, [channel_id])
+            posting, writes = await _holding(view, channel_id, variant_ids)
             return Moment(
-                rows={row.variant_id: row for row in rows.values()},
-                posting=await open_postings(view, channel_id, variant_ids),
-                writes=await open_writes(view, channel_id, variant_ids),
-                caught_up_utc=status.caught_up_utc,
+                rows=await rows_of(view, channel_id, variant_ids),
+                posting=posting,
+                writes=writes,
+                caught_up_utc=(await status_of(view, channel_id)).caught_up_utc,
                 now=view.now,
             )
 
@@ -116,3 +118,17 @@ class LevelsStore:
             await note(change, self._channel, [row], reason)
 
         await self._units.change(self._work.call, write)
+
+
+async def held_variants(view: View, channel_id: str, variant_ids: Sequence[str]) -> set[str]:
+    """Those of these variants of whose levels nothing is written now: a posting or a write of them is open."""
+    posting, writes = await _holding(view, channel_id, variant_ids)
+    return posting | {level.variant_id for each in writes for level in each.levels}
+
+
+async def _holding(view: View, channel_id: str, variant_ids: Sequence[str]) -> tuple[set[str], list[OpenWrite]]:
+    """The variants that have an open posting, and the open writes that hold levels of them."""
+    found: list[Any] = await view.together(
+        read for read in (open_postings(view, channel_id, variant_ids), open_writes(view, channel_id, variant_ids))
+    )
+    return found[0], found[1]

@@ -100,9 +100,9 @@ class LevelsSync:
         if steps["read"] or steps["take_over"]:
             return
         await self._write(moment, steps["write"])
-        for variant_id in list(self.left):
-            if variant_id not in {place[0] for place, _ in steps["write"]}:
-                await self._done(moment, variant_id)
+        written = {variant_id for (variant_id, _), _ in steps["write"]}
+        for variant_id in [each for each in self.left if each not in written]:
+            await self._done(moment, variant_id)
 
     async def _open_writes(self, moment: Moment) -> None:
         """Make calls without an outcome once more, where their time has come; the others hold their levels."""
@@ -124,16 +124,18 @@ class LevelsSync:
             items = {each: moment.rows[each].inventory_item_id for each, _ in found}
             states = await self._shop.levels.states([item for item in items.values() if item], location_id)
             shown: dict[str, int] = {}
+            unstocked: list[Wanted] = []
             for variant_id, plan in found:
                 state = states.get(items[variant_id] or "")
                 if state is None or not state.exists:
                     self._gone(variant_id)
                 elif state.available is None:
-                    await self._activate(moment, variant_id, plan.level)
+                    unstocked += self._to_stock(moment, variant_id, plan.level)
                 elif not caught_up_since(self.left[variant_id].taken.job, moment.caught_up_utc):
                     await self._catch_up(variant_id)
                 else:
                     shown[variant_id] = state.available
+            self._take(await self._writer.activate(unstocked))
             shown = {each: units for each, units in shown.items() if each in self.left}
             for variant_id in await self._store.keep_read(location_id, shown, moment.rows):
                 self.left[variant_id].read.add(location_id)
@@ -143,15 +145,15 @@ class LevelsSync:
             message = "the inventory item is gone"
             self._end(variant_id, Ending(variant_id=variant_id, kind="rematch", code="no_match", message=message))
 
-    async def _activate(self, moment: Moment, variant_id: str, level: StoredLevel) -> None:
-        """Stock the item at the location, with what may be sold."""
+    def _to_stock(self, moment: Moment, variant_id: str, level: StoredLevel) -> list[Wanted]:
+        """What is to be stocked at the location: the item, with what may be sold."""
         if variant_id not in self.left:
-            return
+            return []
         quantity = max(0, self.left[variant_id].targets[level.location_id] - level.unseen)
         known = moment.rows[variant_id].level_at(level.location_id)
         if known is not None and known.baseline is not None:
             level = replace(level, baseline=known.baseline)
-        self._take(await self._writer.activate(self._wanted(moment, variant_id, level, quantity)))
+        return [self._wanted(moment, variant_id, level, quantity)]
 
     async def _catch_up(self, variant_id: str) -> None:
         if variant_id not in self.left:
