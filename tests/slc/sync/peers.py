@@ -65,8 +65,11 @@ class Inventory(stock_pb2_grpc.InventoryServicer):
 
     def __init__(self) -> None:
         self.units: dict[tuple[str, str], int] = {}
+        self.down = False
 
     async def AtpQuery(self, request: Any, context: Any) -> stock_pb2.AtpQueryResponse:
+        if self.down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "down")
         items = []
         for variant_id in request.variant_ids:
             facilities = [

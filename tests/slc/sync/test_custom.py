@@ -95,3 +95,40 @@ async def test_a_price_in_another_currency_is_refused(floor: Shopfloor) -> None:
     assert row.last_error is not None
     assert row.last_error.code == "refused"
     assert "USD" in row.last_error.message
+
+
+async def test_nothing_is_created_archived_or_renamed_in_a_whole_life(floor: Shopfloor) -> None:
+    """Custom channel: no productSet, productUpdate, productVariantsBulkCreate, tagsAdd ever arrives."""
+    product = a_shop_product(floor, "SKU-V1", "SKU-V2")
+    floor.publish("v1", "v2", "v-absent", stock=6)
+    await floor.open("v1", "v2", "v-absent", kind="custom", on_remove="zero_stock")
+    await floor.synced("v1", "v2")
+    await floor.state("v-absent", "waiting")
+
+    floor.publish(
+        "v1",
+        price={"amount": "5", "currency": "EUR"},
+        style_title="Better tee",
+        tags=["winter"],
+        handle="better",
+        description_html="<p>Better</p>",
+        options=[{"name": "Colour", "value": "red"}],
+    )
+    await floor.note("v1", "v2", "v-absent", forced=True)
+    await until(lambda: floor.standin.shop.by_sku("SKU-V1").price == "5.00", SECONDS)
+    floor.publish("v2", online=False)
+    await floor.note("v2")
+    await until(lambda: floor.standin.available("SKU-V2") == 0, SECONDS)
+    removed = await floor.slc.ask(
+        "variants/remove", channel_id=floor.channel["channel_id"], variant_ids=["v1", "v-absent"]
+    )
+    assert removed.status == 200, removed
+    await until(lambda: floor.standin.available("SKU-V1") == 0, SECONDS)
+    floor.standin.shop.remove_product(product.id)
+    await floor.note("v2", forced=True)
+    await floor.state("v2", "waiting")
+    await floor.act("channel/deactivate")
+
+    assert not FORBIDDEN & {name for each in floor.standin.log for name in each.fields}
+    assert floor.standin.shop.products == {}
+    assert (product.title, product.tags, product.status) == ("Tee", [], "ACTIVE")

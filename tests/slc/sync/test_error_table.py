@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from chassis.unit import Change
+from services.slc.job.domain import DEATHS_MAX, taken
+from services.slc.job.store import JOBS, wake_workers
 from tests.shop.faults import Fault
 from tests.slc.sync.given import SECONDS, Shopfloor
 from tests.waiting import until
@@ -199,3 +203,41 @@ async def test_pmc_out_of_reach_is_tried_again_and_counted(floor: Shopfloor) -> 
         floor.peers.pmc.down = False
     assert row.last_error is not None
     assert (row.last_error.code, row.last_error.attempts) == ("transient", 6)
+
+
+async def test_ics_out_of_reach_is_tried_again_and_counted(floor: Shopfloor) -> None:
+    floor.publish("v1", stock=5)
+    await floor.open("v1")
+    await floor.synced("v1")
+    floor.stock("v1", 3)
+    floor.peers.ics.down = True
+    try:
+        await floor.note("v1", cause="stock", inventory_only=True, lane="fast")
+        row = await floor.state("v1", "quarantined")
+    finally:
+        floor.peers.ics.down = False
+    assert row.last_error is not None
+    assert (row.last_error.code, row.last_error.attempts) == ("transient", 6)
+    assert floor.standin.available("SKU-V1") == 5
+
+
+async def test_a_job_that_its_workers_die_on_is_poison(floor: Shopfloor) -> None:
+    """Five workers in a row have vanished with it: quarantined, and no sixth one begins it."""
+    floor.publish("v1", stock=5)
+    await floor.open("v1")
+    await floor.synced("v1")
+    floor.standin.log.clear()
+    row = await floor.row("v1")
+
+    async def abandoned(change: Change) -> None:
+        job = await change.load(JOBS, row.row_id)
+        left = replace(taken(job, change.now, "levels"), deaths=DEATHS_MAX - 1, generation=job.generation + 1)
+        await change.update(JOBS, left)
+        await wake_workers(change, [(row, left)])
+
+    await floor.change(abandoned)
+    found = await floor.state("v1", "quarantined")
+
+    assert found.last_error is not None
+    assert found.last_error.code == "poison"
+    assert floor.standin.log == []

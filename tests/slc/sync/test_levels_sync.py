@@ -6,6 +6,8 @@ from tests.shop.faults import Fault
 from tests.slc.sync.given import SECONDS, Shopfloor
 from tests.waiting import until
 
+LEVELS = 250
+
 
 async def ready(floor: Shopfloor, *variant_ids: str, units: int = 5) -> None:
     """An active channel in step; the shop's log begins anew."""
@@ -79,6 +81,26 @@ async def test_one_refused_level_of_many_holds_up_no_other(floor: Shopfloor) -> 
 
     assert row.last_error is not None
     assert row.last_error.message == "That is too much."
+
+
+async def test_of_250_levels_one_is_refused_and_249_are_right(floor: Shopfloor) -> None:
+    """250 levels of which one is refused: 249 right, one variant failed with Shopify's message."""
+    variant_ids = [f"v{number:03d}" for number in range(LEVELS)]
+    await ready(floor, *variant_ids)
+    floor.standin.levels.refused[floor.standin.shop.by_sku("SKU-V123").item.id] = "That is too much."
+    others = [each for each in variant_ids if each != "v123"]
+
+    await stock(floor, 7, *variant_ids)
+    row = await floor.state("v123", "failed")
+    shown = [f"SKU-{each}".upper() for each in others]
+    await until(lambda: {floor.standin.available(sku) for sku in shown} == {7}, 2 * SECONDS)
+    await floor.synced(*others)
+
+    assert row.last_error is not None
+    assert row.last_error.message == "That is too much."
+    assert floor.standin.available("SKU-V123") == 5
+    accepted = floor.standin.writes("inventorySetQuantities")
+    assert max(len(each.variables["input"]["quantities"]) for each in accepted) <= 100
 
 
 @pytest.mark.parametrize("code", ["THROTTLED", "INTERNAL_SERVER_ERROR"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.shop.model import Variant
+from tests.shop.model import Product, Variant
 from tests.slc.sync.given import SECONDS
 from tests.slc.whole.given import Whole
 from tests.waiting import until
@@ -154,6 +154,30 @@ async def test_what_the_shop_rewrites_is_no_drift(whole: Whole) -> None:
     shown(whole, M).metafields["care.wash"] = ("number_decimal", "60")
     assert (await drift(whole))["repaired"] == 1
     assert shown(whole, M).metafields["care.wash"][1] == "30.0"
+
+
+async def test_a_description_and_a_handle_that_the_shop_stores_otherwise_are_in_sync(whole: Whole) -> None:
+    """A description and a handle that Shopify stores in another form than they were sent (HTML rewritten, handle
+    taken), then a drift job: in_sync, no write."""
+    taken = Product(whole.standin.shop.gid("Product"), "better-tee", "Another")
+    whole.standin.shop.add_product(taken)
+    whole.publish(M, description_html="<p>one</p> <p>two<br/></p>", handle="Better tee")
+    await whole.selling({M: 10})
+    product = whole.standin.shop.products[(await whole.variant(M))["shopify_product_id"]]
+    assert product.description_html != "<p>one</p> <p>two<br/></p>"
+    assert product.handle not in {"Better tee", taken.handle}
+    whole.standin.log.clear()
+
+    assert (await drift(whole))["in_sync"] == 1
+    assert whole.standin.writes() == []
+
+    whole.publish(M, description_html="<p>one</p> <p>three<br/></p>")
+    await whole.slc.ask("channel/force-sync", **whole.ids)
+    await until(lambda: "three" in product.description_html, SECONDS)
+    await whole.synced(M)
+    whole.standin.log.clear()
+    assert (await drift(whole))["in_sync"] == 1
+    assert whole.standin.writes() == []
 
 
 async def test_a_paused_channel_is_not_compared(whole: Whole) -> None:
