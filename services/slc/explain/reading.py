@@ -158,8 +158,10 @@ class FactsReader:
         self, shop: Shop | Unknown, match: Match | Unknown, listing: VariantListing | Unknown
     ) -> dict[str, str] | Unknown:
         """What the shop shows of the metafields that the listing has."""
-        if isinstance(shop, Unknown) or isinstance(match, Unknown):
-            return shop if isinstance(shop, Unknown) else match
+        if isinstance(shop, Unknown):
+            return shop
+        if isinstance(match, Unknown):
+            return match
         content = None if isinstance(listing, Unknown) else listing.content
         keys = list(metafields_of(content, self._stored.channel.config)) if content is not None else []
         found: dict[str, str] = {}

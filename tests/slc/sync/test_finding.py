@@ -120,8 +120,8 @@ async def test_hits_that_differ_in_case_alone_are_no_match(floor: Shopfloor) -> 
 
 async def test_a_barcode_is_searched_for_where_no_sku_is_equal(floor: Shopfloor) -> None:
     product = a_product(floor.standin, "SKU-V0", "OTHER-1", "OTHER-2")
-    for number, each in enumerate(product.variants):
-        each.barcode = f"400638133393{number}"
+    for number, variant in enumerate(product.variants):
+        variant.barcode = f"400638133393{number}"
     variant_ids = names(4)
     for number, each in enumerate(variant_ids):
         floor.publish(each, stock=5, barcodes=[{"value": f"400638133393{number}", "primary": True}])
