@@ -1,4 +1,4 @@
-"""The sample service, and units of work with either driver."""
+"""The sample service, units of work with either driver, and a service's database and bus."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from chassis.mongo.unit import MongoUnits
 from chassis.testing.client import ServiceClient, serve
+from tests.chassis.bus_given import World, a_world
 from tests.chassis.data_given import opened
 from tests.chassis.sample.app import SAMPLE
 
@@ -39,3 +40,10 @@ async def units(mongodb_uri: str, database_name: str, driver: Literal["motor", "
     """Units of the test's own database."""
     async with opened(mongodb_uri, database_name, driver) as opening:
         yield opening
+
+
+@pytest.fixture
+async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
+    """A service's database and bus."""
+    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
+        yield world

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from chassis.bus.inbox import INBOX
 from chassis.bus.queue_admin import QueueAdmin
 from chassis.clock import later
@@ -12,18 +10,13 @@ from chassis.consumer import Consumers, DeadLetter, Event
 from chassis.gate import Closures
 from chassis.unit import Change
 from chassis.vacuum_targets import JobAnswers, Queues
-from tests.chassis.bus_given import World, a_world, all_attached, eventually, forget
-
-
-@pytest.fixture
-async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
-    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
-        yield world
+from tests.chassis.bus_given import World, eventually
+from tests.chassis.consumer_given import consuming
 
 
 @asynccontextmanager
-async def hearing(world: World, *, good: bool) -> AsyncIterator[QueueAdmin]:
-    """A consumer that handles all it hears, or nothing."""
+async def moody(world: World, *, good: bool) -> AsyncIterator[QueueAdmin]:
+    """A consumer that handles every message, or none."""
     consumers = Consumers("test")
 
     @consumers.on("test.note.written", name="moody", delays=(0.05,))
@@ -31,18 +24,8 @@ async def hearing(world: World, *, good: bool) -> AsyncIterator[QueueAdmin]:
         if not good:
             raise DeadLetter("in a bad mood")
 
-    queue_admin, relay = world.queue_admin(consumers.declared), world.relay()
-    await queue_admin.queues()  # Makes the queues.
-    await queue_admin.start()
-    await eventually(lambda: all_attached(queue_admin))
-    await relay.start()
-    try:
+    async with consuming(world, *consumers.declared) as queue_admin:
         yield queue_admin
-    finally:
-        await relay.stop()
-        await queue_admin.stop()
-        for subscription in queue_admin._subscriptions.values():
-            await forget(world.bus, *(queue.name for queue in subscription.queues.all))
 
 
 async def swept(target: Queues | JobAnswers, orgcode: str | None) -> int:
@@ -50,7 +33,7 @@ async def swept(target: Queues | JobAnswers, orgcode: str | None) -> int:
 
 
 async def test_an_orgs_dead_letters_go_and_anothers_stay(world: World) -> None:
-    async with hearing(world, good=False) as queue_admin:
+    async with moody(world, good=False) as queue_admin:
         await world.write("a", ["1", "2", "3"], orgcode="GONE")
         await world.write("b", ["4", "5"], orgcode="ACME")
         await eventually(lambda: queue_admin.stats[0].never == 5)
@@ -68,7 +51,7 @@ async def test_an_orgs_dead_letters_go_and_anothers_stay(world: World) -> None:
 
 
 async def test_an_event_is_remembered_with_its_org(world: World) -> None:
-    async with hearing(world, good=True) as queue_admin:
+    async with moody(world, good=True) as queue_admin:
         await world.write("a", ["1"], orgcode="ACME")
         await eventually(lambda: queue_admin.stats[0].handled == 1)
     found = await world.database.collection(INBOX.collection).find({"orgcode": "ACME"})
@@ -76,7 +59,7 @@ async def test_an_event_is_remembered_with_its_org(world: World) -> None:
 
 
 async def test_late_news_of_an_erased_org_are_let_go(world: World) -> None:
-    async with hearing(world, good=True) as queue_admin:
+    async with moody(world, good=True) as queue_admin:
         now = world.clock.now()
         world.gate.empty(Closures(erased={"GONE": later(now, 60)}))
         await world.write("a", ["1"], orgcode="GONE")

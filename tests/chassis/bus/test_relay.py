@@ -18,12 +18,6 @@ from tests.chassis.bus_given import QUEUE_SAFE_SECONDS, EventRecorder, World, a_
 
 
 @pytest.fixture
-async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
-    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
-        yield world
-
-
-@pytest.fixture
 async def recorder(amqp_url: str, bus_prefix: str) -> AsyncIterator[EventRecorder]:
     recorder = EventRecorder(amqp_url, f"{bus_prefix}retailstack.events", f"{bus_prefix}recorder")
     await recorder.attach()

@@ -16,7 +16,8 @@ from chassis.rpc.bus import BusServicer
 from chassis.rpc.context import acting_for
 from chassis.unit import Change
 from retailstack.chassis.v1 import bus_pb2 as pb
-from tests.chassis.bus_given import World, a_call, a_world, all_attached, eventually, forget
+from tests.chassis.bus_given import World, a_call, eventually
+from tests.chassis.consumer_given import consuming
 
 
 class FlakyHandler:
@@ -33,12 +34,6 @@ class FlakyHandler:
         self.heard.append((event.subject, event.revision, event.tries))
 
 
-@pytest.fixture
-async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
-    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
-        yield world
-
-
 @asynccontextmanager
 async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, FlakyHandler]]:
     """A queue admin with the given number of dead letters, and the handler that gave them up."""
@@ -48,20 +43,10 @@ async def dead(world: World, events: int) -> AsyncIterator[tuple[QueueAdmin, Fla
     async def handle(change: Change, event: Event) -> None:
         await flaky(change, event)
 
-    queue_admin, relay = world.queue_admin(consumers.declared), world.relay()
-    await queue_admin.queues()  # Makes the queues.
-    await queue_admin.start()
-    await eventually(lambda: all_attached(queue_admin))
-    await relay.start()
-    try:
+    async with consuming(world, *consumers.declared) as queue_admin:
         await world.write("a", [str(number) for number in range(events)])
         await eventually(lambda: queue_admin.stats[0].never == events)
         yield queue_admin, flaky
-    finally:
-        await relay.stop()
-        await queue_admin.stop()
-        for subscription in queue_admin._subscriptions.values():
-            await forget(world.bus, *(queue.name for queue in subscription.queues.all))
 
 
 async def test_looking_at_dead_letters_leaves_them_where_they_are(world: World) -> None:

@@ -1,19 +1,9 @@
 """Consumers that handle only relevant events: the others are acknowledged and leave nothing."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from chassis.consumer import Consumers, Event
 from chassis.unit import Change
-from tests.chassis.bus_given import World, a_world, eventually
-from tests.chassis.test_consumer import copy, hearing
-
-
-@pytest.fixture
-async def world(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[World]:
-    async with a_world(mongodb_uri, database_name, amqp_url, bus_prefix) as world:
-        yield world
+from tests.chassis.bus_given import World, eventually
+from tests.chassis.consumer_given import consuming, copy
 
 
 async def test_an_event_that_is_not_relevant_leaves_nothing(world: World) -> None:
@@ -26,7 +16,7 @@ async def test_an_event_that_is_not_relevant_leaves_nothing(world: World) -> Non
     async def sync(change: Change, event: Event) -> None:
         await copy(change, event)
 
-    async with hearing(world, consumers.declared[0]) as queue_admin:
+    async with consuming(world, consumers.declared[0]) as queue_admin:
         await world.write("a", ["hello"], orgcode="OTHER")
         await world.write("b", ["hello"], orgcode="ACME")
         await eventually(lambda: queue_admin.stats[0].handled == queue_admin.stats[0].skipped == 1)
@@ -50,7 +40,7 @@ async def test_a_relevance_that_fails_is_asked_again(world: World) -> None:
     async def sync(change: Change, event: Event) -> None:
         await copy(change, event)
 
-    async with hearing(world, consumers.declared[0]):
+    async with consuming(world, consumers.declared[0]):
         await world.write("a", ["hello"])
         await eventually(world.handled)
 
