@@ -1,7 +1,6 @@
-"""Jobs: run when due, by one replica at a time, by hand too; and how the last run went is there for all to see."""
+"""Jobs: run when due or by hand, by one replica at a time; their status tells how the last run went."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
@@ -9,115 +8,21 @@ import pytest
 from chassis.caller import SYSTEM, Call
 from chassis.clock import FixedClock, SystemClock, Utc, later
 from chassis.entity import Value
-from chassis.errors import Forbidden, InternalError, Invalid, InvalidState, NotFound, StillRunning, Unavailable
+from chassis.errors import Forbidden, InternalError, InvalidState, NotFound, StillRunning, Unavailable
 from chassis.gate import Gate, GateWindow
 from chassis.jobs import execution
-from chassis.jobs.declaration import Job, Jobs, NoParams
-from chassis.jobs.params import read_params
-from chassis.jobs.runner import LOOK_SECONDS, JobRunner
-from chassis.jobs.state import JOB_STATES, JobStatus
+from chassis.jobs.declaration import Jobs
+from chassis.jobs.runner import JobRunner
 from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.context import acting_for
 from chassis.rpc.jobs import JobsServicer
-from chassis.unit import Units, View
-from chassis.values import Orgcode
+from chassis.unit import Units
 from retailstack.chassis.v1 import jobs_pb2 as pb
 from tests.chassis.bus_given import a_call, eventually
+from tests.chassis.jobs.given import NOON, Replicas, Sweep, SweepParams, Swept, idle, status_of
 from tests.waiting import stretched
-
-NOON = Utc("2026-03-01T12:00:00.000Z")
-
-
-class SweepParams(Value):
-    """What a sweep may be told."""
-
-    orgcode: Orgcode | None = None
-    limit: int = 50
-    dry_run: bool = False
-
-
-class Swept(Value):
-    """What a sweep answers."""
-
-    limit: int
-    dry_run: bool
-
-
-class Sweep:
-    """A job that notes its runs, and may be held up or fail."""
-
-    def __init__(self, seconds: float | None = 15.0) -> None:
-        self.runs: list[tuple[Call, SweepParams]] = []
-        self.go_on = asyncio.Event()
-        self.go_on.set()
-        self.failure: Exception | None = None
-        jobs = Jobs("test")
-
-        async def sweep(units: Units, call: Call, params: SweepParams) -> Swept:
-            """Sweep what lies about."""
-            self.runs.append((call, params))
-            await self.go_on.wait()
-            if self.failure is not None:
-                raise self.failure
-            return Swept(limit=params.limit, dry_run=params.dry_run)
-
-        if seconds is None:
-            jobs.by_hand(name="sweep", params=SweepParams)(sweep)
-        else:
-            jobs.every(seconds=seconds, name="sweep", params=SweepParams)(sweep)
-        self.declared = jobs.declared
-
-
-@pytest.fixture
-async def database(mongodb_uri: str, database_name: str) -> AsyncIterator[Database]:
-    database = await Database.connect(mongodb_uri, database_name)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def units(database: Database) -> AsyncIterator[MongoUnits]:
-    units = MongoUnits(database, [JOB_STATES], SystemClock(), "/test")
-    await units.start()
-    yield units
-    await units.stop()
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
-
-
-class Replicas:
-    """Runners of the same jobs, as several replicas have them."""
-
-    def __init__(self, database: Database, units: MongoUnits, clock: FixedClock) -> None:
-        self.database, self.units, self.clock = database, units, clock
-        self.gate = Gate(clock)
-
-    def one(self, jobs: list[Job], name: str = "one") -> JobRunner:
-        """A replica."""
-        leases = Leases(self.database, self.clock, name)
-        return JobRunner(jobs, units=self.units, leases=leases, clock=self.clock, gate=self.gate, replica=name)
-
-
-@pytest.fixture
-def replicas(database: Database, units: MongoUnits, clock: FixedClock) -> Replicas:
-    return Replicas(database, units, clock)
-
-
-async def status_of(runner: JobRunner) -> JobStatus:
-    """How the only job is doing."""
-    (status,) = await runner.status()
-    return status
-
-
-async def idle(runner: JobRunner) -> bool:
-    """Whether the only job has ended and is not running."""
-    status = await status_of(runner)
-    return not status.running and status.last_ended_utc is not None
 
 
 async def test_a_job_runs_when_it_is_due_and_not_before(replicas: Replicas, clock: FixedClock) -> None:
@@ -304,96 +209,9 @@ async def test_an_unknown_job_is_not_found(replicas: Replicas) -> None:
         await replicas.one([]).run("nothing", {}, dry_run=False)
 
 
-@pytest.mark.parametrize("given", [{"limit": "many"}, {"colour": "red"}])
-def test_params_that_do_not_fit_are_refused_by_name(given: dict[str, str]) -> None:
-    with pytest.raises(Invalid) as refused:
-        read_params(Sweep().declared[0], given, dry_run=False)
-
-    assert [field.path for field in refused.value.details["fields"]] == list(given)
-
-
-def test_params_are_read_as_leniently_as_a_query() -> None:
-    read = read_params(Sweep().declared[0], {"limit": "7", "orgcode": "acme"}, dry_run=True)
-
-    assert read == SweepParams(orgcode="ACME", limit=7, dry_run=True)
-
-
-def test_a_job_that_knows_no_dry_run_refuses_one() -> None:
-    jobs = Jobs("test")
-
-    @jobs.every(seconds=5, name="plain")
-    async def plain(units: Units, call: Call, params: Value) -> Value:
-        """Do something."""
-        return params
-
-    with pytest.raises(Invalid, match="dry"):
-        read_params(jobs.declared[0], {}, dry_run=True)
-
-
 def test_a_job_says_what_it_does() -> None:
     with pytest.raises(TypeError, match="docstring"):
 
         @Jobs("test").every(seconds=5, name="mute")
         async def mute(units: Units, call: Call, params: Value) -> Value:
             return params
-
-
-class Quiet:
-    """A job that has something to do only when it says so."""
-
-    def __init__(self, seconds: float = 1.0) -> None:
-        self.at: Utc | None = None
-        self.asked = self.runs = 0
-        jobs = Jobs("test")
-
-        async def due(_: View) -> Utc | None:
-            self.asked += 1
-            return self.at
-
-        @jobs.every(seconds=seconds, name="quiet", due=due)
-        async def quiet(units: Units, call: Call, params: NoParams) -> Swept:
-            """Do what there is to do."""
-            self.runs += 1
-            return Swept(limit=0, dry_run=False)
-
-        self.declared = jobs.declared
-
-
-async def test_a_job_with_nothing_to_do_does_not_run(replicas: Replicas, clock: FixedClock) -> None:
-    quiet = Quiet()
-    runner = replicas.one(quiet.declared)
-    for _ in range(3):
-        await runner.tick()
-        clock.advance(LOOK_SECONDS)
-    assert (quiet.runs, (await status_of(runner)).last_started_utc) == (0, None)
-    quiet.at = clock.now()
-    await runner.tick()
-    await eventually(lambda: idle(runner))
-    assert quiet.runs == 1
-
-
-async def test_it_is_asked_again_when_it_comes_due_and_otherwise_rarely(replicas: Replicas, clock: FixedClock) -> None:
-    quiet = Quiet()
-    runner = replicas.one(quiet.declared)
-    quiet.at = later(clock.now(), 0.5)
-    await runner.tick()
-    for seconds in (0.4, 0.1):
-        assert (quiet.asked, quiet.runs) == (1, 0)
-        clock.advance(seconds)
-        await runner.tick()
-    await eventually(lambda: idle(runner))
-    assert quiet.runs == 1
-
-
-async def test_a_commit_of_this_process_makes_it_ask_at_once(replicas: Replicas, clock: FixedClock) -> None:
-    quiet = Quiet(seconds=0.25)
-    runner = replicas.one(quiet.declared)
-    await runner.start()
-    try:
-        await eventually(lambda: quiet.asked == 1)
-        quiet.at = clock.now()
-        clock.advance(0.25)  # less than the time after which it is asked anyway
-        runner.wake()
-        await eventually(lambda: quiet.runs == 1)
-    finally:
-        await runner.stop()
