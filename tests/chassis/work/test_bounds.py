@@ -1,6 +1,5 @@
 """What claiming reads does not grow with what waits; an org's work goes with it; operators see how much there is."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from chassis.work.admin import WorkAdmin
 from chassis.work.handle import Work
 from chassis.work.leasing import fail
 from chassis.work.queue import Workers
-from tests.chassis.work.given import CRATES, Crate, add, add_many, an_org_call, item, take, work_units
+from tests.chassis.work.given import CRATES, Crate, add, add_many, an_org_call, item, take
 
 MANY = 4000
 FEW = 1200
@@ -26,12 +25,6 @@ workers = Workers("test")
 @workers.on(CRATES)
 async def ship(units: Units, work: Work[Crate]) -> None:
     """Ship crates."""
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoUnits]:
-    async with work_units(mongodb_uri, database_name) as units:
-        yield units
 
 
 async def test_a_claim_asks_for_no_range_that_grows_with_what_waits(

@@ -1,21 +1,13 @@
 """A process that comes back under its name does not wait for the leases that the one before has left behind."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from chassis.mongo.unit import MongoUnits
 from chassis.unit import Units
 from chassis.work.handle import Work
 from tests.chassis.bus_given import eventually
-from tests.chassis.work.given import Crate, a_queue, add, take, work_units
-from tests.chassis.work.test_runner import a_worker, running
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoUnits]:
-    async with work_units(mongodb_uri, database_name) as units:
-        yield units
+from tests.chassis.work.given import Crate, a_queue, add, take
+from tests.chassis.work.running import a_worker, running
 
 
 @pytest.mark.parametrize(("replica", "soon"), [("here", True), ("elsewhere", False)])

@@ -1,72 +1,18 @@
-"""Workers of a process: woken, run, renewed, put off, given up, and stopped without losing anything."""
+"""Workers of a process: woken, run, renewed, retried, given up, and shared out over orgs and replicas."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
-import pytest
-
-from chassis.bus.connection import Bus
-from chassis.bus.wakeups import WorkMessages
 from chassis.clock import SystemClock
 from chassis.errors import Unavailable
-from chassis.gate import Closures, Gate, GateWindow
 from chassis.mongo.unit import MongoUnits
-from chassis.settings import BaseSettings
 from chassis.unit import Change, Units
 from chassis.work.admin import WorkAdmin
 from chassis.work.handle import Abandon, Work
-from chassis.work.queue import Continue, Worker, Workers, WorkQueue
-from chassis.work.runner import WorkRunner
-from tests.chassis.bus_given import NOTES, Note, a_world, eventually
+from chassis.work.queue import Continue
+from tests.chassis.bus_given import NOTES, Note, eventually
 from tests.chassis.work.given import Crate, Shipped, a_queue, add, item, items, work_units
-from tests.waiting import stretched
-
-Handler = Callable[[Units, Work[Crate]], Any]
-
-
-@pytest.fixture
-async def units(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoUnits]:
-    async with work_units(mongodb_uri, database_name) as units:
-        yield units
-
-
-def a_worker(queue: WorkQueue[Crate], handler: Handler, **options: Any) -> Worker:
-    workers = Workers("test")
-
-    async def ship(units: Units, work: Work[Crate]) -> Continue | None:
-        """Ship crates."""
-        answer: Continue | None = await handler(units, work)
-        return answer
-
-    workers.on(queue, **options)(ship)
-    return workers.declared[0]
-
-
-@asynccontextmanager
-async def running(
-    units: MongoUnits, worker: Worker, *, gate: Gate | None = None, poll_seconds: float = 60.0, replica: str = "here"
-) -> AsyncIterator[WorkRunner]:
-    """A replica's runner, woken by this process's commits alone unless `poll_seconds` is short."""
-    clock = SystemClock()
-    gate = gate or Gate(clock)
-    runner = WorkRunner([worker], units=units, clock=clock, gate=gate, replica=replica, poll_seconds=poll_seconds)
-    units.on_work(runner.wake)
-    await runner.start()
-    try:
-        yield runner
-    finally:
-        await runner.stop(2.0)
-
-
-def outcomes(runner: WorkRunner) -> Counter[str]:
-    return runner.queues["test.crates"].stats.outcomes
-
-
-async def nothing_left(units: MongoUnits) -> bool:
-    return await items(units) == []
+from tests.chassis.work.running import a_worker, nothing_left, outcomes, running
 
 
 async def test_what_a_change_enqueues_is_run_at_once_in_the_name_of_its_org(units: MongoUnits) -> None:
@@ -213,50 +159,6 @@ async def test_a_worker_that_lost_its_lease_is_cut_off(units: MongoUnits) -> Non
         assert (await item(units, "k1"))["lease"] == "somebody else's"
 
 
-async def test_a_stopping_process_gives_its_work_back_without_an_attempt(units: MongoUnits) -> None:
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        await asyncio.Event().wait()
-
-    async with running(units, a_worker(a_queue(), ship)) as runner:
-        await add(units, "k1")
-        await eventually(lambda: runner.queues["test.crates"].busy == 1)
-        await runner.stop(0.05)
-    kept = await item(units, "k1")
-    assert (kept["state"], kept["attempts"], kept["lease"]) == ("ready", 0, "")
-
-
-async def test_nothing_is_begun_in_a_maintenance_window(units: MongoUnits) -> None:
-    gate = Gate(SystemClock())
-    gate.close(GateWindow(maintenance_id="m", expected_end_utc=SystemClock().now()))
-    begun = asyncio.Event()
-
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        begun.set()
-
-    async with running(units, a_worker(a_queue(), ship), gate=gate):
-        await add(units, "k1")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(begun.wait(), 0.3)
-        gate.reopen("m")
-        await eventually(begun.is_set)
-
-
-async def test_an_org_that_is_being_vacuumed_is_passed_over(units: MongoUnits) -> None:
-    gate = Gate(SystemClock())
-    gate.empty(Closures(orgcodes=frozenset({"ACME"})))
-    served: list[str] = []
-
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        served.append(work.orgcode)
-
-    async with running(units, a_worker(a_queue(), ship), gate=gate, poll_seconds=0.1):
-        await add(units, "k1")
-        await add(units, "k1", org="BETA")
-        await eventually(lambda: served == ["BETA"])
-        gate.empty(Closures())
-        await eventually(lambda: served == ["BETA", "ACME"])
-
-
 async def test_an_org_gets_no_more_than_its_share_of_a_replica(units: MongoUnits) -> None:
     busy: Counter[str] = Counter()
     go_on = asyncio.Event()
@@ -291,95 +193,3 @@ async def test_two_replicas_share_the_work_and_do_each_piece_once(mongodb_uri: s
             await eventually(lambda: nothing_left(one))
     assert set(done.values()) == {1}
     assert len(done) == 60
-
-
-async def test_another_process_is_woken_at_once_by_the_outbox(
-    mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str
-) -> None:
-    done = asyncio.Event()
-
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        done.set()
-
-    async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(a_world(mongodb_uri, database_name, amqp_url, bus_prefix))
-        relay = world.relay()
-        await relay.start()
-        # The others poll once a minute, and know nothing of the first process's commits.
-        others = await stack.enter_async_context(work_units(mongodb_uri, database_name))
-        runner = await stack.enter_async_context(running(others, a_worker(a_queue(), ship)))
-        bus = Bus(amqp_url, "test", bus_prefix)
-        await bus.start()
-        stack.push_async_callback(bus.stop)
-        messages = WorkMessages(bus, list(runner.queues), runner.wake)
-        await messages.start()
-        stack.push_async_callback(messages.stop)
-        await asyncio.wait_for(messages.up.wait(), stretched(30))
-        await add(world.units, "k1")
-        await asyncio.wait_for(done.wait(), stretched(20))
-
-        async def no_message_left() -> bool:
-            return await world.database.collection("events").find({"_id": {"$gt": ""}}) == []
-
-        await eventually(no_message_left)
-        await relay.stop()
-
-
-async def test_polling_alone_suffices_while_the_broker_is_away(mongodb_uri: str, database_name: str) -> None:
-    done = asyncio.Event()
-
-    async def ship(_: Units, work: Work[Crate]) -> None:
-        done.set()
-
-    async with (
-        work_units(mongodb_uri, database_name) as one,
-        work_units(mongodb_uri, database_name) as two,
-        running(two, a_worker(a_queue(), ship), poll_seconds=0.2),
-    ):
-        await add(one, "k1")
-        await asyncio.wait_for(done.wait(), stretched(30))
-
-
-def test_a_worker_is_refused_where_its_declaration_is_wrong() -> None:
-    async def mute(units: Units, work: Work[Crate]) -> None: ...
-
-    async def other(units: Units, item: Work[Crate]) -> None:
-        """Take something else."""
-
-    with pytest.raises(TypeError, match="docstring"):
-        Workers("test").on(a_queue())(mute)
-    with pytest.raises(TypeError, match="must take"):
-        Workers("test").on(a_queue())(other)
-    with pytest.raises(TypeError, match="not a queue of"):
-        Workers("other").on(a_queue())
-    with pytest.raises(TypeError, match="cannot name"):
-        WorkQueue("test", "No Name")
-
-
-def test_a_worker_that_asks_for_what_nobody_provides_stops_the_start(units: MongoUnits) -> None:
-    workers = Workers("test")
-
-    @workers.on(a_queue())
-    async def ship(units: Units, work: Work[Crate], settings: BaseSettings) -> None:
-        """Ship crates."""
-
-    clock = SystemClock()
-    with pytest.raises(TypeError, match="settings: BaseSettings"):
-        WorkRunner(workers.declared, units=units, clock=clock, gate=Gate(clock), replica="here")
-
-
-async def test_a_process_that_stops_while_it_claims_leaves_nothing_leased(units: MongoUnits) -> None:
-    async def ship(_: Units, work: Work[Crate]) -> Continue:
-        while True:
-            if work.should_stop:
-                return Continue()
-            await asyncio.sleep(0.005)
-
-    for number in range(0, 24, 3):
-        async with running(units, a_worker(a_queue(), ship)) as runner:
-            await add(units, f"k{number}")
-            # Stopped somewhere between the wake-up and the claim's commit.
-            for _ in range(number):
-                await asyncio.sleep(0)
-            await runner.stop(2.0)
-        assert {each["state"] for each in await items(units)} == {"ready"}, number
