@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chassis.auth.token import Verified
-from chassis.caller import Caller
+from chassis.caller import Call, Caller
 from chassis.clock import Clock, SystemClock
 from chassis.errors import Unauthorized
 from chassis.gate import Gate
@@ -21,8 +21,10 @@ from chassis.rpc.tls import Tls
 from chassis.service import Service
 from chassis.telemetry.metrics import Metrics
 from retailstack.chassis.v1 import vacuum_pb2, vacuum_pb2_grpc
+from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 
 SECRET = "open sesame, please"
+USER = Caller(kind="user", actor="u-1", orgcode="ACME", roles=frozenset({"ics_view"}))
 
 
 class Token(msgspec.Struct):
@@ -151,3 +153,14 @@ async def calling(*servers: RpcServer, **options: Any) -> AsyncIterator["vacuum_
         yield vacuum_pb2_grpc.VacuumStub(channels.channel("ics"))
     finally:
         await channels.close()
+
+
+def a_call(caller: Caller = USER) -> Call:
+    """A call of this caller that begins now."""
+    return Call(caller=caller, name="test", request_id="r-1", started_utc=SystemClock().now())
+
+
+async def collect_tallies(stub: Any, seen: list[int]) -> None:
+    """Call `Delete`; add the tallies of its answer to `seen` as they arrive."""
+    async for tally in stub.Delete(VacuumRequest()):
+        seen.append(tally.deleted)  # noqa: PERF401  what came before the refusal counts
