@@ -1,16 +1,11 @@
-"""Sequences of calls through HTTP, good and bad ones mixed, each resting on what the ones before it made.
-
-A step names an endpoint, which of the known objects it is about, and what is wrong with its body, if anything. So a
-sequence that fails is cut down to the steps that matter, and reads as such.
-"""
+"""Sequences of calls through HTTP: the objects of an org that are known, calls on them, and checks of their answers."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import requests
-from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from chassis.auth.token import HEADER
@@ -18,109 +13,11 @@ from chassis.caller import Caller
 from chassis.clock import SystemClock
 from chassis.endpoint import Endpoint
 from chassis.ids import new_id
-from chassis.service import collect
 from chassis.testing.keys import token
-from services.ics.app import ICS
+from tests.contract.sequence_steps import ABSURD, ALIKE, ENDPOINTS, KINDS, NUMBERS, PLAUSIBLE, Step
 from tests.contract.services import document_of
-from tests.ics.given import CHANNEL, FACILITY, VARIANT
+from tests.ics.given import CHANNEL, FACILITY
 from tests.ics.world import BODIES, OTHER_FACILITY, World
-
-ENDPOINTS = {endpoint.call: endpoint for endpoint in collect(ICS).endpoints}
-
-KINDS: Mapping[str, str] = {
-    "empty_zone_id": "zone_id",
-    "empty_bin_id": "bin_id",
-    "waiting_id": "receive_id",
-    "draft_id": "transfer_id",
-    "submitted_id": "transfer_id",
-    "counting_id": "count_id",
-    "counted_id": "count_id",
-}
-"""Fields of the world that name an object by what it is for -> what it is."""
-
-ALIKE: Mapping[str, str] = {
-    **{f"{side}_zone_id": "zone_id" for side in ("to", "from", "pick", "overstock")},
-    **{f"{side}_bin_id": "bin_id" for side in ("to", "from", "pick", "overstock")},
-    "recount_of": "count_id",
-    "held_by_id": "commit_id",
-}
-"""Fields of a body -> what they name."""
-
-PLAUSIBLE: Mapping[str, tuple[Any, ...]] = {
-    "lot_code": ("L-A", "L-B"),
-    "serials": (["SN1"], ["SN1", "SN2"]),
-    "serial_no": ("SN1", "SN2", "SN3"),
-    "ttl_seconds": (1, 3600),
-    "reason": ("because",),
-    "note": ("as agreed",),
-    "stage": ("open", "picked"),
-    "from_stage": ("open", "picked", "packed"),
-    "from_bucket": ("available", "quarantine", "reserved", "committed", "consignment", "in_transit"),
-    "to_bucket": ("available", "quarantine", "damaged"),
-    "bucket": ("available", "quarantine", "reserved", "committed"),
-    "status": ("active", "paused", "inactive", "archived", "approved"),
-    "decision": ("approve", "reject"),
-    "tracking": ("none", "lot", "serial"),
-    "qc": ("skip", "required"),
-    "backorder_limit": (0, 5),
-    "safety_stock": (0, 3),
-    "final": (True, False),
-    "blind": (True, False),
-    "blocked": (True, False),
-    "return_quantity": (1, 2),
-    "logical_guid": (FACILITY, OTHER_FACILITY),
-    "variant_id": (VARIANT, "VAR-2"),
-    "expected_date": ("2026-12-01",),
-    "limit": (1, 1000),
-}
-"""Values that a field might well have."""
-
-ABSURD: tuple[Any, ...] = (
-    0,
-    -1,
-    10**9,
-    10**9 + 1,
-    2**63,
-    10**40,
-    1.5,
-    "7",
-    True,
-    None,
-    [],
-    {},
-    "",
-    "x" * 10_000,
-    "\u0000",
-    "\U0001f4a5",
-)
-NUMBERS = ("quantity", "delta", "counted", "safety_stock", "min_qty", "max_qty", "approved", "expected_revision")
-
-TWISTS = ("right",) * 8 + (
-    *("more", "more", "more", "units", "units", "units"),
-    *("another_id", "unknown_id", "stale", "no_revision", "absurd", "lacking", "strange", "elsewhere", "nameless"),
-    *("same_key", "same_key", "roleless", "stranger"),
-)
-
-
-class Step(NamedTuple):
-    """One call of a sequence: about the n-th object known of each kind, with this twist to its body."""
-
-    call: str
-    which: int
-    twist: str
-    number: int
-
-
-CALLS = sorted([*ENDPOINTS, *[call for call, endpoint in ENDPOINTS.items() if endpoint.access == "change"] * 3])
-"""Most calls change something."""
-
-STEP = st.builds(
-    Step,
-    call=st.sampled_from(CALLS),
-    which=st.integers(0, 5),
-    twist=st.sampled_from(TWISTS),
-    number=st.integers(0, 15),
-)
 
 
 class Sequence:
@@ -132,7 +29,6 @@ class Sequence:
         self.session = requests.Session()
         self.ids: dict[str, list[str]] = {}
         self.revisions: dict[str, int] = {}
-        self.told: list[str] = []
         self.keys: dict[str, tuple[bytes, Any]] = {}
         for name, known in world._asdict().items():
             self.ids.setdefault(KINDS.get(name, name), []).append(known)

@@ -24,7 +24,8 @@ from services.ics.receive.store import RECEIPTS
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.serial.store import SERIALS
 from services.ics.transfer.store import SHIPMENTS, TRANSFERS
-from tests.contract.sequences import STEP, Sequence, Step, judge
+from tests.contract.sequence_steps import STEP, Step
+from tests.contract.sequences import Sequence, judge
 from tests.contract.test_endpoint_rules import a_world
 from tests.ics.invariants import (
     check_conservation,

@@ -1,64 +1,16 @@
-"""The stack, with real engines and stand-ins for the services: up, down, one by one, and when things go wrong."""
+"""The stack, with real engines and stand-ins for the services: up, down, and one by one."""
 
-import io
 import json
-import os
-import signal
 import socket
 import stat
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from pymongo import MongoClient
-from rich.console import Console
 
-from deploy.local import members, plan, ports, process
-from deploy.local.engines import engine
+from deploy.local import plan
 from deploy.local.process import Failed
-from deploy.local.report import Report
-from deploy.local.stack import Stack
 from deploy.local.state import Home, read_env
-from tests.waiting import wait_until
-
-NAMES = ["ops", "ics", "pmc", "slc", "visualgrid", "gateway"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amqp_url: str, mongodb_uri: str) -> Iterator[Home]:
-    """A `.run` folder of the test's own; the engines are the run's."""
-    fakes = dict.fromkeys(plan.MODULES, "tests.deploy.local.fake_service")
-    monkeypatch.setattr(plan, "MODULES", fakes)
-    monkeypatch.setenv("AMQP_URL", amqp_url)
-    monkeypatch.setenv("MONGODB_URI", mongodb_uri)
-    home = Home(tmp_path / "run")
-    yield home
-    Stack(home, silent()).down()
-
-
-def silent() -> Report:
-    return Report(Console(file=io.StringIO()))
-
-
-def opened(home: Home) -> Stack:
-    """The stack as the next launcher would find it."""
-    return Stack(home, silent())
-
-
-def running(home: Home) -> dict[str, int]:
-    """Pids by name, as processes.json says; where nothing runs, there is none."""
-    file = home.directory / "processes.json"
-    rows = json.loads(file.read_text()) if file.exists() else []
-    return {row["name"]: row["pid"] for row in rows}
-
-
-def told(home: Home, name: str) -> dict[str, str]:
-    """The addresses a stand-in was told."""
-    port = opened(home).state.members[name].running.ports["private"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-        found: dict[str, str] = json.load(answer)
-        return found
+from tests.deploy.local.given import NAMES, opened, running, told
 
 
 def test_up_starts_six_processes_and_says_where_they_are(home: Home) -> None:
@@ -159,62 +111,6 @@ def test_a_process_can_be_stopped_and_started(home: Home) -> None:
     }
 
 
-def test_a_process_that_dies_is_reported_and_not_started_again(home: Home) -> None:
-    opened(home).up(None)
-    pid = running(home)["slc"]
-
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: bool(opened(home).ended()), 5)
-
-    assert [name for name, _ in opened(home).ended()] == ["slc"]
-    assert running(home)["slc"] == pid
-
-
-def test_a_process_that_does_not_stop_is_killed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_STUBBORN", "pmc")
-    monkeypatch.setattr(members, "STOP_SECONDS", 0.2)
-    opened(home).up(None)
-    member = opened(home).state.members["pmc"].running
-
-    opened(home).stop("pmc")
-
-    assert not process.alive(member)
-
-
-def test_a_failure_names_its_log_and_leaves_nothing_running(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_FAILS", "visualgrid")
-
-    with pytest.raises(
-        Failed, match=r"visualgrid ended while it started; its log .*visualgrid\.log ends with:\n.*CALLER"
-    ):
-        opened(home).up(None)
-
-    assert running(home) == {}
-    assert opened(home).state.members == {}
-
-
-def test_a_failure_of_an_addition_leaves_the_rest_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened(home).up(None)
-    os.kill(running(home)["ops"], signal.SIGKILL)
-    wait_until(lambda: [name for name, _ in opened(home).ended()] == ["ops"], 5)
-    monkeypatch.setenv("FAKE_FAILS", "ops")
-
-    with pytest.raises(Failed, match="ops ended"):
-        opened(home).up(None)
-
-    assert set(running(home)) == set(NAMES) - {"ops"}
-
-
-def test_a_pid_that_belongs_to_another_by_now_is_left_alone(home: Home) -> None:
-    opened(home).up(None)
-    member = opened(home).state.members["ics"].running
-
-    stranger = type(member)(name="ics", pid=os.getpid(), started=member.started - 3600, log=member.log)
-
-    assert not process.alive(stranger)
-    assert process.stop(stranger) == "gone"
-
-
 def test_only_says_which_processes_there_are(home: Home) -> None:
     with pytest.raises(Failed, match="the stack is not up"):
         opened(home).stop("ics")
@@ -238,65 +134,3 @@ def test_settings_of_the_user_reach_the_services_but_never_replace_ours(monkeypa
 
     assert environment["ICS_SWEEP_LIMIT"] == "50"
     assert "CALLER_KEY" not in environment
-
-
-def test_data_survive_down_and_up_until_they_are_forgotten(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole of it once, with engines of the stack's own."""
-    monkeypatch.delenv("MONGODB_URI")
-    monkeypatch.delenv("AMQP_URL")
-
-    opened(home).up(None)
-    assert set(running(home)) == {*NAMES, "mongodb", "rabbitmq"}
-    write_one(home)
-    opened(home).down()
-    assert not ports.answers(opened(home).state.engines["mongodb"].port or 0)
-
-    # From a shell that has read stack.env, both times.
-    for variable, address in read_env(home.stack_env).items():
-        monkeypatch.setenv(variable, address)
-    opened(home).up(None)
-    opened(home).up(None)
-    assert set(running(home)) == {*NAMES, "mongodb", "rabbitmq"}
-    assert read_one(home)
-    mapper = opened(home).state.engines["rabbitmq"].processes[1]
-    os.kill(running(home)["rabbitmq"], signal.SIGKILL)
-    wait_until(lambda: [name for name, _ in opened(home).ended()] == ["rabbitmq"], 5)
-    opened(home).up(None)
-    assert not process.alive(mapper)
-    opened(home).stop("rabbitmq")
-    opened(home).start("rabbitmq")
-    assert ports.speaks_amqp(opened(home).state.engines["rabbitmq"].port or 0)
-    addresses = read_env(home.stack_env)
-    opened(home).down(clean=True)
-    with pytest.raises(Failed, match="is set, and nothing answers at"):
-        opened(home).up(None)
-    opened(home).down(clean=True)
-    for variable in addresses:
-        monkeypatch.delenv(variable)
-    assert {entry.name for entry in home.directory.iterdir()} <= {"lock", "engines"}
-
-    opened(home).up(None)
-    assert not read_one(home)
-
-
-def test_a_named_engine_that_went_away_is_refused_by_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "GIVEN_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{server.getsockname()[1]}/")
-        opened(home).up(None)
-        assert opened(home).runs("mongodb")
-
-    assert not opened(home).runs("mongodb")
-    with pytest.raises(Failed, match=r"^MONGODB_URI is set, and nothing answers at 127"):
-        opened(home).up(None)
-    assert set(running(home)) == set(NAMES)
-
-
-def write_one(home: Home) -> None:
-    with MongoClient[dict[str, object]](read_env(home.stack_env)["MONGODB_URI"]) as client:
-        client.shop.things.insert_one({"_id": 1})
-
-
-def read_one(home: Home) -> bool:
-    with MongoClient[dict[str, object]](read_env(home.stack_env)["MONGODB_URI"]) as client:
-        return client.shop.things.find_one({"_id": 1}) is not None

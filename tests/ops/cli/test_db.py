@@ -1,21 +1,9 @@
 """`stackctl db shard`: the commands that shard the databases, printed or applied."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from chassis.errors import Conflict
 from tests.ops.cli.given import Operator
-
-
-@pytest.fixture
-async def operator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> AsyncIterator[Operator]:
-    async with Operator(tmp_path, monkeypatch, capsys).at_work() as operator:
-        yield operator
 
 
 async def test_the_shells_commands_are_printed_and_nothing_is_done(operator: Operator) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +15,11 @@ PACK = "0192e4a0-0000-7000-8000-00000000000a"
 
 
 @pytest.fixture
-async def operator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> AsyncIterator[Operator]:
+def operator(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """The operator, who knows PMC's address, too, and does not wait while PMC is busy."""
     monkeypatch.setattr(pmc, "BUSY_PAUSE_SECONDS", 0.0)
-    async with Operator(tmp_path, monkeypatch, capsys).at_work() as operator:
-        monkeypatch.setenv("STACK_PMC_GRPC", os.environ["STACK_ICS_GRPC"])
-        yield operator
+    monkeypatch.setenv("STACK_PMC_GRPC", os.environ["STACK_ICS_GRPC"])
+    return operator
 
 
 async def test_a_run_is_stepped_to_its_end_and_its_outcomes_are_printed(operator: Operator) -> None:
