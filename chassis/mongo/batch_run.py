@@ -157,7 +157,7 @@ class BatchRunner:
             operation.moment = run.moment
             raise
         except Exception as cause:  # noqa: BLE001  it is the caller's to handle
-            if run.assumed:
+            if run.claims.assumed:
                 # The run assumed a unique key was free; if it is not, the caller must get that conflict instead.
                 # Check the key and run again.
                 operation.careful = True
@@ -167,8 +167,8 @@ class BatchRunner:
         size = _size_of(run, operation.events)
         if not operation.heavy and (size > LARGE_BYTES or len(run.written) + len(operation.events) > LARGE_DOCUMENTS):
             raise Heavy
-        held.merge(run.written, run.keys)
-        held.assumed |= run.assumed
+        held.merge(run.written, run.claims.keys)
+        held.assumed |= run.claims.assumed
         held.documents += len(operation.events)
         held.bytes += size
 

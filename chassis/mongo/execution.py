@@ -5,6 +5,7 @@ from typing import Any
 from chassis.caller import Call
 from chassis.clock import Utc
 from chassis.ids import IdSource
+from chassis.mongo.key_claims import KeyClaims
 from chassis.mongo.limits import LARGE_READS, LARGE_RECORD_ITEMS
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, Tables, UniqueKey
@@ -17,10 +18,8 @@ from chassis.mongo.working_set import (
     Missing,
     PendingReads,
     Slot,
-    UncheckedKey,
     WorkingSet,
     Written,
-    key_conflict,
 )
 
 
@@ -44,9 +43,8 @@ class Execution:
 
     __slots__ = (
         "asked",
-        "assumed",
         "call",
-        "careful",
+        "claims",
         "emits",
         "emitted",
         "events",
@@ -54,7 +52,6 @@ class Execution:
         "halvings",
         "heavy",
         "held",
-        "keys",
         "largest_bite",
         "minted",
         "minted_here",
@@ -86,17 +83,15 @@ class Execution:
         self.reads = reads
         self.asked = reads.count
         self.emits = emits
-        self.careful = careful
+        self.claims = KeyClaims(held, reads, careful=careful)
         self.heavy = heavy
         self.found = 0
         self.halvings = halvings
         self.largest_bite = 0
         self.emitted = False
         self.written: dict[tuple[str, str], Written] = {}
-        self.keys: dict[tuple[str, str, Key], str | None] = {}
         self.events: list[Emitted] = []
         self.woken: set[str] = set()
-        self.assumed: set[Any] = set()
         self.minted = [] if minted is None else minted
         self.minted_here = 0
 
@@ -151,26 +146,15 @@ class Execution:
 
     def has_key(self, table: Table[Any], unique: UniqueKey, key: Key) -> bool:
         """Whether the owner of a key is known and loaded; if not, it is added to the pending reads."""
-        owner = self.owner(table, unique, key)
+        owner = self.claims.owner(table, unique, key)
         if owner is ABSENT:
             self.reads.add_key(table, unique, key)
             return False
         return owner is None or self.has(table, owner)
 
-    def owner(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
-        """The id that holds a key, None if no record does, ABSENT if it is not known."""
-        if self.keys:
-            found = self.keys.get((table.collection, unique.name, key), ABSENT)
-            if found is not ABSENT:
-                return found
-        kept = self.held.collections.get(table.collection)
-        if kept is None:
-            return ABSENT
-        return kept.keys.get(unique.name, {}).get(key, ABSENT)
-
     def lookup(self, table: Table[Any], unique: UniqueKey, key: Key) -> Any:
         """The record that holds a key, or None. Raises `Missing` if that is not known."""
-        owner = self.owner(table, unique, key)
+        owner = self.claims.owner(table, unique, key)
         if owner is ABSENT:
             self.reads.add_key(table, unique, key)
             raise Missing
@@ -223,7 +207,7 @@ class Execution:
 
     def note(self, table: Table[Any], record_id: str, before: Any, record: Any, reason: str | None) -> None:
         """Record a write of this run. `before` is the record as the run found it; the first one stands."""
-        self.claim_keys(table, record_id, before, record)
+        self.claims.claim_keys(table, record_id, before, record)
         place = (table.collection, record_id)
         known = self.written.get(place)
         if known is None:
@@ -236,58 +220,14 @@ class Execution:
     def forget(self) -> None:
         """Drop every write and event of this run; what it has read stays read."""
         self.written.clear()
-        self.keys.clear()
+        self.claims.keys.clear()
         self.events.clear()
         self.woken.clear()
 
-    def claim_keys(self, table: Table[Any], record_id: str, before: Any, record: Any) -> None:
-        """Claim the record's unique keys and release those it had. Raises `Conflict` if one is taken."""
-        if not table.uniques:
-            return
-        changes: list[tuple[UniqueKey, Key]] = []
-        for unique in table.uniques.values():
-            old = unique.keys_of(before) if before is not None else ()
-            new = unique.keys_of(record) if record is not None else ()
-            if old == new:
-                continue
-            for key in new:
-                if key in old:
-                    continue
-                self._free(table, unique, key, record_id)
-                changes.append((unique, key))
-            for key in old:
-                if key not in new:
-                    self._give_up((table.collection, unique.name, key))
-                    self.keys[(table.collection, unique.name, key)] = None
-        for unique, key in changes:
-            self.keys[(table.collection, unique.name, key)] = record_id
-
-    def _free(self, table: Table[Any], unique: UniqueKey, key: Key, record_id: str) -> None:
-        owner = self.owner(table, unique, key)
-        if owner is ABSENT:
-            if self.careful:
-                self.reads.add_key(table, unique, key)
-                raise Missing
-            self.assumed.add((table.collection, unique.name, key))
-        elif owner is not None and owner != record_id:
-            raise key_conflict(unique, table)
-
-    def assume_free(self, table: Table[Any], record_id: str) -> None:
-        """Claim an id without checking it; a careful run checks first."""
-        if self.careful:
-            self.reads.add_id(table.collection, record_id)
-            raise Missing
-        self.assumed.add((table.collection, record_id))
-
     def remove(self, table: Table[Any], record_id: str, before: Any) -> None:
         """Record a deletion."""
-        self._give_up((table.collection, record_id))
+        self.claims.release_id(table, record_id)
         self.note(table, record_id, before, None, None)
-
-    def _give_up(self, claim: Any) -> None:
-        """Release an id or key. An unchecked one would never reach the database, so the batch must check it first."""
-        if claim in self.assumed or claim in self.held.assumed:
-            raise UncheckedKey
 
     def known(self, table: Table[Any], record_id: str) -> Any:
         """The record with this id if loaded or written here, None if there is none, ABSENT if that is not known."""

@@ -6,6 +6,7 @@ view   ─→ reader.py           the same without writes
            run_in_process.py   the same in a child process
            view.py             what a handler sees
            execution.py        what one run of a handler has read and written
+           key_claims.py       the ids and unique keys that a run takes or releases
            working_set.py      what the batch has loaded
            loading.py          how missing records are loaded
            query.py            which index serves a query

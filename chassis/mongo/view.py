@@ -210,7 +210,7 @@ class WorkingChange(WorkingView):
         assert record_id, f"a {table.name} without an id"
         before = run.known(table, record_id)
         if before is ABSENT:
-            run.assume_free(table, record_id)
+            run.claims.claim_id(table, record_id)
         elif before is not None:
             raise Conflict(f"the {table.name.replace('_', ' ')} exists already")
         run.note(table, record_id, None, record, None)
