@@ -4,7 +4,7 @@ units of work, bus, relay, gate, resources, gRPC, consumers, jobs, workers. They
 The HTTP side is added by `app.py` for services, and by the gateway for itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chassis.auth.token import Signer, Verifier
@@ -51,26 +51,6 @@ from chassis.vacuum import StoredRecords
 from chassis.work.admin import WorkAdmin
 from chassis.work.runner import WorkRunner
 
-OWN_KINDS: frozenset[type] = frozenset(
-    (
-        Service,
-        BaseSettings,
-        Clock,
-        Database,
-        StoredRecords,
-        Units,
-        Commits,
-        Sealer,
-        Health,
-        Channels,
-        Gate,
-        Metrics,
-        RpcEndpoints,
-        Signer,
-    )
-)
-"""The types of the things every process holds, beside its settings' own struct and its resources."""
-
 OUTBOX_RETRY_SECONDS = 5
 
 
@@ -111,7 +91,7 @@ class Runtime:
         )
         self.sealer = sealer_of(settings, self.parts)
         self._resources = ResourceRunner(service.resources, doubles or {})
-        self.provided = self._resources.check_against(OWN_KINDS | {type(settings)}, self.parts)
+        self.provided = self._resources.check_against(frozenset({*OWN_THINGS, type(settings)}), self.parts)
         self.rpc: RpcServer | None = None
         self.relay: Relay | None = None
         self.grpc_port = self.private_port = 0
@@ -185,24 +165,10 @@ class Runtime:
         )
 
     def _provide_own(self) -> None:
-        """What every process holds; `OWN_KINDS` lists the types."""
-        provided = self.provided
-        provided.add(Service, self.service)
-        provided.add(BaseSettings, self.settings)
+        for kind, thing_of in OWN_THINGS.items():
+            self.provided.add(kind, thing_of(self))
         if type(self.settings) is not BaseSettings:
-            provided.add(type(self.settings), self.settings)
-        provided.add(Clock, self.clock)
-        provided.add(Database, self.database)
-        provided.add(StoredRecords, MongoStoredRecords(self.database))
-        provided.add(Units, self.units)
-        provided.add(Commits, self.relay)
-        provided.add(Sealer, self.sealer)
-        provided.add(Health, self.health)
-        provided.add(Channels, self.channels)
-        provided.add(Gate, self.gate)
-        provided.add(Signer, self.signer)
-        provided.add(Metrics, self.metrics)
-        provided.add(RpcEndpoints, RpcEndpoints(DeclaredCalls(self.parts.endpoints, self.around())))
+            self.provided.add(type(self.settings), self.settings)
 
     async def _start_work(self) -> None:
         """Bus, relay, gate, resources, gRPC, consumers and jobs; they stop in the opposite order."""
@@ -299,3 +265,22 @@ class Runtime:
         self.gate.check_write(call.caller)
         if self.relay is not None and self.relay.full:
             raise Unavailable("too many events wait for the event bus", OUTBOX_RETRY_SECONDS)
+
+
+OWN_THINGS: Mapping[type, Callable[[Runtime], object]] = {
+    Service: lambda runtime: runtime.service,
+    BaseSettings: lambda runtime: runtime.settings,
+    Clock: lambda runtime: runtime.clock,
+    Database: lambda runtime: runtime.database,
+    StoredRecords: lambda runtime: MongoStoredRecords(runtime.database),
+    Units: lambda runtime: runtime.units,
+    Commits: lambda runtime: runtime.relay,
+    Sealer: lambda runtime: runtime.sealer,
+    Health: lambda runtime: runtime.health,
+    Channels: lambda runtime: runtime.channels,
+    Gate: lambda runtime: runtime.gate,
+    Signer: lambda runtime: runtime.signer,
+    Metrics: lambda runtime: runtime.metrics,
+    RpcEndpoints: lambda runtime: RpcEndpoints(DeclaredCalls(runtime.parts.endpoints, runtime.around())),
+}
+"""What every process provides to handlers by type, beside its own settings struct and its resources."""
