@@ -1,7 +1,7 @@
-"""The maintenance gate, open by default.
+"""The maintenance gate: whether a process may work now. It is open by default.
 
-`gate_sync.py` and `closures.py` update it; a request only reads it. An org that is being vacuumed is closed alone; a
-full vacuum closes everything.
+`gate_sync.py` and `closure_sync.py` keep it up to date; a request only reads it. A vacuum of an org closes the gate for
+that org; a full vacuum closes it for everything.
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from chassis.bus.connection import Bus
 from chassis.clock import Clock
-from chassis.closures import ClosureSync
+from chassis.closure_sync import ClosureSync
 from chassis.gate import Gate
 from chassis.gate_sync import GateSync
 from chassis.rpc.client import Channels

@@ -20,8 +20,8 @@ from chassis.rpc.bus import bus
 from chassis.rpc.declaration import Served
 from chassis.rpc.graph.servicer import graph
 from chassis.rpc.jobs import jobs
+from chassis.rpc.process_status import status
 from chassis.rpc.sharding import sharding
-from chassis.rpc.statusinfo import status
 from chassis.rpc.vacuum import vacuum
 from chassis.rpc.work import work
 from chassis.service import Parts

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from chassis.checks import PartsHealth
+from chassis.health_checks import PartsHealth
 from chassis.provided import NotProvided, Provided, asks_of, refuse_unknown
 from chassis.resource import Resource
 from chassis.service import Parts

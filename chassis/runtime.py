@@ -13,15 +13,16 @@ from chassis.bus.queue_admin import QueueAdmin
 from chassis.bus.relay import Relay
 from chassis.bus.wakeups import WorkMessages
 from chassis.caller import Call
-from chassis.checks import PartsHealth, answers, is_up
 from chassis.clock import Clock, SystemClock
-from chassis.data import open_database, units_over
-from chassis.derived import addresses_of, page_key_of, public_keys_of, sealer_of, signing_key_of
+from chassis.database import open_database, units_over
+from chassis.engine_metrics import Observer
 from chassis.errors import Unavailable
+from chassis.from_settings import addresses_of, page_key_of, public_keys_of, sealer_of, signing_key_of
 from chassis.gate import Gate
 from chassis.gate_following import follow_gate
 from chassis.generic_servicers import generic_servicers
 from chassis.health import Health
+from chassis.health_checks import PartsHealth, answers, is_up
 from chassis.http.calls import DeclaredCalls
 from chassis.http.envelope import build_of, envelope_of
 from chassis.http.private import PrivatePort
@@ -31,7 +32,6 @@ from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 from chassis.mongo.stored_records import MongoStoredRecords
 from chassis.mongo.unit import MongoUnits
-from chassis.observe import Observer
 from chassis.resource_runner import ResourceRunner
 from chassis.rpc.client import Channels
 from chassis.rpc.context import on_behalf

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.structs import replace
 
 from chassis.entity import Document, Entity, R
-from chassis.keys import KEY_BYTES, KeyRing
+from chassis.key_ring import KEY_BYTES, KeyRing
 from chassis.sealed import Sealed
 
 VERSION = "s1"

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from chassis.frozen import Frozen
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 
 S = TypeVar("S", bound="BaseSettings")
 

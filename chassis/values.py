@@ -5,7 +5,7 @@ Each is an annotated plain type, so msgspec checks it while it decodes. Two mark
 come with fewer than three decimals.
 
 Patterns are written as JSON Schema reads them: `$` is the very end. Python's also matches before a last line break, so
-whatever comes from outside is held against `exact(pattern)` of `chassis/reading/fields.py`, however it came.
+whatever comes from outside is held against `exact(pattern)` of `chassis/decoding/fields.py`, however it came.
 """
 
 from datetime import date

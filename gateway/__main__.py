@@ -1,6 +1,6 @@
 """The gateway's process, or the parent of its worker processes."""
 
-import chassis.early  # noqa: F401  before everything else  # isort: skip
+import chassis.exit_on_sigterm  # noqa: F401  before everything else  # isort: skip
 from threading import Thread
 
 from chassis.app import Runnable, main

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from chassis.mongo.client import Database
-from chassis.mongo.shapes import RECORDER
+from chassis.mongo.query_shapes import RECORDER
 
 
 class Reads:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from chassis.mongo.shapes import RECORDER, Shape
+from chassis.mongo.query_shapes import RECORDER, Shape
 
 _explained: set[Shape] = set()
 

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from chassis.keys import KEY_BYTES, KeyRing
+from chassis.key_ring import KEY_BYTES, KeyRing
 from chassis.telemetry.log import get_logger
 
 LOOK_AGAIN_SECONDS = 1.0

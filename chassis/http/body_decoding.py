@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from chassis.decoding.pace import Pace
 from chassis.errors import Unavailable
 from chassis.http.decode import Decoded, Decoder
-from chassis.reading.pace import Pace
 
 AT_ONCE_BYTES_MAX = 8 * 1024
 """Largest body that is decoded in the event loop; the most careful reading of it takes a few milliseconds."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import NODEFAULT, inspect
 
-from chassis.reading import forms
+from chassis.decoding import forms
 
 Check = Callable[[Any], bool]
 

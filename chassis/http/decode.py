@@ -1,7 +1,7 @@
 """Decodes a body or query into the request struct.
 
 The fast path is one msgspec decode and a check of its result. If it fails, or the check is not certain, the text is
-read a second time by `chassis/reading/fields.py`, which brings values into their canonical form and names every
+read a second time by `chassis/decoding/fields.py`, which brings values into their canonical form and names every
 problem.
 """
 
@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct, inspect
 
+from chassis.decoding.fields import Reading, from_decoder, shown_path
+from chassis.decoding.json_text import Malformed, is_plain, read
+from chassis.decoding.pace import Pace
+from chassis.decoding.top_level import NotAnObject, TooManyNames, scan
 from chassis.endpoint import Endpoint, Request
 from chassis.errors import FieldProblem, Invalid, invalid_fields
 from chassis.http.canonical import canonical_check
-from chassis.reading.fields import Reading, from_decoder, shown_path
-from chassis.reading.json_text import Malformed, is_plain, read
-from chassis.reading.pace import Pace
-from chassis.reading.top_level import NotAnObject, TooManyNames, scan
 from chassis.values import Cccode, Code, Guid, IdempotencyKey, Orgcode, Text, Token
 
 COMMON: Mapping[str, Any] = {

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, inspect
 
+from chassis.decoding.fields import Reading
 from chassis.errors import Invalid, invalid_field, invalid_fields
 from chassis.jobs.declaration import Job
-from chassis.reading.fields import Reading
 
 
 def read_params(job: Job, given: Mapping[str, Any], *, dry_run: bool) -> Struct:

@@ -13,7 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from chassis.mongo.collection_sizes import CollectionSizes
 from chassis.mongo.errors import TransactionTooLarge, Transient, judge, translated
-from chassis.mongo.shapes import RECORDER
+from chassis.mongo.query_shapes import RECORDER
 from chassis.mongo.transaction import Transaction
 
 Document = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chassis.defects import UnservedQuery
-from chassis.mongo.shapes import Keys
+from chassis.mongo.query_shapes import Keys
 from chassis.mongo.table import Table
 from chassis.unit import Range
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.entity import Entity, Index
 from chassis.mongo.client import Database
-from chassis.mongo.shapes import RECORDER
+from chassis.mongo.query_shapes import RECORDER
 from chassis.mongo.table import keys_of
 
 SERVED = frozenset(

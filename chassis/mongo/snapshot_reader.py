@@ -13,9 +13,9 @@ from chassis.clock import Clock, Utc
 from chassis.entity import Document, Entity
 from chassis.errors import NotFound
 from chassis.mongo.client import Database
+from chassis.mongo.composite_reads import CompositeReads
 from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
-from chassis.mongo.reads import CompositeReads
 from chassis.mongo.table import Table, Tables
 from chassis.mongo.transaction import Transaction
 from chassis.page import Page, Paged

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from chassis.entity import Document, Entity, Index
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.mongo.client import unwrapped
-from chassis.mongo.shapes import ID_KEYS, Keys
+from chassis.mongo.query_shapes import ID_KEYS, Keys
 from chassis.sealed import from_stored
 from chassis.sealing import Sealer
 

@@ -13,10 +13,10 @@ from chassis.defects import Undeclared
 from chassis.entity import Document, Entity
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
+from chassis.mongo.composite_reads import CompositeReads
 from chassis.mongo.execution import Emitted, Execution
 from chassis.mongo.paging import Paging
 from chassis.mongo.query import build
-from chassis.mongo.reads import CompositeReads
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.working_set import ABSENT, Heavy, Missing
 from chassis.page import Page, Paged

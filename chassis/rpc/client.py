@@ -19,7 +19,7 @@ from chassis.errors import Refusal, Unavailable
 from chassis.ids import new_id
 from chassis.rpc.context import acting
 from chassis.rpc.interceptors import CALLER_KEY, REQUEST_ID_KEY, SECRET_KEY, TRACE_KEY, SecretVerdict
-from chassis.rpc.status import METADATA_BYTES_MAX, PeerUnreachable, refusal_of
+from chassis.rpc.refusals import METADATA_BYTES_MAX, PeerUnreachable, refusal_of
 from chassis.rpc.target import service_config, target_of
 from chassis.rpc.tls import Tls
 from chassis.telemetry.trace import current, span

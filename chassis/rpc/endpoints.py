@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from chassis.caller import Call
 from chassis.errors import ErrorObject, Refusal
 from chassis.rpc.context import current_call
-from chassis.rpc.status import revive
+from chassis.rpc.refusals import revive
 
 M = TypeVar("M", bound=Message)
 

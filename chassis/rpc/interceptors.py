@@ -22,7 +22,7 @@ from chassis.errors import Forbidden, InternalError, Refusal, Throttled, Unautho
 from chassis.frozen import Frozen
 from chassis.ids import new_id
 from chassis.rpc.context import OPERATOR_ACTOR, acting_for
-from chassis.rpc.status import code_of, trailing_of
+from chassis.rpc.refusals import code_of, trailing_of
 from chassis.telemetry.metrics import Metrics
 from chassis.telemetry.names import RPC_REQUESTS, RPC_SECONDS, UNEXPECTED_ERRORS
 from chassis.telemetry.trace import Scope, enter, leave, span, traceparent_of

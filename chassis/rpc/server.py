@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from chassis.clock import Clock
 from chassis.rpc.declaration import Add, Served
 from chassis.rpc.interceptors import CheckSecret, Gatekeeper, Verify
-from chassis.rpc.status import METADATA_BYTES_MAX
+from chassis.rpc.refusals import METADATA_BYTES_MAX
 from chassis.rpc.tls import Tls
 from chassis.telemetry.metrics import Metrics
 

@@ -7,7 +7,7 @@ from typing import Any
 from chassis.auth.keys import Reread, public_keys, public_text, signing_key
 from chassis.auth.token import IDENTIFIES, Signer, Verifier
 from chassis.caller import Caller
-from chassis.keys import KEY_BYTES
+from chassis.key_ring import KEY_BYTES
 from chassis.rpc.client import PEERS, Sign
 from chassis.settings import KeyText
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, quote_plus
 import msgspec
 from msgspec import Raw, Struct
 
+from chassis.decoding.top_level import NotAnObject, TooManyNames, TopLevel, scan
 from chassis.errors import FieldProblem, Invalid, invalid_field
-from chassis.reading.top_level import NotAnObject, TooManyNames, TopLevel, scan
 
 CREDENTIALS = ("session_guid", "api_key")
 NAMES = ("session_guid", "api_key", "orgcode", "cccode")

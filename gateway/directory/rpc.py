@@ -6,9 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from chassis.caller import SYSTEM
+from chassis.decoding.fields import read_field
 from chassis.errors import Unauthorized, invalid_field
 from chassis.page import Page, PageRequest
-from chassis.reading.fields import read_field
 from chassis.rpc.client import Channels
 from chassis.rpc.context import acting_for, current_call, require_stack
 from chassis.rpc.declaration import Servicer

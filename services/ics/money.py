@@ -4,7 +4,7 @@ from typing import Final
 
 from iso4217 import Currency
 
-from chassis.reading.fields import exact
+from chassis.decoding.fields import exact
 from chassis.values import Money
 
 AMOUNT: Final = exact(r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?$")

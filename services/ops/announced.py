@@ -13,9 +13,9 @@ from chassis.caller import SYSTEM, Call
 from chassis.clock import Clock, Utc
 from chassis.entity import Value
 from chassis.ids import new_id
+from chassis.long_polling import Watched
 from chassis.resource import resource
 from chassis.unit import Commits, Units, View
-from chassis.watched import Watched
 from services.ops.maintenance.domain import MaintenanceState
 from services.ops.maintenance.store import state_of
 from services.ops.secret.store import the_secret

@@ -1,6 +1,6 @@
 """The PMC process."""
 
-import chassis.early  # noqa: F401  before everything else  # isort: skip
+import chassis.exit_on_sigterm  # noqa: F401  before everything else  # isort: skip
 from chassis.app import run
 from services.pmc.app import PMC
 

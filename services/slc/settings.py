@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.settings import BaseSettings, Secret, SettingsError
 
 SHOP_BASE_URL_DEFAULT = "https://{shop}"

@@ -171,7 +171,7 @@ async def test_it_is_ready_and_takes_changes_while_the_broker_is_away(places: di
 
 
 async def test_sigterm_ends_it_from_the_first_line_on() -> None:
-    code = "import chassis.early, signal, os; os.kill(os.getpid(), signal.SIGTERM); print('deaf')"
+    code = "import chassis.exit_on_sigterm, signal, os; os.kill(os.getpid(), signal.SIGTERM); print('deaf')"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
 
@@ -182,7 +182,7 @@ async def test_sigterm_ends_it_from_the_first_line_on() -> None:
 def test_every_process_begins_with_the_signal(main: Path) -> None:
     first = next(node for node in ast.parse(main.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom))
 
-    assert ast.unparse(first) == "import chassis.early"
+    assert ast.unparse(first) == "import chassis.exit_on_sigterm"
 
 
 async def test_calls_are_still_accepted_for_a_while_after_it_was_told_to_stop(places: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from chassis.entity import Document, Entity
 from chassis.errors import Invalid
-from chassis.mongo.reads import FILTERED_CHUNKS_MAX, FIND_ALL_BATCH_MAX, CompositeReads
+from chassis.mongo.composite_reads import FILTERED_CHUNKS_MAX, FIND_ALL_BATCH_MAX, CompositeReads
 from chassis.page import Page, Paged, PageRequest
 from chassis.unit import Where
 

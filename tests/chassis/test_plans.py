@@ -2,7 +2,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from chassis.mongo.shapes import shape_of
+from chassis.mongo.query_shapes import shape_of
 from tests.shapes import scanned
 
 

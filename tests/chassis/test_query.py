@@ -7,7 +7,7 @@ import pytest
 from chassis.defects import UnservedQuery
 from chassis.mongo.index_choice import choose
 from chassis.mongo.query import build
-from chassis.mongo.shapes import Keys, Recorder, Shape, serves, shape_of
+from chassis.mongo.query_shapes import Keys, Recorder, Shape, serves, shape_of
 from chassis.mongo.table import Table, meets
 from chassis.unit import between, one_of
 from tests.chassis.data_given import THINGS, a_thing

@@ -15,7 +15,7 @@ from chassis.entity import Entity, Record
 from chassis.event import EventDocument
 from chassis.jobs.declaration import Jobs, NoParams
 from chassis.jobs.rewrap import declare_rewrap
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.mongo.eventlog import EVENTS
 from chassis.mongo.rewrap import rewrap
 from chassis.mongo.table import Table

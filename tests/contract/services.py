@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.endpoint import Endpoint
 from chassis.http.openapi import openapi
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.service import Service, collect
 from services.ics.app import ICS
 from services.ops.app import OPS

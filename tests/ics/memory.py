@@ -18,7 +18,7 @@ from chassis.clock import FixedClock, Utc, to_millis
 from chassis.entity import Document, Entity, Index
 from chassis.errors import Conflict, ExpectedRevisionRequired, NotFound, StaleRevision
 from chassis.ids import IdSource
-from chassis.mongo.reads import CompositeReads
+from chassis.mongo.composite_reads import CompositeReads
 from chassis.page import Page, Paged, Seal, items_of
 from tests.ics.given import NOON, ORG
 from tests.ics.matching import matches, place_in, sortable, value_at

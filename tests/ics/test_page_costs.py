@@ -8,7 +8,7 @@ import pytest
 from chassis.clock import Date, FixedClock
 from chassis.entity import Entity
 from chassis.mongo.collection import Collection
-from chassis.mongo.reads import FILTERED_CHUNKS_MAX
+from chassis.mongo.composite_reads import FILTERED_CHUNKS_MAX
 from chassis.testing.client import ServiceClient
 from chassis.values import PAGE_ITEMS_MAX
 from services.ics.allocation.store import ALLOCATIONS

@@ -3,7 +3,7 @@
 The file that KILL_FILE names says at how many points from now. SMALL set: batches, steps and parts are small.
 """
 
-import chassis.early  # noqa: F401  before everything else  # isort: skip
+import chassis.exit_on_sigterm  # noqa: F401  before everything else  # isort: skip
 import os
 import signal
 from pathlib import Path

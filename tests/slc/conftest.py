@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.testing.client import ServiceClient
 from services.ics.app import ICS
 from services.slc.app import SLC

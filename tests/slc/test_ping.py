@@ -1,5 +1,5 @@
 from chassis.caller import ANONYMOUS
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.testing.client import serve
 from services.slc.app import SLC
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import Struct, inspect
 
+from chassis.decoding.fields import Reading
 from chassis.endpoint import RawEndpoint
 from chassis.errors import NotFound, invalid_fields
-from chassis.reading.fields import Reading
 
 _PART = re.compile(r"{([a-z_]+)(:path)?}|([^{}]+)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")

@@ -85,7 +85,7 @@ def launch(
 def run(verb: Any, args: Sequence[Any], kwargs: dict[str, Any], options: Options) -> int:
     """Run a command against the stack, print its outcome, and return the exit status."""
     from chassis.errors import Refusal  # noqa: PLC0415  `--help` needs none of this
-    from chassis.rpc.status import PeerUnreachable  # noqa: PLC0415
+    from chassis.rpc.refusals import PeerUnreachable  # noqa: PLC0415
     from services.ops.cli.output import Output  # noqa: PLC0415
     from services.ops.cli.stack import Stack  # noqa: PLC0415
 

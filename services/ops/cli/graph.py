@@ -10,7 +10,7 @@ from cyclopts import App
 from chassis.entity import HUB
 from chassis.errors import NotFound
 from chassis.pattern import pattern
-from chassis.rpc.status import PeerUnreachable
+from chassis.rpc.refusals import PeerUnreachable
 from chassis.telemetry.trace import trace_begun_by, trace_id_in
 from retailstack.graph.v1 import source_pb2 as pb
 from retailstack.graph.v1.source_pb2_grpc import GraphSourceStub

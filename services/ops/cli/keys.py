@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from chassis.auth.keys import public_text
-from chassis.keys import new_key
+from chassis.key_ring import new_key
 from chassis.rpc.client import PEERS
 from services.ops.cli.cluster import Cluster
 from services.ops.cli.stack import Given

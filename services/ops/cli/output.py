@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from chassis.errors import Refusal
 from chassis.frozen import Frozen
-from chassis.rpc.status import error_of
+from chassis.rpc.refusals import error_of
 
 WIDTH = 240
 """Width in characters of a table that is written to a file or a pipe."""

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from chassis.auth.keys import public_text
 from chassis.errors import Unavailable
-from chassis.keys import new_key
+from chassis.key_ring import new_key
 from chassis.rpc.client import PEERS
 from services.ops.cli.cluster import Cluster
 from services.ops.cli.keys import PUBLIC_ENTRY, keys, signing_entry

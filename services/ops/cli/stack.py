@@ -13,7 +13,7 @@ import grpc
 from cyclopts import Parameter
 
 from chassis.rpc.client import Channels
-from chassis.rpc.status import PeerUnreachable
+from chassis.rpc.refusals import PeerUnreachable
 from chassis.rpc.tls import Tls
 from services.ops.cli.options import Options, UsageError
 from services.ops.cli.output import Output

@@ -7,10 +7,10 @@ from typing import Any
 
 from chassis.caller import Call
 from chassis.clock import Utc
+from chassis.decoding.fields import read_field
+from chassis.decoding.forms import utc_form
 from chassis.errors import invalid_field
 from chassis.page import Page, PageRequest
-from chassis.reading.fields import read_field
-from chassis.reading.forms import utc_form
 from chassis.rpc.context import current_call
 from chassis.rpc.declaration import Servicer
 from chassis.rpc.interceptors import EVERY_SERVICE, SECRET_KEY

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chassis.caller import Call
-from chassis.reading.fields import read_field
+from chassis.decoding.fields import read_field
 from chassis.rpc.client import Channels
 from chassis.rpc.context import current_call, require_stack
 from chassis.rpc.declaration import Servicer

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 from chassis.clock import Clock, to_seconds
 from chassis.endpoint import Endpoints
 from chassis.errors import Forbidden, NotFound, invalid_field
-from chassis.links import check_length
 from chassis.raw import BodyStream, Content, FileContent, RawRequest
+from chassis.signed_links import check_length
 from services.pmc.objects.local import LocalObjectStore
 from services.pmc.objects.port import UPLOAD_BYTES_MAX, ObjectStore, is_key
 

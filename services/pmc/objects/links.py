@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping
 
 from chassis.clock import Utc, from_seconds, to_seconds
-from chassis.keys import KeyRing
-from chassis.links import LinkSigner, Permission
+from chassis.key_ring import KeyRing
+from chassis.signed_links import LinkSigner, Permission
 from services.pmc.objects.port import SignedRequest
 
 PREFIX = "/pmc/objects"

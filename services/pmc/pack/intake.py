@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
+from chassis.decoding.json_text import Malformed, read
 from chassis.entity import Value
-from chassis.reading.json_text import Malformed, read
 from services.pmc.pack.checks import PackCheck
 from services.pmc.pack.document import STYLE_BYTES_MAX, STYLES_MAX, PackHeader
 from services.pmc.pack.problems import Problems

@@ -12,9 +12,9 @@ import msgspec
 import rfc8785
 from msgspec import Struct, inspect
 
-from chassis.reading.fields import exact
-from chassis.reading.forms import is_unicode
-from chassis.reading.json_text import OUT_OF_RANGE, Doubled
+from chassis.decoding.fields import exact
+from chassis.decoding.forms import is_unicode
+from chassis.decoding.json_text import OUT_OF_RANGE, Doubled
 from chassis.values import MAP_BYTES_MAX
 from services.pmc.pack.problems import Problems, below
 from services.pmc.words import WHOLE_MAX

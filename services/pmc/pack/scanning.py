@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from chassis.decoding.json_text import Malformed, read
 from chassis.entity import Value
-from chassis.reading.json_text import Malformed, read
 
 PART_BYTES_MAX = 16 * 1024 * 1024
 """Most bytes of a member of the root: taxonomy and vendors at their limits stay far below."""

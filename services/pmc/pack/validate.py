@@ -8,8 +8,8 @@ import msgspec
 import rfc8785
 from msgspec.structs import replace
 
+from chassis.decoding.json_text import Malformed, read
 from chassis.entity import Value
-from chassis.reading.json_text import Malformed, read
 from services.pmc.pack.checks import MemorySeen, PackCheck
 from services.pmc.pack.document import STYLE_BYTES_MAX, STYLES_MAX, PackHeader, PackStyle
 from services.pmc.pack.domain import ItemRange, PackCounts

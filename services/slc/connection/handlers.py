@@ -7,7 +7,7 @@ from msgspec import Meta
 from chassis.caller import Call
 from chassis.endpoint import Endpoints, Revised
 from chassis.entity import Value
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.unit import Change, Units
 from chassis.values import Id
 from services.slc.channel.handlers import ChannelEnvelope

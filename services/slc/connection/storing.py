@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.unit import Change
 from services.slc.channel.domain import StoredChannel
 from services.slc.channel.store import CHANNEL_STATUS, CHANNELS, status_of

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chassis.caller import Call
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.resource import resource
 from chassis.sealing import Sealer
 from chassis.unit import Units, View

@@ -10,7 +10,7 @@ from chassis.clock import Utc as Moment
 from chassis.clock import later
 from chassis.entity import Document
 from chassis.errors import Refusal
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.sealed import Sealed
 from chassis.values import Id, Utc
 from services.slc.channel.domain import Credentials, StoredChannel

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from chassis.clock import Utc, seconds_between
 from chassis.errors import Invalid
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from services.slc.lifecycle.store import OauthState
 
 STATE_BYTES = 32

@@ -10,7 +10,7 @@ from chassis.clock import Clock, later
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.entity import Value
 from chassis.errors import Invalid, InvalidState
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.rpc.client import Channels
 from chassis.sealing import Sealer
 from chassis.unit import Change, Units, View

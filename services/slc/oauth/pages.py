@@ -6,7 +6,7 @@ from chassis.caller import Call
 from chassis.clock import Clock, later, to_seconds
 from chassis.endpoint import Endpoints, Request
 from chassis.errors import NotFound
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.raw import Content, Cookie, RawRequest, Redirect
 from chassis.rpc.client import Channels
 from chassis.unit import Change, Units

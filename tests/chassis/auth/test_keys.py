@@ -11,7 +11,7 @@ from chassis.auth.keys import Reread, public_keys, public_text, signing_key
 from chassis.auth.token import Signer, Verifier
 from chassis.caller import Caller
 from chassis.errors import Unauthorized
-from chassis.keys import new_key
+from chassis.key_ring import new_key
 from chassis.settings import load
 from chassis.testing.keys import key_environ
 from gateway.settings import GatewaySettings

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chassis.auth.token import REUSE_SECONDS, SKEW_SECONDS, TOKEN_SECONDS, MayNotSign, Signer, Verified, Verifier
 from chassis.caller import ANONYMOUS, SYSTEM, Caller
 from chassis.errors import Forbidden, Unauthorized
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.testing.keys import signer_of, signing_text, signs_as, token, verifier_of
 
 ANN = Caller(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.decoding.json_text import DEPTH_MAX, depth_of, is_plain, read
 from chassis.errors import Invalid
 from chassis.http.decode import Decoder
-from chassis.reading.json_text import DEPTH_MAX, depth_of, is_plain, read
 from tests.chassis.sample.crate.handlers import EchoRequest, endpoints
 
 ECHO = Decoder(next(each for each in endpoints.declared if each.call == "sample_crate_echo"))

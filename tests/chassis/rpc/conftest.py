@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis.clock import FixedClock
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits
 from chassis.rpc.client import Channels

@@ -15,8 +15,8 @@ from chassis.health import PartHealth
 from chassis.rpc.client import Channels
 from chassis.rpc.declaration import Served
 from chassis.rpc.interceptors import EVERY_SERVICE, SecretVerdict, Verify
+from chassis.rpc.process_status import StatusServicer
 from chassis.rpc.server import RpcServer
-from chassis.rpc.statusinfo import StatusServicer
 from chassis.rpc.tls import Tls
 from chassis.service import Service
 from chassis.telemetry.metrics import Metrics

@@ -13,7 +13,7 @@ from chassis.rpc.client import PEERS, Channels, Sign
 from chassis.rpc.graph.servicer import GraphServicer
 from chassis.rpc.interceptors import EVERY_SERVICE
 from chassis.rpc.jobs import JobsServicer
-from chassis.rpc.statusinfo import StatusServicer
+from chassis.rpc.process_status import StatusServicer
 from chassis.rpc.vacuum import VacuumServicer
 from chassis.rpc.work import WorkServicer
 from chassis.service import collect

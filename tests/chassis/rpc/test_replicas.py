@@ -9,7 +9,7 @@ from chassis.errors import Unavailable
 from chassis.rpc import client
 from chassis.rpc import server as server_module
 from chassis.rpc.client import Channels
-from chassis.rpc.status import PeerUnreachable
+from chassis.rpc.refusals import PeerUnreachable
 from chassis.rpc.target import safe_methods, target_of
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from retailstack.chassis.v1.vacuum_pb2_grpc import VacuumStub

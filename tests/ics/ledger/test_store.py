@@ -1,7 +1,7 @@
 from typing import cast
 
 from chassis.clock import later
-from chassis.mongo.reads import FIND_ALL_BATCH_MAX
+from chassis.mongo.composite_reads import FIND_ALL_BATCH_MAX
 from chassis.unit import View
 from services.ics.ledger.holder import HeldPosition
 from services.ics.ledger.promises import overdue_promises

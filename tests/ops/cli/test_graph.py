@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chassis.errors import NotFound
-from chassis.rpc.status import PeerUnreachable
+from chassis.rpc.refusals import PeerUnreachable
 from chassis.telemetry.trace import trace_begun_by
 from services.ops.cli.graph import graph_find, graph_show, graph_trace
 from services.ops.cli.hubs import HUBS

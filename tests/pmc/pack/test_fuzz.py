@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chassis.reading.json_text import Malformed, read
+from chassis.decoding.json_text import Malformed, read
 from services.pmc.content import canonical
 from services.pmc.pack import uploads
 from services.pmc.pack.build import build_content, names_of

@@ -9,7 +9,7 @@ from yarl import URL
 
 from chassis.bus.inbox import INBOX, Handled
 from chassis.caller import ANONYMOUS
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.mongo.eventlog import EVENTS
 from chassis.testing.client import ServiceClient, serve
 from chassis.unit import View, one_of

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from chassis.caller import ANONYMOUS
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.testing.client import ServiceClient, TestAnswer
 from chassis.unit import Change, View
 from chassis.work.store import is_under_way

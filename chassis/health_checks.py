@@ -15,7 +15,7 @@ Check = Callable[[], Awaitable[bool]]
 PART_SECONDS = 2.0
 """How long the check of a part may take."""
 
-log = get_logger("chassis.checks")
+log = get_logger("chassis.health_checks")
 
 
 class PartsHealth:

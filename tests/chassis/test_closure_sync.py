@@ -8,7 +8,7 @@ import pytest
 
 from chassis.caller import SYSTEM, Call, Caller
 from chassis.clock import FixedClock, SystemClock, Utc, later
-from chassis.closures import ClosureSync
+from chassis.closure_sync import ClosureSync
 from chassis.entity import Entity, Record, Value
 from chassis.errors import MaintenanceActive, Refusal
 from chassis.gate import Closures, Gate, GateWindow

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from chassis.decoding import forms
+from chassis.decoding.json_text import OUT_OF_RANGE, Doubled
+from chassis.decoding.pace import Pace
 from chassis.errors import FieldProblem, invalid_fields
-from chassis.reading import forms
-from chassis.reading.json_text import OUT_OF_RANGE, Doubled
-from chassis.reading.pace import Pace
 
 PROBLEMS_MAX = 64
 """Further problems are not listed."""

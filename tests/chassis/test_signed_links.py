@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chassis.errors import Forbidden
-from chassis.keys import KeyRing
-from chassis.links import LinkSigner, Permission, check_length
+from chassis.key_ring import KeyRing
+from chassis.signed_links import LinkSigner, Permission, check_length
 
 OLD, NEW = KeyRing({"a": b"a" * 32}), KeyRing({"b": b"b" * 32, "a": b"a" * 32})
 SHA = "ab" * 32

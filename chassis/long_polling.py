@@ -22,7 +22,7 @@ TIMER_SECONDS = 0.01
 
 T = TypeVar("T")
 
-log = get_logger("chassis.watched")
+log = get_logger("chassis.long_polling")
 
 
 class Watched(Generic[T]):

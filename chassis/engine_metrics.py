@@ -51,7 +51,7 @@ WORK_LOOK_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 1.0
 """Two looks within this time count as one."""
 
-log = get_logger("chassis.observe")
+log = get_logger("chassis.engine_metrics")
 
 
 class Observer:

@@ -23,7 +23,7 @@ from chassis.errors import (
     Unavailable,
     UpstreamFailed,
 )
-from chassis.rpc.status import ERROR_BYTES_MAX, code_of, error_in, revive, trailing_of
+from chassis.rpc.refusals import ERROR_BYTES_MAX, code_of, error_in, revive, trailing_of
 from retailstack.chassis.v1.vacuum_pb2 import VacuumRequest
 from tests.chassis.rpc.given import ScriptedServicer, calling, serving
 

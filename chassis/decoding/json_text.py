@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from typing import Any, Final
 
-from chassis.reading.pace import Pace
+from chassis.decoding.pace import Pace
 
 DEPTH_MAX = 32
 """Levels of nested objects and lists."""

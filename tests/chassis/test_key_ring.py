@@ -2,7 +2,7 @@ from base64 import b64encode
 
 import pytest
 
-from chassis.keys import KeyRing, new_key
+from chassis.key_ring import KeyRing, new_key
 from chassis.settings import BaseSettings, SettingsError, load
 from chassis.testing.keys import key_environ
 

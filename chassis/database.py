@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chassis.caller import Call
 from chassis.clock import Clock
-from chassis.derived import page_key_of
+from chassis.from_settings import page_key_of
 from chassis.generic_servicers import CHASSIS_ENTITIES
 from chassis.mongo.client import Database
 from chassis.mongo.unit import MongoUnits

@@ -22,7 +22,7 @@ ASK_SECONDS = 1.0
 WAIT_SECONDS = 50
 """How long OPS waits for a change before it answers all the same."""
 
-log = get_logger("chassis.closures")
+log = get_logger("chassis.closure_sync")
 
 
 class ClosureSync:

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from chassis import watched
+from chassis import long_polling
 from chassis.errors import Unavailable
-from chassis.watched import Watched
+from chassis.long_polling import Watched
 from tests.waiting import until, within
 
 
@@ -42,7 +42,7 @@ async def test_what_is_known_is_answered_after_the_time() -> None:
 
 
 async def test_a_commit_of_this_process_is_seen_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(long_polling, "LOOK_SECONDS", 3600.0)
     source = Source()
     known = Watched(source.look)
     waiting = [asyncio.create_task(another_than("one", known)) for _ in range(5)]
@@ -57,7 +57,7 @@ async def test_a_commit_of_this_process_is_seen_without_waiting(monkeypatch: pyt
 async def test_what_another_process_commits_is_seen_soon_and_failures_are_waited_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watched, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(long_polling, "LOOK_SECONDS", 0.01)
     source = Source()
     known = Watched(source.look)
     waiting = asyncio.create_task(another_than("one", known))

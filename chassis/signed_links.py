@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from chassis.entity import Value
 from chassis.errors import Forbidden
-from chassis.keys import KeyRing
+from chassis.key_ring import KeyRing
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,15}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

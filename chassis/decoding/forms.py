@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from chassis.reading.json_text import OUT_OF_RANGE, Doubled
+from chassis.decoding.json_text import OUT_OF_RANGE, Doubled
 from chassis.values import MAP_BYTES_MAX, is_calendar_day
 
 WHOLE_MAX = (1 << 63) - 1

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from chassis.decoding.fields import read_field
 from chassis.errors import Invalid
-from chassis.reading.fields import read_field
 from chassis.values import Orgcode, Qty, Utc
 
 
