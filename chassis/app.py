@@ -31,7 +31,7 @@ from chassis.telemetry.log import get_logger
 EXIT_SETTINGS = 2
 EXIT_START = 1
 COLLECT_AFTER = (20_000, 20, 50)
-"""Requests leave little behind that only the garbage collector can free, so it runs less often than by default."""
+"""Thresholds of the garbage collector, above the defaults: requests leave few reference cycles."""
 
 log = get_logger("chassis.app")
 
@@ -44,7 +44,7 @@ class Runnable(Protocol):
         ...
 
     async def warm(self) -> None:
-        """Make what callers will ask for, so that the first of them does not wait. Called once it has started."""
+        """Prepare what is slow to make, so that the first caller need not wait for it. Called once, after `start`."""
         ...
 
     async def stop(self) -> None:
@@ -53,7 +53,7 @@ class Runnable(Protocol):
 
 
 class Application:
-    """A running service. In tests: `await application.start()`, ask its `http_port`, `await application.stop()`.
+    """A running service. In tests: `await application.start()`, call its `http_port`, `await application.stop()`.
 
     `doubles` are given out instead of the declared resources of the same types, which are then not started.
     """
@@ -105,7 +105,7 @@ class Application:
         parts = self.runtime.parts
         return Dispatcher(
             parts.endpoints,
-            self.runtime.around(),
+            self.runtime.http_context(),
             self._documents,
             raw=parts.raw_endpoints,
             folders=self.service.folders,

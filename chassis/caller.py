@@ -82,7 +82,7 @@ class Call(Value):
 
 
 def public_peer(peer: str | None) -> str:
-    """The name under which attempts at the secret code are counted that come through the gateway from an address.
+    """The name under which attempts at the secret code are counted, for an address that calls through the gateway.
 
     It differs from the name of the same address at the operator's own port, so neither locks the other out.
     """

@@ -1,7 +1,7 @@
-"""Work in a child process, so that long computations leave the event loop its turn.
+"""Runs a long computation in a child process, so that it does not block the event loop.
 
-`run` starts a process for one piece of work; `CpuPool` keeps some for many. A child has a lower priority than its
-parent, and ends with it, even if the parent is killed.
+`run` starts a process for one computation; `CpuPool` keeps a few processes for many. A child has a lower priority than
+its parent, and ends with it, even if the parent is killed.
 """
 
 import asyncio

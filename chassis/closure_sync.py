@@ -1,4 +1,4 @@
-"""Keeps the gate up to date about vacuums, by a question to OPS that is answered when something changes.
+"""Keeps the gate up to date about vacuums, by long-polling OPS.
 
 An org must not be written while it is vacuumed. Unlike a maintenance window, a closure stays in force while OPS cannot
 be asked: a half-erased org must not be opened because OPS is down.
@@ -49,7 +49,7 @@ class ClosureSync:
     async def ask(self, wait_seconds: int = 0) -> None:
         """Ask OPS once and set the gate. Raises a refusal if OPS does not answer.
 
-        OPS may wait so long for something that differs from what is known here.
+        OPS waits up to `wait_seconds` for closures that differ from those known here.
         """
         request = GetClosuresRequest(known=self._mark, wait_seconds=wait_seconds if self._mark else 0)
         self._mark = ""
@@ -58,10 +58,10 @@ class ClosureSync:
         seconds = ASK_SECONDS + request.wait_seconds
         answer = await stub.Get(request, timeout=seconds, metadata=self._channels.own_name("ops"))
         closures = closures_of(answer)
-        before = self._gate.emptied
+        before = self._gate.closures
         if (closures.all, closures.orgcodes) != (before.all, before.orgcodes):
             log.info("what is being emptied has changed", all=closures.all, orgs=sorted(closures.orgcodes))
-        self._gate.empty(closures)
+        self._gate.set_closures(closures)
         self._mark = answer.mark
 
     async def _ask_on(self) -> None:

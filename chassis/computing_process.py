@@ -1,4 +1,4 @@
-"""A child process that computes one thing after the other, for `CpuPool`."""
+"""A child process of `CpuPool`, which runs one computation after another."""
 
 import traceback
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class ComputingProcess:
         self._pipe: Connection | None = None
 
     def ask(self, work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, Exception | None]:
-        """Result and failure of a computation; EOFError or OSError if the process ends before."""
+        """Result and failure of a computation. Raises EOFError or OSError if the process ends first."""
         if self._pipe is None:
             self._start()
         pipe = self._pipe

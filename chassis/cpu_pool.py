@@ -1,4 +1,4 @@
-"""Computations that would hold the event loop for more than some 5 ms: regular expressions, large JSON, hashing.
+"""Runs computations that would block the event loop for more than 5 ms: regular expressions, large JSON, hashing.
 
     PMC = Service(..., resources=[cpu_pool])
 
@@ -6,7 +6,7 @@
         found = await cpu.run(matching, body.pattern, texts, org=call.orgcode, seconds=2.0)
 
 They run in a few child processes, which are started as needed and end when they are idle. Never await one inside a
-`Change` or `View`: others wait behind those.
+`Change` or `View`: operations of other callers would wait for it.
 """
 
 import asyncio

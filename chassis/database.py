@@ -1,4 +1,4 @@
-"""The database of a process, and its units of work."""
+"""Opens the database of a process, and its units of work."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from chassis.work.item import items_of, lines_of
 
 
 async def open_database(settings: BaseSettings, service: str) -> Database:
-    """The database of a service; waits for a server that does not answer yet as long as the settings allow."""
+    """Connect to the database of a service; waits up to `start_seconds` for a server that does not answer yet."""
     return await Database.await_server(
         settings.mongodb_uri,
         settings.mongodb_database or service,

@@ -59,9 +59,10 @@ class Listed(Answer, Generic[T]):
 class TokenGuard(Frozen):
     """Admission by a token of the service's own, checked before the rest of the request is read.
 
-    field   where it is: this body field of a POST, or the field's header; in a query it is 400, as are two that differ
-    check   a coroutine function `(token: str | None, …) -> Caller`: the caller that a token stands for; it raises
-            `Unauthorized` for any other. Further parameters ask for things of the process
+    field   the body field of a POST that holds the token; the header of that field may hold it instead. A token in the
+            query is answered 400, as are two tokens that differ
+    check   a coroutine function `(token: str | None, …) -> Caller` that returns the token's caller, and raises
+            `Unauthorized` for an unknown token. Further parameters ask for things of the process
     """
 
     field: str
@@ -75,14 +76,14 @@ class Endpoint(Frozen):
     call      the contract's call name, also `stats.call`; the handler's own name
     roles     any one is enough; AUTHENTICATED and SIGNED_IN stand for callers without an org; empty: open to all
     needs     context the call requires beside the org
-    access    what the handler is given: nothing of data, a View or a Change
+    access    what the handler does with data: nothing, read (a View), or write (a Change)
     asks      further parameters of the handler -> the type it asks for (Health, Units, Clock, the settings struct …);
-              what the process does not provide stops its start
+              a type that the process does not provide stops the start
     guard     admits callers by a token of the service's own
     schema    the name of the answer's schema in the documents, where several calls share one: it has the fields of all
     shown     (call, answer) -> the answer as the caller may see it, for a change whose handler answers everything: its
               stored answer may be given to another caller
-    unread    fields of the body that the handler reads itself: it is given their JSON text, as `msgspec.Raw`
+    unread    fields of the body that the handler decodes itself: it gets their JSON text, as `msgspec.Raw`
     action    where many calls share one path: the word in the body's `action` that picks this one
     """
 
@@ -127,7 +128,7 @@ class RawEndpoint(Endpoint):
     consumes    media types of the body; empty: the endpoint takes none
     produces    media types of the answers that are no envelope
     statuses    status -> meaning, beyond 200 and those that follow from the kinds of answer
-    lenient     whether query parameters that `request` does not name are passed over
+    lenient     whether query parameters that `request` does not name are ignored
     seconds     how long calls to other services may take together
     """
 
@@ -166,11 +167,11 @@ class Endpoints:
     def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a POST endpoint.
 
-        Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (reads of
-        one moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action (see `Endpoint`),
-        prepare (what a view or change must not wait for: a coroutine function that takes `call` and `body`, asks for
-        things of the process, runs once before the handler, and whose answer the handler takes as `prepared`), guard
-        (see `TokenGuard`), shown (see `Endpoint`).
+        Options: roles, needs, tenant (False: no org), idempotent (documented to take a key), emits, snapshot (all reads
+        see the same moment), body_bytes_max, refusals (reason -> when, beyond the common ones), action and shown (see
+        `Endpoint`), guard (see `TokenGuard`), prepare (a coroutine function for what a view or change must not await:
+        it takes `call` and `body`, asks for things of the process, and runs once before the handler, which takes its
+        result as `prepared`).
         """
         return self._declare("POST", path, **options)
 

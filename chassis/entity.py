@@ -71,16 +71,16 @@ class Index(Struct, frozen=True):
 
 
 HUB = "stack"
-"""The service of edges that lead to a hub: a kind of which no service has records, known by the records naming it."""
+"""The `service` of edges to a hub: a kind without records of its own, known only from the records that name it."""
 
 
 class Edge(Struct, frozen=True):
     """A link to other records.
 
     to        the kind it leads to, or a word for the kinds in `among`
-    by        how the values that lead there are made of this record's fields
+    by        pattern of this record's fields, whose values name the target
     at        the field of the target that has such a value; empty for its id
-    back      the field by which this kind is found on the way back
+    back      the field by which records of this kind are found from the target
     """
 
     name: str
@@ -113,7 +113,7 @@ def unique(
 
 
 def expiring(field: str, after_seconds: int = 0) -> Index:
-    """An index by which the database deletes a record once the time in `field` (a BSON date) is so long past."""
+    """An index by which the database deletes a record `after_seconds` after the time in `field` (a BSON date)."""
     return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
 
 
@@ -163,15 +163,15 @@ def edge(
 class Entity(Generic[R]):
     """One kind of record, declared once.
 
-    name        word for one of them, as the graph and the events know it
+    name        what one of them is called in the graph and in events
     struct      the msgspec struct that is document and answer in one
-    collection  where they lie; several entities may share one
+    collection  the collection they are stored in; several entities may share one
     id          the field kept as `_id`
     shard_key   the fields by which a sharded cluster spreads the collection, or `ONE_SHARD`; no change alters them
     keys        PK and SK patterns over the record's fields, for the operator's graph
     indexes     besides `_id`; org comes first in each when `org_scoped`
     lookups     further keys an operator can follow: GSI number -> (PK pattern, SK pattern)
-    edges       ties to other records
+    edges       links to other records
     finders     fields that no index begins with -> how records are found by them; also fields that only edges name
     org_scoped  False for the few that belong to no org
     sealed      fields never shown: secrets and their hashes; those declared as `Sealed` come by themselves

@@ -1,7 +1,7 @@
-"""Imported first by every process: SIGTERM ends it from its first line on.
+"""Ends a process on SIGTERM while it is still starting. Every process imports this before everything else.
 
-Until the event loop has its own handler the process has nothing to finish. As process 1 of a container it would ignore
-the signal without a handler.
+Until the event loop has its own handler, the process has nothing to finish. Without a handler, process 1 of a container
+would ignore the signal.
 """
 
 import os

@@ -8,8 +8,8 @@ from msgspec import Struct, field
 class Finder(Struct, frozen=True):
     """How records are found by a field that no index begins with.
 
-    The parts that `value` finds in the field's value fill the patterns of `where`, one for each field of an index, and
-    those of `rest`: fields that are compared as well where the index finds others, too.
+    The pattern `value` splits the value searched for into parts. The parts fill the patterns of `where`, one for each
+    field of an index, and those of `rest`: further fields to compare, if the index finds other records as well.
     """
 
     where: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What a process makes of its settings."""
+"""Addresses and keys of a process, read from its settings."""
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def addresses_of(settings: BaseSettings) -> dict[str, tuple[str, ...]]:
-    """Each peer of the stack -> where its replicas answer gRPC, as `Channels` takes it."""
+    """The gRPC addresses of the replicas of each peer, as `Channels` takes them."""
     return {peer: getattr(settings, f"{peer}_grpc") for peer in PEERS}
 
 

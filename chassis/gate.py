@@ -14,7 +14,7 @@ from chassis.errors import MaintenanceActive
 RETRY_SECONDS_MIN = 5
 """Least `Retry-After` in seconds, also when a window overruns."""
 
-EMPTIED_RETRY_SECONDS = 60
+CLOSED_RETRY_SECONDS = 60
 
 
 class GateWindow(Value):
@@ -27,7 +27,7 @@ class GateWindow(Value):
 
 
 class Closures(Value):
-    """What is being vacuumed: everything, or these orgs; and up to when other orgs were erased before."""
+    """What is being vacuumed: everything, or these orgs. `erased`: org (empty: all) -> when it was last erased."""
 
     all: bool = False
     orgcodes: frozenset[str] = frozenset()
@@ -41,7 +41,7 @@ class Gate:
         self._clock = clock
         self._window: GateWindow | None = None
         self._next: GateWindow | None = None
-        self._emptied = Closures()
+        self._closures = Closures()
 
     @property
     def next(self) -> GateWindow | None:
@@ -56,7 +56,7 @@ class Gate:
     @property
     def open(self) -> bool:
         """Whether no window is active and no full vacuum is running."""
-        return self._window is None and not self._emptied.all
+        return self._window is None and not self._closures.all
 
     def close(self, window: GateWindow) -> None:
         """Note that a window has started, or that its end has changed."""
@@ -71,49 +71,49 @@ class Gate:
         """Set the next scheduled window, or None."""
         self._next = window
 
-    def empty(self, closures: Closures) -> None:
+    def set_closures(self, closures: Closures) -> None:
         """Set what is being vacuumed."""
-        self._emptied = closures
+        self._closures = closures
 
     def close_orgs(self, orgcodes: frozenset[str]) -> None:
         """Set the orgs that are being vacuumed."""
-        self.empty(Closures(orgcodes=orgcodes))
+        self.set_closures(Closures(orgcodes=orgcodes))
 
     @property
-    def emptied(self) -> Closures:
+    def closures(self) -> Closures:
         """What is being vacuumed, as far as known."""
-        return self._emptied
+        return self._closures
 
     def is_closed_for(self, orgcode: str | None) -> bool:
         """Whether consumers and jobs must not work for the org now."""
-        return not self.open or orgcode in self._emptied.orgcodes
+        return not self.open or orgcode in self._closures.orgcodes
 
     def is_erased(self, orgcode: str, at: Utc) -> bool:
         """Whether the org was erased after `at`, so that events from then must be skipped."""
-        everybody, own = self._emptied.erased.get(""), self._emptied.erased.get(orgcode)
+        everybody, own = self._closures.erased.get(""), self._closures.erased.get(orgcode)
         return (own is not None and at <= own) or (everybody is not None and at <= everybody)
 
     def check(self, orgcode: str | None) -> None:
         """Raises `MaintenanceActive` if the call is not allowed now."""
         if self._window is not None:
             raise closed_by(self._window, self._clock.now())
-        if self._emptied.all or orgcode in self._emptied.orgcodes:
-            raise _being_emptied()
+        if self._closures.all or orgcode in self._closures.orgcodes:
+            raise _org_closed()
 
     def check_write(self, caller: Caller) -> None:
         """Rejects writes to an org that is being vacuumed, for every caller, with `MaintenanceActive`.
 
         During a full vacuum, processes still write their own technical records.
         """
-        if not self._emptied.all and not self._emptied.orgcodes:
+        if not self._closures.all and not self._closures.orgcodes:
             return
         own = caller.orgcode is None and caller.actor == SYSTEM_ACTOR
-        if caller.orgcode in self._emptied.orgcodes or (self._emptied.all and not own):
-            raise _being_emptied()
+        if caller.orgcode in self._closures.orgcodes or (self._closures.all and not own):
+            raise _org_closed()
 
 
-def _being_emptied() -> MaintenanceActive:
-    return MaintenanceActive("the organisation is closed for maintenance", EMPTIED_RETRY_SECONDS)
+def _org_closed() -> MaintenanceActive:
+    return MaintenanceActive("the organisation is closed for maintenance", CLOSED_RETRY_SECONDS)
 
 
 def closed_by(window: GateWindow, now: Utc) -> MaintenanceActive:

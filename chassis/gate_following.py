@@ -1,4 +1,4 @@
-"""Keeping the gate of a process as the operator has set it: maintenance windows of the stack, and vacuums of orgs."""
+"""Makes the gate of a process follow the operator: maintenance windows of the stack, and vacuums of orgs."""
 
 from collections.abc import Awaitable, Callable
 
@@ -17,7 +17,7 @@ async def follow_gate(
     clock: Clock,
     add_stop: Callable[[str, Callable[[], Awaitable[None]]], None],
 ) -> None:
-    """Know whether the process is closed, and keep knowing it. Start it before anything of the process takes work."""
+    """Ask for the state of the gate, then keep it up to date. Call this before any part of the process takes work."""
     windows = GateSync(gate, bus, channels, clock)
     await windows.start()
     add_stop("gate watch", windows.stop)

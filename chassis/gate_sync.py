@@ -1,8 +1,8 @@
-"""Keeps the maintenance gate up to date, by events and by a question to OPS that is answered when the state changes.
+"""Keeps the maintenance gate up to date, by events and by long-polling OPS.
 
-Events are fast, OPS is authoritative: each event takes effect at once and triggers a new question. Either way alone
-opens and closes the gate everywhere within two seconds. If OPS, its database or the broker is down, the gate is open,
-so that they do not stop other services.
+Events are fast, OPS is authoritative: each event takes effect at once and makes this process ask OPS again. Either way
+alone opens and closes the gate everywhere within two seconds. If OPS, its database or the broker is down, the gate is
+open, so that they do not stop other services.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class GateSync:
                 await self._listener.stop()
 
     async def ask(self, wait_seconds: int = 0) -> None:
-        """Ask OPS once, and set the gate. OPS may wait so long for a state that differs from the one known here."""
+        """Ask OPS once, and set the gate. OPS waits up to `wait_seconds` for a state other than the known one."""
         if "ops" not in self._channels.addresses:
             return
         request = GetMaintenanceStateRequest(known=self._mark, wait_seconds=wait_seconds if self._mark else 0)

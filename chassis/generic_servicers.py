@@ -33,7 +33,7 @@ CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEA
 MACHINERY = frozenset(
     {JOB_STATES.collection, MIGRATIONS.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection}
 )
-"""Collections in which running processes record that they run. A vacuum leaves them alone."""
+"""Collections with the technical state of running processes. A vacuum leaves them alone."""
 
 
 def generic_servicers(

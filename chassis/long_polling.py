@@ -1,8 +1,8 @@
-"""Answers that are given when they change: a caller names the answer it knows, and waits for another one.
+"""Long polling: a caller names the value it knows, and is answered when there is another one.
 
-One loop reads the value for all who wait: at once after a commit of this process, every second where other replicas
-commit too, and rarely otherwise, for what changes by time alone. Without a waiting caller nothing is read. What was
-read last is given out again where no other replica commits, and this process has not committed since.
+One loop reads the value for all waiting callers: at once after a commit of this process, every second if other replicas
+commit too, and otherwise every 30 s, for values that change with time alone. While no caller waits, nothing is read. If
+no other replica commits and this process has not committed since, the value read last is used again.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = get_logger("chassis.long_polling")
 
 
 class Watched(Generic[T]):
-    """A value in the database, and those who wait for it to change. `look` reads it.
+    """A value in the database, and the callers that wait for it to change. `look` reads it.
 
     shared  whether other replicas commit too
     """
@@ -45,13 +45,13 @@ class Watched(Generic[T]):
         self._released = False
 
     def wake(self) -> None:
-        """Something was committed: look now."""
+        """Read the value now: something was committed."""
         self._commits += 1
         if self._waiting:
             self._woken.set()
 
     def release(self) -> None:
-        """Answer all who wait, and let nobody wait from now on."""
+        """Answer all waiting callers, and later ones at once."""
         self._released = True
         for waiting, value in self._waiting.items():
             _answer(waiting, value)

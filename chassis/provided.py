@@ -1,7 +1,7 @@
-"""The things a process owns, found by type.
+"""Dependency injection: the things a process owns, found by type.
 
-Endpoints, jobs, consumers, gRPC servicers and resources all ask in the same way: a parameter's type names the thing. A
-process knows before it starts which types it will hold, so asking for any other stops the start.
+Endpoints, jobs, consumers, gRPC servicers and resources all ask in the same way: the type of a parameter names the
+thing. A process knows before it starts which types it will hold, so asking for any other stops the start.
 """
 
 import inspect

@@ -94,7 +94,7 @@ class Redirect(RawAnswer):
 
 
 class Content(RawAnswer):
-    """Bytes.
+    """Bytes in memory.
 
     With status 200 it is a representation: conditional requests and ranges are served (304, 206, 416).
 

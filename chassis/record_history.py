@@ -1,4 +1,4 @@
-"""Where the history of records comes from that are not in the event log."""
+"""The history of records whose changes are not in the event log."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class WrittenOnce(Struct, frozen=True):
-    """The history of records that are written once: one item, made from the record; the names of its fields."""
+    """The history of records that never change: one item. The fields of the record for its time, actor and reason."""
 
     at: str
     by: str
@@ -15,12 +15,14 @@ class WrittenOnce(Struct, frozen=True):
 
 
 Changed = tuple[str, Any, Any]
-"""A field, its value before and after a change."""
+"""A field, its value before the change, and its value after it."""
 
 
 class RecordedBy(Struct, frozen=True):
-    """The history of records that are changed with records of another kind, which are written once: an item for each of
-    these, found by their field `by` with the value that `value` makes; `changed` says what one of them changed.
+    """The history of records whose every change is described by a record of another kind, which itself never changes.
+
+    The history has an item for each record of `kind` whose field `by` has the value that the pattern `value` makes of
+    the changed record. `changed` returns what such a record changed.
     """
 
     kind: str

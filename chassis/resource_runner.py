@@ -12,7 +12,7 @@ from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
 
 ToStop = Callable[[str, Callable[[], Awaitable[None]]], None]
-"""Has a named part stopped when its turn comes."""
+"""Registers how a part, given by name, is stopped."""
 
 log = get_logger("chassis.resources")
 
@@ -57,7 +57,7 @@ class ResourceRunner:
         return provided
 
     async def start(self, provided: Provided, metrics: Metrics, health: PartsHealth, to_stop: ToStop) -> None:
-        """Start them in declared order. Raises `ResourceFailed`, once `to_stop` knows those that have started."""
+        """Start them in declared order, and register each with `to_stop`. `ResourceFailed` if one does not start."""
         for each in self._declared:
             metrics.include(each.metrics)
             thing = self._doubles.get(each.gives)

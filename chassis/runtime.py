@@ -147,7 +147,7 @@ class Runtime:
         await self.units.start()
         self._stops.add("units", self.units.stop)
 
-    def around(self) -> HttpContext:
+    def http_context(self) -> HttpContext:
         """What endpoints need of this process, over HTTP or gRPC."""
         service = self.service
         return HttpContext(
@@ -209,7 +209,7 @@ class Runtime:
             gate=self.gate,
             replica=settings.replica,
             provided=self.provided,
-            hears=messages.up.is_set,
+            receives_messages=messages.up.is_set,
         )
         admin = WorkAdmin(self.parts.workers, self.units, self.database, self.clock)
         observer = Observer(self.metrics, self.gate, self.database, self.units, relay, queue_admin, jobs, work, admin)
@@ -281,6 +281,6 @@ OWN_THINGS: Mapping[type, Callable[[Runtime], object]] = {
     Gate: lambda runtime: runtime.gate,
     Signer: lambda runtime: runtime.signer,
     Metrics: lambda runtime: runtime.metrics,
-    RpcEndpoints: lambda runtime: RpcEndpoints(DeclaredCalls(runtime.parts.endpoints, runtime.around())),
+    RpcEndpoints: lambda runtime: RpcEndpoints(DeclaredCalls(runtime.parts.endpoints, runtime.http_context())),
 }
 """What every process provides to handlers by type, beside its own settings struct and its resources."""

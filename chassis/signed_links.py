@@ -47,10 +47,10 @@ class LinkSigner:
         return f"{prefix}/{quote(permission.key)}?{urlencode(query)}"
 
     def check(self, method: str, key: str, query: Mapping[str, str], now: float) -> Permission:
-        """What the link allows that a request came with. `now` in Unix seconds; HEAD counts as GET.
+        """The permission of the link that a request uses. `now` in Unix seconds; HEAD counts as GET.
 
         Raises `Forbidden` for a link that is altered, expired, made for another method or key, or incomplete. The
-        caller then holds the body against `size` and `sha256` (see `check_length`).
+        caller then compares the body with `size` and `sha256` (see `check_length`).
         """
         permission = _read("GET" if method == "HEAD" else method, key, query)
         given = query.get("signature", "").encode()
@@ -63,7 +63,7 @@ class LinkSigner:
 
 
 def check_length(permission: Permission, length: int | None) -> None:
-    """Hold the announced size of a body against the link's; `Forbidden` where they differ or none is announced."""
+    """Compare the announced size of a body with the link's. `Forbidden` if they differ or none is announced."""
     if length is None or length != permission.size:
         raise Forbidden("the body has another size than the link allows")
 

@@ -1,4 +1,4 @@
-"""Vacuum targets: data to erase that is in no collection, or that collections alone do not tell.
+"""Vacuum targets: data to erase outside of collections, and records whose org a collection alone does not show.
 
 A feature's `vacuum_targets.py` declares `vacuum_targets = [Files]`, each a class that is a `VacuumTarget` and whose
 parameters ask for things of the process by type: files of an object store, queues, records that belong to an org only
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from chassis.entity import Entity
 
 BATCH_RECORDS = 250
-"""Records a target should erase at a time, so that other work is not held up."""
+"""Records a target should erase at a time, so that it does not hold up other work."""
 
 
 class StoredRecords(Protocol):

@@ -35,7 +35,7 @@ class Queues:
 
 
 class JobAnswers:
-    """Job results may contain data of any org, so every vacuum clears them."""
+    """The results of jobs. They may contain data of any org, so every vacuum clears them."""
 
     name = JOB_STATES.collection
     last = True

@@ -1,11 +1,11 @@
-"""The words of the contract: what a field may hold, its limits, and what is upper-cased on the way in.
+"""The field types of the contract: what a field may hold, its limits, and what is upper-cased on the way in.
 
 Each is an annotated plain type, so msgspec checks it while it decodes. Two marks in `extra` tell the decoder
 (`chassis/http/decode.py`) to fold a value before it is checked: `fold: upper`, and `form: utc` for instants that may
 come with fewer than three decimals.
 
 Patterns are written as JSON Schema reads them: `$` is the very end. Python's also matches before a last line break, so
-whatever comes from outside is held against `exact(pattern)` of `chassis/decoding/fields.py`, however it came.
+all input is checked against `exact(pattern)` of `chassis/decoding/fields.py`, over HTTP and gRPC alike.
 """
 
 from datetime import date

@@ -1,12 +1,12 @@
-"""The keys that callers are signed with: Ed25519, a private key for each holder, and everybody's public keys.
+"""The keys that callers are signed with (Ed25519): a private key for each holder, and the public keys of all.
 
 A holder is the gateway or a service. As settings:
 
     CALLER_SIGNING_KEYS   <id>:<32 bytes in base64>            the first one signs
     CALLER_PUBLIC_KEYS    <holder>/<id>:<32 bytes in base64>   all are accepted
 
-Several are separated by commas, spaces or lines. Given as files they are read again when they change. To exchange a
-key, add the new public key, then exchange the private one, then remove the old public key (`exchange.py`).
+Several are separated by commas, spaces or lines. Files with keys are read again after a change. To replace a key, add
+the new public key, then replace the private one, then remove the old public key (`stackctl keys rotate`).
 """
 
 import re
@@ -23,7 +23,7 @@ from chassis.key_ring import KEY_BYTES, KeyRing
 from chassis.telemetry.log import get_logger
 
 LOOK_AGAIN_SECONDS = 1.0
-"""How often a file with keys is looked at, at most."""
+"""Shortest time between two checks whether a file with keys has changed."""
 
 PUBLIC_KEYS_MAX = 64
 _PUBLIC = re.compile(r"([a-z][a-z0-9-]{0,31})/([A-Za-z0-9][A-Za-z0-9_-]{0,31}):([A-Za-z0-9+/_-]{43}=?)")
@@ -61,13 +61,13 @@ class PublicKey:
 
 
 def signing_key(holder: str, text: str) -> SigningKey:
-    """The key that a holder signs with, from the text of its setting; ValueError tells what is wrong with it."""
+    """The key that a holder signs with, from the text of its setting. Raises `ValueError` if the text is wrong."""
     key_id, seed = KeyRing.from_text(text).current
     return SigningKey(f"{holder}/{key_id}", Ed25519PrivateKey.from_private_bytes(seed))
 
 
 def public_keys(text: str) -> Mapping[str, PublicKey]:
-    """The public keys of all holders by name, from the text of the setting; ValueError tells what is wrong with it."""
+    """The public keys of all holders by name, from the text of the setting. Raises `ValueError` if it is wrong."""
     found: dict[str, PublicKey] = {}
     parts = [part for part in re.split(r"[,\s]+", text) if part]
     for place, part in enumerate(parts, 1):
@@ -98,9 +98,9 @@ def public_text(holder: str, signing_text: str) -> str:
 
 
 class Reread(Generic[T]):
-    """What the text of a setting means; if it came from a file, read again when that changes.
+    """The parsed value of a setting. A setting that came from a file is read again after the file has changed.
 
-    A file that cannot be read or understood leaves what was read before in force.
+    If the file cannot be read or parsed then, the earlier value stays in use.
     """
 
     __slots__ = ("_look_again", "_made_of", "_now", "_parse", "_path", "_seen", "generation", "value")
@@ -118,7 +118,7 @@ class Reread(Generic[T]):
         self._look_again = now() + LOOK_AGAIN_SECONDS
 
     def current(self) -> T:
-        """The value now."""
+        """The value, after a check whether the file has changed."""
         if self._path is not None and self._now() >= self._look_again:
             self._look()
         return self.value

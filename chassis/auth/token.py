@@ -1,13 +1,12 @@
 """Signed callers: a JWT (EdDSA) for one service, valid for 30 seconds.
 
-The gateway signs for users, API keys and strangers. A service signs for itself alone; to act for a user it encloses
-the gateway's token that it was called with, so it can act only for users who are calling it. Every holder has its own
-private key, and everybody the public keys.
+The gateway signs for users, API keys and anonymous callers. A service signs for itself alone; to act for a user it
+encloses the gateway's token that it was called with, so it can act only for users who are calling it. Every holder has
+its own private key, and every process all public keys.
 
-A signature costs about 0.1 ms and a check 0.3 ms, so both are kept: a token is sent with all requests of the same
-caller to the same service for 10 s, and a checked token is known until it expires. The request id is therefore not in
-it. Only the one header this module writes is accepted, so no token chooses its own algorithm; the tests hold both ways
-against PyJWT.
+A signature costs about 0.1 ms and a check 0.3 ms, so both are cached: a token is sent with all requests of the same
+caller to the same service for 10 s, and a checked token is remembered until it expires. The request id is therefore not
+in it. Only the one JWT header that this module writes is accepted, so no token chooses its own algorithm.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -37,7 +36,7 @@ REUSE_SECONDS = 10
 
 TOKEN_BYTES_MAX = 8190
 TOKENS_MAX = 20_000
-"""Tokens that are kept in memory, made or checked ones each."""
+"""Limit of each of the two caches: signed tokens, and checked tokens."""
 
 _SIGNATURE_BYTES = 86  # of base64 without padding
 
@@ -47,7 +46,7 @@ V = TypeVar("V")
 
 
 class MayNotSign(Exception):
-    """A defect: a holder was to sign for a caller whom it cannot know."""
+    """A defect: a holder was asked to sign for a caller that it has no right to sign for."""
 
 
 class _Claims(Frozen, omit_defaults=True):
@@ -85,7 +84,7 @@ class Verified(Frozen):
     token: str | None = None
 
     def for_http(self) -> "Verified":
-        """Itself, if it may call over HTTP: services call each other over gRPC only. Raises `Forbidden`."""
+        """This token, if it is valid over HTTP: services call each other over gRPC only. Raises `Forbidden`."""
         if self.issuer != IDENTIFIES or self.caller.kind == "service":
             raise Forbidden("services of the stack call each other over gRPC")
         return self

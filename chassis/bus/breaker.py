@@ -1,4 +1,4 @@
-"""A circuit breaker for consumers: if most recent messages failed, going on would only produce dead letters."""
+"""A circuit breaker for consumers: while most messages fail, consuming more would only produce dead letters."""
 
 from collections import deque
 

@@ -23,7 +23,7 @@ log = get_logger("chassis.bus")
 
 
 class HandlingOutcome(Value):
-    """The outcome. `later`: retry after `delay_seconds`; `never`: a dead letter; the others are done."""
+    """How handling ended. `later`: retry after `delay_seconds`; `never`: a dead letter; after the others it is done."""
 
     word: Word
     reason: str = ""

@@ -6,7 +6,7 @@ from chassis.entity import Document, Entity, expiring, index
 from chassis.unit import Change, View
 
 KEPT_SECONDS = 30 * 24 * 3600
-"""How long the note of a handled event is kept: longer than a dead letter should wait for its replay."""
+"""How long a handled event is remembered. Dead letters should be replayed sooner, or one may be handled twice."""
 
 
 class Handled(Document):

@@ -15,7 +15,7 @@ TRIES = "x-tries"
 REASON = "x-reason"
 FAILED_UTC = "x-failed-utc"
 KEY = "x-key"
-"""The routing key of its first publication: a copy is published under the name of its queue."""
+"""Header with the first routing key of a message: copies are published with the queue's name as routing key."""
 
 REASON_CHARS_MAX = 500
 

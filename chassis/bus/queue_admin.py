@@ -21,7 +21,7 @@ from chassis.unit import Units
 class QueueState(Value):
     """A consumer's queue, its depth, and the state of this replica's consumer.
 
-    dead  the name of its dead-letter queue; empty where that is another consumer's, which tells what it holds
+    dead  the name of its dead-letter queue; empty if that belongs to another consumer, whose depth counts it
     """
 
     queue: str

@@ -74,7 +74,7 @@ class Backlog(Value):
 
 
 class Waking(Protocol):
-    """Reports commits."""
+    """Units of work that call back after commits."""
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call back after each commit."""
@@ -84,7 +84,7 @@ class Waking(Protocol):
 class Relay:
     """This replica's relay. Start it after the database and the bus, stop it before them.
 
-    full    whether more events wait for an absent broker than changes may add to
+    full    whether `events_max` events wait for an absent broker: then changes are refused
     """
 
     def __init__(
@@ -128,11 +128,11 @@ class Relay:
         return self._shards.shared
 
     def on_commit(self, callback: Callable[[], None]) -> None:
-        """Call back after each commit of this process that wrote events; with `shared`, what `Commits` tells."""
+        """Call back after each commit of this process that wrote events. With `shared`, implements `Commits`."""
         self._units.on_commit(callback)
 
     def wake(self) -> None:
-        """Look now: an event was committed."""
+        """Look for pending events now."""
         self._woken.set()
 
     async def start(self) -> None:

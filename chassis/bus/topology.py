@@ -37,7 +37,7 @@ class Queue(Value):
 
 
 class QueueSet(Value):
-    """The queues of one consumer, `name` as people know it. `waits` are in the order of the delays, shortest first."""
+    """The queues of one consumer; `name` is what operators call it. `waits`: one per delay, the shortest first."""
 
     name: str
     work: Queue
@@ -46,7 +46,7 @@ class QueueSet(Value):
 
     @property
     def owns_dead(self) -> bool:
-        """Whether the dead-letter queue is its own, not one that it shares with the consumer that owns it."""
+        """Whether the dead-letter queue is its own, not that of another consumer."""
         return self.dead.name == f"{self.work.name}.dead"
 
     @property

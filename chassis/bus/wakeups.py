@@ -1,8 +1,8 @@
-"""Work messages, as a replica's workers consume them.
+"""Consumes work messages, which wake the workers of a replica.
 
 Each replica has a queue of its own for each connection, `<service>.work.<random>`, bound to the names of its work
-queues, so that all replicas are woken and those with room take what there is. A message carries no truth and is not
-acknowledged: what is to be done is in the rows. After each connect, all work queues are looked at.
+queues, so that all replicas are woken and those with room take the work. A message carries no data and is not
+acknowledged: the work itself is in the database. After each connect, `wake` is called for every work queue.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Reads untrusted values along a declared type: names every problem by its path, and makes values canonical.
+"""Checks untrusted values against a declared type: names every problem by its path, and makes values canonical.
 
 The result can then be converted by msgspec. Problems never quote a value: it may be a secret in the wrong field.
 """

@@ -1,4 +1,4 @@
-"""Keeps long readings in a thread from holding up the event loop: they pause now and then.
+"""Keeps long decoding in a thread from holding up the event loop: it pauses now and then.
 
 A thread that computes in Python gives way to others only every five milliseconds. A short sleep gives way at once.
 """

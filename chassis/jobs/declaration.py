@@ -1,4 +1,4 @@
-"""Jobs: what a service does by the clock, or when an operator asks. One replica at a time runs each.
+"""Jobs: what a service does on a schedule, or when an operator asks. Each runs in one replica at a time.
 
     jobs = Jobs("ics")
 

@@ -1,6 +1,6 @@
-"""The job that brings documents of an earlier release to the form of this one, by itself after every upgrade.
+"""The job that migrates stored documents of an earlier release to the form of this one; it starts after an upgrade.
 
-It goes on where it stopped: its progress is stored after every page. It stops for a maintenance window, and passes over
+It resumes where it stopped: its progress is stored after every page. It stops for a maintenance window, and passes over
 orgs that are being vacuumed. `stackctl job run SERVICE migrate` shows how far it is.
 """
 
@@ -27,7 +27,7 @@ from chassis.unit import Change, Units, View
 
 MIGRATE_EVERY_SECONDS = 30.0
 RUN_SECONDS = 20.0
-"""How long a run lasts, unless it is asked for another time; the next one goes on."""
+"""How long a run lasts unless its params say otherwise; the next run resumes there."""
 
 log = get_logger("chassis.jobs.migration")
 
@@ -40,7 +40,7 @@ class MigrationTools(NamedTuple):
     gate: Gate
 
     async def change(self, orgcode: str, work: Callable[[Change], Awaitable[Any]]) -> Any:
-        """Run a change of an org; None if the org is being vacuumed, and so has nothing to be brought up to date."""
+        """Run a change of an org; None if the org is being vacuumed, so that its documents need no migration."""
         try:
             return await self.units.change(within(self.call, orgcode), work)
         except MaintenanceActive:
@@ -67,7 +67,7 @@ class Rederived(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """A step of its own: `page` does what is behind a record."""
+    """A step with code of its own: `page` migrates the records after the one with the given id."""
 
     name: str
     page: Callable[[MigrationTools, str], Awaitable[PageDone]]

@@ -1,4 +1,4 @@
-"""The queue in front of group commit and shared reading, and the tasks that work it off in batches."""
+"""The queue in front of group commit and shared reading, and the tasks that process it in batches."""
 
 import asyncio
 from collections import deque
@@ -20,7 +20,7 @@ log = structlog.get_logger("chassis.mongo")
 
 
 class BatchQueue:
-    """Operations that wait, worked off in batches by `loops` tasks.
+    """Operations that wait, processed in batches by `loops` tasks.
 
     `gather` lets a batch that finds the queue empty wait until the event loop has run everything that is ready, so
     that operations submitted in the same turn share it. Without it, a lone operation starts at once.

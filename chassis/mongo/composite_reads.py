@@ -1,4 +1,4 @@
-"""Reads made of other reads, the same for every engine: all records of a query, and pages filtered in code."""
+"""Reads built from `find` and `page`, the same for every engine: all records of a query, and pages filtered in code."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ FILTERED_CHUNKS_MAX = 8
 
 
 class CompositeReads:
-    """The part of `View` that rests on `find` and `page` alone. Mixed into the views of the engines."""
+    """The methods of `View` that need only `find` and `page`: a mixin for the views of the engines."""
 
     __slots__ = ()
 

@@ -197,7 +197,7 @@ class Execution:
         return [record for record in found if record is not None]
 
     def saw(self, table: Table[Any], record: Any) -> None:
-        """Record when a record that was read was written: this run is not earlier."""
+        """Make this run no earlier than the last write of a record it has read."""
         for field in table.moments:
             written = getattr(record, field)
             if written is not None and written > self.moment:

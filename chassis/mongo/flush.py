@@ -16,7 +16,7 @@ MARK_SECONDS = 24 * 3600
 
 
 class Mark(Document):
-    """Proof of commit for a batch that writes nothing else which proves it."""
+    """A document that proves the commit of a batch, if none of its other writes could."""
 
     mark_id: str
     at_utc: Utc

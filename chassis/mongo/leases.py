@@ -1,6 +1,7 @@
-"""Leases: which replica does what only one may do, and until when. One operation takes and renews them.
+"""Leases: which replica may do what only one may do, and until when. One operation takes and renews them.
 
-The replicas' clocks decide, so a lease is a courtesy and not a lock: work done under one must be safe to do twice.
+A lease ends by the replicas' clocks, which differ, so it is no lock: two replicas may hold it for a moment, and work
+done under it must be safe to do twice.
 """
 
 from collections.abc import Iterable, Sequence

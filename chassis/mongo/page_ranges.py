@@ -1,8 +1,8 @@
 """Ranges that a page is read in, where a limited read costs as much as everything in its range (`quirks.py`).
 
-The values of an order's first field are taken as places on a line of whole numbers. A page is read in ranges of that
-line which are as wide as its records lie apart by what earlier pages have shown. Texts that lie on no line are read in
-ranges of those that begin alike. What is remembered makes a read cheap or dear, and never changes what it finds.
+The values of an order's first field are mapped to whole numbers, their places on a line. A page is read in ranges of
+that line, as wide as earlier pages have shown its records to lie apart. Texts that cannot be mapped are read in ranges
+with a common prefix. What is remembered changes only the cost of a read, never its result.
 """
 
 import re

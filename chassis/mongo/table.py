@@ -201,7 +201,7 @@ def _holds_anything(struct: type) -> bool:
 
 
 class Tables:
-    """The tables of a service's entities. An entity that was not announced is added when it is first used.
+    """The tables of a service's entities. An entity that was not declared is added at its first use.
 
     `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of stored records.
     """

@@ -1,8 +1,8 @@
 """Which network addresses outgoing calls may reach: public ones, and those that a setting allows.
 
-Addresses in callers' hands (a shop's domain, a media link) could otherwise be used to reach what only this network
-sees. The check is made on the address a connection is opened to, so a name that resolves differently a second time, or
-a redirect, gains nothing.
+Callers choose some of the addresses (a shop's domain, a media link), and could otherwise reach systems that only this
+network can see (server-side request forgery). The check is made on the address a connection is opened to, so neither a
+redirect nor a name that resolves differently the second time (DNS rebinding) gets around it.
 """
 
 import socket

@@ -130,7 +130,7 @@ class HttpClient:
         body: Body | None = None,
         seconds: float = CALL_SECONDS,
     ) -> AsyncIterator[OutgoingStream]:
-        """Make a call, once, and read the answer as it arrives. `seconds` is for its head, and for each part."""
+        """Make a call once, and read the answer as it arrives. `seconds`: for its head, and for each part."""
         sent = _made(method, url, headers, None, body)
         with trace.span(f"HTTP {method}", "client", **_attributes(sent, peer)) as traceparent:
             async with self._attempt(_traced(sent, traceparent), peer, monotonic() + seconds, seconds) as answer:

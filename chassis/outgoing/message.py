@@ -15,7 +15,7 @@ Body = bytes | AsyncIterator[bytes]
 
 
 class OutgoingFailed(UpstreamFailed):
-    """An outgoing call without an answer; uncaught it is a 502.
+    """An outgoing call got no answer. The caller of this service gets a 502 unless it is caught.
 
     kind   why
     sent   whether the other side may have received the call

@@ -37,7 +37,7 @@ def redirected(request: OutgoingRequest, status: int, target: str) -> OutgoingRe
 
 
 def checked(url: str) -> URL:
-    """An absolute address over HTTP without credentials in it; `Invalid` for another."""
+    """The address, if it is an absolute HTTP one without credentials. Raises `Invalid` otherwise."""
     try:
         parsed = URL(url)
     except ValueError:

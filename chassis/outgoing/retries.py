@@ -36,9 +36,9 @@ def is_retried(kind: FailureKind, *, idempotent: bool) -> bool:
 def wait_before(
     rules: RetryRules, attempt: int, headers: Mapping[str, str], now: datetime, random: Callable[[], float]
 ) -> float | None:
-    """Seconds before the attempt after number `attempt` (from 1); None where there is none.
+    """Seconds to wait after attempt number `attempt` (from 1); None if there is no further one.
 
-    `Retry-After` sets the least; if it asks for more than `wait_seconds_max`, there is no further attempt.
+    `Retry-After` sets the minimum; if it asks for more than `wait_seconds_max`, there is no further attempt.
     """
     if attempt >= rules.attempts:
         return None

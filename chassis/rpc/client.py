@@ -33,7 +33,7 @@ CALL_SECONDS = 5.0
 """The deadline of a unary call for which none is given, in seconds."""
 
 RENEW_SECONDS = 1.0
-"""How long a peer is missed before a new channel to it is opened."""
+"""How long a peer must be unreachable before a new channel to it is opened."""
 
 STREAM_SECONDS = 3600.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024

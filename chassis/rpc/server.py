@@ -3,8 +3,8 @@
 A feature's `rpc.py` declares `servicers` (`chassis/rpc/declaration.py`). One with `access = "open"` checks its callers
 itself; all others require a caller signed by the stack, or the operator's secret code. `callers` lists the services of
 the stack that may call it, for themselves or for their own callers: none unless it says so. OPS checks the codes,
-unless one of the servicers has its own `check_secret`. One whose calls wait for something answers them in `release`,
-when the server stops.
+unless one of the servicers has its own `check_secret`. A servicer with long-polling calls
+answers them in its method `release`, when the server stops.
 """
 
 from collections.abc import Callable, Collection, Sequence

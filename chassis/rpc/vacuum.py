@@ -1,7 +1,7 @@
 """`Vacuum`: deletes a service's data in batches, from every collection, the technical ones included.
 
-What a struct marks as `kept = True` stays, and so does the machinery: leases, under which this very work may be done,
-and what else running processes note about themselves. Vacuum targets are what is no collection.
+Records of structs marked `kept = True` stay, and so do collections with the technical state of running processes, such
+as the leases under which a vacuum itself may run. Vacuum targets are data outside of collections.
 """
 
 from collections.abc import AsyncGenerator, Sequence

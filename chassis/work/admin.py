@@ -1,4 +1,4 @@
-"""What operators may ask of work: how much there is, what has become a dead letter, and trying that again."""
+"""Operators' commands on work: how much there is, its dead letters, and their retry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ class WorkAdmin:
         return [_shown(item) for item in sorted(found, key=lambda item: item.due_utc)]
 
     async def retry(self, queue: str, *, orgcode: str = "", key: str = "", limit: int = 0) -> int:
-        """Put dead letters back in line with their attempts forgotten; how many.
+        """Queue dead letters again, with their attempts back at 0; returns the number.
 
         All of the queue, oldest first and up to the limit, those of an org, or the one with this key.
         Raises `NotFound` for an unknown queue.

@@ -1,4 +1,4 @@
-"""What a worker is given of its work."""
+"""Leased work, as a worker is given it."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar

@@ -40,11 +40,11 @@ POLL_SECONDS = 60.0
 """How often a queue is looked at when neither a commit of this process nor a message says that it has work; at least as
 often as its leases end."""
 
-UNHEARD_POLL_SECONDS = 5.0
-"""The same while no messages of others arrive."""
+SHORT_POLL_SECONDS = 5.0
+"""The same while no work messages can arrive, because the broker is away."""
 
 ASLEEP_SECONDS_MIN = 0.05
-"""How often it is looked for what comes due, however often the queue is woken."""
+"""Shortest time between two reads of what comes due, however often the queue is woken."""
 
 CLAIM_SECONDS = 1.0
 """How long a claim under way may take when the process stops, also if less time is left."""
@@ -70,7 +70,7 @@ class QueueRunner:
         gate: Gate,
         replica: str,
         poll_seconds: float = POLL_SECONDS,
-        hears: Callable[[], bool] = lambda: True,
+        receives_messages: Callable[[], bool] = lambda: True,
     ) -> None:
         self.worker = worker
         self.queue = worker.queue
@@ -81,7 +81,7 @@ class QueueRunner:
         self._gate = gate
         self._replica = replica
         self._poll_seconds = min(poll_seconds, self.queue.lease_seconds)
-        self._hears = hears
+        self._receives_messages = receives_messages
         self._woken = asyncio.Event()
         self._runs: dict[str, WorkRun] = {}
         self._claims = 0
@@ -150,7 +150,7 @@ class QueueRunner:
                     await self._woken.wait()
 
     async def _end_old_leases(self) -> None:
-        """Let what the process before this one of the same name had in hand be done at once; it cannot be under way."""
+        """End the leases of an earlier process of this name: nobody works on its items any more."""
 
         async def write(change: Change) -> int:
             return await expire_leases_of(change, self.queue, self._replica)
@@ -161,7 +161,7 @@ class QueueRunner:
     async def look(self, *, woken: bool = True) -> float:
         """Begin what is ready and there is room for; seconds until something comes due, or the next poll.
 
-        Where nothing has woken it, it is first looked whether anything is ready: a claim costs more than a look.
+        If it was not woken, it first reads whether anything is ready: that costs less than a claim.
         """
         if woken:
             await self._begin()
@@ -177,7 +177,7 @@ class QueueRunner:
             await self._wake_due(due[:BITE_ITEMS])
             await self._begin()
             return ASLEEP_SECONDS_MIN
-        seconds = self._poll_seconds if self._hears() else min(self._poll_seconds, UNHEARD_POLL_SECONDS)
+        seconds = self._poll_seconds if self._receives_messages() else min(self._poll_seconds, SHORT_POLL_SECONDS)
         poll = seconds * random.uniform(0.8, 1.2)
         return max(ASLEEP_SECONDS_MIN, min([poll, *(seconds_between(now, item.due_utc) for item in asleep)]))
 
@@ -206,7 +206,7 @@ class QueueRunner:
         busy = Counter(run.claim.orgcode for run in self._runs.values())
         limit = self.worker.org_concurrency
         full = {org for org, runs in busy.items() if runs >= limit} if limit < self.worker.concurrency else set()
-        return self._gate.emptied.orgcodes | full
+        return self._gate.closures.orgcodes | full
 
     def _start(self, leased: WorkClaim) -> None:
         run = WorkRun(

@@ -24,7 +24,7 @@ class WorkRunner:
         replica: str,
         provided: Provided | None = None,
         poll_seconds: float = POLL_SECONDS,
-        hears: Callable[[], bool] = lambda: True,
+        receives_messages: Callable[[], bool] = lambda: True,
     ) -> None:
         provided = provided or Provided()
         for worker in workers:
@@ -38,7 +38,7 @@ class WorkRunner:
                 gate=gate,
                 replica=replica,
                 poll_seconds=poll_seconds,
-                hears=hears,
+                receives_messages=receives_messages,
             )
             for worker in workers
         }

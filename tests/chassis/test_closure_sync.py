@@ -41,7 +41,7 @@ SLIPS = Entity("slip", Slip, collection="slips", id="slip_id")
 
 def a_gate(**closures: Any) -> Gate:
     gate = Gate(FixedClock(NOON))
-    gate.empty(Closures(**closures))
+    gate.set_closures(Closures(**closures))
     return gate
 
 
@@ -53,7 +53,7 @@ def test_an_org_that_is_emptied_is_closed_and_no_other() -> None:
     gate.check("ACME")
     gate.check(None)
     assert (gate.is_closed_for("GONE"), gate.is_closed_for("ACME"), gate.open) == (True, False, True)
-    gate.empty(Closures())
+    gate.set_closures(Closures())
     gate.check("GONE")
 
 

@@ -61,7 +61,7 @@ async def test_an_event_is_remembered_with_its_org(world: World) -> None:
 async def test_late_news_of_an_erased_org_are_let_go(world: World) -> None:
     async with moody(world, good=True) as queue_admin:
         now = world.clock.now()
-        world.gate.empty(Closures(erased={"GONE": later(now, 60)}))
+        world.gate.set_closures(Closures(erased={"GONE": later(now, 60)}))
         await world.write("a", ["1"], orgcode="GONE")
         await world.write("b", ["2"], orgcode="ACME")
         await eventually(lambda: queue_admin.stats[0].skipped == 1 and queue_admin.stats[0].handled == 1)

@@ -45,7 +45,7 @@ async def test_nothing_is_begun_in_a_maintenance_window(units: MongoUnits) -> No
 
 async def test_an_org_that_is_being_vacuumed_is_passed_over(units: MongoUnits) -> None:
     gate = Gate(SystemClock())
-    gate.empty(Closures(orgcodes=frozenset({"ACME"})))
+    gate.set_closures(Closures(orgcodes=frozenset({"ACME"})))
     served: list[str] = []
 
     async def ship(_: Units, work: Work[Crate]) -> None:
@@ -55,7 +55,7 @@ async def test_an_org_that_is_being_vacuumed_is_passed_over(units: MongoUnits) -
         await add(units, "k1")
         await add(units, "k1", org="BETA")
         await eventually(lambda: served == ["BETA"])
-        gate.empty(Closures())
+        gate.set_closures(Closures())
         await eventually(lambda: served == ["BETA", "ACME"])
 
 
