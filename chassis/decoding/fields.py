@@ -21,6 +21,9 @@ PROBLEMS_MAX = 64
 
 PATH_CHARACTERS_MAX = 256
 
+IS_REQUIRED = "is required"
+"""The problem of a field that is missing."""
+
 _UNREADABLE: Any = object()
 """Placeholder for a value with a problem."""
 
@@ -171,7 +174,7 @@ class Reading:
                 self.wrong(_below(path, name), "is not a known field")
         for name, field in fields.items():
             if field.required and name not in read:
-                self.wrong(_below(path, name), "is required")
+                self.wrong(_below(path, name), IS_REQUIRED)
         return read
 
     def _dict(self, kind: inspect.DictType, value: Any, path: str) -> Any:

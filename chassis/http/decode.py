@@ -5,7 +5,7 @@ read a second time by `chassis/decoding/fields.py`, which brings values into the
 problem.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from operator import attrgetter
 from types import new_class
@@ -15,13 +15,14 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct, inspect
 
-from chassis.decoding.fields import Reading, from_decoder, shown_path
-from chassis.decoding.json_text import Malformed, is_plain, read
+from chassis.decoding.fields import IS_REQUIRED, Reading, from_decoder, shown_path
+from chassis.decoding.json_text import COMMAS_MAX, Malformed, TooManyValues, is_plain, read
 from chassis.decoding.pace import Pace
 from chassis.decoding.top_level import NotAnObject, TooManyNames, scan
 from chassis.endpoint import Endpoint, Request
 from chassis.errors import FieldProblem, Invalid, invalid_fields
 from chassis.http.canonical import canonical_check
+from chassis.http.splitting import BodyParts, split
 from chassis.values import Cccode, Code, Guid, IdempotencyKey, Orgcode, Text, Token
 
 COMMON: Mapping[str, Any] = {
@@ -88,7 +89,7 @@ class Decoder:
         )
         self._needs = endpoint.needs
         self._has_rules = own.problems is not Request.problems
-        self._unread = endpoint.unread
+        self.unread = tuple(endpoint.unread)
 
     def from_body(self, body: bytes, headers: Mapping[str, str], pace: Pace | None = None) -> Decoded:
         """The request in a JSON body; an empty body counts as `{}`. Raises `Invalid`, naming every problem.
@@ -97,14 +98,21 @@ class Decoder:
         A decoding in a thread takes a `pace`.
         """
         body = body or b"{}"
-        if self._unread and (split := _split(body, self._unread)) is not None:
-            rest, texts = split
-            decoded = self._from_plain(rest, headers, pace)
-            assert decoded.body is not None
-            return Decoded(msgspec.structs.replace(decoded.body, **texts), decoded.context)
+        if self.unread and (parts := split(body, self.unread)) is not None:
+            return self.from_parts(parts, headers, pace)
         return self._from_plain(body, headers, pace)
 
+    def from_parts(self, parts: BodyParts, headers: Mapping[str, str], pace: Pace | None = None) -> Decoded:
+        """The request in a body that was split. Raises as `from_body`."""
+        decoded = self._from_plain(parts.rest, headers, pace)
+        assert decoded.body is not None
+        texts = {name: msgspec.Raw(text) for name, text in parts.unread.items()}
+        return Decoded(msgspec.structs.replace(decoded.body, **texts), decoded.context)
+
     def _from_plain(self, body: bytes, headers: Mapping[str, str], pace: Pace | None) -> Decoded:
+        if pace is not None and body.count(b",") > COMMAS_MAX:
+            # msgspec would keep the interpreter from the event loop for as long as it finds no mistake.
+            return self._with_care(body, headers, pace)
         try:
             wire = self._quick(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -143,9 +151,20 @@ class Decoder:
             self._check_names(body)
         try:
             value = read(body, pace)
+        except TooManyValues as failure:
+            self._refuse_beginning(failure, pace)
+            raise _malformed(failure) from None
         except Malformed as failure:
-            raise Invalid(f"the body {failure}", [FieldProblem("body", str(failure))]) from None
+            raise _malformed(failure) from None
         return self._convert(Reading(pace=pace), value, headers)
+
+    def _refuse_beginning(self, failure: TooManyValues, pace: Pace | None) -> None:
+        """Raises `Invalid` if the first part of a body has a problem, other than what may stand in the rest."""
+        reading = Reading(pace=pace)
+        reading.read(self._type, failure.beginning)
+        found = [each for each in reading.problems if each.problem != IS_REQUIRED]
+        if found:
+            raise invalid_fields(found)
 
     def _check_names(self, body: bytes) -> None:
         """Raises `Invalid` for names that the request does not have, without reading a value."""
@@ -205,21 +224,8 @@ class Decoder:
         return Decoded(body if self._has_request else None, context)
 
 
-def _split(body: bytes, names: Collection[str]) -> tuple[bytes, dict[str, msgspec.Raw]] | None:
-    """The body without these fields, and the JSON text of each. A field that is null counts as absent.
-
-    None if the body is not an object of few fields, or repeats one: then it is read as a whole, and refused.
-    """
-    try:
-        found = scan(body)
-    except (NotAnObject, TooManyNames):
-        return None
-    if found.repeated:
-        return None
-    fields = found.values
-    taken = {name: fields.pop(name) for name in names if name in fields}
-    texts = {name: text.copy() for name, text in taken.items() if bytes(text) != b"null"}
-    return msgspec.json.encode(fields), texts
+def _malformed(failure: Malformed) -> Invalid:
+    return Invalid(f"the body {failure}", [FieldProblem("body", str(failure))])
 
 
 class _Header:
@@ -286,4 +292,4 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _required(name: str) -> FieldProblem:
-    return FieldProblem(name, "is required")
+    return FieldProblem(name, IS_REQUIRED)

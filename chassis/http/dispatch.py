@@ -21,6 +21,7 @@ from aiohttp import web
 from aiohttp.web import BaseRequest
 from msgspec import Struct
 
+from chassis.cpu_pool import CpuPool
 from chassis.endpoint import BODY_BYTES_MAX, Endpoint, RawEndpoint
 from chassis.errors import InternalError, Invalid, MethodNotAllowed, NotFound, Refusal, Unavailable, invalid_field
 from chassis.http.body import check_head, read_body, too_large
@@ -54,7 +55,7 @@ class Dispatcher:
         self._http_context = http_context
         self._documents = documents
         self._gate = http_context.gate
-        self._body_decoding = BodyDecoding()
+        self._body_decoding = BodyDecoding(_cpu_for(endpoints, http_context))
         self._meter = RequestMeter(http_context.metrics)
         self._responder = Responder(http_context)
         self._routes: dict[tuple[str, str], Route] = {}
@@ -125,7 +126,7 @@ class Dispatcher:
             return route.decoder.from_query(visit.query, visit.headers)
         if body and route.method == "GET" and visit.query:
             raise invalid_field("query", "can't stand beside a body")
-        return await self._body_decoding.decode(route.decoder, body, visit.headers)
+        return await self._body_decoding.decode(route.decoder, body, visit.headers, visit.caller.orgcode or "")
 
     def explain(self, status: int) -> web.Response:
         """The response to bytes that are not valid HTTP; `status` is what aiohttp suggests."""
@@ -172,6 +173,16 @@ class Dispatcher:
                 self._bytes_max[place] = max(self._bytes_max.get(place, 0), route.body_bytes_max)
                 if method not in methods:
                     methods.append(method)
+
+
+def _cpu_for(endpoints: Sequence[Endpoint], http_context: HttpContext) -> CpuPool | None:
+    """The child processes that split bodies above the usual limit.
+
+    Raises `NotProvided` if an endpoint takes such bodies and its service has no `cpu_pool` among its resources.
+    """
+    if all(endpoint.body_bytes_max <= BODY_BYTES_MAX for endpoint in endpoints):
+        return None
+    return http_context.provided.get(CpuPool)
 
 
 class _Action(Struct, frozen=True):

@@ -8,6 +8,7 @@ endpoint that hides parts of its answer from some callers stores all of it, and 
 (`Endpoint.shown`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import NamedTuple
@@ -22,6 +23,10 @@ KEPT_SECONDS = 15 * 60
 KEPT_SECONDS_FOR_SERVICES = 90 * 24 * 3600
 KEPT_STATUSES = frozenset({404, 409, 422})
 """Refusals that are stored. The result of others (400, 428, 5xx) may differ next time."""
+
+
+HASHED_AT_ONCE_BYTES_MAX = 256 * 1024
+"""Larger requests are hashed in a thread, which leaves the interpreter to others meanwhile."""
 
 
 class IdempotencyRecord(Expiring):
@@ -88,7 +93,10 @@ class IdempotencyStore:
         Raises `Conflict` if the key was used with another body, and `StillRunning` while its first call runs in this
         process. (A first call in another replica is awaited at the record, and its answer returned.)
         """
-        digest = blake2b(request, digest_size=16).hexdigest()
+        if len(request) <= HASHED_AT_ONCE_BYTES_MAX:
+            digest = _digest(request)
+        else:
+            digest = await asyncio.to_thread(_digest, request)
         asked = IdempotentCall(outcome_id=id_of(call), request_hash=digest)
         if asked.outcome_id in self._running:
             raise StillRunning("a call with this idempotency key is still running")
@@ -149,6 +157,10 @@ class IdempotencyStore:
 
 class _Taken(Conflict):
     """The key belongs to another request; this refusal is not stored."""
+
+
+def _digest(request: bytes) -> str:
+    return blake2b(request, digest_size=16).hexdigest()
 
 
 def _replay(kept: IdempotencyRecord, asked: IdempotentCall) -> EncodedReply:
