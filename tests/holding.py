@@ -5,7 +5,7 @@ What is measured is CPU time: by the clock, a callback takes longer whenever oth
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from time import thread_time
 from typing import Any
@@ -20,6 +20,9 @@ STRANGER_SECONDS = 0.005
 
 CALLER_SECONDS = 0.025
 """The same for a signed-in caller, however large the request within the contract's limits."""
+
+
+HELD_LINE = "retailstack_loop_held_seconds_bucket{"
 
 
 class Callbacks:
@@ -113,3 +116,17 @@ def collecting_as_in_a_service() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def held_buckets(metrics: str) -> dict[float, float]:
+    """Upper bound in seconds -> how many looks of a process at its loop found no longer hold, from its metrics."""
+    lines = [line for line in metrics.splitlines() if line.startswith(HELD_LINE)]
+    assert lines
+    return {float(line.split('le="')[1].split('"')[0]): float(line.split()[-1]) for line in lines}
+
+
+def longer(before: Mapping[float, float], after: Mapping[float, float], seconds: float) -> int:
+    """How many holds between two readings were longer than the first bound that is not below so many seconds."""
+    bound = min(each for each in after if each >= seconds)
+    grown = {each: after[each] - before[each] for each in after}
+    return int(max(grown.values()) - grown[bound])

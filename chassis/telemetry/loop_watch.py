@@ -1,24 +1,26 @@
 """Measures how long callbacks hold the event loop, and finds the call that held it.
 
-A timer of the loop itself is due every few milliseconds while many calls are worked on, and more rarely otherwise, so
+A timer of the loop itself is due a few milliseconds after work on a call has begun or gone on, and rarely otherwise, so
 that a process at rest costs nothing. Its lateness is the time that everybody else waited too. Calls say by `note` that
 they go on, so a late timer can name the one after whose note the time passed.
 """
 
 import asyncio
 from collections import deque
+from threading import get_ident
 from time import perf_counter, process_time, thread_time
 
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.metrics import Metrics
-from chassis.telemetry.names import LOOP_HELD, LOOP_LAG, LOOP_LAG_LARGEST
-from chassis.telemetry.notes import longest_cpu, noted_at, notes_since
+from chassis.telemetry.names import LOOP_HELD, LOOP_HELD_LARGEST, LOOP_LAG, LOOP_LAG_LARGEST
+from chassis.telemetry.notes import longest_cpu, noted_at, notes_since, on_note
 
 BUSY_SECONDS = 0.005
 QUIET_SECONDS = 0.05
-IDLE_SECONDS = 0.25
+IDLE_SECONDS = 1.0
 BUSY_NOTES = 32
-"""Notes within `IDLE_SECONDS` from which on a process is busy; jobs and polls at rest take fewer."""
+BUSY_WITHIN_SECONDS = 0.25
+"""A process with so many notes within so many seconds is busy; jobs and polls at rest take fewer."""
 
 WARN_SECONDS = 0.025
 """Longest hold that nobody is warned about."""
@@ -46,24 +48,35 @@ class LoopWatch:
         self._held = metrics.histogram(LOOP_HELD) if metrics is not None else None
         if metrics is not None:
             metrics.gauge(LOOP_LAG_LARGEST).set_function(lambda: self.largest)
+            metrics.gauge(LOOP_HELD_LARGEST).set_function(lambda: self.largest_held)
         self._timer: asyncio.TimerHandle | None = None
+        self._thread = 0
         self._due = self._set_at = self._cpu_at = self._held_at = 0.0
 
     def start(self) -> None:
         """Begin to watch the running loop."""
-        self._set()
+        self._thread = get_ident()
+        self._set(BUSY_SECONDS)
+        on_note.append(self._noted)
 
     async def stop(self) -> None:
         """Watch no longer."""
         if self._timer is not None:
+            on_note.remove(self._noted)
             self._timer.cancel()
             self._timer = None
 
-    def _set(self) -> None:
+    def _noted(self, now: float, thread: int) -> None:
+        """Work begins or goes on: look soon, since a timer that is due much later would not be late."""
+        if thread == self._thread and self._due - now > BUSY_SECONDS and self._timer is not None:
+            self._timer.cancel()
+            self._set(BUSY_SECONDS)
+
+    def _set(self, wait: float) -> None:
         self._set_at = now = perf_counter()
         self._cpu_at = process_time()
         self._held_at = thread_time()
-        wait = min(self._idle_seconds, _pause(now))
+        wait = min(self._idle_seconds, wait)
         self._due = now + wait
         self._timer = asyncio.get_running_loop().call_later(wait, self._look)
 
@@ -91,13 +104,13 @@ class LoopWatch:
                 cpu_milliseconds=_ms(cpu),
                 held_milliseconds=_ms(held),
             )
-        self._set()
+        self._set(_pause(now))
 
 
 def _pause(now: float) -> float:
-    if now - noted_at(BUSY_NOTES) < IDLE_SECONDS:
+    if now - noted_at(BUSY_NOTES) < BUSY_WITHIN_SECONDS:
         return BUSY_SECONDS
-    return QUIET_SECONDS if now - noted_at(0) < IDLE_SECONDS else IDLE_SECONDS
+    return QUIET_SECONDS if now - noted_at(0) < QUIET_SECONDS else IDLE_SECONDS
 
 
 def _ms(seconds: float) -> float:

@@ -282,6 +282,12 @@ LOOP_LAG_LARGEST = Metric(
     meaning="The largest lag of the event loop since the process started.",
     action="As for retailstack_loop_lag_seconds. A machine with too few processors makes it large too.",
 )
+LOOP_HELD_LARGEST = Metric(
+    name="retailstack_loop_held_largest_seconds",
+    kind="gauge",
+    meaning="The most CPU time that the event loop itself took at once since the process started.",
+    action="As for retailstack_loop_lag_seconds.",
+)
 RESIDENT_BYTES = Metric(
     name="retailstack_resident_bytes",
     kind="gauge",

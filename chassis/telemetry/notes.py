@@ -1,6 +1,7 @@
 """What this process has worked on last: kept so that the loop's watchdog can name the call that held the loop."""
 
 from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter, thread_time
 
@@ -10,9 +11,16 @@ NOTES_MAX = 256
 _notes: deque[tuple[float, str, float, int]] = deque([(float("-inf"), "", 0.0, 0)], maxlen=NOTES_MAX)
 
 
+on_note: list[Callable[[float, int], None]] = []
+"""Called with the time and the thread of each note."""
+
+
 def note(call: str) -> None:
     """Say that work on a call, message or job goes on from here."""
-    _notes.append((perf_counter(), call, thread_time(), get_ident()))
+    now, thread = perf_counter(), get_ident()
+    _notes.append((now, call, thread_time(), thread))
+    for told in on_note:
+        told(now, thread)
 
 
 def noted_at(back: int) -> float:

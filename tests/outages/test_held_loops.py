@@ -2,13 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 
-from tests.holding import CALLER_SECONDS
+from tests.holding import CALLER_SECONDS, held_buckets, longer
 from tests.outages.customers import Customers
 from tests.outages.readers import Readers
 from tests.outages.world import World
@@ -19,7 +19,6 @@ pytestmark = pytest.mark.outage
 PROCESSES = ("ops", "ics", "pmc", "slc", "visualgrid", "gateway")
 CROWD = 4
 HELD = 150
-HELD_LINE = "retailstack_loop_held_seconds_bucket{"
 
 
 class Loops:
@@ -31,25 +30,12 @@ class Loops:
     async def read(self) -> dict[str, dict[float, float]]:
         """Per process and upper bound in seconds: how many looks found no longer hold than that."""
         async with aiohttp.ClientSession() as http:
-            return {name: _buckets(await _text(http, port)) for name, port in self._ports.items()}
+            return {name: held_buckets(await _text(http, port)) for name, port in self._ports.items()}
 
 
 async def _text(http: aiohttp.ClientSession, port: int) -> str:
     async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
         return await answer.text()
-
-
-def _buckets(metrics: str) -> dict[float, float]:
-    lines = [line for line in metrics.splitlines() if line.startswith(HELD_LINE)]
-    assert lines
-    return {float(line.split('le="')[1].split('"')[0]): float(line.split()[-1]) for line in lines}
-
-
-def longer(before: Mapping[float, float], after: Mapping[float, float], seconds: float) -> int:
-    """How many holds between two readings were longer than the first bound that is not below so many seconds."""
-    bound = min(each for each in after if each >= seconds)
-    grown = {each: after[each] - before[each] for each in after}
-    return int(max(grown.values()) - grown[bound])
 
 
 def test_holds_are_counted_between_two_readings() -> None:
