@@ -1,5 +1,6 @@
 """PMC: the catalogue, published product by product."""
 
+from chassis.cpu_pool import cpu_pool
 from chassis.service import Service
 from services.pmc.objects.resource import object_store
 from services.pmc.search.limits import regex_searches
@@ -33,5 +34,5 @@ PMC = Service(
     roles=ROLES,
     synonyms={"pvv": ["pmc_view"], "pma": ["pmc_view", "pmc_publish"]},
     dialect="catalogue",
-    resources=[object_store, regex_searches, known_samples],
+    resources=[cpu_pool, object_store, regex_searches, known_samples],
 )

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from chassis.caller import Call
 from chassis.clock import Clock
+from chassis.cpu_pool import CpuPool
 from chassis.endpoint import Answer, Endpoints, Request
 from chassis.errors import invalid_field
 from chassis.page import PageRequest
@@ -52,14 +53,14 @@ class Prepared(Part, forbid_unknown_fields=False):
 
 
 async def _prepare(
-    call: Call, body: PackCreateRequest, units: Units, settings: PmcSettings, store: ObjectStore
+    call: Call, body: PackCreateRequest, units: Units, settings: PmcSettings, store: ObjectStore, cpu: CpuPool
 ) -> Prepared:
     if (body.document is None) == (body.upload is None):
         raise invalid_field("document", "exactly one of document and upload is required")
     if body.document is None:
         return Prepared(sound=None, store=store)
     text: Any = body.document  # Given unread, as its JSON text.
-    sound = await prepare_document(units, call, body.pack_id, bytes(text), settings.pmc_http_media)
+    sound = await prepare_document(units, cpu, call, body.pack_id, bytes(text), settings.pmc_http_media)
     return Prepared(sound=sound, store=store)
 
 
@@ -171,10 +172,16 @@ class PackCompleteEnvelope(Answer):
     },
 )
 async def pmc_pack_complete(
-    call: Call, units: Units, store: ObjectStore, clock: Clock, settings: PmcSettings, body: PackCompleteRequest
+    call: Call,
+    units: Units,
+    store: ObjectStore,
+    clock: Clock,
+    settings: PmcSettings,
+    cpu: CpuPool,
+    body: PackCompleteRequest,
 ) -> PackCompleteEnvelope:
     """Validate an upload: within the call where it is small, else a worker goes on."""
     version = await complete(
-        units, call, store, clock, body.pack_id, body.pack_rev, body.sha256, settings.pmc_http_media
+        units, call, store, clock, cpu, body.pack_id, body.pack_rev, body.sha256, settings.pmc_http_media
     )
     return PackCompleteEnvelope(pack=to_answer(version))

@@ -1,6 +1,5 @@
 """Creating pack versions: what is prepared outside the change, and what the change itself does."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
@@ -8,14 +7,13 @@ from msgspec.structs import replace
 
 from chassis.caller import Call
 from chassis.clock import later
+from chassis.cpu_pool import CpuPool
 from chassis.entity import Value
 from chassis.errors import Invalid, NotFound
 from chassis.ids import new_id
 from chassis.unit import Change, Units, View
-from services.pmc.pack.document import PackHeader
 from services.pmc.pack.domain import (
     UPLOAD_SECONDS,
-    PackCounts,
     PackSeries,
     PackVersion,
     ready,
@@ -24,8 +22,8 @@ from services.pmc.pack.domain import (
 from services.pmc.pack.problems import PackProblem, ProblemCode
 from services.pmc.pack.rows import Place
 from services.pmc.pack.store import PACKS, SERIES, forget_draft
-from services.pmc.pack.validate import Validated, counts_of, validate_json
-from services.pmc.pack.writing import Contents, contents_of, insert_rows, write_ahead
+from services.pmc.pack.validating import validate_inline
+from services.pmc.pack.writing import Contents, insert_rows, write_ahead
 from services.pmc.rollup.store import add_to_org
 
 
@@ -38,40 +36,26 @@ class DocumentProblem(Value):
 
 
 class Sound(Value):
-    """A validated document, ready to be stored as a version."""
+    """A validated document, ready to be stored as a version. `written`: its rows are stored already."""
 
-    header: PackHeader
-    counts: PackCounts
-    sha256: str
-    bytes: int
     contents: Contents
     written: bool
 
 
-async def prepare_document(units: Units, call: Call, pack_id: str | None, text: bytes, http_urls: bool) -> Sound:
+async def prepare_document(
+    units: Units, cpu: CpuPool, call: Call, pack_id: str | None, text: bytes, http_urls: bool
+) -> Sound:
     """Validate an inline document and write ahead what does not fit one transaction. Raises `Invalid`, `NotFound`."""
-    validated = await asyncio.to_thread(validate_json, text, "document", http_urls=http_urls)
-    if validated.problem_count:
-        raise invalid_document(validated.problem_count, validated.problems)
+    found = await validate_inline(cpu, call.orgcode, text, http_urls)
+    if found.document is None:
+        raise invalid_document(found.problem_count, found.problems)
     now = call.started_utc
     rev = await _next_rev(units, call, pack_id)
     place = Place(store_id=new_id(now), pack_id=pack_id or new_id(now), pack_rev=rev)
-    return await _sound(units, call, place, validated)
-
-
-async def _sound(units: Units, call: Call, place: Place, validated: Validated) -> Sound:
-    assert validated.header is not None
-    contents = await asyncio.to_thread(contents_of, place, validated.header, validated.styles)
+    contents = Contents(place=place, document=found.document)
     if not contents.fits:
         await write_ahead(units, call, contents)
-    return Sound(
-        header=validated.header,
-        counts=counts_of(validated.header, validated.styles),
-        sha256=validated.sha256,
-        bytes=validated.bytes,
-        contents=contents,
-        written=not contents.fits,
-    )
+    return Sound(contents=contents, written=not contents.fits)
 
 
 async def _next_rev(units: Units, call: Call, pack_id: str | None) -> int:
@@ -89,30 +73,18 @@ async def _next_rev(units: Units, call: Call, pack_id: str | None) -> int:
 
 async def create_inline(change: Change, sound: Sound, name: str | None, pack_id: str | None) -> PackVersion:
     """Store a sound document as the pack's next version."""
+    document = sound.contents.document
     series = await _series(change, pack_id, sound.contents.place.pack_id)
     place = replace(sound.contents.place, pack_rev=series.newest_rev + 1)
-    if not sound.written and place != sound.contents.place:
-        sound = replace(sound, contents=renumbered(sound.contents, place))
-    draft = _version(place, "inline", "application/json", sound.sha256, sound.bytes, name)
-    version = await change.insert(
-        PACKS, ready(draft, sound.contents.ranges, sound.counts, sound.header.name, change.now)
-    )
+    draft = _version(place, "inline", "application/json", document.sha256, document.bytes, name)
+    version = await change.insert(PACKS, ready(draft, document.ranges, document.counts, document.name, change.now))
     if sound.written:
         await forget_draft(change, place.store_id)
     else:
-        await insert_rows(change, sound.contents.rows)
+        await insert_rows(change, replace(sound.contents, place=place).rows())
     await _keep_series(change, series, place.pack_rev, is_ready=True)
     await add_to_org(change, packs=int(place.pack_rev == 1), pack_versions=1)
     return version
-
-
-def renumbered(contents: Contents, place: Place) -> Contents:
-    """The same rows for another number of the pack."""
-    rows = [
-        (entity, replace(row, pack_rev=place.pack_rev) if hasattr(row, "pack_rev") else row, size)
-        for entity, row, size in contents.rows
-    ]
-    return replace(contents, place=place, rows=rows)
 
 
 async def create_awaiting(

@@ -32,9 +32,11 @@ async def pack_expire(
 ) -> Expired:
     """Expire versions that were not completed within a day, and remove their objects and what was never finished."""
     del params
+    # Not within the view: each of its runs would ask for something new.
+    now = clock.now()
 
     async def look(view: View) -> list[PackVersion]:
-        return await overdue_versions(view.every_org(), clock.now())
+        return await overdue_versions(view.every_org(), now)
 
     count = 0
     for version in await units.view(call, look):
@@ -45,8 +47,10 @@ async def pack_expire(
 
 
 async def _drop_drafts(units: Units, call: Call, clock: Clock, gate: Gate) -> int:
+    now = clock.now()
+
     async def look(view: View) -> list[PackDraft]:
-        return await old_drafts(view.every_org(), clock.now())
+        return await old_drafts(view.every_org(), now)
 
     async def begin(change: Change) -> None:
         del change

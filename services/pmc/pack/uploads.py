@@ -1,28 +1,24 @@
 """Completing an upload: checks the object, and validates it if it is small; a worker validates large ones."""
 
-import asyncio
 import hashlib
 
 from msgspec.structs import replace
 
 from chassis.caller import Call
 from chassis.clock import Clock
+from chassis.cpu_pool import CpuPool
 from chassis.errors import Invalid, InvalidState
 from chassis.ids import new_id
 from chassis.unit import Change, Units, View
 from chassis.work.store import enqueue
 from services.pmc.objects.port import ObjectStore, pack_key
-from services.pmc.pack.document import PackHeader
 from services.pmc.pack.domain import INLINE_BYTES_MAX, PackVersion, check_completable, ready, rejected, to_answer
-from services.pmc.pack.intake import JsonIntake, LinesIntake, PlacedStyle, Unpacker, intake_for
+from services.pmc.pack.problems import Problems
 from services.pmc.pack.rows import Place
-from services.pmc.pack.scanning import BadOutline
+from services.pmc.pack.sound import SoundDocument
 from services.pmc.pack.store import PACKS, SERIES, TO_VALIDATE, forget_draft, load_version
-from services.pmc.pack.validate import StyleText, counts_of
-from services.pmc.pack.writing import Contents, contents_of, insert_rows, write_ahead
-
-UNPACKED_INLINE_BYTES_MAX = 64 * 1024 * 1024
-"""A small object that unpacks to more than this is left to the worker."""
+from services.pmc.pack.validating import Finding, validate_upload
+from services.pmc.pack.writing import Contents, insert_rows, write_ahead
 
 EVENTS_OF_VALIDATION = ("pmc.pack.ready", "pmc.pack.rejected")
 
@@ -32,6 +28,7 @@ async def complete(
     call: Call,
     store: ObjectStore,
     clock: Clock,
+    cpu: CpuPool,
     pack_id: str,
     pack_rev: int,
     sha256: str | None,
@@ -46,13 +43,13 @@ async def complete(
     if version.state in {"validating", "ready", "rejected"}:
         return version
     check_completable(version, clock.now())
-    document = await _checked(store, version, sha256)
-    if document is None:
+    data = await _checked(store, version, sha256)
+    if data is None:
         return await _hand_over(units, call, version)
-    intake, styles = await asyncio.to_thread(_validated, version, document, http_urls)
-    if intake is None:
+    found = await validate_upload(cpu, call.orgcode, data, version.content_type, version.content_encoding, http_urls)
+    if found is None:
         return await _hand_over(units, call, version)
-    return await _settle(units, call, version, intake, styles)
+    return await _settle(units, call, version, found)
 
 
 async def _checked(store: ObjectStore, version: PackVersion, sha256: str | None) -> bytes | None:
@@ -80,64 +77,37 @@ def _differs(what: str, expected: object, found: object) -> Invalid:
     return Invalid(f"the {what} differs from what was announced", expected=expected, found=found)
 
 
-def _validated(
-    version: PackVersion, document: bytes, http_urls: bool
-) -> tuple[LinesIntake | JsonIntake | None, list[StyleText]]:
-    """The intake after the whole document, and its sound styles; None where it unpacks to too much."""
-    intake = intake_for(version.content_type, http_urls=http_urls)
-    found: list[PlacedStyle] = []
-    try:
-        for _ in range(intake.passes):
-            unpacker, size = Unpacker(version.content_encoding), 0
-            for piece in unpacker.feed(document):
-                size += len(piece)
-                if size > UNPACKED_INLINE_BYTES_MAX:
-                    return None, []
-                found += intake.feed(piece)
-            unpacker.end()
-            found += intake.end()
-    except BadOutline as failure:
-        intake.problems.add(failure.path, "malformed", str(failure))
-    return intake, [each.style for each in found]
-
-
-async def _settle(
-    units: Units, call: Call, version: PackVersion, intake: LinesIntake | JsonIntake, styles: list[StyleText]
-) -> PackVersion:
-    header = intake.header
+async def _settle(units: Units, call: Call, version: PackVersion, found: Finding) -> PackVersion:
     contents: Contents | None = None
-    if header is not None and not intake.problems.count:
+    if found.document is not None:
         place = Place(store_id=version.store_id, pack_id=version.pack_id, pack_rev=version.pack_rev)
-        contents = await asyncio.to_thread(contents_of, place, header, styles)
+        contents = Contents(place=place, document=found.document)
         if not contents.fits:
             # Two completions at once would both write ahead: a store of its own keeps them apart.
-            place = replace(place, store_id=new_id(call.started_utc))
-            contents = await asyncio.to_thread(contents_of, place, header, styles)
+            contents = replace(contents, place=replace(place, store_id=new_id(call.started_utc)))
             await write_ahead(units, call, contents)
 
     async def write(change: Change) -> PackVersion:
         current = await change.load(PACKS, version.version_id)
         if current.state != "awaiting_upload":
             return current
-        if contents is None or header is None:
-            kept = await change.update(PACKS, rejected(current, intake.problems))
+        if contents is None:
+            problems = Problems(count=found.problem_count, kept=found.problems)
+            kept = await change.update(PACKS, rejected(current, problems))
             change.emit("pmc.pack.rejected", kept.pack_id, pack=to_answer(kept))
             return kept
         if contents.fits:
-            await insert_rows(change, contents.rows)
+            await insert_rows(change, contents.rows())
         else:
             await forget_draft(change, contents.place.store_id)
-        return await make_ready(change, replace(current, store_id=contents.place.store_id), contents, header, styles)
+        return await make_ready(change, replace(current, store_id=contents.place.store_id), contents.document)
 
     return await units.change(call, write, emits=EVENTS_OF_VALIDATION)
 
 
-async def make_ready(
-    change: Change, version: PackVersion, contents: Contents, header: PackHeader, styles: list[StyleText]
-) -> PackVersion:
+async def make_ready(change: Change, version: PackVersion, document: SoundDocument) -> PackVersion:
     """The version, ready; it is the pack's newest ready one unless a later one is."""
-    after = ready(version, contents.ranges, counts_of(header, styles), header.name, change.now)
-    return await keep_ready(change, after)
+    return await keep_ready(change, ready(version, document.ranges, document.counts, document.name, change.now))
 
 
 async def keep_ready(change: Change, version: PackVersion) -> PackVersion:

@@ -35,6 +35,7 @@ from services.pmc.pack.problems import Problems
 from services.pmc.pack.progress import Numbered, Validation
 from services.pmc.pack.rows import Numbering, Place, item_rows, style_rows
 from services.pmc.pack.scanning import BadOutline
+from services.pmc.pack.sound import header_text
 from services.pmc.pack.store import BODIES, HEADERS, ITEMS, PACKS, STYLES, TO_VALIDATE, style_key_of
 from services.pmc.pack.uploads import EVENTS_OF_VALIDATION, keep_ready
 from services.pmc.pack.validate import StyleText, offers_of, ranges_of
@@ -163,7 +164,7 @@ async def _finish_styles(
     """Store the header, and note that all styles are stored and sound."""
     ranges = ranges_of(header, progress.offered)
     after = replace(progress, stored=True, numbered=Numbered(ranges=ranges))
-    entity, row, _ = header_row(_place(version), header)
+    entity, row, _ = header_row(_place(version), header_text(header))
 
     async def write(change: Change) -> None:
         await work.checkpoint(change, after)

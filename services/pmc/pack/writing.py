@@ -4,20 +4,17 @@ Rows written ahead for a version that never comes have a `store_id` that no vers
 job pack_expire removes them by their draft.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-
-import msgspec
 
 from chassis.caller import Call
 from chassis.entity import Entity, Value
 from chassis.unit import Change, Units
-from services.pmc.pack.document import PackHeader
 from services.pmc.pack.domain import ItemRange, PackDraft, PackHeaderDocument
 from services.pmc.pack.rows import Numbering, Place, item_rows, style_rows
+from services.pmc.pack.sound import SoundDocument
 from services.pmc.pack.store import BODIES, DRAFTS, HEADERS, ITEMS, STYLES
-from services.pmc.pack.validate import StyleText, ranges_of
+from services.pmc.pack.validate import StyleText
 
 ROWS_AT_ONCE_MAX = 400
 """Rows written in the transaction of the version itself, and in one batch."""
@@ -28,35 +25,27 @@ Row = tuple[Entity[Any], Any, int]
 
 
 class Contents(Value):
-    """The rows of a version, and the item numbers of its channels."""
+    """A sound document and the place of its rows."""
 
     place: Place
-    ranges: dict[str, ItemRange]
-    rows: list[Row]
+    document: SoundDocument
 
     @property
     def fits(self) -> bool:
         """Whether all rows go into one transaction."""
-        return len(self.rows) <= ROWS_AT_ONCE_MAX and sum(size for _, _, size in self.rows) <= BYTES_AT_ONCE_MAX
+        return self.document.rows <= ROWS_AT_ONCE_MAX and self.document.text_bytes <= BYTES_AT_ONCE_MAX
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, each made when it is asked for."""
+        yield header_row(self.place, self.document.header)
+        numbering = Numbering(self.document.ranges)
+        for style in self.document.all_styles():
+            yield from rows_of(self.place, style, numbering.take(style.offers))
 
 
-def contents_of(place: Place, header: PackHeader, styles: Sequence[StyleText]) -> Contents:
-    """The rows of a validated document."""
-    offered: Counter[str] = Counter()
-    for style in styles:
-        offered.update({code: len(ids) for code, ids in style.offers.items()})
-    ranges = ranges_of(header, offered)
-    numbering = Numbering(ranges)
-    rows: list[Row] = [header_row(place, header)]
-    for style in sorted(styles, key=lambda each: each.style_id):
-        rows += rows_of(place, style, numbering.take(style.offers))
-    return Contents(place=place, ranges=ranges, rows=rows)
-
-
-def header_row(place: Place, header: PackHeader) -> Row:
-    """The row of a header."""
-    text = msgspec.json.encode(PackHeader(**{name: getattr(header, name) for name in PackHeader.__struct_fields__}))
-    return HEADERS, PackHeaderDocument(store_id=place.store_id, text=text.decode()), len(text)
+def header_row(place: Place, text: str) -> Row:
+    """The row of a header, given as JSON text."""
+    return HEADERS, PackHeaderDocument(store_id=place.store_id, text=text), len(text)
 
 
 def rows_of(place: Place, style: StyleText, ranges: dict[str, ItemRange]) -> Iterator[Row]:
@@ -68,7 +57,7 @@ def rows_of(place: Place, style: StyleText, ranges: dict[str, ItemRange]) -> Ite
         yield ITEMS, item, 0
 
 
-async def insert_rows(change: Change, rows: Sequence[Row]) -> None:
+async def insert_rows(change: Change, rows: Iterable[Row]) -> None:
     """Insert rows in the change."""
     for entity, row, _ in rows:
         await change.insert(entity, row)
@@ -77,7 +66,7 @@ async def insert_rows(change: Change, rows: Sequence[Row]) -> None:
 async def write_ahead(units: Units, call: Call, contents: Contents) -> None:
     """Write rows in transactions of their own, before the version that will name them. Its change ends the draft."""
     store_id = contents.place.store_id
-    for number, batch in enumerate(batches(contents.rows)):
+    for number, batch in enumerate(batches(contents.rows())):
 
         async def write(change: Change, batch: Sequence[Row] = batch, *, is_first: bool = number == 0) -> None:
             if is_first:
@@ -87,7 +76,7 @@ async def write_ahead(units: Units, call: Call, contents: Contents) -> None:
         await units.change(call, write, emits=())
 
 
-def batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows in groups that fit a transaction."""
     batch: list[Row] = []
     size = 0

@@ -1,42 +1,70 @@
-"""The largest inline documents are read off the event loop: refused, or stored."""
+"""The largest documents leave the event loop to other calls: refused, or stored."""
 
-import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 
+from services.pmc.pack import validating
 from services.pmc.pack.domain import INLINE_BYTES_MAX
-from tests.holding import CALLER_SECONDS, callbacks_of
+from tests.holding import CALLER_SECONDS, held_at_most
 from tests.pmc.given import Catalogue
 from tests.pmc.pack.test_large import large
+from tests.pmc.pack.test_upload import as_lines, uploaded
+from tests.worst import bodies
 
-EMPTY_OBJECTS = b"[" + b"{}," * (INLINE_BYTES_MAX // 3 - 200) + b"{}]"
-EMPTY_TEXTS = b"[" + b'"",' * (INLINE_BYTES_MAX // 3 - 200) + b'""]'
 HEADERS = {"Content-Type": "application/json"}
+LARGEST = bodies(INLINE_BYTES_MAX - 200)
+BEGINS = {
+    "unknown": b'{"unknown":',
+    "name": b'{"name":',
+    "document": b'{"idempotency_key":"held","document":{"format":"retailstack.pack/1","styles":',
+}
+CASES = [(begin, content) for content in ("objects", "lists", "texts") for begin in BEGINS] + [
+    ("document", content) for content in LARGEST if content not in {"objects", "lists", "texts"}
+]
 
 
-@pytest.mark.parametrize("content", [EMPTY_OBJECTS, EMPTY_TEXTS], ids=["objects", "texts"])
-@pytest.mark.parametrize(
-    "begin",
-    [b'{"unknown":', b'{"name":', b'{"document":{"format":"retailstack.pack/1","styles":'],
-    ids=["unknown", "name", "document"],
-)
-async def test_a_document_of_many_parts_is_refused(pmc: Catalogue, begin: bytes, content: bytes) -> None:
-    end = b"}}" if b"document" in begin else b"}"
-    with callbacks_of(asyncio.get_running_loop()) as callbacks:
-        answer = await pmc.client.send("POST", "/pack/create", begin + content + end, HEADERS)
+async def warmed(pmc: Catalogue) -> None:
+    """Have the child process started that large documents are validated in."""
+    document: dict[str, Any] = {"styles": [], "source": "x" * 2 * validating.IN_THREAD_BYTES_MAX}
+    assert (await pmc.post("/pack/create", document=document)).status == 400
+
+
+@pytest.mark.parametrize(("begin", "content"), CASES)
+async def test_a_document_of_many_parts_is_refused(pmc: Catalogue, begin: str, content: str) -> None:
+    await warmed(pmc)
+    end = b"}}" if begin == "document" else b"}"
+    async with held_at_most(CALLER_SECONDS):
+        answer = await pmc.client.send("POST", "/pack/create", BEGINS[begin] + LARGEST[content] + end, HEADERS)
 
     assert answer.status == 400, answer
-    callbacks.check(CALLER_SECONDS)
 
 
 async def test_a_document_of_the_largest_size_is_stored(pmc: Catalogue) -> None:
     document = large()
-    body = msgspec.json.encode({"document": {**document, "styles": document["styles"][:1000]}})
+    document["styles"] = document["styles"][:1000]
+    body = msgspec.json.encode({"document": document, "idempotency_key": "largest"})
     assert 0.9 * INLINE_BYTES_MAX < len(body) < INLINE_BYTES_MAX
+    await warmed(pmc)
 
-    with callbacks_of(asyncio.get_running_loop()) as callbacks:
+    async with held_at_most(CALLER_SECONDS):
         answer = await pmc.client.send("POST", "/pack/create", body, HEADERS)
 
     assert answer.status == 200, answer
-    callbacks.check(CALLER_SECONDS)
+    assert answer.data["pack"]["counts"]["styles"] == 1000
+
+
+@pytest.mark.parametrize("form", ["application/json", "application/x-ndjson"])
+async def test_an_upload_that_is_validated_within_its_call_is_stored(pmc: Catalogue, form: str) -> None:
+    document = large()
+    document["styles"] = document["styles"][:1000]
+    data = msgspec.json.encode(document) if form == "application/json" else as_lines(document)
+    assert 0.9 * INLINE_BYTES_MAX < len(data) < INLINE_BYTES_MAX
+    await warmed(pmc)
+
+    async with held_at_most(CALLER_SECONDS):
+        pack = await uploaded(pmc, data, form)
+
+    assert pack["state"] == "ready", pack
+    assert pack["counts"]["styles"] == 1000
