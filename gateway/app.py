@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from chassis.clock import Clock
+from chassis.cpu_pool import cpu_pool
 from chassis.runtime import Runtime
 from chassis.service import Service
 from chassis.telemetry.log import get_logger
@@ -24,7 +25,7 @@ GATEWAY = Service(
     package="gateway",
     features=["directory"],
     roles={},
-    resources=[directory_context, directory, limits, request_counts, upstream_client],
+    resources=[cpu_pool, directory_context, directory, limits, request_counts, upstream_client],
 )
 
 log = get_logger("gateway.app")

@@ -1,49 +1,39 @@
-"""The path of a request through the gateway, top to bottom: id → credential → caller → org → gate → rate → proxy.
+"""The path of a request through the gateway, from its head to its line in the log.
 
-Checks come in the contract's order: size and kind (413, 415), credential (401), maintenance and rates (503, 429), org
-(404), then the gateway's own 400s; the service checks the rest (403 and later). A contradiction that is found early is
-reported in its place in this order.
+What it is for is found here: a page of the gateway itself, or a service, which `forwarding.py` leads it to.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from time import perf_counter
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
-from msgspec.structs import replace
 
-from chassis.auth.token import Signer
-from chassis.caller import ANONYMOUS
 from chassis.clock import Clock
 from chassis.endpoint import BODY_BYTES_MAX
 from chassis.errors import InternalError, MethodNotAllowed, NotFound, Refusal, Unauthorized, invalid_field
 from chassis.telemetry.log import get_logger
 from chassis.telemetry.notes import note
 from chassis.telemetry.trace import span, trace_begun_by, traceparent_of
-from gateway.caller import credential, fields
 from gateway.caller.authorization import Authorization
-from gateway.caller.request_credentials import RequestCredentials
 from gateway.caller.strangers import Strangers
+from gateway.forwarding import Forwarding
 from gateway.http import body as bodies
 from gateway.http.cors import Cors
 from gateway.http.exchange import Exchange
 from gateway.http.headers import Inbound, check_version
 from gateway.http.internal_peer import INTERNAL_PEER, InternalPeers
 from gateway.http.refusals import Refusals
-from gateway.http.request_id import hide_credentials, new_request_id, peer_of, request_id_of, shows_credential
+from gateway.http.request_id import new_request_id, peer_of, request_id_of, shows_credential
 from gateway.limits.admission import Admission
-from gateway.limits.limits import Limits
-from gateway.routes import RouteTable, UpstreamRoute
+from gateway.routes import RouteTable
 from gateway.settings import GatewaySettings
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.counts import Counts
-from gateway.upstream.body_limits import BodyLimits
 from gateway.upstream.port import UpstreamError
-from gateway.upstream.proxy import Proxy, Response
-from gateway.upstream.upstream_request import UpstreamRequests
+from gateway.upstream.proxy import Response
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GONE = 499
@@ -51,12 +41,6 @@ GONE = 499
 
 PAGE_HEADERS = frozenset({b"x-secret-code", b"x-vg-token"})
 """Headers that pages of the gateway read beside the common ones."""
-
-STRANGERS_SHARE = 4
-"""The reciprocal of the share of the memory for larger bodies that callers who are not known yet may use."""
-
-CREDENTIAL_BODY_BYTES_MAX = 1024 * 1024
-"""Largest body that is searched for a credential; larger ones need it in a header."""
 
 PageHandler = Callable[[Exchange], Awaitable[Response]]
 """Serves a page of the gateway itself: documents and MCP."""
@@ -72,40 +56,30 @@ class Pipeline:
         settings: GatewaySettings,
         clock: Clock,
         *,
+        forwarding: Forwarding,
         authorization: Authorization,
         strangers: Strangers,
-        proxy: Proxy,
         refusals: Refusals,
         counts: Counts,
         access: AccessLog,
         notice: Callable[[], str | None] = lambda: None,
         pages: Mapping[str, Mapping[str, PageHandler]] | None = None,
-        body_limits: BodyLimits,
-        signer: Signer,
-        limits: Limits,
+        admission: Admission,
     ) -> None:
-        self.admission = limits.in_flight
+        self.admission = admission
         self.draining = False
         self._settings = settings
         self._clock = clock
+        self._forwarding = forwarding
         self._authorization = authorization
         self._strangers = strangers
-        self._proxy = proxy
         self._refusals = refusals
         self._counts = counts
         self._access = access
         self._notice = notice
         self._pages = pages or {}
-        self._body_limits = body_limits
         self._routes = RouteTable(settings)
         self._cors = Cors(settings.cors_origins)
-        # Bodies that are still arriving, of calls that may turn out to be nobody's, leave the others their share.
-        self._streams = limits.streams
-        # Workers share the memory evenly.
-        buffer_bytes = settings.body_buffer_bytes // settings.gateway_workers
-        self._budget = bodies.Budget(buffer_bytes)
-        self._strangers_budget = bodies.Budget(buffer_bytes // STRANGERS_SHARE)
-        self._requests = UpstreamRequests(settings, signer)
         self._peers = InternalPeers(settings.gateway_key.encode())
 
     async def handle(self, request: BaseRequest) -> Response:
@@ -190,7 +164,7 @@ class Pipeline:
         if exchange.method == "OPTIONS" and (page or route):
             return self._preflight(exchange, tuple(page) if page is not None else ("GET", "POST"))
         if route is not None:
-            return await self._passed_on(exchange, route)
+            return await self._forwarding.forward(exchange, route)
         if page is not None:
             return await self._own_page(exchange, page)
         raise NotFound("there is nothing at this path")
@@ -199,102 +173,26 @@ class Pipeline:
         show = page.get("GET" if exchange.method == "HEAD" else exchange.method)
         if show is None:
             raise MethodNotAllowed("the method is not known here", tuple(page))
-        inbound = exchange.inbound = Inbound(exchange.request.raw_headers, PAGE_HEADERS)
+        request = exchange.request
+        inbound = exchange.inbound = Inbound(request.raw_headers, PAGE_HEADERS)
         if inbound.problem is not None:
             raise inbound.problem
         self._strangers.take(exchange)
-        bodies.check_head(exchange.request, exchange.inbound.taken, self._settings.pack_bytes_max, raw=False)
+        announced = bodies.check_head(request, inbound.taken, self._settings.pack_bytes_max, raw=False)
         if exchange.method == "POST":
             self.admission.check(reserved=False)
-            exchange.payload = await bodies.read(exchange.request, BODY_BYTES_MAX)
+            exchange.payload = await bodies.read(request, await self._page_bytes_max(exchange, announced))
             exchange.body_bytes = len(exchange.payload)
-        self._admit(exchange, self.admission, reserved=exchange.method != "POST")
+            note(exchange.path)
+        exchange.admit(self.admission, reserved=exchange.method != "POST")
         return await show(exchange)
 
-    async def _passed_on(self, exchange: Exchange, route: UpstreamRoute) -> Response:
-        """Check a request for a service and forward it."""
-        request = exchange.request
-        if route.methods and exchange.method not in route.methods:
-            raise MethodNotAllowed("the method is not known here", route.methods)
-        if route.counted:
-            self._strangers.take(exchange)
-        elif route.open:
-            self._strangers.check(exchange)
-        inbound = exchange.inbound = Inbound(request.raw_headers, route.headers)
-        is_arriving = request.body_exists and not request.content.is_eof()
-        # A stranger does not make the gateway look for more than the usual limit.
-        if (
-            is_arriving
-            and bodies.may_exceed(request, route.body_bytes_max, raw=route.raw)
-            and (route.open or await self._authorization.check_header(exchange))
-        ):
-            route = await self._with_declared_limit(exchange, route)
-        announced = bodies.check_head(request, inbound.taken, route.body_bytes_max, raw=route.raw)
-        self.admission.check(reserved=route.reserved)
-        if not is_arriving:
-            return await self._buffered(exchange, route)
-        if route.raw and (announced is None or announced > bodies.SMALL_BYTES):
-            bodies.encourage(request, inbound.taken)
-            return await self._streamed(exchange, route, announced)
-        is_known = not route.open and await self._authorization.check_header(exchange)
-        if not is_known and not route.open:
-            route = _for_stranger(route, announced)
-        bodies.encourage(request, inbound.taken)
-        budget = self._budget if is_known else self._strangers_budget
-        async with budget.room(route.body_bytes_max if announced is None else announced):
-            return await self._buffered(exchange, route)
-
-    async def _with_declared_limit(self, exchange: Exchange, route: UpstreamRoute) -> UpstreamRoute:
-        """The route, with the larger body limit that the service declares for this call, if there is one."""
-        declared = await self._body_limits.of(route.service, exchange.method, exchange.path)
-        return replace(route, body_bytes_max=declared) if declared > route.body_bytes_max else route
-
-    async def _buffered(self, exchange: Exchange, route: UpstreamRoute) -> Response:
-        """Forward a call whose body, if any, is read completely first."""
-        payload = await bodies.read(exchange.request, route.body_bytes_max)
-        exchange.body_bytes = len(payload)
-        self._admit(exchange, self.admission, reserved=route.reserved)
-        if not route.open:
-            return await self._for_caller(exchange, route, payload)
-        if not route.raw and fields.names_ours(payload):
-            found, payload = fields.read_body(payload)
-            hide_credentials(exchange, found.credentials)
-        return await self._for_anybody(exchange, route, payload)
-
-    async def _streamed(self, exchange: Exchange, route: UpstreamRoute, announced: int | None) -> Response:
-        """Forward a large raw body as it arrives."""
-        self._authorization.check_gate(route, None)
-        self._admit(exchange, self._streams, reserved=route.reserved)
-        request = self._requests.of(exchange, route, ANONYMOUS, None, exchange.target)
-        request.stream = body = bodies.Limited(exchange.request.content, route.body_bytes_max)
-        request.length = announced
-        try:
-            return await self._proxy.forward(exchange, route.service, request)
-        finally:
-            exchange.body_bytes = body.bytes_read
-
-    def _admit(self, exchange: Exchange, admission: Admission, *, reserved: bool) -> None:
-        admission.enter(reserved=reserved)
-        exchange.admission = admission
-
-    async def _for_anybody(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
-        """Forward a call that needs no session; the service identifies the caller by other means."""
-        self._authorization.check_gate(route, None)
-        request = self._requests.of(exchange, route, ANONYMOUS, payload, exchange.target)
-        response = await self._proxy.forward(exchange, route.service, request)
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            self._strangers.count(exchange)
-        return response
-
-    async def _for_caller(self, exchange: Exchange, route: UpstreamRoute, payload: bytes) -> Response:
-        """A call of a user or key: authorize the caller, then forward."""
-        given = await RequestCredentials.read(exchange.inbound, payload, exchange.target, may_probe=route.probe)
-        hide_credentials(exchange, given.in_body)
-        if given.probe:
-            return await self._for_anybody(exchange, route, given.payload)
-        caller = await self._authorization.authorize(exchange, route, given)
-        request = self._requests.of(exchange, route, caller, given.payload, given.target)
-        return await self._proxy.forward(exchange, route.service, request)
+    async def _page_bytes_max(self, exchange: Exchange, announced: int | None) -> int:
+        """The largest body that a page reads. Raises `Unauthorized` if it is large and its credential is unknown."""
+        is_small = announced is not None and announced <= bodies.SMALL_BYTES
+        if is_small or not await self._authorization.check_header(exchange):
+            return bodies.SMALL_BYTES
+        return BODY_BYTES_MAX
 
     def _announce(self, exchange: Exchange) -> None:
         """Add the header about the next maintenance window, from a day before its start."""
@@ -306,10 +204,3 @@ class Pipeline:
         if not asked or "Access-Control-Allow-Origin" not in exchange.own:
             raise MethodNotAllowed("the method is not known here", allowed)
         return self._cors.preflight(exchange.own_headers())
-
-
-def _for_stranger(route: UpstreamRoute, announced: int | None) -> UpstreamRoute:
-    """The route for a body that may contain the credential. Raises `Unauthorized` if it is too large for that."""
-    if announced is not None and announced > CREDENTIAL_BODY_BYTES_MAX:
-        raise credential.unknown()
-    return replace(route, body_bytes_max=min(route.body_bytes_max, CREDENTIAL_BODY_BYTES_MAX))

@@ -8,10 +8,12 @@ from time import monotonic
 
 from chassis.auth.token import Signer
 from chassis.clock import Clock
+from chassis.cpu_pool import CpuPool
 from chassis.gate import Gate
 from gateway.caller.authorization import Authorization
 from gateway.caller.resolve import Directory, Resolver
 from gateway.caller.strangers import Strangers
+from gateway.forwarding import Forwarding
 from gateway.http.compression import Compression
 from gateway.http.error_code import CallNames
 from gateway.http.internal_peer import InternalPeers
@@ -51,6 +53,7 @@ class GatewayServer:
         client: UpstreamClient,
         signer: Signer,
         limits: Limits,
+        cpu: CpuPool,
     ) -> None:
         self.port = 0
         self.resolver = Resolver(directory, settings.gateway_key.encode(), settings.caller_cache_entries)
@@ -65,25 +68,34 @@ class GatewayServer:
         self._proxy = Proxy(self.upstreams, client, Compression(settings.gzip_bytes_min), self._calls)
         self.documents = PublicDocuments(self._proxy, settings, clock)
         peers = InternalPeers(settings.gateway_key.encode())
-        self._mcp = Mcp(client, self.documents, self._own_address, peers, settings.upstream_seconds)
+        self._mcp = Mcp(client, self.documents, self._own_address, peers, cpu, settings.upstream_seconds)
         self._limits = limits
         rates = limits.rates
         strangers = Strangers(rates)
         self._access = AccessLog(settings.replica, on=settings.access_log)
+        authorization = Authorization(self.resolver, gate, rates, strangers)
+        forwarding = Forwarding(
+            settings,
+            authorization=authorization,
+            strangers=strangers,
+            proxy=self._proxy,
+            body_limits=BodyLimits(self.documents.openapi),
+            signer=signer,
+            limits=limits,
+            cpu=cpu,
+        )
         self.pipeline = Pipeline(
             settings,
             clock,
-            authorization=Authorization(self.resolver, gate, rates, strangers),
+            forwarding=forwarding,
+            authorization=authorization,
             strangers=strangers,
-            proxy=self._proxy,
             refusals=Refusals(settings, clock, SERVICES, self._calls),
             counts=counts,
             access=self._access,
             notice=self._scheduled,
             pages=self._pages(),
-            body_limits=BodyLimits(self.documents.openapi),
-            signer=signer,
-            limits=limits,
+            admission=limits.in_flight,
         )
         counts.upstreams = self.upstreams
         counts.in_flight = lambda: self.pipeline.admission.in_flight

@@ -20,6 +20,9 @@ NAMES = ("session_guid", "api_key", "orgcode", "cccode")
 VALUE_BYTES_MAX = 2048
 """Longest value that is read; more than any of the fields may have, escapes included."""
 
+STEP_BYTES = 256 * 1024
+"""What is searched for names at once: half a millisecond."""
+
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -54,11 +57,14 @@ def names_ours(body: bytes) -> bool:
 
 
 async def names_ours_in_steps(body: bytes) -> bool:
-    """The same for a large body: other callers are served between the steps."""
+    """The same for a body of any size: other callers are served between the steps."""
+    if len(body) <= STEP_BYTES:
+        return names_ours(body)
     for mark in MARKS:
-        if mark in body:
-            return True
-        await asyncio.sleep(0)
+        for begin in range(0, len(body), STEP_BYTES):
+            if body.find(mark, begin, begin + STEP_BYTES + len(mark)) >= 0:
+                return True
+            await asyncio.sleep(0)
     return False
 
 
@@ -86,6 +92,12 @@ def read_body(body: bytes) -> tuple[Fields, bytes]:
             values.pop(name, None)
         body = _encode(values)
     return fields, body
+
+
+def read_large_body(body: bytes) -> tuple[Fields, bytes | None]:
+    """As `read_body`, in a child process; None for a body that is forwarded as it is."""
+    found, rest = read_body(body)
+    return found, None if rest is body else rest
 
 
 def read_query(target: str) -> tuple[Fields, str]:

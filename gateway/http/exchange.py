@@ -94,6 +94,11 @@ class Exchange:
         self.request_id = request_id
         self.own["X-Request-Id"] = request_id
 
+    def admit(self, admission: Admission, *, reserved: bool) -> None:
+        """Count the request as in flight from now on. Raises `Unavailable` if too many are."""
+        admission.enter(reserved=reserved)
+        self.admission = admission
+
     def mark(self, stage: str) -> None:
         """Note that a stage of the pipeline ends now."""
         if self.timing:

@@ -25,6 +25,13 @@ DRAIN_LOOK_SECONDS = 0.01
 HEAD_SECONDS = 10.0
 """How long the head of a request may take from its first byte."""
 
+STEP_BYTES = 64 * 1024
+"""What is parsed at once of what has arrived."""
+
+LINES_MAX = 256
+SMALL_STEP_BYTES = 4 * 1024
+"""The same of what has more lines than that: each chunk of a body is one, and costs as much as many bytes."""
+
 UNREAD_SECONDS = 20.0
 """How long a caller may leave a part of an answer (some 50 KB) unread."""
 
@@ -42,12 +49,14 @@ class _Protocol(RequestHandler):
     head_since      when the first byte of a head came that is not complete; 0 where there is none
     unread_since    since when the caller has not read enough of an answer; 0 where they have
     address         the caller's address
+    arrived         what has arrived and is parsed step by step, between which others are served; empty if there is none
     """
 
-    __slots__ = ("address", "head_since", "unread_since")
+    __slots__ = ("address", "arrived", "head_since", "unread_since")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.head_since = self.unread_since = 0.0
+        self.arrived = b""
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         super().connection_made(transport)
@@ -57,8 +66,10 @@ class _Protocol(RequestHandler):
         else:
             # Before the first request, aiohttp keeps a silent connection for ever.
             self.keep_alive(True)
+            server.sweep()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self.arrived = b""
         server = self._manager
         if isinstance(server, Server):
             server.connected.leave(self.address)
@@ -66,6 +77,32 @@ class _Protocol(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if not data or (len(data) <= SMALL_STEP_BYTES and not self.arrived):
+            self._parse(data)
+            return
+        is_new = not self.arrived
+        self.arrived += data
+        if is_new:
+            self._pause_transport_reading()
+            self._parse_step()
+
+    def _resume_transport_reading(self) -> None:
+        if not self.arrived:
+            super()._resume_transport_reading()
+
+    def _parse_step(self) -> None:
+        """Parse some of what has arrived, and the rest later; then read on, unless the handler has enough for now."""
+        part, rest = self.arrived[:STEP_BYTES], self.arrived[STEP_BYTES:]
+        if part.count(b"\r\n") > LINES_MAX:
+            part, rest = self.arrived[:SMALL_STEP_BYTES], self.arrived[SMALL_STEP_BYTES:]
+        self._parse(part)
+        self.arrived = b"" if self.transport is None else rest
+        if self.arrived:
+            self._loop.call_soon(self._parse_step)
+        elif not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
         if self._messages or self._request_in_progress:
             self.head_since = 0.0
@@ -134,7 +171,7 @@ class Server(web.Server):
         self.refuse = refuse
         self.connected = connected
         self.unread = unread
-        self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look)
+        self._sweeping: asyncio.TimerHandle | None = None
         self._options = {
             "keepalive_timeout": keepalive_seconds,
             "access_log": None,
@@ -147,17 +184,24 @@ class Server(web.Server):
     def __call__(self) -> RequestHandler:
         return _Protocol(self, loop=self._loop, **self._options)  # type: ignore[arg-type]
 
+    def sweep(self) -> None:
+        """Close connections that take too long, from now on until there is none left."""
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._look)
+
     def _look(self) -> None:
-        """Close connections that take too long."""
+        self._sweeping = None
         now = self._loop.time()
         for connection in self.connections:
             if isinstance(connection, _Protocol):
                 connection.expire(now)
-        self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look)
+        if self.connections:
+            self.sweep()
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """Close every connection."""
-        self._sweep.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         await super().shutdown(timeout)
 
     def close_idle(self) -> None:

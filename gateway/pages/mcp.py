@@ -5,16 +5,19 @@ and in the name of the address of the agent, so the agent may do exactly what it
 """
 
 from collections.abc import Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
+from chassis.cpu_pool import CpuPool
 from gateway.http.exchange import Exchange
 from gateway.http.internal_peer import INTERNAL_PEER, InternalPeers
 from gateway.pages.documents import PublicDocuments
+from gateway.pages.tool_result import tool_result
 from gateway.upstream.balance import Replica
 from gateway.upstream.port import UpstreamClient, UpstreamError, UpstreamRequest
 from gateway.upstream.proxy import read_all
@@ -23,6 +26,8 @@ VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
 """Supported protocol versions, newest first."""
 
 RESULT_BYTES_MAX = 16 * 1024 * 1024
+AT_ONCE_BYTES_MAX = 1024 * 1024
+"""Answers above this are made into results in a child process."""
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
 
@@ -39,13 +44,29 @@ _PASSED_HEADERS = frozenset({b"x-logical-guid", b"x-channel-code", b"idempotency
 _SECRETS = {"secret_code": b"x-secret-code", "vg_token": b"x-vg-token"}
 
 
+S = TypeVar("S", bound=Struct)
+
+
 class McpMessage(Struct, frozen=True):
     """A JSON-RPC request, or a notification, which has no id."""
 
     jsonrpc: str
     method: str
     id: int | str | UnsetType | None = UNSET
-    params: dict[str, Any] | None = None
+    params: Raw = Raw(b"null")
+
+
+class McpIntroduction(Struct, frozen=True):
+    """The parameters of `initialize`."""
+
+    protocolVersion: str = ""  # noqa: N815  the protocol's name
+
+
+class McpCall(Struct, frozen=True):
+    """The parameters of `tools/call`. What is passed on is not read."""
+
+    name: str
+    arguments: dict[str, Raw] | None = None
 
 
 class McpError(Exception):
@@ -65,9 +86,11 @@ class Mcp:
         documents: PublicDocuments,
         own_address: Callable[[], str],
         peers: InternalPeers,
+        cpu: CpuPool,
         seconds: float,
     ) -> None:
         self._peers = peers
+        self._cpu = cpu
         self._client = client
         self._documents = documents
         self._own_address = own_address
@@ -90,58 +113,54 @@ class Mcp:
             answer = {"id": message.id, "error": {"code": fault.code, "message": str(fault)}}
         return self._answer(exchange, answer)
 
-    async def _do(self, message: McpMessage, exchange: Exchange) -> dict[str, Any]:
-        params = message.params or {}
+    async def _do(self, message: McpMessage, exchange: Exchange) -> Any:
         if message.jsonrpc != "2.0":
             raise McpError(INVALID_REQUEST, "jsonrpc must be 2.0")
         match message.method:
             case "initialize":
-                return _introduction(params)
+                return _introduction(_read(message.params, McpIntroduction))
             case "ping":
                 return {}
             case "tools/list":
                 return {"tools": (await self._documents.tools()).text}
             case "tools/call":
-                return await self._call(params, exchange)
+                return await self._call(_read(message.params, McpCall), exchange)
         raise McpError(METHOD_NOT_FOUND, "there is no such method")
 
-    async def _tool(self, name: Any) -> dict[str, Any]:
+    async def _tool(self, name: str) -> dict[str, Any]:
         tools = await self._documents.tools()
-        if not isinstance(name, str) or name not in tools.by_name:
+        if name not in tools.by_name:
             raise McpError(INVALID_PARAMS, "there is no such tool")
         return tools.by_name[name]
 
-    async def _call(self, params: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+    async def _call(self, call: McpCall, exchange: Exchange) -> Raw:
         """Call a service as the caller. A refusal is a result marked as an error."""
-        tool = await self._tool(params.get("name"))
-        arguments = params.get("arguments") or {}
-        if not isinstance(arguments, dict):
-            raise McpError(INVALID_PARAMS, "arguments must be an object")
+        tool = await self._tool(call.name)
         try:
-            answer = await self._client.ask(self._replica(), self._ask(tool, arguments, exchange))
-            text = (await read_all(answer, RESULT_BYTES_MAX)).decode("utf-8", "replace")
+            answer = await self._client.ask(self._replica(), self._ask(tool, call.arguments or {}, exchange))
+            body = await read_all(answer, RESULT_BYTES_MAX)
         except UpstreamError:
             raise McpError(INTERNAL_ERROR, "the call broke off") from None
-        result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": answer.status >= 400}
-        if text.startswith("{") and not result["isError"]:
-            whole = msgspec.json.decode(text)
-            result["structuredContent"] = whole.get("data", whole)
-        return result
+        is_error = answer.status >= HTTPStatus.BAD_REQUEST
+        if len(body) <= AT_ONCE_BYTES_MAX:
+            return Raw(tool_result(body, is_error))
+        return Raw(await self._cpu.run(tool_result, body, is_error))
 
-    def _ask(self, tool: dict[str, Any], arguments: dict[str, Any], exchange: Exchange) -> UpstreamRequest:
+    def _ask(self, tool: dict[str, Any], given: dict[str, Raw], exchange: Exchange) -> UpstreamRequest:
         inbound = exchange.inbound
         headers = [pair for pair in inbound.passed if pair[0] in _PASSED_HEADERS]
         headers += [(name.encode(), inbound.taken[name].encode()) for name in _OWN_HEADERS if name in inbound.taken]
         headers.append((INTERNAL_PEER.encode(), self._peers.name(exchange.peer).encode()))
-        arguments = dict(arguments)
+        arguments = dict(given)
         for field, header in _SECRETS.items():
             # Never in an address, and in a header for every method.
-            if isinstance(given := arguments.pop(field, None), str) and header not in dict(headers):
-                headers.append((header, given.encode("utf-8", "replace").replace(b"\r", b"").replace(b"\n", b"")))
+            secret = _text(arguments.pop(field, None))
+            if secret is not None and header not in dict(headers):
+                headers.append((header, secret.encode("utf-8", "replace").replace(b"\r", b"").replace(b"\n", b"")))
         method, target, body = tool["_meta"]["method"], tool["_meta"]["path"], b""
         if method == "GET":
-            given = {name: _plain(value) for name, value in arguments.items() if value is not None}
-            target = f"{target}?{urlencode(given)}" if given else target
+            query = {name: _plain(value) for name, value in arguments.items() if bytes(value) != b"null"}
+            target = f"{target}?{urlencode(query)}" if query else target
         else:
             body = msgspec.json.encode({**arguments, **_fixed(tool)})
             headers.append((b"content-type", b"application/json"))
@@ -158,8 +177,16 @@ class Mcp:
         return web.Response(body=body, headers={"Content-Type": "application/json", **exchange.own_headers()})
 
 
-def _introduction(params: dict[str, Any]) -> dict[str, Any]:
-    asked = params.get("protocolVersion")
+def _read(params: Raw, kind: type[S]) -> S:
+    """The parameters of a method."""
+    try:
+        return msgspec.json.decode(b"{}" if bytes(params) == b"null" else params, type=kind)
+    except (msgspec.DecodeError, RecursionError) as failure:
+        raise McpError(INVALID_PARAMS, f"params: {failure}") from None
+
+
+def _introduction(params: McpIntroduction) -> dict[str, Any]:
+    asked = params.protocolVersion
     return {
         "protocolVersion": asked if asked in VERSIONS else VERSIONS[0],
         "capabilities": {"tools": {"listChanged": False}},
@@ -179,5 +206,13 @@ def _fixed(tool: dict[str, Any]) -> dict[str, Any]:
     return {"action": words[0]} if len(words) == 1 else {}
 
 
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _plain(value: Raw) -> str:
+    """A value as it stands in a query: text as it is, all else as JSON."""
+    text = _text(value)
+    return bytes(value).decode() if text is None else text
+
+
+def _text(value: Raw | None) -> str | None:
+    """The text that a JSON value is; None for any other."""
+    is_text = value is not None and bytes(memoryview(value)[:1]) == b'"'
+    return msgspec.json.decode(value, type=str) if value is not None and is_text else None

@@ -12,6 +12,7 @@ from aiohttp.web_request import BaseRequest
 
 from chassis.caller import Caller
 from chassis.clock import FixedClock, SystemClock, Utc
+from chassis.cpu_pool import CpuPool
 from chassis.gate import Gate
 from chassis.settings import load
 from chassis.testing.keys import key_environ, signer_of, verifier_of
@@ -352,6 +353,7 @@ async def a_house(
     gate, counts = Gate(ticking), Counts()
     known = directory or a_directory()
     client = client_of(settings)
+    cpu = CpuPool(processes=1)
     entrance = GatewayServer(
         settings,
         ticking,
@@ -361,6 +363,7 @@ async def a_house(
         client=client,
         signer=signer_of("gateway"),
         limits=Limits(settings),
+        cpu=cpu,
     )
     await entrance.start()
     try:
@@ -368,6 +371,7 @@ async def a_house(
     finally:
         await entrance.stop(0.05)
         await client.close()
+        await cpu.close()
         for service in services.values():
             await service.stop()
 

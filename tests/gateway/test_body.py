@@ -19,6 +19,7 @@ from tests.gateway.given import (
     send,
     until,
 )
+from tests.holding import STRANGER_SECONDS, held_at_most
 
 MEGABYTE = 1024 * 1024
 HEAD = f"POST /ics/x HTTP/1.1\r\nHost: g\r\nx-session-guid: {SESSION}\r\nx-orgcode: {ORG}\r\n"
@@ -163,11 +164,11 @@ async def test_a_caller_who_stops_within_the_body_leaves_nothing_behind() -> Non
     async with a_house() as house:
         async with connected(house.port) as (_, writer):
             writer.write(f"{HEAD}Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n".encode() + b"[1,")
-            budget = house.entrance.pipeline._budget
+            budget = house.entrance.pipeline._forwarding._budget
             await until(lambda: budget._free < budget._total)
         await until(lambda: budget._free == budget._total)
         assert house.entrance.pipeline.admission.in_flight == 0
-        assert house.entrance.pipeline._budget._free == house.entrance.pipeline._budget._total
+        assert house.entrance.pipeline._forwarding._budget._free == house.entrance.pipeline._forwarding._budget._total
 
     assert house.ics.seen == []
 
@@ -181,7 +182,7 @@ async def test_large_bodies_wait_for_room_and_small_ones_do_not() -> None:
         connected(house.port) as (early_reader, early),
         connected(house.port) as (late_reader, late),
     ):
-        budget = house.entrance.pipeline._budget
+        budget = house.entrance.pipeline._forwarding._budget
         early.write(begun)
         await until(lambda: budget._free == 150_000)
         late.write(begun)
@@ -229,3 +230,15 @@ async def test_pipelined_requests_are_answered_in_their_order() -> None:
         ids = [(await read_reply(reader)).headers["x-request-id"] for _ in range(5)]
 
     assert ids == [f"r{n}" for n in range(5)]
+
+
+async def test_a_body_of_many_small_chunks_arrives_whole_while_others_are_served() -> None:
+    head = HEAD.encode() + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"1\r\n%c\r\n" % (48 + number % 10) for number in range(100_000))
+    async with a_house() as house, connected(house.port) as (reader, writer), held_at_most(STRANGER_SECONDS):
+        writer.write(head + b'1\r\n"\r\n' + chunks + b'1\r\n"\r\n0\r\n\r\n')
+        reply = await read_reply(reader)
+        [seen] = [seen for seen in house.ics.seen if seen.method == "POST"]
+
+    assert reply.status == 200
+    assert seen.body == b'"' + b"0123456789" * 10_000 + b'"'

@@ -17,12 +17,13 @@ from gateway.http.internal_peer import InternalPeers
 from gateway.pages.documents import merged
 from services.ics.app import ICS
 from services.ops.app import OPS
+from tests.contract.services import SERVICES
 from tests.gateway.given import GATEWAY_KEY, ORG, SESSION, SIGNED_IN, House, Upstream, a_house, request, send
 
 
 @cache
 def documents_of(name: str) -> Documents:
-    service = {"ics": ICS, "ops": OPS}[name]
+    service = SERVICES[name]
     return Documents(service, collect(service), "b1")
 
 

@@ -1,100 +1,39 @@
 """A gateway of two workers: one door, one set of limits; a killed worker is started again and the other goes on."""
 
 import asyncio
-import os
 import re
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import psutil
 import pytest_asyncio
 
-from chassis.testing.keys import key_environ
 from gateway.workers.metrics_text import merged
-from tests.gateway.given import CALLER_KEY, GATEWAY_KEY, Upstream, connected, read_reply, request, send
-from tests.gateway.test_process import free_port
+from tests.gateway.given import Upstream, connected, read_reply, request, send
+from tests.gateway.process import Door, a_gateway_process
 from tests.waiting import stretched, until
 
-ROOT = Path(__file__).parents[2]
 BURST = 20
-
-
-class Door:
-    """The gateway's process and its ports."""
-
-    def __init__(self, process: asyncio.subprocess.Process, http: int, private: int) -> None:
-        self.process = process
-        self.http = http
-        self.private = private
-
-    def workers(self) -> list[psutil.Process]:
-        """The processes below it that are alive."""
-        children = psutil.Process(self.process.pid).children()
-        return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
-
-    async def is_ready(self) -> bool:
-        """Whether the private port says so; AssertionError with its output if the process has ended."""
-        assert self.process.returncode is None, (await self.process.communicate())[0][-3000:]
-        try:
-            return (await send(self.private, request("GET", "/readyz"))).status == 200
-        except OSError:
-            return False
-
-    async def both_ready(self) -> bool:
-        """Whether every worker is."""
-        return await self.is_ready() and all(
-            (await send(self.private, request("GET", "/readyz"))).json["parts"].values()
-        )
-
-    async def ask(self) -> int:
-        """The status of a call of nobody, on a connection of its own."""
-        return (await send(self.http, request("GET", "/visualgrid/ping"))).status
 
 
 @pytest_asyncio.fixture
 async def door(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> AsyncIterator[Door]:
     grid = Upstream()
     await grid.start()
-    http, private = free_port(), free_port()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}",
-        "MONGODB_URI": mongodb_uri,
-        "MONGODB_DATABASE": database_name,
-        "AMQP_URL": amqp_url,
-        "AMQP_PREFIX": bus_prefix,
-        "CALLER_KEY": CALLER_KEY,
-        "GATEWAY_KEY": GATEWAY_KEY,
-        **key_environ("gateway"),
-        "VISUALGRID_HTTP": grid.address,
-        "HTTP_PORT": str(http),
-        "GRPC_PORT": str(free_port()),
-        "PRIVATE_PORT": str(private),
-        "GATEWAY_WORKERS": "2",
-        "RATE_ADDRESS_PER_SECOND": "0.001",
-        "RATE_ADDRESS_BURST": str(BURST),
-        "SHUTDOWN_SECONDS": "10",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        env=environ,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    door = Door(process, http, private)
     try:
-        await until(door.both_ready, 60)
-        yield door
+        async with a_gateway_process(
+            mongodb_uri,
+            database_name,
+            amqp_url,
+            bus_prefix,
+            VISUALGRID_HTTP=grid.address,
+            GATEWAY_WORKERS="2",
+            RATE_ADDRESS_PER_SECOND="0.001",
+            RATE_ADDRESS_BURST=str(BURST),
+        ) as door:
+            yield door
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
         await grid.stop()
 
 
@@ -112,7 +51,7 @@ async def test_two_workers_are_one_gateway(door: Door) -> None:
     assert lost < 25
     assert other.is_running()
     await until(lambda: len(door.workers()) == 2 and victim.pid not in {each.pid for each in door.workers()}, 30)
-    await until(door.both_ready, 60)
+    await until(door.all_ready, 60)
     assert (
         "retailstack_gateway_worker_restarts_total 1.0"
         in (await send(door.private, request("GET", "/metrics"))).body.decode()
