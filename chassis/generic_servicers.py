@@ -4,7 +4,6 @@ from typing import Any
 
 from chassis.bus.inbox import INBOX
 from chassis.bus.queue_admin import QueueAdmin
-from chassis.bus.shards import RELAYS
 from chassis.clock import Clock
 from chassis.entity import Entity
 from chassis.http.idempotency import IDEMPOTENCY
@@ -30,9 +29,7 @@ from chassis.work.admin import WorkAdmin
 from chassis.work.item import KEPT_ITEMS, KEPT_LINES, WORK_ENTITIES
 
 CHASSIS_ENTITIES: tuple[Entity[Any], ...] = (IDEMPOTENCY, INBOX, JOB_STATES, LEASES, MIGRATIONS)
-MACHINERY = frozenset(
-    {JOB_STATES.collection, MIGRATIONS.collection, RELAYS, KEPT_ITEMS.collection, KEPT_LINES.collection}
-)
+MACHINERY = frozenset({JOB_STATES.collection, MIGRATIONS.collection, KEPT_ITEMS.collection, KEPT_LINES.collection})
 """Collections with the technical state of running processes. A vacuum leaves them alone."""
 
 

@@ -16,6 +16,9 @@ from chassis.telemetry.log import get_logger
 
 LOOK_SECONDS = 1.0
 LOOK_ALONE_SECONDS = 30.0
+SHARED_SECONDS = 5.0
+"""How soon it is seen that another replica has joined."""
+
 WAIT_SECONDS_MAX = 60.0
 TIMER_SECONDS = 0.01
 """Timers may end a little early: a wait is not begun for less than this."""
@@ -102,7 +105,7 @@ class Watched(Generic[T]):
     async def _read_on(self) -> None:
         while self._waiting and not self._released:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(LOOK_SECONDS if self._shared() else SHARED_SECONDS):
                     await self._woken.wait()
             is_due = monotonic() - self._looked >= LOOK_ALONE_SECONDS
             if not (self._woken.is_set() or is_due or self._shared()):

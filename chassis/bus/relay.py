@@ -42,7 +42,7 @@ LEASE_SECONDS = 12.0
 
 POLL_SECONDS_MIN = 0.02
 POLL_SECONDS_SHARED_MAX = 1.0
-POLL_SECONDS_MAX = 6.0
+POLL_SECONDS_MAX = 8.0
 """Events of this process's commits are published at once. Polls find those of other replicas in this one's shards, and
 those whose commit was not known to have succeeded."""
 
@@ -103,7 +103,7 @@ class Relay:
         self._database = database
         self._bus = bus
         self._clock = clock or SystemClock()
-        self._shards = ShardLeases(database, leases, self._clock, lease_seconds)
+        self._shards = ShardLeases(leases, lease_seconds)
         # Leases have to be renewed between polls.
         self._renew_seconds = lease_seconds * RENEW_AFTER
         self._woken = asyncio.Event()

@@ -1,34 +1,32 @@
 """Which relay shards this replica serves: leased, and divided evenly among the replicas.
 
-Each replica registers in the collection `relays`. One that holds more than its share releases the surplus, and the
-others take what is free; the shards of a replica that dies are free as soon as its leases expire.
+Each replica holds a lease of its own name as well, by which the others count it. One that holds more than its share of
+shards releases the surplus, and the others take what is free; the shards of a replica that dies are free as soon as its
+leases expire.
 """
 
 from collections.abc import Iterable
 from math import ceil
 from time import monotonic
 
-from chassis.clock import Clock, Utc, later
 from chassis.event import SHARDS
-from chassis.mongo.client import Database
 from chassis.mongo.leases import Leases
 
-RELAYS = "relays"
+REPLICAS = "relay-of/"
+"""What the leases begin with that the replicas hold of their own names."""
 
-RENEW_AFTER = 0.5
+RENEW_AFTER = 0.6
 """The share of a lease's time after which it is renewed."""
 
 
 class ShardLeases:
     """The shards this replica holds, and until when. Call `renew` often: it reads the database only when due."""
 
-    def __init__(self, database: Database, leases: Leases, clock: Clock, seconds: float) -> None:
-        self._relays = database.collection(RELAYS)
+    def __init__(self, leases: Leases, seconds: float) -> None:
         self._leases = leases
-        self._clock = clock
         self._seconds = seconds
         # The name that leases are held under: a process that takes the place of a killed one counts as the same.
-        self._me = leases.holder
+        self._me = REPLICAS + leases.holder
         self._held: dict[int, float] = {}
         self._renew_at = 0.0
         self._replicas = 1
@@ -48,13 +46,17 @@ class ShardLeases:
         began = monotonic()
         if began < self._renew_at:
             return
-        self._replicas = await self._count_replicas()
+        kept = self.held(0)
+        is_renewed = bool(kept) and await self._leases.renew([self._me, *_names(kept)], self._seconds)
+        if not is_renewed:
+            await self._leases.take([self._me], self._seconds)
+        self._replicas = max(1, len(await self._leases.held_below(REPLICAS)))
         share = ceil(SHARDS / self._replicas)
-        kept = self.held(0)[:share]
-        if len(kept) == len(self._held) == share and await self._leases.renew(_names(kept), self._seconds):
+        if is_renewed and len(kept) == len(self._held) == share:
             self._held = dict.fromkeys(kept, began + self._seconds)
             self._renew_at = began + self._seconds * RENEW_AFTER
             return
+        kept = kept[:share]
         wanted = range(SHARDS) if len(kept) < share else kept
         taken = await self._leases.take(_names(wanted), self._seconds)
         mine = [shard for shard in _kept_first(kept) if _name(shard) in taken]
@@ -67,19 +69,7 @@ class ShardLeases:
     async def give_back(self) -> None:
         """Release all shards and unregister."""
         held, self._held, self._renew_at = sorted(self._held), {}, 0.0
-        await self._leases.give_back(_names(held))
-        await self._relays.remove_many([self._me])
-
-    async def _count_replicas(self) -> int:
-        """Register this replica, and count all."""
-        now = self._clock.now()
-        until = later(now, self._seconds)
-        await self._relays.update_one({"_id": self._me}, {"$set": {"until_utc": until}}, upsert=True)
-        relays = await self._relays.find({})
-        lapsed = [relay["_id"] for relay in relays if Utc(relay["until_utc"]) <= now]
-        if lapsed:
-            await self._relays.remove_many(lapsed)
-        return max(1, len(relays) - len(lapsed))
+        await self._leases.give_back([self._me, *_names(held)])
 
 
 def _kept_first(kept: Iterable[int]) -> list[int]:

@@ -30,8 +30,8 @@ TICK_SECONDS_MIN = 0.05
 LOOK_SECONDS = 2.0
 """How long something to do that another replica has committed may remain unseen."""
 
-LOOK_ALONE_SECONDS = 10.0
-"""The same where there is no other replica."""
+LOOK_ALONE_SECONDS = 30.0
+"""The same where there is no other replica: this process's commits are seen at once."""
 
 log = get_logger("chassis.jobs")
 

@@ -70,6 +70,15 @@ class Leases:
         found = await self._collection.find({"_id": {"$in": list(names)}})
         return {each["_id"]: each["holder"] for each in found if each["until_utc"] > now}
 
+    async def held_below(self, prefix: str) -> list[str]:
+        """The names with this prefix that are held now. Those whose lease has ended are removed."""
+        now = self._clock.now()
+        behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = await self._collection.find({"_id": {"$gte": prefix, "$lt": behind}})
+        if ended := [each["_id"] for each in found if each["until_utc"] <= now]:
+            await self._collection.remove_many(ended)
+        return [each["_id"] for each in found if each["until_utc"] > now]
+
     async def _make(self, names: Sequence[str]) -> None:
         """Create the leases that do not exist; another replica may do so at the same time."""
         for name in names:

@@ -22,8 +22,8 @@ from tests.waiting import until, within
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECONDS = 30.0
-COMMANDS_MAX = {"gateway": 60, "visualgrid": 40, "pmc": 60, "ics": 80, "ops": 60, "slc": 140}
-"""Commands of each process to the database within `SECONDS`. The relay alone, which keeps its leases, needs 20."""
+COMMANDS_MAX = {"gateway": 30, "visualgrid": 25, "pmc": 35, "ics": 40, "ops": 45, "slc": 70}
+"""Commands of each process to the database within `SECONDS`. The relay alone, which keeps its leases, needs 13."""
 
 SEEN_SECONDS = 2.0
 DOWN_SECONDS = 60.0
