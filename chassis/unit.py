@@ -4,7 +4,7 @@ The engine runs the handlers of views and changes together with others that arri
 more than once. A handler awaits nothing but its view or change, and changes nothing outside it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, Self, TypeVar
 
@@ -12,7 +12,6 @@ from msgspec import UNSET, UnsetType
 
 from chassis.caller import Call
 from chassis.clock import Utc
-from chassis.defects import HeldUp
 from chassis.entity import Document, Entity, Value
 from chassis.page import Page, Paged
 
@@ -286,27 +285,3 @@ class Units(SnapshotReaders, Protocol):
         elsewhere, in `chassis/http/idempotency.py`.
         """
         ...
-
-
-def loaded(read: Coroutine[Any, Any, T]) -> T:
-    """The result of a read of a View or Change, for a decision that is no coroutine. Such a read never suspends: it has
-    its result, or ends the run, which is repeated once that is loaded. Raises `HeldUp` if it awaits something else."""
-    try:
-        read.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    read.close()
-    raise HeldUp("a read of a view or change awaits something other than data")
-
-
-class Beforehand(Exception):
-    """Raised by a handler that needs work done first, in transactions of its own.
-
-    The handler's writes are dropped, `work` is awaited, and the handler is run again. The effects of `work` stay, even
-    if the call is then refused.
-    """
-
-    def __init__(self, work: "Callable[[Units], Awaitable[None]]") -> None:
-        super().__init__("something has to be done before this call")
-        self.work = work

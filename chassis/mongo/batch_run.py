@@ -30,7 +30,7 @@ from chassis.mongo.table import Tables
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
 from chassis.mongo.working_set import Deferred, Heavy, LargeRecord, Missing, PendingReads, WorkingSet
-from chassis.unit import Beforehand
+from chassis.repeated import Beforehand
 
 RUNS_BETWEEN_YIELDS = 16
 PASSES_MAX = 8

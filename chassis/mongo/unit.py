@@ -43,8 +43,9 @@ from chassis.mongo.snapshot_reader import MongoSnapshotReaders
 from chassis.mongo.stats import UnitStats
 from chassis.mongo.table import Tables
 from chassis.page import Seal
+from chassis.repeated import Beforehand
 from chassis.sealing import Sealer
-from chassis.unit import Beforehand, Change, SnapshotReader, Units, View
+from chassis.unit import Change, SnapshotReader, Units, View
 
 T = TypeVar("T")
 

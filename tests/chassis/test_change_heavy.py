@@ -14,7 +14,8 @@ from chassis.mongo.errors import TransactionTooLarge, Transient
 from chassis.mongo.flush import Writes
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.unit import MongoUnits
-from chassis.unit import Beforehand, Change, Units
+from chassis.repeated import Beforehand
+from chassis.unit import Change, Units
 from tests.chassis.data_given import THINGS, a_call, a_thing, add, keep, opened
 from tests.waiting import within
 

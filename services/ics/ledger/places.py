@@ -10,7 +10,8 @@ from functools import partial
 from msgspec.structs import replace
 
 from chassis.caller import Call
-from chassis.unit import Beforehand, Change, Units
+from chassis.repeated import Beforehand
+from chassis.unit import Change, Units
 from services.ics.ledger.balance import Item, StockPosition
 from services.ics.ledger.lookup import bin_key, zone_key
 from services.ics.ledger.store import BIN_UNITS, ITEMS, BinUnits

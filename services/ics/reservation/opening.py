@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from chassis.caller import SYSTEM, Call
 from chassis.clock import Utc
-from chassis.unit import Beforehand, Change, Units
+from chassis.repeated import Beforehand
+from chassis.unit import Change, Units
 from services.ics.holdback.domain import held_back
 from services.ics.holdback.store import HOLDBACKS, item_keys
 from services.ics.ledger.balance import item_id_of

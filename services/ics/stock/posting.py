@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from chassis.clock import Utc
-from chassis.unit import Change, loaded
+from chassis.repeated import loaded
+from chassis.unit import Change
 from services.ics.demand.store import note_shipped
 from services.ics.ledger.balance import Balance, Item
 from services.ics.ledger.entry import Operation
