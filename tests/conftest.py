@@ -22,7 +22,7 @@ from deploy.local.engines.engine import Engine
 from tests.engines import Place, Room, header, new_room
 from tests.outages.listener import QUEUE_SAFE_SECONDS, declare
 from tests.outages.world import World
-from tests.running import Engines
+from tests.running import Engines, share_event_loop
 from tests.shapes import every_shape_is_served, scanned
 from tests.spread import Spread, longest_first
 
@@ -35,6 +35,9 @@ settings.load_profile("patient")
 # Drawing a failure with all local variables around it, as is the default, holds up the loop that logs it for seconds.
 PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
+
+SHARING = ("contract", "ics", "pmc", "slc", "visualgrid")
+"""Folders in which all tests of a module share the services that the module has started."""
 
 ROOM = pytest.StashKey[Room]()
 GUARD = pytest.StashKey[guard.Guard]()
@@ -83,8 +86,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
+    """Begin with what takes longest, and let tests that share a service share its event loop."""
     longest_first(items)
+    for folder in SHARING:
+        share_event_loop(items, Path(__file__).parent / folder)
 
 
 @pytest.fixture(scope="session")

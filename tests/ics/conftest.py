@@ -1,7 +1,6 @@
 """ICS as tests ask it: one running service a module, an org of its own for every test."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,8 @@ from chassis.testing.client import ServiceClient
 from services.ics.app import ICS
 from services.ics.settings import OVERDUE_SECONDS_MAX
 from tests.ics.given import NOON
-from tests.running import Engines, in_quiet_org, share_event_loop
+from tests.running import Engines, in_quiet_org
 from tests.shapes import scanned
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share an event loop. Items of other folders come here, too."""
-    share_event_loop(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """PMC as tests ask it: one running service a module, an org of its own for every test."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,14 +9,9 @@ from chassis.clock import FixedClock, Utc
 from chassis.testing.client import ServiceClient
 from services.pmc.app import PMC
 from tests.pmc.given import Catalogue
-from tests.running import Engines, in_quiet_org, share_event_loop
+from tests.running import Engines, in_quiet_org
 
 NOON = Utc("2024-03-01T12:00:00.000Z")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share an event loop. Items of other folders come here, too."""
-    share_event_loop(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,19 @@
 """A whole stack for the tests of a module, with some trade in it, and an operator who reads its graph."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 import pytest_asyncio
 from pymongo import MongoClient
 
 from services.visualgrid.graph import sources
 from tests.ops.vacuum.stack import CODE, a_stack
-from tests.running import share_event_loop
 from tests.visualgrid.explorer import Explorer, World, a_world
 from tests.waiting import stretched
 
 ANSWER_SECONDS = 3.0
 """How long a service may take here: all of them share one event loop with the test. `lateness.late` makes one late."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share an event loop. Items of other folders come here, too."""
-    share_event_loop(items, Path(__file__).parent)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

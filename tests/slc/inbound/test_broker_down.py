@@ -56,9 +56,7 @@ async def line(engines: Engines) -> AsyncIterator[Line]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def reached(
-    engines: Engines, line: Line, counter_ics: ServiceClient, counter_shops: ShopServer
-) -> AsyncIterator[ServiceClient]:
+async def reached(engines: Engines, line: Line, ics: ServiceClient, shops: ShopServer) -> AsyncIterator[ServiceClient]:
     """A running SLC whose broker is behind the line."""
     async with serve(
         SLC,
@@ -68,9 +66,9 @@ async def reached(
         amqp_url=line.url,
         prefix=f"{engines.name}.",
         slc_keys=KeyRing.from_text(new_key("k1")),
-        slc_shopify_base_url=counter_shops.base_url,
+        slc_shopify_base_url=shops.base_url,
         slc_public_url="https://stack.example",
-        ics_grpc=(f"127.0.0.1:{counter_ics.application.runtime.grpc_port}",),
+        ics_grpc=(f"127.0.0.1:{ics.application.runtime.grpc_port}",),
     ) as client:
         yield client
         await line.mend()
@@ -108,10 +106,10 @@ async def times_handled(counter: Counter, event_ids: list[str]) -> Numbers[str]:
 
 
 async def test_webhooks_are_answered_without_the_broker_and_worked_on_once_when_it_is_back(
-    reached: ServiceClient, line: Line, counter_ics: ServiceClient, counter_shops: ShopServer
+    reached: ServiceClient, line: Line, ics: ServiceClient, shops: ShopServer
 ) -> None:
     """200 within a second whatever else is down: none is lost, and none is done twice."""
-    counter = Counter(reached, counter_ics, counter_shops)
+    counter = Counter(reached, ics, shops)
     # What the test does not deliver stays where it is.
     counter.standin.hooks.habits.held = True
     await counter.open()

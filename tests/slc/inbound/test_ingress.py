@@ -146,14 +146,14 @@ async def test_unknown_shop_with_a_right_signature_is_counted_and_dropped(counte
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def alone(engines: Engines, counter_shops: ShopServer) -> AsyncIterator[ServiceClient]:
+async def alone(engines: Engines, shops: ShopServer) -> AsyncIterator[ServiceClient]:
     """A running SLC whose ICS does not answer."""
     async with engines.serve(
         SLC,
         "alone",
         prefix=f"{engines.name}.alone.",
         slc_keys=KeyRing.from_text(new_key("k1")),
-        slc_shopify_base_url=counter_shops.base_url,
+        slc_shopify_base_url=shops.base_url,
         slc_public_url="https://stack.example",
         ics_grpc=(f"127.0.0.1:{ports.any_free()}",),
     ) as client:
@@ -161,10 +161,10 @@ async def alone(engines: Engines, counter_shops: ShopServer) -> AsyncIterator[Se
 
 
 async def test_a_right_signature_is_200_while_ics_is_down(
-    alone: ServiceClient, counter_ics: ServiceClient, counter_shops: ShopServer
+    alone: ServiceClient, ics: ServiceClient, shops: ShopServer
 ) -> None:
     """Right signature: 200 in under a second while ICS is down."""
-    counter = Counter(alone, counter_ics, counter_shops)
+    counter = Counter(alone, ics, shops)
     await counter.open()
     await counter.listed("v-1", 0, shown=5)
     order = counter.standin.trade.sell({"v-1": 2})

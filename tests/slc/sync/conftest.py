@@ -14,26 +14,12 @@ from tests.slc.sync.peers import Peers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def peers() -> AsyncIterator[Peers]:
-    """PMC and ICS."""
-    async with Peers().running() as found:
-        yield found
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shop_server() -> AsyncIterator[ShopServer]:
-    """Serves the stand-in shops of the module's tests."""
-    async with ShopServer([]).running() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def syncing(engines: Engines, peers: Peers, shop_server: ShopServer) -> AsyncIterator[ServiceClient]:
+async def syncing(engines: Engines, peers: Peers, shops: ShopServer) -> AsyncIterator[ServiceClient]:
     """A running SLC."""
     async with engines.serve(
         SLC,
         slc_keys=KeyRing.from_text(new_key("k1")),
-        slc_shopify_base_url=shop_server.base_url,
+        slc_shopify_base_url=shops.base_url,
         slc_retry_delays=("0.05", "0.05", "0.05", "0.05", "0.05"),
         pmc_grpc=(peers.address,),
         ics_grpc=(peers.address,),
@@ -42,6 +28,6 @@ async def syncing(engines: Engines, peers: Peers, shop_server: ShopServer) -> As
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def floor(syncing: ServiceClient, peers: Peers, shop_server: ShopServer) -> Shopfloor:
+async def floor(syncing: ServiceClient, peers: Peers, shops: ShopServer) -> Shopfloor:
     """An org with a shop of its own; `open` makes a channel there."""
-    return Shopfloor(syncing, peers, shop_server)
+    return Shopfloor(syncing, peers, shops)

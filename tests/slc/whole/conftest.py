@@ -6,7 +6,6 @@ import pytest_asyncio
 
 from chassis.key_ring import KeyRing, new_key
 from chassis.testing.client import ServiceClient
-from services.ics.app import ICS
 from services.slc.app import SLC
 from tests.running import Engines
 from tests.shop.server import ShopServer
@@ -15,47 +14,24 @@ from tests.slc.whole.given import Whole
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def whole_peers() -> AsyncIterator[Peers]:
-    """PMC."""
-    async with Peers().running() as found:
-        yield found
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def whole_shops() -> AsyncIterator[ShopServer]:
-    """Serves the stand-in shops of the module's tests."""
-    async with ShopServer([]).running() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def whole_ics(engines: Engines) -> AsyncIterator[ServiceClient]:
-    """A running ICS."""
-    async with engines.serve(ICS, "ics") as client:
-        yield client
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole_slc(
-    engines: Engines, whole_ics: ServiceClient, whole_shops: ShopServer, whole_peers: Peers
+    engines: Engines, ics: ServiceClient, shops: ShopServer, peers: Peers
 ) -> AsyncIterator[ServiceClient]:
     """A running SLC."""
     async with engines.serve(
         SLC,
         "slc",
         slc_keys=KeyRing.from_text(new_key("k1")),
-        slc_shopify_base_url=whole_shops.base_url,
+        slc_shopify_base_url=shops.base_url,
         slc_public_url="https://stack.example",
         slc_retry_delays=("0.05", "0.05", "0.05", "0.05", "0.05"),
-        ics_grpc=(f"127.0.0.1:{whole_ics.application.runtime.grpc_port}",),
-        pmc_grpc=(whole_peers.address,),
+        ics_grpc=(f"127.0.0.1:{ics.application.runtime.grpc_port}",),
+        pmc_grpc=(peers.address,),
     ) as client:
         yield client
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def whole(
-    whole_slc: ServiceClient, whole_ics: ServiceClient, whole_shops: ShopServer, whole_peers: Peers
-) -> Whole:
+async def whole(whole_slc: ServiceClient, ics: ServiceClient, shops: ShopServer, peers: Peers) -> Whole:
     """An org with a shop of its own."""
-    return Whole(whole_slc, whole_ics, whole_shops, whole_peers)
+    return Whole(whole_slc, ics, shops, peers)
