@@ -1,3 +1,5 @@
+"""The check of all suites: it finds the queries that the database scans a whole collection for."""
+
 from typing import Any
 
 from pymongo import MongoClient
