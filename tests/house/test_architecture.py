@@ -20,7 +20,7 @@ def named() -> set[str]:
 
 def folders() -> set[str]:
     """The folders that need a sentence: those of the tree, and those in them that are not folders of one feature."""
-    found = set()
+    found: set[str] = set()
     for file in tracked(""):
         parts = PurePath(file.relative_to(ROOT)).parts[:-1]
         depth = 3 if parts[:1] == ("services",) else 2
