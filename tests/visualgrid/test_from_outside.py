@@ -13,6 +13,7 @@ from services.visualgrid.node import export, walk
 from tests.ops.vacuum.stack import CODE
 from tests.visualgrid.explorer import ORG, Explorer, World, ref_of
 from tests.visualgrid.lateness import late
+from tests.waiting import until
 
 OWN_TRACE = "0af7651916cd43dd8448eb211c80319c"
 HUB = {"table": "stack_facilities", "pk": f"ORG#{ORG}", "sk": "FACILITY#FAC-A"}
@@ -176,6 +177,25 @@ async def test_only_signing_in_needs_ops(explorer: Explorer) -> None:
         assert refused.error == (503, "maintenance-active")
     finally:
         await stack.start("ops")
+
+        async def back() -> bool:
+            async with Explorer(explorer.world) as other:
+                return (await other.sign_in(CODE)).status == 200
+
+        await until(back, 10, "nobody can sign in again")
+
+
+async def test_a_hub_and_its_neighbours_take_one_question_to_each_service(explorer: Explorer) -> None:
+    with late("nobody") as asked:
+        page = (await explorer.post("node/children", **HUB, limit=256)).data
+    assert page["items"]
+    assert set(asked.values()) == {1}
+    # No serial is there: other records name the hub, and none names the other one.
+    serials = {"edge": "in", "direction": "in", "entity_type": "serial"}
+    assert (await explorer.post("node/children", **HUB, **serials)).data["items"] == []
+    for narrowed in ({}, serials):
+        nowhere = HUB | {"sk": "FACILITY#NOWHERE"} | narrowed
+        assert (await explorer.post("node/children", **nowhere)).error == (404, "not-found")
 
 
 async def test_a_hub_is_only_missing_if_every_service_says_so(explorer: Explorer) -> None:

@@ -28,7 +28,7 @@ async def walk(explorer: Explorer, **body: Any) -> list[dict[str, Any]]:
 
 async def test_a_walk_around_a_hub_misses_nothing_of_a_service_that_is_late_once(explorer: Explorer) -> None:
     whole = await walk(explorer, **HUB, limit=256)
-    # The first question is whether the hub is there at all.
+    # Where the first question of all is late, nothing tells whether the hub is there.
     for number in range(2, 10):
         with late("ics", number):
             pages = await walk(explorer, **HUB, limit=2)

@@ -62,6 +62,18 @@ async def test_a_token_may_stand_in_the_body_but_not_in_the_address_and_not_twic
     assert no_text.error == (401, "unauthorized")
 
 
+async def test_a_body_that_is_no_object_carries_no_token_and_an_empty_one_is_an_object(explorer: Explorer) -> None:
+    json = {"content-type": "application/json"}
+    own = {"x-vg-token": explorer.token}
+    for data in (b"[]", b"5", b'"x"', b"null", b"{"):
+        without = await explorer.send("POST", "node/load", headers=json, data=data)
+        with_token = await explorer.send("POST", "node/load", headers=json | own, data=data)
+        assert (without.error, with_token.error) == ((401, "unauthorized"), (400, "invalid-input")), data
+    empty = await explorer.send("POST", "root/graph", headers=json | own, data=b"")
+    nulls = await explorer.post("node/children", table="ics_zones", pk=None, sk=None, filter=None, limit=None)
+    assert (empty.status, nulls.status) == (200, 200)
+
+
 async def test_media_type_and_size_come_before_the_token(explorer: Explorer) -> None:
     plain, json = {"content-type": "text/plain"}, {"content-type": "application/json"}
     text = await explorer.send("POST", "node/load", headers=plain, data=b"{}")

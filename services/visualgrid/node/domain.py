@@ -72,6 +72,11 @@ class Found(Value):
         return NodeKind(service=self.node.metadata.service_code, name=self.node.metadata.entity_type)
 
     @property
+    def is_hub(self) -> bool:
+        """Whether it is a hub, which no service stores."""
+        return self.node.metadata.service_code == HUB_SERVICE
+
+    @property
     def ref(self) -> NodeRef:
         """Its place in the graph."""
         keys = self.node.ddb_keys

@@ -12,7 +12,7 @@ from services.visualgrid.node.children import Listed, Narrowing, check_shape, ch
 from services.visualgrid.node.domain import Link, Node, NodeRef, link_of
 from services.visualgrid.node.filters import filter_from
 from services.visualgrid.node.listing import ListingPage, list_everywhere, list_table
-from services.visualgrid.node.loading import load, owner_of
+from services.visualgrid.node.loading import check_named, load, owner_of
 from services.visualgrid.node.neighbours import NeighbourPage, read_page, steps_from
 from services.visualgrid.node.position import Position
 from services.visualgrid.node.requests import NodeRequest, PageTokens, items_wanted
@@ -126,10 +126,13 @@ async def _neighbours(reader: SourceReader, body: NodeChildrenRequest, tokens: P
     assert body.sk is not None
     place = tokens.open(body.next_token)
     ref = NodeRef(table=body.table, pk=body.pk, sk=body.sk)
-    found = await load(reader, ref, hub_seen=place is not None)
+    found = await load(reader, ref, check_hub=False)
     hops = hops_wanted(reader.catalogue, found, body.narrowing)
     steps, limit = steps_from(found, hops), items_wanted(body.limit)
     page = await read_page(reader, found, steps, Position.of(place), limit, counts=place is None)
+    if found.is_hub and place is None and not page.items:
+        # Its neighbours are the records that name it: with none of them here, others may.
+        await check_named(reader, found)
     return NodeChildrenResponse(
         items=[Child(link=link_of(step.hop, ref, far.ref), node=far.node) for step, far in page.items],
         edges=_edges(reader, hops, page) if place is None else [],

@@ -17,14 +17,17 @@ def owner_of(reader: SourceReader, table: str) -> str:
     return service
 
 
-async def load(reader: SourceReader, ref: NodeRef, *, hub_seen: bool = False) -> Found:
+async def load(reader: SourceReader, ref: NodeRef, *, check_hub: bool = True) -> Found:
     """The record or hub with these keys. Raises `NotFound`, or `Unavailable` if its service is down.
 
-    `hub_seen`: a hub was found before, so no service is asked whether it still names it.
+    Without `check_hub` a hub is not checked: no service is asked whether it names it, see `check_named`.
     """
     service = owner_of(reader, ref.table)
     if service == HUB_SERVICE:
-        return await _load_hub(reader, ref, seen=hub_seen)
+        hub = _hub_of(ref)
+        if check_hub:
+            await check_named(reader, hub)
+        return hub
     request = pb.GetRecordRequest(table=ref.table, pk=ref.pk, sk=ref.sk)
 
     try:
@@ -35,19 +38,26 @@ async def load(reader: SourceReader, ref: NodeRef, *, hub_seen: bool = False) ->
         raise NotFound("there is no record with these keys") from None
 
 
-async def _load_hub(reader: SourceReader, ref: NodeRef, *, seen: bool) -> Found:
-    """The hub, if any record names it. If none does, but a service is down: `Unavailable`, since its records may."""
+def _hub_of(ref: NodeRef) -> Found:
+    """The hub with these keys, if there is one."""
     hub = hub_of_table(ref.table)
     assert hub is not None, ref.table
     parsed = hub.value_in(ref.pk, ref.sk)
     if parsed is None:
         raise NotFound("there is no record with these keys")
-    found = hub_found(hub, *parsed)
-    if not seen and not await _is_named(reader, found):
-        if reader.unavailable:
-            raise Unavailable(f"{', '.join(reader.unavailable)}: not available, and no other service names this")
-        raise NotFound("no record names this")
-    return found
+    return hub_found(hub, *parsed)
+
+
+async def check_named(reader: SourceReader, hub: Found) -> None:
+    """Check that a record names a hub: it exists as long as one does.
+
+    Raises `NotFound`; `Unavailable` if a service is down, whose records may name it.
+    """
+    if await _is_named(reader, hub):
+        return
+    if reader.unavailable:
+        raise Unavailable(f"{', '.join(reader.unavailable)}: not available, and no other service names this")
+    raise NotFound("no record names this")
 
 
 async def _is_named(reader: SourceReader, found: Found) -> bool:
