@@ -117,6 +117,22 @@ def expiring(field: str, after_seconds: int = 0) -> Index:
     return Index(fields=(field,), name=f"{field}_expires", expire_after_seconds=after_seconds)
 
 
+class LongList(Struct, frozen=True):
+    """A list field that may grow to thousands of items, of which a change usually touches a few.
+
+    A record with a long list is remembered by the process, and only the items that changed are stored. An item keeps
+    its place in the list until one is removed.
+
+    field    the list
+    same     (item before, item after) -> whether `derived` come out the same with either
+    derived  derived field that depends on the list -> the other fields that it depends on
+    """
+
+    field: str
+    same: Callable[[Any, Any], bool]
+    derived: Mapping[str, tuple[str, ...]]
+
+
 class Expiring(Document):
     """A record that the database deletes some time after `expires_utc`. Its entity declares
     `indexes=[expiring("expires_at")]` and `derived={"expires_at": expires_at}`."""
@@ -185,6 +201,7 @@ class Entity(Generic[R]):
     id_pattern  how the id is made of the key fields, where they do not contain it
     newest_by   the field whose largest values are the newest records, where that is not the id
     kind        tells entities that share a collection apart: stored in the field `kind`; one without reads them all
+    long_list   a list that may grow long, so that records with it are remembered, and stored item by item
     """
 
     def __init__(
@@ -212,6 +229,7 @@ class Entity(Generic[R]):
         operation: str = "",
         id_pattern: str = "",
         newest_by: str = "",
+        long_list: LongList | None = None,
     ) -> None:
         self.name = name
         self.struct = struct
@@ -236,6 +254,7 @@ class Entity(Generic[R]):
         self.operation = operation
         self.id_pattern = id_pattern
         self.newest_by = newest_by or id
+        self.long_list = long_list
         self.versioned = issubclass(struct, Record | Stamped)
 
     def id_of(self, record: R) -> str:

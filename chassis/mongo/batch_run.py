@@ -23,13 +23,14 @@ from chassis.mongo.limits import (
     LARGE_SECONDS,
 )
 from chassis.mongo.loading import load
+from chassis.mongo.long_records import changed_items, is_long
 from chassis.mongo.operation import BatchedOperation, drive
 from chassis.mongo.paging import Paging
 from chassis.mongo.stats import UnitStats
 from chassis.mongo.table import Tables
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.view import WorkingChange
-from chassis.mongo.working_set import Deferred, Heavy, LargeRecord, Missing, PendingReads, WorkingSet
+from chassis.mongo.working_set import Deferred, Heavy, LargeRecord, Missing, PendingReads, WorkingSet, Written
 from chassis.repeated import Beforehand
 
 RUNS_BETWEEN_YIELDS = 16
@@ -184,10 +185,19 @@ def _size_of(run: Execution, events: Sequence[dict[str, Any]]) -> int:
     size = DOCUMENT_BYTES * (len(run.written) + len(events))
     for each in run.written.values():
         if each.table.lists:
-            size += each.table.items_of(each.record) * ITEM_BYTES
+            size += _items_to_write(each) * ITEM_BYTES
     for event in events:
         size += len(event["body"])
     return size
+
+
+def _items_to_write(written: Written) -> int:
+    """How many items of lists a write sends, at least."""
+    table, before, after = written.table, written.before, written.record
+    if table.long_list is not None and is_long(table, after) and type(before) is type(after):
+        field = table.long_list.field
+        return len(changed_items(getattr(before, field), getattr(after, field)))
+    return table.items_of(after)
 
 
 def _to_run_again(

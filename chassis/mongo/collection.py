@@ -135,6 +135,11 @@ class Collection:
         updates = [{"q": {"_id": document["_id"]}, "u": document} for document in documents]
         await self._write("update", "updates", updates, session, ordered=False)
 
+    async def set_fields(self, changes: Mapping[str, Document], *, session: Transaction | None = None) -> None:
+        """Set fields of the stored documents with these ids; a field may be a path to an item of a list."""
+        updates = [{"q": {"_id": key}, "u": {"$set": fields}} for key, fields in changes.items()]
+        await self._write("update", "updates", updates, session, ordered=False)
+
     async def remove_many(self, ids: Sequence[Any], *, session: Transaction | None = None) -> None:
         """Delete the documents with these ids."""
         deletes = [{"q": {"_id": key}, "limit": 1} for key in ids]

@@ -185,7 +185,7 @@ class Committer:
 
     async def _attempt(self, batch: list[BatchedOperation], queue: BatchQueue) -> None:
         """One transaction. Operations it could not take in return to the front of the queue."""
-        held = WorkingSet()
+        held = WorkingSet(self._tables.remembered)
         moment = self._clock.now()
         began = perf_counter()
         large = queue is self._heavy

@@ -7,6 +7,7 @@ from chassis.clock import Utc
 from chassis.ids import IdSource
 from chassis.mongo.key_claims import KeyClaims
 from chassis.mongo.limits import LARGE_READS, LARGE_RECORD_ITEMS
+from chassis.mongo.long_records import is_large
 from chassis.mongo.query import Query
 from chassis.mongo.table import Key, Table, Tables, UniqueKey
 from chassis.mongo.working_set import (
@@ -122,6 +123,8 @@ class Execution:
             raise Missing
         if slot.table is table:
             record = slot.record
+            if not self.heavy and record is not None and is_large(table, record):
+                raise LargeRecord
         else:
             if not self.heavy and slot.document is not None and _has_many_items(slot.document):
                 # Before it is decoded.

@@ -36,5 +36,8 @@ LARGE_SECONDS = 0.02
 LARGE_RECORD_ITEMS = 300
 """Items that the lists of one record may hold before the operations that read it are large."""
 
+LARGE_DECODED_ITEMS = 1_000
+"""The same of a remembered record, which need not be read and decoded again."""
+
 LARGE_TOGETHER = 16
 """Operations that are large only because of a record they read, in one transaction: it is read and decoded once."""

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.mongo.client import Database
 from chassis.mongo.collection import Document
 from chassis.mongo.query import Query
+from chassis.mongo.remembered import WRITE_ID
 from chassis.mongo.table import Key, Table, UniqueKey
 from chassis.mongo.transaction import Transaction
 from chassis.mongo.working_set import FindResult, PendingReads, WorkingSet
@@ -52,6 +53,13 @@ async def _load_ids(
 ) -> None:
     slots = held.collection_state(collection).slots
     wanted = [one for one in ids if one not in slots]
+    if known := held.remembered.among(collection, wanted):
+        known_now = await database.collection(collection).find(
+            {"_id": {"$in": known}}, projection={WRITE_ID: 1}, session=within
+        )
+        for each in known_now:
+            held.keep_remembered(collection, each["_id"], each.get(WRITE_ID))
+        wanted = [one for one in wanted if one not in slots]
     for start in range(0, len(wanted), IDS_MAX):
         part = wanted[start : start + IDS_MAX]
         for document in await database.collection(collection).find({"_id": {"$in": part}}, session=within):

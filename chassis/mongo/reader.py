@@ -132,7 +132,7 @@ class Reader:
         complete: Callable[[BatchedOperation], None],
     ) -> bool:
         """Run every view until it is complete, or turns out to be large; whether anything had to be read."""
-        held = _held_by(batch) or WorkingSet()
+        held = _held_by(batch) or WorkingSet(self._tables.remembered)
         moment = self._clock.now()
         todo, runs, passes = batch, 0, 0
         large: list[BatchedOperation] = []

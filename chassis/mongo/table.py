@@ -13,6 +13,7 @@ from chassis.entity import Document, Entity, Index
 from chassis.key_ring import KeyRing
 from chassis.mongo.client import unwrapped
 from chassis.mongo.query_shapes import ID_KEYS, Keys
+from chassis.mongo.remembered import RememberedRecords
 from chassis.sealed import from_stored
 from chassis.sealing import Sealer
 
@@ -59,6 +60,7 @@ class Table(Generic[R]):
         "indexes",
         "kind",
         "lists",
+        "long_list",
         "moments",
         "name",
         "org_scoped",
@@ -83,6 +85,7 @@ class Table(Generic[R]):
         self.technical = entity.technical
         self.sealed = entity.sealed
         self.kind = entity.kind
+        self.long_list = entity.long_list
         self.moments = tuple(
             field for field in ("updated_utc", "recorded_utc") if field in entity.struct.__struct_fields__
         )
@@ -204,10 +207,12 @@ class Tables:
     """The tables of a service's entities. An entity that was not declared is added at its first use.
 
     `sealed` says which structs have sealed fields, and which. `sealer` seals the secrets of stored records.
+    `remembered` are those with long lists.
     """
 
     def __init__(self, sealer: Sealer | None = None) -> None:
         self.sealer = sealer or Sealer(KeyRing())
+        self.remembered = RememberedRecords()
         self._tables: dict[Entity[Any], Table[Any]] = {}
         self.sealed: dict[type, tuple[str, ...]] = {}
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from chassis.errors import Conflict
 from chassis.mongo.query import Query
+from chassis.mongo.remembered import RememberedRecord, RememberedRecords
 from chassis.mongo.table import Key, Table, UniqueKey
 
 ABSENT: Any = object()
@@ -35,17 +36,24 @@ class UncheckedKey(BaseException):
 
 
 class Slot:
-    """One id of one collection: the record as the batch sees it now, None if there is none."""
+    """One id of one collection: the record as the batch sees it now, None if there is none. `remembered`: where the
+    process remembers what is stored."""
 
-    __slots__ = ("dirty", "document", "kind", "record", "stored", "table")
+    __slots__ = ("dirty", "document", "kind", "record", "remembered", "stored", "table")
 
-    def __init__(self, document: dict[str, Any] | None) -> None:
+    def __init__(self, document: dict[str, Any] | None, remembered: RememberedRecord | None = None) -> None:
         self.document = document
-        self.stored = document is not None
+        self.stored = document is not None or remembered is not None
         self.kind = document.get("kind") if document is not None else None
         self.record: Any = None
         self.table: Table[Any] | None = None
         self.dirty = False
+        self.remembered = remembered
+        if remembered is not None:
+            # In this order: another thread may be replacing the document by the record.
+            self.document = remembered.document
+            self.table = remembered.table
+            self.record = remembered.record
 
     def record_of(self, table: Table[Any]) -> Any:
         """The record as one of `table`; None if it is of another kind."""
@@ -60,7 +68,12 @@ class Slot:
                 if self.kind == table.kind:
                     self.record, self.table = record, table
                 return record
-            self.record, self.table = table.decode(self.document), table
+            if self.remembered is not None:
+                # Others may be decoding the same document.
+                self.record, self.table = table.decode(dict(self.document)), table
+                self.remembered.decoded(self.record, table)
+            else:
+                self.record, self.table = table.decode(self.document), table
             self.document = None
             return self.record
         if self.record is None or self.table is None:
@@ -174,10 +187,12 @@ class WorkingSet:
     """The records of a batch, with the writes of its operations so far.
 
     `assumed` are ids and keys that were claimed without checking whether they are free; the database checks them.
-    `loaded` counts the documents read; `documents` and `bytes` (estimated) say how much is to be written.
+    `loaded` counts the documents read; `documents` and `bytes` (estimated) say how much is to be written. `remembered`
+    outlasts the batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: RememberedRecords | None = None) -> None:
+        self.remembered = remembered or RememberedRecords()
         self.collections: dict[str, CollectionState] = {}
         self.answers: dict[Any, FindResult] = {}
         self.assumed: set[Any] = set()
@@ -197,9 +212,16 @@ class WorkingSet:
         record_id: str = document["_id"]
         slots = self.collection_state(collection).slots
         if record_id not in slots:
-            slots[record_id] = Slot(document)
+            slots[record_id] = Slot(document, self.remembered.add_read(collection, document))
             self.loaded += 1
         return record_id
+
+    def keep_remembered(self, collection: str, record_id: str, write_id: str | None) -> bool:
+        """Add a record that the process remembers as this write stored it; whether it does."""
+        found = self.remembered.under(collection, record_id, write_id)
+        if found is not None:
+            self.collection_state(collection).slots.setdefault(record_id, Slot(None, found))
+        return found is not None
 
     def note_absent(self, collection: str, ids: Sequence[str]) -> None:
         """Remember the ids that were not found as absent."""
