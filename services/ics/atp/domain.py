@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from chassis.entity import Value
 from chassis.values import Count, Date, Guid
 from services.ics.ledger.balance import Item, StockPosition
-from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.ledger.lot import Lot, unsellable_lots
 from services.ics.policy.domain import PolicyValues
 
 
@@ -59,9 +59,11 @@ class Terms(Value):
 def unsellable_units(positions: Iterable[StockPosition], lots: Mapping[str, Lot], today: Date) -> int:
     """Units of an item that may not be sold on `today`: the available ones of unsellable lots, and of all others the
     unsellable serials on the shelf, promised or not, because a promise made before needs another unit instead."""
+    unsellable = unsellable_lots(lots, today)
     return sum(
-        position.unsellable_serials(today) if is_sellable(lots, position.lot_code, today) else position.available
+        position.available if position.lot_code in unsellable else position.unsellable_serials(today)
         for position in positions
+        if position.blocked or position.dated or position.lot_code in unsellable
     )
 
 

@@ -48,7 +48,7 @@ async def basis_of(view: View, keys: Sequence[ItemKey]) -> Basis:
     scopes = dict.fromkeys(scope for facility, variant in keys for scope in scope_keys(variant, facility))
     view.prefetch(POLICIES, scopes, by="scope")
     items = await items_of_many(view, keys)
-    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
+    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes) for item in items.values()])
     policies = await ruling_many(view, [(variant, facility) for facility, variant in keys])
     return Basis(
         items=items,

@@ -164,8 +164,8 @@ def numbered(targets: Sequence[Target]) -> list[CountLine]:
 
 def shown_expected(line: CountLine, item: Item) -> CountLine:
     """The line with the ledger's current units on hand as `expected`, for a count that is not blind."""
-    there = next((position.on_hand for position in item.cells if position.key == line.key), 0)
-    return replace(line, expected=there)
+    there = item.positions.get(line.key)
+    return replace(line, expected=there.on_hand if there is not None else 0)
 
 
 def check_targets(targets: Sequence[Target]) -> None:

@@ -46,8 +46,10 @@ def expected_at(item: Item, key: PositionKey, moment: Utc, since: Movements) -> 
 
     `since` must contain all movements of the item after `moment`; earlier ones are ignored.
     """
-    there = next((position.on_hand for position in item.cells if position.key == key), 0)
-    return there - sum(moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment)
+    there = item.positions.get(key)
+    return (there.on_hand if there is not None else 0) - sum(
+        moved.units for moved in since.get(key, ()) if moved.recorded_utc > moment
+    )
 
 
 def nobodys(item: OpenItem, key: PositionKey) -> int:

@@ -5,6 +5,7 @@ holders together; the units of each holder are in the holder's own record. `open
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from msgspec import field
@@ -23,7 +24,7 @@ class PositionKey(NamedTuple):
 
 
 SHORTFALL = PositionKey()
-"""No place and no lot: the only position whose available units may be below 0 (units promised beyond stock)."""
+"""No place and no lot: the only position whose available units may be below 0."""
 
 
 class Landing(Value):
@@ -43,8 +44,19 @@ class Landing(Value):
 
 NO_LANDING = Landing()
 
+PURPOSE_RANK: Mapping[str | None, int] = {
+    "pick": 0,
+    "storage": 1,
+    "overstock": 2,
+    "receiving": 3,
+    "returns": 4,
+    "staging": 5,
+    None: 6,
+}
+"""Draw order among purposes of zones; None: no place."""
 
-class StockPosition(Value, omit_defaults=True):
+
+class StockPosition(Value, omit_defaults=True, dict=True):
     """Units at one place and of one lot. `quarantine` counts units without a holder, `inspection` those of receipts;
     `capped`: the bin has a capacity.
 
@@ -77,9 +89,14 @@ class StockPosition(Value, omit_defaults=True):
     quarantine_serials: int = 0
     damaged_serials: int = 0
 
-    @property
+    @cached_property
     def key(self) -> PositionKey:
         return PositionKey(self.zone_id, self.bin_id, self.lot_code)
+
+    @cached_property
+    def place_order(self) -> tuple[int, str, str, str]:
+        """Sort key among positions whose lots expire on the same day: purpose of the zone, then codes."""
+        return PURPOSE_RANK[self.purpose], self.zone_code or "", self.bin_code or "", self.lot_code or ""
 
     @property
     def shelf(self) -> int:
@@ -184,7 +201,7 @@ class Balance(Value):
     seq: int
 
 
-class Item(Record):
+class Item(Record, dict=True):
     """One variant in one facility.
 
     seq           number of its last entry
@@ -254,9 +271,15 @@ class Item(Record):
         """Units of a lot in transit to the facility."""
         return sum(each.units for each in self.coming if each.lot_code == lot_code)
 
-    def lot_codes(self) -> set[str]:
+    @cached_property
+    def positions(self) -> Mapping[PositionKey, StockPosition]:
+        """The stock positions by their keys."""
+        return {position.key: position for position in self.cells}
+
+    @cached_property
+    def lot_codes(self) -> frozenset[str]:
         """The lots of the item's positions."""
-        return {position.lot_code for position in self.cells if position.lot_code is not None}
+        return frozenset(position.lot_code for position in self.cells if position.lot_code is not None)
 
 
 ITEM_ID = "{orgcode}/{logical_guid}/{variant_id}"

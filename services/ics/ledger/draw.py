@@ -4,27 +4,25 @@ Positions are sorted by expiry date of the lot, then by purpose of the zone, the
 place and lot that a call names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from chassis.clock import Date
 from services.ics.ledger.balance import PositionKey, StockPosition
 from services.ics.ledger.holder import Holding, Part
-from services.ics.ledger.lot import Lot, is_sellable
+from services.ics.ledger.lot import Lot, unsellable_lots
 from services.ics.ledger.naming import UNNAMED, Named, SerialAccount, SerialState
 from services.ics.ledger.open_item import OpenItem
 from services.ics.words import Stage
 
-PURPOSE_RANK: Mapping[str | None, int] = {
-    "pick": 0,
-    "storage": 1,
-    "overstock": 2,
-    "receiving": 3,
-    "returns": 4,
-    "staging": 5,
-    None: 6,
-}
 _NO_DATE = "~"  # sorts after every date
+
+FEW_POSITIONS = 16
+"""Positions that are sorted at once, to draw from them in order."""
+
+FIRST_POSITIONS = 3
+"""Of more, so many are looked for before the others are sorted."""
 
 
 class Pin(NamedTuple):
@@ -53,6 +51,11 @@ class Pin(NamedTuple):
             and (self.lot_code is None or key.lot_code == self.lot_code)
         )
 
+    def meets(self, other: "Pin") -> bool:
+        """Whether a position may match both pins; of place and lot alone."""
+        pairs = ((self.zone_id, other.zone_id), (self.bin_id, other.bin_id), (self.lot_code, other.lot_code))
+        return all(one is None or another is None or one == another for one, another in pairs)
+
     @property
     def open(self) -> bool:
         """Whether it matches every position."""
@@ -78,25 +81,14 @@ class HeldTake(NamedTuple):
     serials: list[str] | None = None
 
 
-def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> tuple[str, int, str, str, str]:
+DrawKey = tuple[str, tuple[int, str, str, str]]
+
+
+def draw_key(position: StockPosition, lots: Mapping[str, Lot]) -> DrawKey:
     """The sort key of a position in draw order."""
     lot = lots.get(position.lot_code) if position.lot_code is not None else None
     expiry = lot.expiry_date if lot is not None and lot.expiry_date is not None else _NO_DATE
-    return (
-        expiry,
-        PURPOSE_RANK[position.purpose],
-        position.zone_code or "",
-        position.bin_code or "",
-        position.lot_code or "",
-    )
-
-
-def sellable(item: OpenItem, position: StockPosition, today: Date) -> int:
-    """Available units that a promise may take on `today`: none of an unsellable lot, and of another one so many that
-    its unsellable serials stay. Which serial a promise gets is decided only at the pick."""
-    if position.available <= 0 or not is_sellable(item.lots, position.lot_code, today):
-        return 0
-    return max(0, position.available - position.unsellable_serials(today))
+    return expiry, position.place_order
 
 
 def free(
@@ -106,19 +98,36 @@ def free(
     order; with `today`, only sellable units of `available`."""
     found = _free(item, count, pin, today)
     if len(found) > 1:
-        found.sort(key=lambda each: draw_key(each[0], item.lots))
-    return found
+        found.sort(key=lambda position: draw_key(position, item.lots))
+    return [(position, _units(position, count, today)) for position in found]
 
 
-def _free(item: OpenItem, count: str, pin: Pin, today: Date | None) -> list[tuple[StockPosition, int]]:
-    """What `free` returns, in any order."""
+def _free(item: OpenItem, count: str, pin: Pin, today: Date | None) -> list[StockPosition]:
+    """The positions that `free` returns, in any order."""
     assert today is None or count == "available", count
     positions: Iterable[StockPosition] = item.positions.values()
+    lots: Mapping[str, Lot] = item.lots
     if not pin.open:
-        positions = [position for key, position in item.positions.items() if pin.holds(key)]
+        keys = item.positions.keys() if pin.exact is None else {pin.exact} & item.positions.keys()
+        positions = [item.positions[key] for key in keys if pin.holds(key)]
+        lots = {code: lots[code] for position in positions if (code := position.lot_code) in lots}
     if today is None:
-        return [(position, units) for position in positions if (units := getattr(position, count)) > 0]
-    return [(position, units) for position in positions if (units := sellable(item, position, today)) > 0]
+        return [position for position in positions if getattr(position, count) > 0]
+    unsellable = unsellable_lots(lots, today)
+    return [
+        position
+        for position in positions
+        if position.available > 0
+        and position.lot_code not in unsellable
+        and (not (position.blocked or position.dated) or _units(position, count, today) > 0)
+    ]
+
+
+def _units(position: StockPosition, count: str, today: Date | None) -> int:
+    """Units of the count at a position; with `today`, so many fewer that the unsellable serials on the shelf stay:
+    which serial a promise gets is decided only at the pick."""
+    units = int(getattr(position, count))
+    return units if today is None else units - position.unsellable_serials(today)
 
 
 def draw(
@@ -135,10 +144,12 @@ def draw(
     If the call names units, exactly these are taken, and removed from `named`.
     """
     takes: list[Take] = []
-    for position, units in free(item, count, pin, today=today):
+    if quantity == 0:
+        return takes, 0
+    for position in _in_draw_order(_free(item, count, pin, today), item.lots):
         if quantity == 0:
             break
-        part, serials = min(quantity, units), None
+        part, serials = min(quantity, _units(position, count, today)), None
         if named.explicit:
             account = SerialAccount(item.logical_guid, position.key, _UNHELD_STATES[count])
             serials = named.take(account, part)
@@ -147,6 +158,27 @@ def draw(
             takes.append(Take(position.key, part, serials))
             quantity -= part
     return takes, quantity
+
+
+def _in_draw_order(found: list[StockPosition], lots: Mapping[str, Lot]) -> Iterator[StockPosition]:
+    """Positions in draw order. Of many, a promise usually takes the first: it is looked for before they are sorted."""
+    left = found
+    for _ in range(FIRST_POSITIONS if len(found) > FEW_POSITIONS else 0):
+        first = _first(left, lots)
+        yield first
+        left = [position for position in left if position is not first]
+    left.sort(key=lambda position: draw_key(position, lots))
+    yield from left
+
+
+def _first(positions: Sequence[StockPosition], lots: Mapping[str, Lot]) -> StockPosition:
+    """The first of these positions in draw order."""
+    dates = {code: lot.expiry_date for code, lot in lots.items() if lot.expiry_date is not None}
+    if dates:
+        expiries = [dates.get(position.lot_code or "", _NO_DATE) for position in positions]
+        soonest = min(expiries)
+        positions = [position for position, expiry in zip(positions, expiries, strict=True) if expiry == soonest]
+    return min(positions, key=attrgetter("place_order"))
 
 
 _UNHELD_STATES: Mapping[str, SerialState] = {
@@ -158,7 +190,7 @@ _UNHELD_STATES: Mapping[str, SerialState] = {
 
 def count_free(item: OpenItem, count: str, pin: Pin = ANYWHERE, *, today: Date | None = None) -> int:
     """Units of this count inside the pin; with `today`, only sellable ones."""
-    return sum(units for _, units in _free(item, count, pin, today))
+    return sum(_units(position, count, today) for position in _free(item, count, pin, today))
 
 
 def parts_in_draw_order(item: OpenItem, holding: Holding) -> list[Part]:

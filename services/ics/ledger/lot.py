@@ -27,6 +27,13 @@ def is_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> b
     return lot is None or lot.sellable(today)
 
 
+def unsellable_lots(lots: Mapping[str, Lot], today: Date) -> frozenset[str]:
+    """The codes of the lots whose units may not be sold on `today`."""
+    return frozenset(
+        code for code, lot in lots.items() if lot.blocked or (lot.expiry_date is not None and lot.expiry_date < today)
+    )
+
+
 def check_sellable(lots: Mapping[str, Lot], lot_code: str | None, today: Date) -> None:
     """Raises `InvalidState` if units of the lot may not be sold."""
     if not is_sellable(lots, lot_code, today):

@@ -71,7 +71,7 @@ class OpenItem:
         self.logical_guid = item.logical_guid
         self.variant_id = item.variant_id
         self.lots: dict[str, Lot] = dict(lots or {})
-        self.positions: dict[PositionKey, StockPosition] = {position.key: position for position in item.cells}
+        self.positions: dict[PositionKey, StockPosition] = dict(item.positions)
         self.totals: dict[str, int] = {field: getattr(item, field) for field in TOTALS}
         self.seq = item.seq
         self.lapse_utc = item.lapse_utc
@@ -170,8 +170,9 @@ class OpenItem:
         return max(0, -known.available) if known is not None else 0
 
     def close(self, now: Utc) -> Item:
-        """The item to store; `now` becomes its `recorded_utc` if there are new entries. Omits those `gone`."""
-        totals = self.totals
+        """The item to store; `now` becomes its `recorded_utc` if there are new entries. Omits the positions that are
+        `gone` since it was read."""
+        totals, before = self.totals, self.stored.positions
         return replace(
             self.stored,
             seq=self.seq,
@@ -180,7 +181,9 @@ class OpenItem:
             serialised=self.serialised,
             externals=self.outside(),
             coming=[Coming(lot_code=lot, units=units) for lot, units in self.coming.items() if units],
-            cells=[position for position in self.positions.values() if not position.gone],
+            cells=[
+                position for key, position in self.positions.items() if position is before.get(key) or not position.gone
+            ],
             **totals,
         )
 

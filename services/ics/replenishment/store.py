@@ -170,7 +170,7 @@ async def ground_of(view: View, rules: Sequence[ReplenishmentRule]) -> Ground:
     view.prefetch(ZONES, zones)
     view.prefetch(BINS, bins)
     items = await items_of_many(view, keys)
-    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes()) for item in items.values()])
+    lots = await ledger_lots(view, [(item.variant_id, item.lot_codes) for item in items.values()])
     opened = {key: OpenItem(item, lots.get(item.variant_id, {})) for key, item in items.items()}
     closed = {zone_id for zone_id, zone in (await view.get_many(ZONES, zones)).items() if zone.status != "active"}
     closed |= {bin_id for bin_id, place in (await view.get_many(BINS, bins)).items() if place.status != "active"}

@@ -65,7 +65,7 @@ def _is_in(items: Mapping[str, list[Item]], lot: SerialUnit, facility: str) -> b
     """Whether any unit of the lot is in the facility or in transit to it."""
     assert lot.lot_code is not None, lot.serial_id
     here = next((item for item in items[lot.variant_id] if item.logical_guid == facility), None)
-    return here is not None and (lot.lot_code in here.lot_codes() or here.coming_of(lot.lot_code) > 0)
+    return here is not None and (lot.lot_code in here.lot_codes or here.coming_of(lot.lot_code) > 0)
 
 
 async def page_of(

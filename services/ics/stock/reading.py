@@ -61,7 +61,7 @@ class Held(NamedTuple):
 
 async def stock_of(view: View, item: Item, positions: Positions = "all") -> Stock:
     """The item with its positions. Only `all` reads more than the item itself."""
-    by_key = {position.key: position for position in item.cells}
+    by_key = item.positions
     match positions:
         case "all":
             found = _unheld(item.cells)
