@@ -10,24 +10,22 @@ from collections.abc import Iterator
 from tests.house.rules import ROOT, python_files
 
 PAGE = ROOT / "docs/operations.md"
-READS_ALL = {"find_all", "promises_of", "overdue_promises", "take_up_holders", "items_of_variant"}
+READS_ALL = {"find_all", "promises_of", "overdue_promises", "items_of_variant"}
 """Functions that return everything that matches, unless `at_most` bounds them."""
 
 WHOLE = {
     "services/ics/atp/reading.py _overdue_units": "overdue promises counted by atp/query",
     "services/ics/consignment/store.py consignments_of": "consignments on hand of an item",
-    "services/ics/count/posting.py _open": "holders of an item whose units are moved",
     "services/ics/count/store.py _counted_before": "count plans of an org",
     "services/ics/demand/store.py _months": "months of demand of a variant",
     "services/ics/demand/store.py available_in": "facilities of a variant",
     "services/ics/ledger/audit_bins.py _items_in": "items in a bin, by the audit",
     "services/ics/ledger/auditing.py _kept": "promises of an item, by the audit",
+    "services/ics/ledger/held.py _take_up_first": "holders of an item whose units are moved",
     "services/ics/ledger/places.py _count_some": "items in a bin that gets a capacity",
-    "services/ics/ledger/post.py _promises": "holders of an item whose units are moved",
     "services/ics/ledger/promises.py overdue_promises": "overdue promises counted by atp/query",
     "services/ics/ledger/promises.py promises_of": "holders of an item whose units are moved",
     "services/ics/ledger/store.py items_of_variant": "facilities of a variant",
-    "services/ics/putaway/handlers.py ics_putaway_record": "holders of an item whose units are moved",
     "services/ics/receive/store.py receipts_pending": "receipts of an item under inspection",
     "services/ics/serial/reading.py _items_of_lots": "facilities of a variant",
     "services/ics/serial/reading.py _lot_counts": "facilities of a variant",
@@ -35,10 +33,6 @@ WHOLE = {
     "services/ics/serial/store.py units_held_by": "serials of a holder",
     "services/ics/serial/store.py units_of": "serials of an item, by the audit",
     "services/ics/snapshot/reading.py _hold": "promises of an item, by a snapshot",
-    "services/ics/stock/assigning.py ics_serial_assign": "holders of an item whose units are moved",
-    "services/ics/stock/handlers.py _adjust_out": "holders of an item whose units are moved",
-    "services/ics/stock/importing.py _open": "holders of an item whose units are moved",
-    "services/ics/stock/posting.py take_up_holders": "holders of an item whose units are moved",
     "services/ics/transfer/store.py shipments_coming": "shipments on their way to an item",
     "services/pmc/audit/jobs.py look": "channels and orgs with totals, by `rollup_audit`",
     "services/pmc/rollup/store.py channel_rollups": "roll-ups of a channel, by `rollup_audit`",

@@ -4,7 +4,8 @@ from chassis.entity import Entity, edge
 from services.ics.allocation.domain import Allocation
 from services.ics.keyed import KeyedFilters, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
+from services.ics.ledger.promise_declaration import promise_edges, promise_fields, promise_finders
+from services.ics.ledger.store import OF_ANY_ORG
 from services.ics.reservation.expiring import changed_in_passing, expired
 
 FILTERS = KeyedFilters(

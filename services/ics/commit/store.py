@@ -4,7 +4,8 @@ from chassis.entity import Entity, edge
 from services.ics.commit.domain import Commit, changed_in_passing
 from services.ics.keyed import KeyedFilters, keys_index
 from services.ics.ledger.holder import HolderKind, parts_of, register
-from services.ics.ledger.store import OF_ANY_ORG, promise_edges, promise_fields, promise_finders
+from services.ics.ledger.promise_declaration import promise_edges, promise_fields, promise_finders
+from services.ics.ledger.store import OF_ANY_ORG
 
 FILTERS = KeyedFilters(
     {

@@ -155,11 +155,24 @@ async def _open(change: Change, p: LedgerPosting, off: Sequence[CountLine]) -> M
     items = await p.open_many(codes, codes)
     short = {variant_id: [line for line in off if line.variant_id == variant_id] for variant_id in items}
     await change.together(
-        p.take_up_holders(item, held_buckets(item, [line.key for line in short[variant_id]]))
+        _take_up_holders(p, item, line)
         for variant_id, item in items.items()
         if _somebody_loses(item, short[variant_id])
+        for line in short[variant_id]
     )
     return items
+
+
+async def _take_up_holders(p: LedgerPosting, item: OpenItem, line: CountLine) -> None:
+    """Add the holders that posting this line may change."""
+    numbered = len(line.serials_found) + len(line.serials_missing)
+    units = abs(line.difference) + numbered if numbered else max(0, -line.difference)
+    if not numbered and not item.shortfall:
+        # With a shortfall, units that nobody holds may go to waiting holders first.
+        units = max(0, units - nobodys(item, line.key))
+    buckets = held_buckets(item, [line.key])
+    # Units without a serial leave those holders that have some: of picked units only their holders know.
+    await p.take_up_holders(item, buckets, Pin(exact=line.key), units, newest_first=True, all_staged=numbered > 0)
 
 
 def _somebody_loses(item: OpenItem, lines: Sequence[CountLine]) -> bool:

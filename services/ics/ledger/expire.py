@@ -9,9 +9,10 @@ from chassis.caller import SYSTEM_ACTOR
 from chassis.clock import Utc
 from chassis.unit import Change
 from services.ics.ledger.first_promises import first_overdue, next_expiry
+from services.ics.ledger.held import take_up
 from services.ics.ledger.holder import HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX
 from services.ics.ledger.open_item import OpenItem
-from services.ics.ledger.post import operation, take_up, take_up_waiting
+from services.ics.ledger.post import operation, take_up_waiting
 from services.ics.ledger.posting import Posting
 from services.ics.ledger.promise import give_back
 

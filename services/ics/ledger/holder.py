@@ -68,6 +68,38 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
 """Holder type -> the bucket of its units."""
 
 
+class HeldState(NamedTuple):
+    """What promised units count as at their position: `bucket` and `stage`; `count`: the field of `StockPosition`."""
+
+    bucket: Bucket
+    stage: Stage | None
+    count: str
+
+    @property
+    def on_shelf(self) -> bool:
+        """Whether the units are still on the shelf."""
+        return is_on_shelf(self.bucket, self.stage)
+
+
+HELD_STATES: tuple[HeldState, ...] = (
+    HeldState("reserved", None, "reserved"),
+    HeldState("committed", "open", "open"),
+    HeldState("committed", "picked", "picked"),
+    HeldState("committed", "packed", "packed"),
+)
+
+
+def hold_key(state: HeldState, key: PositionKey) -> str:
+    """The value in `holds` of a promise with units in this state at a position."""
+    return f"{state.count}:{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
+
+
+def hold_keys(positions: Iterable[HeldPosition]) -> list[str]:
+    """The values of `holds` of a promise that holds these units."""
+    states = {state.stage: state for state in HELD_STATES}
+    return sorted({hold_key(states[held.stage], held.key) for held in positions})
+
+
 _STATES: Mapping[HolderType, SerialState] = {
     "receive": "quarantine",
     "shipment": "in_transit",

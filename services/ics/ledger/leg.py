@@ -1,9 +1,10 @@
-"""The two sides of a movement: a stock account of an open item, or an external account."""
+"""The two sides of a movement: a stock account of an open item, or an external account; and what entries say of it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.ics.ledger.balance import SHORTFALL, PositionKey
+from services.ics.ledger.entry import Account
 from services.ics.ledger.holder import Holding, Part
 from services.ics.ledger.naming import SerialAccount, SerialState
 from services.ics.ledger.open_item import OpenItem
@@ -44,3 +45,51 @@ _UNHELD_STATES: Mapping[Bucket, SerialState] = {
 }
 
 Side = Leg | External
+
+
+def account_of(side: Side) -> Account:
+    """The account of an entry's side."""
+    if not isinstance(side, Leg):
+        return Account(kind="external", external=side)
+    key, holding = side.key, side.holding
+    return Account(
+        kind="stock",
+        logical_guid=side.item.logical_guid,
+        bucket=side.bucket,
+        zone_id=key.zone_id,
+        bin_id=key.bin_id,
+        lot_code=key.lot_code,
+        stage=side.stage,
+        held_by_type=holding.type if holding is not None else None,
+        held_by_id=holding.id if holding is not None else None,
+        seq=side.item.seq,
+    )
+
+
+def balance_of(side: Side) -> int | None:
+    """The bucket total after the entries made so far; None for an external account."""
+    return side.item.total(side.bucket) if isinstance(side, Leg) else None
+
+
+def variant_of(source: Side, target: Side) -> str:
+    """The variant whose units move."""
+    for side in (source, target):
+        if isinstance(side, Leg):
+            return side.item.variant_id
+    raise AssertionError("an entry has a stock account on one side at least")
+
+
+def share(source: Side, target: Side, quantity: int) -> None:
+    """Update the item's share of an external account (see decision 0008)."""
+    if isinstance(source, Leg):
+        if not isinstance(target, Leg):
+            source.item.externals[target] += quantity
+    elif isinstance(target, Leg):
+        target.item.externals[source] -= quantity
+
+
+def mark_serialised(source: Side, target: Side) -> None:
+    """Note that an entry of the items named serials."""
+    for side in (source, target):
+        if isinstance(side, Leg):
+            side.item.serialised = True

@@ -68,6 +68,12 @@ class Named:
         """How many of the units are at a position."""
         return sum(unit.account is not None and unit.account.key == key for unit in self.units)
 
+    @property
+    def holder_ids(self) -> set[str]:
+        """The holders in whose names the units are."""
+        accounts = (unit.account for unit in self.units)
+        return {each.holder_id for each in accounts if each is not None and each.holder_id is not None}
+
     def take(self, account: SerialAccount, quantity: int) -> list[str]:
         """Remove and return the serials of at most `quantity` units in an account."""
         found = [unit.serial_no for unit in self.units if unit.account == account][:quantity]

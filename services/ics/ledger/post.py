@@ -3,8 +3,6 @@
 Only `services/ics/stock/posting.py` calls the writing functions, because their order matters.
 """
 
-from collections.abc import Collection
-
 from msgspec.structs import replace
 
 from chassis.errors import InvalidState
@@ -12,13 +10,14 @@ from chassis.unit import Change
 from chassis.work.store import enqueue
 from services.ics.ledger.draw import count_free
 from services.ics.ledger.entry import ENTRIES_MAX, Operation
-from services.ics.ledger.holder import BUCKET_OF, HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX, Holding, parts_of
+from services.ics.ledger.held import take_up
+from services.ics.ledger.holder import HEAVY_HOLDERS, HOLDER_KINDS, HOLDERS_MAX
 from services.ics.ledger.lookup import item_key
 from services.ics.ledger.open_item import OpenItem
 from services.ics.ledger.posting import Posting
-from services.ics.ledger.promises import promises_of, waiting_promises
-from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, PROMISES, BinUnits, ItemToFill, Promise
-from services.ics.words import Bucket, DocumentType
+from services.ics.ledger.promises import waiting_promises
+from services.ics.ledger.store import BIN_UNITS, ENTRIES, FILLS, ITEMS, BinUnits, ItemToFill
+from services.ics.words import DocumentType
 
 
 def operation(
@@ -71,42 +70,6 @@ async def enqueue_fills(change: Change, posting: Posting) -> None:
                 document_id=posting.entries[-1].document_id,
             )
             await enqueue(change, FILLS, item_key(item.logical_guid, item.variant_id), to_fill)
-
-
-def take_up(posting: Posting, item: OpenItem, promise: Promise) -> Holding:
-    """Add a promise of the item to the posting as a holder."""
-    return posting.hold(item, promise.kind, promise.promise_id, parts_of(promise.positions))
-
-
-async def take_up_holders(
-    change: Change, posting: Posting, item: OpenItem, buckets: Collection[Bucket], holder_id: str | None = None
-) -> None:
-    """Add all holders with units of the item in these buckets to the posting; `holder_id`: of promises this one."""
-    facility, variant = item.logical_guid, item.variant_id
-    if {"reserved", "committed"} & set(buckets):
-        for promise in await _promises(change, item, holder_id):
-            if BUCKET_OF[promise.kind] in buckets:
-                take_up(posting, item, promise)
-    for kind in HOLDER_KINDS.values():
-        if kind.find is not None and BUCKET_OF[kind.type] in buckets:
-            records = await kind.find(change, facility, variant)
-            if len(records) > HEAVY_HOLDERS:
-                change.own_transaction()
-            for record in records:
-                holding = posting.hold(item, kind.type, kind.entity.id_of(record), kind.parts(record, variant))
-                holding.serials = kind.serials(record, variant) if kind.serials is not None else {}
-
-
-async def _promises(change: Change, item: OpenItem, promise_id: str | None) -> list[Promise]:
-    """All promises that hold units of the item, or the one with this id, if it does."""
-    if promise_id is not None:
-        known = await change.get(PROMISES, promise_id)
-        ours = known is not None and (known.logical_guid, known.variant_id) == (item.logical_guid, item.variant_id)
-        return [known] if known is not None and ours else []
-    promises = await promises_of(change, item.logical_guid, item.variant_id)
-    if len(promises) > HEAVY_HOLDERS:
-        change.own_transaction()
-    return promises
 
 
 async def write_ledger(change: Change, posting: Posting, *, listed: bool) -> None:

@@ -12,10 +12,10 @@ from chassis.clock import Date, Utc, day_of
 from chassis.errors import InvalidState
 from services.ics.ledger.balance import SHORTFALL, Landing, PositionKey
 from services.ics.ledger.carried import CarriedSerials
-from services.ics.ledger.entry import ENTRY_SERIALS_MAX, LEGAL, Account, Operation, StockCardEntry, form_of
+from services.ics.ledger.entry import ENTRY_SERIALS_MAX, LEGAL, Operation, StockCardEntry, form_of
 from services.ics.ledger.fill import plan_fill
 from services.ics.ledger.holder import Holding, Part, Parts
-from services.ics.ledger.leg import Leg, Side
+from services.ics.ledger.leg import Leg, Side, account_of, balance_of, mark_serialised, share, variant_of
 from services.ics.ledger.naming import NamedUnit, SerialAccount
 from services.ics.ledger.open_item import OpenItem, position_field
 from services.ics.words import Bucket, HolderType, InsufficientStock, Kind, Shortage
@@ -140,18 +140,18 @@ class Posting:
         if kind != "assign":
             self._apply(kind, source, -quantity)
             self._apply(kind, target, quantity)
-        _share(source, target, quantity)
+        share(source, target, quantity)
         entry = StockCardEntry(
             orgcode=self.orgcode,
             entry_id=self.new_id(),
             operation_id=operation.operation_id,
             kind=kind,
-            variant_id=_variant(source, target),
+            variant_id=variant_of(source, target),
             quantity=quantity,
-            from_account=_account(source),
-            to_account=_account(target),
-            from_balance=_balance(source),
-            to_balance=_balance(target),
+            from_account=account_of(source),
+            to_account=account_of(target),
+            from_balance=balance_of(source),
+            to_balance=balance_of(target),
             document_type=operation.document_type,
             document_id=operation.document_id,
             document_line=line,
@@ -166,7 +166,7 @@ class Posting:
         assert (form_of(entry.from_account), form_of(entry.to_account)) in LEGAL[kind], entry
         self.entries.append(entry)
         if serials:
-            _mark_serialised(source, target)
+            mark_serialised(source, target)
             self.carried.carry(serials, kind, source, target, entry.variant_id)
         _hold_rules(entry, source)
 
@@ -248,50 +248,6 @@ def insufficient(item: OpenItem, bucket: Bucket, requested: int, there: int, mes
         available=max(0, there),
     )
     return InsufficientStock(message or f"{max(0, there)} of {requested} are there", [shortage])
-
-
-def _account(side: Side) -> Account:
-    if not isinstance(side, Leg):
-        return Account(kind="external", external=side)
-    key, holding = side.key, side.holding
-    return Account(
-        kind="stock",
-        logical_guid=side.item.logical_guid,
-        bucket=side.bucket,
-        zone_id=key.zone_id,
-        bin_id=key.bin_id,
-        lot_code=key.lot_code,
-        stage=side.stage,
-        held_by_type=holding.type if holding is not None else None,
-        held_by_id=holding.id if holding is not None else None,
-        seq=side.item.seq,
-    )
-
-
-def _balance(side: Side) -> int | None:
-    return side.item.total(side.bucket) if isinstance(side, Leg) else None
-
-
-def _variant(source: Side, target: Side) -> str:
-    for side in (source, target):
-        if isinstance(side, Leg):
-            return side.item.variant_id
-    raise AssertionError("an entry has a stock account on one side at least")
-
-
-def _share(source: Side, target: Side, quantity: int) -> None:
-    """Update the item's share of an external account (see decision 0008)."""
-    if isinstance(source, Leg):
-        if not isinstance(target, Leg):
-            source.item.externals[target] += quantity
-    elif isinstance(target, Leg):
-        target.item.externals[source] -= quantity
-
-
-def _mark_serialised(source: Side, target: Side) -> None:
-    for side in (source, target):
-        if isinstance(side, Leg):
-            side.item.serialised = True
 
 
 def _hold_rules(entry: StockCardEntry, source: Side) -> None:

@@ -1,7 +1,7 @@
 """Queries over all kinds of promises: of an item, overdue, waiting for units. Each names the index it uses."""
 
 from chassis.clock import Utc
-from chassis.unit import View, between
+from chassis.unit import OneOf, View, between
 from services.ics.ledger.store import PROMISES, Promise
 
 
@@ -10,6 +10,23 @@ async def promises_of(view: View, logical_guid: str, variant_id: str) -> list[Pr
     where = {"logical_guid": logical_guid, "variant_id": variant_id, "due": between(above="")}
     found = await view.find_all(PROMISES, where, order=("due",))
     return sorted(found, key=lambda promise: promise.promise_id)
+
+
+async def holders_at(
+    view: View,
+    logical_guid: str,
+    variant_id: str,
+    holds: OneOf,
+    limit: int,
+    *,
+    after: str | None = None,
+    newest_first: bool = False,
+) -> list[Promise]:
+    """The first `limit` promises of an item, by id, that hold units under any of these keys; behind the id `after`.
+    Index: logical_guid, variant_id, holds."""
+    where = {"logical_guid": logical_guid, "variant_id": variant_id, "holds": holds}
+    order = ("-promise_id",) if newest_first else ("promise_id",)
+    return await view.find(PROMISES, where, order=order, limit=limit, after=None if after is None else (after,))
 
 
 async def overdue_promises(view: View, logical_guid: str, variant_id: str, now: Utc) -> list[Promise]:

@@ -1,14 +1,15 @@
 """Storage of items, entries, bin units and promises, and the queries for them. Each query names the index it uses."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from chassis.entity import HUB, Document, Edge, Entity, Record, Value, edge, index
-from chassis.finder import Finder, found_by
+from msgspec import field
+
+from chassis.entity import HUB, Document, Entity, LongList, Record, Value, edge, index
+from chassis.finder import found_by
 from chassis.record_history import RecordedBy, WrittenOnce
 from chassis.unit import Range, View, Where
 from chassis.work.queue import WorkQueue
-from services.ics.keyed import KEYS, KeyedFilters, keys_index
+from services.ics.keyed import keys_index
 from services.ics.ledger.audit_run import LedgerAudit
 from services.ics.ledger.balance import ITEM_ID, Item, item_id_of, new_item
 from services.ics.ledger.entry import StockCardEntry, changed_totals, number_in
@@ -60,6 +61,7 @@ ITEMS = Entity(
         edge("lies_in_bin", to="bin", by="cells.bin_id", cardinality="many", at=""),
     ],
     derived={"spots": item_lookups, "stocked": stocked_buckets},
+    long_list=LongList("cells", same=lambda before, after: before.key == after.key, derived={"spots": ("coming",)}),
     history=False,
     history_from=RecordedBy("entry", by="item_key", value="{logical_guid}/{variant_id}", changed=changed_totals),
     label="{variant_id} @ {logical_guid}",
@@ -170,6 +172,7 @@ class Promise(Document):
 
     due    its expiry time (for a commit, `NEVER_EXPIRES` and its id); None if it holds no units
     queue  sort key of promises with units at the shortfall position: commits first, then by id; None without such units
+    holds  keys of what it holds where, see `hold_key`
     """
 
     promise_id: str
@@ -180,6 +183,7 @@ class Promise(Document):
     positions: list[HeldPosition]
     due: str | None
     queue: str | None = None
+    holds: list[str] = field(default_factory=list)
 
 
 OF_ANY_ORG = index("kind", name="kind", every_org=True)
@@ -195,6 +199,7 @@ PROMISES = Entity(
         index("logical_guid", "variant_id", "due"),
         # Not a partial index: not every engine uses one for a range.
         index("logical_guid", "variant_id", "queue"),
+        index("logical_guid", "variant_id", "holds"),
         # For the overdue-sweep job, over all orgs.
         index("due", every_org=True),
         OF_ANY_ORG,
@@ -203,49 +208,6 @@ PROMISES = Entity(
     history=False,
     technical=True,
 )
-
-
-def promise_fields(kind: HolderType, filters: KeyedFilters) -> dict[str, Callable[[Any], Any]]:
-    """The derived fields that each kind of promise stores: `due` and `queue`, so that all kinds are found together,
-    and the keys of its list."""
-
-    def due(promise: Any) -> str | None:
-        if not promise.positions:
-            return None
-        return f"{NEVER_EXPIRES}{promise.commit_id}" if kind == "commit" else str(promise.expires_utc)
-
-    rank = 1 if kind == "commit" else 2
-
-    def queue(promise: Any) -> str | None:
-        for held in promise.positions:
-            if held.zone_id is None and held.lot_code is None and held.stage in {None, "open"}:
-                return f"{rank}/{getattr(promise, f'{kind}_id')}"
-        return None
-
-    return {"due": due, "queue": queue, KEYS: filters.keys_of}
-
-
-def promise_finders(prefix: str, **lookups: str) -> dict[str, Finder]:
-    """How promises of a kind are found by the keys of its list; `lookups`: further fields and the codes of their keys.
-
-    `balance` is what edges name: the id of the item that has the promised units.
-    """
-    codes = {"variant_id": "v", "logical_guid": "f", "channel_code": "ch", **lookups}
-    return {
-        "orgcode": found_by(keys=prefix),
-        **{field: found_by(keys=f"{prefix}{code}:{{value}}") for field, code in codes.items()},
-        "balance": found_by(ITEM_ID, keys=f"{prefix}fv:{{logical_guid}}:{{variant_id}}"),
-    }
-
-
-def promise_edges() -> list[Edge]:
-    """The edges that every kind of promise has."""
-    return [
-        edge("of", to="variant", by="variant_id", service=HUB),
-        edge("in", to="facility", by="logical_guid", service=HUB),
-        edge("for", to="channel_code", by="channel_code", service=HUB),
-        edge("drawn_from", to="balance", by=ITEM_ID, back="balance"),
-    ]
 
 
 async def item_of(view: View, logical_guid: str, variant_id: str) -> Item:

@@ -24,7 +24,7 @@ from services.ics.transfer.store import SHIPMENTS, TRANSFERS
 
 jobs = Jobs("ics")
 
-FORM = 2
+FORM = 3
 
 STEPS: list[Step] = [
     Rederived(SERIALS),

@@ -62,7 +62,9 @@ async def ics_putaway_record(call: Call, change: Change, body: PutawayRecordRequ
         wants = wanted(body.bucket)
         # Units named by serial number may have a holder, even if there are enough units without one.
         if body.serials or not unheld(item, body.bucket, pin, body.quantity):
-            await p.take_up_holders(item, {bucket for bucket, _ in wants})
+            await p.take_up_holders(
+                item, {bucket for bucket, _ in wants}, pin, body.quantity, holder_ids=named.holder_ids
+            )
         put_away(p, item, body.quantity, wants, pin, target=landing, named=named)
         answer = moved(p)
         # An operation has no record of its own and exactly one event, so its revision is always 1.

@@ -12,6 +12,7 @@ from chassis.values import Date, Guid, Id, Lot, Reason
 from services.ics.bin.store import place_of
 from services.ics.ledger.accounts import assign, legs_at
 from services.ics.ledger.balance import PositionKey, StockPosition
+from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import ENTRIES_MAX, ENTRY_SERIALS_MAX, StockCardEntry
 from services.ics.ledger.posting import insufficient
 from services.ics.serial.domain import Dates, SerialUnit
@@ -67,7 +68,7 @@ async def ics_serial_assign(call: Call, change: Change, body: SerialAssignReques
         named = await p.arrivals.bring(item, lot_code, body.serials, given)
         buckets = (body.bucket,) if body.bucket is not None else GOOD_STOCK
         if _needs_holders(item.position(key), body.bucket, len(body.serials)):
-            await p.take_up_holders(item, buckets)
+            await p.take_up_holders(item, buckets, Pin(exact=key), len(body.serials))
         legs = legs_at(p, item, key, buckets, oldest_first=True)
         wanted = [leg for leg in legs if leg.stage in {None, "open"}]
         done = assign(p, wanted, named.units, at_once=ENTRY_SERIALS_MAX)

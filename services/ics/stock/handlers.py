@@ -199,8 +199,10 @@ async def ics_adjustment_create(call: Call, change: Change, body: AdjustmentCrea
 async def _adjust_out(p: LedgerPosting, item: OpenItem, body: AdjustmentCreateRequest, place: Place) -> None:
     pin, holder = Pin(place.zone_id, place.bin_id, body.lot_code), body.held_by_id or ANYONE
     named = await p.serials.take(item, body.serials, STATUSES[body.from_bucket], held_by=holder, pin=pin)
-    if body.from_bucket not in {"available", "damaged"}:
-        await p.take_up_holders(item, {body.from_bucket}, body.held_by_id)
+    if body.held_by_id is not None:
+        await p.take_up_holder(item, body.held_by_id, body.from_bucket)
+    elif body.from_bucket not in {"available", "damaged"}:
+        await p.take_up_holders(item, {body.from_bucket}, pin, -body.delta, holder_ids=named.holder_ids)
     adjust_out(p, item, body.correction(body.lot_code), pin, named)
 
 

@@ -1,5 +1,6 @@
 """The endpoint that imports many adjustments at once, all or none. The contract's ics.yaml specifies it."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, TypeVar
 
@@ -101,7 +102,7 @@ async def ics_adjustment_import(call: Call, change: Change, body: AdjustmentImpo
     places = await _places(change, call.logical_guid, body.lines)
     import_id = change.new_id()
     async with posting(change, "adjustment", import_id, reason=body.reason) as p:
-        items = await _open(p, body.lines)
+        items = await _open(p, body.lines, places)
         lots = await _checked_lots(change, p, body.lines, items)
         for number, (line, place, lot_code) in enumerate(zip(body.lines, places, lots, strict=True)):
             with of_line(number + 1):
@@ -163,20 +164,40 @@ def _first_lines(problems: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(path, problem) for path, problem in ordered if (path.split(".")[1] if "." in path else "") in named]
 
 
-async def _open(p: LedgerPosting, lines: Sequence[AdjustmentLineInput]) -> dict[str, OpenItem]:
+async def _open(p: LedgerPosting, lines: Sequence[AdjustmentLineInput], places: Sequence[Place]) -> dict[str, OpenItem]:
     """The items of the lines, with every holder that may lose units."""
     lots: dict[str, list[str]] = {}
-    held: dict[str, set[Bucket]] = {}
-    for line in lines:
+    held: dict[tuple[str, Bucket], list[tuple[AdjustmentLineInput, Pin]]] = {}
+    for line, place in zip(lines, places, strict=True):
         if line.lot_code is not None:
             lots.setdefault(line.variant_id, []).append(line.lot_code)
         if line.delta < 0 and line.bucket not in {"available", "damaged"}:
-            held.setdefault(line.variant_id, set()).add(line.bucket)
+            held.setdefault((line.variant_id, line.bucket), []).append((line, _pin(line, place)))
     p.serials.prefetch((line.variant_id, line.serials) for line in lines)
     items = await p.open_many([line.variant_id for line in lines], lots)
-    for variant_id, buckets in held.items():
-        await p.take_up_holders(items[variant_id], buckets)
+    for (variant_id, bucket), pinned in held.items():
+        await _take_up_holders(p, items[variant_id], bucket, pinned)
     return items
+
+
+def _pin(line: AdjustmentLineInput, place: Place) -> Pin:
+    return Pin(place.zone_id, place.bin_id, line.lot_code)
+
+
+async def _take_up_holders(
+    p: LedgerPosting, item: OpenItem, bucket: Bucket, pinned: Sequence[tuple[AdjustmentLineInput, Pin]]
+) -> None:
+    """Add the holders that may lose units by these lines of one bucket."""
+    units: Counter[Pin] = Counter()
+    named: set[str] = set()
+    for line, pin in pinned:
+        units[pin] -= line.delta
+        known = await p.serials.known(item.variant_id, line.serials or ())
+        named |= {unit.held_by_id for unit in known if unit is not None and unit.held_by_id is not None}
+    for pin in units:
+        # What other lines take at the same positions is taken from the same holders.
+        wanted = sum(quantity for other, quantity in units.items() if pin.meets(other))
+        await p.take_up_holders(item, {bucket}, pin, wanted, holder_ids=named)
 
 
 async def _checked_lots(
@@ -227,7 +248,7 @@ async def _adjust(
         named = await p.arrivals.bring(item, lot_code, line.serials, Dates(line.expiry_date))
         adjust_in(p, item, asked, landing, named)
     else:
-        pin = Pin(place.zone_id, place.bin_id, line.lot_code)
+        pin = _pin(line, place)
         named = await p.serials.take(item, line.serials, STATUSES[line.bucket], held_by=ANYONE, pin=pin)
         adjust_out(p, item, asked, pin, named)
     if len(p.entries) > IMPORT_ENTRIES_MAX:

@@ -21,8 +21,10 @@ from chassis.repeated import loaded
 from chassis.unit import Change
 from services.ics.demand.store import note_shipped
 from services.ics.ledger.balance import Balance, Item
+from services.ics.ledger.draw import Pin
 from services.ics.ledger.entry import Operation
 from services.ics.ledger.expire import expire_overdue
+from services.ics.ledger.held import take_up_holder, take_up_holders
 from services.ics.ledger.holder import HOLDERS_MAX
 from services.ics.ledger.naming import NamedUnit, SerialAccount
 from services.ics.ledger.open_item import OpenItem
@@ -30,7 +32,6 @@ from services.ics.ledger.post import (
     emit_stock_changed,
     enqueue_fills,
     operation,
-    take_up_holders,
     take_up_waiting,
     write_ledger,
 )
@@ -146,7 +147,7 @@ class LedgerPosting(Posting):
         stored = await item_of(self._change, self._change.call.logical_guid, variant_id)
         brought = list(lot_codes)
         self._prefetch_lots(variant_id, brought)
-        codes = stored.lot_codes().union(brought)
+        codes = stored.lot_codes.union(brought)
         lots = (await ledger_lots(self._change, [(variant_id, codes)])).get(variant_id, {}) if codes else {}
         await stamp_first(self._change, variant_id, codes)
         item = self.add(OpenItem(stored, lots))
@@ -184,10 +185,35 @@ class LedgerPosting(Posting):
         """Load the records of lots that the call names, together: arrivals ask for one after the other."""
         self._change.prefetch(SERIALS, [lot_key(variant_id, code) for code in lot_codes], by="number")
 
-    async def take_up_holders(self, item: OpenItem, buckets: Collection[Bucket], holder_id: str | None = None) -> None:
-        """Add all holders with units of the item in these buckets, so that their units can be moved; of promises only
-        `holder_id`, if given."""
-        await take_up_holders(self._change, self, item, buckets, holder_id)
+    async def take_up_holder(self, item: OpenItem, holder_id: str, bucket: Bucket) -> None:
+        """Add one holder with units of the item in this bucket, so that its units can be moved."""
+        await take_up_holder(self._change, self, item, holder_id, bucket)
+
+    async def take_up_holders(
+        self,
+        item: OpenItem,
+        buckets: Collection[Bucket],
+        pin: Pin,
+        units: int,
+        *,
+        holder_ids: Iterable[str] = (),
+        newest_first: bool = False,
+        all_staged: bool = False,
+    ) -> None:
+        """Add the holders that lose units if at most `units` of each of these buckets move from inside the pin, so that
+        they can be moved; see `ledger.held.take_up_holders`."""
+        keys = [key for key in item.positions if pin.holds(key)] if pin.exact is None else [pin.exact]
+        await take_up_holders(
+            self._change,
+            self,
+            item,
+            buckets,
+            keys,
+            units,
+            holder_ids=holder_ids,
+            newest_first=newest_first,
+            all_staged=all_staged,
+        )
 
     async def expire_overdue(self, item: OpenItem, until: Utc | None = None, at_most: int = HOLDERS_MAX) -> bool:
         """Expire promises of the item that were overdue at `until` (None: now), before the call's own operation, at
@@ -196,4 +222,4 @@ class LedgerPosting(Posting):
 
 
 def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> set[str]:
-    return item.lot_codes().union(beside.get(item.variant_id, ()))
+    return item.lot_codes.union(beside.get(item.variant_id, ()))

@@ -1,11 +1,14 @@
 """Every changing call of ICS on an item with a crowd: answered without a defect, with bounded work, the books right.
+It never holds the event loop for long, and neighbours do not wait for it.
 
 The crowds are larger than every bound and window: `ICS_CROWD=5000` makes them as large as a flash sale's.
 """
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -22,11 +25,16 @@ from services.ics.ledger.jobs import AuditAnswer, AuditParams, audit_ledger
 from services.ics.ledger.store import ENTRIES, PROMISES
 from services.ics.receive.store import RECEIPTS
 from services.ics.reservation.store import RESERVATIONS
+from tests.holding import CALLER_SECONDS, callbacks_of, collecting_as_in_a_service
 from tests.ics.crowd.given import crowd_of, records
+from tests.ics.crowd.neighbours import Neighbours
 from tests.ics.crowd.work import Work, counted_work
 from tests.ics.given import CHANNEL, VARIANT
 from tests.ics.invariants import check_counters
 from tests.ics.world import BODIES, World, make_world
+from tests.waiting import cpu_stretched
+
+T = TypeVar("T")
 
 SIZE = int(os.environ.get("ICS_CROWD", "600"))
 PLACES = min(SIZE, 1_000)
@@ -38,9 +46,6 @@ CHANGES = sorted(
     (endpoint for endpoint in collect(ICS).endpoints if endpoint.tenant and endpoint.access == "change"),
     key=lambda endpoint: endpoint.call.endswith(LAST),
 )
-
-SCANS = {"putaway", "adjustment", "count", "serial"}
-"""Features that look through all holders of an item, where units that somebody holds are moved."""
 
 UNITS_LOST = 150
 """Most units that a count does not find: more than nobody holds at the crowd's place."""
@@ -205,13 +210,34 @@ async def check_books(ics: ServiceClient) -> None:
     check_counters(promises, await records(ics, RECEIPTS, ours))
 
 
+class HeldLoop:
+    """How long calls held the event loop, by their paths: the CPU seconds of the longest callback."""
+
+    def __init__(self) -> None:
+        self._longest: list[tuple[float, str, str]] = []
+
+    async def by(self, path: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of a call, measured."""
+        with callbacks_of(asyncio.get_running_loop()) as callbacks:
+            answer = await call()
+        self._longest.append((callbacks.longest, path, callbacks.held_by))
+        return answer
+
+    def check(self, seconds: float) -> None:
+        """Fail if a callback took more CPU time than this on the reference machine."""
+        allowed = cpu_stretched(seconds)
+        assert self._longest, "no call was measured"
+        over = [f"{path} {1000 * cpu:.1f} ms: {by}" for cpu, path, by in sorted(self._longest) if cpu > allowed]
+        assert over == []
+
+
 def check_work(path: str, work: Work) -> None:
     """However large the crowd, a call reads a bounded number of promises, and one transaction touches a bounded number
     of them and makes a bounded number of entries."""
     assert work.most_written[PROMISES.collection] <= HOLDERS_MAX + 20, (path, work)
     assert work.most_written[ENTRIES.collection] <= ENTRIES_MAX, (path, work)
     # Nothing is promised yet when a call finds out that it needs a transaction of its own: it then reads once more.
-    if path.split("/")[1] not in SCANS and path != "/snapshot/create":
+    if path != "/snapshot/create":
         assert work.read[PROMISES.collection] <= 2 * (HOLDERS_MAX + 20), (path, work)
 
 
@@ -221,16 +247,26 @@ async def test_every_change_is_answered_and_the_books_are_right(
 ) -> None:
     crowded = await CROWDS[crowd](ics, clock)
     await check_books(ics)
+    neighbours = Neighbours(ics)
+    await neighbours.move_in()
+    held = HeldLoop()
     with counted_work() as work:
-        await count_short(crowded)
+        await held.by("/count/approve", lambda: count_short(crowded))
     check_work("/count/approve", work)
     refused: set[str] = set()
-    for path, body in [*moves_of(crowded), *((each.path, BODIES[each.call](crowded.world)) for each in CHANGES)]:
-        with counted_work() as work:
-            answer = await crowded.ask(path, **body)
-        assert answer.status in {200, 409}, (path, body, answer)
-        if answer.status == 409:
-            refused.add(path)
-        check_work(path, work)
+    waited: list[str] = []
+    with collecting_as_in_a_service():
+        for path, body in [*moves_of(crowded), *((each.path, BODIES[each.call](crowded.world)) for each in CHANGES)]:
+            ask = partial(held.by, path, partial(crowded.ask, path, **body))
+            with counted_work() as work:
+                answer, wrong = await neighbours.beside(ask)
+            assert answer.status in {200, 409}, (path, body, answer)
+            if answer.status == 409:
+                refused.add(path)
+            check_work(path, work)
+            waited += [f"{path}: {each}" for each in wrong]
     assert refused == REFUSED[crowd]
+    assert waited == []
+    assert neighbours.calls >= len(CHANGES)
+    held.check(CALLER_SECONDS)
     await check_books(ics)
