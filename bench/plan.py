@@ -10,7 +10,18 @@ from bench.endurance import SECONDS_MAX as SOAK_SECONDS_MAX
 from bench.endurance import soak
 from bench.gate import look_at_the_gate
 from bench.graph_crowds import CROWD_READS, READS, crawl
-from bench.item_crowds import AT_PLACES, CALLS, PLACES, SIZES, at_places, neighbours, with_holders
+from bench.item_crowds import (
+    AT_PLACES,
+    BINS,
+    CALLS,
+    PLACES,
+    SIZES,
+    at_places,
+    beside_many_lots,
+    beside_receipts,
+    in_bins,
+    with_holders,
+)
 from bench.moving import transfer
 from bench.products import read
 from bench.publishing import publish_again, publish_few, publish_many, publish_under_load
@@ -112,8 +123,10 @@ LINES = [
         for size in SIZES
         for call in CALLS
     ),
-    *(_Line("places", at_places(call, size), preparation=2) for size in PLACES for call in AT_PLACES),
-    _Line("neighbours", neighbours, loads=2, preparation=20),
+    *(_Line("places", at_places(call, size), preparation=2 + size / 200) for size in PLACES for call in AT_PLACES),
+    *(_Line("places", in_bins(call, size), preparation=2 + size / 100) for size in BINS for call in AT_PLACES),
+    _Line("neighbours", beside_receipts, loads=2, preparation=20),
+    _Line("neighbours", beside_many_lots, loads=2, preparation=30),
     _Line("soak", soak, loads=0, preparation=SOAK_SECONDS_MAX / PREPARATION_FACTOR_MAX),
 ]
 
