@@ -93,7 +93,7 @@ def in_bins(call: str, size: int) -> Callable[[Bench], Awaitable[Row]]:
 
 
 async def _with_lots(http: aiohttp.ClientSession, size: int) -> str:
-    """An item at so many lots; its variant."""
+    """An item with `size` lots; its variant."""
     name = f"P{size}-{THIS_RUN}"
     if name not in _made:
         await _receive_all(http, name, [{"lot_code": f"L-{lot:05}"} for lot in range(size)])
@@ -101,7 +101,7 @@ async def _with_lots(http: aiohttp.ClientSession, size: int) -> str:
 
 
 async def _with_bins(http: aiohttp.ClientSession, size: int) -> str:
-    """An item in so many bins; its variant."""
+    """An item in `size` bins; its variant."""
     name = f"B{size}-{THIS_RUN}"
     if name not in _made:
         zone = (await ask(http, "/ics/zone/create", code=name))["zone"]["zone_id"]

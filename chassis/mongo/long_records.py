@@ -20,7 +20,7 @@ def is_long(table: Table[Any], record: Any) -> bool:
 
 
 def is_large(table: Table[Any], record: Any) -> bool:
-    """Whether a decoded record has so many items that the operations which use it are large."""
+    """Whether the operations that use a decoded record are large, because of the number of its items."""
     long_list = table.long_list
     return long_list is not None and len(getattr(record, long_list.field)) > LARGE_DECODED_ITEMS
 

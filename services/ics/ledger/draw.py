@@ -22,7 +22,7 @@ FEW_POSITIONS = 16
 """Positions that are sorted at once, to draw from them in order."""
 
 FIRST_POSITIONS = 3
-"""Of more, so many are looked for before the others are sorted."""
+"""Positions that are looked for one by one before the others are sorted."""
 
 
 class Pin(NamedTuple):
@@ -124,8 +124,8 @@ def _free(item: OpenItem, count: str, pin: Pin, today: Date | None) -> list[Stoc
 
 
 def _units(position: StockPosition, count: str, today: Date | None) -> int:
-    """Units of the count at a position; with `today`, so many fewer that the unsellable serials on the shelf stay:
-    which serial a promise gets is decided only at the pick."""
+    """Units of the count at a position; with `today`, without one for each unsellable serial on the shelf: which serial
+    a promise gets is decided only at the pick."""
     units = int(getattr(position, count))
     return units if today is None else units - position.unsellable_serials(today)
 

@@ -1,8 +1,8 @@
 """Reads the holders whose units a call may move, and no others.
 
 Holders lose units in turn, the oldest or the newest first. A promise stores under which keys it is found by what it
-holds where (`holds`), so a call that moves some units reads the first promises that hold so many, however many others
-hold units of the item.
+holds where (`holds`), so a call that moves some units reads the first promises that hold them, however many others hold
+units of the item.
 """
 
 from collections import Counter

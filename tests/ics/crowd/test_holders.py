@@ -20,7 +20,7 @@ MINE = 20
 
 
 class Crowd(NamedTuple):
-    """An item of which so many carts hold a unit each, at one place; their ids, oldest first."""
+    """An item of which many carts hold a unit each, at one place; their ids, oldest first."""
 
     floor: Floor
     zone_id: str
