@@ -110,7 +110,7 @@ def _free(item: OpenItem, count: str, pin: Pin, today: Date | None) -> list[Stoc
     if not pin.open:
         keys = item.positions.keys() if pin.exact is None else {pin.exact} & item.positions.keys()
         positions = [item.positions[key] for key in keys if pin.holds(key)]
-        lots = {code: lots[code] for position in positions if (code := position.lot_code) in lots}
+        lots = {code: lots[code] for position in positions if (code := position.lot_code) is not None and code in lots}
     if today is None:
         return [position for position in positions if getattr(position, count) > 0]
     unsellable = unsellable_lots(lots, today)

@@ -94,7 +94,7 @@ def _losses(
     for state in states:
         may_leave: dict[PositionKey, int] = {}
         for key, position in positions.items():
-            there = int(getattr(position, state.count))
+            there = int(getattr(position, state.field))
             if state.on_shelf:
                 there = min(there, shelf[key])
                 shelf[key] -= there

@@ -69,11 +69,11 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
 
 
 class HeldState(NamedTuple):
-    """What promised units count as at their position: `bucket` and `stage`; `count`: the field of `StockPosition`."""
+    """What promised units count as at their position: `bucket` and `stage`; `field`: of `StockPosition`, their number."""
 
     bucket: Bucket
     stage: Stage | None
-    count: str
+    field: str
 
     @property
     def on_shelf(self) -> bool:
@@ -91,7 +91,7 @@ HELD_STATES: tuple[HeldState, ...] = (
 
 def hold_key(state: HeldState, key: PositionKey) -> str:
     """The value in `holds` of a promise with units in this state at a position."""
-    return f"{state.count}:{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
+    return f"{state.field}:{key.zone_id or ''}/{key.bin_id or ''}/{key.lot_code or ''}"
 
 
 def hold_keys(positions: Iterable[HeldPosition]) -> list[str]:

@@ -221,5 +221,5 @@ class LedgerPosting(Posting):
         return await expire_overdue(self._change, self, item, until, at_most)
 
 
-def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> set[str]:
+def _codes(item: Item, beside: Mapping[str, Collection[str]]) -> Collection[str]:
     return item.lot_codes.union(beside.get(item.variant_id, ()))

@@ -140,7 +140,7 @@ async def _held(view: View, item: Item) -> list[tuple[Held, int]]:
     return found
 
 
-def _account_order(held: Held, by_key: dict[PositionKey, StockPosition]) -> tuple[Any, ...]:
+def _account_order(held: Held, by_key: Mapping[PositionKey, StockPosition]) -> tuple[Any, ...]:
     position = by_key.get(held.key, StockPosition(lot_code=held.key.lot_code))
     stage = STAGES.index(held.stage) + 1 if held.stage else 0
     return BUCKETS.index(held.bucket), *account_order(position), stage, held.id or ""
