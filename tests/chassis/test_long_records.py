@@ -68,6 +68,11 @@ def at(place: int, **changes: Any) -> Changing:
     return changed
 
 
+def adds(name: str) -> Changing:
+    """Adds a chapter."""
+    return lambda book: replace(book, chapters=[*book.chapters, Chapter(name=name)])
+
+
 class Sent:
     """What was sent to the books' collection and read from it."""
 
@@ -136,7 +141,7 @@ async def check(units: MongoUnits, expected: Book) -> None:
         ([at(7, words=3)], {"chapters.7", "words"}),
         ([at(7, name="A"), at(299, words=1)], {"chapters.7", "chapters.299", "names", "words"}),
         (
-            [lambda book: replace(book, chapters=[*book.chapters, Chapter(name="Z")])],
+            [adds("Z")],
             {"chapters.300", "names", "words"},
         ),
         ([lambda book: replace(book, title="U")], {"title", "names", "words"}),
@@ -178,11 +183,7 @@ async def test_a_record_is_stored_whole_if_an_item_goes_or_many_change(
 async def test_a_short_list_is_stored_whole_until_it_is_long(units: MongoUnits, sent: Sent) -> None:
     await store(units, a_book(LONG_ITEMS - 2))
     for number in range(4):
-        name = f"X{number}"
-        after = await change_book(
-            units, lambda book, name=name: replace(book, chapters=[*book.chapters, Chapter(name=name)])
-        )
-        await check(units, after)
+        await check(units, await change_book(units, adds(f"X{number}")))
     assert ["$set" in update for update in sent.updates] == [False, True, True, True]
 
 
@@ -202,6 +203,7 @@ async def test_several_changes_of_one_transaction_are_stored_as_one(units: Mongo
 
 async def test_what_the_process_knows_is_not_read_again(units: MongoUnits, sent: Sent) -> None:
     await store(units, a_book())
+    after = a_book()
     for number in range(3):
         after = await change_book(units, at(number, words=1))
     assert await units.view(a_call(), load) == after
@@ -211,6 +213,7 @@ async def test_what_the_process_knows_is_not_read_again(units: MongoUnits, sent:
 
 async def test_what_another_process_stored_is_read(units: MongoUnits, mongodb_uri: str, database_name: str) -> None:
     await store(units, a_book())
+    after = a_book()
     async with opened(mongodb_uri, database_name) as other:
         for number in range(4):
             await change_book(units, at(number, words=1))
@@ -252,7 +255,7 @@ async def test_a_remembered_record_is_changed_in_the_shared_batch_unless_it_is_v
     await store(units, a_book(LARGE_DECODED_ITEMS))
     await change_book(units, at(0, words=1))
     assert units.stats.heavy == 0
-    await change_book(units, lambda book: replace(book, chapters=[*book.chapters, Chapter(name="one more")]))
+    await change_book(units, adds("one more"))
     await change_book(units, at(0, words=2))
     assert units.stats.heavy == 1
 

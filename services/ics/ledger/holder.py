@@ -69,7 +69,7 @@ BUCKET_OF: Mapping[HolderType, Bucket] = {
 
 
 class HeldState(NamedTuple):
-    """What promised units count as at their position: `bucket` and `stage`; `field`: of `StockPosition`, their number."""
+    """What promised units count as at their position. `field`: their number in `StockPosition`."""
 
     bucket: Bucket
     stage: Stage | None

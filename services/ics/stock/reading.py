@@ -1,6 +1,6 @@
 """Reads stock: one item with its positions, and lists of balances, of whole items or of one place or lot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, assert_never
 
 from msgspec import Meta
