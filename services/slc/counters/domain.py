@@ -5,7 +5,8 @@ percentile is right within 5 %.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec import field
@@ -81,6 +82,7 @@ class Counted(Value):
     latency_ms: tuple[float, ...] = ()
 
 
+@lru_cache(maxsize=256)
 def floor(moment: Utc, size_seconds: int) -> Utc:
     """The start of the bucket that holds this moment."""
     return from_seconds(to_seconds(moment) // size_seconds * size_seconds)
@@ -100,8 +102,10 @@ def added(bucket: Bucket, counted: Counted) -> Bucket:
     )
 
 
-def with_durations(histogram: Mapping[str, int], durations_ms: Iterable[float]) -> dict[str, int]:
+def with_durations(histogram: dict[str, int], durations_ms: Sequence[float]) -> dict[str, int]:
     """A histogram with more durations."""
+    if not durations_ms:
+        return histogram
     found = dict(histogram)
     for duration in durations_ms:
         place = str(_place(duration))

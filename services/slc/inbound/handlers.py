@@ -52,7 +52,7 @@ async def slc_webhook(
 ) -> Content:
     """Take in a webhook of Shopify."""
     raw = await body.read()
-    headers = {name.lower(): value for name, value in http.headers.items()}
+    headers = http.headers
     shop_domain = headers.get("x-shopify-shop-domain", "").lower()
     signature = headers.get("x-shopify-hmac-sha256", "")
     known: list[WebhookSigner] = []

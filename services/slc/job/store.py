@@ -14,7 +14,7 @@ from chassis.work.store import NewWork, enqueue, enqueue_many
 from services.slc.channel.domain import StoredChannel
 from services.slc.counters.store import count
 from services.slc.job.domain import JobLane, Noted, Reason, SyncJob, due_of, new_job, noted
-from services.slc.variant.domain import StoredVariant, row_id_of
+from services.slc.variant.domain import StoredVariant, lease_of, row_id_of
 from services.slc.variant.store import save_rows
 from services.slc.words import Cause
 
@@ -50,7 +50,7 @@ JOBS = Entity(
 
 SYNC: WorkQueue[NoPayload] = WorkQueue("slc", "sync", lanes=("high", "normal"))
 """Styles with jobs about more than quantities: `<channel_id>/<style_id>`, or the variant_id while the style is not
-known. Its lease is the lease of the style: one worker at a time touches the product."""
+known, those by group. Its lease is the lease of the style: one worker at a time touches the product."""
 
 LEVELS: WorkQueue[NoPayload] = WorkQueue("slc", "levels", lanes=("high", "normal"))
 """Variants with jobs about quantities: `<channel_id>/<variant_id>`, taken many at a time by group."""
@@ -132,8 +132,10 @@ async def wake_workers(change: Change, due: Iterable[tuple[StoredVariant, SyncJo
     for row, job in due:
         lane: Lane = "high" if job.lane == "fast" else "normal"
         if job.wants_content or row.inventory_item_id is None:
-            key = row_id_of(row.channel_id, row.style_id or row.variant_id)
-            new = NewWork(key=key, lane=lane, due_utc=job.due_utc)
+            key = row_id_of(row.channel_id, lease_of(row))
+            # Variants whose style is not known yet are asked about many at a time.
+            group = "" if row.style_id else level_group(row.channel_id, row.variant_id, job.lane)
+            new = NewWork(key=key, lane=lane, due_utc=job.due_utc, group=group)
             styles[key] = _both(styles[key], new) if key in styles else new
         else:
             group = level_group(row.channel_id, row.variant_id, job.lane)

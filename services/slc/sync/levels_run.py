@@ -155,8 +155,8 @@ class LevelWriter:
         variant_ids = list(dict.fromkeys(each.variant_id for each in wanted))
 
         async def write(change: Change) -> tuple[list[OpenWrite], list[Wanted]]:
-            await self._work.checkpoint(change)
             change.prefetch(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+            await self._work.checkpoint(change)
             held = await held_variants(change, channel_id, variant_ids)
             rows = await rows_of(change, channel_id, variant_ids)
             kept: list[Wanted] = []
@@ -188,10 +188,11 @@ class LevelWriter:
         channel_id = self._channel.channel_id
 
         async def write(change: Change) -> None:
-            await self._work.checkpoint(change)
+            change.prefetch(OPEN_WRITES, [each.key for each in opened])
             if after is not None:
                 variant_ids = [level.variant_id for each in opened for level in each.levels]
                 change.prefetch(VARIANTS, [row_id_of(channel_id, each) for each in variant_ids])
+            await self._work.checkpoint(change)
             known = await change.get_many(OPEN_WRITES, [each.key for each in opened])
             for each in known.values():
                 await change.delete(OPEN_WRITES, each)

@@ -15,7 +15,7 @@ from services.slc.audit.domain import FieldChange
 from services.slc.audit.store import record
 from services.slc.channel.domain import StoredChannel
 from services.slc.counters.calls import count_calls
-from services.slc.counters.store import count
+from services.slc.counters.store import count, prefetch_counted
 from services.slc.drift.store import note_repaired
 from services.slc.job.domain import Stage, SyncJob, taken
 from services.slc.job.store import JOBS, wake_workers
@@ -25,8 +25,9 @@ from services.slc.sync.outcome import Ending, Settled, poisoned, settled
 from services.slc.variant.domain import StoredVariant, row_id_of
 from services.slc.variant.store import VARIANTS, save_rows
 
-BITE_ROWS = 50
-"""Variants whose endings one transaction stores; each writes up to four records."""
+BITE_ROWS = 25
+"""Variants whose endings one transaction stores; each writes up to five records, and all of them fit into a batch that
+others share."""
 
 PRICES = frozenset({"price", "compare_at_price"})
 NOT_CONTENT = PRICES | {"inventory"}
@@ -192,7 +193,12 @@ class EndingRecorder:
             del shop.calls[: len(calls)]
 
     def _storing(self, endings: Sequence[Ending], calls: Sequence[ShopCall], counted: Sequence[ShopCall]) -> Any:
+        row_ids = [row_id_of(self._channel_id, each.variant_id) for each in endings]
+
         async def write(change: Change) -> None:
+            change.prefetch(VARIANTS, row_ids)
+            change.prefetch(JOBS, row_ids)
+            prefetch_counted(change, self._channel_id)
             await self._work.checkpoint(change)
             await self._writer.write(change, endings, calls)
             await count_calls(change, self._channel_id, counted)

@@ -1,7 +1,7 @@
 """What one run of the content worker holds, and the steps that standard and custom channels share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.slc.audit.domain import AuditKind, FieldChange
@@ -16,7 +16,7 @@ from services.slc.sync.fields import OtherCurrency, metafields_of, shown_variant
 from services.slc.sync.outcome import Ending
 from services.slc.sync.plan import Member, VariantPlan, denies, metafield_plan, mode_of, variant_change, variant_plan
 from services.slc.sync.recording import changes_of, metafields_change
-from services.slc.variant.domain import StoredVariant, forgotten
+from services.slc.variant.domain import StoredVariant, forgotten, lease_of
 
 
 def unmapped(row: StoredVariant) -> dict[str, Any]:
@@ -67,6 +67,21 @@ class SyncRun:
     def forced(self) -> bool:
         """Whether a job compares with what the shop shows."""
         return any(each.job.forced for each in self.drafts)
+
+    def by_lease(self) -> list[tuple[str, "SyncRun"]]:
+        """The part of each style, or of each variant without one. They share what became of variants."""
+        leases = dict.fromkeys(lease_of(each.member.row) for each in self.drafts)
+        return [
+            (
+                lease,
+                replace(
+                    self,
+                    members=[each for each in self.members if lease_of(each.row) == lease],
+                    drafts=[each for each in self.drafts if lease_of(each.member.row) == lease],
+                ),
+            )
+            for lease in leases
+        ]
 
     def end(self, draft: Draft, **ending: Any) -> None:
         """Say what became of a variant; nothing more is done about it."""

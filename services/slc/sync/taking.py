@@ -1,17 +1,17 @@
 """Taking jobs: which of them a worker begins, in the change that marks them as running."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chassis.entity import Value
 from chassis.unit import Change, Units, View
 from chassis.work.handle import Work
 from chassis.work.queue import NoPayload
 from services.slc.channel.domain import StoredChannel
-from services.slc.channel.store import CHANNELS
+from services.slc.channel.store import CHANNEL_STATUS, CHANNELS, status_of
 from services.slc.job.domain import Stage, SyncJob, is_takeable, taken
 from services.slc.job.store import JOBS, wake_workers
-from services.slc.variant.domain import StoredVariant
-from services.slc.variant.store import VARIANTS, rows_of_style
+from services.slc.variant.domain import StoredVariant, lease_of, row_id_of
+from services.slc.variant.store import VARIANTS, rows_of_styles
 
 TAKE_ROWS = 100
 
@@ -37,19 +37,41 @@ async def active_channel(units: Units, work: Work[NoPayload], channel_id: str) -
     return await units.view(work.call, read)
 
 
-async def style_rows(units: Units, work: Work[NoPayload], channel_id: str, key: str) -> list[StoredVariant]:
-    """The rows of a style; that of a variant alone while its style is not known."""
+class Opening(Value):
+    """What a run over styles begins with: the channel, the rows concerned, and the shop's currency."""
 
-    async def read(view: View) -> list[StoredVariant]:
-        found = await rows_of_style(view, channel_id, key)
-        alone = await view.get(VARIANTS, f"{channel_id}/{key}")
-        return found if alone is None or alone in found else [*found, alone]
+    channel: StoredChannel
+    rows: list[StoredVariant]
+    currency: str
+
+
+async def opening(units: Units, work: Work[NoPayload], channel_id: str, keys: Sequence[str]) -> Opening | None:
+    """The channel, and the rows of these styles or of variants whose style is not known; None unless it is active."""
+
+    async def read(view: View) -> Opening | None:
+        row_ids = [row_id_of(channel_id, key) for key in keys]
+        view.prefetch(VARIANTS, row_ids)
+        view.prefetch(CHANNEL_STATUS, [channel_id])
+        view.prefetch(CHANNELS, [channel_id])
+        of_styles = await rows_of_styles(view, channel_id, keys)
+        channel = await view.get(CHANNELS, channel_id)
+        if channel is None or channel.state != "active":
+            return None
+        alone = await view.get_many(VARIANTS, row_ids)
+        rows = {row.row_id: row for row in of_styles} | alone
+        currency = (await status_of(view, channel_id)).credentials.shop_currency or ""
+        return Opening(channel=channel, rows=list(rows.values()), currency=currency)
 
     return await units.view(work.call, read)
 
 
-async def take(units: Units, work: Work[NoPayload], row_ids: Sequence[str], stage: Stage) -> list[Taken]:
-    """Take the jobs of these rows that this stage is to do and are due; of those that may kill their worker one."""
+async def take(
+    units: Units, work: Work[NoPayload], row_ids: Sequence[str], stage: Stage, keys: Collection[str] = ()
+) -> list[Taken]:
+    """Take the jobs of these rows that this stage is to do and are due; of those that may kill their worker one.
+
+    `keys`: the styles, or variants without one, whose lease this is. The others wait for the worker of their style.
+    """
     found: list[Taken] = []
     for start in range(0, len(row_ids), TAKE_ROWS):
         bite = row_ids[start : start + TAKE_ROWS]
@@ -57,6 +79,8 @@ async def take(units: Units, work: Work[NoPayload], row_ids: Sequence[str], stag
         async def write(
             change: Change, bite: Sequence[str] = bite, before: Sequence[Taken] = tuple(found)
         ) -> list[Taken]:
+            change.prefetch(VARIANTS, bite)
+            change.prefetch(JOBS, bite)
             await work.checkpoint(change)
             rows = await change.get_many(VARIANTS, bite)
             jobs = await change.get_many(JOBS, bite)
@@ -68,8 +92,9 @@ async def take(units: Units, work: Work[NoPayload], row_ids: Sequence[str], stag
                 and is_takeable(job, change.now)
                 and stage_of(row, job) == stage
             ]
-            begun, left = apart(ready, [each.job for each in before])
-            await wake_workers(change, left)
+            mine = [pair for pair in ready if not keys or lease_of(pair[0]) in keys]
+            begun, left = apart(mine, [each.job for each in before])
+            await wake_workers(change, [*left, *(pair for pair in ready if pair not in mine)])
             return [Taken(row=row, job=await change.update(JOBS, taken(job, change.now, stage))) for row, job in begun]
 
         found += await units.change(work.call, write)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from chassis.rpc.client import Channels
-from chassis.unit import Change, Units, View
+from chassis.unit import Change, Units
 from chassis.work.handle import Work
 from chassis.work.queue import Continue, NoPayload, Workers
 from services.slc.channel.domain import StoredChannel
-from services.slc.channel.store import CHANNELS, status_of
+from services.slc.channel.store import CHANNELS
 from services.slc.credential.access import ShopAccess
 from services.slc.job.domain import DEATHS_MAX, Reason
 from services.slc.job.store import LEVELS, SYNC, note
@@ -26,7 +26,7 @@ from services.slc.sync.run import Draft, SyncRun
 from services.slc.sync.sources import ASKED_MAX, listings, style_listings
 from services.slc.sync.standard import StyleSync
 from services.slc.sync.store import TIMED, Timed
-from services.slc.sync.taking import Taken, active_channel, style_rows, take
+from services.slc.sync.taking import Opening, Taken, active_channel, opening, take
 from services.slc.variant.domain import StoredVariant
 from services.slc.variant.store import VARIANTS
 
@@ -38,28 +38,26 @@ async def sync_style(
     units: Units, work: Work[NoPayload], access: ShopAccess, channels: Channels, settings: SlcSettings
 ) -> Continue | None:
     """Bring the content of a style in step."""
-    channel_id, _, key = work.key.partition("/")
-    channel = await active_channel(units, work, channel_id)
-    if channel is None:
+    channel_id = work.key.partition("/")[0]
+    keys = [each.key.removeprefix(f"{channel_id}/") for each in work.parts]
+    found = await opening(units, work, channel_id, keys)
+    taken = await take(units, work, [row.row_id for row in found.rows], "content", set(keys)) if found else []
+    if found is None or not taken:
         return None
-    rows = await style_rows(units, work, channel_id, key)
-    taken = await take(units, work, [row.row_id for row in rows], "content")
-    if not taken:
-        return None
+    channel = found.channel
     recorder = EndingRecorder(units, work, channel, settings.retry_delays(), "content")
     if await _gave_up(recorder, taken):
         return None
     run: SyncRun | None = None
     try:
         shop = await access.shop(work.call, channel, reserve_percent=_reserve(channel, taken))
-        run = await _run(units, work, channels, channel, shop, rows, taken)
-        unknown = [each for each in run.drafts if each.member.row.style_id is None]
-        if unknown and _learn_styles(run, unknown):
-            pass
-        elif channel.type == "standard" and run.drafts:
-            await StyleSync(run, units, work, key).sync()
-        elif run.drafts:
-            await sync_custom(run)
+        run = await _run(work, channels, found, shop, taken)
+        _learn_styles(run)
+        for lease, part in run.by_lease():
+            if channel.type == "standard":
+                await StyleSync(part, units, work, lease).sync()
+            else:
+                await sync_custom(part)
     except Exception as failure:  # noqa: BLE001  whatever it is, the jobs end with it
         await _failed(units, work, recorder, channel, taken, run, failure)
         return None
@@ -68,28 +66,18 @@ async def sync_style(
 
 
 async def _run(
-    units: Units,
-    work: Work[NoPayload],
-    channels: Channels,
-    channel: StoredChannel,
-    shop: Shop,
-    rows: Sequence[StoredVariant],
-    taken: Sequence[Taken],
+    work: Work[NoPayload], channels: Channels, found: Opening, shop: Shop, taken: Sequence[Taken]
 ) -> SyncRun:
     """Everything a run needs to know, read before it decides."""
-    found = await _listings(channels, work, channel, rows)
-    members = {row.variant_id: Member(row=row, listing=found[row.variant_id]) for row in rows}
+    listed = await _listings(channels, work, found.channel, found.rows)
+    members = {row.variant_id: Member(row=row, listing=listed[row.variant_id]) for row in found.rows}
     for each in taken:
-        listing = found.get(each.row.variant_id, VariantListing(variant_id=each.row.variant_id))
+        listing = listed.get(each.row.variant_id, VariantListing(variant_id=each.row.variant_id))
         members[each.row.variant_id] = Member(row=each.row, listing=listing)
-
-    async def currency(view: View) -> str:
-        return (await status_of(view, channel.channel_id)).credentials.shop_currency or ""
-
     return SyncRun(
-        channel=channel,
+        channel=found.channel,
         shop=shop,
-        currency=await units.view(work.call, currency),
+        currency=found.currency,
         members=list(members.values()),
         drafts=[Draft(members[each.row.variant_id], each.job) for each in taken],
     )
@@ -108,16 +96,13 @@ async def _listings(
     return found | (await listings(channels, work.call, channel, missing) if missing else {})
 
 
-def _learn_styles(run: SyncRun, unknown: Sequence[Draft]) -> bool:
-    """Keep the style of variants that had none; their jobs go on under its lease. Whether there was any."""
-    learned = False
-    for draft in unknown:
+def _learn_styles(run: SyncRun) -> None:
+    """Keep the style of variants that had none; their jobs go on under its lease."""
+    for draft in [each for each in run.drafts if each.member.row.style_id is None]:
         content = draft.member.listing.content
         if content is not None:
-            learned = True
             fields = {"style_id": content.style_id, "sku": content.sku, "sku_key": content.sku.casefold()}
             run.end(draft, kind="later", fields=fields)
-    return learned
 
 
 async def _failed(
@@ -136,7 +121,8 @@ async def _failed(
     if run is None:
         await recorder.store([Ending(variant_id=each.row.variant_id, **fields) for each in taken], None)
         return
-    for draft in list(run.drafts):
+    ended = {each.variant_id for each in run.endings}
+    for draft in [each for each in run.drafts if each.variant_id not in ended]:
         run.end(draft, **fields)
     await recorder.store(run.endings, run.shop)
 

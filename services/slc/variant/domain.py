@@ -166,6 +166,11 @@ def row_id_of(channel_id: str, key: str) -> str:
     return f"{channel_id}/{key}"
 
 
+def lease_of(row: StoredVariant) -> str:
+    """Under which lease the content of a variant is synced: that of its style, or its own while that is not known."""
+    return row.style_id or row.variant_id
+
+
 def new_variant(channel_id: str, variant_id: str, now: Moment, actor: str) -> StoredVariant:
     """A variant that comes on the list for the first time."""
     return StoredVariant(

@@ -105,6 +105,12 @@ async def rows_of_style(view: View, channel_id: str, style_id: str, limit: int =
     return await view.find(VARIANTS, {"channel_id": channel_id, "style_id": style_id}, limit=limit)
 
 
+async def rows_of_styles(view: View, channel_id: str, style_ids: Sequence[str]) -> list[StoredVariant]:
+    """The rows of some styles in a channel. Index: style."""
+    where = {"channel_id": channel_id, "style_id": one_of(style_ids)}
+    return await view.find(VARIANTS, where, limit=2_048 * len(style_ids))
+
+
 async def rows_in_channels(view: View, variant_ids: Sequence[str]) -> list[StoredVariant]:
     """The included rows of these variants in all channels of the org. Index: variant."""
     return [

@@ -1,14 +1,17 @@
 """Webhooks at the door: what each costs, who may sign it at which moment, and what need not be there."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
 
 from chassis.caller import ANONYMOUS
 from chassis.key_ring import KeyRing, new_key
+from chassis.mongo.collection import Collection
 from chassis.testing.client import ServiceClient, TestAnswer
 from chassis.unit import Change, View
 from chassis.work.store import is_under_way
@@ -30,6 +33,7 @@ from tests.slc.sync.given import SECONDS
 from tests.waiting import until
 
 PATH = "/webhooks/shopify"
+TOGETHER = 48
 
 
 async def ring(counter: Counter, webhook_id: str, secret: str = SECRET, **body: Any) -> TestAnswer:
@@ -70,6 +74,25 @@ async def test_the_signers_of_a_shop_are_looked_for_once(counter: Counter) -> No
     by_shop = [where for _, where in reads.filters if "shop_domain" in where]
     assert len(by_shop) == 1
     assert (await totals(counter))["webhooks_received"] == 20
+
+
+async def test_webhooks_that_arrive_together_are_stored_together(counter: Counter) -> None:
+    await counter.open()
+    assert (await ring(counter, "first")).status == 200
+    stored: list[int] = []
+    insert_many = Collection.insert_many
+
+    async def spy(collection: Collection, documents: Sequence[Any], **how: Any) -> None:
+        if collection.name == DOORBELLS.collection:
+            stored.append(len(documents))
+        await insert_many(collection, documents, **how)
+
+    with patch.object(Collection, "insert_many", spy):
+        answers = await asyncio.gather(*(ring(counter, f"w-{number}", number=number) for number in range(TOGETHER)))
+
+    assert {each.status for each in answers} == {200}
+    assert len(await kept(counter)) == TOGETHER + 1
+    assert len(stored) < TOGETHER // 2, stored
 
 
 async def test_a_rotated_secret_signs_from_the_answer_on_and_the_former_one_no_more(counter: Counter) -> None:

@@ -19,6 +19,7 @@ class Catalogue(catalogue_pb2_grpc.CatalogueServicer):
     def __init__(self) -> None:
         self.listed: dict[str, dict[str, catalogue_pb2.Listing]] = defaultdict(dict)
         self.styles: dict[str, str] = {}
+        self.asked: list[int] = []
         self.down = False
 
     def put(
@@ -41,6 +42,7 @@ class Catalogue(catalogue_pb2_grpc.CatalogueServicer):
 
     async def GetListings(self, request: Any, context: Any) -> catalogue_pb2.GetListingsResponse:
         await self._answering(context)
+        self.asked.append(len(request.variant_ids))
         found = self.listed[request.orgcode]
         return catalogue_pb2.GetListingsResponse(
             channel_guid="ch",
