@@ -8,9 +8,9 @@ STYLES = 15
 UNSERVED = 5
 
 
-async def listed_together(floor: Shopfloor, variant_ids: list[str], **config: object) -> None:
+async def listed_together(floor: Shopfloor, variant_ids: list[str], kind: str = "standard") -> None:
     """An active channel; all of these come on its list while it is paused, so that their jobs begin together."""
-    await floor.open(**config)
+    await floor.open(kind=kind)
     await floor.act("channel/pause")
     added = await floor.slc.ask("variants/add", channel_id=floor.channel["channel_id"], variant_ids=variant_ids)
     assert added.status == 200, added
