@@ -180,7 +180,7 @@ class Paging:
 
     def _group_of(self, asked: PageQuery) -> Any:
         """The group that a page is expected to begin in, and to lie within; None if it is not known to."""
-        if len(asked.order) == 1:
+        if len(asked.order) == 1 or asked.order[1].removeprefix("-") in asked.where:
             return None
         if asked.after is None:
             return self._groups.get(asked.key)
@@ -247,7 +247,8 @@ class Paging:
     def _learn_group(self, asked: PageQuery, positions: Sequence[tuple[Any, ...]]) -> None:
         """Remember whether a page lies within a group, and if so how the group's records lie."""
         group = positions[0][0]
-        alone = group is not None and group == positions[-1][0] and (asked.after is None or group == asked.after[0])
+        begun = group if asked.after is None else asked.after[0]
+        alone = isinstance(group, str | int) and begun == group == positions[-1][0]
         for key in (asked.mark, *((asked.key,) if asked.after is None else ())):
             if alone:
                 self._groups.put(key, group)
