@@ -1,4 +1,4 @@
-"""A shelf and a library, and the steps in which they start and stop."""
+"""A shelf and a library, the steps in which they start and stop, and where their service runs."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -36,3 +36,9 @@ def resources(steps: list[str]) -> list[Any]:
         steps.append("library down")
 
     return [shelf, library]
+
+
+@pytest.fixture
+def place(mongodb_uri: str, database_name: str, amqp_url: str, bus_prefix: str) -> dict[str, Any]:
+    """The test's own part of the database and broker, as `serve` takes it."""
+    return {"mongodb_uri": mongodb_uri, "database": database_name, "amqp_url": amqp_url, "prefix": bus_prefix}

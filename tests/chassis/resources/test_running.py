@@ -19,10 +19,7 @@ async def test_everything_is_given_a_resource_and_outlived_by_it(
     monkeypatch: pytest.MonkeyPatch,
     resources: list[Any],
     steps: list[str],
-    mongodb_uri: str,
-    database_name: str,
-    amqp_url: str,
-    bus_prefix: str,
+    place: dict[str, Any],
 ) -> None:
     made: list[Library] = []
 
@@ -42,8 +39,7 @@ async def test_everything_is_given_a_resource_and_outlived_by_it(
         consumers={"consumers": parts["consumers"]},
         rpc={"servicers": [Servicer(lambda _servicer, _server: None, Desk)]},
     )
-    place: dict[str, Any] = {"mongodb_uri": mongodb_uri, "database": database_name}
-    async with serve(service, **place, amqp_url=amqp_url, prefix=bus_prefix) as client:
+    async with serve(service, **place) as client:
         runtime = client.application.runtime
         [library] = made
         for path in ("/lend", "/lend/view", "/lend/change"):
@@ -69,15 +65,11 @@ async def test_a_double_takes_the_place_of_a_resource(
     monkeypatch: pytest.MonkeyPatch,
     resources: list[Any],
     steps: list[str],
-    mongodb_uri: str,
-    database_name: str,
-    amqp_url: str,
-    bus_prefix: str,
+    place: dict[str, Any],
 ) -> None:
     service = a_service(monkeypatch, resources, events=EVENTS, handlers={"endpoints": declared()["endpoints"]})
-    place: dict[str, Any] = {"mongodb_uri": mongodb_uri, "database": database_name}
     double = {Shelf: Shelf("blank books")}
-    async with serve(service, **place, amqp_url=amqp_url, prefix=bus_prefix, doubles=double) as client:
+    async with serve(service, **place, doubles=double) as client:
         assert (await client.post("/lend", to="ann")).data == {"lent": "blank books to ann"}
     assert steps == ["library up", "library down"]
 
@@ -86,10 +78,7 @@ async def test_a_resource_that_fails_stops_the_start_and_those_before_it(
     monkeypatch: pytest.MonkeyPatch,
     resources: list[Any],
     steps: list[str],
-    mongodb_uri: str,
-    database_name: str,
-    amqp_url: str,
-    bus_prefix: str,
+    place: dict[str, Any],
 ) -> None:
     class Broken:
         """Never there."""
@@ -102,8 +91,7 @@ async def test_a_resource_that_fails_stops_the_start_and_those_before_it(
         yield Broken()
 
     service = a_service(monkeypatch, [*resources, broken])
-    place: dict[str, Any] = {"mongodb_uri": mongodb_uri, "database": database_name}
     with pytest.raises(ResourceFailed, match="broken did not start: nobody answers"):
-        async with serve(service, **place, amqp_url=amqp_url, prefix=bus_prefix):
+        async with serve(service, **place):
             pass
     assert steps == ["shelf up", "library up", "library down", "shelf down"]
