@@ -35,7 +35,7 @@ class ClosureSync:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask once, so that a process that starts during a vacuum is closed from the start; then go on asking."""
+        """Ask once, so that a process that starts during a vacuum is closed from the start; then keep asking."""
         if "ops" in self._channels.addresses:
             await self._try()
             self._task = asyncio.create_task(self._ask_on(), name="closures")

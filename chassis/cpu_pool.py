@@ -82,7 +82,7 @@ class CpuPool:
 
     @property
     def busy(self) -> int:
-        """Computations under way."""
+        """Computations that are running."""
         return self._busy.total()
 
     async def run(self, work: Callable[..., T], *given: Any, org: str = "", seconds: float = SECONDS_DEFAULT) -> T:
@@ -109,7 +109,7 @@ class CpuPool:
         return done
 
     async def close(self, seconds: float = 5.0) -> None:
-        """Take no more work, let what is under way end within the seconds, then end every process."""
+        """Take no more work, wait up to `seconds` for running computations, then end every process."""
         self._closed = True
         for queue in self._waiting.values():
             for turn in queue:

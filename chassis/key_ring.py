@@ -28,7 +28,7 @@ class KeyRing:
 
     @classmethod
     def from_text(cls, text: str) -> "KeyRing":
-        """The keys that a setting says; ValueError tells what is wrong with it, without quoting it."""
+        """The keys of a setting. Raises `ValueError` if the text is wrong; the message does not quote it."""
         parts = [part for part in re.split(r"[,\s]+", text) if part]
         keys: dict[str, bytes] = {}
         for place, part in enumerate(parts, 1):

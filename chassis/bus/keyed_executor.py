@@ -1,4 +1,4 @@
-"""Runs work concurrently, but items with the same key one after the other."""
+"""Runs work concurrently, but items with the same key one after another."""
 
 import asyncio
 from collections import deque

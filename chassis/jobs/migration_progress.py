@@ -69,7 +69,7 @@ class PageDone(Value):
 
 
 def begun(known: Migration | None, migration_id: str, form: int, now: Utc, *, again: bool) -> Migration:
-    """The migration to go on with: the stored one, unless it is to another form or all is to be done again."""
+    """The migration to continue: the stored one, or a new one for another form, or for `again` between two passes."""
     if known is None or known.form != form or (again and not known.step):
         return Migration(migration_id=migration_id, form=form, started_utc=now)
     return known

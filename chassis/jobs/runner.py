@@ -28,7 +28,7 @@ from chassis.unit import Units, View
 TICK_SECONDS_MAX = 1.0
 TICK_SECONDS_MIN = 0.05
 LOOK_SECONDS = 2.0
-"""How long something to do that another replica has committed may remain unseen."""
+"""Longest time until a job notices work that another replica has committed."""
 
 LOOK_ALONE_SECONDS = 30.0
 """The same where there is no other replica: this process's commits are seen at once."""
@@ -85,7 +85,7 @@ class JobRunner:
         self._ticker = asyncio.create_task(self._tick_on(), name="jobs")
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Start no more; wait for running jobs, and cancel them after the seconds."""
+        """Start no more jobs; wait up to `seconds` for running ones, then cancel them."""
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
@@ -110,7 +110,7 @@ class JobRunner:
         return [self._status(job, states.get(job.name)) for job in self._jobs.values()]
 
     def wake(self) -> None:
-        """Something was committed: ask jobs soon whether they have something to do."""
+        """Ask jobs soon whether they have something to do, because something was committed."""
         if self._asked:
             self._woken.set()
 

@@ -15,7 +15,7 @@ FIND_ALL_BATCH_MAX = 1000
 """Records that `find_all` reads at a time."""
 
 FILTERED_CHUNKS_MAX = 8
-"""Chunks that one call reads for a filtered page; after these it returns what it found, and a token to go on."""
+"""Chunks that one call reads for a filtered page; after these it returns what it found, and a token to continue."""
 
 
 class CompositeReads:

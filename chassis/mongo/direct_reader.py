@@ -1,4 +1,4 @@
-"""Reads for operators, outside the batches of views: they hold up no call and read whatever org they are told.
+"""Reads for operators, outside the batches of views: they hold up no call, and read any org.
 
 Each read sees what a majority has committed at its own time.
 """

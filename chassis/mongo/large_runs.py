@@ -1,4 +1,4 @@
-"""Runs the handlers of large operations in threads, so that the event loop goes on meanwhile.
+"""Runs the handlers of large operations in threads, so that they do not block the event loop.
 
 A handler never waits, so one that works on thousands of records would hold the loop for as long as it takes. In a
 thread it shares the interpreter with the loop, which gets it back after `SWITCH_SECONDS`.

@@ -182,7 +182,7 @@ class Reader:
         return True
 
     def _set_apart(self, large: Sequence[BatchedOperation], held: WorkingSet | None) -> None:
-        """Put large views into the queue beside. One of them may go on with what the batch has loaded."""
+        """Move large views to a queue of their own. One of them keeps what the batch has loaded."""
         for operation in large:
             operation.heavy = True
             operation.held, held = held, None

@@ -38,7 +38,7 @@ async def rederive(
     are missing or different.
 
     complete  gives further fields to be stored
-    skip      whether the documents of an org are passed over
+    skip      whether the documents of an org are left as they are
     """
     collection = database.collection(entity.collection)
     found = await collection.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=PAGE_RECORDS)

@@ -160,7 +160,8 @@ def line_id(queue: WorkQueue[Any], lane: Lane, orgcode: str) -> str:
 def enqueued_again(item: WorkItem, newer: WorkItem, now: Utc) -> WorkItem:
     """The item after the same key was enqueued once more: newest payload, sooner due time, higher lane.
 
-    What runs goes on and is run once more afterwards. What waits after a failure keeps waiting. A dead item comes back.
+    A running item finishes its run and runs once more. One that waits after a failure keeps waiting. A dead one is
+    queued again.
     """
     item = replace(
         item,
@@ -217,7 +218,7 @@ def continued(item: WorkItem, now: Utc, after_seconds: float = 0.0) -> WorkItem:
 
 
 def released(item: WorkItem, now: Utc, after_seconds: float = 0.0) -> WorkItem:
-    """The item, given back by a worker that was stopped: no attempt is counted, and it goes on from its progress."""
+    """The item, given back by a worker that was stopped: the attempt is not counted, and its progress is kept."""
     waiting = replace(continued(item, now, after_seconds), attempts=max(0, item.attempts - 1))
     return waiting if item.progress is not None else replace(waiting, run_generation=0)
 

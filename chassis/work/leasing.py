@@ -43,7 +43,7 @@ that a transaction may take. Changes that read it later write it.
 
 BLOCKS_AHEAD = (0, 1, 8, 64)
 BITE_ITEMS = 200
-"""Items that one change puts back in line."""
+"""Items that one change queues again."""
 
 
 class LeaseLost(Refusal):
@@ -78,7 +78,7 @@ async def claim(
     lanes: Sequence[Lane],
     passed_over: Collection[str] = (),
 ) -> list[WorkClaim]:
-    """Lease as many items (or groups) as there are tokens, taking turns over the orgs; none of the orgs passed over.
+    """Lease as many items (or groups) as there are tokens, taking turns over the orgs; those in `passed_over` get none.
 
     Reads a bounded number of lines and blocks, whatever waits. Indexes: turn, line, group.
     """
@@ -138,7 +138,7 @@ async def _claim_from(
 
 
 async def _first_of(change: Change, queue: WorkQueue[Any], line: WorkLine, limit: int) -> list[WorkItem]:
-    """The first ready items of a line, from no more blocks than need be. Index: line."""
+    """The first ready items of a line, from as few blocks as possible. Index: line."""
     where = {"queue": queue.name, "lane": line.lane, "orgcode": line.orgcode, "state": "ready"}
     for ahead in BLOCKS_AHEAD:
         if line.head + ahead >= line.tail:
@@ -150,7 +150,7 @@ async def _first_of(change: Change, queue: WorkQueue[Any], line: WorkLine, limit
 
 
 async def _with_group(change: Change, queue: WorkQueue[Any], item: WorkItem) -> list[WorkItem]:
-    """The item with the ready ones of its group; all parked where another of the group is leased. Index: group."""
+    """The item with the ready ones of its group; all are parked if another of the group is leased. Index: group."""
     if not item.group:
         return [item]
     entity = items_of(queue)
@@ -161,7 +161,7 @@ async def _with_group(change: Change, queue: WorkQueue[Any], item: WorkItem) -> 
 
 
 async def renew(change: Change, queue: WorkQueue[Any], claims: Sequence[WorkClaim]) -> set[str]:
-    """Renew these leases; the tokens of those that are held still."""
+    """Renew these leases; returns the tokens of those that are still held."""
     entity = items_of(queue)
     known = await change.get_many(entity, [item for each in claims for item in each.ids])
     until = later(change.now, queue.lease_seconds)
@@ -236,7 +236,7 @@ async def fail(
 async def _after_lease(
     change: Change, queue: WorkQueue[Any], leased: Sequence[WorkItem], after: Sequence[WorkItem]
 ) -> None:
-    """Write what is left of leased items, and let others of their groups wait no longer. Index: group."""
+    """Write what is left of leased items, and unpark the others of their groups. Index: group."""
     waiting: list[WorkItem] = []
     for group in sorted({item.group for item in leased if item.group}):
         found = await change.find(items_of(queue), {"group": group, "state": "parked"}, limit=queue.group_items_max)
@@ -245,7 +245,7 @@ async def _after_lease(
 
 
 async def due_by(view: View, queue: WorkQueue[Any], state: str, lane: Lane, until: Utc) -> list[WorkItem]:
-    """Items whose state ends by itself by then, the first ones first. Index: due."""
+    """Items whose state ends by itself at `until` or before, the earliest first. Index: due."""
     assert state in ASLEEP, state
     where = {"queue": queue.name, "state": state, "lane": lane, "due_utc": between(at_most=until)}
     return await view.find(items_of(queue), where, order=["due_utc"], limit=BITE_ITEMS)
@@ -272,7 +272,7 @@ async def expire_leases_of(change: Change, queue: WorkQueue[Any], replica: str) 
 
 
 async def wake_due(change: Change, queue: WorkQueue[Any], ids: Sequence[str], jitter: float) -> list[WorkItem]:
-    """Put back in line what is due. A lease that has expired counts as a failed attempt. Those that became dead."""
+    """Queue what is due. An expired lease counts as a failed attempt. Returns the items that became dead."""
     known = await change.get_many(items_of(queue), ids)
     now = change.now
     due = {name: item for name, item in known.items() if item.state in ASLEEP and item.due_utc <= now}

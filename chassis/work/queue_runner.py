@@ -95,7 +95,7 @@ class QueueRunner:
         return len(self._runs)
 
     def wake(self) -> None:
-        """Look now: there may be work."""
+        """Look for work now."""
         self._woken.set()
 
     async def start(self) -> None:
@@ -108,7 +108,7 @@ class QueueRunner:
         ]
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Claim no more, let handlers end within the seconds, then cut them off and give their items back."""
+        """Claim no more; wait up to `seconds` for running handlers, then cancel them and give their items back."""
         self._stopping = True
         if not self._tasks:
             return
@@ -159,7 +159,7 @@ class QueueRunner:
             log.info("leases of the process before were ended", queue=self.queue.name, items=ended)
 
     async def look(self, *, woken: bool = True) -> float:
-        """Begin what is ready and there is room for; seconds until something comes due, or the next poll.
+        """Start what is ready, if there is room. Returns the seconds until something comes due, or the next poll.
 
         If it was not woken, it first reads whether anything is ready: that costs less than a claim.
         """
@@ -248,7 +248,7 @@ class QueueRunner:
             log.error("work becomes a dead letter", queue=self.queue.name, key=dead.key, reason=dead.last_error)
 
     async def _renew(self) -> None:
-        """Keep the leases of what runs; cut off what has lost its lease."""
+        """Renew the leases of running work; cancel what has lost its lease."""
         while True:
             await asyncio.sleep(self.queue.lease_seconds / 3)
             runs = [run for run in self._runs.values() if not run.settling]

@@ -81,13 +81,13 @@ class WorkRun:
         self.task.add_done_callback(lambda task: self._done(task, ended))
 
     def lose(self) -> None:
-        """Cut the handler off: its lease is lost, and another worker may be at it."""
+        """Cancel the handler: its lease is lost, and another worker may have the items."""
         log.error("work is cut off: its lease was lost", queue=self._worker.queue.name, key=self.claim.items[0].key)
         self._lost = True
         self._handler.cancel()
 
     async def cut_off(self) -> None:
-        """Cut the handler off because the process stops, and give the items back."""
+        """Cancel the handler because the process stops, and give the items back."""
         self._stopped = True
         self._handler.cancel()
         await asyncio.gather(self.task, return_exceptions=True)

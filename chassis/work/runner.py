@@ -51,7 +51,7 @@ class WorkRunner:
             await runner.start()
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Claim no more; let handlers end within the seconds, then cut them off and give their items back."""
+        """Claim no more; wait up to `seconds` for running handlers, then cancel them and give their items back."""
         await asyncio.gather(*(runner.stop(seconds) for runner in self.queues.values()))
 
     def wake(self, queue: str = "") -> None:

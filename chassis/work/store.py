@@ -1,4 +1,4 @@
-"""Adding work: `enqueue`, in the change that causes it. The lines that ready items wait in.
+"""Adding work: `enqueue`, in the change that causes it; and the lines in which ready items wait.
 
 No query here asks for an index range that grows with the items waiting: on some servers a limited read costs as much as
 the whole range (`chassis/mongo/quirks.py`).
@@ -76,7 +76,7 @@ async def enqueue_many(change: Change, queue: WorkQueue[Any], work: Iterable[New
 
 
 async def _add(change: Change, queue: WorkQueue[Any], newer: WorkItem) -> bool:
-    """Add it; False where it only joins what waits or runs already."""
+    """Add an item. False if it was merged into one that waits or runs already."""
     entity = items_of(queue)
     known = await change.get(entity, newer.item_id)
     if known is None:
@@ -153,13 +153,13 @@ def _text(queue: WorkQueue[Any], payload: Struct | None) -> str:
 
 
 async def is_under_way(view: View, queue: WorkQueue[Any], key: str, *, orgcode: str = "") -> bool:
-    """Whether this is still to be done; not if it is done, was given up, or was never enqueued."""
+    """Whether this waits or runs; False if it is done, was given up, or was never enqueued."""
     item = await view.get(items_of(queue), item_id(queue, orgcode, key))
     return item is not None and item.state != "dead"
 
 
 async def back_in_line(change: Change, queue: WorkQueue[Any], items: Sequence[WorkItem]) -> None:
-    """Write these items, those that are ready at the end of their lines."""
+    """Write these items; the ready ones go to the end of their lines."""
     change.prefetch(lines_of(queue), sorted({line_id(queue, item.lane, item.orgcode) for item in items}))
     change.prefetch(items_of(queue), [item.item_id for item in items])
     ready = [item for item in items if item.state == "ready"]
