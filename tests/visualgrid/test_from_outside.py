@@ -56,6 +56,28 @@ async def test_a_record_and_its_changes_are_what_its_own_api_says(explorer: Expl
     assert kinds == ["balance", "entry", "reservation"]
 
 
+async def test_every_kind_has_a_table_and_every_edge_leads_to_a_kind_or_a_hub(explorer: Explorer) -> None:
+    schema = (await explorer.get("schema")).data
+    tables = {(service["service_code"], table) for service in schema["services"] for table in service["tables"]}
+    kinds = {(kind["service_code"], kind["entity_type"]) for kind in schema["entity_types"]}
+    assert {(kind["service_code"], kind["table"]) for kind in schema["entity_types"]} == tables
+    assert {kind for service, kind in kinds if service == "stack"} == {"facility", "variant", "channel_code"}
+    for edge in schema["edges"]:
+        assert (edge["from_service"], edge["from_entity"]) in kinds
+        for target in edge.get("to_entities") or [edge["to_entity"]]:
+            assert (edge["to_service"], target) in kinds, edge
+
+
+async def test_the_history_of_a_deleted_record_can_still_be_read(explorer: Explorer) -> None:
+    zone = (await done(explorer.world, "/ics/zone/create", code="DELETED"))["zone"]
+    keys = {"table": "ics_zones", "pk": f"ORG#{ORG}", "sk": f"ZONE#{zone['zone_id']}"}
+    explorer.world.operator.collection("ics", "zones").delete_one({"_id": zone["zone_id"]})
+    assert (await explorer.post("node/load", **keys)).error == (404, "not-found")
+    assert (await explorer.post("node/children", **keys)).error == (404, "not-found")
+    (item,) = (await explorer.post("node/history", **keys)).data["items"]
+    assert (item["action"], item["revision"]) == ("ics.zone.created", 1)
+
+
 async def test_a_balance_tells_its_history_by_its_entries(explorer: Explorer) -> None:
     keys = {"table": "ics_balances", "pk": f"ORG#{ORG}", "sk": "ITEM#FAC-A#V-0"}
     balance = (await explorer.post("node/load", **keys)).data["node"]["properties"]
