@@ -107,6 +107,9 @@ class Relay:
         # Leases have to be renewed between polls.
         self._renew_seconds = lease_seconds * RENEW_AFTER
         self._woken = asyncio.Event()
+        # Set until the relay works, and whenever it does not.
+        self._fails = asyncio.Event()
+        self._fails.set()
         self._draining = False
         self._runner: asyncio.Task[None] | None = None
         self._measurer: asyncio.Task[None] | None = None
@@ -185,6 +188,7 @@ class Relay:
     async def _measure_on(self) -> None:
         """While the broker is away: see from time to time whether more events wait than may."""
         while True:
+            await self._fails.wait()
             await asyncio.sleep(MEASURE_SECONDS)
             if not self._bus.publishing.up:
                 await self._measure()
@@ -274,8 +278,10 @@ class Relay:
             known = isinstance(cause, BusDown)
             log.warning("the relay fails, and tries again", reason=str(cause), exc_info=None if known else cause)
         self._failing = True
+        self._fails.set()
 
     def _say_working(self) -> None:
         if self._failing:
             log.info("the relay works again")
         self._failing = False
+        self._fails.clear()

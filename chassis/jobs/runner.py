@@ -25,7 +25,7 @@ from chassis.provided import Provided
 from chassis.telemetry.log import get_logger
 from chassis.unit import Units, View
 
-TICK_SECONDS_MAX = 1.0
+TICK_SECONDS_MAX = 2.0
 TICK_SECONDS_MIN = 0.05
 LOOK_SECONDS = 2.0
 """Longest time until a job notices work that another replica has committed."""

@@ -17,7 +17,7 @@ from chassis.telemetry.notes import longest_cpu, noted_at, notes_since, on_note
 
 BUSY_SECONDS = 0.005
 QUIET_SECONDS = 0.05
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 2.0
 BUSY_NOTES = 32
 BUSY_WITHIN_SECONDS = 0.25
 """A process with so many notes within so many seconds is busy; jobs and polls at rest take fewer."""
@@ -104,7 +104,8 @@ class LoopWatch:
                 cpu_milliseconds=_ms(cpu),
                 held_milliseconds=_ms(held),
             )
-        self._set(_pause(now))
+        # The next note sets the timer anew.
+        self._set(_pause(now) if noted_at(0) > self._set_at else IDLE_SECONDS)
 
 
 def _pause(now: float) -> float:

@@ -83,6 +83,7 @@ class QueueRunner:
         self._poll_seconds = min(poll_seconds, self.queue.lease_seconds)
         self._receives_messages = receives_messages
         self._woken = asyncio.Event()
+        self._begun = asyncio.Event()
         self._runs: dict[str, WorkRun] = {}
         self._claims = 0
         self._looked = 0.0
@@ -219,6 +220,7 @@ class QueueRunner:
             stopping=lambda: self._stopping or self._gate.is_closed_for(leased.orgcode),
         )
         self._runs[leased.token] = run
+        self._begun.set()
         run.begin(self._ended)
 
     def _ended(self, run: WorkRun) -> None:
@@ -250,7 +252,10 @@ class QueueRunner:
     async def _renew(self) -> None:
         """Renew the leases of running work; cancel what has lost its lease."""
         while True:
+            await self._begun.wait()
             await asyncio.sleep(self.queue.lease_seconds / 3)
+            if not self._runs:
+                self._begun.clear()
             runs = [run for run in self._runs.values() if not run.settling]
             if not runs:
                 continue
