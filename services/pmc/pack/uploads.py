@@ -17,7 +17,7 @@ from services.pmc.pack.problems import Problems
 from services.pmc.pack.rows import Place
 from services.pmc.pack.sound import SoundDocument
 from services.pmc.pack.store import PACKS, SERIES, TO_VALIDATE, forget_draft, load_version
-from services.pmc.pack.validating import Finding, validate_upload
+from services.pmc.pack.validating import ValidationResult, validate_upload
 from services.pmc.pack.writing import Contents, insert_rows, write_ahead
 
 EVENTS_OF_VALIDATION = ("pmc.pack.ready", "pmc.pack.rejected")
@@ -77,7 +77,7 @@ def _differs(what: str, expected: object, found: object) -> Invalid:
     return Invalid(f"the {what} differs from what was announced", expected=expected, found=found)
 
 
-async def _settle(units: Units, call: Call, version: PackVersion, found: Finding) -> PackVersion:
+async def _settle(units: Units, call: Call, version: PackVersion, found: ValidationResult) -> PackVersion:
     contents: Contents | None = None
     if found.document is not None:
         place = Place(store_id=version.store_id, pack_id=version.pack_id, pack_rev=version.pack_rev)

@@ -27,7 +27,7 @@ UNPACKED_INLINE_BYTES_MAX = 64 * 1024 * 1024
 """A small object that unpacks to more than this is left to the worker."""
 
 
-class Finding(Value):
+class ValidationResult(Value):
     """What validation found: a sound document, or its problems."""
 
     problem_count: int
@@ -35,18 +35,18 @@ class Finding(Value):
     document: SoundDocument | None = None
 
 
-async def validate_inline(cpu: CpuPool, org: str, text: bytes, http_urls: bool) -> Finding:
+async def validate_inline(cpu: CpuPool, org: str, text: bytes, http_urls: bool) -> ValidationResult:
     """Validate the document of a call. Raises `Unavailable` if there is no process for it in time."""
-    return await _run(cpu, org, len(text), inline_finding, text, http_urls)
+    return await _run(cpu, org, len(text), inline_result, text, http_urls)
 
 
 async def validate_upload(
     cpu: CpuPool, org: str, data: bytes, content_type: str, content_encoding: str | None, http_urls: bool
-) -> Finding | None:
+) -> ValidationResult | None:
     """Validate an uploaded document; None if it unpacks to too much. Raises as `validate_inline`."""
     # Packed, a few KiB may be many MiB.
     size = len(data) if content_encoding is None else UNPACKED_INLINE_BYTES_MAX
-    return await _run(cpu, org, size, upload_finding, data, content_type, content_encoding, http_urls)
+    return await _run(cpu, org, size, upload_result, data, content_type, content_encoding, http_urls)
 
 
 async def _run(cpu: CpuPool, org: str, size: int, work: Callable[..., T], *given: Any) -> T:
@@ -55,16 +55,18 @@ async def _run(cpu: CpuPool, org: str, size: int, work: Callable[..., T], *given
     return await cpu.run(work, *given, org=org, seconds=SECONDS_MAX)
 
 
-def inline_finding(text: bytes, http_urls: bool) -> Finding:
+def inline_result(text: bytes, http_urls: bool) -> ValidationResult:
     """As `validate_inline`, here and now."""
     found = validate_json(text, "document", http_urls=http_urls)
     if found.header is None:
-        return Finding(problem_count=found.problem_count, problems=found.problems)
+        return ValidationResult(problem_count=found.problem_count, problems=found.problems)
     document = sound_document(found.header, found.styles, found.sha256, found.bytes)
-    return Finding(problem_count=0, problems=[], document=document)
+    return ValidationResult(problem_count=0, problems=[], document=document)
 
 
-def upload_finding(data: bytes, content_type: str, content_encoding: str | None, http_urls: bool) -> Finding | None:
+def upload_result(
+    data: bytes, content_type: str, content_encoding: str | None, http_urls: bool
+) -> ValidationResult | None:
     """As `validate_upload`, here and now."""
     intake = intake_for(content_type, http_urls=http_urls)
     found: list[PlacedStyle] = []
@@ -82,5 +84,7 @@ def upload_finding(data: bytes, content_type: str, content_encoding: str | None,
         intake.problems.add(failure.path, "malformed", str(failure))
     problems: Problems = intake.problems
     if intake.header is None or problems.count:
-        return Finding(problem_count=problems.count, problems=problems.kept)
-    return Finding(problem_count=0, problems=[], document=sound_document(intake.header, [each.style for each in found]))
+        return ValidationResult(problem_count=problems.count, problems=problems.kept)
+    return ValidationResult(
+        problem_count=0, problems=[], document=sound_document(intake.header, [each.style for each in found])
+    )
