@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from chassis.decoding.json_text import Malformed, read
+from chassis.decoding.pace import Pace
 from chassis.entity import Value
 from services.pmc.pack.checks import PackCheck
 from services.pmc.pack.document import STYLE_BYTES_MAX, STYLES_MAX, PackHeader
@@ -19,6 +20,9 @@ from services.pmc.pack.validate import StyleText, read_header, read_line, read_s
 
 UNPACKED_BYTES_MAX = 4 * 1024 * 1024 * 1024
 UNPACK_PIECE_BYTES = 256 * 1024
+
+MEMBER_VALUES_MAX = 250_000
+"""More values than a member of the root has: taxonomy and vendors at their limits."""
 
 
 class PlacedStyle(Value):
@@ -49,8 +53,9 @@ class LinesIntake:
 
     passes = 1
 
-    def __init__(self, *, http_urls: bool) -> None:
+    def __init__(self, *, http_urls: bool, pace: Pace | None = None) -> None:
         self.problems = Problems()
+        self._pace = pace
         self.header: PackHeader | None = None
         self._check = PackCheck(self.problems, DigestSeen(), http_urls=http_urls)
         self._rest = b""
@@ -84,7 +89,7 @@ class LinesIntake:
         self.problems.line = self._line
         if not self._has_header:
             self._has_header = True
-            value = read_line(line, "", self.problems)
+            value = read_line(line, "", self.problems, self._pace)
             if value is not None:
                 self.header = read_header(value, "", self.problems, self._check)
             return
@@ -94,7 +99,7 @@ class LinesIntake:
                 self.problems.add("styles", "out-of-range", f"must have at most {STYLES_MAX} entries")
             return
         path = f"styles.{self._place}"
-        value = read_line(line, path, self.problems)
+        value = read_line(line, path, self.problems, self._pace)
         if value is None:
             return
         style = read_style(value, path, self.problems, self._check if self.header is not None else None)
@@ -107,8 +112,9 @@ class JsonIntake:
 
     passes = 2
 
-    def __init__(self, *, http_urls: bool) -> None:
+    def __init__(self, *, http_urls: bool, pace: Pace | None = None) -> None:
         self.problems = Problems()
+        self._pace = pace
         self.header: PackHeader | None = None
         self._check = PackCheck(self.problems, DigestSeen(), http_urls=http_urls)
         self._scanner = Scanner()
@@ -172,7 +178,7 @@ class JsonIntake:
                 self.problems.add("styles", "out-of-range", f"must have at most {STYLES_MAX} entries")
             return
         path = f"styles.{place}"
-        value = read_line(text, path, self.problems)
+        value = read_line(text, path, self.problems, self._pace)
         if value is None:
             return
         style = read_style(value, path, self.problems, self._check if self.header is not None else None)
@@ -183,7 +189,7 @@ class JsonIntake:
         if name in self._members:
             self.problems.add(name, "malformed", "is given more than once")
         try:
-            self._members[name] = read(text)
+            self._members[name] = read(text, self._pace, values_max=MEMBER_VALUES_MAX)
         except Malformed as failure:
             self.problems.add(name or "document", "malformed", str(failure))
 
@@ -227,8 +233,8 @@ def _member() -> "zlib._Decompress":
     return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
 
-def intake_for(content_type: str, *, http_urls: bool) -> LinesIntake | JsonIntake:
-    """The intake for a document of this media type."""
+def intake_for(content_type: str, *, http_urls: bool, pace: Pace | None = None) -> LinesIntake | JsonIntake:
+    """The intake for a document of this media type. One that is fed in a thread takes a `pace`."""
     if content_type == "application/x-ndjson":
-        return LinesIntake(http_urls=http_urls)
-    return JsonIntake(http_urls=http_urls)
+        return LinesIntake(http_urls=http_urls, pace=pace)
+    return JsonIntake(http_urls=http_urls, pace=pace)

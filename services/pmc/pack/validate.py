@@ -9,6 +9,7 @@ import rfc8785
 from msgspec.structs import replace
 
 from chassis.decoding.json_text import Malformed, read
+from chassis.decoding.pace import Pace
 from chassis.entity import Value
 from services.pmc.pack.checks import MemorySeen, PackCheck
 from services.pmc.pack.document import STYLE_BYTES_MAX, STYLES_MAX, PackHeader, PackStyle
@@ -93,13 +94,13 @@ def _canonical_maps(part: dict[str, Any]) -> None:
         part["attributes"] = msgspec.Raw(rfc8785.dumps(part["attributes"]))
 
 
-def read_line(line: bytes, path: str, problems: Problems) -> Any:
+def read_line(line: bytes, path: str, problems: Problems, pace: Pace | None = None) -> Any:
     """The JSON value of a line; None, with the problem noted, where it is none or too long."""
     if len(line) > STYLE_BYTES_MAX:
         problems.add(path, "out-of-range", f"has more than {STYLE_BYTES_MAX} bytes")
         return None
     try:
-        value = read(line)
+        value = read(line, pace)
     except Malformed as failure:
         problems.add(path, "malformed", str(failure))
         return None

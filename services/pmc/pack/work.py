@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from chassis.decoding.pace import Pace
 from chassis.telemetry.log import get_logger
 from chassis.unit import Change, Units, View, between
 from chassis.work.handle import Work
@@ -99,7 +100,7 @@ async def _store_styles(
     progress: Validation,
 ) -> tuple[LinesIntake | JsonIntake, Validation]:
     """Validate the whole document, and store the styles that are not stored yet."""
-    intake = intake_for(version.content_type, http_urls=settings.pmc_http_media)
+    intake = intake_for(version.content_type, http_urls=settings.pmc_http_media, pace=Pace())
     waiting: list[PlacedStyle] = []
     size = 0
     try:

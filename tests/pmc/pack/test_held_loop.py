@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.pmc.pack import validating
+from services.pmc.pack import uploads, validating
 from services.pmc.pack.domain import INLINE_BYTES_MAX
 from tests.holding import CALLER_SECONDS, held_at_most
 from tests.pmc.given import Catalogue
-from tests.pmc.pack.test_large import large
+from tests.pmc.pack.test_large import large, settled
 from tests.pmc.pack.test_upload import as_lines, uploaded
-from tests.worst import bodies
+from tests.worst import MIB, bodies
 
 HEADERS = {"Content-Type": "application/json"}
 LARGEST = bodies(INLINE_BYTES_MAX - 200)
@@ -68,3 +68,21 @@ async def test_an_upload_that_is_validated_within_its_call_is_stored(pmc: Catalo
 
     assert pack["state"] == "ready", pack
     assert pack["counts"]["styles"] == 1000
+
+
+@pytest.mark.parametrize("content", ["lists", "texts", "nulls"])
+async def test_a_large_upload_of_many_parts_is_rejected_while_others_are_served(
+    pmc: Catalogue, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "INLINE_BYTES_MAX", 1)
+    member = bodies(4 * MIB)[content]
+    data = b'{"taxonomy":%b,"format":"retailstack.pack/1","styles":[{"tags":%b}]}' % (
+        member,
+        bodies(MIB - 100)[content],
+    )
+
+    async with held_at_most(CALLER_SECONDS):
+        pack = await settled(pmc, await uploaded(pmc, data, "application/json"))
+
+    assert pack["state"] == "rejected", pack
+    assert {"taxonomy", "styles.0"} <= {each["path"] for each in pack["problems"]}
