@@ -69,7 +69,8 @@ class ShardLeases:
     async def give_back(self) -> None:
         """Release all shards and unregister."""
         held, self._held, self._renew_at = sorted(self._held), {}, 0.0
-        await self._leases.give_back([self._me, *_names(held)])
+        await self._leases.give_back(_names(held))
+        await self._leases.remove([self._me])
 
 
 def _kept_first(kept: Iterable[int]) -> list[int]:

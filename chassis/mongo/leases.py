@@ -12,6 +12,9 @@ from chassis.entity import ONE_SHARD, Document, Entity
 from chassis.mongo.client import Database
 from chassis.mongo.errors import Duplicate
 
+ENDED_SECONDS = 60.0
+"""Age of the end of a lease from which on its holder is taken for gone."""
+
 
 class Lease(Document):
     """The holder of a name and the end of the lease. An empty holder or a past end leaves it free."""
@@ -71,13 +74,19 @@ class Leases:
         return {each["_id"]: each["holder"] for each in found if each["until_utc"] > now}
 
     async def held_below(self, prefix: str) -> list[str]:
-        """The names with this prefix that are held now. Those whose lease has ended are removed."""
+        """The names with this prefix that are held now. Those whose lease ended a while ago are removed."""
         now = self._clock.now()
+        long_ago = later(now, -ENDED_SECONDS)
         behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         found = await self._collection.find({"_id": {"$gte": prefix, "$lt": behind}})
-        if ended := [each["_id"] for each in found if each["until_utc"] <= now]:
+        # One without an end has just been made, and is about to be taken.
+        if ended := [each["_id"] for each in found if "" < each["until_utc"] <= long_ago]:
             await self._collection.remove_many(ended)
         return [each["_id"] for each in found if each["until_utc"] > now]
+
+    async def remove(self, names: Iterable[str]) -> None:
+        """Remove leases that nobody but this holder takes."""
+        await self._collection.remove_many(list(names))
 
     async def _make(self, names: Sequence[str]) -> None:
         """Create the leases that do not exist; another replica may do so at the same time."""

@@ -16,9 +16,17 @@ PART_BYTES_MAX = 16 * 1024 * 1024
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(rb'[^"{}\[\],:]*+(' + _STRING + rb"|[{}\[\],:])", re.DOTALL)
-_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+([{}\[\]])", re.DOTALL)
+_INNER = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb"){1,1000}+", re.DOTALL)
+"""Complete texts and what is between them. Only so many at a time: a match keeps the interpreter to itself."""
+
+_BRACKETS = b"{}[]"
 _OPENING = (b"{", b"[")
 _SPACE = b" \t\r\n"
+_BETWEEN = _SPACE + b",:"
+
+TEXT_BYTES_MAX = 1024 * 1024
+"""Most bytes of one text: no field of a pack takes a hundredth of them."""
+
 NOT_AN_OBJECT = "is not one JSON object"
 
 
@@ -70,6 +78,9 @@ class Scanner:
             del self._buffer[: self._start]
             self._place -= self._start
             self._start = 0
+        if len(self._buffer) - self._place > TEXT_BYTES_MAX and self._is_in_text():
+            # It would be searched for its end again with each piece.
+            raise BadOutline(f"has a text of more than {TEXT_BYTES_MAX} bytes")
         if len(self._buffer) > PART_BYTES_MAX:
             raise BadOutline(f"a part of the document has more than {PART_BYTES_MAX} bytes")
 
@@ -96,15 +107,23 @@ class Scanner:
                     raise BadOutline(NOT_AN_OBJECT)
                 return
 
+    def _is_in_text(self) -> bool:
+        """Whether a text has begun that has not ended yet."""
+        return self._buffer[self._place : self._place + TEXT_BYTES_MAX].lstrip(_BETWEEN)[:1] == b'"'
+
     def _skip(self) -> bool:
         """Go behind the inner of a part, as far as it has come; whether all of it has."""
         outer = 2 if self._in_styles else 1
         while self._depth > outer:
-            bracket = _BRACKET.match(self._buffer, self._place)
-            if bracket is None:
+            inner = _INNER.match(self._buffer, self._place)
+            if inner is not None:
+                self._place = inner.end()
+            bracket = self._buffer[self._place : self._place + 1]
+            if bracket and bracket in _BRACKETS:
+                self._depth += 1 if bracket in _OPENING else -1
+                self._place += 1
+            elif inner is None:
                 return False
-            self._depth += 1 if bracket[1] in _OPENING else -1
-            self._place = bracket.end()
         return True
 
     def _take(self, text: bytes, start: int, end: int) -> Iterator[DocumentPart]:
