@@ -7,6 +7,7 @@ import pytest
 
 from services.pmc.pack import uploads, validating
 from services.pmc.pack.domain import INLINE_BYTES_MAX
+from services.pmc.pack.intake import intake_for
 from tests.holding import CALLER_SECONDS, held_at_most
 from tests.pmc.given import Catalogue
 from tests.pmc.pack.test_large import large, settled
@@ -86,3 +87,12 @@ async def test_a_large_upload_of_many_parts_is_rejected_while_others_are_served(
 
     assert pack["state"] == "rejected", pack
     assert {"taxonomy", "styles.0"} <= {each["path"] for each in pack["problems"]}
+
+
+@pytest.mark.parametrize("begin", [b'{"name":', b'{"styles":[{"title":', b'{"styles":[], "x" : '])
+def test_an_upload_with_a_text_without_end_is_rejected(begin: bytes) -> None:
+    intake = intake_for("application/json", http_urls=False)
+    found = [intake.feed(piece) for piece in [begin + b'"', *[b"x" * MIB] * 3]]
+
+    assert found == [[]] * 4
+    assert [each.message for each in intake.problems.kept] == [f"has a text of more than {MIB} bytes"]
