@@ -5,8 +5,9 @@ secret fields. Index creation, the operator's graph, the vacuum and history are 
 """
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import UnionType
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -297,6 +298,36 @@ class Entity(Generic[R]):
 
     def __repr__(self) -> str:
         return f"Entity({self.name!r})"
+
+
+class Excerpt(Entity[R]):
+    """Some fields of an entity's records, which `find` and `page` read without the others: for lists of large records.
+
+    `struct` has these fields, nested ones in structs of its own. Excerpts cannot be written, nor read by id or key.
+    """
+
+    def __init__(self, whole: Entity[Any], struct: type[R]) -> None:
+        vars(self).update(vars(whole))
+        self.struct = struct
+        self.derived = {}
+        self.fields = tuple("_id" if path == whole.id else path for path in _paths(struct, whole.struct))
+
+
+def _paths(struct: type, whole: type, head: str = "") -> Iterator[str]:
+    """The stored fields of a struct; where it has fewer of a nested one than the whole, those with dots."""
+    hints = {field.name: field.type for field in msgspec.structs.fields(whole)}
+    for field in msgspec.structs.fields(struct):
+        nested, known = _struct_in(field.type), _struct_in(hints[field.name])
+        if nested is None or known is None or nested is known:
+            yield head + field.encode_name
+        else:
+            yield from _paths(nested, known, f"{head}{field.encode_name}.")
+
+
+def _struct_in(hint: Any) -> type | None:
+    """The struct of a field that holds one, or may."""
+    choices = (hint, *(typing.get_args(hint) if typing.get_origin(hint) in {typing.Union, UnionType} else ()))
+    return next((each for each in choices if isinstance(each, type) and issubclass(each, Struct)), None)
 
 
 def _sealed_fields(struct: type) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import field
 
 from chassis.endpoint import Endpoint, RawEndpoint
-from chassis.entity import Entity
+from chassis.entity import Entity, Excerpt
 from chassis.errors import Dialect
 from chassis.event import EventType
 from chassis.frozen import Frozen
@@ -106,7 +106,7 @@ def collect(service: Service) -> Parts:
 
 
 def _own_entities(module: Any, known: Sequence[Entity[Any]]) -> list[Entity[Any]]:
-    found = [value for value in vars(module).values() if isinstance(value, Entity)]
+    found = [value for value in vars(module).values() if isinstance(value, Entity) and not isinstance(value, Excerpt)]
     return [entity for entity in found if entity not in known]
 
 

@@ -116,6 +116,7 @@ class Execution:
             own = self.written.get((table.collection, record_id))
             if own is not None:
                 return self._as(table, own)
+        assert table.projection is None, f"an excerpt of {table.name} is read by queries alone"
         kept = self.held.collections.get(table.collection)
         slot = kept.slots.get(record_id) if kept is not None else None
         if slot is None:
@@ -178,7 +179,7 @@ class Execution:
         if self.found > LARGE_READS and not self.heavy:
             # Before the records are decoded.
             raise Heavy
-        kept = self.held.collections.get(query.collection)
+        kept = self.held.collections.get(query.held_as)
         records = self._records(query, answer.ids, kept)
         if own:
             ours = {each.id for each in own}

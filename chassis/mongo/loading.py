@@ -152,7 +152,7 @@ async def _load_finds(database: Database, held: WorkingSet, group: list[Asked], 
             return
     for query, limit in group:
         documents = await _found(database, query, query.first, limit, within)
-        ids = [held.keep(query.collection, document) for document in documents]
+        ids = [held.keep(query.held_as, document) for document in documents]
         held.answers[query.key] = FindResult(ids, limit)
 
 
@@ -161,7 +161,8 @@ async def _found(
 ) -> list[Document]:
     source = database.collection(query.collection)
     if not query.second:
-        return await source.find(first, sort=query.sort, limit=limit, session=within)
+        projection = query.table.projection
+        return await source.find(first, projection=projection, sort=query.sort, limit=limit, session=within)
     return await source.aggregate([{"$match": first}, *query.pipeline(limit)[1:]], session=within)
 
 
@@ -171,7 +172,7 @@ def _share_out(held: WorkingSet, group: list[Asked], documents: list[Document]) 
     parts: dict[Any, list[str]] = {query.first[lead.last_field]: [] for query, _ in group}
     for document in documents:
         value = document.get(lead.last_field)
-        record_id = held.keep(lead.collection, document)
+        record_id = held.keep(lead.held_as, document)
         for one in value if isinstance(value, list) else (value,):
             if one in parts:
                 parts[one].append(record_id)

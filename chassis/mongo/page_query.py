@@ -61,6 +61,6 @@ class PageQuery(NamedTuple):
 
 def fingerprint(query: Query, order: Sequence[str]) -> str:
     """Identifies the query that a token belongs to."""
-    name, _, conditions, rest, _ = query.key
+    _, name, _, conditions, rest, _ = query.key
     told = (name, sorted(map(repr, conditions)), sorted(map(repr, rest)), tuple(order))
     return hashlib.sha256(repr(told).encode()).hexdigest()

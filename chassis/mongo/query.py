@@ -15,7 +15,7 @@ from chassis.unit import OneOf, Range, Where
 class Query:
     """A query, ready to be sent, and to be evaluated in memory."""
 
-    __slots__ = ("after", "collection", "first", "key", "limit", "plan", "second", "table", "tests")
+    __slots__ = ("after", "collection", "first", "held_as", "key", "limit", "plan", "second", "table", "tests")
 
     def __init__(
         self,
@@ -28,11 +28,13 @@ class Query:
     ) -> None:
         self.table = table
         self.collection = table.collection
+        self.held_as = table.held_as
         self.plan = plan
         self.limit = limit
         self.after = None if after is None else tuple(after)[: len(plan.order)]
         self.tests = tuple((table.getter(field), field, wanted) for field, wanted in {**rest, **conditions}.items())
         self.key = (
+            table.held_as,
             table.name,
             plan,
             tuple(conditions.items()),
@@ -76,8 +78,11 @@ class Query:
         plain = all(not isinstance(part, dict | list) for _, part in (*heads, (field, value)))
         if not plain or value is None or "." in field or field in {name for name, _ in self.plan.keys.where}:
             return None
-        rest = tuple(test for test in self.key[2] if test[0] != field)
-        return (self.table.name, self.plan, tuple(heads), field, rest, self.key[3])
+        if self.table.projection is not None and field not in self.table.projection:
+            return None
+        _, _, _, conditions, more, _ = self.key
+        rest = tuple(test for test in conditions if test[0] != field)
+        return (self.held_as, self.table.name, self.plan, tuple(heads), field, rest, more)
 
     def together(self, siblings: Sequence["Query"]) -> Filter:
         """The first stage for all of these siblings at once."""
@@ -89,7 +94,8 @@ class Query:
         stages: list[dict[str, Any]] = [{"$match": self.first}, *({"$match": part} for part in self.second)]
         if self.plan.order:
             stages.append({"$sort": dict(self.sort)})
-        return [*stages, {"$limit": limit}]
+        stages.append({"$limit": limit})
+        return stages if self.table.projection is None else [*stages, {"$project": self.table.projection}]
 
     def matches(self, record: Any) -> bool:
         """Whether a record is part of the result."""

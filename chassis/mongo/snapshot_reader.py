@@ -97,7 +97,9 @@ class MongoSnapshotReader(CompositeReads):
         if query.second:
             documents = await source.aggregate(query.pipeline(limit), session=self._transaction)
         else:
-            documents = await source.find(query.first, sort=query.sort, limit=limit, session=self._transaction)
+            documents = await source.find(
+                query.first, projection=table.projection, sort=query.sort, limit=limit, session=self._transaction
+            )
         records = [table.decode(document) for document in documents]
         return [record for record in records if org is None or getattr(record, "orgcode", org) == org]
 

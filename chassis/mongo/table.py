@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from chassis.entity import Document, Entity, Index
+from chassis.entity import Document, Entity, Excerpt, Index
 from chassis.key_ring import KeyRing
 from chassis.mongo.client import unwrapped
 from chassis.mongo.query_shapes import ID_KEYS, Keys
@@ -55,6 +55,7 @@ class Table(Generic[R]):
         "_loose",
         "collection",
         "entity",
+        "held_as",
         "history",
         "id_field",
         "indexes",
@@ -66,6 +67,7 @@ class Table(Generic[R]):
         "org_scoped",
         "pinned",
         "plans",
+        "projection",
         "sealed",
         "struct",
         "technical",
@@ -78,6 +80,8 @@ class Table(Generic[R]):
         self.struct = entity.struct
         self.name = entity.name
         self.collection = entity.collection
+        self.projection = dict.fromkeys(entity.fields, 1) if isinstance(entity, Excerpt) else None
+        self.held_as = entity.collection if self.projection is None else f"{entity.collection}/{self.struct.__name__}"
         self.id_field = entity.id
         self.org_scoped = entity.org_scoped
         self.versioned = entity.versioned

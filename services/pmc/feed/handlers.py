@@ -9,7 +9,7 @@ from chassis.values import Code, Count, Guid, Token, Utc
 from services.pmc.feed.domain import ChangeKind
 from services.pmc.feed.store import entries_after
 from services.pmc.product.answers import ProductSummary, summary_of
-from services.pmc.product.store import products_by_id
+from services.pmc.product.store import cards_by_id
 from services.pmc.profile.store import channel_of
 from services.pmc.settings import PmcSettings
 from services.pmc.words import VIEW, Part
@@ -60,7 +60,7 @@ async def pmc_product_changes(
         query = ["product/changes", call.orgcode, guid]
         position = _position(seal, query, body.after)
         entries = await entries_after(view, guid, position, limit)
-        products = await products_by_id(view, [each.entry_id for each in entries])
+        products = await cards_by_id(view, [each.entry_id for each in entries])
         items = [
             ProductChange(product=summary_of(products[each.entry_id]), change=each.change, at_utc=each.at_utc)
             for each in entries

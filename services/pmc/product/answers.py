@@ -7,7 +7,8 @@ from msgspec import Meta
 from chassis.values import Code, Guid, Id, Name, Revision
 from chassis.values import Utc as UtcText
 from services.pmc.content import ProductContent
-from services.pmc.product.domain import Findings, Pointers, StoredProduct
+from services.pmc.product.cards import ProductCard
+from services.pmc.product.domain import Findings, Pointers, ProductState, StoredProduct
 from services.pmc.words import (
     LocaleText,
     OnlineState,
@@ -76,7 +77,7 @@ class ProductSummary(Part, forbid_unknown_fields=False):
     updated_utc: UtcText
 
 
-def summary_of(product: StoredProduct) -> ProductSummary:
+def summary_of(product: StoredProduct | ProductCard) -> ProductSummary:
     """The summary of a product, by its indexed content."""
     return ProductSummary(
         product_id=product.product_id,
@@ -97,7 +98,7 @@ def summary_of(product: StoredProduct) -> ProductSummary:
     )
 
 
-def answer_of(product: StoredProduct, content: ProductContent, view: ViewName | None, view_rev: int) -> Product:
+def answer_of(product: ProductState, content: ProductContent, view: ViewName | None, view_rev: int) -> Product:
     """The product with the content of a view."""
     plain = {
         name: getattr(product, name)

@@ -90,8 +90,13 @@ class Indexed(Part):
     terms: Terms
 
 
-class StoredProduct(Record, omit_defaults=True):
-    """A product as it is stored."""
+def served_of(live: RevRef | None, fallback: PointerRef | None) -> RevRef | None:
+    """What is served of a product: the fallback if it is set, else the live revision."""
+    return RevRef(rev=fallback.rev, rev_id=fallback.rev_id) if fallback is not None else live
+
+
+class ProductState(Record, omit_defaults=True):
+    """What is newest, live, served and pointed at of a product, and whether it is online."""
 
     product_id: str
     channel_guid: str
@@ -112,14 +117,11 @@ class StoredProduct(Record, omit_defaults=True):
     live_since_utc: Utc | None = None
     pointers: Pointers
     last_run_id: str
-    lives: list[LiveSpan]
-    indexed: Indexed
 
     @property
     def served(self) -> RevRef | None:
         """The revision that is served: the fallback's if set, else the live one."""
-        fallback = self.pointers.fallback
-        return RevRef(rev=fallback.rev, rev_id=fallback.rev_id) if fallback is not None else self.live
+        return served_of(self.live, self.pointers.fallback)
 
     @property
     def served_by(self) -> ServedBy | None:
@@ -134,7 +136,14 @@ class StoredProduct(Record, omit_defaults=True):
         return self.served or self.head
 
 
-def view_revision(product: StoredProduct, view: ViewName) -> int:
+class StoredProduct(ProductState, omit_defaults=True):
+    """A product as it is stored: with what is indexed of it, and the revisions that were live."""
+
+    lives: list[LiveSpan]
+    indexed: Indexed
+
+
+def view_revision(product: ProductState, view: ViewName) -> int:
     """The revision a view shows."""
     pointers = product.pointers
     match view:

@@ -10,7 +10,7 @@ from chassis.unit import View
 from chassis.values import Barcode, Code, Count, Guid, Id, Revision, Sku, Text, Token
 from services.pmc.content import read_content
 from services.pmc.product.answers import Product, ProductSummary, answer_of, summary_of
-from services.pmc.product.domain import Pointers, StoredProduct, view_revision
+from services.pmc.product.domain import Pointers, ProductState, view_revision
 from services.pmc.product.filters import FilterFields, filter_of, filter_problems
 from services.pmc.product.history import ProductRevision
 from services.pmc.product.history import to_answer as revision_answer
@@ -40,7 +40,7 @@ class ProductNamed(Request):
         return []
 
 
-async def named_product(view: View, body: ProductNamed) -> StoredProduct:
+async def named_product(view: View, body: ProductNamed) -> ProductState:
     """The product a request names. Raises `NotFound`."""
     if body.product_id is not None:
         return await find_product(view, body.product_id, None, None)

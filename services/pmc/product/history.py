@@ -8,7 +8,7 @@ from chassis.entity import Document
 from chassis.values import Id, Name
 from chassis.values import Utc as UtcText
 from services.pmc.content import CanonicalContent, ProductContent, read_content
-from services.pmc.product.domain import Findings, StoredProduct
+from services.pmc.product.domain import Findings, ProductState
 from services.pmc.words import FieldPath, Finding, Part, Rev, RevId
 
 CHANGED_MAX = 64
@@ -57,7 +57,7 @@ def revision_id_of(product_id: str, rev: int) -> str:
     return f"{product_id}/{rev:09d}"
 
 
-def to_answer(revision: StoredRevision, product: StoredProduct, *, with_content: bool) -> ProductRevision:
+def to_answer(revision: StoredRevision, product: ProductState, *, with_content: bool) -> ProductRevision:
     """The revision, and what of the product points at it."""
     pointers = product.pointers
     named = {"staged": pointers.staged, "preview": pointers.preview, "fallback": pointers.fallback}

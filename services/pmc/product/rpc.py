@@ -11,15 +11,15 @@ from chassis.rpc.declaration import Servicer
 from chassis.unit import Units, View, one_of
 from retailstack.pmc.v1 import catalogue_pb2 as pb
 from retailstack.pmc.v1 import catalogue_pb2_grpc
+from services.pmc.product.cards import ProductCard
 from services.pmc.product.domain import StoredProduct
 from services.pmc.product.history import StoredRevision, revision_id_of
-from services.pmc.product.store import PRODUCTS, REVISIONS, products_of_variants
+from services.pmc.product.store import PRODUCTS, REVISIONS, cards_of_style, cards_of_variants
 from services.pmc.profile.domain import StoredProfile
 from services.pmc.profile.store import channel_of
 
 ASKED_MAX = 250
 FOUND_MAX = 10_000
-STYLE_PRODUCTS_MAX = 2_048
 
 _STORED: Mapping[int, str] = {
     pb.RESOLVE_KIND_SKU: "indexed.sku_key",
@@ -41,7 +41,7 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServicer):
 
         async def look(view: View) -> pb.GetListingsResponse:
             channel = await _channel(view, request.channel_code)
-            products = await products_of_variants(view, channel.channel_guid, variant_ids)
+            products = await cards_of_variants(view, channel.channel_guid, variant_ids)
             listings = await _listings(view, products)
             unknown = [pb.Listing(variant_id=each, found=False) for each in variant_ids]
             return pb.GetListingsResponse(
@@ -54,8 +54,7 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServicer):
     async def GetStyle(self, request: pb.GetStyleRequest, context: Any) -> pb.GetStyleResponse:
         async def look(view: View) -> pb.GetStyleResponse:
             channel = await _channel(view, request.channel_code)
-            where = {"channel_guid": channel.channel_guid, "style_id": request.style_id}
-            products = await view.find(PRODUCTS, where, limit=STYLE_PRODUCTS_MAX)
+            products = await cards_of_style(view, channel.channel_guid, request.style_id)
             listings = await _listings(view, products)
             ordered = sorted(products, key=lambda each: each.indexed.variant_code)
             return pb.GetStyleResponse(
@@ -108,7 +107,7 @@ def _asked(name: str, values: Sequence[str]) -> list[str]:
     return list(values)
 
 
-async def _listings(view: View, products: Sequence[StoredProduct]) -> dict[str, pb.Listing]:
+async def _listings(view: View, products: Sequence[ProductCard]) -> dict[str, pb.Listing]:
     """The listings of products, by variant_id."""
     served = {each.variant_id: each.served for each in products}
     ids = [
@@ -118,7 +117,7 @@ async def _listings(view: View, products: Sequence[StoredProduct]) -> dict[str, 
     return {each.variant_id: listing_to_proto(each, revisions) for each in products}
 
 
-def listing_to_proto(product: StoredProduct, revisions: Mapping[str, StoredRevision]) -> pb.Listing:
+def listing_to_proto(product: ProductCard, revisions: Mapping[str, StoredRevision]) -> pb.Listing:
     """A product as its channel shows it."""
     listing = pb.Listing(
         variant_id=product.variant_id,

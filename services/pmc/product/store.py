@@ -4,16 +4,20 @@ beside it where many products may have the same value."""
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chassis.entity import HUB, Entity, edge, index, unique
+from chassis.entity import HUB, Entity, Excerpt, edge, index, unique
 from chassis.errors import NotFound
 from chassis.page import Page, Paged
 from chassis.record_history import WrittenOnce
-from chassis.unit import View, one_of
+from chassis.unit import View, Where, one_of
 from services.pmc.pack.store import FOUND_BY_VERSION
 from services.pmc.product.answers import summary_of
-from services.pmc.product.domain import StoredProduct
+from services.pmc.product.cards import ProductCard
+from services.pmc.product.domain import ProductState, StoredProduct
 from services.pmc.product.history import StoredRevision, revision_id_of
 from services.pmc.words import AskedState
+
+STYLE_PRODUCTS_MAX = 2_048
+"""Variants of a style: a pack has no more."""
 
 _FILTERS = (
     "indexed.vendor.vendor_id",
@@ -79,6 +83,8 @@ PRODUCTS = Entity(
     ],
     in_history=summary_of,
 )
+CARDS = Excerpt(PRODUCTS, ProductCard)
+STATES = Excerpt(PRODUCTS, ProductState)
 REVISIONS = Entity(
     "revision",
     StoredRevision,
@@ -106,15 +112,15 @@ REVISIONS = Entity(
 
 async def find_product(
     view: View, product_id: str | None, variant_id: str | None, channel_guid: str | None
-) -> StoredProduct:
-    """The product named by its id, or by variant and channel. Raises `NotFound`. Index: id, key."""
-    if product_id is not None:
-        product = await view.get(PRODUCTS, product_id)
-    else:
-        product = await view.lookup(PRODUCTS, "key", channel_guid, variant_id)
-    if product is None:
+) -> ProductState:
+    """The product named by its id, or by variant and channel. Raises `NotFound`. Index: org, key."""
+    where: Where = {"product_id": product_id}
+    if product_id is None:
+        where = {"channel_guid": channel_guid, "variant_id": variant_id}
+    found = await view.find(STATES, where, limit=1)
+    if not found:
         raise NotFound("there is no such product")
-    return product
+    return found[0]
 
 
 async def load_revision(view: View, product_id: str, rev: int) -> StoredRevision:
@@ -130,18 +136,34 @@ async def list_revisions(view: View, product_id: str, page: Paged) -> Page[Store
     return await view.page(REVISIONS, {"product_id": product_id}, page=page, order=("-revision_id",))
 
 
-async def list_products(view: View, where: dict[str, Any], state: AskedState, page: Paged) -> Page[StoredProduct]:
+async def list_products(view: View, where: dict[str, Any], state: AskedState, page: Paged) -> Page[ProductCard]:
     """Products that have these indexed values, newest first. Index: that of the filter."""
     if state == "both":
-        return await view.page(PRODUCTS, where, page=page)
+        return await view.page(CARDS, where, page=page)
     if tuple(where) in _SHARED:
-        return await view.page(PRODUCTS, {**where, "online_state": state}, page=page)
-    return await view.page(PRODUCTS, where, page=page, rest={"online_state": state})
+        return await view.page(CARDS, {**where, "online_state": state}, page=page)
+    return await view.page(CARDS, where, page=page, rest={"online_state": state})
 
 
-async def products_by_id(view: View, product_ids: Iterable[str]) -> dict[str, StoredProduct]:
-    """These products, as far as there are any. Index: id."""
-    return await view.get_many(PRODUCTS, product_ids)
+async def cards_by_id(view: View, product_ids: Iterable[str]) -> dict[str, ProductCard]:
+    """These products, as far as there are any. Index: org."""
+    wanted = list(dict.fromkeys(product_ids))
+    if not wanted:
+        return {}
+    found = await view.find(CARDS, {"product_id": one_of(wanted)}, limit=len(wanted))
+    return {each.product_id: each for each in found}
+
+
+async def cards_of_variants(view: View, channel_guid: str, variant_ids: Sequence[str]) -> list[ProductCard]:
+    """As `products_of_variants`, without what only changes need. Index: key."""
+    where = {"channel_guid": channel_guid, "variant_id": one_of(variant_ids)}
+    return await view.find(CARDS, where, limit=len(variant_ids))
+
+
+async def cards_of_style(view: View, channel_guid: str, style_id: str) -> list[ProductCard]:
+    """The products of a style in a channel. Index: channel_guid_style_id."""
+    where = {"channel_guid": channel_guid, "style_id": style_id}
+    return await view.find(CARDS, where, limit=STYLE_PRODUCTS_MAX)
 
 
 async def products_of_variants(view: View, channel_guid: str, variant_ids: Sequence[str]) -> list[StoredProduct]:

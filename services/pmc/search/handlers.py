@@ -9,7 +9,7 @@ from chassis.page import PageRequest, Seal, items_of
 from chassis.unit import SnapshotReader, Units
 from chassis.values import Code, Count, Guid, Text, Token
 from services.pmc.product.answers import ProductSummary, summary_of
-from services.pmc.product.store import products_by_id
+from services.pmc.product.store import cards_by_id
 from services.pmc.profile.store import all_profiles, channel_of
 from services.pmc.search.limits import RegexSearches
 from services.pmc.search.matching import question_of
@@ -118,7 +118,7 @@ async def pmc_product_search(
 
 
 async def _answer(reader: SnapshotReader, found: Found, token: str | None) -> ProductSearchEnvelope:
-    products = await products_by_id(reader, [hit.product_id for hit in found.hits])
+    products = await cards_by_id(reader, [hit.product_id for hit in found.hits])
     items = [
         SearchHit(
             product=summary_of(products[hit.product_id]),
