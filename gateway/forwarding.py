@@ -107,7 +107,8 @@ class Forwarding:
         """Forward a call whose body, if any, is read completely first."""
         payload = await bodies.read(exchange.request, route.body_bytes_max)
         exchange.body_bytes = len(payload)
-        note(exchange.path)
+        if len(payload) > bodies.SMALL_BYTES:
+            note(exchange.path)
         exchange.admit(self._in_flight, reserved=route.reserved)
         if not route.open:
             return await self._for_caller(exchange, route, payload)
