@@ -51,6 +51,16 @@ class SlcChannel(Struct):
             await asyncio.sleep(POLL_SECONDS)
         raise RuntimeError(f"not in step after {SYNC_SECONDS_MAX:.0f} s: {tally}")
 
+    async def wrote(self, levels: int) -> None:
+        """Wait until the shop has taken so many quantities since the mark. RuntimeError if that takes long."""
+        began, taken = time.perf_counter(), 0
+        while time.perf_counter() - began < SYNC_SECONDS_MAX:
+            taken = (await self.shop.counted()).get("inventorySetQuantities", (0, 0))[1]
+            if taken >= levels:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        raise RuntimeError(f"{taken} quantities written after {SYNC_SECONDS_MAX:.0f} s")
+
 
 def shop_address(world: World) -> str:
     """The address of the stand-in shop, which is added to the stack where it runs without."""

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from msgspec import Struct
 
 ENGINES = {"mongodb": "database", "rabbitmq": "broker"}
+
+STAND_INS = frozenset({"shop"})
+"""Processes that are no part of the stack."""
 
 
 class Cpu(Struct, frozen=True):
@@ -28,17 +32,27 @@ class Cpu(Struct, frozen=True):
 
 
 class ProcessMeter:
-    """Reads the CPU times of all processes in `processes.json`, including their children."""
+    """Reads the CPU times of all processes in `processes.json`, including their children.
+
+    The file is read each time: a row may have added a process to the stack, or have had one restarted, before it began.
+    """
 
     def __init__(self, processes_file: Path) -> None:
-        self._processes = [
-            (entry["name"], psutil.Process(entry["pid"])) for entry in json.loads(processes_file.read_text())
-        ]
+        self._file = processes_file
+
+    def _processes(self) -> list[tuple[str, psutil.Process]]:
+        found = []
+        for entry in json.loads(self._file.read_text()):
+            with suppress(psutil.NoSuchProcess):
+                found.append((entry["name"], psutil.Process(entry["pid"])))
+        return found
 
     def read(self) -> Cpu:
         """CPU seconds used so far."""
         totals = {"ours": 0.0, "gateway": 0.0, "database": 0.0, "broker": 0.0}
-        for name, process in self._processes:
+        for name, process in self._processes():
+            if name in STAND_INS:
+                continue
             used = sum(_cpu(member) for member in _family(process))
             totals[ENGINES.get(name, "ours")] += used
             if name.startswith("gateway"):
@@ -48,7 +62,7 @@ class ProcessMeter:
     def memory_mib(self) -> dict[str, float]:
         """Resident memory of each process by name, in MiB."""
         return {
-            name: sum(_resident(member) for member in _family(process)) / 2**20 for name, process in self._processes
+            name: sum(_resident(member) for member in _family(process)) / 2**20 for name, process in self._processes()
         }
 
 

@@ -41,6 +41,8 @@ class Shopfloor:
         self.standin = StandIn(f"sync-{next(_shops)}-{uuid.uuid4().hex[:6]}.myshopify.com")
         self.location = self.standin.shop.add_location("Main street").id
         self.standin.token(TOKEN)
+        # Nobody is there who takes webhooks in.
+        self.standin.hooks.habits.held = True
         server.shops[self.standin.shop.domain] = self.standin
         self.channel: dict[str, Any] = {}
         self._client = client

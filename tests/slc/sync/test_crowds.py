@@ -11,12 +11,13 @@ from services.slc.job import work as bites
 from services.slc.job.domain import Reason
 from services.slc.job.store import NOTE_ROWS, ManyVariants, note_many
 from services.slc.job.store import note as note_rows
+from services.slc.sync.recording import BITE_ROWS, EndingWriter
 from tests.slc.sync.given import SECONDS, Shopfloor
 from tests.waiting import until
 
 LONG = bool(os.environ.get("SLC_LONG"))
 CROWD = 50_000 if LONG else 1_500
-STYLE = 2_048 if LONG else 24
+STYLE = 2_048 if LONG else 120
 ADDED_AT_ONCE = 500
 LEVELS_MAX = 100
 NOTED_MAX = 500
@@ -77,9 +78,20 @@ async def test_a_large_style_is_one_product_and_its_quantities_go_many_a_call(fl
     async def all_synced() -> bool:
         return (await tally(floor))["synced"] == STYLE
 
-    await until(all_synced, SECONDS * (2 + STYLE // 8), lambda: str(floor.standin.log[-3:]))
+    stored: list[int] = []
+    write = EndingWriter.write
+
+    async def counted(writer: EndingWriter, change: Any, endings: Any, calls: Any) -> None:
+        stored.append(len(endings))
+        await write(writer, change, endings, calls)
+
+    with patch.object(EndingWriter, "write", counted):
+        await until(all_synced, SECONDS * (2 + STYLE // 8), lambda: str(floor.standin.log[-3:]))
     [product] = floor.standin.shop.products.values()
     assert len(product.variants) == STYLE
+    assert max(stored) <= BITE_ROWS
+    searches = [each for each in floor.standin.log if "productVariants" in each.fields]
+    assert len(searches) <= STYLE // 10
     floor.standin.log.clear()
 
     for each in variant_ids:

@@ -1,5 +1,13 @@
 """Variants whose style is not known yet: asked about many at a time, and synced under the lease of their style."""
 
+import asyncio
+from typing import Any
+
+from chassis.unit import Change
+from chassis.work.store import enqueue, is_under_way
+from services.slc.job.domain import SyncJob
+from services.slc.job.store import JOBS, SYNC
+from tests.shop.standin import Reply
 from tests.slc.sync.given import SECONDS, Shopfloor
 from tests.waiting import until
 
@@ -68,3 +76,44 @@ async def test_variants_of_a_custom_channel_are_matched_once_their_styles_are_kn
 
     await until(all_wait, SECONDS)
     assert {(await floor.row(each)).style_id for each in variant_ids} == {"st-0", "st-1", "st-2"}
+
+
+async def test_what_is_left_under_a_variants_own_name_begins_no_job_that_runs(floor: Shopfloor) -> None:
+    floor.publish("v1", stock=5)
+    await floor.open("v1")
+    await floor.synced("v1")
+    answers = asyncio.Event()
+    handle = floor.standin.handle
+
+    async def held(token: str, request: dict[str, Any]) -> Reply:
+        reply = await handle(token, request)
+        if "productVariantsBulkUpdate" in request["query"]:
+            await answers.wait()
+        return reply
+
+    floor.standin.handle = held  # type: ignore[method-assign]
+    floor.standin.log.clear()
+    floor.publish("v1", price={"amount": "6", "currency": "EUR"})
+    await floor.note("v1")
+    await until(lambda: floor.standin.writes("productVariantsBulkUpdate"), SECONDS)
+    key = f"{floor.channel['channel_id']}/v1"
+
+    async def left(change: Change) -> None:
+        await enqueue(change, SYNC, key, group="left")
+
+    async def is_done() -> bool:
+        async def look(change: Change) -> bool:
+            return not await is_under_way(change, SYNC, key, orgcode=floor.orgcode)
+
+        return await floor.change(look)
+
+    async def job(change: Change) -> SyncJob:
+        return await change.load(JOBS, key)
+
+    await floor.change(left)
+    await until(is_done, SECONDS)
+    answers.set()
+    await floor.synced("v1")
+
+    assert len(floor.standin.writes("productVariantsBulkUpdate")) == 1
+    assert (await floor.change(job)).deaths == 0
