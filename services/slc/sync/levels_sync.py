@@ -99,8 +99,9 @@ class LevelsSync:
         await self._read(moment, [*steps["read"], *steps["take_over"]])
         if steps["read"] or steps["take_over"]:
             return
-        await self._write(moment, steps["write"])
+        outcomes = await self._write(moment, steps["write"])
         written = {variant_id for (variant_id, _), _ in steps["write"]}
+        self._end_written(moment, [place for place, _ in steps["write"]], outcomes)
         for variant_id in [each for each in self.left if each not in written]:
             await self._done(moment, variant_id)
 
@@ -161,7 +162,20 @@ class LevelsSync:
         await self._store.catch_up()
         self._end(variant_id, Ending(variant_id=variant_id, kind="later", after_seconds=CATCH_UP_SECONDS))
 
-    async def _write(self, moment: Moment, steps: Sequence[tuple[Place, LevelPlan]]) -> None:
+    def _end_written(self, moment: Moment, places: Sequence[Place], outcomes: Sequence[Outcome]) -> None:
+        """End the variants of which every level was written now; units that left unseen are looked into first.
+
+        What changed meanwhile has been noted, so that the job is due once more.
+        """
+        accepted = {(each.variant_id, each.location_id) for each in outcomes if each.change is not None}
+        unfinished = {place[0] for place in places if place not in accepted}
+        for variant_id in dict.fromkeys(place[0] for place in places if place[0] in self.left):
+            unseen = any(level.unseen for level in moment.rows[variant_id].levels)
+            if variant_id not in unfinished and not unseen:
+                self._end(variant_id, Ending(variant_id=variant_id, kind="done"))
+
+    async def _write(self, moment: Moment, steps: Sequence[tuple[Place, LevelPlan]]) -> list[Outcome]:
+        """Write levels; what became of them."""
         wanted = []
         for (variant_id, _), plan in steps:
             if plan.level.stale_rounds >= ROUNDS_MAX:
@@ -176,7 +190,9 @@ class LevelsSync:
                 if settled:
                     await self._store.keep_settled(variant_id, plan.level)
                 wanted.append(self._wanted(moment, variant_id, plan.level, plan.quantity))
-        self._take(await self._writer.write(wanted))
+        outcomes = await self._writer.write(wanted)
+        self._take(outcomes)
+        return outcomes
 
     def _wanted(self, moment: Moment, variant_id: str, level: StoredLevel, quantity: int) -> Wanted:
         return Wanted(
