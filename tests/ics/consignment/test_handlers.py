@@ -169,11 +169,11 @@ async def test_a_repeated_key_shows_no_money_to_who_may_not_see_it(ics: ServiceC
     ]
 
     assert received.data["consignment"]["unit_cost"] == consumed.data["consignment"]["unit_cost"] == COST
-    assert [(answer.status, answer.headers["Idempotent-Replayed"]) for answer in repeated] == [(200, "true")] * 2
+    assert [(answer.status, answer.headers.get("Idempotent-Replayed")) for answer in repeated] == [(200, "true")] * 2
     assert [answer.data["consignment"]["revision"] for answer in repeated] == [1, 2]
     assert not any(b"4.50" in answer.raw for answer in repeated)
     mine = await nosy.ask("/consignment/receive", **goods, idempotency_key="n")
     theirs = await owner.ask("/consignment/receive", **goods, idempotency_key="n")
     assert (mine.data["consignment"]["unit_cost"], theirs.data["consignment"]["unit_cost"]) == (None, COST)
-    assert theirs.headers["Idempotent-Replayed"] == "true"
+    assert theirs.headers.get("Idempotent-Replayed") == "true"
     assert await owner.totals() == (2, 0, 0, 4, 0, 0, 0, 6)
