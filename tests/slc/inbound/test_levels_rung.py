@@ -80,6 +80,8 @@ async def test_a_webhook_that_overtakes_the_answer_of_its_write_is_an_echo(count
 async def test_the_quantity_of_a_sale_is_an_echo_once_the_order_is_booked(counter: Counter) -> None:
     await counter.open()
     await counter.listed("v-3", 5)
+    # A sale changes the product as well, which would be an echo of its own.
+    counter.standin.hooks.habits.dropped = {"products/update"}
     jobs = (await totals(counter))["jobs_enqueued"]
     await ring(counter, "v-3", 3)
     order = counter.standin.trade.sell({"v-3": 2})
