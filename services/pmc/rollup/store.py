@@ -176,15 +176,12 @@ def _moved(
     rollup = before or Rollup(
         rollup_id=identity, channel_guid=key.channel_guid, dimension=key.dimension, value=key.value
     )
-    moved = replace(
-        rollup,
-        online=rollup.online + online,
-        offline=rollup.offline + offline,
-        label=label,
-        moves=rollup.moves + 1,
-    )
-    assert min(moved.online, moved.offline) >= 0, moved
-    return moved
+    counts = rollup.online + online, rollup.offline + offline
+    if key.channel_guid == ORG_WIDE:
+        # Products of before a dimension was counted over all channels are missing until the next audit.
+        counts = max(0, counts[0]), max(0, counts[1])
+    assert min(counts) >= 0, (rollup, counts)
+    return replace(rollup, online=counts[0], offline=counts[1], label=label, moves=rollup.moves + 1)
 
 
 def _is_counted(rollup: Rollup | None) -> int:

@@ -63,6 +63,21 @@ async def test_the_hourly_audit_corrects_roll_ups_over_all_channels_and_the_tota
     assert (await audited(pmc)).differences == []
 
 
+async def test_products_that_are_not_counted_over_all_channels_yet_may_change(pmc: Catalogue) -> None:
+    await published(pmc)
+    where = {"orgcode": org_of(pmc), "channel_guid": "", "dimension": "vendor"}
+    assert await collection(pmc, "pmc_rollups").delete_many(where)
+    shown = (await pmc.list(channel_code="WEB", online_state="online"))["items"][0]
+
+    named = {"product_id": shown["product_id"], "expected_revision": shown["revision"]}
+    await pmc.good(await pmc.post("/product/online/clear", **named))
+    await job(pmc, "rollup_audit")
+    # The roll-ups are counted after they are there again.
+    await job(pmc, "rollup_audit")
+
+    assert (await audited(pmc)).differences == []
+
+
 async def test_a_large_channel_is_counted_in_pieces_and_what_moves_meanwhile_is_not_compared(
     pmc: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
