@@ -2,18 +2,15 @@
 
 Where a limited read costs as much as the whole range (`quirks.py`), a page is read in ranges (`page_ranges.py`). A page
 that was read before is asked for up to its last record, and further only if records have gone since.
-
-In an order of several fields, many records may have one value of the first field (a group): a range of that field would
-hold all of them. Once a page was seen to lie within a group, its query goes on in ranges of the next field there.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from chassis.clock import Utc, to_millis
 from chassis.entity import Entity
-from chassis.mongo.page_query import PagePart, PageQuery, fingerprint
 from chassis.mongo.page_ranges import (
     Remembered,
     Spacing,
@@ -27,7 +24,7 @@ from chassis.mongo.page_ranges import (
     text_bounds,
     within,
 )
-from chassis.mongo.query import build
+from chassis.mongo.query import Query, build
 from chassis.mongo.quirks import Quirks
 from chassis.mongo.table import Table
 from chassis.page import Page, Paged, Seal, items_of
@@ -63,6 +60,33 @@ class PageSource(Protocol):
         ...
 
 
+class PageQuery(NamedTuple):
+    """A page as it is asked for."""
+
+    query: Query
+    where: Where
+    order: Sequence[str]
+    rest: Where | None
+    limit: int
+    after: Sequence[Any] | None
+    mark: str
+
+    @property
+    def field(self) -> str:
+        """The order's first field."""
+        return self.order[0].removeprefix("-")
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Equal for queries that differ in values alone."""
+        return (self.query.table.name, self.query.plan, tuple(self.rest or ()))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same page of the same query."""
+        return (self.mark, self.limit, None if self.after is None else tuple(self.after))
+
+
 class Paging:
     """Reads pages and makes their tokens."""
 
@@ -72,8 +96,6 @@ class Paging:
         self._ends: Remembered[Any, Any] = Remembered()
         self._paces: Remembered[Any, Spacing] = Remembered()
         self._heads: Remembered[Any, int] = Remembered()
-        # First pages -> the group that they lie within; queries -> the one that their latest page did.
-        self._groups: Remembered[Any, Any] = Remembered()
         self._kept: Remembered[Any, float] = Remembered()
 
     async def page(
@@ -90,9 +112,9 @@ class Paging:
         order = order or (f"-{table.id_field}",)
         items = items_of(page)
         query = build(table, org, where, order, items, None, rest)
-        mark = fingerprint(query, order)
+        mark = _fingerprint(query, order)
         after = self._seal.open(mark, page.next_token) if page.next_token is not None else None
-        found = await self._find(view, PageQuery(query, org, where, rest, items + 1, after, mark))
+        found = await self._find(view, PageQuery(query, where, order, rest, items + 1, after, mark))
         more = len(found) > items
         found = found[:items]
         token = self._seal.seal(mark, query.position_of(found[-1])) if more else None
@@ -109,7 +131,7 @@ class Paging:
     ) -> str:
         """The token of the page behind a record of this query."""
         query = build(table, org, where, order, 1, None, rest)
-        return self._seal.seal(fingerprint(query, order), query.position_of(record))
+        return self._seal.seal(_fingerprint(query, order), query.position_of(record))
 
     async def count(
         self,
@@ -124,7 +146,7 @@ class Paging:
     ) -> int:
         """The number of matching records, counted up to `most`. `count_part` counts those of a narrower `where`."""
         query = build(table, org, where, order, most, None, rest)
-        asked = PageQuery(query, org, where, rest, most, None, fingerprint(query, order))
+        asked = PageQuery(query, where, order, rest, most, None, _fingerprint(query, order))
         if not self._takes_ranges(asked):
             return await count_part(where, most)
         # Where nothing tells how the records lie, the end of the first ones is remembered; it moves as records come.
@@ -134,8 +156,8 @@ class Paging:
             self._kept.put(asked.key, monotonic())
             return len(await self._find(view, asked))
         counted = 0
-        for part in self._parts(view, asked, [], from_end=by_end):
-            counted += await count_part(part.where, most - counted)
+        for bounds in self._ranges(view, asked, [], from_end=by_end):
+            counted += await count_part(_part(asked, bounds), most - counted)
             if counted >= most:
                 break
         return counted
@@ -143,53 +165,25 @@ class Paging:
     async def _find(self, view: PageSource, asked: PageQuery) -> list[Any]:
         """Up to `limit` records, in one find or in ranges that follow each other."""
         if not self._takes_ranges(asked):
-            return await _read(view, asked, PagePart(asked.where, asked.order, asked.after), asked.limit)
+            return await _read(view, asked, None, asked.limit)
         found: list[Any] = []
-        for part in self._parts(view, asked, found):
-            found += await _read(view, asked, part, asked.limit - len(found))
+        for bounds in self._ranges(view, asked, found):
+            found += await _read(view, asked, bounds, asked.limit - len(found))
             if len(found) >= asked.limit:
                 break
-        self._learn(asked, list(map(asked.query.position_of, found)))
+        self._learn(asked, [asked.query.position_of(record)[0] for record in found])
         return found
 
     def _takes_ranges(self, asked: PageQuery) -> bool:
         return self._in_ranges and asked.field not in asked.where
 
-    def _parts(
+    def _ranges(
         self, view: PageSource, asked: PageQuery, found: Sequence[Any], *, from_end: bool = True
-    ) -> Iterator[PagePart]:
-        """What to read for a page, one part after the other; `found` is what the ones before have brought.
+    ) -> Iterator[Range | None]:
+        """What to read for a page, one range after the other; `found` is what the ones before have brought.
 
         from_end  whether the first range reaches to where the same page ended before
         """
-        group = self._group_of(asked)
-        if group is None:
-            for bounds in self._ranges(view, asked, found, from_end=from_end):
-                yield PagePart(asked.bounded(bounds), asked.order, asked.after)
-            return
-        down = asked.query.plan.down
-        if asked.after is None:
-            before = Range(above=group) if down else Range(below=group)
-            yield PagePart(asked.bounded(before), asked.order, None)
-        yield from self._parts(view, asked.in_group(group), found, from_end=from_end)
-        near = group
-        for far in self._floors(view, asked._replace(after=None), near, found):
-            yield PagePart(asked.bounded(within(down, near, far)), asked.order, None)
-            near = far
-        yield PagePart(asked.bounded(within(down, near, None)), asked.order, None)
-
-    def _group_of(self, asked: PageQuery) -> Any:
-        """The group that a page is expected to begin in, and to lie within; None if it is not known to."""
-        if len(asked.order) == 1 or asked.order[1].removeprefix("-") in asked.where:
-            return None
-        if asked.after is None:
-            return self._groups.get(asked.key)
-        return asked.after[0] if self._groups.get(asked.mark) is not None else None
-
-    def _ranges(
-        self, view: PageSource, asked: PageQuery, found: Sequence[Any], *, from_end: bool
-    ) -> Iterator[Range | None]:
-        """The ranges of the order's first field that a page is read in; None: without bounds."""
         down = asked.query.plan.down
         near = self._ends.get(asked.key) if from_end else None
         if near is not None:
@@ -219,12 +213,9 @@ class Paging:
         while (floor := walk.floor(asked.limit - len(found))) is not None:
             yield floor
 
-    def _learn(self, asked: PageQuery, positions: Sequence[tuple[Any, ...]]) -> None:
+    def _learn(self, asked: PageQuery, values: Sequence[Any]) -> None:
         """Remember where a page ended and how its records lie."""
-        values = [position[0] for position in positions]
         first, last = asked.after is None, len(values) < asked.limit
-        if len(asked.order) > 1 and values:
-            self._learn_group(asked, positions)
         if last or not isinstance(values[-1], str | int):
             self._ends.drop(asked.key)
         else:
@@ -244,19 +235,6 @@ class Paging:
             known = self._paces.get(asked.shape) or default
             self._keep_pace(asked.shape, pace_seen(known, places, first=first, last=last))
 
-    def _learn_group(self, asked: PageQuery, positions: Sequence[tuple[Any, ...]]) -> None:
-        """Remember whether a page lies within a group, and if so how the group's records lie."""
-        group = positions[0][0]
-        begun = group if asked.after is None else asked.after[0]
-        alone = isinstance(group, str | int) and begun == group == positions[-1][0]
-        for key in (asked.mark, *((asked.key,) if asked.after is None else ())):
-            if alone:
-                self._groups.put(key, group)
-            else:
-                self._groups.drop(key)
-        if alone:
-            self._learn(asked.in_group(group), [position[1:] for position in positions])
-
     def _keep_pace(self, key: Any, pace: Spacing) -> None:
         """Remember a pace, but leave it for a moment: the runs of a batch must come to ask for the same ranges."""
         now = monotonic()
@@ -266,9 +244,16 @@ class Paging:
         self._paces.put(key, pace)
 
 
-async def _read(view: PageSource, asked: PageQuery, part: PagePart, limit: int) -> list[Any]:
-    entity = asked.query.table.entity
-    return await view.find(entity, part.where, order=part.order, limit=limit, after=part.after, rest=asked.rest)
+async def _read(view: PageSource, asked: PageQuery, bounds: Range | None, limit: int) -> list[Any]:
+    where = _part(asked, bounds)
+    return await view.find(
+        asked.query.table.entity, where, order=asked.order, limit=limit, after=asked.after, rest=asked.rest
+    )
+
+
+def _part(asked: PageQuery, bounds: Range | None) -> Where:
+    """The query within bounds of its order's first field."""
+    return asked.where if bounds is None else {**asked.where, asked.field: bounds}
 
 
 def _start(view: PageSource, asked: PageQuery, near: Any, pace: Spacing | None) -> tuple[ValueScale, int] | None:
@@ -284,3 +269,10 @@ def _start(view: PageSource, asked: PageQuery, near: Any, pace: Spacing | None) 
             return None
     newest = pace.newest if pace is not None else None
     return line, (to_millis(view.now) * line.unit if newest is None else newest) + 1
+
+
+def _fingerprint(query: Query, order: Sequence[str]) -> str:
+    """Identifies the query that a token belongs to."""
+    _, name, _, conditions, rest, _ = query.key
+    told = (name, sorted(map(repr, conditions)), sorted(map(repr, rest)), tuple(order))
+    return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -58,12 +58,6 @@ class Query:
         return tuple((field, -1 if self.plan.down else 1) for field in self.plan.order)
 
     @property
-    def order(self) -> tuple[str, ...]:
-        """The order as `find` takes it, with the id where it breaks ties, and without fields that are all equal."""
-        sign = "-" if self.plan.down else ""
-        return tuple(f"{sign}{self.table.id_field if field == '_id' else field}" for field in self.plan.order)
-
-    @property
     def last_field(self) -> str:
         """The last field that the index covers."""
         return next(reversed(self.first))

@@ -13,7 +13,6 @@ from chassis.mongo.eventlog import EVENTS
 from retailstack.graph.v1 import source_pb2 as pb
 from services.ics.app import ICS
 from services.ics.consignment.store import CONSIGNMENTS
-from services.ics.ledger.balance import StockPosition
 from services.ics.ledger.store import ENTRIES, ITEMS
 from services.ics.reservation.store import RESERVATIONS
 from services.ics.zone.store import ZONES
@@ -25,11 +24,9 @@ COUNT_MAX = 257
 FEW, MANY = 300, 1200
 """Records at one end of an edge: both are more than a count can say."""
 
-PAGE = 25
 SECONDS_BETWEEN = 0.02
 
-FACILITY, VARIANT, ZONE = "FAC-CROWD", "V-CROWD", "Z-CROWD"
-IN_ZONE = {"logical_guid": FACILITY, "cells": [StockPosition(zone_id=ZONE)]}
+FACILITY, VARIANT = "FAC-CROWD", "V-CROWD"
 
 
 def moments() -> Iterator[str]:
@@ -59,21 +56,6 @@ class Crowd:
             records.append(self._walker.record(self._entity, MINE, **given))
         await self._walker.store(self._entity, *records)
 
-    async def walk(self, database: Any, field: str, value: str) -> tuple[list[str], list[int]]:
-        """The ids of all its pages, and how many documents lay in the ranges that each of them read."""
-        hop = pb.Hop(entities=[self._entity.name], field=field, values=[value])
-        ids: list[str] = []
-        costs: list[int] = []
-        while True:
-            asked = pb.ListNeighboursRequest(orgcode=MINE, hops=[hop], limit=PAGE)
-            async with reads_of(self._entity.collection) as reads:
-                (result,) = (await self._walker.graph.ListNeighbours(asked)).results
-            ids += [record.id for record in result.items]
-            costs.append(await reads.documents(database))
-            if not result.HasField("next_token"):
-                return ids, costs
-            hop.next_token = result.next_token
-
     async def first_page(self, database: Any, field: str, value: str) -> tuple[int, int, int]:
         """Its count, its number of records, and how many documents lay in the ranges that were read."""
         hop = pb.Hop(entities=[self._entity.name], field=field, values=[value])
@@ -92,17 +74,8 @@ class Crowd:
         (ZONES, {"logical_guid": FACILITY}, "logical_guid", FACILITY),
         (CONSIGNMENTS, {"logical_guid": FACILITY}, "logical_guid", FACILITY),
         (ITEMS, {"logical_guid": FACILITY}, "logical_guid", FACILITY),
-        (ITEMS, IN_ZONE, "cells.zone_id", ZONE),
     ],
-    ids=[
-        "a variant's promises",
-        "an item's promises",
-        "a variant's entries",
-        "zones",
-        "consignments",
-        "balances",
-        "balances of a zone",
-    ],
+    ids=["a variant's promises", "an item's promises", "a variant's entries", "zones", "consignments", "balances"],
 )
 async def test_a_first_page_of_a_crowd_reads_no_more_than_one_of_a_few(
     mongodb_uri: str, database_name: str, entity: Entity[Any], given: dict[str, Any], field: str, value: str
@@ -119,27 +92,6 @@ async def test_a_first_page_of_a_crowd_reads_no_more_than_one_of_a_few(
 
             # The first pages show how the records lie; that is learned anew every few moments.
             await until(cheap, 5, f"a page of {size} costs more than its records")
-
-
-@pytest.mark.parametrize(
-    ("given", "field", "value"),
-    [({"logical_guid": FACILITY}, "logical_guid", FACILITY), (IN_ZONE, "cells.zone_id", ZONE)],
-    ids=["a facility's", "a zone's"],
-)
-async def test_a_deep_page_of_balances_reads_no_more_than_one_at_the_start(
-    mongodb_uri: str, database_name: str, given: dict[str, Any], field: str, value: str
-) -> None:
-    async with walking(ICS, mongodb_uri, database_name) as walker:
-        crowd = Crowd(walker, ITEMS, given)
-        await crowd.grow(MANY)
-        ids, costs = await crowd.walk(walker.database, field, value)
-        assert len(set(ids)) == len(ids) == MANY
-        # The first page has nothing to begin from, the second one nothing to tell how wide a range must be. A page that
-        # reaches over the end of the range of texts that begin alike may meet all of the next one.
-        assert sum(costs[2:]) < 10 * MANY
-        again, costs = await crowd.walk(walker.database, field, value)
-        assert again == ids
-        assert sum(costs) < 3 * MANY
 
 
 async def test_a_first_page_of_a_long_history_reads_no_more_than_one_of_a_short(

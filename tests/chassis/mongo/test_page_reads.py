@@ -1,7 +1,6 @@
 """A page reads what its records need, however many lie behind it and however they lie in time."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -187,45 +186,6 @@ async def test_pages_in_the_order_of_a_text_cost_what_they_hold(units: MongoUnit
     # The first page has nothing to begin from, and the second one nothing to tell how wide a range must be.
     assert sum(costs[2:]) < 10 * len(made)
     assert max(costs[2:]) < len(made)
-
-
-@pytest.mark.parametrize("down", [False, True], ids=["up", "down"])
-@pytest.mark.parametrize("groups", [1, 2, 40], ids=["one group", "two groups", "many groups"])
-async def test_pages_in_an_order_of_several_fields_are_whole_whatever_comes_and_goes(
-    units: MongoUnits, down: bool, groups: int
-) -> None:
-    """Walks again and again, while things come and go: what was learned of the pages before must not lose any."""
-    chance = random.Random(groups)
-    order = ("-status", "-amount") if down else ("status", "amount")
-    kept: dict[str, tuple[str, int]] = {}
-    for _ in range(4):
-        gone = chance.sample(sorted(kept), len(kept) // 3)
-        new = {f"t{chance.random()}": (f"s{chance.randrange(groups):03}", number % 7) for number in range(60)}
-
-        async def change(change: Change, gone: list[str] = gone, new: dict[str, tuple[str, int]] = new) -> None:
-            for one in gone:
-                await change.delete(THINGS, await change.load(THINGS, one))
-            for one, (status, amount) in new.items():
-                await change.insert(THINGS, a_thing(one, code=one, status=status, amount=amount))
-
-        await units.change(a_call(), change)
-        kept = {one: place for one, place in kept.items() if one not in gone} | new
-        expected = sorted(kept, key=lambda one: (*kept[one], one), reverse=down)
-        for limit in (4, 25):
-            assert await walked(units, order, limit) == expected
-
-
-async def walked(units: MongoUnits, order: tuple[str, ...], limit: int) -> list[str]:
-    """The ids of all things, page by page."""
-    ids: list[str] = []
-    token = None
-    while True:
-        request = PageRequest(limit=limit, next_token=token)
-        page = await units.view(a_call(), partial(_page, where={"place": "here"}, page=request, order=order))
-        ids += [each.thing_id for each in page.items]
-        token = page.next_token
-        if token is None:
-            return ids
 
 
 async def test_a_count_reads_to_the_end_only_once(units: MongoUnits, clock: FixedClock) -> None:
