@@ -52,7 +52,7 @@ class SlcChannel(Struct):
         raise RuntimeError(f"not in step after {SYNC_SECONDS_MAX:.0f} s: {tally}")
 
     async def wrote(self, levels: int) -> None:
-        """Wait until the shop has taken so many quantities since the mark. RuntimeError if that takes long."""
+        """Wait until the shop has taken a number of quantities since the mark. RuntimeError if that takes long."""
         began, taken = time.perf_counter(), 0
         while time.perf_counter() - began < SYNC_SECONDS_MAX:
             taken = (await self.shop.counted()).get("inventorySetQuantities", (0, 0))[1]

@@ -126,7 +126,7 @@ def held_buckets(metrics: str) -> dict[float, float]:
 
 
 def longer(before: Mapping[float, float], after: Mapping[float, float], seconds: float) -> int:
-    """How many holds between two readings were longer than the first bound that is not below so many seconds."""
+    """How many holds between two readings were longer than the first bound at or above `seconds`."""
     bound = min(each for each in after if each >= seconds)
     grown = {each: after[each] - before[each] for each in after}
     return int(max(grown.values()) - grown[bound])

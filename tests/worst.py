@@ -7,7 +7,7 @@ MIB = 1024 * KIB
 
 
 def bodies(size: int) -> dict[str, bytes]:
-    """JSON of about so many bytes by what it is made of. `{}` in a name's place stands for the name of a field."""
+    """JSON of about `size` bytes, by what it is made of. `{}` in a name's place stands for the name of a field."""
     return {
         "objects": repeated(b"{}", size),
         "lists": repeated(b"[]", size),
@@ -25,7 +25,7 @@ def bodies(size: int) -> dict[str, bytes]:
 
 
 def repeated(piece: bytes, size: int) -> bytes:
-    """A list of the same piece, of about so many bytes."""
+    """A list of the same piece, of about the given size in bytes."""
     return b"[" + b",".join([piece] * (size // (len(piece) + 1))) + b"]"
 
 

@@ -20,7 +20,7 @@ _DIGITS_MAX = 20
 
 COMMAS_MAX = 20_000
 """A body with more commas is read value by value. The usual decoder would keep the interpreter from the event loop for
-tens of milliseconds; for so many values it takes two."""
+tens of milliseconds; at this bound it takes two."""
 
 VALUES_MAX = 100_000
 """More values than any body of the usual size has."""
@@ -155,7 +155,7 @@ class _Cut(Exception):
 
 
 class _Stepwise(json.JSONDecoder):
-    """A decoder in Python, which gives way to other threads between any two values and ends after so many.
+    """A decoder in Python, which gives way to other threads between any two values and ends after `values_max`.
 
     The usual one is written in C and keeps the interpreter for as long as it finds no objects, numbers or errors.
     """

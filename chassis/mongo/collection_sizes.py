@@ -13,8 +13,8 @@ from time import monotonic
 from chassis.frozen import Frozen
 
 COUNTED_EACH_TIME_MAX = 2_000
-"""A collection of up to so many documents is counted whenever it is asked for: on the slowest server in a millisecond
-or two."""
+"""Largest collection, in documents, that is counted whenever its size is asked for: it takes a millisecond or two on
+the slowest server."""
 
 REMEMBERED_SECONDS = 10.0
 COUNT_SECONDS_MAX = 0.1

@@ -85,7 +85,7 @@ class Leases:
         return [each["_id"] for each in found if each["until_utc"] > now]
 
     async def remove(self, names: Iterable[str]) -> None:
-        """Remove leases that nobody but this holder takes."""
+        """Delete leases of names that only this holder uses."""
         await self._collection.remove_many(list(names))
 
     async def _make(self, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ QUIET_SECONDS = 0.05
 IDLE_SECONDS = 2.0
 BUSY_NOTES = 32
 BUSY_WITHIN_SECONDS = 0.25
-"""A process with so many notes within so many seconds is busy; jobs and polls at rest take fewer."""
+"""Notes within `BUSY_WITHIN_SECONDS` from which on a process is busy; jobs and polls at rest take fewer."""
 
 WARN_SECONDS = 0.025
 """Longest hold that nobody is warned about."""

@@ -17,7 +17,7 @@ PART_BYTES_MAX = 16 * 1024 * 1024
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(rb'[^"{}\[\],:]*+(' + _STRING + rb"|[{}\[\],:])", re.DOTALL)
 _INNER = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb"){1,1000}+", re.DOTALL)
-"""Complete texts and what is between them. Only so many at a time: a match keeps the interpreter to itself."""
+"""Complete texts and what is between them. Only some at a time: a match keeps the interpreter to itself."""
 
 _BRACKETS = b"{}[]"
 _OPENING = (b"{", b"[")

@@ -75,7 +75,7 @@ async def reached(engines: Engines, line: Line, ics: ServiceClient, shops: ShopS
 
 
 async def ring_all(counter: Counter, times: int) -> list[str]:
-    """Send what lies ready so many times, each with an answer within its second; the ids."""
+    """Send what lies ready a number of times, each answered within its second; the ids."""
     client = counter.slc.client.as_caller()
     client.caller = ANONYMOUS
     waiting, counter.standin.hooks.outbox = counter.standin.hooks.outbox, []
